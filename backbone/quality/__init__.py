@@ -1,0 +1,1 @@
+"""Judging frames: session calendars, checks, scores, and the screening of rows that must not be stored."""
