@@ -1,0 +1,120 @@
+"""Time and order in the memory cache, on a clock of our own."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backbone.cache.key import CacheKey
+from backbone.cache.memory import MemoryCache
+from backbone.cache.policy import Policy
+from backbone.domain.dimension import Dimension
+
+BARS = Dimension.INTRADAY_BARS
+KEYS = [CacheKey(BARS, ("A",)), CacheKey(BARS, ("A", "B")), CacheKey(BARS, ("B",), "1h"), CacheKey(BARS)]
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def opened(policy: Policy, clock: Clock) -> MemoryCache:
+    cache = MemoryCache(policy, clock=clock, seed=7)
+    await cache.open()
+    return cache
+
+
+async def test_an_entry_expires_at_its_time_to_live_and_not_before() -> None:
+    clock = Clock()
+    cache = await opened(Policy.of(ttl=10.0, ttl_jitter=0.0), clock)
+    await cache.put(KEYS[0], b"rows", 1)
+    clock.now += 9.999
+    entry = await cache.get(KEYS[0])
+    assert entry is not None
+    assert entry.stored_at == 100.0
+    clock.now += 0.001
+    assert await cache.get(KEYS[0]) is None
+    metrics = await cache.metrics()
+    assert (metrics.expirations, metrics.keys) == (1, 0)
+
+
+async def test_jitter_spreads_expiry_below_the_time_to_live() -> None:
+    clock = Clock()
+    cache = await opened(Policy.of(ttl=100.0, ttl_jitter=0.5), clock)
+    keys = [CacheKey(BARS, (str(n),)) for n in range(200)]
+    for key in keys:
+        await cache.put(key, b"", 1)
+    clock.now += 49.9
+    assert all([await cache.peek(key) for key in keys])
+    clock.now += 25.0
+    alive = sum([await cache.peek(key) is not None for key in keys])
+    assert 60 < alive < 140
+    clock.now += 25.1
+    assert not any([await cache.peek(key) for key in keys])
+
+
+async def test_no_time_to_live_keeps_an_entry_for_ever() -> None:
+    clock = Clock()
+    cache = await opened(Policy.of(ttl="none"), clock)
+    await cache.put(KEYS[0], b"rows", 1)
+    clock.now += 1e9
+    assert await cache.get(KEYS[0]) is not None
+
+
+async def test_invalidated_positions_do_not_expire() -> None:
+    clock = Clock()
+    cache = await opened(Policy.of(ttl=1.0), clock)
+    await cache.invalidate(BARS, "A", 6)
+    clock.now += 1e9
+    assert not await cache.put(KEYS[0], b"old", 5)
+
+
+async def test_an_expired_newer_entry_does_not_keep_an_older_one_out() -> None:
+    clock = Clock()
+    cache = await opened(Policy.of(ttl=1.0, ttl_jitter=0.0), clock)
+    await cache.put(KEYS[0], b"rows", 6)
+    clock.now += 2.0
+    assert await cache.put(KEYS[0], b"rows", 5)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("commit"), st.sampled_from(["A", "B", "C"])),
+        st.tuples(st.just("load"), st.sampled_from(KEYS), st.integers(0, 4)),
+        st.tuples(st.just("get"), st.sampled_from(KEYS)),
+        st.tuples(st.just("tick"), st.floats(0, 5)),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(STEPS, st.integers(1, 3))
+def test_no_get_ever_serves_rows_older_than_an_invalidation_of_its_symbols(
+    steps: list[tuple[object, ...]], capacity: int
+) -> None:
+    async def play() -> None:
+        clock = Clock()
+        cache = await opened(Policy.of(ttl=6.0, capacity=capacity), clock)
+        position, committed = 0, {"A": 0, "B": 0, "C": 0}
+        for step in steps:
+            match step:
+                case ("commit", str(symbol)):
+                    position += 1
+                    committed[symbol] = position
+                    await cache.invalidate(BARS, symbol, position)
+                case ("load", CacheKey() as key, int(behind)):
+                    await cache.put(key, b"", max(0, position - behind))
+                case ("get", CacheKey() as key):
+                    entry = await cache.get(key)
+                    assert entry is None or entry.position >= max(committed[s] for s in key.symbols or committed)
+                case ("tick", float(seconds)):
+                    clock.now += seconds
+            assert (await cache.metrics()).keys <= capacity
+
+    asyncio.run(play())

@@ -1,0 +1,37 @@
+"""The adapters that the contracts run on: add a factory to a list and the adapter is held to the contract."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from backbone.cache.memory import MemoryCache
+from backbone.cache.policy import Policy
+from backbone.cache.port import Cache
+from backbone.stream.memory import MemoryLog
+from backbone.stream.port import Log
+
+CACHES: dict[str, Callable[[Policy], Cache]] = {"memory": lambda policy: MemoryCache(policy, seed=1)}
+LOGS: dict[str, Callable[[], Log]] = {"memory": lambda: MemoryLog(partitions=4)}
+
+
+@pytest.fixture(params=list(LOGS))
+async def log(request: pytest.FixtureRequest) -> AsyncIterator[Log]:
+    log = LOGS[request.param]()
+    await log.open()
+    yield log
+    await log.close()
+
+
+@pytest.fixture(params=list(CACHES))
+def make_cache(request: pytest.FixtureRequest) -> Callable[[Policy], Cache]:
+    return CACHES[request.param]
+
+
+@pytest.fixture
+async def cache(make_cache: Callable[[Policy], Cache]) -> AsyncIterator[Cache]:
+    cache = make_cache(Policy())
+    await cache.open()
+    yield cache
+    await cache.close()
