@@ -1,0 +1,28 @@
+"""What the backbone talks about: dimensions, frames, statuses, reports, and the one columnar codec. No I/O.
+
+``Frame``, ``encode`` and ``decode`` are imported when first asked for, so that naming a dimension stays cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from backbone.domain.dimension import Dimension
+from backbone.domain.status import Status
+
+if TYPE_CHECKING:
+    from backbone.domain.codec import CodecError, decode, encode
+    from backbone.domain.frame import Frame
+
+__all__ = ["CodecError", "Dimension", "Frame", "Status", "decode", "encode"]
+
+_ON_USE = {"CodecError": "codec", "Frame": "frame", "decode": "codec", "encode": "codec"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ON_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_ON_USE[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,161 @@
+"""Bringing a table into canonical form: exact schema, clean values, sorted by key, one row per key.
+
+Every step works on whole columns. A table that is already clean and in order passes without a copy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from backbone.domain.cleaning import clean
+from backbone.domain.schema import arrow_schema, arrow_type
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from backbone.domain.dimension import Dimension
+
+    Codes = npt.NDArray[np.int64]
+
+__all__ = ["canonical", "in_order", "integers", "is_constant", "joined", "reorder", "whole"]
+
+
+def canonical(dimension: Dimension, table: pa.Table, *, presorted: bool = False) -> pa.Table:
+    """The canonical form of a table.
+
+    Args:
+        dimension: what the rows are.
+        table: has the key columns of the dimension and any of its value columns, in any order.
+        presorted: the caller vouches that rows are strictly ascending by key, so that this is not looked at.
+
+    Raises:
+        ValueError: columns are missing or unknown, or hold what the dimension does not allow.
+    """
+    columns = _named(dimension, table)
+    arrays = {name: clean(dimension, name, columns[name]) for name in dimension.columns if name in columns}
+    if "sequence" in dimension.key and "sequence" not in arrays:
+        arrays["sequence"] = _ordinals(arrays)
+    for name in dimension.values:
+        if name not in arrays:
+            arrays[name] = pa.nulls(table.num_rows, arrow_type(dimension.kinds[name]))
+    result = pa.Table.from_arrays([arrays[name] for name in dimension.columns], schema=arrow_schema(dimension))
+    return result if presorted else reorder(dimension, result)
+
+
+def _named(dimension: Dimension, table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """The columns by name, after checking that the names are right."""
+    names = table.column_names
+    allowed = ", ".join(dimension.columns)
+    unknown = sorted(set(names) - set(dimension.columns))
+    if unknown:
+        raise ValueError(
+            f"{dimension}: unknown column {', '.join(map(repr, unknown))}; the columns are {allowed}; "
+            "drop or rename the others"
+        )
+    if len(set(names)) != len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"{dimension}: column {', '.join(map(repr, twice))} given more than once; give it once")
+    needed = [name for name in dimension.key if name != "sequence" or dimension.value == "order_book"]
+    missing = [name for name in needed if name not in names]
+    if missing:
+        raise ValueError(
+            f"{dimension}: key column {', '.join(map(repr, missing))} missing; "
+            f"given were {', '.join(names) or 'none'}; the key is {', '.join(dimension.key)}"
+        )
+    return dict(zip(names, table.columns, strict=True))
+
+
+def reorder(dimension: Dimension, table: pa.Table) -> pa.Table:
+    """Sort a table of the canonical schema by key and keep the last given row of each key."""
+    if table.num_rows <= 1:
+        return table
+    codes = _key_codes([whole(table.column(name)) for name in dimension.key])
+    if _strictly_ascending(codes, table.num_rows):
+        return table
+    order = np.lexsort(codes[::-1]) if codes else np.arange(table.num_rows)
+    last = np.ones(table.num_rows, dtype=bool)
+    last[:-1] = False
+    for code in codes:
+        ordered = code[order]
+        last[:-1] |= ordered[1:] != ordered[:-1]
+    return table.take(pa.array(order[last])).combine_chunks()
+
+
+def joined(dimension: Dimension, tables: Sequence[pa.Table]) -> pa.Table:
+    """The canonical form of several canonical tables, one after the other."""
+    filled = [table for table in tables if table.num_rows]
+    if len(filled) < 2:
+        return filled[0] if filled else arrow_schema(dimension).empty_table()
+    return reorder(dimension, pa.concat_tables(filled).combine_chunks())
+
+
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """The one chunk of a canonical column."""
+    return column.chunk(0) if column.num_chunks else pa.array([], type=column.type)
+
+
+def in_order(keys: Sequence[pa.Array]) -> bool:
+    """Whether rows are strictly ascending by the given key columns, so that no key occurs twice."""
+    return len(keys[0]) <= 1 or _strictly_ascending(_key_codes(keys), len(keys[0]))
+
+
+def _key_codes(keys: Sequence[pa.Array]) -> list[Codes]:
+    """One array of integers per key column, ordered as its values are; constant columns are left out."""
+    codes = [_ranks(key) if pa.types.is_string(key.type) else integers(key) for key in keys]
+    return [code for code in codes if code is not None]
+
+
+def _ranks(text: pa.Array) -> Codes | None:
+    """The rank of each text among the distinct ones, by UTF-8 bytes; None when all are the same."""
+    if is_constant(text):
+        return None
+    encoded = text.dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary).to_numpy()
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    ranks: Codes = rank[encoded.indices.to_numpy()]
+    return ranks
+
+
+def is_constant(text: pa.Array) -> bool:
+    """Whether a text column without nulls holds one value only."""
+    return len(text) > 0 and text[0] == text[-1] and bool(pc.all(pc.equal(text, text[0])).as_py())
+
+
+def integers(array: pa.Array) -> Codes:
+    """A column of timestamps or integers without nulls as int64, without a copy."""
+    if not len(array):
+        return np.empty(0, dtype=np.int64)
+    return np.frombuffer(array.buffers()[1], dtype=np.int64, count=len(array), offset=array.offset * 8)
+
+
+def _strictly_ascending(codes: Sequence[Codes], rows: int) -> bool:
+    less = np.zeros(rows - 1, dtype=bool)
+    tied = np.ones(rows - 1, dtype=bool)
+    for code in codes:
+        less |= tied & (code[1:] > code[:-1])
+        tied &= code[1:] == code[:-1]
+    return bool(less.all())
+
+
+def _ordinals(arrays: dict[str, pa.Array]) -> pa.Array:
+    """Number the rows within (symbol, ts), from 0, in the order given."""
+    rows = len(arrays["ts"])
+    codes = _key_codes([arrays["symbol"], arrays["ts"]]) if rows else []
+    order = np.lexsort(codes[::-1]) if codes else np.arange(rows)
+    first = np.zeros(rows, dtype=bool)
+    first[:1] = True
+    for code in codes:
+        ordered = code[order]
+        first[1:] |= ordered[1:] != ordered[:-1]
+    starts = np.flatnonzero(first)
+    lengths = np.diff(np.append(starts, rows))
+    ordinals = np.empty(rows, dtype=np.int64)
+    ordinals[order] = np.arange(rows) - np.repeat(starts, lengths)
+    return pa.array(ordinals)

@@ -1,0 +1,149 @@
+"""Cleaning one column: the right type, and nothing in it that a store, a stream or a reader would choke on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from backbone.domain.clock import MAX_US, MIN_US
+from backbone.domain.schema import arrow_type
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from backbone.domain.dimension import Dimension
+
+__all__ = ["check", "clean", "doubles", "text_buffers"]
+
+_NEGATIVE_ZERO = np.int64(np.iinfo(np.int64).min)
+_WANTED = {
+    "string": "text",
+    "timestamp": "timestamps with a time zone (datetime64[us, UTC])",
+    "double": "numbers (float64)",
+    "int64": "whole numbers (int64)",
+}
+
+
+def clean(dimension: Dimension, name: str, column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """One column in its canonical type and form, as one chunk.
+
+    NaN becomes null and -0.0 becomes 0.0, so that equal rows have equal bytes.
+
+    Raises:
+        ValueError: the type is wrong, a value does not fit it exactly, or `check` refuses the content.
+    """
+    kind = dimension.kinds[name]
+    where = f"{dimension}.{name}"
+    _refuse_type(where, kind, column.type)
+    try:
+        array = column.cast(arrow_type(kind))
+        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    except pa.ArrowException as error:
+        raise ValueError(
+            f"{where}: {column.type} given does not fit {_WANTED[kind]} exactly: {_short(error)}"
+        ) from error
+    if isinstance(array, pa.ChunkedArray):
+        raise ValueError(f"{where}: over 2 GiB of text given; give smaller frames")  # noqa: TRY004  the value is at fault
+    if kind == "double":
+        array = _without_nan(array)
+    check(dimension, name, array)
+    return array
+
+
+def _refuse_type(where: str, kind: str, given: pa.DataType) -> None:
+    """Refuse what Arrow would cast, but not faithfully: text or truth as number, moments without a zone."""
+    value = given.value_type if types.is_dictionary(given) else given
+    if types.is_null(value):
+        return
+    if kind == "timestamp":
+        if types.is_timestamp(value) and value.tz is None:
+            _refuse(where, kind, "timestamps without a time zone", "say which zone they are in")
+        allowed = types.is_timestamp(value)
+    elif kind == "string":
+        allowed = types.is_string(value) or types.is_large_string(value) or types.is_string_view(value)
+    else:
+        allowed = types.is_integer(value) or types.is_floating(value) or types.is_decimal(value)
+    if not allowed:
+        _refuse(where, kind, str(given), "convert it before")
+
+
+def _refuse(where: str, kind: str, given: str, remedy: str) -> NoReturn:
+    raise ValueError(f"{where}: {given} given; allowed are {_WANTED[kind]}; {remedy}")
+
+
+def _short(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]
+
+
+def doubles(array: pa.Array) -> npt.NDArray[np.float64]:
+    """The raw values of a double column without a copy; those under a null are arbitrary."""
+    if not len(array):
+        return np.empty(0, dtype=np.float64)
+    return np.frombuffer(array.buffers()[1], dtype=np.float64, count=len(array), offset=array.offset * 8)
+
+
+def _without_nan(array: pa.Array) -> pa.Array:
+    values = doubles(array)
+    if (values.view(np.int64) == _NEGATIVE_ZERO).any():
+        values = values + 0.0
+        array = pa.array(values, mask=_nulls(array))
+    missing = np.isnan(values)
+    if missing.any():
+        array = pa.array(values, mask=missing | _nulls(array))
+    return array
+
+
+def _nulls(array: pa.Array) -> npt.NDArray[np.bool_]:
+    nulls: npt.NDArray[np.bool_] = array.is_null().to_numpy(zero_copy_only=False)
+    return nulls
+
+
+def check(dimension: Dimension, name: str, array: pa.Array) -> None:
+    """Refuse a column of the right type whose content is not canonical.
+
+    Raises:
+        ValueError: a null or an empty text in a key, a moment outside the years 1 to 9999, NaN, broken UTF-8, or NUL.
+    """
+    kind = dimension.kinds[name]
+    where = f"{dimension}.{name}"
+    key = name in dimension.key
+    if key and array.null_count:
+        row = int(np.flatnonzero(_nulls(array))[0])
+        raise ValueError(f"{where}: no value in row {row} ({array.null_count} rows in all); a key column needs one")
+    if not len(array):
+        return
+    if kind == "string":
+        _check_text(where, array, key=key)
+    elif kind == "timestamp":
+        stamps = np.frombuffer(array.buffers()[1], dtype=np.int64, count=len(array), offset=array.offset * 8)
+        if stamps.min() < MIN_US or stamps.max() > MAX_US:
+            raise ValueError(f"{where}: a moment outside the years 1 to 9999 given; correct or drop the row")
+    elif kind == "double" and not array.null_count and np.isnan(doubles(array)).any():
+        raise ValueError(f"{where}: NaN given where null was expected")
+
+
+def _check_text(where: str, array: pa.Array, *, key: bool) -> None:
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{where}: text that is not UTF-8 given: {_short(error)}") from error
+    offsets, data = text_buffers(array)
+    if len(data) and not data.min():
+        row = int(pc.index(pc.match_substring(array, "\0"), value=True).as_py())
+        raise ValueError(f"{where}: text with a NUL character given in row {row}; databases refuse it, remove it")
+    if key and not np.diff(offsets).all():
+        row = int(np.flatnonzero(np.diff(offsets) == 0)[0])
+        raise ValueError(f"{where}: empty text given in row {row}; a key column needs a value")
+
+
+def text_buffers(array: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """The offsets of a text column, and the bytes they span, without a copy."""
+    _, offset_buffer, data_buffer = array.buffers()
+    offsets = np.frombuffer(offset_buffer, dtype=np.int32, count=len(array) + 1, offset=array.offset * 4)
+    if data_buffer is None or not data_buffer.size:
+        return offsets, np.empty(0, dtype=np.uint8)
+    return offsets, np.frombuffer(data_buffer, dtype=np.uint8)[offsets[0] : offsets[-1]]

@@ -1,0 +1,120 @@
+"""Rows from and to other libraries: Python mappings, pandas, numpy."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from backbone.domain.canonical import integers, whole
+from backbone.domain.clock import to_us
+from backbone.domain.schema import arrow_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    import numpy.typing as npt
+
+    from backbone.domain.dimension import Dimension, Kind
+
+__all__ = ["column_to_numpy", "pandas_to_arrow", "records_to_arrow"]
+
+
+def column_to_numpy(column: pa.ChunkedArray, kind: Kind) -> npt.NDArray[Any]:
+    """A canonical column as numpy; a view where the column has no nulls and is no text."""
+    if kind == "timestamp":
+        return integers(whole(column)).view("datetime64[us]")
+    array: npt.NDArray[Any] = whole(column).to_numpy(zero_copy_only=False)
+    return array
+
+
+def records_to_arrow(dimension: Dimension, records: Iterable[Mapping[str, object]]) -> pa.Table:
+    """One mapping per row as a table with the columns that occur in any of them.
+
+    Raises:
+        ValueError: a value is not of its column's type.
+    """
+    rows = list(records)
+    names = {name: None for row in rows for name in row} if rows else dict.fromkeys(dimension.key)
+    columns = {
+        name: _column(dimension, name, [row.get(name) for row in rows])
+        if name in dimension.kinds
+        else pa.nulls(len(rows))
+        for name in names
+    }
+    return pa.table(columns)
+
+
+def _column(dimension: Dimension, name: str, values: list[object]) -> pa.Array:
+    kind = dimension.kinds[name]
+    read = _READERS[kind]
+    cells = []
+    for row, value in enumerate(values):
+        try:
+            cells.append(None if value is None else read(value))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ValueError(f"{dimension}.{name}: {value!r} given in row {row}; {error}") from error
+    try:
+        return pa.array(cells, type=pa.int64() if kind == "timestamp" else arrow_type(kind)).cast(arrow_type(kind))
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+        raise ValueError(f"{dimension}.{name}: a value that does not fit {kind} given: {error}") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("allowed is text")
+    return str(value)
+
+
+def _moment(value: object) -> int:
+    if not isinstance(value, datetime):
+        raise TypeError("allowed is a datetime with a time zone")
+    if getattr(value, "nanosecond", 0):
+        raise ValueError("allowed is a datetime of whole microseconds")
+    return to_us(value)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real | Decimal):
+        raise TypeError("allowed is a number")
+    return float(value)
+
+
+def _whole_number(value: object) -> int:
+    if not isinstance(value, bool) and isinstance(value, Integral):
+        return int(value)
+    number = _number(value)
+    if not number.is_integer():
+        raise ValueError("allowed is a whole number")
+    return int(number)
+
+
+_READERS: Mapping[Kind, Callable[[object], str | int | float]] = {
+    "string": _text,
+    "timestamp": _moment,
+    "double": _number,
+    "int64": _whole_number,
+}
+
+
+def pandas_to_arrow(dimension: Dimension, df: Any) -> pa.Table:
+    """A pandas DataFrame as a table; NaN and NaT are nulls.
+
+    Raises:
+        ValueError: a column of Python objects has values that are not of the column's type.
+    """
+    levels = [name for name in df.index.names if name in dimension.columns]
+    plain = df.reset_index(level=levels) if levels else df
+    columns = {}
+    for position, name in enumerate(plain.columns):
+        series = plain.iloc[:, position]
+        if name in dimension.kinds and series.dtype == object:
+            # Arrow would read naive moments as UTC and truth as number: objects are looked at one by one
+            columns[name] = _column(dimension, name, series.where(series.notna(), None).tolist())
+        else:
+            columns[str(name)] = pa.Array.from_pandas(series)
+    return pa.table(columns)

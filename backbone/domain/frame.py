@@ -1,0 +1,332 @@
+"""The frame: rows of one dimension as columns, in canonical form."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Self
+
+from backbone.domain.clock import from_us, to_us
+from backbone.domain.dimension import Dimension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from typing import Any
+
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from backbone.domain.codec import Header
+
+__all__ = ["Frame"]
+
+
+class Frame:
+    """Rows of one dimension: an immutable, thin wrapper of a ``pyarrow.Table`` in canonical form.
+
+    Canonical means: the exact schema of the dimension, rows strictly ascending by key (of rows with the same key the
+    last given one is kept), one chunk per column, NaN as null. So two frames with the same content are equal and
+    have the same bytes and the same fingerprint, however they were made.
+
+    A frame decoded from bytes knows its dimension, rows, symbols and span at once, and maps its columns on first use.
+
+    Frames are made by ``from_arrow``, ``from_polars``, ``from_pandas``, ``from_records``, ``empty`` and ``concat``.
+    """
+
+    __slots__ = (
+        "_dimension",
+        "_fingerprint",
+        "_header",
+        "_payload",
+        "_rows",
+        "_span_us",
+        "_stale",
+        "_symbols",
+        "_table",
+    )
+
+    _dimension: Dimension
+    _rows: int
+    _stale: bool
+    _table: pa.Table | None
+    _header: Header | None
+    _payload: bytes | memoryview | None
+    _symbols: tuple[str, ...] | None
+    _span_us: tuple[int, int] | None
+    _fingerprint: str | None
+
+    def __init__(self) -> None:
+        raise TypeError("a Frame is made by Frame.from_arrow, from_polars, from_pandas, from_records, empty or concat")
+
+    @classmethod
+    def _of(cls, dimension: Dimension, table: pa.Table, *, stale: bool = False) -> Self:
+        """Wrap a table that is canonical already."""
+        self = cls._blank(dimension, table.num_rows)
+        self._table = table
+        self._stale = stale
+        return self
+
+    @classmethod
+    def _blank(cls, dimension: Dimension, rows: int) -> Self:
+        self = object.__new__(cls)
+        self._dimension = dimension
+        self._rows = rows
+        self._stale = False
+        self._table = self._header = self._payload = self._symbols = self._span_us = self._fingerprint = None
+        return self
+
+    @classmethod
+    def of_payload(cls, header: Header, payload: bytes | memoryview) -> Self:
+        """A frame that maps its columns from encoded bytes on first use; for the codec."""
+        self = cls._blank(header.dimension, header.rows)
+        self._header = header
+        self._payload = payload
+        self._symbols = header.symbols
+        self._span_us = (header.start_us, header.end_us)
+        return self
+
+    @classmethod
+    def from_arrow(cls, dimension: Dimension | str, table: pa.Table, *, presorted: bool = False) -> Self:
+        """A frame of an Arrow table, whose columns may come in any order; value columns may be missing.
+
+        Args:
+            dimension: what the rows are.
+            table: the rows. Trades and quotes without ``sequence`` are numbered within (symbol, ts), as given.
+            presorted: the caller vouches that rows are strictly ascending by key; saves a look at the keys.
+
+        Raises:
+            ValueError: a column is unknown, missing from the key, of a wrong type, or has values that are not allowed:
+                moments without a zone or finer than a microsecond, nulls or empty texts in the key, NUL characters.
+        """
+        from backbone.domain.canonical import canonical
+
+        parsed = Dimension.parse(dimension)
+        return cls._of(parsed, canonical(parsed, table, presorted=presorted))
+
+    @classmethod
+    def from_polars(cls, dimension: Dimension | str, df: Any) -> Self:
+        """A frame of a polars DataFrame; see `from_arrow`."""
+        return cls.from_arrow(dimension, df.to_arrow())
+
+    @classmethod
+    def from_pandas(cls, dimension: Dimension | str, df: Any) -> Self:
+        """A frame of a pandas DataFrame; index levels named as a column count as columns; see `from_arrow`."""
+        from backbone.domain.conversion import pandas_to_arrow
+
+        parsed = Dimension.parse(dimension)
+        return cls.from_arrow(parsed, pandas_to_arrow(parsed, df))
+
+    @classmethod
+    def from_records(cls, dimension: Dimension | str, records: Iterable[Mapping[str, object]]) -> Self:
+        """A frame of one mapping per row; for tests and trickles, not for bulk; see `from_arrow`."""
+        from backbone.domain.conversion import records_to_arrow
+
+        parsed = Dimension.parse(dimension)
+        return cls.from_arrow(parsed, records_to_arrow(parsed, records))
+
+    @classmethod
+    def empty(cls, dimension: Dimension | str) -> Self:
+        """A frame without rows."""
+        from backbone.domain.schema import arrow_schema
+
+        parsed = Dimension.parse(dimension)
+        return cls._of(parsed, arrow_schema(parsed).empty_table())
+
+    @classmethod
+    def concat(cls, frames: Iterable[Frame]) -> Self:
+        """All rows of several frames of one dimension; of rows with the same key the last one is kept.
+
+        The result is stale when any of the frames is.
+
+        Raises:
+            ValueError: no frame is given, or they are of different dimensions.
+        """
+        from backbone.domain.canonical import joined
+
+        given = list(frames)
+        dimensions = sorted({frame.dimension for frame in given})
+        if len(dimensions) != 1:
+            raise ValueError(f"frames of {', '.join(dimensions) or 'no dimension'} given; give frames of one dimension")
+        table = joined(dimensions[0], [frame.to_arrow() for frame in given])
+        return cls._of(dimensions[0], table, stale=any(frame.stale for frame in given))
+
+    @property
+    def dimension(self) -> Dimension:
+        """What the rows are."""
+        return self._dimension
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        return self._rows
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The distinct values of the partition column (symbol, or calendar of macro events), ascending."""
+        if self._symbols is None:
+            self._symbols = tuple(self.to_arrow().column(0).unique().to_pylist())
+        return self._symbols
+
+    @property
+    def span_us(self) -> tuple[int, int]:
+        """The earliest and the latest ``ts`` in microseconds since 1970; (0, 0) without rows."""
+        if self._span_us is None:
+            stamps = self._stamps()
+            self._span_us = (int(stamps.min()), int(stamps.max())) if self._rows else (0, 0)
+        return self._span_us
+
+    @property
+    def start(self) -> datetime | None:
+        """The earliest ``ts``, in UTC; None without rows."""
+        return from_us(self.span_us[0]) if self._rows else None
+
+    @property
+    def end(self) -> datetime | None:
+        """The latest ``ts``, in UTC; None without rows."""
+        return from_us(self.span_us[1]) if self._rows else None
+
+    @property
+    def stale(self) -> bool:
+        """Whether the rows may be older than what the store holds."""
+        return self._stale
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hex digits that depend on the content only: BLAKE2b of the canonical bytes."""
+        if self._fingerprint is None:
+            self._fingerprint = blake2b(self.canonical_bytes(), digest_size=16).hexdigest()
+        return self._fingerprint
+
+    def canonical_bytes(self) -> bytes:
+        """The frame in the columnar codec, without meta: same content, same bytes."""
+        from backbone.domain.codec import encode
+
+        return encode(self)
+
+    def to_arrow(self) -> pa.Table:
+        """The rows as an Arrow table; not a copy.
+
+        Raises:
+            CodecError: the frame was decoded from bytes whose columns are damaged.
+        """
+        if self._table is None:
+            from backbone.domain.codec import table_of
+
+            if self._header is None or self._payload is None:
+                raise AssertionError("a frame has a table or a payload")
+            self._table = table_of(self._header, self._payload)
+        return self._table
+
+    def to_polars(self) -> Any:
+        """The rows as a polars DataFrame."""
+        import polars  # noqa: ICN001  optional
+
+        return polars.from_arrow(self.to_arrow())
+
+    def to_pandas(self) -> Any:
+        """The rows as a pandas DataFrame with a plain index."""
+        return self.to_arrow().to_pandas()
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """One column as numpy: ``datetime64[us]`` (UTC), ``float64`` with NaN for null, ``int64``, or text objects.
+
+        Timestamps, integers and doubles without nulls are views that can't be written to.
+
+        Raises:
+            ValueError: the dimension has no such column.
+        """
+        from backbone.domain.conversion import column_to_numpy
+
+        if name not in self._dimension.kinds:
+            raise ValueError(f"{self._dimension} has no column {name!r}; it has {', '.join(self._dimension.columns)}")
+        return column_to_numpy(self.to_arrow().column(name), self._dimension.kinds[name])
+
+    def _stamps(self) -> npt.NDArray[np.int64]:
+        from backbone.domain.canonical import integers, whole
+
+        return integers(whole(self.to_arrow().column("ts")))
+
+    def newest(self, n: int) -> Frame:
+        """The n newest rows by ``ts`` over the whole frame, still ascending by key; of equal moments the last rows.
+
+        Raises:
+            ValueError: n is negative.
+        """
+        from backbone.domain.selection import newest_rows
+
+        if n < 0:
+            raise ValueError(f"the newest {n} rows asked for; ask for 0 or more")
+        if n >= self._rows:
+            return self
+        return self._of(self._dimension, newest_rows(self.to_arrow(), self._stamps(), n), stale=self._stale)
+
+    def select(
+        self,
+        symbols: Iterable[str] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        interval: str | None = None,
+    ) -> Frame:
+        """The rows of the given symbols with ``start <= ts <= end``, and of one interval; None means all.
+
+        Raises:
+            ValueError: a moment has no zone, symbols are one text instead of several, or an interval is asked of a
+                dimension that has none.
+        """
+        from backbone.domain.selection import matching_rows
+
+        if isinstance(symbols, str):
+            raise ValueError(f"symbols={symbols!r} given; give a list, such as [{symbols!r}]")  # noqa: TRY004
+        if interval is not None and not self._dimension.has_interval:
+            raise ValueError(f"interval={interval!r} given, but {self._dimension} has no interval; leave it out")
+        bounds = (None if start is None else to_us(start), None if end is None else to_us(end))
+        wanted = None if symbols is None else sorted(set(symbols))
+        table = matching_rows(self.to_arrow(), self._stamps(), wanted, bounds, interval)
+        return self if table.num_rows == self._rows else self._of(self._dimension, table, stale=self._stale)
+
+    def split_by_symbol(self) -> list[tuple[str, Frame]]:
+        """One frame per symbol (calendar of macro events), ascending; the rows are not copied."""
+        from backbone.domain.selection import runs
+
+        if len(self.symbols) == 1:
+            return [(self.symbols[0], self)]
+        return [(symbol, self.slice(offset, length)) for symbol, offset, length in runs(self.to_arrow().column(0))]
+
+    def slice(self, offset: int, length: int | None = None) -> Frame:
+        """Rows from ``offset`` on, at most ``length`` of them; the rows are not copied.
+
+        Raises:
+            ValueError: offset or length is negative.
+        """
+        if offset < 0 or (length is not None and length < 0):
+            raise ValueError(f"slice({offset}, {length}) given; offset and length are 0 or more")
+        table = self.to_arrow().slice(offset, length)
+        return self._of(self._dimension, table if table.num_rows else table.schema.empty_table(), stale=self._stale)
+
+    def as_stale(self) -> Frame:
+        """The same rows, marked as possibly older than what the store holds."""
+        copy = self._blank(self._dimension, self._rows)
+        for name in self.__slots__:
+            setattr(copy, name, getattr(self, name))
+        copy._stale = True
+        return copy
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Frame):
+            return NotImplemented
+        if (self._dimension, self._rows) != (other._dimension, other._rows):
+            return False
+        return self is other or bool(self.to_arrow().equals(other.to_arrow()))
+
+    def __hash__(self) -> int:
+        return hash((self._dimension, self._rows, self.span_us))
+
+    def __repr__(self) -> str:
+        symbols = self.symbols if len(self.symbols) <= 3 else (*self.symbols[:3], f"… {len(self.symbols)} in all")
+        span = f" {self.start:%Y-%m-%dT%H:%M:%SZ} to {self.end:%Y-%m-%dT%H:%M:%SZ}" if self._rows else ""
+        stale = " stale" if self._stale else ""
+        return f"<Frame {self._dimension} {self._rows} rows {','.join(symbols)}{span}{stale}>"

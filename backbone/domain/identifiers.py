@@ -1,0 +1,75 @@
+"""Identifiers: content hashes for chunks and events, stable shards, and run ids that sort by time."""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from backbone.domain.frame import Frame
+
+__all__ = ["event_id", "ingest_id", "new_run_id", "partition", "shard"]
+
+_DIGEST_BYTES = 16
+
+
+def ingest_id(source: str, frame: Frame) -> str:
+    """The identity of a chunk: 32 hex digits that depend only on the source's name and the frame's content."""
+    from backbone.domain import codec
+
+    digest = blake2b(source.encode(), digest_size=_DIGEST_BYTES)
+    digest.update(b"\0")
+    for part in codec.encode_parts(frame):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def event_id(ingest_id: str, symbol: str, n: int) -> str:
+    """The identity of the n-th event that a chunk has for a symbol, as 32 hex digits."""
+    return blake2b(f"{ingest_id}\0{symbol}\0{n}".encode(), digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def shard(symbol: str, shards: int = 16) -> int:
+    """The shard of a symbol, 0 to ``shards - 1``: the same in every process and on every machine.
+
+    Raises:
+        ValueError: ``shards`` is below 1.
+    """
+    if shards < 1:
+        raise ValueError(f"{shards} shards given; give at least 1")
+    return zlib.crc32(symbol.encode()) % shards
+
+
+def partition(symbol: str, partitions: int) -> int:
+    """The stream partition of a symbol, 0 to ``partitions - 1``.
+
+    A hash of its own, so that the symbols of one shard spread over all partitions.
+
+    Raises:
+        ValueError: ``partitions`` is below 1.
+    """
+    if partitions < 1:
+        raise ValueError(f"{partitions} partitions given; give at least 1")
+    return int.from_bytes(blake2b(symbol.encode(), digest_size=8).digest()) % partitions
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def new_run_id(*, now_ms: Callable[[], int] = _wall_ms, randomness: Callable[[int], bytes] = os.urandom) -> str:
+    """A fresh run id: 32 hex digits of a UUID version 7 (RFC 9562), which sorts by its time of making.
+
+    Args:
+        now_ms: milliseconds since 1970.
+        randomness: gives so many random bytes.
+    """
+    raw = bytearray(now_ms().to_bytes(6) + randomness(10))
+    raw[6] = 0x70 | (raw[6] & 0x0F)
+    raw[8] = 0x80 | (raw[8] & 0x3F)
+    return raw.hex()
