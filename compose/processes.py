@@ -1,0 +1,155 @@
+"""Processes of services: started detached, recognised for certain, signalled as a whole.
+
+A process is its number and the moment it was born: numbers are used again, so a number alone is never signalled.
+Every process of a service works in the service's folder, which finds the children of a server that was killed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+
+_POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process for certain.
+
+    Attributes:
+        pid: its number.
+        born: boot of the machine and start in clock ticks since then.
+    """
+
+    pid: int
+    born: str
+
+
+def identify(pid: int) -> Process | None:
+    """Return the process that has this number now, or None."""
+    fields = _stat(pid)
+    if fields is None:
+        return None
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
+    return Process(pid, f"{boot}-{fields[19]}")
+
+
+def alive(process: Process) -> bool:
+    """Tell whether it still runs (or is frozen); a dead child of ours is buried on the way."""
+    if identify(process.pid) != process:
+        return False
+    if _letter(process.pid) not in "ZX":
+        return True
+    with suppress(ChildProcessError):
+        os.waitpid(process.pid, os.WNOHANG)
+    return False
+
+
+def frozen(process: Process) -> bool:
+    """Tell whether it is stopped by a signal."""
+    return identify(process.pid) == process and _letter(process.pid) in "Tt"
+
+
+def residents(home: Path) -> list[Process]:
+    """Return the living processes whose working folder is `home` or inside it.
+
+    Folders are compared by device and inode, not by path, since a server in a chroot sees other paths.
+    """
+    inside = {_key(folder) for folder in (home, *home.glob("*/"))}
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                process = identify(int(entry.name))
+                if _key(entry / "cwd") in inside and process is not None and alive(process):
+                    found.append(process)
+    return found
+
+
+def send(process: Process, number: signal.Signals) -> bool:
+    """Signal a process if it is still the one meant; tell whether it was."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except OSError:
+        return False
+    try:
+        # The handle is held while we compare, so the number can't change hands between the check and the signal.
+        if identify(process.pid) != process:
+            return False
+        signal.pidfd_send_signal(handle, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+async def gone(processes: Sequence[Process], timeout: float) -> bool:
+    """Wait up to `timeout` seconds until none of them is alive; tell whether that came true."""
+    with anyio.move_on_after(timeout):
+        while any(alive(process) for process in processes):  # noqa: ASYNC110 - the kernel tells nobody else's parent
+            await anyio.sleep(_POLL_SECONDS)
+        return True
+    return False
+
+
+def spawn(command: Sequence[str], *, log: Path, env: Mapping[str, str]) -> Process:
+    """Start a program in a session of its own, its output appended to `log`.
+
+    Returns at once. The file system, the environment and the arguments are the caller's matter; of this process's
+    environment nothing is passed on.
+    """
+    log.touch(mode=0o600)
+    flags = os.O_WRONLY | os.O_APPEND
+    pid = os.posix_spawn(
+        command[0],
+        list(command),
+        dict(env),
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+        setsigmask=[],
+        setsigdef=[signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE],
+    )
+    process = identify(pid)
+    if process is None:
+        raise RuntimeError(f"{command[0]} (pid {pid}) was taken away by another waiter of this process's children")
+    return process
+
+
+def memory(processes: Sequence[Process]) -> int:
+    """Return their memory in bytes, shared pages counted once (proportional set size)."""
+    total = 0
+    for process in processes:
+        with suppress(OSError):
+            for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1]) * 1024
+    return total
+
+
+def _stat(pid: int) -> list[str] | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return text.rpartition(")")[2].split()
+
+
+def _letter(pid: int) -> str:
+    fields = _stat(pid)
+    return fields[0] if fields else "X"
+
+
+def _key(folder: Path) -> tuple[int, int]:
+    facts = folder.stat()
+    return facts.st_dev, facts.st_ino
