@@ -5,13 +5,13 @@ Every step works on whole columns. A table that is already clean and in order pa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backbone.domain.cleaning import clean
+from backbone.domain.cleaning import clean, constant_text
 from backbone.domain.schema import arrow_schema, arrow_type
 
 if TYPE_CHECKING:
@@ -23,20 +23,21 @@ if TYPE_CHECKING:
 
     Codes = npt.NDArray[np.int64]
 
-__all__ = ["canonical", "in_order", "integers", "is_constant", "joined", "reorder", "whole"]
+__all__ = ["canonical", "distinct", "in_order", "integers", "joined", "reorder", "whole"]
 
 
-def canonical(dimension: Dimension, table: pa.Table, *, presorted: bool = False) -> pa.Table:
+def canonical(dimension: Dimension, table: Any, *, presorted: bool = False) -> pa.Table:
     """The canonical form of a table.
 
     Args:
         dimension: what the rows are.
-        table: has the key columns of the dimension and any of its value columns, in any order.
+        table: an Arrow table or stream with the key columns and any of the value columns, in any order.
         presorted: the caller vouches that rows are strictly ascending by key, so that this is not looked at.
 
     Raises:
         ValueError: columns are missing or unknown, or hold what the dimension does not allow.
     """
+    table = _table(table)
     columns = _named(dimension, table)
     arrays = {name: clean(dimension, name, columns[name]) for name in dimension.columns if name in columns}
     if "sequence" in dimension.key and "sequence" not in arrays:
@@ -46,6 +47,14 @@ def canonical(dimension: Dimension, table: pa.Table, *, presorted: bool = False)
             arrays[name] = pa.nulls(table.num_rows, arrow_type(dimension.kinds[name]))
     result = pa.Table.from_arrays([arrays[name] for name in dimension.columns], schema=arrow_schema(dimension))
     return result if presorted else reorder(dimension, result)
+
+
+def _table(given: Any) -> pa.Table:
+    if isinstance(given, pa.Table):
+        return given
+    if isinstance(given, pa.RecordBatch) or hasattr(given, "__arrow_c_stream__"):
+        return pa.table(given)
+    raise ValueError(f"{type(given).__name__} given; give an Arrow table, a record batch or an Arrow stream")
 
 
 def _named(dimension: Dimension, table: pa.Table) -> dict[str, pa.ChunkedArray]:
@@ -113,7 +122,7 @@ def _key_codes(keys: Sequence[pa.Array]) -> list[Codes]:
 
 def _ranks(text: pa.Array) -> Codes | None:
     """The rank of each text among the distinct ones, by UTF-8 bytes; None when all are the same."""
-    if is_constant(text):
+    if constant_text(text) is not None:
         return None
     encoded = text.dictionary_encode()
     order = pc.sort_indices(encoded.dictionary).to_numpy()
@@ -123,9 +132,10 @@ def _ranks(text: pa.Array) -> Codes | None:
     return ranks
 
 
-def is_constant(text: pa.Array) -> bool:
-    """Whether a text column without nulls holds one value only."""
-    return len(text) > 0 and text[0] == text[-1] and bool(pc.all(pc.equal(text, text[0])).as_py())
+def distinct(text: pa.Array) -> tuple[str, ...]:
+    """The distinct values of a text column without nulls, in order of appearance."""
+    only = constant_text(text)
+    return (only.decode(),) if only is not None else tuple(text.unique().to_pylist())
 
 
 def integers(array: pa.Array) -> Codes:

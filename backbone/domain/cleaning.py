@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from backbone.domain.dimension import Dimension
 
-__all__ = ["check", "clean", "doubles", "text_buffers"]
+__all__ = ["check", "check_doubles", "clean", "constant_text", "doubles", "text_buffers"]
 
 _NEGATIVE_ZERO = np.int64(np.iinfo(np.int64).min)
 _WANTED = {
@@ -106,7 +106,7 @@ def check(dimension: Dimension, name: str, array: pa.Array) -> None:
     """Refuse a column of the right type whose content is not canonical.
 
     Raises:
-        ValueError: a null or an empty text in a key, a moment outside the years 1 to 9999, NaN, broken UTF-8, or NUL.
+        ValueError: a null or an empty text in a key, a moment outside the years 1 to 9999, broken UTF-8, or NUL.
     """
     kind = dimension.kinds[name]
     where = f"{dimension}.{name}"
@@ -122,8 +122,18 @@ def check(dimension: Dimension, name: str, array: pa.Array) -> None:
         stamps = np.frombuffer(array.buffers()[1], dtype=np.int64, count=len(array), offset=array.offset * 8)
         if stamps.min() < MIN_US or stamps.max() > MAX_US:
             raise ValueError(f"{where}: a moment outside the years 1 to 9999 given; correct or drop the row")
-    elif kind == "double" and not array.null_count and np.isnan(doubles(array)).any():
-        raise ValueError(f"{where}: NaN given where null was expected")
+
+
+def check_doubles(array: pa.Array) -> None:
+    """Refuse doubles that are not canonical.
+
+    Raises:
+        ValueError: a value is NaN or -0.0.
+    """
+    values = doubles(array)
+    foul = np.isnan(values) | (values.view(np.int64) == _NEGATIVE_ZERO)
+    if foul.any() and (foul & ~_nulls(array)).any():
+        raise ValueError("NaN or -0.0 given where null or 0.0 was expected")
 
 
 def _check_text(where: str, array: pa.Array, *, key: bool) -> None:
@@ -147,3 +157,17 @@ def text_buffers(array: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np
     if data_buffer is None or not data_buffer.size:
         return offsets, np.empty(0, dtype=np.uint8)
     return offsets, np.frombuffer(data_buffer, dtype=np.uint8)[offsets[0] : offsets[-1]]
+
+
+def constant_text(array: pa.Array) -> bytes | None:
+    """The UTF-8 of the one text that all rows of a column hold; None when they differ or any is null."""
+    if not len(array) or array.null_count:
+        return None
+    offsets, data = text_buffers(array)
+    size = int(offsets[1] - offsets[0])
+    if len(data) != size * len(array):
+        return None
+    text = data[:size].tobytes()
+    if len(array) > 1 and ((np.diff(offsets) != size).any() or data.tobytes() != text * len(array)):
+        return None
+    return text

@@ -119,7 +119,7 @@ def decode(data: bytes | bytearray | memoryview) -> Frame:
         CodecError: the bytes are not a frame. Damage within the columns shows when they are first used, likewise.
     """
     payload = _as_bytes(data)
-    return Frame.of_payload(peek(payload), payload)
+    return Frame.of_payload(_header(payload), payload)
 
 
 def read_meta(data: bytes | bytearray | memoryview) -> Meta:
@@ -137,10 +137,14 @@ def peek(data: bytes | bytearray | memoryview) -> Header:
     Raises:
         CodecError: the bytes are not a frame.
     """
+    return _header(_as_bytes(data))
+
+
+def _header(data: bytes | memoryview) -> Header:
     try:
         magic, version, code, columns, rows, start, end, text_bytes, buffer_bytes = _PREAMBLE.unpack_from(data)
-    except (StructError, TypeError, BufferError) as error:
-        raise CodecError(f"not a frame: {_size(data)} bytes given, the preamble alone has {_PREAMBLE.size}") from error
+    except StructError as error:
+        raise CodecError(f"not a frame: {len(data)} bytes given, the preamble alone has {_PREAMBLE.size}") from error
     if magic != _MAGIC:
         raise CodecError(f"not a frame: it begins with {magic!r} instead of {_MAGIC!r}")
     if version != _VERSION:
@@ -153,29 +157,26 @@ def peek(data: bytes | bytearray | memoryview) -> Header:
     if total != len(data):
         raise CodecError(f"truncated or damaged frame: {len(data)} bytes given, the preamble announces {total}")
     symbols, meta = _text(data[_PREAMBLE.size : _PREAMBLE.size + text_bytes])
-    if not (MIN_US <= start <= end <= MAX_US and min(1, rows) <= len(symbols) <= rows):
+    # every row has its stamp among the buffers, so a short message can't announce a huge table
+    plausible = rows * 8 <= buffer_bytes and min(1, rows) <= len(symbols) <= rows
+    if not (plausible and MIN_US <= start <= end <= MAX_US):
         raise CodecError("damaged frame: its rows, symbols and time span contradict each other")
     return Header(dimension, rows, start, end, symbols, meta, body)
 
 
-def _text(part: bytes | bytearray | memoryview) -> tuple[tuple[str, ...], Meta]:
+def _text(part: bytes | memoryview) -> tuple[tuple[str, ...], Meta]:
     try:
         return _TEXT.decode(part)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CodecError(f"damaged frame: its symbols or meta are unreadable: {error}") from error
 
 
-def _size(data: object) -> int:
-    return len(data) if isinstance(data, bytes | bytearray | memoryview) else 0
-
-
 def _as_bytes(data: bytes | bytearray | memoryview) -> bytes | memoryview:
     """The data as it is where nobody can change it any more, else a copy."""
-    if isinstance(data, bytes) or (
-        isinstance(data, memoryview) and data.readonly and data.format == "B" and data.c_contiguous
-    ):
+    if isinstance(data, bytes):
         return data
-    return bytes(data)
+    view = memoryview(data)
+    return view if view.readonly and view.format == "B" and view.ndim == 1 and view.c_contiguous else view.tobytes()
 
 
 def table_of(header: Header, payload: bytes | memoryview) -> pa.Table:

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backbone.domain.canonical import in_order, integers, is_constant
-from backbone.domain.cleaning import check, doubles, text_buffers
+from backbone.domain.canonical import distinct, in_order, integers, whole
+from backbone.domain.cleaning import check, check_doubles, constant_text, doubles, text_buffers
 from backbone.domain.schema import arrow_schema, arrow_type
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ def _encode_text(array: pa.Array) -> tuple[int, int, list[Buffer]]:
         flags = _HAS_NULLS
         parts.append(_bitmap(array.is_valid().to_numpy(zero_copy_only=False)))
         array = pc.fill_null(array, "")
-    elif is_constant(array):
-        text = array[0].as_py().encode()
-        if len(text) <= _MAX_CONSTANT_BYTES:
+    else:
+        text = constant_text(array)
+        if text is not None and len(text) <= _MAX_CONSTANT_BYTES:
             return _CONSTANT, len(text), [text]
     offsets, data = text_buffers(array)
     return flags, len(data), [*parts, _view(offsets - offsets[0]), _view(data)]
@@ -106,7 +106,10 @@ def map_columns(header: Header, payload: Buffer) -> pa.Table:
         if code != _KIND_CODES[kind] or zero or (text_bytes and kind != "string"):
             raise ValueError(f"column {name} has a foreign entry in the directory")
         array = _decode(reader, kind, flags, header.rows, text_bytes)
-        check(dimension, name, array)
+        # of a constant text one row stands for all
+        check(dimension, name, array.slice(0, 1) if flags == _CONSTANT else array)
+        if kind == "double":
+            check_doubles(array)
         arrays.append(array)
     reader.finish()
     table = pa.Table.from_arrays(arrays, schema=arrow_schema(dimension))
@@ -169,10 +172,10 @@ def _compare(header: Header, table: pa.Table) -> None:
     if not header.rows:
         return
     dimension = header.dimension
-    if not in_order([table.column(name).chunk(0) for name in dimension.key]):
+    if not in_order([whole(table.column(name)) for name in dimension.key]):
         raise ValueError("its rows are not strictly ascending by key")
-    stamps = integers(table.column("ts").chunk(0))
+    stamps = integers(whole(table.column("ts")))
     if (stamps.min(), stamps.max()) != (header.start_us, header.end_us):
         raise ValueError("its time span is not the one of the header")
-    if table.column(0).unique().to_pylist() != list(header.symbols):
+    if distinct(whole(table.column(0))) != header.symbols:
         raise ValueError("its symbols are not those of the header")

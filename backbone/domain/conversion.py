@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -26,10 +26,11 @@ __all__ = ["column_to_numpy", "pandas_to_arrow", "records_to_arrow"]
 
 def column_to_numpy(column: pa.ChunkedArray, kind: Kind) -> npt.NDArray[Any]:
     """A canonical column as numpy; a view where the column has no nulls and is no text."""
-    if kind == "timestamp":
-        return integers(whole(column)).view("datetime64[us]")
-    array: npt.NDArray[Any] = whole(column).to_numpy(zero_copy_only=False)
-    return array
+    array = whole(column)
+    stamps = kind == "timestamp"
+    values = integers(array).view("datetime64[us]") if stamps else array.to_numpy(zero_copy_only=False)
+    values.flags.writeable = False
+    return cast("npt.NDArray[Any]", values)
 
 
 def records_to_arrow(dimension: Dimension, records: Iterable[Mapping[str, object]]) -> pa.Table:
@@ -109,12 +110,15 @@ def pandas_to_arrow(dimension: Dimension, df: Any) -> pa.Table:
     """
     levels = [name for name in df.index.names if name in dimension.columns]
     plain = df.reset_index(level=levels) if levels else df
-    columns = {}
-    for position, name in enumerate(plain.columns):
-        series = plain.iloc[:, position]
-        if name in dimension.kinds and series.dtype == object:
-            # Arrow would read naive moments as UTC and truth as number: objects are looked at one by one
-            columns[name] = _column(dimension, name, series.where(series.notna(), None).tolist())
-        else:
-            columns[str(name)] = pa.Array.from_pandas(series)
-    return pa.table(columns)
+    arrays = [_of_series(dimension, name, plain.iloc[:, at]) for at, name in enumerate(plain.columns)]
+    return pa.Table.from_arrays(arrays, names=[str(name) for name in plain.columns])
+
+
+def _of_series(dimension: Dimension, name: Any, series: Any) -> pa.Array:
+    if name not in dimension.kinds:
+        return pa.nulls(len(series))
+    if series.dtype == object:
+        # Arrow would read naive moments as UTC and truth as number: objects are looked at one by one
+        return _column(dimension, name, series.where(series.notna(), None).tolist())
+    array = pa.Array.from_pandas(series)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array

@@ -87,12 +87,13 @@ class Frame:
         return self
 
     @classmethod
-    def from_arrow(cls, dimension: Dimension | str, table: pa.Table, *, presorted: bool = False) -> Self:
+    def from_arrow(cls, dimension: Dimension | str, table: Any, *, presorted: bool = False) -> Self:
         """A frame of an Arrow table, whose columns may come in any order; value columns may be missing.
 
         Args:
             dimension: what the rows are.
-            table: the rows. Trades and quotes without ``sequence`` are numbered within (symbol, ts), as given.
+            table: a table, a record batch, or anything that exports an Arrow stream. Trades and quotes without
+                ``sequence`` are numbered within (symbol, ts), as given.
             presorted: the caller vouches that rows are strictly ascending by key; saves a look at the keys.
 
         Raises:
@@ -165,7 +166,9 @@ class Frame:
     def symbols(self) -> tuple[str, ...]:
         """The distinct values of the partition column (symbol, or calendar of macro events), ascending."""
         if self._symbols is None:
-            self._symbols = tuple(self.to_arrow().column(0).unique().to_pylist())
+            from backbone.domain.canonical import distinct, whole
+
+            self._symbols = distinct(whole(self.to_arrow().column(0)))
         return self._symbols
 
     @property
@@ -231,7 +234,7 @@ class Frame:
     def column(self, name: str) -> npt.NDArray[Any]:
         """One column as numpy: ``datetime64[us]`` (UTC), ``float64`` with NaN for null, ``int64``, or text objects.
 
-        Timestamps, integers and doubles without nulls are views that can't be written to.
+        It can't be written to; timestamps, integers and doubles without nulls are views.
 
         Raises:
             ValueError: the dimension has no such column.
