@@ -1,0 +1,143 @@
+"""The class that authors derive from, and what an actor can do to the world: its context."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, overload
+
+from actors.messages import Message, Table, build_table
+from actors.specs import ChildSpec, Spec, StopReason, SupervisorSpec
+
+if TYPE_CHECKING:
+    from actors.clock import Clock
+    from actors.incarnation import Incarnation, Reply
+    from actors.ref import ActorRef, SupervisorRef
+    from actors.system import ActorSystem
+
+
+class Ignore:
+    """The type of IGNORE."""
+
+    def __repr__(self) -> str:
+        return "IGNORE"
+
+
+IGNORE: Final = Ignore()
+Level = Literal["ok", "degraded", "failed"]
+
+
+class Actor:
+    """State that one message at a time may touch. Each incarnation is a fresh instance with the spec's arguments."""
+
+    context: Context
+    __table__: ClassVar[Table] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__table__ = build_table(cls)
+
+    async def on_start(self) -> Ignore | None:
+        """Acquire what is needed; start_child() returns when this has returned. `return IGNORE` declines to start."""
+        return None
+
+    async def after_start(self) -> None:
+        """Runs after the start was reported; a failure here is a crash."""
+
+    async def on_stop(self, reason: StopReason) -> None:
+        """Release what on_start acquired. Not called after a kill, nor where on_start failed."""
+
+    def inspect(self) -> dict[str, Any]:
+        """What the roster's detail and crash reports may show. Leave secrets out here."""
+        return {}
+
+
+class Context:
+    """An incarnation's view of its surroundings; invalid once the incarnation has ended."""
+
+    __slots__ = ("_log", "_run")
+
+    def __init__(self, run: Incarnation) -> None:
+        self._run = run
+        self._log: Any = None
+
+    @property
+    def ref(self) -> ActorRef:
+        """This actor's own handle."""
+        return self._run.cell.ref
+
+    @property
+    def parent(self) -> ActorRef:
+        """The handle of the supervisor, or of the actor that started this one."""
+        parent = self._run.cell.parent
+        if parent is None:
+            raise RuntimeError("the root has no parent")
+        return parent.cell.ref
+
+    @property
+    def system(self) -> ActorSystem:
+        """The actor system."""
+        return self._run.cell.system
+
+    @property
+    def clock(self) -> Clock:
+        """Time: `time()` for deadlines, `now()` for stamps."""
+        return self._run.cell.system.clock
+
+    @property
+    def log(self) -> Any:
+        """A structlog logger bound to this actor's path and incarnation."""
+        if self._log is None:
+            from actors.logs import logger
+
+            self._log = logger().bind(path=self._run.cell.path, incarnation=self._run.number)
+        return self._log
+
+    @overload
+    async def start_child(self, spec: ChildSpec) -> ActorRef: ...
+    @overload
+    async def start_child(self, spec: SupervisorSpec) -> SupervisorRef: ...
+    async def start_child(self, spec: Spec) -> ActorRef:
+        """Start a child of this actor (one_for_one); it ends with this incarnation."""
+        children = self._run.live().nursery()
+        children.check(spec)
+        ref: ActorRef = await children.call("start", spec)
+        return ref
+
+    def watch(self, ref: ActorRef) -> None:
+        """Receive Terminated once `ref` has ended for good; at once, if it has."""
+        self._run.live().watch(ref._cell)
+
+    def unwatch(self, ref: ActorRef) -> None:
+        """Stop watching; a Terminated that is already queued is removed."""
+        self._run.unwatch(ref._cell)
+
+    def send_after(self, delay: float, message: Message, *, key: str | None = None) -> str:
+        """Send `message` to this actor in `delay` seconds. A timer of the same key is replaced. Returns the key."""
+        return self._run.live().timers.add(delay, message, key, repeat=False)
+
+    def send_every(self, interval: float, message: Message, *, key: str | None = None) -> str:
+        """Send `message` to this actor every `interval` seconds; a tick that is still queued is not doubled."""
+        return self._run.live().timers.add(interval, message, key, repeat=True)
+
+    def cancel_timer(self, key: str) -> bool:
+        """Cancel; a message that is already queued is not delivered. False: there was no such timer."""
+        return self._run.timers.cancel(key)
+
+    def run_task(self, work: Coroutine[Any, Any, Any], *, name: str = "task", reply: Reply[Any] | None = None) -> None:
+        """Run `work` beside the mailbox; it ends with this actor, and its failure crashes it.
+
+        With `reply`, what the work returns is the reply, and a Reject that it raises refuses the request.
+        """
+        self._run.live().run_task(work, name, reply)
+
+    def defer_reply(self) -> Reply[Any]:
+        """Take the current request's reply along: the return value is ignored, `reply(value)` answers later."""
+        return self._run.defer_reply()
+
+    def stop_self(self) -> None:
+        """End normally after the current handler; the restart type decides what follows."""
+        self._run.stop_self()
+
+    def report_health(self, level: Level, why: str = "", next: str = "", action: str = "") -> None:  # noqa: A002
+        """Say how this actor is: `why`, what happens `next` by itself, which `action` the operator can take."""
+        self._run.report_health(level, why, next, action)

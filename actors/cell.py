@@ -1,0 +1,225 @@
+"""What stands behind a ref: one child's identity, counters and current incarnation, stable across restarts."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from actors.errors import ActorDead, ActorError, InvalidMessage
+from actors.mailbox import Ask, Queue, Tick, payload
+from actors.messages import Terminated
+from actors.specs import ChildSpec, Spec, StopReason
+
+if TYPE_CHECKING:
+    from actors.incarnation import Incarnation
+    from actors.ref import ActorRef
+    from actors.supervisor import Supervisor
+    from actors.system import ActorSystem
+    from actors.tasks import Owner
+
+
+class Health(msgspec.Struct, frozen=True):
+    """An actor's own word on how it is (ok, degraded, failed), why, since when, what happens next, what you can do."""
+
+    level: str = "ok"
+    why: str = ""
+    since: datetime | None = None
+    next: str = ""
+    action: str = ""
+
+
+HEALTHY = Health()
+
+
+Wait = tuple["Cell", str, Ask | None]
+"""Whom somebody waits on, how (ask, tell, start, stop), and the request that is out, if it is one."""
+
+
+class Run(Protocol):
+    """One life of a child, as its supervisor sees it."""
+
+    cell: Cell
+    number: int
+    owner: Owner
+    started: asyncio.Future[Any]
+    claimed: bool
+    waiting: list[Wait]
+
+    def exited(self) -> asyncio.Future[StopReason]:
+        """Done when this life is over."""
+
+    def height(self) -> int:
+        """Levels below and with this one: how many kill timeouts its end may take."""
+
+    def request_stop(self, reason: StopReason) -> None:
+        """Stop in order: the current handler finishes, the stop hook runs."""
+
+    def kill(self, reason: StopReason) -> None:
+        """Interrupt at the next await; no stop hook."""
+
+
+class _Nothing(dict[type, Any]):
+    """The dispatch table of a cell that accepts no message now."""
+
+
+class _Anything(dict[type, Any]):
+    """The table before the first incarnation, where the factory does not tell which actor it makes."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+
+CLOSED = _Nothing()
+UNKNOWN = _Anything()
+
+
+class Cell:
+    """State of one child. Its supervisor writes it, the roster reads it."""
+
+    __slots__ = (
+        "__weakref__",
+        "accepts",
+        "attempts",
+        "box",
+        "closed",
+        "entry",
+        "error",
+        "error_at",
+        "failed",
+        "handled",
+        "health",
+        "id",
+        "incarnation",
+        "kept",
+        "parent",
+        "path",
+        "pending",
+        "ref",
+        "restart_due",
+        "restart_timer",
+        "restarts",
+        "run",
+        "seen",
+        "spec",
+        "started_at",
+        "started_time",
+        "state",
+        "state_since",
+        "system",
+        "table",
+        "watchers",
+    )
+
+    def __init__(self, system: ActorSystem, parent: Supervisor | None, spec: Spec, table: dict[type, Any]) -> None:
+        self.system = system
+        self.parent = parent
+        self.spec = spec
+        self.id = spec.id
+        self.path = f"{parent.cell.path}/{spec.id}" if parent is not None else f"/{spec.id}"
+        self.table = table
+        self.accepts: dict[type, Any] = table
+        self.box: Queue | None = None
+        if isinstance(spec, ChildSpec):
+            self.box = Queue(spec.mailbox.capacity, spec.mailbox.overflow, self.drop)
+        self.closed: StopReason | None = None
+        self.run: Incarnation | Supervisor | None = None
+        self.ref: ActorRef
+        self.state = "starting"
+        self.state_since = self.started_at = system.clock.now()
+        self.started_time = 0.0
+        self.incarnation = self.restarts = self.handled = self.failed = self.attempts = 0
+        self.seen = 0  # the newest incarnation whose end has been dealt with
+        self.pending = False  # stopped by a group restart, or failed to come up: waits for its start
+        self.restart_timer: asyncio.TimerHandle | None = None
+        self.restart_due: float | None = None
+        self.error: str | None = None
+        self.error_at: datetime | None = None
+        self.health = HEALTHY
+        self.watchers: dict[Incarnation, None] | None = None
+        self.kept: dict[str, Cell] = {}  # a supervisor's static children: their refs outlive its restarts
+        self.entry: Any = None  # the roster's last picture, kept while nothing changes
+
+    @property
+    def kind(self) -> str:
+        """Actor or supervisor."""
+        return "supervisor" if self.box is None else "actor"
+
+    @property
+    def alive(self) -> bool:
+        """True while an incarnation runs and takes messages."""
+        return self.run is not None and self.closed is None and self.state in ("starting", "running")
+
+    def mark(self, state: str) -> None:
+        """Enter a state, now."""
+        self.state = state
+        self.state_since = self.system.clock.now()
+        self.entry = None
+        self.system.version += 1
+
+    def activity(self) -> str:
+        """What it does now, in words for errors."""
+        run = self.run
+        current = getattr(run, "current", None)
+        doing = f"{self.state}, handling {type(payload(current)).__name__}" if current is not None else self.state
+        return f"{doing}, waiting on {run.waiting[-1][0].path}" if run is not None and run.waiting else doing
+
+    def open(self) -> None:
+        """Accept messages (again)."""
+        self.closed = None
+        self.accepts = self.table
+
+    def shut(self, reason: StopReason) -> None:
+        """Refuse messages from now on; those queued stay for the current incarnation."""
+        self.closed = reason
+        self.accepts = CLOSED
+        self.entry = None
+
+    def refusal(self, message: Any) -> ActorError:
+        """Why `message` can't be sent now."""
+        if self.closed is not None:
+            return self.dead(message)
+        if self.box is None:
+            return InvalidMessage(f"{self.path} is a supervisor: it takes no messages", path=self.path, message=message)
+        names = tuple(sorted(kind.__name__ for kind in self.table))
+        text = f"{self.path} does not handle {type(message).__name__}; it handles: {', '.join(names) or 'nothing'}"
+        return InvalidMessage(text, path=self.path, message=message, accepted=names)
+
+    def dead(self, message: Any = None, reason: StopReason | None = None) -> ActorDead:
+        """The error for somebody who reaches for a dead actor."""
+        why = reason or self.closed
+        error = ActorDead(f"{self.path} is dead ({why})", path=self.path, message=message, ref=self.ref, reason=why)
+        if why is not None and isinstance(why.error, BaseException):
+            error.__cause__ = why.error
+        return error
+
+    def drop(self, item: Any, why: str) -> None:
+        """Turn a mailbox item into a dead letter; an asker is told."""
+        self.system.dead_letter(self.path, payload(item), why)
+        if item.__class__ is Ask:
+            item.fail(ActorDead(f"{self.path}: {why}", path=self.path, message=item.message, ref=self.ref))
+
+    def finish(self, reason: StopReason, state: str = "stopped") -> None:
+        """Dead for good, or until started by hand: left-overs are told, watchers hear of it."""
+        self.shut(reason)
+        self.mark(state)
+        self.cancel_restart()
+        if self.box is not None:
+            for item in self.box.close():
+                if item.__class__ is Ask:
+                    item.fail(self.dead(item.message))
+                elif item.__class__ is not Tick or item.live:
+                    self.system.dead_letter(self.path, payload(item), f"actor ended ({reason})")
+        watchers, self.watchers = self.watchers, None
+        for watcher in watchers or ():
+            watcher.receive(Terminated(self.path, self.incarnation, reason))
+
+    def cancel_restart(self) -> None:
+        """Forget a restart that was planned."""
+        self.pending = False
+        self.restart_due = None
+        if self.restart_timer is not None:
+            self.restart_timer.cancel()
+            self.restart_timer = None

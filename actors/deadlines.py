@@ -1,0 +1,88 @@
+"""Deadlines of asks: one loop timer for each distinct timeout instead of one for each ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+_SWEEP = 1024
+
+
+class _Lane:
+    """Futures with one common timeout: they expire in the order in which they came."""
+
+    __slots__ = ("limit", "timer", "waits")
+
+    def __init__(self) -> None:
+        self.waits: deque[tuple[float, asyncio.Future[Any], Callable[[], BaseException]]] = deque()
+        self.timer: asyncio.TimerHandle | None = None
+        self.limit = _SWEEP
+
+
+class Deadlines:
+    """Fails futures that are not done in time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.future = loop.create_future
+        self._lanes: dict[float, _Lane] = {}
+
+    def add(self, future: asyncio.Future[Any], timeout: float | None, error: Callable[[], BaseException]) -> None:
+        """After `timeout` seconds (None: never) set the exception that `error()` makes on `future`, unless it is done."""
+        if timeout is None:
+            return
+        lane = self._lanes.get(timeout)
+        if lane is None:
+            lane = self._lanes[timeout] = _Lane()
+        waits = lane.waits
+        while waits and waits[0][1].done():
+            waits.popleft()
+        if len(waits) >= lane.limit:
+            lane.waits = waits = deque(wait for wait in waits if not wait[1].done())
+            lane.limit = max(_SWEEP, 2 * len(waits))
+        due = self.loop.time() + timeout
+        waits.append((due, future, error))
+        if lane.timer is None:
+            lane.timer = self.loop.call_at(due, self._expire, timeout)
+
+    def _expire(self, timeout: float) -> None:
+        lane = self._lanes[timeout]
+        waits = lane.waits
+        now = self.loop.time() + 1e-6
+        while waits and (waits[0][1].done() or waits[0][0] <= now):
+            _, future, error = waits.popleft()
+            if not future.done():
+                future.set_exception(error())
+        if waits:
+            lane.timer = self.loop.call_at(waits[0][0], self._expire, timeout)
+        else:
+            del self._lanes[timeout]
+
+    async def settled(self, future: asyncio.Future[Any], timeout: float | None) -> bool:
+        """Wait until `future` is done, at most `timeout` seconds; its result stays in it."""
+        if future.done():
+            return True
+        waiter: asyncio.Future[None] = self.loop.create_future()
+
+        def wake(_: object = None) -> None:
+            if not waiter.done():
+                waiter.set_result(None)
+
+        future.add_done_callback(wake)
+        timer = None if timeout is None else self.loop.call_later(timeout, wake)
+        try:
+            await waiter
+        finally:
+            future.remove_done_callback(wake)
+            if timer is not None:
+                timer.cancel()
+        return future.done()
+
+    def close(self) -> None:
+        """Cancel all timers."""
+        for lane in self._lanes.values():
+            if lane.timer is not None:
+                lane.timer.cancel()
+        self._lanes.clear()

@@ -1,0 +1,78 @@
+"""Waits that could never end, found before they begin: ask chains that lead back, an actor that awaits its own stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actors.errors import DeadlockError
+from actors.tasks import blocked_run
+
+if TYPE_CHECKING:
+    from actors.cell import Cell, Run
+
+_LONGEST = 1000
+
+
+def chain(start: Cell, end: Cell) -> list[Cell] | None:
+    """The cells from `start` along what each waits for, if that leads to `end`."""
+    found = [start]
+    stack = [(start, iter(_targets(start)))]
+    seen = {start}
+    while stack and len(seen) < _LONGEST:
+        cell, targets = stack[-1]
+        if cell is end:
+            return found
+        following = next((each for each in targets if each not in seen), None)
+        if following is None:
+            stack.pop()
+            found.pop()
+        else:
+            seen.add(following)
+            found.append(following)
+            stack.append((following, iter(_targets(following))))
+    return None
+
+
+def _targets(cell: Cell) -> list[Cell]:
+    """Whom a cell can't do without: an ask whose reply was deferred needs the target's mailbox no more."""
+    return (
+        [] if cell.run is None else [target for target, _, ask in cell.run.waiting if ask is None or not ask.deferred]
+    )
+
+
+def check_ask(run: Run, target: Cell) -> None:
+    """Refuse an ask from `run`'s handler to a cell that waits for it, however indirectly.
+
+    Raises:
+        DeadlockError: carries the chain of paths.
+    """
+    if target is not run.cell and (target.run is None or not target.run.waiting):
+        return
+    cells = chain(target, run.cell)
+    if cells is not None:
+        paths = (run.cell.path, *(cell.path for cell in cells))
+        raise DeadlockError(
+            f"this wait would never end: {' -> '.join(paths)}", path=target.path, ref=target.ref, chain=paths
+        )
+
+
+def check_wait(target: Cell, verb: str) -> None:
+    """Refuse to wait for the end of an actor from inside it or from below it.
+
+    Raises:
+        DeadlockError: use `context.stop_self()` instead.
+    """
+    run = blocked_run()
+    if run is None:
+        return
+    if (run.cell.path + "/").startswith(target.path + "/") and run.cell.system is target.system:
+        paths = (run.cell.path, target.path)
+        text = (
+            f"{run.cell.path} can't await the {verb} of {target.path}, of which it is a part; use context.stop_self()"
+        )
+        raise DeadlockError(text, path=target.path, ref=target.ref, chain=paths)
+
+
+def own_full_mailbox(run: Run | None, cell: Cell) -> bool:
+    """True where an actor would wait for room in its own mailbox, which only it can make."""
+    return run is not None and run is cell.run

@@ -1,0 +1,203 @@
+"""What the runtime reports about itself, and the one bus it goes over."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from actors.specs import StopReason
+
+if TYPE_CHECKING:
+    import asyncio
+    from typing import Self
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of everything published on `system.events`; `at` is UTC."""
+
+    path: str
+    at: datetime
+
+
+class ActorStarted(Event, frozen=True, kw_only=True):
+    """An incarnation's on_start has returned."""
+
+    incarnation: int
+
+
+class ActorCrashed(Event, frozen=True, kw_only=True):
+    """An incarnation ended abnormally: exactly one report for each crash. `detail` is the actor's own inspect()."""
+
+    incarnation: int
+    reason: StopReason
+    restart: str
+    supervisor: str
+    detail: dict[str, Any] | None = None
+
+
+class ActorRestarting(Event, frozen=True, kw_only=True):
+    """A restart was decided; it begins in `delay` seconds."""
+
+    incarnation: int
+    delay: float
+    attempt: int
+
+
+class ActorRestarted(Event, frozen=True, kw_only=True):
+    """A later incarnation runs."""
+
+    incarnation: int
+    restarts: int
+
+
+class ActorStopped(Event, frozen=True, kw_only=True):
+    """An incarnation ended without a crash."""
+
+    incarnation: int
+    reason: StopReason
+
+
+class IntensityExceeded(Event, frozen=True, kw_only=True):
+    """A supervisor (`path`) gave up: max restart intensity, reached by `offender`."""
+
+    offender: str
+    restarts: int
+    within: float
+    reason: StopReason
+
+
+class DeadLetter(Event, frozen=True, kw_only=True):
+    """A message that nobody will handle, and why."""
+
+    message: Any
+    reason: str
+
+
+class HealthChanged(Event, frozen=True, kw_only=True):
+    """An actor reports another health."""
+
+    level: str
+    why: str
+    next: str
+    action: str
+
+
+class ZombieDetected(Event, frozen=True, kw_only=True):
+    """A killed incarnation does not end; it was detached so that nobody waits for it."""
+
+    incarnation: int
+    detail: str
+
+
+class OrphanDetected(Event, frozen=True, kw_only=True):
+    """A task outlives the actor (`path`) that started it."""
+
+    task: str
+
+
+class Subscription:
+    """An async iterator over events; bounded: the oldest gives way, and `dropped` counts it."""
+
+    def __init__(self, stream: EventStream, kinds: tuple[type, ...], capacity: int) -> None:
+        self.dropped = 0
+        self._stream = stream
+        self._kinds = kinds
+        self._events: deque[Any] = deque()
+        self._capacity = capacity
+        self._wake: asyncio.Future[None] | None = None
+        self._closed = False
+
+    def wants(self, kind: type) -> bool:
+        """True where events of this class are to be delivered here."""
+        return not self._kinds or issubclass(kind, self._kinds)
+
+    def put(self, event: Any) -> None:
+        """Keep an event for the reader."""
+        if len(self._events) >= self._capacity:
+            self._events.popleft()
+            self.dropped += 1
+        self._events.append(event)
+        self._signal()
+
+    def get_nowait(self) -> Any | None:
+        """The oldest unread event, or None."""
+        return self._events.popleft() if self._events else None
+
+    def close(self) -> None:
+        """Stop receiving; a waiting reader ends."""
+        self._closed = True
+        self._stream.drop(self)
+        self._signal()
+
+    def _signal(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        while not self._events:
+            if self._closed:
+                raise StopAsyncIteration
+            self._wake = self._stream.future()
+            await self._wake
+        return self._events.popleft()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class EventStream:
+    """Publishes to subscribers by class. An event that nobody wants is not even built: ask `wanted` first."""
+
+    def __init__(self, future: Callable[[], asyncio.Future[None]]) -> None:
+        self.future = future
+        self.published = 0
+        self._subscribers: list[Subscription] = []
+        self._sinks: list[tuple[Callable[[type], bool], Callable[[Any], None]]] = []
+
+    def subscribe(self, *kinds: type, capacity: int = 1024) -> Subscription:
+        """Receive events of these classes (all, if none is given) from now on."""
+        subscription = Subscription(self, kinds, capacity)
+        self._subscribers.append(subscription)
+        return subscription
+
+    def sink(self, wants: Callable[[type], bool], write: Callable[[Any], None]) -> None:
+        """Call `write` at once with every event of the classes that `wants` accepts (logs, watchers)."""
+        self._sinks.append((wants, write))
+
+    def drop(self, subscription: Subscription) -> None:
+        """Forget a subscriber."""
+        if subscription in self._subscribers:
+            self._subscribers.remove(subscription)
+
+    def wanted(self, kind: type) -> bool:
+        """True where somebody would receive an event of this class."""
+        return any(each.wants(kind) for each in self._subscribers) or any(wants(kind) for wants, _ in self._sinks)
+
+    def publish(self, event: Any) -> None:
+        """Deliver to every subscriber; never waits."""
+        self.published += 1
+        kind = type(event)
+        for subscription in self._subscribers:
+            if subscription.wants(kind):
+                subscription.put(event)
+        for wants, write in self._sinks:
+            if wants(kind):
+                write(event)
+
+    def close(self) -> None:
+        """End all subscriptions."""
+        for subscription in list(self._subscribers):
+            subscription.close()

@@ -1,0 +1,82 @@
+"""Helper tasks of one actor: they end with it, and their failure is its crash."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from anyio import CancelScope
+
+from actors.errors import Reject
+from actors.tasks import Owner
+
+if TYPE_CHECKING:
+    from actors.incarnation import Incarnation, Reply
+
+
+class Helper:
+    """One helper task, for the roster and for its cancellation."""
+
+    __slots__ = ("name", "scope", "since", "task")
+
+    def __init__(self, name: str, since: float) -> None:
+        self.name = name
+        self.since = since
+        self.scope = CancelScope()
+        self.task: asyncio.Task[Any] | None = None
+
+
+class Helpers:
+    """The helper tasks that run now."""
+
+    def __init__(self, run: Incarnation) -> None:
+        self.active: dict[Helper, None] = {}
+        self._run = run
+        self._owner = Owner(run.cell.path, run, False, run.cell.system)
+        self._empty: asyncio.Future[None] | None = None
+
+    def start(self, work: Coroutine[Any, Any, Any], name: str, reply: Reply[Any] | None) -> None:
+        """Begin `work` as a task of its own."""
+        system = self._run.cell.system
+        helper = Helper(name, system.time())
+        self.active[helper] = None
+        system.version += 1
+        path = f"{self._run.cell.path}:{name}"
+        helper.task = system.tasks.start(self._work(helper, work, reply), self._owner, path)
+
+    async def _work(self, helper: Helper, work: Coroutine[Any, Any, Any], reply: Reply[Any] | None) -> None:
+        run = self._run
+        try:
+            with helper.scope:
+                result = await work
+                if reply is not None:
+                    reply(result)
+        except Reject as reject:
+            if reply is None:
+                run.helper_failed(helper.name, reject)
+            else:
+                reply.fail(reject)
+        except (KeyboardInterrupt, SystemExit) as error:
+            run.cell.system.abort(error)
+        except asyncio.CancelledError as error:
+            run.helper_failed(helper.name, error)
+        except Exception as error:  # noqa: BLE001 - supervision: the failure becomes the actor's
+            run.helper_failed(helper.name, error)
+        finally:
+            work.close()
+            self.active.pop(helper, None)
+            run.cell.system.version += 1
+            if not self.active and self._empty is not None and not self._empty.done():
+                self._empty.set_result(None)
+
+    async def close(self, timeout: float) -> list[str]:
+        """Cancel all and wait; returns the names of those that did not end."""
+        if self.active:
+            for helper in list(self.active):
+                helper.scope.cancel()
+            system = self._run.cell.system
+            self._empty = system.future()
+            await system.deadlines.settled(self._empty, timeout)
+        self._owner.alive = False
+        return [helper.name for helper in self.active]

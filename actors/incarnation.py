@@ -1,0 +1,572 @@
+"""One life of an actor: start, the loop over its mailbox, and an orderly end whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections import deque
+from collections.abc import Callable, Coroutine
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from anyio import CancelScope
+
+from actors.actor import IGNORE, Actor, Context
+from actors.cell import Health
+from actors.errors import ActorDead, ActorError, AskRejected, Reject, SpecError
+from actors.events import ActorCrashed, ActorStarted, ActorStopped, HealthChanged, OrphanDetected, ZombieDetected
+from actors.helpers import Helpers
+from actors.mailbox import Ask, Tick, payload
+from actors.messages import Terminated
+from actors.specs import ChildSpec, Shutdown, StopReason, SupervisorSpec
+from actors.tasks import Owner
+from actors.timers import Timers
+from actors.turn import pause
+
+if TYPE_CHECKING:
+    from actors.cell import Cell, Wait
+    from actors.supervisor import Supervisor
+
+R = TypeVar("R", contravariant=True)
+
+BUDGET = 64  # messages in one turn of the loop, so that no actor starves the others
+
+
+class Reply(Generic[R]):
+    """A deferred reply: call it with the value, once; a second call is ignored. `fail(error)` answers by an error."""
+
+    __slots__ = ("_ask", "_run")
+
+    def __init__(self, ask: Ask, run: Incarnation) -> None:
+        self._ask: Ask | None = ask
+        self._run = run
+
+    def __call__(self, value: R) -> None:
+        """Answer."""
+        ask = self._take()
+        if ask is not None:
+            ask.reply(value)
+
+    def fail(self, error: BaseException) -> None:
+        """Answer by an error; a Reject becomes AskRejected."""
+        ask = self._take()
+        if ask is not None:
+            ask.fail(rejection(ask, error) if isinstance(error, Reject) else error)
+
+    def _take(self) -> Ask | None:
+        ask, self._ask = self._ask, None
+        self._run.deferred.discard(ask)
+        return ask
+
+
+def rejection(ask: Ask, reject: Reject) -> AskRejected:
+    """The asker's side of a Reject."""
+    path, kind = ask.cell.path, type(ask.message).__name__
+    return AskRejected(
+        f"{path} refused {kind}: {reject}", path=path, message=ask.message, code=reject.code, text=reject.text
+    )
+
+
+class _Killed(Exception):
+    pass
+
+
+class Incarnation:
+    """Runs one actor instance in one task."""
+
+    __slots__ = (
+        "_exited",
+        "abort",
+        "actor",
+        "budget",
+        "cell",
+        "children",
+        "claimed",
+        "current",
+        "deferred",
+        "draining",
+        "expecting",
+        "gate",
+        "helpers",
+        "number",
+        "over",
+        "owner",
+        "ready",
+        "scope",
+        "signal",
+        "since",
+        "started",
+        "stopping",
+        "task",
+        "timers",
+        "waiting",
+    )
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.number = cell.incarnation
+        self.owner = Owner(cell.path, self, True, cell.system)
+        self.started: asyncio.Future[Any] = cell.system.future()
+        self._exited: asyncio.Future[StopReason] | None = None
+        self.actor: Actor
+        self.claimed = True  # the supervisor waits for the end itself and needs no notice of it
+        self.ready = self.signal = self.draining = False
+        self.over: StopReason | None = None
+        self.stopping: StopReason | None = None
+        self.abort: StopReason | None = None
+        self.scope: CancelScope | None = None
+        self.gate: CancelScope | None = None
+        self.current: Any = None
+        self.since = 0.0
+        self.budget = BUDGET
+        self.waiting: list[Wait] = []
+        self.timers = Timers(cell)
+        self.helpers: Helpers | None = None
+        self.deferred: set[Ask | None] = set()
+        self.expecting: dict[str, Cell] | None = None
+        self.children: Supervisor | None = None
+        self.task = cell.system.tasks.start(self._main(), self.owner, cell.path)
+
+    def exited(self) -> asyncio.Future[StopReason]:
+        """Done when this life is over."""
+        if self._exited is None:
+            self._exited = self.cell.system.future()
+            if self.over is not None:
+                self._exited.set_result(self.over)
+        return self._exited
+
+    def height(self) -> int:
+        """Levels below and with this one: how many kill timeouts its end may take."""
+        return 1 if self.children is None else 1 + self.children.height()
+
+    def live(self) -> Incarnation:
+        """This incarnation, or an error where it is over."""
+        if not self.owner.alive:
+            raise self.cell.dead(reason=self.abort or self.stopping or self.cell.closed)
+        return self
+
+    def request_stop(self, reason: StopReason) -> None:
+        """Stop in order: the current handler finishes; queued messages only where the spec or drain() says so."""
+        if self.stopping is None:
+            self.stopping = reason
+            spec = self.cell.spec
+            self.draining = self.draining or (isinstance(spec, ChildSpec) and spec.drain_on_stop)
+        self._wake()
+
+    def kill(self, reason: StopReason) -> None:
+        """Interrupt at the next await; the stop hook is skipped or cut short. Whoever does not end then is let go."""
+        if self.over is not None:
+            return
+        self._interrupt(reason)
+        system = self.cell.system
+        system.loop.call_later(system.kill_timeout * self.height(), self._detach)
+        if self.children is not None:
+            self.children.kill(reason)
+
+    def _interrupt(self, reason: StopReason) -> None:
+        if self.abort is None or (reason.kind == "killed" and self.abort.kind != "killed"):
+            self.abort = reason
+        self._wake()
+        if self.scope is not None:
+            self.scope.cancel()
+
+    def _wake(self) -> None:
+        self.signal = True
+        if self.cell.box is not None:
+            self.cell.box.wake()
+
+    async def _main(self) -> None:
+        reason = await self._outcome(self._live)
+        self.cell.mark("stopping")
+        await self._end(reason)
+
+    async def _outcome(self, work: Callable[[], Coroutine[Any, Any, StopReason]]) -> StopReason:
+        """Turn whatever `work` does into a reason; only the supervisor acts upon it."""
+        try:
+            return await work()
+        except _Killed:
+            return self.abort or StopReason("killed")
+        except (KeyboardInterrupt, SystemExit) as error:
+            self._fail_current(error)
+            self.cell.system.abort(error)
+            return StopReason("shutdown", f"{type(error).__name__} ends the system")
+        except asyncio.CancelledError as error:
+            return self.abort or StopReason("killed", "its task was cancelled from outside", error)
+        except Exception as error:  # noqa: BLE001 - supervision: every failure becomes a reason
+            return StopReason("crash", f"{type(error).__name__}: {error}", error)
+
+    async def _live(self) -> StopReason:
+        self.actor = actor = self._make()
+        if type(actor).on_start is not Actor.on_start and await self._guard(actor.on_start) is IGNORE:
+            self.report_start(IGNORE)
+            return StopReason("normal", "declined to start")
+        if self.abort is not None:
+            return self.abort
+        self.ready = True
+        self.cell.mark("running")
+        self.report_start(None)
+        if type(actor).after_start is not Actor.after_start:
+            await self._guard(actor.after_start)
+        return await self._loop()
+
+    def _make(self) -> Actor:
+        spec = self.cell.spec
+        if not isinstance(spec, ChildSpec):
+            raise SpecError(f"{self.cell.path}: a supervisor is not made by a factory")
+        actor = spec.factory(*spec.args, **spec.kwargs)
+        if not isinstance(actor, Actor):
+            raise SpecError(f"{spec.id}: factory: got {type(actor).__name__}; allowed: a callable that makes an Actor")
+        actor.context = Context(self)
+        self.cell.table = type(actor).__table__  # type: ignore[assignment]
+        if self.cell.closed is None:
+            self.cell.accepts = self.cell.table
+        return actor
+
+    def report_start(self, outcome: Any) -> None:
+        """Tell the starter, once; from a success on the supervisor wants to hear of the end."""
+        if not self.started.done():
+            if outcome is None:
+                self.claimed = False
+                system = self.cell.system
+                if system.events.wanted(ActorStarted):
+                    system.publish(ActorStarted, self.cell.path, incarnation=self.number)
+            self.started.set_result(outcome)
+
+    async def _guard(self, hook: Callable[..., Any], *args: Any) -> Any:
+        """Run a hook where a kill can interrupt it; the inner scope can be shielded to let go of a zombie."""
+        if self.abort is not None and hook != self.actor.on_stop:
+            raise _Killed
+        try:
+            with CancelScope() as self.scope, CancelScope() as self.gate:
+                result = hook(*args)
+                return await result if result.__class__ is CoroutineType else result
+        finally:
+            self.scope = self.gate = None
+        raise _Killed
+
+    async def _loop(self) -> StopReason:
+        box = self.cell.box
+        if box is None:
+            raise SpecError(f"{self.cell.path} has no mailbox")
+        while True:
+            if self.signal:
+                reason = self._attend()
+                if reason is not None:
+                    return reason
+            self.budget = BUDGET
+            work = self._turn()
+            if work is not None:
+                await self._suspendable(work)
+            if self.signal:
+                continue
+            if box.items:
+                await pause()
+            elif self.stopping is not None:
+                return self.stopping
+            elif box.idle is None:
+                box.idle = idle = self.cell.system.future()
+                await idle
+
+    def _attend(self) -> StopReason | None:
+        """What comes before every message: kill, stop, the end of a watched actor."""
+        self.signal = False
+        if self.abort is not None:
+            return self.abort
+        if self.stopping is not None and not self.draining:
+            return self.stopping
+        box = self.cell.box
+        if box is not None and box.system:
+            if Terminated not in self.cell.table:
+                message = box.system[0]
+                error = ActorDead(f"{message.path} ended and {self.cell.path} handles no Terminated", path=message.path)
+                return StopReason("crash", str(error), error)
+            box.push_front(box.system)
+            box.system.clear()
+        return None
+
+    def _turn(self) -> Coroutine[Any, Any, Any] | None:
+        """Handle messages while handlers return at once; a handler that must be awaited is handed to the caller."""
+        cell = self.cell
+        box = cell.box
+        items = box.items if box is not None else None
+        if not items or box is None:
+            return None
+        if len(items) > box.peak:
+            box.peak = len(items)
+        table, actor, budget, handled = cell.table, self.actor, self.budget, 0
+        try:
+            while budget and items and not self.signal:
+                budget -= 1
+                item = items.popleft()
+                if box.senders:
+                    box.admit()
+                kind = item.__class__
+                if kind is Ask:
+                    message = item.message
+                elif kind is Tick or kind is Terminated:
+                    if not self._due(item):
+                        continue
+                    message = payload(item)
+                else:
+                    message = item
+                self.current = item
+                result = table[message.__class__](actor, message)
+                if result.__class__ is CoroutineType:
+                    return result  # type: ignore[no-any-return]
+                if kind is Ask and not item.deferred:
+                    item.reply(result)
+                handled += 1
+            self.current = None
+        except Reject as reject:
+            self._rejected(reject)
+        finally:
+            cell.handled += handled
+            self.budget = budget
+        return None
+
+    async def _suspendable(self, work: Coroutine[Any, Any, Any] | None) -> None:
+        """Await handlers under one scope for the whole turn: a kill reaches them, level-triggered."""
+        try:
+            with CancelScope() as self.scope, CancelScope() as self.gate:
+                while work is not None:
+                    self.since = self.cell.system.time()
+                    try:
+                        result = await work
+                    except Reject as reject:
+                        self._rejected(reject)
+                    else:
+                        item, self.current = self.current, None
+                        if item.__class__ is Ask and not item.deferred:
+                            item.reply(result)
+                        self.cell.handled += 1
+                    work = self._turn() if self.budget else None
+        finally:
+            self.scope = self.gate = None
+
+    def _due(self, item: Any) -> bool:
+        if item.__class__ is Tick:
+            return item.live and self.timers.delivered(item)
+        return self.expecting is not None and self.expecting.pop(item.path, None) is not None
+
+    def _rejected(self, reject: Reject) -> None:
+        item, self.current = self.current, None
+        self.cell.handled += 1
+        if item.__class__ is Ask:
+            item.fail(rejection(item, reject))
+        else:
+            self.cell.system.dead_letter(self.cell.path, payload(item), f"rejected: {reject}")
+
+    async def _end(self, reason: StopReason) -> None:
+        """Children, helpers, hook, open replies: in this order, each bounded; then tell the supervisor."""
+        spec = self.cell.spec
+        self._fail_current(reason.error, reason)
+        if self.children is not None:
+            await self.children.finish(StopReason("parent_died", str(reason)) if reason.abnormal else reason)
+        self.timers.close()
+        if self.helpers is not None:
+            for name in await self.helpers.close(self.cell.system.kill_timeout / 2):
+                self.cell.system.publish(OrphanDetected, self.cell.path, task=name)
+        hook = self.ready and self.abort_kind() != "killed" and spec.shutdown is not Shutdown.BRUTAL
+        if hook and type(self.actor).on_stop is not Actor.on_stop:
+            reason = await self._stop_hook(reason)
+        self._fail_deferred(reason)
+        for watched in (self.expecting or {}).values():
+            if watched.watchers is not None:
+                watched.watchers.pop(self, None)
+        self._over(reason)
+
+    def abort_kind(self) -> str:
+        """The kind of the reason for which it was interrupted."""
+        return self.abort.kind if self.abort is not None else ""
+
+    async def _stop_hook(self, reason: StopReason) -> StopReason:
+        spec, system = self.cell.spec, self.cell.system
+        timer = None
+        if isinstance(spec.shutdown, int | float):
+            late = StopReason("killed", f"on_stop took longer than {spec.shutdown:g} s")
+            timer = system.loop.call_later(spec.shutdown, self._interrupt, late)
+
+        async def hook() -> StopReason:
+            await self._guard(self.actor.on_stop, reason)
+            return reason
+
+        ended = await self._outcome(hook)
+        if timer is not None:
+            timer.cancel()
+        if ended is reason or ended.kind == "shutdown":
+            return reason
+        if ended.kind == "killed":
+            return reason if reason.kind == "crash" else ended
+        self._report_crash(StopReason("crash", f"on_stop raised {ended.detail}", ended.error))
+        return reason
+
+    def _over(self, reason: StopReason) -> None:
+        if self.over is not None:  # let go as a zombie before
+            self.cell.system.zombies.pop(self, None)
+            return
+        self.over = reason
+        self.owner.alive = False
+        cell = self.cell
+        cell.run = None
+        if reason.abnormal:
+            self._report_crash(reason)
+            cell.mark("failed")
+        else:
+            cell.mark("stopped")
+            if cell.system.events.wanted(ActorStopped) and self.ready:
+                cell.system.publish(ActorStopped, cell.path, incarnation=self.number, reason=reason)
+        if not self.started.done():
+            self.started.set_result(reason.error if isinstance(reason.error, Exception) else cell.dead(reason=reason))
+        if self._exited is not None and not self._exited.done():
+            self._exited.set_result(reason)
+        if not self.claimed and cell.parent is not None:
+            cell.parent.post("exit", cell, self.number, reason)
+
+    def _report_crash(self, reason: StopReason) -> None:
+        cell = self.cell
+        cell.failed += 1
+        cell.error = reason.detail or reason.kind
+        cell.error_at = cell.system.clock.now()
+        if isinstance(reason.error, BaseException):
+            traceback.clear_frames(reason.error.__traceback__)  # no locals kept: memory, and secrets
+        if not self.ready or not cell.system.events.wanted(ActorCrashed):
+            return  # a failed start is told to the starter
+        try:
+            detail = self.actor.inspect()
+        except Exception as error:  # noqa: BLE001 - a report must not fail over the actor's own view of itself
+            detail = {"inspect": f"failed: {type(error).__name__}"}
+        above = cell.parent.cell.path if cell.parent is not None else ""
+        restart = cell.spec.restart.value
+        cell.system.publish(
+            ActorCrashed,
+            cell.path,
+            incarnation=self.number,
+            reason=reason,
+            restart=restart,
+            supervisor=above,
+            detail=detail,
+        )
+
+    def _fail_current(self, error: Any, reason: StopReason | None = None) -> None:
+        """The message in hand when the actor ended: its asker gets the cause, a tell becomes a dead letter."""
+        item, self.current = self.current, None
+        if item is None:
+            return
+        why = reason or StopReason("crash", f"{type(error).__name__}: {error}", error)
+        if item.__class__ is Ask:
+            if not item.deferred:
+                item.fail(self.cell.dead(item.message, why))
+        else:
+            self.cell.system.dead_letter(self.cell.path, payload(item), f"the handler did not finish ({why})")
+
+    def _detach(self) -> None:
+        """Let go of a life that won't end: nobody waits for it any more, and its cancellation stops spinning."""
+        if self.over is not None:
+            return
+        cell, system = self.cell, self.cell.system
+        self.over = reason = StopReason("killed", "does not end after the kill: zombie")
+        self.owner.alive = False
+        if self.gate is not None:
+            self.gate.shield = True
+        system.zombies[self] = None
+        system.publish(ZombieDetected, cell.path, incarnation=self.number, detail=cell.activity())
+        self._fail_current(None, reason)
+        self._fail_deferred(reason)
+        self.timers.close()
+        cell.run = None
+        cell.mark("zombie")
+        if not self.started.done():
+            self.started.set_result(cell.dead(reason=reason))
+        if self._exited is not None and not self._exited.done():
+            self._exited.set_result(reason)
+        if not self.claimed and cell.parent is not None:
+            cell.parent.post("exit", cell, self.number, reason)
+
+    def _fail_deferred(self, reason: StopReason) -> None:
+        for ask in self.deferred:
+            if ask is not None:
+                ask.fail(self.cell.dead(ask.message, reason))
+        self.deferred.clear()
+
+    def receive(self, message: Terminated) -> None:
+        """News of a watched actor; passes every full mailbox."""
+        box = self.cell.box
+        if box is not None and self.owner.alive:
+            if box.system is None:
+                box.system = deque()
+            box.system.append(message)
+            self._wake()
+
+    def watch(self, cell: Cell) -> None:
+        """See Context.watch."""
+        if self.expecting is None:
+            self.expecting = {}
+        if cell.path in self.expecting:
+            return
+        self.expecting[cell.path] = cell
+        if cell.closed is not None and cell.run is None:
+            self.receive(Terminated(cell.path, cell.incarnation, cell.closed))
+        else:
+            if cell.watchers is None:
+                cell.watchers = {}
+            cell.watchers[self] = None
+
+    def unwatch(self, cell: Cell) -> None:
+        """See Context.unwatch."""
+        if self.expecting is not None:
+            self.expecting.pop(cell.path, None)
+        if cell.watchers is not None:
+            cell.watchers.pop(self, None)
+        box = self.cell.box
+        if box is not None and box.system:
+            for message in [each for each in box.system if each.path == cell.path]:
+                box.system.remove(message)
+
+    def defer_reply(self) -> Reply[Any]:
+        """See Context.defer_reply."""
+        ask = self.current
+        if ask.__class__ is not Ask:
+            raise ActorError(
+                f"{self.cell.path}: defer_reply() is for handlers of a Request that was asked", path=self.cell.path
+            )
+        ask.deferred = True
+        self.deferred.add(ask)
+        return Reply(ask, self)
+
+    def run_task(self, work: Coroutine[Any, Any, Any], name: str, reply: Reply[Any] | None) -> None:
+        """See Context.run_task."""
+        if self.helpers is None:
+            self.helpers = Helpers(self)
+        self.helpers.start(work, name, reply)
+
+    def helper_failed(self, name: str, error: BaseException) -> None:
+        """A helper's failure is the actor's crash."""
+        self._interrupt(StopReason("crash", f"task {name}: {type(error).__name__}: {error}", error))
+
+    def nursery(self) -> Supervisor:
+        """The supervisor of this actor's own children, made at the first one."""
+        if self.children is None:
+            from actors.supervisor import Supervisor
+
+            self.children = Supervisor(self.cell, SupervisorSpec(self.cell.id), host=self)
+        return self.children
+
+    def stop_self(self) -> None:
+        """See Context.stop_self."""
+        reason = StopReason("normal", "stop_self()")
+        self.cell.shut(reason)
+        if self.stopping is None:
+            self.stopping = reason
+        self._wake()
+
+    def report_health(self, level: str, why: str, following: str, action: str) -> None:
+        """See Context.report_health."""
+        if level not in ("ok", "degraded", "failed"):
+            raise SpecError(f"health level: got {level!r}; allowed: 'ok', 'degraded', 'failed'")
+        cell, before = self.cell, self.cell.health
+        since = before.since if before.level == level else cell.system.clock.now()
+        cell.health = Health(level, why, since, following, action)
+        cell.entry = None
+        if (before.level, before.why) != (level, why):
+            cell.system.version += 1
+            cell.system.publish(HealthChanged, cell.path, level=level, why=why, next=following, action=action)

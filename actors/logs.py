@@ -1,0 +1,63 @@
+"""One structured line for each lifecycle event, to the standard logger "actors". structlog is imported at the first line."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from actors import events
+
+_LEVELS: dict[type, int] = {
+    events.ActorStarted: logging.DEBUG,
+    events.ActorStopped: logging.DEBUG,
+    events.ActorRestarting: logging.INFO,
+    events.ActorRestarted: logging.INFO,
+    events.HealthChanged: logging.INFO,
+    events.DeadLetter: logging.DEBUG,
+    events.ActorCrashed: logging.WARNING,
+    events.OrphanDetected: logging.WARNING,
+    events.IntensityExceeded: logging.ERROR,
+    events.ZombieDetected: logging.ERROR,
+}
+_standard = logging.getLogger("actors")
+_logger: Any = None
+
+
+def logger() -> Any:
+    """The structlog logger over the standard logger "actors"; how lines look is up to the host's logging."""
+    global _logger
+    if _logger is None:
+        import structlog
+
+        _logger = structlog.wrap_logger(
+            _standard,
+            processors=[
+                structlog.stdlib.filter_by_level,
+                structlog.stdlib.PositionalArgumentsFormatter(),
+                structlog.processors.format_exc_info,
+                structlog.processors.KeyValueRenderer(key_order=["event", "path", "incarnation"]),
+            ],
+            wrapper_class=structlog.stdlib.BoundLogger,
+        )
+    return _logger
+
+
+def wants(kind: type) -> bool:
+    """True where an event of this class would give a line."""
+    level = _LEVELS.get(kind)
+    return level is not None and _standard.isEnabledFor(level)
+
+
+def write(event: Any) -> None:
+    """Write the line."""
+    fields = {name: getattr(event, name) for name in event.__struct_fields__ if name not in ("at", "message", "detail")}
+    if isinstance(event, events.DeadLetter):
+        fields["message_type"] = type(event.message).__name__  # never the content
+    if "reason" in fields:
+        fields["reason"] = str(fields["reason"])
+    logger().log(_LEVELS[type(event)], type(event).__name__, **fields)
+
+
+def attach(stream: events.EventStream) -> None:
+    """Log what is published on this stream."""
+    stream.sink(wants, write)

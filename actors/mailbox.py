@@ -1,0 +1,184 @@
+"""The bounded mailbox: a deque and one wake-up future. A bare signal wakes, so a lost wake-up loses no message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from actors.errors import AskTimeout
+from actors.messages import Message, Terminated
+from actors.specs import Overflow
+
+if TYPE_CHECKING:
+    from actors.cell import Cell
+    from actors.deadlines import Deadlines
+
+
+class Ask:
+    """A request in a mailbox and the future of its reply."""
+
+    __slots__ = ("asked_at", "cell", "deferred", "future", "message")
+
+    def __init__(self, message: Message, future: asyncio.Future[Any], cell: Cell, asked_at: float) -> None:
+        self.message = message
+        self.future = future
+        self.cell = cell
+        self.asked_at = asked_at
+        self.deferred = False
+
+    def expired(self) -> AskTimeout:
+        """The error of an asker whose deadline has passed."""
+        kind, elapsed = type(self.message).__name__, self.cell.system.loop.time() - self.asked_at
+        text = f"{self.cell.path} did not reply to {kind} within {elapsed:.3f} s (it is {self.cell.activity()})"
+        return AskTimeout(text, path=self.cell.path, message=self.message, elapsed=elapsed, ref=self.cell.ref)
+
+    def reply(self, value: Any) -> None:
+        """Answer; a reply to an asker who is gone is counted as one dead letter."""
+        if self.future.done():
+            self.cell.system.dead_letter(self.cell.path, self.message, "late reply")
+        else:
+            self.future.set_result(value)
+
+    def fail(self, error: BaseException) -> None:
+        """Answer by an error, if somebody still waits."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class Tick:
+    """A timer's message; dropped where its timer was cancelled or belongs to a former incarnation."""
+
+    __slots__ = ("key", "live", "message", "queued", "repeat")
+
+    def __init__(self, key: str, message: Message, repeat: bool) -> None:
+        self.key = key
+        self.message = message
+        self.repeat = repeat
+        self.live = True
+        self.queued = False
+
+
+def payload(item: Any) -> Message:
+    """The message inside a mailbox item."""
+    message: Message = item.message if item.__class__ is Ask or item.__class__ is Tick else item
+    return message
+
+
+class Full(Exception):
+    """There is no room and the policy is not to drop."""
+
+
+class Closed(Exception):
+    """The mailbox closed while its sender waited for room."""
+
+
+class Queue:
+    """Messages of one actor; it belongs to the ref, so a restart keeps them."""
+
+    __slots__ = ("capacity", "dropped", "idle", "items", "on_drop", "overflow", "peak", "senders", "system")
+
+    def __init__(self, capacity: int, overflow: Overflow, on_drop: Callable[[Any, str], None]) -> None:
+        self.items: deque[Any] | None = None  # made at the first message: an idle actor stays small
+        self.system: deque[Terminated] | None = None
+        self.senders: deque[asyncio.Future[None]] | None = None
+        self.idle: asyncio.Future[None] | None = None
+        self.capacity = capacity
+        self.overflow = overflow
+        self.on_drop = on_drop
+        self.peak = 0
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self.items) if self.items else 0
+
+    def wake(self) -> None:
+        """Let the actor look at its mailbox."""
+        idle = self.idle
+        if idle is not None:
+            self.idle = None
+            if not idle.done():
+                idle.set_result(None)
+
+    def append(self, item: Any) -> None:
+        """Add without a look at the capacity."""
+        items = self.items
+        if items is None:
+            items = self.items = deque()
+        items.append(item)
+        if self.idle is not None:
+            self.wake()
+
+    def push_front(self, messages: Iterable[Message]) -> None:
+        """Put messages, in their order, before all others."""
+        if self.items is None:
+            self.items = deque()
+        self.items.extendleft(reversed(tuple(messages)))
+
+    def put_nowait(self, item: Any) -> bool:
+        """Add by the overflow policy; False where the policy is to wait.
+
+        Raises:
+            Full: the policy is to reject.
+        """
+        items = self.items
+        if (0 if items is None else len(items)) < self.capacity and not self.senders:
+            self.append(item)
+            return True
+        if self.overflow is Overflow.WAIT:
+            return False
+        if self.overflow is Overflow.REJECT:
+            raise Full
+        self.dropped += 1
+        if self.overflow is Overflow.DROP_NEWEST:
+            self.on_drop(item, "mailbox full: dropped the newest")
+            return True
+        if items is not None:
+            self.on_drop(items.popleft(), "mailbox full: dropped the oldest")
+        self.append(item)
+        return True
+
+    async def put(self, item: Any, timeout: float | None, deadlines: Deadlines) -> None:
+        """Wait for room in the order of arrival, then add. A sender that gave up is not delivered.
+
+        Raises:
+            Full: no room within `timeout` seconds.
+            Closed: the actor ended meanwhile.
+        """
+        if self.senders is None:
+            self.senders = deque()
+        turn = deadlines.future()
+        self.senders.append(turn)
+        deadlines.add(turn, timeout, Full)
+        try:
+            await turn
+        except BaseException:
+            self.senders.remove(turn)
+            self.admit()  # the place goes to the next one
+            raise
+        self.senders.remove(turn)
+        self.append(item)
+
+    def admit(self) -> None:
+        """Give free places to the senders that wait longest. A place is taken by the sender itself, so none is lost."""
+        senders = self.senders
+        if not senders:
+            return
+        free = self.capacity - len(self)
+        for turn in senders:
+            if free <= 0:
+                return
+            if not turn.done():
+                turn.set_result(None)
+            free -= 1
+
+    def close(self) -> list[Any]:
+        """Refuse the waiting senders; returns what was left over."""
+        for turn in self.senders or ():
+            if not turn.done():
+                turn.set_exception(Closed())
+        left = list(self.items or ())
+        self.items = None
+        self.system = None
+        return left

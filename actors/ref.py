@@ -1,0 +1,286 @@
+"""Handles of actors and supervisors: stable across incarnations, safe to keep and to share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast, overload
+
+import msgspec
+
+from actors.deadlock import check_ask, check_wait, own_full_mailbox
+from actors.errors import InvalidMessage, MailboxFull
+from actors.mailbox import Ask, Closed, Full
+from actors.messages import Message, R, Request
+from actors.specs import ChildSpec, Restart, Spec, StopReason, SupervisorSpec
+from actors.tasks import blocked_run
+from actors.turn import pause
+
+if TYPE_CHECKING:
+    from actors.cell import Cell
+    from actors.supervisor import Supervisor
+
+_YIELD_EVERY = 256  # a sender that never finds a full mailbox lets others run after so many messages
+
+
+class ActorRef:
+    """The handle of one child, whichever incarnation is alive."""
+
+    __slots__ = ("__weakref__", "_cell")
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._cell.path} #{self._cell.incarnation} {self._cell.state}>"
+
+    @property
+    def path(self) -> str:
+        """Where it stands in the tree: "/trading/backbone/store"."""
+        return self._cell.path
+
+    @property
+    def id(self) -> str:
+        """Its id in its supervisor."""
+        return self._cell.id
+
+    @property
+    def incarnation(self) -> int:
+        """The number of the newest life, from 1."""
+        return self._cell.incarnation
+
+    @property
+    def is_alive(self) -> bool:
+        """True while an incarnation runs and takes messages."""
+        return self._cell.alive
+
+    async def tell(self, message: Message, timeout: float | None = 5.0) -> None:
+        """Send; waits for room in the mailbox.
+
+        Raises:
+            MailboxFull: no room within `timeout` seconds; the message was not delivered.
+            ActorDead: the actor has ended for good.
+            InvalidMessage: it declares no handler for this class.
+        """
+        cell = self._cell
+        box = cell.box
+        if message.__class__ not in cell.accepts or box is None:
+            return self._refuse(message)
+        items = box.items
+        if items is not None and len(items) < box.capacity and not box.senders:
+            items.append(message)
+            if box.idle is not None:
+                box.wake()
+            if not len(items) % _YIELD_EVERY:
+                await pause()
+        else:
+            await self._put(message, message, timeout)
+        return None
+
+    def tell_nowait(self, message: Message) -> None:
+        """Send without waiting.
+
+        Raises:
+            MailboxFull: there is no room now; also ActorDead and InvalidMessage, as `tell`.
+        """
+        cell = self._cell
+        if message.__class__ not in cell.accepts or cell.box is None:
+            return self._refuse(message)
+        try:
+            accepted = cell.box.put_nowait(message)
+        except Full:
+            accepted = False
+        if not accepted:
+            raise self._full(message, 0.0)
+        return None
+
+    async def ask(self, request: Request[R], timeout: float | None = 5.0) -> R:
+        """Send a request and wait for its reply.
+
+        Raises:
+            AskTimeout: no reply within `timeout` seconds.
+            ActorDead: the actor is dead or died before it replied (`__cause__`: its error).
+            AskRejected: the handler refused by `Reject`.
+            DeadlockError: this actor already waits for the asker.
+        """
+        cell = self._cell
+        box = cell.box
+        if request.__class__ not in cell.accepts or box is None:
+            raise cell.refusal(request)
+        if not isinstance(request, Request):
+            text = f"{cell.path}: {type(request).__name__} is not a Request; tell it, or derive it from Request[R]"
+            raise InvalidMessage(text, path=cell.path, message=request)
+        system = cell.system
+        ask = Ask(request, system.future(), cell, system.time())
+        run = blocked_run()
+        if run is None:
+            return cast(R, await self._asked(ask, timeout))
+        check_ask(run, cell)
+        wait = (cell, "ask", ask)
+        run.waiting.append(wait)
+        try:
+            return cast(R, await self._asked(ask, timeout))
+        finally:
+            run.waiting.remove(wait)
+
+    async def _asked(self, ask: Ask, timeout: float | None) -> Any:
+        cell = self._cell
+        box = cell.box
+        items = box.items if box is not None else None
+        if box is not None and items is not None and len(items) < box.capacity and not box.senders:
+            items.append(ask)
+            if box.idle is not None:
+                box.wake()
+        else:
+            await self._put(ask, ask.message, timeout)
+        cell.system.deadlines.add(ask.future, timeout, ask.expired)
+        return await ask.future
+
+    async def stop(self) -> None:
+        """Stop in order and stay stopped (as terminate_child): the spec is kept, nothing is counted."""
+        await self._end(False)
+
+    async def drain(self) -> None:
+        """Handle what is queued, refuse what comes later, then stop."""
+        await self._end(True)
+
+    async def kill(self) -> None:
+        """Crash it with reason `killed`: its restart type decides what follows."""
+        cell = self._cell
+        check_wait(cell, "kill")
+        run = cell.run
+        if run is not None:
+            run.kill(StopReason("killed", "kill() was called"))
+            await cell.system.deadlines.settled(run.exited(), None)
+
+    async def _end(self, drain: bool) -> None:
+        cell = self._cell
+        check_wait(cell, "stop")
+        parent = cell.parent
+        if parent is None:
+            await cell.system.stop()
+        elif parent.children.get(cell.id) is cell and not parent.ended:
+            if drain:
+                cell.shut(StopReason("shutdown", "drained"))
+            await parent.call("terminate", cell.id, drain)
+
+    def _refuse(self, message: Message) -> None:
+        """Raise why `message` can't be sent; an actor that tells itself after stop_self gets a dead letter instead."""
+        cell = self._cell
+        run = blocked_run()
+        if cell.closed is not None and run is not None and run is cell.run:
+            cell.system.dead_letter(cell.path, message, "sent to itself after it was told to stop")
+            return
+        raise cell.refusal(message)
+
+    async def _put(self, item: object, message: Message, timeout: float | None) -> None:
+        cell = self._cell
+        box = cell.box
+        if box is None:
+            raise cell.refusal(message)
+        began = cell.system.time()
+        try:
+            if box.put_nowait(item):
+                return
+            run = blocked_run()
+            if own_full_mailbox(run, cell):
+                raise Full
+            if run is None:
+                await box.put(item, timeout, cell.system.deadlines)
+                return
+            wait = (cell, "tell", None)
+            run.waiting.append(wait)
+            try:
+                await box.put(item, timeout, cell.system.deadlines)
+            finally:
+                run.waiting.remove(wait)
+        except Full:
+            raise self._full(message, cell.system.time() - began) from None
+        except Closed:
+            raise cell.dead(message) from None
+
+    def _full(self, message: Message, elapsed: float) -> MailboxFull:
+        cell = self._cell
+        capacity = 0 if cell.box is None else cell.box.capacity
+        text = (
+            f"{cell.path}: mailbox of {capacity} full for {elapsed:.3f} s; {type(message).__name__} was not delivered"
+        )
+        return MailboxFull(text, path=cell.path, message=message, elapsed=elapsed, ref=self)
+
+
+class ChildInfo(msgspec.Struct, frozen=True):
+    """A child as its supervisor sees it. `ref` is None while no incarnation is alive."""
+
+    id: str
+    ref: ActorRef | None
+    kind: str
+    state: str
+    restart: Restart
+
+
+class ChildCount(msgspec.Struct, frozen=True):
+    """How many specs a supervisor holds, and how many of them are alive now."""
+
+    specs: int
+    active: int
+    supervisors: int
+    workers: int
+
+
+class Children:
+    """The administration of a supervisor's children; shared by refs and systems."""
+
+    __slots__ = ()
+
+    def _supervisor(self) -> Supervisor:
+        raise RuntimeError("a subclass tells which supervisor")
+
+    @overload
+    async def start_child(self, spec: ChildSpec) -> ActorRef: ...
+    @overload
+    async def start_child(self, spec: SupervisorSpec) -> SupervisorRef: ...
+    async def start_child(self, spec: Spec) -> ActorRef:
+        """Start a child; returns when its on_start has returned. A child that ignored its start has a ref that is not alive.
+
+        Raises:
+            SpecError, AlreadyStarted, AlreadyPresent, MaxChildren, StartError, ActorDead.
+        """
+        supervisor = self._supervisor()
+        supervisor.check(spec)
+        ref: ActorRef = await supervisor.call("start", spec)
+        return ref
+
+    async def restart_child(self, id: str) -> ActorRef:  # noqa: A002 - the field's name
+        """Start a stopped child again, by its spec; nothing is counted."""
+        ref: ActorRef = await self._supervisor().call("restart", id)
+        return ref
+
+    async def terminate_child(self, id: str) -> None:  # noqa: A002
+        """Stop a child in order; its spec stays (a temporary one's goes). Twice is fine."""
+        supervisor = self._supervisor()
+        cell = supervisor.children.get(id)
+        if cell is not None:
+            check_wait(cell, "terminate")
+        await supervisor.call("terminate", id, False)
+
+    async def delete_child(self, id: str) -> None:  # noqa: A002
+        """Forget the spec of a stopped child."""
+        await self._supervisor().call("delete", id)
+
+    async def which_children(self) -> tuple[ChildInfo, ...]:
+        """All children in start order, read at once."""
+        return self._supervisor().which()
+
+    async def count_children(self) -> ChildCount:
+        """Counts of the children, read at once."""
+        return self._supervisor().count()
+
+
+class SupervisorRef(Children, ActorRef):
+    """The handle of a supervisor."""
+
+    __slots__ = ()
+
+    def _supervisor(self) -> Supervisor:
+        run = self._cell.run
+        if run is None or self._cell.closed is not None:
+            raise self._cell.dead()
+        return run  # type: ignore[return-value]

@@ -1,0 +1,239 @@
+"""The actor system: a root supervisor in tasks of its own, opened and closed by `async with`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from anyio import CancelScope
+
+from actors.cell import UNKNOWN, Cell
+from actors.clock import Clock, LoopClock
+from actors.deadlines import Deadlines
+from actors.errors import ActorError, SystemFailed
+from actors.events import DeadLetter, Event, EventStream
+from actors.incarnation import Incarnation
+from actors.logs import attach
+from actors.ref import ActorRef, Children, SupervisorRef
+from actors.roster import LagMeter, RosterSnapshot, RosterWatch, snapshot
+from actors.specs import Intensity, Spec, StopReason, Strategy, SupervisorSpec, check_intensity
+from actors.supervisor import Supervisor
+from actors.tasks import TaskRegistry
+
+if TYPE_CHECKING:
+    from typing import Self
+
+T = TypeVar("T")
+GRAVE_WINDOW = 60.0  # seconds for which a dead child without a spec stays visible
+
+
+class ActorSystem(Children):
+    """A tree of actors. `async with ActorSystem("trading") as system:` starts it, and stops it in order.
+
+    Args:
+        name: the root's id: paths begin with "/name".
+        strategy: the root's strategy.
+        intensity: the root's restart budget; over it the body is cancelled and SystemFailed raised.
+        seed: of the randomness in backoffs; None: unpredictable.
+        clock: time for stamps and deadlines; default: the loop's and the machine's.
+        kill_timeout: seconds that a killed actor may take to end before it counts as a zombie.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        strategy: Strategy = Strategy.ONE_FOR_ONE,
+        intensity: Intensity = Intensity(),  # noqa: B008 - immutable
+        seed: int | None = None,
+        clock: Clock | None = None,
+        kill_timeout: float = 1.0,
+    ) -> None:
+        check_intensity(f"{name}: ", intensity)
+        self.name = name
+        self.random = random.Random(seed)  # noqa: S311 - jitter, not secrets
+        self.kill_timeout = kill_timeout
+        self.version = 0
+        self.dead_letters = 0
+        self.zombies: dict[Incarnation, None] = {}
+        self.graves: list[tuple[float, Cell]] = []
+        self.clock: Clock
+        self.loop: asyncio.AbstractEventLoop
+        self.events: EventStream
+        self._given_clock = clock
+        self._spec = SupervisorSpec(name, strategy=strategy, intensity=intensity)
+        self.closed = False
+        self._root: Cell | None = None
+        self._root_run: Supervisor | None = None
+        self._seq = 0
+        self._body: asyncio.Task[Any] | None = None
+        self._cancelled_body = False
+        self._cause: BaseException | None = None
+        self._failure: StopReason | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._root is not None:
+            raise ActorError(f"{self.name}: an ActorSystem is opened once; make a new one")
+        self.loop = asyncio.get_running_loop()
+        self.future = self.loop.create_future
+        self.time = self.loop.time
+        self.clock = self._given_clock or LoopClock(self.loop)
+        self.events = EventStream(self.loop.create_future)
+        self.deadlines = Deadlines(self.loop)
+        self.tasks = TaskRegistry(self.loop)
+        self.lag = LagMeter(self.loop)
+        attach(self.events)
+        self._body = asyncio.current_task()
+        self._root = self.new_cell(None, self._spec)
+        self._root.incarnation = 1
+        self._root.mark("starting")
+        self._root.run = self._root_run = Supervisor(self._root, self._spec)
+        await self._root_run.started
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        interrupted = await self._stop_shielded()
+        self.lag.close()
+        self.deadlines.close()
+        self.events.close()
+        body = self._body
+        ours = self._cancelled_body and body is not None and body is asyncio.current_task()
+        if ours and body is not None and (interrupted is not None or isinstance(error, asyncio.CancelledError)):
+            body.uncancel()
+        elif interrupted is not None:
+            raise interrupted
+        if self._cause is not None:
+            raise self._cause
+        if self._failure is not None:
+            cause = self._failure.error if isinstance(self._failure.error, BaseException) else None
+            raise SystemFailed(
+                f"system {self.name} failed: {self._failure}", path=f"/{self.name}", cause=cause
+            ) from cause
+
+    async def _stop_shielded(self) -> asyncio.CancelledError | None:
+        """Stop whatever cancels the caller meanwhile; returns that cancellation for later."""
+        interrupted: asyncio.CancelledError | None = None
+        with CancelScope(shield=True):
+            while not self.closed:
+                try:
+                    await self.stop()
+                    self.closed = True
+                except asyncio.CancelledError as error:
+                    interrupted = error
+        return interrupted
+
+    async def stop(self) -> None:
+        """Stop the whole tree in order; closing the `async with` does it, too."""
+        root = self._supervisor()
+        root.request_stop(StopReason("shutdown", "system stops"))
+        await self.deadlines.settled(root.exited(), None)
+
+    def abort(self, error: BaseException) -> None:
+        """KeyboardInterrupt or SystemExit in an actor: stop all in order, then raise it from the `async with`."""
+        self._cause = self._cause or error
+        self._supervisor().request_stop(StopReason("shutdown", type(error).__name__))
+        self._cancel_body()
+
+    def root_ended(self, reason: StopReason) -> None:
+        """The root supervisor has ended by itself."""
+        if reason.detail.startswith("max restart") or reason.abnormal:
+            self._failure = reason
+            self._cancel_body()
+
+    def _cancel_body(self) -> None:
+        body = self._body
+        if body is not None and not body.done() and not self._cancelled_body:
+            self._cancelled_body = True
+            body.cancel(f"actor system {self.name} failed")
+
+    def _supervisor(self) -> Supervisor:
+        if self._root_run is None:
+            raise ActorError(f"{self.name}: the system is not open; use `async with`")
+        return self._root_run
+
+    @property
+    def ref(self) -> ActorRef:
+        """The handle of the root supervisor."""
+        return self._supervisor().cell.ref
+
+    def new_cell(self, parent: Supervisor | None, spec: Spec) -> Cell:
+        """The state and the ref of a new child."""
+        table = {} if isinstance(spec, SupervisorSpec) else getattr(spec.factory, "__table__", None)
+        cell = Cell(self, parent, spec, UNKNOWN if table is None else table)
+        cell.ref = SupervisorRef(cell) if isinstance(spec, SupervisorSpec) else ActorRef(cell)
+        return cell
+
+    def bury(self, cell: Cell) -> None:
+        """Keep a dead child without a spec visible for a while."""
+        now = self.time()
+        self.graves = [grave for grave in self.graves if grave[0] > now]
+        self.graves.append((now + GRAVE_WINDOW, cell))
+
+    def publish(self, kind: type[Event], path: str, **fields: Any) -> None:
+        """Build and publish an event, if anybody wants it."""
+        if self.events.wanted(kind):
+            self.events.publish(kind(path=path, at=self.clock.now(), **fields))
+
+    def dead_letter(self, path: str, message: Any, reason: str) -> None:
+        """Count and publish a message that nobody will handle."""
+        self.dead_letters += 1
+        self.publish(DeadLetter, path, message=message, reason=reason)
+
+    def roster(self, *, detail: bool = False) -> RosterSnapshot:
+        """What runs now, read without sending a message to anybody; `detail` adds each actor's inspect()."""
+        self._seq += 1
+        return snapshot(self, self._supervisor().cell, self._seq, detail)
+
+    def watch_roster(self, min_interval: float = 0.1) -> RosterWatch:
+        """An async iterator: the roster now, then whenever it has changed, at most every `min_interval` seconds."""
+        return RosterWatch(self, min_interval)
+
+
+def run(main: Callable[[], Awaitable[T]], *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> T:
+    """Run `main()` to its end. SIGINT and SIGTERM cancel it, so that systems in it stop in order.
+
+    Raises:
+        KeyboardInterrupt: after SIGINT. SystemExit(143): after SIGTERM. Also what `main` raises.
+    """
+    terminated = False
+
+    async def body() -> T:
+        nonlocal terminated
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+        def terminate() -> None:
+            nonlocal terminated
+            terminated = True
+            if task is not None:
+                task.cancel("SIGTERM")
+
+        handlers: Mapping[signal.Signals, Callable[[], None]] = {signal.SIGTERM: terminate}
+        installed = [number for number, handler in handlers.items() if _install(loop, number, handler)]
+        try:
+            return await main()
+        finally:
+            for number in installed:
+                loop.remove_signal_handler(number)
+
+    try:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(body())
+    except asyncio.CancelledError:
+        if terminated:
+            raise SystemExit(143) from None
+        raise
+
+
+def _install(loop: asyncio.AbstractEventLoop, number: signal.Signals, handler: Callable[[], None]) -> bool:
+    """Handlers can be set in the main thread of Unix only; elsewhere the host's own way applies."""
+    try:
+        loop.add_signal_handler(number, handler)
+    except (NotImplementedError, RuntimeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,80 @@
+"""The one place that makes asyncio tasks, and the attribution of every task in the loop to its owner."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import sys
+import weakref
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from actors.cell import Run
+
+
+class Owner:
+    """On whose behalf a task runs. Tasks inherit it by their context, those of client libraries too."""
+
+    __slots__ = ("alive", "blocking", "path", "run", "system")
+
+    def __init__(self, path: str, run: Run | None, blocking: bool, system: object) -> None:
+        self.path = path
+        self.run = run
+        self.blocking = blocking  # False in helper tasks: what they wait for does not block the mailbox
+        self.alive = True
+        self.system = system
+
+
+OWNER: contextvars.ContextVar[Owner | None] = contextvars.ContextVar("actors_owner", default=None)
+
+
+def blocked_run() -> Run | None:
+    """The incarnation whose handler or hook is running here, if one is."""
+    owner = OWNER.get()
+    return owner.run if owner is not None and owner.blocking else None
+
+
+class TaskRegistry:
+    """Owns the runtime's tasks and finds out to whom the others belong."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.tasks: dict[asyncio.Task[Any], Owner] = {}
+        self._loop = loop
+        self._base = contextvars.copy_context()
+        self._known: weakref.WeakKeyDictionary[asyncio.Task[Any], Owner | None] = weakref.WeakKeyDictionary()
+
+    def start(self, work: Coroutine[Any, Any, Any], owner: Owner, name: str) -> asyncio.Task[Any]:
+        """Run `work` as a task of `owner`, in a copy of the context that the system was opened in."""
+        context = self._base.copy()
+        context.run(OWNER.set, owner)
+        task = self._loop.create_task(work, name=name, context=context)
+        self.tasks[task] = owner
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self.tasks.pop(task, None)
+        if not task.cancelled():
+            task.exception()  # marks it as seen: the runtime's coroutines report their failures themselves
+
+    def foreign(self) -> list[tuple[asyncio.Task[Any], Owner | None]]:
+        """All other unfinished tasks of the loop with their owners; None: the embedding process's own."""
+        found = []
+        known = self._known
+        for task in asyncio.all_tasks(self._loop) - self.tasks.keys():
+            if task not in known:
+                known[task] = owner_of(task)
+            found.append((task, known[task]))
+        return found
+
+
+def owner_of(task: asyncio.Task[Any]) -> Owner | None:
+    """The owner in a task's context. Before Python 3.12 the garbage collector is asked for that context."""
+    context: contextvars.Context | None
+    if sys.version_info >= (3, 12):
+        context = task.get_context()
+    else:
+        context = next((each for each in gc.get_referents(task) if isinstance(each, contextvars.Context)), None)
+    return None if context is None else context.get(OWNER)

@@ -1,0 +1,57 @@
+"""An ActorSystem for tests: seeded, stamped by the virtual clock where the loop is virtual, and strict about left-overs."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from actors.errors import ActorError
+from actors.events import Subscription
+from actors.system import ActorSystem
+from actors.testing.clock import VirtualClock
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class TestSystem(ActorSystem):
+    """An ActorSystem that records its events and, when left, fails where a task of an actor is still alive."""
+
+    __test__ = False
+
+    def __init__(self, name: str = "test", *, seed: int | None = 0, **options: Any) -> None:
+        super().__init__(name, seed=seed, **options)
+        self._record: Subscription | None = None
+        self._seen: list[Any] = []
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        if self._given_clock is None and getattr(loop, "is_virtual", False):
+            self._given_clock = VirtualClock(loop)
+        await super().__aenter__()
+        self._record = self.events.subscribe(capacity=100_000)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, error, trace)
+        left = [name for name in self.leftovers() if name]
+        if left and error is None:
+            raise ActorError(f"tasks outlive the system: {', '.join(left)}")
+
+    def leftovers(self) -> list[str]:
+        """Names of tasks that an actor started and that are still alive; a zombie that the test made on purpose included."""
+        current = asyncio.current_task()
+        known = [task.get_name() for task in self.tasks.tasks if not task.done() and task is not current]
+        foreign = [
+            task.get_name() for task, owner in self.tasks.foreign() if owner is not None and owner.system is self
+        ]
+        return known + foreign
+
+    def recorded(self, *kinds: type) -> list[Any]:
+        """All events so far, of these classes only where any are given."""
+        while self._record is not None and (event := self._record.get_nowait()) is not None:
+            self._seen.append(event)
+        return [event for event in self._seen if not kinds or isinstance(event, kinds)]
