@@ -118,7 +118,7 @@ class Cell:
         self.parent = parent
         self.spec = spec
         self.id = spec.id
-        self.path = f"{parent.cell.path}/{spec.id}" if parent is not None else f"/{spec.id}"
+        self.path: str = f"{parent.cell.path}/{spec.id}" if parent is not None else f"/{spec.id}"
         self.table = table
         self.accepts: dict[type, Any] = table
         self.box: Queue | None = None

@@ -30,7 +30,7 @@ class Deadlines:
         self._lanes: dict[float, _Lane] = {}
 
     def add(self, future: asyncio.Future[Any], timeout: float | None, error: Callable[[], BaseException]) -> None:
-        """After `timeout` seconds (None: never) set the exception that `error()` makes on `future`, unless it is done."""
+        """Fail `future` with what `error()` makes, unless it is done after `timeout` seconds (None: never)."""
         if timeout is None:
             return
         lane = self._lanes.get(timeout)

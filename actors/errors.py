@@ -29,7 +29,7 @@ class ActorDead(ActorError):
 
 
 class AskTimeout(ActorError):
-    """No reply within the deadline; the handler may still run. Raise the timeout, or see the roster for what it waits on."""
+    """No reply in time; the handler may still run. Raise the timeout, or see in the roster what it waits on."""
 
 
 class AskRejected(ActorError):
@@ -92,7 +92,7 @@ class SpecError(ActorError, ValueError):
 
 
 class SystemFailed(ActorError):
-    """The root supervisor gave up. `cause` (also `__cause__`) is the error of the child that could not be kept alive."""
+    """The root supervisor gave up. `cause` (also `__cause__`) is the error of the child that it could not keep up."""
 
     cause: BaseException | None = None
 

@@ -312,7 +312,7 @@ class Incarnation:
                 self.current = item
                 result = table[message.__class__](actor, message)
                 if result.__class__ is CoroutineType:
-                    return result  # type: ignore[no-any-return]
+                    return result
                 if kind is Ask and not item.deferred:
                     item.reply(result)
                 handled += 1

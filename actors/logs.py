@@ -1,4 +1,4 @@
-"""One structured line for each lifecycle event, to the standard logger "actors". structlog is imported at the first line."""
+"""One structured line per lifecycle event, to the standard logger "actors"; structlog is imported at the first line."""
 
 from __future__ import annotations
 

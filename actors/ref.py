@@ -103,9 +103,10 @@ class ActorRef:
         """
         cell = self._cell
         box = cell.box
-        if request.__class__ not in cell.accepts or box is None:
+        kind: type = request.__class__
+        if kind not in cell.accepts or box is None:
             raise cell.refusal(request)
-        if not isinstance(request, Request):
+        if not issubclass(kind, Request):
             text = f"{cell.path}: {type(request).__name__} is not a Request; tell it, or derive it from Request[R]"
             raise InvalidMessage(text, path=cell.path, message=request)
         system = cell.system
@@ -181,21 +182,22 @@ class ActorRef:
             if box.put_nowait(item):
                 return
             run = blocked_run()
-            if own_full_mailbox(run, cell):
-                raise Full
+            own = own_full_mailbox(run, cell)
             if run is None:
                 await box.put(item, timeout, cell.system.deadlines)
-                return
-            wait = (cell, "tell", None)
-            run.waiting.append(wait)
-            try:
-                await box.put(item, timeout, cell.system.deadlines)
-            finally:
-                run.waiting.remove(wait)
+            elif not own:
+                wait = (cell, "tell", None)
+                run.waiting.append(wait)
+                try:
+                    await box.put(item, timeout, cell.system.deadlines)
+                finally:
+                    run.waiting.remove(wait)
         except Full:
-            raise self._full(message, cell.system.time() - began) from None
+            own = True
         except Closed:
             raise cell.dead(message) from None
+        if own:
+            raise self._full(message, cell.system.time() - began)
 
     def _full(self, message: Message, elapsed: float) -> MailboxFull:
         cell = self._cell
@@ -238,7 +240,7 @@ class Children:
     @overload
     async def start_child(self, spec: SupervisorSpec) -> SupervisorRef: ...
     async def start_child(self, spec: Spec) -> ActorRef:
-        """Start a child; returns when its on_start has returned. A child that ignored its start has a ref that is not alive.
+        """Start a child; returns when its on_start has returned. The ref of one that declined is not alive.
 
         Raises:
             SpecError, AlreadyStarted, AlreadyPresent, MaxChildren, StartError, ActorDead.

@@ -150,8 +150,7 @@ def snapshot(system: ActorSystem, root: Cell, seq: int, detail: bool) -> RosterS
         entries.append(_entry(cell, now, detail))
         if isinstance(run, Incarnation) and run.helpers is not None:
             entries.extend(_task(cell, f"{cell.path}:{each.name}", now - each.since) for each in run.helpers.active)
-    for zombie in system.zombies:
-        entries.append(_zombie(zombie, now))
+    entries.extend(_zombie(zombie, now) for zombie in system.zombies)
     entries.extend(_entry(cell, now, False) for due, cell in system.graves if due > now)
     orphans, hosts = [], []
     for task, owner in system.tasks.foreign():
@@ -198,12 +197,8 @@ def _entry(cell: Cell, now: float, detail: bool) -> RosterEntry:
     kept: RosterEntry | None = cell.entry
     depth = 0 if box is None or not box.items else len(box.items)
     if kept is not None and not depth and not detail and kept.handled == cell.handled and kept.mailbox_depth == 0:
-        if run is None or (
-            getattr(run, "current", None) is None
-            and not run.waiting
-            and kept.handling is None
-            and kept.waiting_on is None
-        ):
+        resting = kept.handling is None and kept.waiting_on is None
+        if run is None or (resting and getattr(run, "current", None) is None and not run.waiting):
             return kept
     supervisor = run if isinstance(run, Supervisor) else cell.parent
     in_window, budget = _window(supervisor, cell, now)

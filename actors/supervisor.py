@@ -1,7 +1,8 @@
-"""A supervisor: starts children in order, restarts them by strategy and budget, stops them in reverse. No user code runs here.
+"""A supervisor: starts children in order, restarts them by strategy and budget, stops them in reverse.
 
-Commands and ends of children go through one inbox, one at a time; a stop passes them all. The semantics are OTP's `supervisor`,
-with Pekko's backoff; where OTP brings every child of a group back, a child that was stopped by hand stays stopped here.
+No user code runs here. Commands and ends of children go through one inbox, one at a time; a stop passes them all.
+The semantics are OTP's `supervisor`, with Pekko's backoff; where OTP brings every child of a group back, a child that
+was stopped by hand stays stopped here.
 """
 
 from __future__ import annotations
@@ -424,7 +425,7 @@ class Supervisor:
         cell.mark("backoff")
 
     def _group(self, cell: Cell) -> list[Cell]:
-        """The others that are restarted with `cell`, in start order; those stopped by hand or ended well stay as they are."""
+        """The others that restart with `cell`, in start order; those stopped by hand or ended well stay so."""
         if self.spec.strategy is Strategy.ONE_FOR_ONE:
             return []
         cells = list(self.children.values())
@@ -509,7 +510,8 @@ class Supervisor:
             window.popleft()
         if len(window) <= limit.restarts:
             return True
-        text = f"max restart intensity: more than {limit.restarts} restarts within {limit.within:g} s, last of {cell.id}: {reason}"
+        budget = f"more than {limit.restarts} restarts within {limit.within:g} s"
+        text = f"max restart intensity: {budget}, last of {cell.id}: {reason}"
         self.system.publish(
             IntensityExceeded,
             self.cell.path,

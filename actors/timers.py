@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Timers:
-    """Keyed timers whose messages go into the actor's own mailbox, above its capacity but at most one for each timer."""
+    """Keyed timers: their messages go into the actor's own mailbox, above its capacity, at most one for each timer."""
 
     __slots__ = ("_cell", "_count", "_due")
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable
+from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 from anyio.to_thread import current_default_thread_limiter
 
 __all__ = ["VirtualClock", "VirtualLoop", "virtual_loop"]
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _PATIENCE = 30.0  # real seconds without any event, timer or thread before a test is called stuck
 
 
-class _Selector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+class _Selector(selectors.DefaultSelector):
     """Selects without sleeping: where only a timer could wake the loop, time jumps to it."""
 
     loop: VirtualLoop
@@ -67,7 +71,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         except (RuntimeError, LookupError):
             return False
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> asyncio.Future[T]:
         """As asyncio's; time stands still until it is done."""
         self._threads += 1
         future = super().run_in_executor(executor, func, *args)

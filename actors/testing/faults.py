@@ -67,7 +67,7 @@ class _Factory:
     ) -> None:
         self.handled = 0
         self.started = 0
-        self.made = type(actor.__name__, (actor,), self._hooks(actor, start, stop))
+        self.made: type[Actor] = type(actor.__name__, (actor,), self._hooks(actor, start, stop))
         if handle is not None:
             self.made.__table__ = {kind: self._through(method, handle) for kind, method in actor.__table__.items()}
         self.__table__ = self.made.__table__

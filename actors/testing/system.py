@@ -1,4 +1,4 @@
-"""An ActorSystem for tests: seeded, stamped by the virtual clock where the loop is virtual, and strict about left-overs."""
+"""An ActorSystem for tests: seeded, on virtual stamps where the loop is virtual, and strict about left-overs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from actors.system import ActorSystem
 from actors.testing.clock import VirtualClock
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 
 class TestSystem(ActorSystem):
@@ -42,7 +42,7 @@ class TestSystem(ActorSystem):
             raise ActorError(f"tasks outlive the system: {', '.join(left)}")
 
     def leftovers(self) -> list[str]:
-        """Names of tasks that an actor started and that are still alive; a zombie that the test made on purpose included."""
+        """Names of tasks that an actor started and that are still alive, zombies made on purpose included."""
         current = asyncio.current_task()
         known = [task.get_name() for task in self.tasks.tasks if not task.done() and task is not current]
         foreign = [
