@@ -5,6 +5,7 @@ A journal's `events` read "start a#1", "stop a#1", "note a#1 hello": the child's
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -87,14 +88,15 @@ class Worker(Actor):
         return f"{self.context.ref.id}#{self.context.ref.incarnation}"
 
     async def _follow(self, plan: Plan | None) -> Any:
-        result = plan(self.context.ref.incarnation) if plan is not None else None
-        return await result if hasattr(result, "__await__") else result
+        result: Any = plan(self.context.ref.incarnation) if plan is not None else None
+        return await result if inspect.isawaitable(result) else result
 
     async def on_start(self) -> Ignore | None:
         if self.start is not None:
             self.journal.add("init", self.who)
-        if await self._follow(self.start) is IGNORE:
-            return IGNORE
+        outcome = await self._follow(self.start)
+        if isinstance(outcome, Ignore):
+            return outcome
         self.journal.add("start", self.who)
         return None
 
