@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from actors.actor import IGNORE
 from actors.cell import Cell
 from actors.deadlock import check_ask
@@ -28,7 +30,17 @@ from actors.errors import (
 from actors.events import ActorRestarted, ActorRestarting, ActorStarted, ActorStopped, IntensityExceeded
 from actors.incarnation import Incarnation
 from actors.ref import ChildCount, ChildInfo
-from actors.specs import AutoShutdown, Restart, Shutdown, Spec, StopReason, Strategy, SupervisorSpec, check
+from actors.specs import (
+    AutoShutdown,
+    ChildSpec,
+    Restart,
+    Shutdown,
+    Spec,
+    StopReason,
+    Strategy,
+    SupervisorSpec,
+    check,
+)
 from actors.tasks import Owner, blocked_run
 
 if TYPE_CHECKING:
@@ -204,13 +216,14 @@ class Supervisor:
                 self._idle = idle = self.system.future()
                 await idle
                 continue
-            verb, args, command = self._inbox.popleft()
-            if command is None:
-                await getattr(self, f"_event_{verb}")(*args)
-            elif not command.done():
-                await self._execute(verb, args, command)
+            await self._execute(*self._inbox.popleft())
 
-    async def _execute(self, verb: str, args: tuple[Any, ...], command: asyncio.Future[Any]) -> None:
+    async def _execute(self, verb: str, args: tuple[Any, ...], command: asyncio.Future[Any] | None) -> None:
+        if command is None:
+            await getattr(self, f"_event_{verb}")(*args)
+            return
+        if command.done():
+            return
         self._command = command
         try:
             result = await getattr(self, f"_command_{verb}")(*args)
@@ -338,6 +351,8 @@ class Supervisor:
         if outcome is None:
             cell.started_time = self.system.time()
             cell.started_at = cell.state_since
+            if cell.spec.restart is Restart.TEMPORARY and isinstance(cell.spec, ChildSpec):
+                cell.spec = replace(cell.spec, args=(), kwargs={})  # never started again: let its arguments go
             return None
         if isinstance(outcome, BaseException):
             cell.error, cell.error_at = f"{type(outcome).__name__}: {outcome}", self.system.clock.now()
