@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
 from backbone.cache.memory import MemoryCache
 from backbone.cache.policy import Policy
 from backbone.cache.port import Cache
+from backbone.store.duckdb import DuckDBStore
+from backbone.store.port import Store
 from backbone.stream.memory import MemoryLog
 from backbone.stream.port import Log
 
+STORES: dict[str, Callable[[Path], Store]] = {
+    "duckdb": lambda folder: DuckDBStore(folder / "store.duckdb", max_payload_bytes=16 * 1024),
+    "duckdb-inline": lambda _: DuckDBStore(":memory:", inline=True, max_payload_bytes=16 * 1024),
+}
 CACHES: dict[str, Callable[[Policy], Cache]] = {"memory": lambda policy: MemoryCache(policy, seed=1)}
 LOGS: dict[str, Callable[[], Log]] = {"memory": lambda: MemoryLog(partitions=4)}
 
@@ -35,3 +42,12 @@ async def cache(make_cache: Callable[[Policy], Cache]) -> AsyncIterator[Cache]:
     await cache.open()
     yield cache
     await cache.close()
+
+
+@pytest.fixture(params=list(STORES))
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    store = STORES[request.param](tmp_path)
+    await store.open()
+    await store.migrate()
+    yield store
+    await store.close()

@@ -1,0 +1,200 @@
+"""The actor that owns the store: one connection to it, bounded concurrency, and its health."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import anyio
+
+from actors import Actor, ActorError, StopReason, handles
+from backbone.messages import (
+    AdvanceRelay,
+    ClaimEpoch,
+    MigrateStore,
+    OutboxGrew,
+    OutboxState,
+    ProbeStore,
+    QuarantineRows,
+    ReadCoverage,
+    ReadJournal,
+    ReadOutbox,
+    ReadQuarantine,
+    ReadRows,
+    ReadStamps,
+    RecordJournal,
+    RelayCursor,
+    WriteChunk,
+)
+from backbone.peers import Peers
+from backbone.refusals import REFUSABLE, refuse
+from backbone.store.errors import StoreUnavailable
+from backbone.store.port import Store
+from backbone.store.records import Chunk, StoreInfo, WriteResult
+
+__all__ = ["StoreActor"]
+
+_OPEN_TIMEOUT = 30.0
+_CLOSE_TIMEOUT = 5.0
+_IN_FLIGHT = 8  # requests at work at once: reads do not queue behind a long write, and nobody swamps the store
+
+
+class StoreActor(Actor):
+    """Serves all requests to the store.
+
+    Args:
+        make: makes the adapter; each incarnation opens a fresh one.
+        peers: whom to tell that the outbox grew.
+        embedded: why this store is less than a real one, or None.
+    """
+
+    def __init__(self, make: Callable[[], Store], peers: Peers, embedded: str | None = None) -> None:
+        self._make = make
+        self._peers = peers
+        self._embedded = embedded
+        self._store: Store
+        self._slots = anyio.Semaphore(_IN_FLIGHT, fast_acquire=True)
+        self._info: StoreInfo | None = None
+
+    async def on_start(self) -> None:
+        """Open, migrate, prove a round trip."""
+        self._store = self._make()
+        with anyio.fail_after(_OPEN_TIMEOUT):
+            await self._store.open()
+            await self._store.migrate()
+            self._info = await self._store.probe()
+        self._report_ok()
+
+    async def on_stop(self, reason: StopReason) -> None:
+        """Let go of the store, within a bound."""
+        with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
+            await self._store.close()
+
+    def inspect(self) -> dict[str, Any]:
+        """Backend, version and place of the store."""
+        info = self._info
+        return {} if info is None else {"backend": info.backend, "version": info.version, "path": info.path}
+
+    def _report_ok(self) -> None:
+        if self._embedded is None:
+            self.context.report_health("ok")
+        else:
+            self.context.report_health(
+                "degraded",
+                f"embedded DuckDB: {self._embedded}",
+                "everything works within this one process",
+                "backbone --profile institutional uses TimescaleDB",
+            )
+
+    async def _serve(self, name: str, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """Answer the current request from a task of its own, so that the mailbox goes on."""
+        await self._slots.acquire()
+        reply = self.context.defer_reply()
+        self.context.run_task(self._guarded(work), name=name, reply=reply)
+
+    async def _guarded(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        try:
+            result = await work()
+        except StoreUnavailable as error:
+            self.context.report_health("failed", str(error), "each request tries again", "backbone doctor")
+            raise refuse(error) from error
+        except REFUSABLE as error:
+            raise refuse(error) from error
+        finally:
+            self._slots.release()
+        if self.context.ref.is_alive:
+            self._recovered()
+        return result
+
+    def _recovered(self) -> None:
+        entry = self.context.health
+        if entry.level == "failed":
+            self._report_ok()
+
+    async def _write(self, chunk: Chunk) -> WriteResult:
+        result = await self._store.write(chunk)
+        if result.outbox_rows:
+            try:
+                self._peers.relay.tell_nowait(OutboxGrew(result.position))
+            except ActorError:
+                self.context.log.debug("relay not told; it polls", position=result.position)
+        return result
+
+    @handles
+    async def claim_epoch(self, message: ClaimEpoch) -> None:
+        """See ClaimEpoch."""
+        await self._serve("claim", lambda: self._store.claim_epoch(message.source, message.dimension))
+
+    @handles
+    async def write(self, message: WriteChunk) -> None:
+        """See WriteChunk."""
+        await self._serve("write", lambda: self._write(message.chunk))
+
+    @handles
+    async def quarantine(self, message: QuarantineRows) -> None:
+        """See QuarantineRows."""
+        await self._serve("quarantine", lambda: self._store.quarantine(message.rows))
+
+    @handles
+    async def record_journal(self, message: RecordJournal) -> None:
+        """See RecordJournal."""
+        await self._serve("journal", lambda: self._store.record_journal(message.row))
+
+    @handles
+    async def read_outbox(self, message: ReadOutbox) -> None:
+        """See ReadOutbox."""
+        await self._serve("outbox", lambda: self._store.read_outbox(message.after, message.limit))
+
+    @handles
+    async def relay_cursor(self, message: RelayCursor) -> None:
+        """See RelayCursor."""
+        await self._serve("cursor", lambda: self._store.relay_cursor())
+
+    @handles
+    async def advance_relay(self, message: AdvanceRelay) -> None:
+        """See AdvanceRelay."""
+        await self._serve("advance", lambda: self._store.advance_relay(message.position))
+
+    @handles
+    async def read(self, message: ReadRows) -> None:
+        """See ReadRows."""
+        await self._serve("read", lambda: self._store.read(message.query))
+
+    @handles
+    async def probe(self, message: ProbeStore) -> None:
+        """See ProbeStore."""
+        await self._serve("probe", lambda: self._store.probe())
+
+    @handles
+    async def migrate(self, message: MigrateStore) -> None:
+        """See MigrateStore."""
+        await self._serve("migrate", lambda: self._store.migrate(dry_run=message.dry_run))
+
+    @handles
+    async def outbox_state(self, message: OutboxState) -> None:
+        """See OutboxState."""
+        await self._serve("outbox-state", lambda: self._store.outbox_status())
+
+    @handles
+    async def read_journal(self, message: ReadJournal) -> None:
+        """See ReadJournal."""
+        await self._serve("journal", lambda: self._store.journal(message.limit, message.dimension))
+
+    @handles
+    async def read_quarantine(self, message: ReadQuarantine) -> None:
+        """See ReadQuarantine."""
+        await self._serve("quarantine", lambda: self._store.quarantined(message.limit))
+
+    @handles
+    async def read_coverage(self, message: ReadCoverage) -> None:
+        """See ReadCoverage."""
+        await self._serve("coverage", lambda: self._store.coverage(message.dimension, message.as_of))
+
+    @handles
+    async def read_stamps(self, message: ReadStamps) -> None:
+        """See ReadStamps."""
+        await self._serve("stamps", lambda: self._stamps(message))
+
+    async def _stamps(self, message: ReadStamps) -> Any:
+        dimension, symbol, interval = message.dimension, message.symbol, message.interval
+        return await self._store.stamps(dimension, symbol, interval, message.start, message.end)

@@ -1,0 +1,99 @@
+"""The journal: one row per chunk, with what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from backbone.domain.clock import from_us
+from backbone.domain.dimension import Dimension
+from backbone.store.duckdb.sql import Connection, first, moment, parameter
+from backbone.store.records import JournalRow, WriteResult
+
+__all__ = ["find", "newest", "note"]
+
+_COLUMNS = """run_id, ingest_id, dimension, source, status, rows, inserted, changed, unchanged, symbols,
+    epoch_us(start_ts), epoch_us(end_ts), duration_s, epoch_us(executed_at), error, metadata"""
+
+
+def note(connection: Connection, row: JournalRow, *, position: int = 0, outbox_rows: int = 0) -> None:
+    """Add a row to the journal."""
+    connection.execute(
+        """
+        INSERT INTO telemetry.ingest_runs
+        SELECT nextval('telemetry.journal_id'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+               make_timestamptz(?), make_timestamptz(?), ?, make_timestamptz(?), ?, ?
+        """,
+        [
+            *(row.run_id, row.ingest_id, row.dimension.value, row.source, row.status),
+            *(row.rows, row.inserted, row.changed, row.unchanged, position, outbox_rows, list(row.symbols)),
+            *(parameter(row.start), parameter(row.end), row.duration_s, parameter(row.executed_at)),
+            *(row.error, msgspec.json.encode(row.metadata).decode()),
+        ],
+    )
+
+
+def find(connection: Connection, run_id: str, ingest_id: str) -> WriteResult | None:
+    """What a run's chunk came to, as it was told the first time."""
+    found = first(
+        connection,
+        f"""
+        SELECT {_COLUMNS}, position, outbox_rows FROM telemetry.ingest_runs
+        WHERE run_id = ? AND ingest_id = ? AND status IN ('ok', 'skipped') ORDER BY id LIMIT 1
+        """,  # noqa: S608
+        [run_id, ingest_id],
+    )
+    if found is None:
+        return None
+    *columns, position, outbox_rows = found
+    row = _row(columns)
+    return WriteResult(
+        ingest_id=row.ingest_id,
+        run_id=row.run_id,
+        dimension=row.dimension,
+        rows=row.rows,
+        inserted=row.inserted,
+        changed=row.changed,
+        unchanged=row.unchanged,
+        position=position,
+        outbox_rows=outbox_rows,
+        known=True,
+        symbols=row.symbols,
+        start=row.start,
+        end=row.end,
+        duration_s=row.duration_s,
+    )
+
+
+def newest(connection: Connection, limit: int, dimension: Dimension | None) -> list[JournalRow]:
+    """Journal rows, newest first."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM telemetry.ingest_runs WHERE dimension = coalesce(?, dimension) "  # noqa: S608
+        "ORDER BY id DESC LIMIT ?",
+        [None if dimension is None else dimension.value, limit],
+    ).fetchall()
+    return [_row(row) for row in rows]
+
+
+def _row(columns: Any) -> JournalRow:
+    run_id, ingest_id, dimension, source, status, rows, inserted, changed, unchanged, symbols, *rest = columns
+    start, end, duration_s, executed_at, error, metadata = rest
+    return JournalRow(
+        run_id=run_id,
+        ingest_id=ingest_id,
+        dimension=Dimension(dimension),
+        source=source,
+        status=status,
+        rows=rows,
+        inserted=inserted,
+        changed=changed,
+        unchanged=unchanged,
+        symbols=tuple(symbols),
+        start=moment(start),
+        end=moment(end),
+        duration_s=duration_s,
+        executed_at=from_us(executed_at),
+        error=error,
+        metadata=msgspec.json.decode(metadata, type=dict[str, str]),
+    )

@@ -1,0 +1,92 @@
+"""The ledger: which content was last known to stand over a range.
+
+An entry is void as soon as a later one overlaps it, so "the newest entry over the range is this content" means that
+the rows stored there are exactly this content.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from backbone.domain.dimension import Dimension
+from backbone.store.duckdb.sql import Connection, table
+from backbone.store.ranges import Ranges
+
+__all__ = ["Verdict", "enter", "judge", "void_before"]
+
+Truths = npt.NDArray[np.bool_]
+
+
+class Verdict:
+    """What the ledger knows of each range of a chunk.
+
+    Attributes:
+        stands: the range holds exactly this content.
+        fresh: nothing was ever written over the range.
+    """
+
+    __slots__ = ("fresh", "stands")
+
+    def __init__(self, stands: Truths, fresh: Truths) -> None:
+        self.stands = stands
+        self.fresh = fresh
+
+
+def judge(connection: Connection, dimension: Dimension, ranges: Ranges, ingest_id: str) -> Verdict:
+    """Look up the newest entry over each range."""
+    connection.register("ranges", ranges.to_arrow())
+    newest = table(
+        connection,
+        """
+        SELECT r.n, arg_max(l.ingest_id, l.id) AS newest
+        FROM ranges r JOIN telemetry.ledger l
+          ON l.dimension = ? AND l.symbol = r.symbol AND l."interval" = r."interval"
+         AND l.start_ts <= r.end_ts AND l.end_ts >= r.start_ts
+        GROUP BY r.n
+        """,
+        [dimension.value],
+    )
+    connection.unregister("ranges")
+    touched = newest.column("n").to_numpy()
+    fresh = np.ones(len(ranges), dtype=bool)
+    fresh[touched] = False
+    stands = np.zeros(len(ranges), dtype=bool)
+    stands[touched] = [known == ingest_id for known in newest.column("newest").to_pylist()]
+    return Verdict(stands=stands, fresh=fresh)
+
+
+def enter(connection: Connection, dimension: Dimension, ranges: Ranges, ingest_id: str) -> None:
+    """Note that the ranges hold this content now, and forget entries that could never be the newest again."""
+    connection.register("ranges", ranges.to_arrow())
+    connection.execute(
+        """
+        DELETE FROM telemetry.ledger USING ranges r
+        WHERE ledger.dimension = ? AND ledger.symbol = r.symbol AND ledger."interval" = r."interval"
+          AND ledger.start_ts >= r.start_ts AND ledger.end_ts <= r.end_ts
+        """,
+        [dimension.value],
+    )
+    connection.execute(
+        """
+        INSERT INTO telemetry.ledger
+        SELECT nextval('telemetry.ledger_id'), ?, ?, symbol, "interval", start_ts, end_ts, rows FROM ranges
+        """,
+        [ingest_id, dimension.value],
+    )
+    connection.unregister("ranges")
+
+
+def void_before(connection: Connection, dimension: Dimension, before_us: int) -> None:
+    """Take note that rows before a moment are gone: whatever reaches beyond it is no longer complete."""
+    connection.execute(
+        "DELETE FROM telemetry.ledger WHERE dimension = ? AND end_ts < make_timestamptz(?)",
+        [dimension.value, before_us],
+    )
+    connection.execute(
+        """
+        UPDATE telemetry.ledger SET ingest_id = '', start_ts = make_timestamptz(?)
+        WHERE dimension = ? AND start_ts < make_timestamptz(?)
+        """,
+        [before_us, dimension.value, before_us],
+    )

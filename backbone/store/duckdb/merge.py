@@ -1,0 +1,107 @@
+"""Merge the rows of a frame into the table of its dimension, by key and without an index."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from backbone.domain.dimension import Dimension
+from backbone.domain.frame import Frame
+from backbone.store.duckdb.ledger import Truths
+from backbone.store.duckdb.sql import Connection, names, quoted, rows_table, table
+from backbone.store.payloads import Origin
+
+__all__ = ["Merged", "merge"]
+
+_ORIGIN = ("source", "ingest_id", "revision", "ingested_at")
+
+
+class Merged:
+    """The rows that were written, in key order, and how many of them were new or other."""
+
+    __slots__ = ("changed", "inserted", "written")
+
+    def __init__(self, written: Frame, inserted: int, changed: int) -> None:
+        self.written = written
+        self.inserted = inserted
+        self.changed = changed
+
+
+def merge(connection: Connection, frame: Frame, fresh: Truths, origin: Origin) -> Merged:
+    """Write what is not stored yet.
+
+    Args:
+        connection: within a transaction.
+        frame: the rows.
+        fresh: one truth per row: nothing was ever stored over its range, so it is inserted without a look.
+        origin: where the rows come from.
+    """
+    if fresh.all():
+        _insert(connection, frame, origin)
+        return Merged(frame, inserted=frame.num_rows, changed=0)
+    compared = np.flatnonzero(~fresh)
+    differing = _differing(connection, frame, compared)
+    replaced = differing.column("stored").drop_null()
+    keep = fresh.copy()
+    keep[differing.column("n").to_numpy()] = True
+    written = frame if keep.all() else _chosen(frame, keep)
+    if len(replaced):
+        _retire(connection, frame.dimension, replaced, origin.ingested_at_us)
+    if written.num_rows:
+        _insert(connection, written, origin)
+    return Merged(written, inserted=written.num_rows - len(replaced), changed=len(replaced))
+
+
+def _chosen(frame: Frame, keep: Truths) -> Frame:
+    return Frame.from_arrow(frame.dimension, frame.to_arrow().take(pa.array(np.flatnonzero(keep))), presorted=True)
+
+
+def _insert(connection: Connection, frame: Frame, origin: Origin) -> None:
+    columns = frame.dimension.columns
+    connection.register("incoming", frame.to_arrow())
+    connection.execute(
+        f"INSERT INTO {rows_table(frame.dimension)} ({names(columns + _ORIGIN)}) "  # noqa: S608
+        f"SELECT {names(columns)}, ?, ?, ?, make_timestamptz(?) FROM incoming",
+        [origin.source, origin.ingest_id, origin.revision, origin.ingested_at_us],
+    )
+    connection.unregister("incoming")
+
+
+def _differing(connection: Connection, frame: Frame, compared: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Table:
+    """Which of the compared rows are not stored as they are: `n` in the frame, `stored` row id (null: key unknown)."""
+    dimension = frame.dimension
+    rows = frame.to_arrow()
+    if len(compared) < frame.num_rows:
+        rows = rows.take(pa.array(compared))
+    connection.register("incoming", rows.append_column("n", pa.array(compared)))
+    same_key = " AND ".join(f"i.{quoted(name)} = s.{quoted(name)}" for name in dimension.key)
+    other = " OR ".join(f"i.{quoted(name)} IS DISTINCT FROM s.{quoted(name)}" for name in dimension.values)
+    start, end = frame.span_us
+    found = table(
+        connection,
+        f"""
+        SELECT i.n AS n, s.id AS stored
+        FROM incoming i LEFT JOIN (
+            SELECT rowid AS id, {names(dimension.columns)} FROM {rows_table(dimension)}
+            WHERE ts BETWEEN make_timestamptz(?) AND make_timestamptz(?)
+        ) s ON {same_key}
+        WHERE s.id IS NULL OR {other}
+        """,  # noqa: S608
+        [start, end],
+    )
+    connection.unregister("incoming")
+    return found
+
+
+def _retire(connection: Connection, dimension: Dimension, stored: pa.ChunkedArray, at_us: int) -> None:
+    """Move rows into the revisions."""
+    rows = rows_table(dimension)
+    connection.register("retired", pa.table({"id": stored}))
+    kept = names(dimension.columns + _ORIGIN)
+    connection.execute(
+        f"INSERT INTO {rows}_revisions ({kept}, replaced_at) "  # noqa: S608
+        f"SELECT {kept}, make_timestamptz(?) FROM {rows} WHERE rowid IN (SELECT id FROM retired)",
+        [at_us],
+    )
+    connection.execute(f"DELETE FROM {rows} WHERE rowid IN (SELECT id FROM retired)")  # noqa: S608
+    connection.unregister("retired")

@@ -1,0 +1,111 @@
+"""The outbox: changes in commit order, waiting for the relay. A sequence gives the order, for there is one writer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from backbone.domain.clock import from_us
+from backbone.domain.dimension import Dimension
+from backbone.store.duckdb.sql import Connection, count, first, moment, table
+from backbone.store.payloads import Origin, Payload
+from backbone.store.records import OutboxRow, OutboxStatus
+
+__all__ = ["advance", "append", "cursor", "position_of", "read", "status"]
+
+
+def append(connection: Connection, dimension: Dimension, payloads: Sequence[Payload], origin: Origin) -> int:
+    """Append payloads in the order given and return the position of the last one."""
+    positions = table(
+        connection, "SELECT nextval('telemetry.outbox_position') AS p FROM range(?)", [len(payloads)]
+    ).column("p")
+    ordered = np.sort(positions.to_numpy())
+    connection.register(
+        "outgoing",
+        pa.table(
+            {
+                "position": pa.array(ordered),
+                "event_id": [payload.event_id for payload in payloads],
+                "symbol": [payload.symbol for payload in payloads],
+                "rows": pa.array([payload.rows for payload in payloads], pa.int64()),
+                "payload": pa.array([payload.data for payload in payloads], pa.binary()),
+            }
+        ),
+    )
+    connection.execute(
+        """
+        INSERT INTO telemetry.outbox
+        SELECT position, event_id, ?, ?, symbol, rows, ?, octet_length(payload), payload, make_timestamptz(?)
+        FROM outgoing
+        """,
+        [origin.ingest_id, dimension.value, origin.revision, origin.ingested_at_us],
+    )
+    connection.execute(
+        """
+        INSERT INTO telemetry.positions SELECT ?, symbol, max(position) FROM outgoing GROUP BY symbol
+        ON CONFLICT DO UPDATE SET position = excluded.position
+        """,
+        [dimension.value],
+    )
+    connection.unregister("outgoing")
+    return int(ordered[-1])
+
+
+def position_of(connection: Connection, dimension: Dimension, symbols: Sequence[str]) -> int:
+    """Newest position of a dimension and symbols (empty: all), 0 if there is none."""
+    query = "SELECT max(position) FROM telemetry.positions WHERE dimension = ?"
+    if symbols:
+        return count(connection, f"{query} AND list_contains(?, symbol)", [dimension.value, list(symbols)])
+    return count(connection, query, [dimension.value])
+
+
+def read(connection: Connection, after: int, limit: int, max_bytes: int) -> list[OutboxRow]:
+    """Rows after a position; sizes are looked at before payloads, so that memory stays bounded too."""
+    sizes = table(
+        connection,
+        "SELECT position, bytes FROM telemetry.outbox WHERE position > ? ORDER BY position LIMIT ?",
+        [after, limit],
+    )
+    if not sizes.num_rows:
+        return []
+    fitting = int(np.searchsorted(np.cumsum(sizes.column("bytes").to_numpy()), max_bytes, side="right"))
+    last = sizes.column("position")[max(0, fitting - 1)].as_py()
+    rows = table(
+        connection,
+        """
+        SELECT position, event_id, ingest_id, dimension, symbol, rows, revision, payload,
+               epoch_us(created_at) AS created_us
+        FROM telemetry.outbox WHERE position > ? AND position <= ? ORDER BY position
+        """,
+        [after, last],
+    )
+    columns = [column.to_pylist() for column in rows.columns]
+    return [
+        OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, from_us(at))
+        for position, event, ingest, dimension, symbol, rows, revision, payload, at in zip(*columns, strict=True)
+    ]
+
+
+def cursor(connection: Connection) -> int:
+    """Position up to which everything was published."""
+    return count(connection, "SELECT max(position) FROM telemetry.relay_cursor")
+
+
+def advance(connection: Connection, position: int) -> None:
+    """Move the cursor forward, never back."""
+    connection.execute(
+        "UPDATE telemetry.relay_cursor SET position = ? WHERE position < ?",
+        [position, position],
+    )
+
+
+def status(connection: Connection) -> OutboxStatus:
+    """How far the relay is behind."""
+    at = cursor(connection)
+    pending, oldest = first(
+        connection, "SELECT count(*), epoch_us(min(created_at)) FROM telemetry.outbox WHERE position > ?", [at]
+    )
+    newest = count(connection, "SELECT max(position) FROM telemetry.positions")
+    return OutboxStatus(newest=newest, cursor=at, pending=pending, oldest_pending_at=moment(oldest))

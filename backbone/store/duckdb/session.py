@@ -1,0 +1,179 @@
+"""One DuckDB connection, used by one caller at a time, off the event loop, with a deadline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sized
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+import duckdb
+
+from backbone.store.errors import SchemaMismatch, StoreUnavailable, UnknownOutcome
+
+__all__ = ["MEMORY", "Session", "transaction"]
+
+MEMORY = ":memory:"
+
+T = TypeVar("T")
+Work = Callable[[duckdb.DuckDBPyConnection], T]
+
+
+class Session:
+    """A connection and the turn to use it.
+
+    Args:
+        path: database file, or `MEMORY`.
+        config: DuckDB settings.
+        deadline: seconds that one piece of work may take, waiting for its turn included; then it is interrupted.
+        inline: work in the calling thread, which blocks the loop: for deterministic tests only.
+    """
+
+    def __init__(self, path: str, config: dict[str, str], *, deadline: float, inline: bool) -> None:
+        self._path = path
+        self._config = config
+        self._deadline = deadline
+        self._inline = inline
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._turn: anyio.Lock | None = None
+        self._threads: anyio.CapacityLimiter | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return self._connection is not None
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            StoreUnavailable: the file can't be opened; the message says why and what to do.
+        """
+        if self._connection is None:
+            self._turn, self._threads = anyio.Lock(), anyio.CapacityLimiter(1)
+            self._connection = await self._in_thread(self._connect)
+
+    async def close(self) -> None:
+        """Wait for the work at hand, then let go of the file; its log is folded into it."""
+        if self._connection is not None and self._turn is not None:
+            async with self._turn:
+                connection, self._connection = self._connection, None
+                if connection is not None:
+                    await self._in_thread(connection.close)
+
+    async def run(self, work: Work[T]) -> T:
+        """Do a piece of work with the connection, alone.
+
+        Raises:
+            StoreUnavailable: not open, no turn or no end within the deadline, or DuckDB can't go on.
+            SchemaMismatch: a table is missing.
+        """
+        until = anyio.current_time() + self._deadline
+        if self._connection is None or self._turn is None:
+            raise StoreUnavailable(f"{self._path} is not open; open the store first")
+        with anyio.move_on_after(self._deadline) as waiting:
+            await self._turn.acquire()
+        if waiting.cancelled_caught:
+            raise StoreUnavailable(f"{self._path} was busy for {self._deadline:g} s; try again")
+        try:
+            return await self._work(work, until)
+        finally:
+            self._turn.release()
+
+    async def _work(self, work: Work[T], until: float) -> T:
+        connection = self._connection
+        if connection is None:
+            raise StoreUnavailable(f"{self._path} was closed; open the store first")
+        if self._inline:
+            return self._guarded(work, connection)
+        outcome: list[T | BaseException] = []
+
+        def attempt() -> None:
+            try:
+                outcome.append(self._guarded(work, connection))
+            except BaseException as error:  # noqa: BLE001  carried over to the caller, which raises it
+                outcome.append(error)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(_interrupt, connection, until, outcome)
+            await anyio.to_thread.run_sync(attempt, limiter=self._threads)
+            group.cancel_scope.cancel()
+        [result] = outcome
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    async def _in_thread(self, function: Callable[[], T]) -> T:
+        if self._inline:
+            return function()
+        return await anyio.to_thread.run_sync(function, limiter=self._threads)
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        try:
+            if self._path != MEMORY:
+                Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+            return duckdb.connect(self._path, config={**self._config})
+        except (OSError, duckdb.Error) as error:
+            raise StoreUnavailable(_why_not_opened(self._path, error)) from error
+
+    def _guarded(self, work: Work[T], connection: duckdb.DuckDBPyConnection) -> T:
+        try:
+            return work(connection)
+        except duckdb.InterruptException as error:
+            raise StoreUnavailable(
+                f"{self._path}: gave up after {self._deadline:g} s and rolled back; ask for less, or raise the deadline"
+            ) from error
+        except duckdb.CatalogException as error:
+            raise SchemaMismatch(f"{self._path}: {_first_line(error)}; run `backbone migrate`") from error
+        except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:
+            raise StoreUnavailable(
+                f"{self._path}: {_first_line(error)}; check disk and memory, then open it again"
+            ) from error
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All or nothing.
+
+    Raises:
+        UnknownOutcome: the COMMIT itself failed.
+    """
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        with suppress(duckdb.Error):  # it has rolled back on its own; the error that led here is the one to see
+            connection.rollback()
+        raise
+    try:
+        connection.commit()
+    except duckdb.Error as error:
+        raise UnknownOutcome(f"COMMIT failed: {_first_line(error)}; look the chunk up before a retry") from error
+
+
+async def _interrupt(connection: duckdb.DuckDBPyConnection, until: float, outcome: Sized) -> None:
+    """Interrupt the work when its time is up or its caller was cancelled; a transaction rolls back then."""
+    try:
+        await anyio.sleep_until(until)
+        connection.interrupt()
+    except anyio.get_cancelled_exc_class():
+        if not len(outcome):
+            connection.interrupt()
+        raise
+
+
+def _why_not_opened(path: str, error: Exception) -> str:
+    text = _first_line(error)
+    if locked := re.search(r"Conflicting lock is held.*?\(PID (\d+)\)", text):
+        return (
+            f"{path} is open in another process (pid {locked[1]}), and DuckDB allows one at a time; "
+            "ask that process through `backbone status`, or stop it"
+        )
+    return f"{path} can't be opened: {text}; give store.path a DuckDB file in a folder that can be written to"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]

@@ -1,0 +1,59 @@
+"""The pieces of SQL that depend on a dimension. Every identifier comes from `Dimension`, every value is a parameter."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from backbone.domain.clock import from_us, to_us
+from backbone.domain.dimension import Dimension
+
+__all__ = ["Connection", "count", "first", "moment", "names", "parameter", "quoted", "rows_table", "table"]
+
+Connection = duckdb.DuckDBPyConnection
+
+
+def rows_table(dimension: Dimension) -> str:
+    """The table of a dimension; that of its former versions has `_revisions` behind."""
+    return f"market_data.{dimension.value}"
+
+
+def quoted(name: str) -> str:
+    """A column name as an identifier: `interval` and others are words of SQL."""
+    return f'"{name}"'
+
+
+def names(columns: tuple[str, ...], alias: str = "") -> str:
+    """A list of columns, each of the table with that alias where given."""
+    prefix = f"{alias}." if alias else ""
+    return ", ".join(prefix + quoted(name) for name in columns)
+
+
+def table(connection: Connection, query: str, parameters: list[object] | None = None) -> pa.Table:
+    """The answer as an Arrow table."""
+    return connection.sql(query, params=parameters or []).to_arrow_table()
+
+
+def first(connection: Connection, query: str, parameters: list[object] | None = None) -> Any:
+    """The first row of the answer as a tuple, or None; the rest is fetched too, for DuckDB refuses to go on without."""
+    rows = connection.execute(query, parameters or []).fetchall()
+    return rows[0] if rows else None
+
+
+def count(connection: Connection, query: str, parameters: list[object] | None = None) -> int:
+    """The one number that is the answer; for INSERT, UPDATE and DELETE the number of rows touched."""
+    row = first(connection, query, parameters)
+    return int(row[0]) if row is not None and row[0] is not None else 0
+
+
+def parameter(at: datetime | None) -> int | None:
+    """A moment as the parameter of `make_timestamptz(?)`: an aware datetime would need a module that is not shipped."""
+    return None if at is None else to_us(at)
+
+
+def moment(us: int | None) -> datetime | None:
+    """A moment from `epoch_us(column)`, likewise."""
+    return None if us is None else from_us(us)

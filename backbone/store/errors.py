@@ -1,0 +1,46 @@
+"""What can go wrong in the store, and what to do about it."""
+
+from __future__ import annotations
+
+__all__ = ["FencedOut", "SchemaMismatch", "StoreError", "StoreUnavailable", "UnknownOutcome", "Unsupported"]
+
+
+class StoreError(Exception):
+    """Base of all store errors."""
+
+
+class StoreUnavailable(StoreError):
+    """The store can't be reached, opened or written to now. Nothing was written; try again when the cause is gone."""
+
+
+class FencedOut(StoreError):
+    """A newer writer took over this source and dimension. Nothing was written: stop, whoever is told this is a zombie.
+
+    Attributes:
+        source: source of the writer.
+        dimension: dimension it wrote to.
+        epoch: epoch it held.
+        current: epoch that holds now; None if none was ever claimed.
+    """
+
+    def __init__(self, source: str, dimension: str, epoch: int, current: int | None) -> None:
+        holder = "none was claimed" if current is None else f"epoch {current} holds now"
+        super().__init__(
+            f"epoch {epoch} given for {source}/{dimension}, but {holder}; stop this writer and claim a new epoch"
+        )
+        self.source = source
+        self.dimension = dimension
+        self.epoch = epoch
+        self.current = current
+
+
+class UnknownOutcome(StoreError):
+    """The answer to a COMMIT was lost. Ask `lookup(run_id, ingest_id)` before any retry."""
+
+
+class SchemaMismatch(StoreError):
+    """The tables are not those this version works with; the message says which migration differs or is missing."""
+
+
+class Unsupported(StoreError):
+    """This store can't do what was asked; the message says which can."""

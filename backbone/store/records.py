@@ -1,0 +1,243 @@
+"""What goes into the store and comes out of it. Moments are aware and in UTC, durations in seconds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from backbone.domain.dimension import Dimension
+from backbone.domain.frame import Frame
+
+__all__ = [
+    "Checkpoint",
+    "Chunk",
+    "Coverage",
+    "JournalRow",
+    "JournalStatus",
+    "MigrationReport",
+    "OutboxRow",
+    "OutboxStatus",
+    "QuarantineRow",
+    "Query",
+    "ReadResult",
+    "StoreInfo",
+    "WriteResult",
+]
+
+JournalStatus = Literal["ok", "skipped", "failed"]
+"""How a chunk ended: committed, committed as a no-op because the ledger knew it, or not at all."""
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """The unit of writing: one transaction.
+
+    Attributes:
+        ingest_id: identity of source and content, see `backbone.domain.identifiers.ingest_id`.
+        run_id: the run it belongs to; within a run a chunk is applied once.
+        source: name of the source.
+        frame: the rows.
+        epoch: fencing epoch of the writer, None to write unfenced.
+        checkpoint: opaque resume token of the source after this chunk, None to leave the token as it is.
+        metadata: facts for the journal.
+    """
+
+    ingest_id: str
+    run_id: str
+    source: str
+    frame: Frame
+    epoch: int | None = None
+    checkpoint: str | None = None
+    metadata: dict[str, str] = {}
+
+
+class WriteResult(msgspec.Struct, frozen=True):
+    """What became of a chunk.
+
+    Attributes:
+        ingest_id: of the chunk.
+        run_id: of the chunk.
+        dimension: of the chunk.
+        rows: rows in the chunk; inserted + changed + unchanged.
+        inserted: rows whose key was new.
+        changed: rows whose key was known with other values; the former are kept as revisions.
+        unchanged: rows that were there already; nothing was written for them.
+        position: newest outbox position of this chunk; 0 when it published nothing.
+        outbox_rows: outbox rows of this chunk.
+        known: the ledger let it pass as a no-op, or this run had written it before.
+        symbols: sorted symbols (or calendars) of the chunk.
+        start: earliest moment of the chunk, None without rows.
+        end: latest moment, likewise.
+        duration_s: seconds that the write took; of a replay, those of the first time.
+    """
+
+    ingest_id: str
+    run_id: str
+    dimension: Dimension
+    rows: int
+    inserted: int
+    changed: int
+    unchanged: int
+    position: int
+    outbox_rows: int
+    known: bool
+    symbols: tuple[str, ...]
+    start: datetime | None
+    end: datetime | None
+    duration_s: float
+
+
+class Query(msgspec.Struct, frozen=True):
+    """Which rows to read.
+
+    Attributes:
+        dimension: dimension to read.
+        symbols: symbols (or calendars), empty is all.
+        interval: bar interval, None is all.
+        start: first moment, inclusive; None is open.
+        end: last moment, inclusive; None is open.
+        limit: the newest so many rows by time over all symbols; None is all.
+        as_of: rows as they were known at that moment; None is now.
+    """
+
+    dimension: Dimension
+    symbols: tuple[str, ...] = ()
+    interval: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    limit: int | None = None
+    as_of: datetime | None = None
+
+
+class ReadResult(msgspec.Struct, frozen=True):
+    """Rows, and the newest outbox position of their dimension and symbols that this very read saw (0: none)."""
+
+    frame: Frame
+    position: int
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """Where a source stands: its resume token (None: never set), the epoch that holds, and when it last moved."""
+
+    token: str | None
+    epoch: int
+    at: datetime
+
+
+class OutboxRow(msgspec.Struct, frozen=True):
+    """One change to publish: rows of one symbol that one commit inserted or changed.
+
+    Attributes:
+        position: ascending in commit order, from 1; may have gaps.
+        event_id: unique identity of the change.
+        ingest_id: chunk it came from.
+        dimension: of the rows.
+        symbol: symbol (or calendar) of all the rows.
+        rows: number of rows.
+        revision: rises with every chunk that commits; of two versions of a row the greater revision is the newer.
+        payload: the rows in the columnar codec, with `event_id, ingest_id, revision, source` and `ingested_at`
+            (microseconds since 1970) as its meta.
+        created_at: when it was written.
+    """
+
+    position: int
+    event_id: str
+    ingest_id: str
+    dimension: Dimension
+    symbol: str
+    rows: int
+    revision: int
+    payload: bytes
+    created_at: datetime
+
+
+class OutboxStatus(msgspec.Struct, frozen=True):
+    """How far the relay is: newest position, cursor, rows after the cursor, and when the oldest of them was written."""
+
+    newest: int
+    cursor: int
+    pending: int
+    oldest_pending_at: datetime | None
+
+
+class QuarantineRow(msgspec.Struct, frozen=True):
+    """One bad row.
+
+    Attributes:
+        source: source that gave it.
+        location: where it was, such as `file:line`.
+        reason: what is wrong with it.
+        excerpt: the row as it was given, shortened.
+        dimension: dimension it should have had.
+        run_id: run that met it.
+        at: when.
+    """
+
+    source: str
+    location: str
+    reason: str
+    excerpt: str
+    dimension: str
+    run_id: str
+    at: datetime
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """How much is stored of one symbol (and bar interval): rows, earliest and latest moment."""
+
+    dimension: Dimension
+    symbol: str
+    interval: str | None
+    rows: int
+    earliest: datetime
+    latest: datetime
+
+
+class JournalRow(msgspec.Struct, frozen=True):
+    """What happened to one chunk, or, when a run failed before it had one, to the run."""
+
+    run_id: str
+    ingest_id: str
+    dimension: Dimension
+    source: str
+    status: JournalStatus
+    rows: int
+    inserted: int
+    changed: int
+    unchanged: int
+    symbols: tuple[str, ...]
+    start: datetime | None
+    end: datetime | None
+    duration_s: float
+    executed_at: datetime
+    error: str | None = None
+    metadata: dict[str, str] = {}
+
+
+class MigrationReport(msgspec.Struct, frozen=True):
+    """Migrations applied by this call, those still to be applied, and the newest one in force ("" for none)."""
+
+    applied: tuple[str, ...]
+    pending: tuple[str, ...]
+    current: str
+
+
+class StoreInfo(msgspec.Struct, frozen=True):
+    """Answer of a probe that really wrote to and read from the store.
+
+    Attributes:
+        backend: "duckdb" or "timescale".
+        version: version of the server or library.
+        path: file, or host, port and database; never a password.
+        writable: whether a chunk can be written now.
+        degraded_reason: why it works less well than it should, None if it does not.
+        details: facts for the operator, as text.
+    """
+
+    backend: str
+    version: str
+    path: str
+    writable: bool
+    degraded_reason: str | None = None
+    details: dict[str, str] = {}

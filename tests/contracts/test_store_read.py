@@ -1,0 +1,286 @@
+"""What reading means: rows, outbox, coverage, quarantine."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import numpy as np
+import pytest
+
+from backbone.domain import Dimension, Frame, codec
+from backbone.domain.identifiers import ingest_id
+from backbone.store.errors import Unsupported
+from backbone.store.port import Chunk, JournalRow, QuarantineRow, Query, Store
+
+DAY = datetime(2024, 1, 1, tzinfo=UTC)
+TRADES, MACRO, BARS = Dimension.TRADES, Dimension.MACRO_EVENTS, Dimension.INTRADAY_BARS
+
+SAMPLES: dict[Dimension, dict[str, object]] = {
+    Dimension.DAILY_BARS: {"symbol": "ÄÖ-A", "open": 1.5, "adj_close": None},
+    Dimension.INTRADAY_BARS: {"symbol": "EURUSD", "interval": "1h", "volume": 0.0},
+    Dimension.TRADES: {"symbol": "EURUSD", "sequence": 2**62, "price": 1.0, "venue": "", "conditions": None},
+    Dimension.QUOTES: {"symbol": "EURUSD", "sequence": -1, "bid": 1.0, "ask_size": 3.0},
+    Dimension.ORDER_BOOK: {"symbol": "EURUSD", "sequence": 1, "side": "bid", "level": 3, "price": 1.0},
+    Dimension.MACRO_EVENTS: {"calendar": "FRED", "event": "GDP's; DROP TABLE", "currency": "USD", "actual": 0.1},
+}
+
+
+def trades(seconds: range, symbol: str = "EURUSD") -> Frame:
+    return Frame.from_records(
+        TRADES,
+        [
+            {"symbol": symbol, "ts": DAY + timedelta(seconds=second), "sequence": 0, "price": float(second)}
+            for second in seconds
+        ],
+    )
+
+
+async def put(store: Store, frame: Frame, run_id: str = "run") -> int:
+    return (await store.write(Chunk(ingest_id("csv", frame), run_id, "csv", frame))).position
+
+
+@pytest.mark.parametrize("dimension", list(Dimension))
+@pytest.mark.parametrize("year", [1, 1969, 2024, 9999])
+async def test_every_dimension_comes_back_as_it_was_given(store: Store, dimension: Dimension, year: int) -> None:
+    ts = datetime(year, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    frame = Frame.from_records(dimension, [{**SAMPLES[dimension], "ts": ts}])
+    await put(store, frame)
+    read = (await store.read(Query(dimension))).frame
+    assert read.canonical_bytes() == frame.canonical_bytes()
+    [row] = await store.read_outbox(0)
+    assert codec.decode(row.payload) == frame
+    assert (row.dimension, row.symbol) == (dimension, frame.symbols[0])
+    symbol = frame.symbols[0]
+    assert len((await store.read(Query(dimension, (symbol,)))).frame) == 1
+    assert len((await store.read(Query(dimension, ("another",)))).frame) == 0
+
+
+async def test_start_and_end_are_inclusive(store: Store) -> None:
+    await put(store, trades(range(10)))
+    query = Query(TRADES, start=DAY + timedelta(seconds=3), end=DAY + timedelta(seconds=5))
+    assert (await store.read(query)).frame == trades(range(3, 6))
+
+
+async def test_limit_is_the_newest_rows_in_ascending_order(store: Store) -> None:
+    both = Frame.concat([trades(range(0, 10, 2), "A"), trades(range(0, 10, 3), "B")])
+    await put(store, both)
+    for limit in range(12):
+        assert (await store.read(Query(TRADES, limit=limit))).frame == both.newest(limit)
+    assert (await store.read(Query(TRADES, ("A",), limit=2))).frame == trades(range(6, 10, 2), "A")
+
+
+async def test_an_empty_answer_is_an_empty_frame_at_position_0(store: Store) -> None:
+    result = await store.read(Query(TRADES, ("NONE",)))
+    assert (result.frame, result.position) == (Frame.empty(TRADES), 0)
+
+
+async def test_a_read_tells_the_newest_position_of_what_it_read(store: Store) -> None:
+    first = await put(store, trades(range(3), "A"))
+    second = await put(store, trades(range(3), "B"))
+    assert (await store.read(Query(TRADES, ("A",)))).position == first
+    assert (await store.read(Query(TRADES, ("A", "B")))).position == second
+    assert (await store.read(Query(TRADES))).position == second
+    assert (await store.read(Query(BARS))).position == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        (Query(TRADES, interval="1h"), ValueError),
+        (Query(TRADES, limit=-1), ValueError),
+        (Query(TRADES, start=datetime(2024, 1, 1)), ValueError),  # noqa: DTZ001
+    ],
+)
+async def test_a_question_that_makes_no_sense_is_refused(store: Store, wrong: Query, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        await store.read(wrong)
+
+
+async def test_as_of_is_answered_or_refused_clearly(store: Store) -> None:
+    with pytest.raises(Unsupported, match="as_of"):
+        await store.read(Query(TRADES, as_of=DAY))
+
+
+async def test_symbols_are_values_never_sql(store: Store) -> None:
+    await put(store, trades(range(3)))
+    for evil in ["' OR 1=1 --", '"; DROP TABLE market_data.trades; --', "%", "EUR_SD"]:
+        assert len((await store.read(Query(TRADES, (evil,)))).frame) == 0
+        await put(store, trades(range(3), evil))
+        assert (await store.read(Query(TRADES, (evil,)))).frame == trades(range(3), evil)
+
+
+async def test_the_outbox_holds_every_row_once_in_bounded_payloads_in_key_order(store: Store) -> None:
+    frame = Frame.concat([trades(range(3000), "A"), trades(range(500), "B")])
+    position = await put(store, frame)
+    rows = await store.read_outbox(0)
+    assert len(rows) > 5
+    assert all(len(row.payload) <= 16 * 1024 for row in rows)
+    assert [row.position for row in rows] == sorted({row.position for row in rows})
+    assert rows[-1].position == position
+    assert Frame.concat([codec.decode(row.payload) for row in rows]) == frame
+    assert [row.symbol for row in rows] == sorted(row.symbol for row in rows)
+    assert [row.rows for row in rows] == [len(codec.decode(row.payload)) for row in rows]
+    assert len({row.event_id for row in rows}) == len(rows)
+
+
+async def test_a_payload_says_where_its_rows_come_from(store: Store) -> None:
+    await put(store, trades(range(3)))
+    [row] = await store.read_outbox(0)
+    meta = codec.read_meta(row.payload)
+    assert meta == {
+        "event_id": row.event_id,
+        "ingest_id": row.ingest_id,
+        "revision": row.revision,
+        "source": "csv",
+        "ingested_at": round(row.created_at.timestamp() * 1_000_000),
+    }
+
+
+async def test_reading_the_outbox_is_bounded_in_rows_and_bytes_yet_always_goes_on(store: Store) -> None:
+    await put(store, trades(range(3000)))
+    everything = await store.read_outbox(0)
+    assert await store.read_outbox(0, 2) == everything[:2]
+    size = len(everything[0].payload) + len(everything[1].payload)
+    assert await store.read_outbox(0, max_bytes=size) == everything[:2]
+    assert await store.read_outbox(0, max_bytes=size - 1) == everything[:1]
+    assert await store.read_outbox(0, max_bytes=1) == everything[:1]
+    assert await store.read_outbox(everything[0].position, 1) == everything[1:2]
+    assert await store.read_outbox(everything[-1].position) == []
+
+
+async def test_the_relay_cursor_moves_forward_only(store: Store) -> None:
+    assert await store.relay_cursor() == 0
+    await store.advance_relay(7)
+    await store.advance_relay(3)
+    assert await store.relay_cursor() == 7
+
+
+async def test_outbox_status_tells_how_far_the_relay_is_behind(store: Store) -> None:
+    empty = await store.outbox_status()
+    assert (empty.newest, empty.cursor, empty.pending, empty.oldest_pending_at) == (0, 0, 0, None)
+    first = await put(store, trades(range(3), "A"))
+    second = await put(store, trades(range(3), "B"))
+    await store.advance_relay(first)
+    status = await store.outbox_status()
+    assert (status.newest, status.cursor, status.pending) == (second, first, 1)
+    assert status.oldest_pending_at is not None
+    await store.advance_relay(second)
+    assert (await store.outbox_status()).pending == 0
+
+
+async def test_pruning_takes_published_rows_only_and_readers_keep_their_position(store: Store) -> None:
+    first = await put(store, trades(range(3), "A"))
+    second = await put(store, trades(range(3), "B"))
+    await store.advance_relay(first)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert await store.prune(outbox_before=later) == {"outbox": 1, "quarantine": 0}
+    assert len(await store.read_outbox(0)) == 2
+    assert await store.prune(outbox_before=later, dry_run=False) == {"outbox": 1, "quarantine": 0}
+    assert [row.position for row in await store.read_outbox(0)] == [second]
+    assert (await store.read(Query(TRADES, ("A",)))).position == first
+    assert (await store.outbox_status()).newest == second
+    third = await put(store, trades(range(3), "C"))
+    assert third > second
+
+
+async def test_pruning_keeps_what_is_newer_than_asked_for(store: Store) -> None:
+    await store.advance_relay(await put(store, trades(range(3))))
+    earlier = datetime.now(UTC) - timedelta(hours=1)
+    assert await store.prune(outbox_before=earlier, quarantine_before=earlier, dry_run=False) == {
+        "outbox": 0,
+        "quarantine": 0,
+    }
+
+
+def bad(location: str, at: datetime = DAY, **more: str) -> QuarantineRow:
+    row = QuarantineRow("csv", location, "negative price", "EURUSD;-1", "trades", "run", at)
+    return msgspec.structs.replace(row, **more)
+
+
+async def test_a_bad_row_is_kept_once(store: Store) -> None:
+    assert await store.quarantine([bad("a.csv:1"), bad("a.csv:2"), bad("a.csv:1")]) == 2
+    assert await store.quarantine([bad("a.csv:2", run_id="again"), bad("a.csv:2", reason="other"), bad("b.csv:2")]) == 2
+    assert await store.count_quarantined() == 4
+    assert await store.quarantine([]) == 0
+
+
+async def test_bad_rows_are_listed_newest_first_and_counted(store: Store) -> None:
+    rows = [bad(f"a.csv:{n}", DAY + timedelta(hours=n)) for n in range(3)]
+    await store.quarantine([*rows, bad("x", source="yahoo", run_id="other")])
+    assert await store.quarantined(2) == [rows[2], rows[1]]
+    assert await store.count_quarantined(source="csv") == 3
+    assert await store.count_quarantined(run_id="other") == 1
+
+
+async def test_old_bad_rows_are_pruned(store: Store) -> None:
+    await store.quarantine([bad("a.csv:1"), bad("a.csv:2", DAY + timedelta(days=40))])
+    cut = DAY + timedelta(days=30)
+    assert (await store.prune(quarantine_before=cut))["quarantine"] == 1
+    assert await store.count_quarantined() == 2
+    await store.prune(quarantine_before=cut, dry_run=False)
+    assert [row.location for row in await store.quarantined()] == ["a.csv:2"]
+
+
+async def test_text_that_no_database_takes_can_be_quarantined_all_the_same(store: Store) -> None:
+    await store.quarantine([bad("a.csv:1", excerpt="a\0b\x1b[31m\ud800" + "x" * 5000)])
+    [row] = await store.quarantined()
+    assert row.excerpt.startswith("a\\x00b\\x1b[31m\\ud800x")
+    assert len(row.excerpt) <= 2000
+
+
+async def test_a_failed_run_is_journalled_with_its_error(store: Store) -> None:
+    row = JournalRow(
+        run_id="run",
+        ingest_id="",
+        dimension=TRADES,
+        source="csv",
+        status="failed",
+        rows=0,
+        inserted=0,
+        changed=0,
+        unchanged=0,
+        symbols=("A", "B"),
+        start=None,
+        end=None,
+        duration_s=0.5,
+        executed_at=DAY,
+        error="no such file",
+        metadata={"requested": "A,B"},
+    )
+    await store.record_journal(row)
+    assert await store.journal() == [row]
+    assert await store.lookup("run", "") is None
+
+
+async def test_coverage_tells_rows_and_span_per_symbol(store: Store) -> None:
+    await put(store, Frame.concat([trades(range(5), "A"), trades(range(3, 9), "B")]))
+    a, b = await store.coverage(TRADES)
+    assert (a.symbol, a.interval, a.rows, a.earliest, a.latest) == ("A", None, 5, DAY, DAY + timedelta(seconds=4))
+    assert (b.symbol, b.rows) == ("B", 6)
+    [only] = await store.coverage(TRADES, DAY + timedelta(seconds=2))
+    assert (only.symbol, only.rows) == ("A", 3)
+    assert await store.coverage(BARS) == []
+
+
+async def test_stamps_are_the_distinct_moments(store: Store) -> None:
+    twice = trades(range(5)).to_arrow()
+    more = Frame.from_arrow(TRADES, twice.set_column(2, "sequence", [[1] * 5]))
+    await put(store, Frame.concat([trades(range(5)), more, trades(range(50, 60), "B")]))
+    found = await store.stamps(TRADES, "EURUSD", start=DAY + timedelta(seconds=1))
+    assert found.dtype == np.dtype("datetime64[us]")
+    assert found.tolist() == [(DAY + timedelta(seconds=n)).replace(tzinfo=None) for n in range(1, 5)]
+    assert len(await store.stamps(TRADES, "NONE")) == 0
+
+
+async def test_probe_proves_that_the_store_takes_writes(store: Store) -> None:
+    info = await store.probe()
+    assert info.writable
+    assert info.degraded_reason is None
+    assert info.version
+
+
+async def test_migrating_again_does_nothing(store: Store) -> None:
+    report = await store.migrate()
+    assert (report.applied, report.pending) == ((), ())
+    assert report.current
