@@ -9,6 +9,7 @@ from actors.messages import Message, Table, build_table
 from actors.specs import ChildSpec, Spec, StopReason, SupervisorSpec
 
 if TYPE_CHECKING:
+    from actors.cell import Health
     from actors.clock import Clock
     from actors.incarnation import Incarnation, Reply
     from actors.ref import ActorRef, SupervisorRef
@@ -137,6 +138,11 @@ class Context:
     def stop_self(self) -> None:
         """End normally after the current handler; the restart type decides what follows."""
         self._run.stop_self()
+
+    @property
+    def health(self) -> Health:
+        """What report_health said last."""
+        return self._run.cell.health
 
     def report_health(self, level: Level, why: str = "", next: str = "", action: str = "") -> None:  # noqa: A002
         """Say how this actor is: `why`, what happens `next` by itself, which `action` the operator can take."""

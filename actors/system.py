@@ -14,7 +14,7 @@ from anyio import CancelScope
 from actors.cell import UNKNOWN, Cell
 from actors.clock import Clock, LoopClock
 from actors.deadlines import Deadlines
-from actors.errors import ActorError, SystemFailed
+from actors.errors import ActorError, ChildNotFound, SystemFailed
 from actors.events import DeadLetter, Event, EventStream
 from actors.incarnation import Incarnation
 from actors.logs import attach
@@ -161,6 +161,23 @@ class ActorSystem(Children):
     def ref(self) -> ActorRef:
         """The handle of the root supervisor."""
         return self._supervisor().cell.ref
+
+    def find(self, path: str) -> ActorRef:
+        """The handle of the actor at a path, whether it is alive or not.
+
+        Raises:
+            ChildNotFound: nothing is listed there.
+        """
+        cell = self._supervisor().cell
+        for id_ in path.removeprefix(cell.path).strip("/").split("/"):
+            below = cell.run if cell.box is None else getattr(cell.run, "children", None)
+            child = below.children.get(id_) if isinstance(below, Supervisor) else None
+            if child is None:
+                child = cell.kept.get(id_)
+            if child is None:
+                raise ChildNotFound(f"no actor at {path}: {cell.path} has no child {id_!r}", path=path)
+            cell = child
+        return cell.ref
 
     def new_cell(self, parent: Supervisor | None, spec: Spec) -> Cell:
         """The state and the ref of a new child."""
