@@ -419,12 +419,11 @@ class Supervisor:
             return
         cell.pending = True
         for other in reversed(self._group(cell)):
-            alive = other.run is not None
             await self._halt(other, StopReason("shutdown", f"restart of {cell.id}"))
             if other.spec.restart is Restart.TEMPORARY:
                 self._settle(other, StopReason("shutdown", f"restart of {cell.id}"))
             else:
-                other.pending = other.pending or alive
+                other.pending = True
         await self._revive_later(cell, delay)
 
     async def _revive_later(self, cell: Cell, delay: float) -> None:
