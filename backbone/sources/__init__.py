@@ -1,0 +1,1 @@
+"""Where data comes from: providers that yield frames, chunk by chunk."""

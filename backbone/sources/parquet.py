@@ -1,0 +1,203 @@
+"""Parquet files: columns in, columns out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from backbone.domain import Dimension
+from backbone.domain.clock import MAX_US, MIN_US, parse_interval
+from backbone.domain.dimension import Kind
+from backbone.domain.schema import arrow_type
+from backbone.domain.zones import from_wall_time, load_zone
+from backbone.sources.chunking import LATE, Chunker, Numbering
+from backbone.sources.errors import InputInvalid
+from backbone.sources.layout import match_columns, required_columns
+from backbone.sources.opening import open_file
+from backbone.sources.port import BadRow, Progress, SourceChunk, excerpt
+
+__all__ = ["ParquetSource"]
+
+Mask = NDArray[np.bool_]
+
+
+class ParquetSource:
+    """Rows of one Parquet file, whose columns are found by name and alias as in CSV.
+
+    Texts, numbers and timestamps must be stored as such. Rows without a key or price, with infinite numbers, NUL
+    characters or times that can't be placed are quarantined by row number, counted from 1; NaN is missing.
+    """
+
+    name = "parquet"
+
+    def __init__(
+        self,
+        path: str | Path,
+        dimension: Dimension | str,
+        *,
+        interval: str | None = None,
+        symbol: str | None = None,
+        zone: str | None = None,
+        chunk_rows: int = 100_000,
+        columns: Mapping[str, str] | None = None,
+    ) -> None:
+        """Name the file; the arguments are those of `backbone.sources.csv.CsvSource`.
+
+        Raises:
+            ValueError: an argument is not allowed.
+        """
+        if chunk_rows < 1:
+            raise ValueError(f"chunk_rows={chunk_rows} given; give 1 or more")
+        self.path = Path(path)
+        self.dimension = Dimension.parse(dimension)
+        self._zone = None if zone is None else load_zone(zone)
+        self._chunk_rows = chunk_rows
+        self._columns = dict(columns or {})
+        given = {self.dimension.partition_column: symbol, "interval": interval and parse_interval(interval)}
+        self._constants = {column: value.strip() for column, value in given.items() if value}
+
+    def describe(self) -> str:
+        """File and dimension."""
+        return f"parquet {self.path.name} ({self.dimension})"
+
+    def chunks(self, *, progress: Callable[[Progress], None] | None = None) -> Iterator[SourceChunk]:
+        """Read the file; see `backbone.sources.port.Source.chunks`.
+
+        Raises:
+            InputMissing: there is no such file.
+            InputInvalid: it is no Parquet file, damaged, empty, or its columns do not fit.
+        """
+        with open_file(self.path) as raw:
+            size = self.path.stat().st_size
+            chunker = Chunker(self.dimension, self._chunk_rows, self.path.name)
+            try:
+                file = pq.ParquetFile(raw)
+                for table, bad in self._batches(file):
+                    yield from chunker.add(table, bad)
+                    if progress is not None:
+                        share = chunker.rows_read / file.metadata.num_rows
+                        progress(Progress(chunker.rows_read, int(size * share), size))
+            except (pa.ArrowException, OSError) as error:
+                reason = str(error).splitlines()[0]
+                raise InputInvalid(f"{self.path} can't be read as Parquet: {reason}") from error
+            if not chunker.rows_read:
+                raise InputInvalid(f"{self.path} has no rows; rows are needed")
+            yield from chunker.rest()
+
+    def _batches(self, file: pq.ParquetFile) -> Iterator[tuple[pa.Table, list[BadRow]]]:
+        names = file.schema_arrow.names
+        positions, constants = match_columns(
+            str(self.path), names, self.dimension, renames=self._columns, constants=self._constants
+        )
+        stored = {column: names[place] for column, place in positions.items()}
+        numbered = "sequence" in self.dimension.key and "sequence" not in stored
+        numbering = Numbering() if numbered else None
+        first_row = 1
+        for batch in file.iter_batches(batch_size=min(self._chunk_rows, 100_000), columns=list(stored.values())):
+            faults: dict[str, Mask] = {}
+            arrays = {column: self._fit(column, batch.column(name), faults) for column, name in stored.items()}
+            arrays |= {column: pa.repeat(pa.scalar(value), batch.num_rows) for column, value in constants.items()}
+            if numbering is not None:
+                arrays["sequence"], faults[LATE] = self._number(numbering, arrays)
+            yield self._sorted_out(batch, arrays, faults, first_row)
+            first_row += batch.num_rows
+
+    def _fit(self, column: str, array: pa.Array, faults: dict[str, Mask]) -> pa.Array:
+        """A column in its final type; what is wrong with which rows goes into ``faults``."""
+        kind = self.dimension.kinds[column]
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        if not _allowed(kind, array.type):
+            raise InputInvalid(f"{self.path}: column {column} is {array.type}; {kind} is needed: convert it first")
+        array = self._moments(array, faults) if kind == "timestamp" else array.cast(arrow_type(kind))
+        if kind == "double":
+            infinite = pc.is_inf(array).fill_null(False).to_numpy(zero_copy_only=False)
+            faults[f"{column} is not a finite number"] = infinite
+            array = pc.if_else(pc.is_nan(array), None, array)
+        if kind == "string":
+            faults[f"{column} holds a NUL character"] = _true(pc.match_substring(array, "\0"))
+        if column in required_columns(self.dimension):
+            empty = _true(pc.equal(array, "")) if kind == "string" else False
+            faults[f"{column} is empty"] = array.is_null().to_numpy(zero_copy_only=False) | empty
+        return array
+
+    def _moments(self, array: pa.Array, faults: dict[str, Mask]) -> pa.Array:
+        """Timestamps in UTC; finer ones than a microsecond are refused."""
+        aware = pa.types.is_timestamp(array.type) and array.type.tz is not None
+        missing = array.is_null().to_numpy(zero_copy_only=False)
+        us = array.cast(pa.timestamp("us", tz="UTC" if aware else None)).cast(pa.int64()).fill_null(0).to_numpy()
+        if self.dimension is Dimension.DAILY_BARS:
+            faults["ts has a time of day; daily bars bear the session's date"] = us % 86_400_000_000 != 0
+        elif not aware and self._zone is None:
+            raise InputInvalid(f"{self.path}: times have no zone; say which zone they are in (--zone UTC)")
+        elif not aware and self._zone is not None:
+            utc, ambiguous, nonexistent = from_wall_time(us.astype("datetime64[us]"), self._zone)
+            us = utc.astype(np.int64)
+            faults["ts comes twice when the clocks are set back"] = ambiguous
+            faults["ts does not exist: the clocks skip it"] = nonexistent
+        faults["ts lies outside the years 1 to 9999"] = (us < MIN_US) | (us > MAX_US)
+        return pa.array(us, mask=missing).cast(pa.timestamp("us", tz="UTC"))
+
+    def _number(self, numbering: Numbering, arrays: Mapping[str, pa.Array]) -> tuple[pa.Array, Mask]:
+        symbols = arrays[self.dimension.partition_column].fill_null("")
+        ordinals, late = numbering.number(symbols, arrays["ts"].fill_null(0))
+        return pa.array(ordinals), late
+
+    def _sorted_out(
+        self, batch: pa.RecordBatch, arrays: dict[str, pa.Array], faults: dict[str, Mask], first_row: int
+    ) -> tuple[pa.Table, list[BadRow]]:
+        """The good rows of a batch, and the bad ones with the first thing that is wrong with each."""
+        table = pa.table({c: arrays[c] for c in self.dimension.columns if c in arrays})
+        if "interval" in arrays:
+            table = self._with_interval(table, faults)
+        wrong = np.logical_or.reduce([np.zeros(batch.num_rows, dtype=np.bool_), *faults.values()])
+        if not wrong.any():
+            return table, []
+        bad = []
+        for row in np.flatnonzero(wrong).tolist():
+            reason = next(reason for reason, mask in faults.items() if mask[row])
+            text = ",".join(str(value) for value in _plain_values(batch, row))
+            bad.append(BadRow(f"{self.path.name}:{first_row + row}", reason, excerpt(text)))
+        return table.filter(pa.array(~wrong)), bad
+
+    def _with_interval(self, table: pa.Table, faults: dict[str, Mask]) -> pa.Table:
+        coded = table.column("interval").combine_chunks().dictionary_encode()
+        coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
+        names = pa.array([_interval_or_none(text) for text in coded.dictionary.to_pylist()], pa.string())
+        intervals = names.take(coded.indices)
+        faults["interval is not known"] = intervals.is_null().to_numpy(zero_copy_only=False)
+        return table.set_column(table.column_names.index("interval"), "interval", intervals)
+
+
+def _interval_or_none(text: str) -> str | None:
+    try:
+        return parse_interval(text)
+    except ValueError:
+        return None
+
+
+def _plain_values(batch: pa.RecordBatch, row: int) -> list[Any]:
+    # Moments outside Python's years can't become datetime objects; as text they can.
+    texts = [c.slice(row, 1).cast(pa.string()) if pa.types.is_timestamp(c.type) else c.slice(row, 1) for c in batch]
+    return [text.to_pylist()[0] for text in texts]
+
+
+def _allowed(kind: Kind, given: pa.DataType) -> bool:
+    types = pa.types
+    if kind == "timestamp":
+        return bool(types.is_timestamp(given) or types.is_date(given))
+    if kind == "string":
+        return bool(types.is_string(given) or types.is_large_string(given) or types.is_string_view(given))
+    return bool(types.is_integer(given) or types.is_floating(given) or types.is_decimal(given) or types.is_null(given))
+
+
+def _true(array: pa.Array) -> Mask:
+    mask: Mask = array.fill_null(False).to_numpy(zero_copy_only=False)
+    return mask

@@ -1,0 +1,74 @@
+"""Sources by name: those built in, and those that installed packages add.
+
+A package adds a source by an entry point of the group ``backbone.sources``, whose name is the kind and whose object is
+a callable that returns a `backbone.sources.port.Source`:
+
+    [project.entry-points."backbone.sources"]
+    mydata = "mypackage.sources:MySource"
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, cast
+
+from backbone.sources.errors import SourceError
+
+if TYPE_CHECKING:
+    from backbone.sources.port import Source
+
+__all__ = ["GROUP", "available_sources", "open_source"]
+
+GROUP = "backbone.sources"
+"""Entry-point group of sources in other packages."""
+
+_BUILT_IN = {"csv": "backbone.sources.csv:CsvSource", "parquet": "backbone.sources.parquet:ParquetSource"}
+
+
+def available_sources() -> tuple[str, ...]:
+    """The kinds that can be opened, ascending."""
+    return tuple(sorted({*_BUILT_IN, *(point.name for point in entry_points(group=GROUP))}))
+
+
+def open_source(kind: str, **options: Any) -> Source:
+    """Make a source.
+
+    Args:
+        kind: one of `available_sources`, in any case.
+        options: what the source takes, such as ``path`` and ``dimension``; those that are None count as not given.
+
+    Raises:
+        SourceError: there is no such kind, it can't be loaded, or it does not take these options.
+        ValueError: an option has a value that is not allowed.
+    """
+    name = kind.strip().lower()
+    make = _load(name)
+    given = {option: value for option, value in options.items() if value is not None}
+    try:
+        inspect.signature(make).bind(**given)
+    except TypeError as error:
+        takes = ", ".join(inspect.signature(make).parameters)
+        raise SourceError(f"source {name!r}: {error}; it takes {takes}") from error
+    return make(**given)
+
+
+def _load(name: str) -> Callable[..., Source]:
+    if name in _BUILT_IN:
+        module, _, attribute = _BUILT_IN[name].partition(":")
+        return cast("Callable[..., Source]", getattr(import_module(module), attribute))
+    points = [point for point in entry_points(group=GROUP) if point.name == name]
+    if not points:
+        known = available_sources()
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise SourceError(f"there is no source {name!r}; there are {', '.join(known)}{hint}")
+    try:
+        return cast("Callable[..., Source]", points[0].load())
+    except (ImportError, AttributeError) as error:
+        raise SourceError(
+            f"source {name!r} ({points[0].value}) can't be loaded: {error}; reinstall its package"
+        ) from error
