@@ -16,8 +16,8 @@ import anyio
 from anyio.abc import ByteStream
 
 from .installs import fingerprint, install_once
-from .machine import Say, Unavailable, ensure_programs, run
-from .rootfs import ENVIRONMENT
+from .machine import Say, Unavailable, ensure_programs, mortal, run
+from .rootfs import ENVIRONMENT, ending_with_parent
 from .service import NotReady, Site
 
 VERSION = "4.3.1"
@@ -64,6 +64,8 @@ share.coordinator.state.topic.min.isr=1
 log.cleaner.dedupe.buffer.size=8388608
 """
 _LOGGING = """\
+# Else the logging would end before the server does, and its last words be lost.
+shutdownHook=disable
 rootLogger.level=info
 rootLogger.appenderRef.console.ref=console
 appender.console.type=Console
@@ -99,7 +101,7 @@ class Kafka:
             say(f"installing Apache Kafka {VERSION} into {target} (about 45 MB)")
             options = ["-DincludeScope=runtime", f"-DoutputDirectory={partial / 'libs'}"]
             command = ["mvn", "-B", "-q", "-f", _write_pom(partial), "dependency:copy-dependencies", *options]
-            await run(command, what="mvn (Apache Kafka's jars)", timeout=_MAVEN_SECONDS)
+            await run(mortal(command), what="mvn (Apache Kafka's jars)", timeout=_MAVEN_SECONDS)
 
         return await install_once(target, build, say=say)
 
@@ -117,7 +119,7 @@ class Kafka:
     def command(self, site: Site, *, die_with_parent: bool) -> list[str]:
         """Return the command that becomes the broker."""
         server = [*_java(site), "kafka.Kafka", str(site.home / "server.properties")]
-        death = [f"--pdeathsig={self.stop_signal.value}"] if die_with_parent else []
+        death = [ending_with_parent(self.stop_signal)] if die_with_parent else []
         setpriv = shutil.which("setpriv") or "/usr/bin/setpriv"
         return [setpriv, "--no-new-privs", *death, "env", f"--chdir={site.home}", *server]
 

@@ -35,7 +35,7 @@ class StartError(RuntimeError):
     """A service was started and did not become ready; the message has its last words and the path of its log."""
 
 
-class _Died(Exception):  # noqa: N818 - caught here, for another attempt
+class _Died(Exception):
     pass
 
 

@@ -19,7 +19,7 @@ DOCKER_WAY = "or use Docker: docker compose -f compose/docker-compose.yml up --d
 _APT_SECONDS = 300.0
 
 
-class Unavailable(RuntimeError):  # noqa: N818 - it names a state of the machine, and is shown to people as such
+class Unavailable(RuntimeError):
     """Something the services need can't be had here; the message says what was found and what to do."""
 
 
@@ -44,9 +44,12 @@ async def run(
         Unavailable: it is missing, ended with an error, or did not end in time.
     """
     try:
-        with anyio.fail_after(timeout):
+        # A file in memory, since a pipe breaks where the program ends before it has read its input.
+        with os.fdopen(os.memfd_create("stdin"), "w+b") as words, anyio.fail_after(timeout):
+            words.write(stdin.encode())
+            words.seek(0)
             done = await anyio.run_process(
-                list(command), input=stdin.encode(), check=False, stderr=STDOUT, env=env, start_new_session=True
+                list(command), stdin=words, check=False, stderr=STDOUT, env=env, start_new_session=True
             )
     except TimeoutError:
         raise Unavailable(f"{what}: no end within {timeout:g} s (raise the limit or look at the network)") from None
@@ -56,6 +59,11 @@ async def run(
     if done.returncode:
         raise Unavailable(f"{what} failed with exit code {done.returncode}: {last_lines(output)}")
     return output
+
+
+def mortal(command: Sequence[str]) -> list[str]:
+    """Return a command that is killed with its launcher, so that two builds never write into one folder."""
+    return ["setpriv", "--pdeathsig=KILL", *command]
 
 
 def last_lines(text: str, count: int = 4) -> str:

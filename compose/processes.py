@@ -7,6 +7,7 @@ Every process of a service works in the service's folder, which finds the childr
 from __future__ import annotations
 
 import os
+import select
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -41,14 +42,27 @@ def identify(pid: int) -> Process | None:
 
 
 def alive(process: Process) -> bool:
-    """Tell whether it still runs (or is frozen); a dead child of ours is buried on the way."""
-    if identify(process.pid) != process:
+    """Tell whether any thread of it is left; a dead child of ours is buried on the way.
+
+    A killed process counts as a zombie as soon as its first thread is gone, while the others may still hold its
+    ports: the handle tells when all have ended.
+    """
+    try:
+        handle = os.pidfd_open(process.pid)
+    except OSError:
         return False
-    if _letter(process.pid) not in "ZX":
-        return True
-    with suppress(ChildProcessError):
-        os.waitpid(process.pid, os.WNOHANG)
-    return False
+    try:
+        if identify(process.pid) != process:
+            return False
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        if not poll.poll(0):
+            return True
+        with suppress(ChildProcessError):
+            os.waitpid(process.pid, os.WNOHANG)
+        return False
+    finally:
+        os.close(handle)
 
 
 def frozen(process: Process) -> bool:
@@ -61,6 +75,8 @@ def residents(home: Path) -> list[Process]:
 
     Folders are compared by device and inode, not by path, since a server in a chroot sees other paths.
     """
+    if not home.is_dir():
+        return []
     inside = {_key(folder) for folder in (home, *home.glob("*/"))}
     found = []
     for entry in Path("/proc").iterdir():

@@ -12,7 +12,7 @@ import signal
 from pathlib import Path
 
 from .installs import fingerprint, install_once
-from .machine import Say, Unavailable, apt_get, ensure_programs, require_debian_root, run
+from .machine import Say, Unavailable, apt_get, ensure_programs, mortal, require_debian_root, run
 
 SUITE = "trixie"
 PACKAGES = ("postgresql-17-timescaledb", "redis-server")
@@ -65,7 +65,7 @@ async def _bootstrap(target: Path) -> None:
     # In a process namespace that dies with its first process, since an interrupted build must not go on by itself.
     jail = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
     command = [*jail, "mmdebstrap", *_OPTIONS, *await _proxies(), SUITE, str(target), *await _mirrors()]
-    await run(command, what="mmdebstrap (the Debian root file system)", timeout=_BUILD_SECONDS)
+    await run(mortal(command), what="mmdebstrap (the Debian root file system)", timeout=_BUILD_SECONDS)
 
 
 async def _mirrors() -> list[str]:
@@ -123,10 +123,15 @@ def inside(
     """
     drop = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs"]
     if parent_death is not None:
-        drop.append(f"--pdeathsig={parent_death.value}")
+        drop.append(ending_with_parent(parent_death))
     unshare = shutil.which("unshare") or "/usr/bin/unshare"
     jail = [unshare, "--mount", "--propagation=private", "sh", "-ec", _ENTER, "sh"]
     return [*jail, str(root), str(home), *drop, *command]
+
+
+def ending_with_parent(number: signal.Signals) -> str:
+    """Return the option of setpriv by which the kernel sends the signal when the starting thread ends."""
+    return f"--pdeathsig={number.name.removeprefix('SIG')}"
 
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}

@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol
 from .machine import Say
 
 
-class NotReady(Exception):  # noqa: N818 - a state that passes, not an error shown to anybody
+class NotReady(Exception):
     """The service did not answer its round trip yet; the message says how."""
 
 
