@@ -16,20 +16,18 @@ from actors.cell import Health
 from actors.errors import ActorDead, ActorError, AskRejected, Reject, SpecError
 from actors.events import ActorCrashed, ActorStarted, ActorStopped, HealthChanged, OrphanDetected, ZombieDetected
 from actors.helpers import Helpers
+from actors.loop import loop
 from actors.mailbox import Ask, Tick, payload
 from actors.messages import Terminated
 from actors.specs import ChildSpec, Shutdown, StopReason, SupervisorSpec
 from actors.tasks import Owner
 from actors.timers import Timers
-from actors.turn import pause
 
 if TYPE_CHECKING:
     from actors.cell import Cell, Wait
     from actors.supervisor import Supervisor
 
 R = TypeVar("R", contravariant=True)
-
-BUDGET = 64  # messages in one turn of the loop, so that no actor starves the others
 
 
 class Reply(Generic[R]):
@@ -78,7 +76,6 @@ class Incarnation:
         "_exited",
         "abort",
         "actor",
-        "budget",
         "cell",
         "children",
         "claimed",
@@ -92,6 +89,7 @@ class Incarnation:
         "over",
         "owner",
         "ready",
+        "report",
         "scope",
         "signal",
         "since",
@@ -112,13 +110,13 @@ class Incarnation:
         self.claimed = True  # the supervisor waits for the end itself and needs no notice of it
         self.ready = self.signal = self.draining = False
         self.over: StopReason | None = None
+        self.report: StopReason | None = None  # what to report, where it is not the reason that decides
         self.stopping: StopReason | None = None
         self.abort: StopReason | None = None
         self.scope: CancelScope | None = None
         self.gate: CancelScope | None = None
         self.current: Any = None
         self.since = 0.0
-        self.budget = BUDGET
         self.waiting: list[Wait] = []
         self.timers = Timers(cell)
         self.helpers: Helpers | None = None
@@ -207,7 +205,10 @@ class Incarnation:
         self.report_start(None)
         if type(actor).after_start is not Actor.after_start:
             await self._guard(actor.after_start)
-        return await self._loop()
+        reason = await loop(self)
+        if reason is None:
+            raise _Killed
+        return reason
 
     def _make(self) -> Actor:
         spec = self.cell.spec
@@ -244,30 +245,7 @@ class Incarnation:
             self.scope = self.gate = None
         raise _Killed
 
-    async def _loop(self) -> StopReason:
-        box = self.cell.box
-        if box is None:
-            raise SpecError(f"{self.cell.path} has no mailbox")
-        while True:
-            if self.signal:
-                reason = self._attend()
-                if reason is not None:
-                    return reason
-            self.budget = BUDGET
-            work = self._turn()
-            if work is not None:
-                await self._suspendable(work)
-            if self.signal:
-                continue
-            if box.items:
-                await pause()
-            elif self.stopping is not None:
-                return self.stopping
-            elif box.idle is None:
-                box.idle = idle = self.cell.system.future()
-                await idle
-
-    def _attend(self) -> StopReason | None:
+    def attend(self) -> StopReason | None:
         """What comes before every message: kill, stop, the end of a watched actor."""
         self.signal = False
         if self.abort is not None:
@@ -284,71 +262,12 @@ class Incarnation:
             box.system.clear()
         return None
 
-    def _turn(self) -> Coroutine[Any, Any, Any] | None:
-        """Handle messages while handlers return at once; a handler that must be awaited is handed to the caller."""
-        cell = self.cell
-        box = cell.box
-        items = box.items if box is not None else None
-        if not items or box is None:
-            return None
-        if len(items) > box.peak:
-            box.peak = len(items)
-        table, actor, budget, handled = cell.table, self.actor, self.budget, 0
-        try:
-            while budget and items and not self.signal:
-                budget -= 1
-                item = items.popleft()
-                if box.senders:
-                    box.admit()
-                kind = item.__class__
-                if kind is Ask:
-                    message = item.message
-                elif kind is Tick or kind is Terminated:
-                    if not self._due(item):
-                        continue
-                    message = payload(item)
-                else:
-                    message = item
-                self.current = item
-                result = table[message.__class__](actor, message)
-                if result.__class__ is CoroutineType:
-                    return result
-                if kind is Ask and not item.deferred:
-                    item.reply(result)
-                handled += 1
-            self.current = None
-        except Reject as reject:
-            self._rejected(reject)
-        finally:
-            cell.handled += handled
-            self.budget = budget
-        return None
-
-    async def _suspendable(self, work: Coroutine[Any, Any, Any] | None) -> None:
-        """Await handlers under one scope for the whole turn: a kill reaches them, level-triggered."""
-        try:
-            with CancelScope() as self.scope, CancelScope() as self.gate:
-                while work is not None:
-                    self.since = self.cell.system.time()
-                    try:
-                        result = await work
-                    except Reject as reject:
-                        self._rejected(reject)
-                    else:
-                        item, self.current = self.current, None
-                        if item.__class__ is Ask and not item.deferred:
-                            item.reply(result)
-                        self.cell.handled += 1
-                    work = self._turn() if self.budget else None
-        finally:
-            self.scope = self.gate = None
-
-    def _due(self, item: Any) -> bool:
+    def due(self, item: Any) -> bool:
         if item.__class__ is Tick:
             return item.live and self.timers.delivered(item)
         return self.expecting is not None and self.expecting.pop(item.path, None) is not None
 
-    def _rejected(self, reject: Reject) -> None:
+    def reject(self, reject: Reject) -> None:
         item, self.current = self.current, None
         self.cell.handled += 1
         if item.__class__ is Ask:
@@ -397,7 +316,8 @@ class Incarnation:
             return reason
         if ended.kind == "killed":
             return reason if reason.kind == "crash" else ended
-        self._report_crash(StopReason("crash", f"on_stop raised {ended.detail}", ended.error))
+        text = f"{reason.detail}; on_stop raised {ended.detail}" if reason.detail else f"on_stop raised {ended.detail}"
+        self.report = StopReason("crash", text, reason.error or ended.error)
         return reason
 
     def _over(self, reason: StopReason) -> None:
@@ -408,13 +328,11 @@ class Incarnation:
         self.owner.alive = False
         cell = self.cell
         cell.run = None
-        if reason.abnormal:
-            self._report_crash(reason)
-            cell.mark("failed")
-        else:
-            cell.mark("stopped")
-            if cell.system.events.wanted(ActorStopped) and self.ready:
-                cell.system.publish(ActorStopped, cell.path, incarnation=self.number, reason=reason)
+        cell.mark("failed" if reason.abnormal else "stopped")
+        if reason.abnormal or self.report is not None:
+            self._report_crash(self.report or reason)
+        elif cell.system.events.wanted(ActorStopped) and self.ready:
+            cell.system.publish(ActorStopped, cell.path, incarnation=self.number, reason=reason)
         if not self.started.done():
             self.started.set_result(reason.error if isinstance(reason.error, Exception) else cell.dead(reason=reason))
         if self._exited is not None and not self._exited.done():

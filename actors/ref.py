@@ -161,7 +161,7 @@ class ActorRef:
         elif parent.children.get(cell.id) is cell and not parent.ended:
             if drain:
                 cell.shut(StopReason("shutdown", "drained"))
-            await parent.call("terminate", cell.id, drain)
+            await parent.stop_child(cell, drain)
 
     def _refuse(self, message: Message) -> None:
         """Raise why `message` can't be sent; an actor that tells itself after stop_self gets a dead letter instead."""
@@ -261,7 +261,7 @@ class Children:
         cell = supervisor.children.get(id)
         if cell is not None:
             check_wait(cell, "terminate")
-        await supervisor.call("terminate", id, False)
+        await supervisor.call("terminate", id)
 
     async def delete_child(self, id: str) -> None:  # noqa: A002
         """Forget the spec of a stopped child."""

@@ -19,6 +19,7 @@ from actors.actor import IGNORE
 from actors.cell import Cell
 from actors.deadlock import check_ask
 from actors.errors import (
+    ActorDead,
     AlreadyPresent,
     AlreadyStarted,
     ChildNotFound,
@@ -125,6 +126,15 @@ class Supervisor:
             if self._command is command:
                 self._interrupt_start()
             raise
+
+    async def stop_child(self, cell: Cell, drain: bool) -> None:
+        """Stop a child and wait; where this supervisor ends meanwhile, its own way of stopping the child counts."""
+        try:
+            await self.call("stop", cell, drain)
+        except ActorDead:
+            if cell.run is not None:
+                with self._edge(blocked_run()):
+                    await self.system.deadlines.settled(cell.run.exited(), None)
 
     @contextmanager
     def _edge(self, run: Any) -> Iterator[None]:
@@ -284,8 +294,12 @@ class Supervisor:
         cell.finish(StopReason("crash", str(outcome), outcome), "failed")
         raise self._start_error(cell, outcome)
 
-    async def _command_terminate(self, id: str, drain: bool) -> None:  # noqa: A002
-        cell = self._find(id)
+    async def _command_terminate(self, id: str) -> None:  # noqa: A002
+        await self._command_stop(self._find(id), False)
+
+    async def _command_stop(self, cell: Cell, drain: bool) -> None:
+        if self.children.get(cell.id) is not cell:
+            return
         others = cell.pending
         await self._halt(cell, StopReason("shutdown", "drained" if drain else "terminated"), drain)
         self._settle(cell, StopReason("shutdown", "terminated"))
@@ -358,8 +372,12 @@ class Supervisor:
             cell.error, cell.error_at = f"{type(outcome).__name__}: {outcome}", self.system.clock.now()
         run.claimed = True
         cell.seen = cell.incarnation
-        if outcome is _INTERRUPTED or isinstance(outcome, TimeoutError):
-            run.kill(StopReason("timeout" if outcome is not _INTERRUPTED else "killed", str(outcome)))
+        if outcome is _INTERRUPTED and isinstance(run, Supervisor):
+            await self._halt(cell, StopReason("shutdown", "its start was given up"))
+        elif outcome is _INTERRUPTED:
+            run.kill(StopReason("killed", "its start was given up"))
+        elif isinstance(outcome, TimeoutError):
+            run.kill(StopReason("timeout", str(outcome)))
         await self.system.deadlines.settled(run.exited(), None)
         return outcome
 

@@ -59,6 +59,7 @@ class ActorSystem(Children):
         self.kill_timeout = kill_timeout
         self.version = 0
         self.dead_letters = 0
+        self.warm = 0  # actors that keep their scope open while they rest
         self.zombies: dict[Incarnation, None] = {}
         self.graves: list[tuple[float, Cell]] = []
         self.clock: Clock
