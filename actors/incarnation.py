@@ -7,7 +7,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from anyio import CancelScope
 
@@ -17,7 +17,7 @@ from actors.errors import ActorDead, ActorError, AskRejected, Reject, SpecError
 from actors.events import ActorCrashed, ActorStarted, ActorStopped, HealthChanged, OrphanDetected, ZombieDetected
 from actors.helpers import Helpers
 from actors.loop import loop
-from actors.mailbox import Ask, Tick, payload
+from actors.mailbox import Ask, Queue, Tick, payload
 from actors.messages import Terminated
 from actors.specs import ChildSpec, Shutdown, StopReason, SupervisorSpec
 from actors.tasks import Owner
@@ -76,6 +76,7 @@ class Incarnation:
         "_exited",
         "abort",
         "actor",
+        "box",
         "cell",
         "children",
         "claimed",
@@ -102,6 +103,7 @@ class Incarnation:
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
+        self.box = cast(Queue, cell.box)
         self.number = cell.incarnation
         self.owner = Owner(cell.path, self, True, cell.system)
         self.started: asyncio.Future[Any] = cell.system.future()
@@ -170,8 +172,7 @@ class Incarnation:
 
     def _wake(self) -> None:
         self.signal = True
-        if self.cell.box is not None:
-            self.cell.box.wake()
+        self.box.wake()
 
     async def _main(self) -> None:
         reason = await self._outcome(self._live)
@@ -252,8 +253,8 @@ class Incarnation:
             return self.abort
         if self.stopping is not None and not self.draining:
             return self.stopping
-        box = self.cell.box
-        if box is not None and box.system:
+        box = self.box
+        if box.system:
             if Terminated not in self.cell.table:
                 message = box.system[0]
                 error = ActorDead(f"{message.path} ended and {self.cell.path} handles no Terminated", path=message.path)
@@ -263,11 +264,13 @@ class Incarnation:
         return None
 
     def due(self, item: Any) -> bool:
+        """False for a timer or a watch that was given up while its message waited."""
         if item.__class__ is Tick:
             return item.live and self.timers.delivered(item)
         return self.expecting is not None and self.expecting.pop(item.path, None) is not None
 
     def reject(self, reject: Reject) -> None:
+        """Refuse the message in hand; the actor goes on."""
         item, self.current = self.current, None
         self.cell.handled += 1
         if item.__class__ is Ask:
@@ -408,8 +411,8 @@ class Incarnation:
 
     def receive(self, message: Terminated) -> None:
         """News of a watched actor; passes every full mailbox."""
-        box = self.cell.box
-        if box is not None and self.owner.alive:
+        box = self.box
+        if self.owner.alive:
             if box.system is None:
                 box.system = deque()
             box.system.append(message)
@@ -435,8 +438,8 @@ class Incarnation:
             self.expecting.pop(cell.path, None)
         if cell.watchers is not None:
             cell.watchers.pop(self, None)
-        box = self.cell.box
-        if box is not None and box.system:
+        box = self.box
+        if box.system:
             for message in [each for each in box.system if each.path == cell.path]:
                 box.system.remove(message)
 

@@ -1,0 +1,112 @@
+"""The loop over one incarnation's mailbox: the runtime's hot path, so it is inlined where elsewhere it would not be.
+
+Handlers that return at once run bare. The first that must be awaited opens an anyio scope, by which a kill reaches it
+at every await. A scope costs more than most messages, so it stays open while the actor rests, for as many actors as
+the system keeps warm; it weighs more than an idle actor, so the others close theirs when their mailbox is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from anyio import CancelScope
+
+from actors.errors import Reject
+from actors.mailbox import Ask, Tick, payload
+from actors.messages import Terminated
+from actors.specs import StopReason
+from actors.turn import pause
+
+if TYPE_CHECKING:
+    from actors.incarnation import Incarnation
+
+BUDGET = 64  # messages in one turn of the loop, so that no actor starves the others
+WARM = 256  # actors of one system that keep their scope while they rest
+
+
+async def loop(run: Incarnation) -> StopReason | None:
+    """Handle messages until this incarnation is to end; returns why, None: it was killed."""
+    system = run.cell.system
+    while True:
+        bare = await _serve(run, None, True)
+        if isinstance(bare, StopReason):
+            return bare
+        warm = system.warm < WARM
+        system.warm += warm
+        scoped: StopReason | None = None
+        rested = False
+        try:
+            with CancelScope() as run.scope, CancelScope() as run.gate:
+                scoped = await _serve(run, bare, warm)
+                rested = True
+        finally:
+            run.scope = run.gate = None
+            system.warm -= warm
+        if scoped is not None or not rested:
+            return scoped
+
+
+async def _serve(run: Incarnation, work: Coroutine[Any, Any, Any] | None, stay: bool) -> Any:
+    """Turns of the loop: a StopReason ends them, and outside a scope a coroutine that must be awaited in one.
+
+    Where `stay` is false they end (None) once the mailbox is empty.
+    """
+    cell, actor, time = run.cell, run.actor, run.cell.system.time
+    table, future, box = cell.table, cell.system.future, run.box
+    bare = work is None
+    item = run.current
+    while True:
+        if run.signal and work is None:
+            reason = run.attend()
+            if reason is not None:
+                return reason
+        items = box.items
+        if items and len(items) > box.peak:
+            box.peak = len(items)
+        budget = BUDGET
+        while work is not None or (items and budget and not run.signal):
+            try:
+                if work is None:
+                    budget -= 1
+                    item = items.popleft()  # type: ignore[union-attr]
+                    if box.senders:
+                        box.admit()
+                    kind = item.__class__
+                    if kind is Ask:
+                        message = item.message
+                    elif kind is Tick or kind is Terminated:
+                        if not run.due(item):
+                            continue
+                        message = payload(item)
+                    else:
+                        message = item
+                    run.current = item
+                    result = table[message.__class__](actor, message)
+                    if result.__class__ is CoroutineType:
+                        if bare:
+                            return result
+                        work = result
+                if work is not None:
+                    run.since = time()
+                    result, work = await work, None
+            except Reject as reject:
+                work = None
+                run.reject(reject)
+                continue
+            run.current = None
+            cell.handled += 1
+            if item.__class__ is Ask and not item.deferred:
+                item.reply(result)
+        if run.signal:
+            continue
+        if box.items:
+            await pause()
+        elif run.stopping is not None:
+            return run.stopping
+        elif not stay:
+            return None
+        else:
+            box.idle = idle = future()
+            await idle
