@@ -5,9 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 _SWEEP = 1024
+
+
+class Expiring(Protocol):
+    """A future that is to fail at `due` (loop time) with what `expired()` makes, unless it is done by then."""
+
+    future: asyncio.Future[Any]
+    due: float
+
+    def expired(self) -> BaseException:
+        """The error for whoever waits."""
+
+
+class _Wait:
+    """The plain Expiring."""
+
+    __slots__ = ("due", "expired", "future")
+
+    def __init__(self, future: asyncio.Future[Any], due: float, expired: Callable[[], BaseException]) -> None:
+        self.future = future
+        self.due = due
+        self.expired = expired
 
 
 class _Lane:
@@ -16,7 +37,7 @@ class _Lane:
     __slots__ = ("limit", "timer", "waits")
 
     def __init__(self) -> None:
-        self.waits: deque[tuple[float, asyncio.Future[Any], Callable[[], BaseException]]] = deque()
+        self.waits: deque[Expiring] = deque()
         self.timer: asyncio.TimerHandle | None = None
         self.limit = _SWEEP
 
@@ -31,32 +52,34 @@ class Deadlines:
 
     def add(self, future: asyncio.Future[Any], timeout: float | None, error: Callable[[], BaseException]) -> None:
         """Fail `future` with what `error()` makes, unless it is done after `timeout` seconds (None: never)."""
-        if timeout is None:
-            return
+        if timeout is not None:
+            self.watch(_Wait(future, self.loop.time() + timeout, error), timeout)
+
+    def watch(self, wait: Expiring, timeout: float) -> None:
+        """Have it expire when it is due, which is `timeout` seconds from now."""
         lane = self._lanes.get(timeout)
         if lane is None:
             lane = self._lanes[timeout] = _Lane()
         waits = lane.waits
-        while waits and waits[0][1].done():
+        while waits and waits[0].future.done():
             waits.popleft()
         if len(waits) >= lane.limit:
-            lane.waits = waits = deque(wait for wait in waits if not wait[1].done())
+            lane.waits = waits = deque(each for each in waits if not each.future.done())
             lane.limit = max(_SWEEP, 2 * len(waits))
-        due = self.loop.time() + timeout
-        waits.append((due, future, error))
+        waits.append(wait)
         if lane.timer is None:
-            lane.timer = self.loop.call_at(due, self._expire, timeout)
+            lane.timer = self.loop.call_at(wait.due, self._expire, timeout)
 
     def _expire(self, timeout: float) -> None:
         lane = self._lanes[timeout]
         waits = lane.waits
         now = self.loop.time() + 1e-6
-        while waits and (waits[0][1].done() or waits[0][0] <= now):
-            _, future, error = waits.popleft()
-            if not future.done():
-                future.set_exception(error())
+        while waits and (waits[0].future.done() or waits[0].due <= now):
+            wait = waits.popleft()
+            if not wait.future.done():
+                wait.future.set_exception(wait.expired())
         if waits:
-            lane.timer = self.loop.call_at(waits[0][0], self._expire, timeout)
+            lane.timer = self.loop.call_at(waits[0].due, self._expire, timeout)
         else:
             del self._lanes[timeout]
 

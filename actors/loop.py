@@ -98,7 +98,10 @@ async def _serve(run: Incarnation, work: Coroutine[Any, Any, Any] | None, stay: 
             run.current = None
             cell.handled += 1
             if item.__class__ is Ask and not item.deferred:
-                item.reply(result)
+                if item.future.done():
+                    item.reply(result)  # too late
+                else:
+                    item.future.set_result(result)
         if run.signal:
             continue
         if box.items:

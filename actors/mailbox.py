@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from actors.errors import AskTimeout
 from actors.messages import Message, Terminated
 from actors.specs import Overflow
@@ -16,21 +18,19 @@ if TYPE_CHECKING:
     from actors.deadlines import Deadlines
 
 
-class Ask:
-    """A request in a mailbox and the future of its reply."""
+class Ask(msgspec.Struct, eq=False):
+    """A request in a mailbox and the future of its reply; `due` is in loop time."""
 
-    __slots__ = ("asked_at", "cell", "deferred", "future", "message")
-
-    def __init__(self, message: Message, future: asyncio.Future[Any], cell: Cell, asked_at: float) -> None:
-        self.message = message
-        self.future = future
-        self.cell = cell
-        self.asked_at = asked_at
-        self.deferred = False
+    message: Message
+    future: asyncio.Future[Any]
+    cell: Cell
+    timeout: float
+    due: float
+    deferred: bool = False
 
     def expired(self) -> AskTimeout:
         """The error of an asker whose deadline has passed."""
-        kind, elapsed = type(self.message).__name__, self.cell.system.loop.time() - self.asked_at
+        kind, elapsed = type(self.message).__name__, self.cell.system.loop.time() - self.due + self.timeout
         text = f"{self.cell.path} did not reply to {kind} within {elapsed:.3f} s (it is {self.cell.activity()})"
         return AskTimeout(text, path=self.cell.path, message=self.message, elapsed=elapsed, ref=self.cell.ref)
 

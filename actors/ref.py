@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast, overload
+import math
+from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
 
@@ -11,13 +12,14 @@ from actors.errors import InvalidMessage, MailboxFull
 from actors.mailbox import Ask, Closed, Full
 from actors.messages import Message, R, Request
 from actors.specs import ChildSpec, Restart, Spec, StopReason, SupervisorSpec
-from actors.tasks import blocked_run
+from actors.tasks import OWNER, blocked_run
 from actors.turn import pause
 
 if TYPE_CHECKING:
-    from actors.cell import Cell
+    from actors.cell import Cell, Run
     from actors.supervisor import Supervisor
 
+_NEVER = math.inf
 _YIELD_EVERY = 256  # a sender that never finds a full mailbox lets others run after so many messages
 
 
@@ -110,30 +112,44 @@ class ActorRef:
             text = f"{cell.path}: {type(request).__name__} is not a Request; tell it, or derive it from Request[R]"
             raise InvalidMessage(text, path=cell.path, message=request)
         system = cell.system
-        ask = Ask(request, system.future(), cell, system.time())
-        run = blocked_run()
-        if run is None:
-            return cast(R, await self._asked(ask, timeout))
-        check_ask(run, cell)
-        wait = (cell, "ask", ask)
-        run.waiting.append(wait)
-        try:
-            return cast(R, await self._asked(ask, timeout))
-        finally:
-            run.waiting.remove(wait)
-
-    async def _asked(self, ask: Ask, timeout: float | None) -> Any:
-        cell = self._cell
-        box = cell.box
-        items = box.items if box is not None else None
-        if box is not None and items is not None and len(items) < box.capacity and not box.senders:
+        future = system.future()
+        limit = _NEVER if timeout is None else timeout
+        ask = Ask(request, future, cell, limit, system.time() + limit)
+        owner = OWNER.get()
+        if owner is not None and owner.blocking and owner.run is not None:
+            return await self._ask_within(owner.run, ask, timeout)  # type: ignore[no-any-return]
+        if timeout is not None:
+            system.deadlines.watch(ask, timeout)
+        items = box.items
+        if items is not None and len(items) < box.capacity and not box.senders:
             items.append(ask)
             if box.idle is not None:
                 box.wake()
         else:
+            await self._put_ask(ask, timeout)
+        return await future  # type: ignore[no-any-return]
+
+    async def _ask_within(self, run: Run, ask: Ask, timeout: float | None) -> Any:
+        """From a handler or hook: an edge in the graph of waits, and refused where it would close a circle."""
+        cell = self._cell
+        check_ask(run, cell)
+        wait = (cell, "ask", ask)
+        run.waiting.append(wait)
+        try:
+            if timeout is not None:
+                cell.system.deadlines.watch(ask, timeout)
+            await self._put_ask(ask, timeout)
+            return await ask.future
+        finally:
+            run.waiting.remove(wait)
+
+    async def _put_ask(self, ask: Ask, timeout: float | None) -> None:
+        try:
             await self._put(ask, ask.message, timeout)
-        cell.system.deadlines.add(ask.future, timeout, ask.expired)
-        return await ask.future
+        except BaseException:
+            if not ask.future.cancel() and not ask.future.cancelled():
+                ask.future.exception()  # its deadline was the mailbox's, too: seen
+            raise
 
     async def stop(self) -> None:
         """Stop in order and stay stopped (as terminate_child): the spec is kept, nothing is counted."""
