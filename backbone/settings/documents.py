@@ -1,0 +1,105 @@
+"""Reading YAML and env files: capped in size, depth and aliases, duplicate keys refused."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from backbone.settings.errors import SettingsError
+
+__all__ = ["read_env_file", "read_text", "read_yaml"]
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 16
+MAX_ALIASES = 32
+
+
+def read_text(path: Path, shown: str, limit: int = MAX_BYTES) -> str:
+    """The UTF-8 text of a file.
+
+    Args:
+        path: where it is.
+        shown: how messages call it.
+        limit: the most bytes it may have.
+
+    Raises:
+        SettingsError: it is missing, a folder, unreadable, too large, or not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except FileNotFoundError as error:
+        raise SettingsError(f"{shown}: there is no such file; give the path of a file that exists") from error
+    except IsADirectoryError as error:
+        raise SettingsError(f"{shown}: is a directory; give the path of a file in it") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(f"{shown}: can't be read ({reason}); make it readable for this user") from error
+    if len(data) > limit:
+        raise SettingsError(f"{shown}: is over {limit} bytes; settings files are small, check the path")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{shown}: is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+
+
+def read_yaml(path: Path, shown: str) -> dict[str, Any]:
+    """The mapping that a YAML file holds.
+
+    Raises:
+        SettingsError: the file can't be read, is no YAML, no mapping, has a key twice, or is nested too deeply.
+    """
+    text = read_text(path, shown)
+    import yaml  # slow to load, and not needed unless a file is read
+
+    from backbone.settings.yaml_loader import CappedLoader
+
+    loader = None
+    try:
+        loader = CappedLoader(text)
+        data = loader.get_single_data()
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SettingsError(f"{shown}: is not usable YAML: {_problem(error)}") from error
+    finally:
+        if loader is not None:
+            loader.dispose()
+    if not isinstance(data, dict):
+        kind = "empty" if data is None else f"a {type(data).__name__}"
+        raise SettingsError(f"{shown}: is {kind}; give a mapping of sections, such as 'store: {{backend: duckdb}}'")
+    return data
+
+
+def _problem(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error)
+    return f"{' '.join(str(problem).split())}{f' (line {mark.line + 1})' if mark else ''}"
+
+
+_ENV_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+
+
+def read_env_file(path: str | Path) -> dict[str, str]:
+    """The variables of an env file: ``NAME=value`` a line, ``#`` comments, optional quotes and ``export``.
+
+    Raises:
+        SettingsError: the file can't be read, or a line is no assignment; values are never shown.
+    """
+    variables: dict[str, str] = {}
+    for number, raw in enumerate(read_text(Path(path), str(path)).splitlines(), start=1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        match = _ENV_LINE.fullmatch(line)
+        if match is None:
+            raise SettingsError(f"{path}: line {number} is no NAME=value; comment it out with # or correct it")
+        if match[1] in variables:
+            raise SettingsError(f"{path}: line {number} gives {match[1]} again; keep one of the lines")
+        variables[match[1]] = _unquoted(match[2])
+    return variables
+
+
+def _unquoted(value: str) -> str:
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1]
+    return re.sub(r"\s+#.*$", "", value).strip()

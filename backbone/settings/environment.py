@@ -1,0 +1,113 @@
+"""Settings from environment variables: by their own names, and by the names of other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from backbone.settings.aliases import ADDRESSES, ALIASES, NEEDED_BACKEND, RESERVED, Alias
+from backbone.settings.documents import read_text
+from backbone.settings.errors import SettingsError, suggestion
+from backbone.settings.leaves import ENV_PREFIX, Leaf, leaves
+from backbone.settings.secrets import Secret
+from backbone.settings.values import parse_float
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Given", "from_aliases", "from_environment"]
+
+_MAX_SECRET_BYTES = 64 * 1024
+
+
+class Given(NamedTuple):
+    """A raw value and where it was given."""
+
+    raw: object
+    origin: str
+
+
+def from_environment(env: Mapping[str, str], problems: list[str]) -> dict[str, Given]:
+    """The settings given by their own names; unknown names with our prefix become problems."""
+    names = {leaf.env: leaf for leaf in leaves().values() if leaf.path != "profile"}
+    files = {f"{leaf.env}_FILE": leaf for leaf in names.values() if leaf.secret}
+    given: dict[str, Given] = {}
+    for name in sorted(env):
+        if not name.startswith(ENV_PREFIX) or name in RESERVED:
+            continue
+        if name in names:
+            given[names[name].path] = _own(names[name], name, env[name])
+        elif name in files:
+            if files[name].env in env:
+                problems.append(f"{name}: {files[name].env} is set as well; unset one of them")
+            else:
+                _take_file(given, files[name], name, env[name], problems)
+        else:
+            allowed = [*names, *files, *RESERVED]
+            problems.append(f"{name}: unknown setting; the names are shown by `config show`{suggestion(name, allowed)}")
+    return given
+
+
+def _own(leaf: Leaf, name: str, text: str) -> Given:
+    return Given(Secret(text) if leaf.secret else text, f"env {name}")
+
+
+def _take_file(given: dict[str, Given], leaf: Leaf, name: str, path: str, problems: list[str]) -> None:
+    try:
+        text = read_text(Path(path), f"{name}={path}", _MAX_SECRET_BYTES).rstrip("\r\n")
+    except SettingsError as error:
+        problems.extend(error.problems)
+        return
+    given[leaf.path] = Given(Secret(text), f"env {name}")
+
+
+def from_aliases(
+    env: Mapping[str, str], given: Mapping[str, Given], problems: list[str]
+) -> tuple[dict[str, Given], list[str]]:
+    """The settings given by the names of other tools, and which of these names were passed over, and why."""
+    taken: dict[str, Given] = {}
+    ignored: list[str] = []
+    for alias in ALIASES:
+        name = alias.name
+        if name not in env and leaves()[alias.path].secret:
+            name = f"{name}_FILE"
+        if name not in env:
+            continue
+        reason = _reason_against(alias.path, given, taken)
+        if reason:
+            ignored.append(f"{name}: {reason}")
+        elif name.endswith("_FILE") and name != alias.name:
+            _take_file(taken, leaves()[alias.path], f"{name} (alias)", env[name], problems)
+        else:
+            taken[alias.path] = Given(_scaled(alias, env[name]), f"env {name} (alias)")
+    return taken, ignored
+
+
+def _reason_against(path: str, given: Mapping[str, Given], taken: Mapping[str, Given]) -> str | None:
+    """Why an alias of this setting is passed over; None when it counts."""
+    section = path.partition(".")[0]
+    switch, backend = NEEDED_BACKEND[section]
+    chosen = given[switch].raw if switch in given else leaves()[switch].default
+    leaf = leaves()[path]
+    if str(chosen).strip().lower() != backend:
+        return f"{switch} is {chosen}; set {leaves()[switch].env}={backend} to use it"
+    if path in given:
+        return f"{path} is given by {given[path].origin}; set {leaf.env} to override it"
+    if path in taken:
+        return f"{taken[path].origin.removesuffix(' (alias)').removeprefix('env ')} comes first; unset one of them"
+    addresses = ADDRESSES.get(section, frozenset())
+    anchors = [anchor for anchor in (f"{section}.url", f"{section}.host") if anchor in given]
+    if path in addresses and anchors:
+        return f"the address is given by {given[anchors[0]].origin} ({anchors[0]}); set {leaf.env} to change it"
+    return None
+
+
+def _scaled(alias: Alias, text: str) -> object:
+    if leaves()[alias.path].secret:
+        return Secret(text)
+    if alias.factor is None:
+        return text
+    try:
+        return parse_float(text) * alias.factor
+    except ValueError:
+        return text

@@ -1,0 +1,27 @@
+"""What is wrong with settings, one line each."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["SettingsError", "suggestion"]
+
+
+class SettingsError(ValueError):
+    """The settings can't be used; each problem says what was given, what is allowed, and what to do."""
+
+    problems: tuple[str, ...]
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def suggestion(given: str, allowed: Iterable[str]) -> str:
+    """Words that propose what is allowed and spelled alike, to be put after a message; empty when nothing is."""
+    close: Sequence[str] = get_close_matches(given, list(allowed), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

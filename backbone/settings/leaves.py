@@ -1,0 +1,177 @@
+"""The schema as a flat list: one leaf per setting, with its path, its environment name, and how to read it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from backbone.settings.redaction import redact
+from backbone.settings.schema import Section, Settings
+from backbone.settings.secrets import Secret
+from backbone.settings.values import NOTHING, parse_bool, parse_float, parse_int
+
+__all__ = ["ENV_PREFIX", "Leaf", "leaves", "sections"]
+
+ENV_PREFIX = "BACKBONE_"
+
+
+class Leaf(NamedTuple):
+    """One setting."""
+
+    path: str
+    default: Any
+    description: str
+    annotation: Any
+    base: Any
+    """The type without bounds and without None: bool, int, float, str, Secret, Mapping, or a Literal."""
+    optional: bool
+    metas: tuple[msgspec.Meta, ...]
+
+    @property
+    def env(self) -> str:
+        """The name of its environment variable."""
+        return ENV_PREFIX + self.path.replace(".", "_").upper()
+
+    @property
+    def secret(self) -> bool:
+        """Whether its value is a secret, or may hold one."""
+        return self.base is Secret
+
+    @property
+    def allowed(self) -> str:
+        """What it may be, in words."""
+        words = _WORDS.get(self.base) or " or ".join(map(_literal, get_args(self.base)))
+        bounds = [
+            f"{symbol} {getattr(meta, name)}" for meta in self.metas for name, symbol in _BOUNDS if _has(meta, name)
+        ]
+        patterns = [f"like {meta.pattern}" for meta in self.metas if meta.pattern is not None]
+        return ", ".join([words, *bounds, *patterns, *(["or none"] if self.optional else [])])
+
+    def read(self, raw: object) -> Any:
+        """The value that a raw one stands for: text of the environment, or a YAML scalar.
+
+        Raises:
+            ValueError: it is not allowed here; the message says what is.
+        """
+        if raw is None or (self.optional and _says_nothing(raw)):
+            if self.optional:
+                return None
+            raise ValueError(f"no value given; allowed is {self.allowed}")
+        if self.secret:
+            if not isinstance(raw, str) or not (raw.reveal() if isinstance(raw, Secret) else raw):
+                raise ValueError(f"{type(raw).__name__} given; allowed is {self.allowed}")
+            return Secret(raw)
+        try:
+            value = self._parse(raw)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError("not finite")  # noqa: TRY301  the one handler words all refusals
+            return msgspec.convert(value, self.annotation)
+        except (ValueError, msgspec.ValidationError) as error:
+            raise ValueError(f"{_quoted(raw)} given; allowed is {self.allowed}") from error
+
+    def _parse(self, raw: object) -> object:
+        literals = get_args(self.base) if get_origin(self.base) is Literal else ()
+        if raw is False and "off" in literals:
+            return "off"  # YAML reads a bare off as false
+        if not isinstance(raw, str):
+            return raw
+        text = raw.strip()
+        if literals and isinstance(literals[0], bool):
+            return parse_bool(text)
+        if literals:
+            return next((item for item in literals if _literal(item).lower() == text.lower()), text)
+        parser = _PARSERS.get(self.base)
+        return parser(text) if parser else raw
+
+
+def _quoted(raw: object) -> str:
+    """What was given, short, and without a password that went into the wrong setting."""
+    text = redact(repr(raw))
+    return text if len(text) <= 100 else f"{text[:100]}…"
+
+
+def _says_nothing(raw: object) -> bool:
+    return raw is False or (isinstance(raw, str) and not isinstance(raw, Secret) and raw.strip().lower() in NOTHING)
+
+
+def _literal(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _has(meta: msgspec.Meta, name: str) -> bool:
+    return getattr(meta, name) is not None
+
+
+def _pairs(text: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for item in filter(None, map(str.strip, text.split(","))):
+        name, separator, value = item.partition("=")
+        if not separator or not name.strip() or name.strip() in pairs:
+            raise ValueError(f"{item!r} is no pair")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+_PARSERS: Mapping[Any, Any] = {bool: parse_bool, int: parse_int, float: parse_float, Mapping: _pairs}
+_WORDS: Mapping[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    Secret: "text (a secret)",
+    Mapping: "pairs NAME=VALUE, comma-separated",
+}
+_BOUNDS = (
+    ("ge", ">="),
+    ("gt", ">"),
+    ("le", "<="),
+    ("lt", "<"),
+    ("min_length", "length >="),
+    ("max_length", "length <="),
+)
+
+
+@cache
+def leaves() -> Mapping[str, Leaf]:
+    """All settings by path, in the order of the schema."""
+    return {leaf.path: leaf for leaf in _walk(Settings, Settings(), "")}
+
+
+@cache
+def sections() -> frozenset[str]:
+    """The paths of all groups of settings."""
+    parts = [path.split(".") for path in leaves()]
+    return frozenset(".".join(part[:depth]) for part in parts for depth in range(1, len(part)))
+
+
+def _walk(kind: type[Section], defaults: Section, prefix: str) -> list[Leaf]:
+    found: list[Leaf] = []
+    for name, annotation in get_type_hints(kind, include_extras=True).items():
+        if name in {"origins", "ignored"}:
+            continue
+        default, path = getattr(defaults, name), f"{prefix}{name}"
+        if isinstance(default, Section):
+            found += _walk(type(default), default, f"{path}.")
+            continue
+        base, optional, metas = _taken_apart(annotation)
+        description = next((meta.description for meta in metas if meta.description), "")
+        found.append(Leaf(path, default, description, annotation, base, optional, metas))
+    return found
+
+
+def _taken_apart(annotation: Any) -> tuple[Any, bool, tuple[msgspec.Meta, ...]]:
+    """The bare type, whether None is allowed, and all constraints."""
+    if get_origin(annotation) is Annotated:
+        inner, *extras = get_args(annotation)
+        base, optional, metas = _taken_apart(inner)
+        return base, optional, (*metas, *(extra for extra in extras if isinstance(extra, msgspec.Meta)))
+    if get_origin(annotation) in {Union, UnionType}:
+        (inner,) = (part for part in get_args(annotation) if part is not NoneType)
+        base, _, metas = _taken_apart(inner)
+        return base, True, metas
+    return (Mapping if get_origin(annotation) is Mapping else annotation), False, ()

@@ -1,0 +1,255 @@
+"""Loading settings: schema defaults < settings file < environment < overrides, each value with its origin."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from backbone.settings.aliases import INDICATORS, MODE
+from backbone.settings.connections import has_password
+from backbone.settings.documents import read_yaml
+from backbone.settings.environment import Given, from_aliases, from_environment
+from backbone.settings.errors import SettingsError, suggestion
+from backbone.settings.leaves import Leaf, leaves, sections
+from backbone.settings.resources import profiles, resource
+from backbone.settings.schema import Section, Settings
+from backbone.settings.secrets import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["load_settings", "parse_overrides"]
+
+
+def load_settings(
+    path: str | Path | None = None,
+    *,
+    profile: str | None = None,
+    env: Mapping[str, str] | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> Settings:
+    """The settings of a file or a profile, the environment and overrides, later ones winning.
+
+    Args:
+        path: a YAML file.
+        profile: the name of a file that travels with the package, instead of ``path``. Without either, ``env`` chooses
+            by ``BACKBONE_CONFIG`` or ``BACKBONE_PROFILE``; else the profile is ``institutional`` where the environment
+            names a Redis or Kafka, and ``embedded`` where not.
+        env: the environment, such as ``os.environ``; None reads no environment at all.
+        overrides: values by path, such as ``{"store.path": ":memory:"}``.
+
+    Raises:
+        SettingsError: a file, key or value is not usable; it tells all problems, one a line.
+    """
+    environment = {name: value for name, value in (env or {}).items() if value.strip()}
+    source, ignored = _choose(path, profile, environment)
+    problems: list[str] = []
+    given = _from_file(source, problems)
+    given.update(from_environment(environment, problems))
+    given.update(_from_overrides(overrides or {}, problems))
+    aliased, passed_over = from_aliases(environment, given, problems)
+    values, origins = _values({**aliased, **given}, problems)
+    problems += _contradictions(values, origins)
+    if problems:
+        raise SettingsError(*problems)
+    return _build(values, origins, (*ignored, *passed_over))
+
+
+class _Source(NamedTuple):
+    """A settings file, and how messages and origins call it."""
+
+    path: Path
+    shown: str
+    profile: str | None
+
+
+def _choose(path: str | Path | None, profile: str | None, env: Mapping[str, str]) -> tuple[_Source, tuple[str, ...]]:
+    """The settings file, and the variables that would have chosen another one."""
+    if path is not None and profile is not None:
+        raise SettingsError(f"both the file {path} and the profile {profile} given; give one of them")
+    choosers = [name for name in ("BACKBONE_CONFIG", "BACKBONE_PROFILE") if name in env]
+    if path is not None or profile is not None:
+        what = f"the file {path}" if path is not None else f"the profile {profile}"
+        ignored = [f"{name}: {what} is given explicitly; leave it out to use {name}" for name in choosers]
+        return _source(path, profile), tuple(ignored)
+    if len(choosers) == 2:
+        raise SettingsError("both BACKBONE_CONFIG and BACKBONE_PROFILE are set; unset one of them")
+    if choosers:
+        return _source(env.get("BACKBONE_CONFIG"), env.get("BACKBONE_PROFILE")), ()
+    return _source(None, _inferred(env)), ()
+
+
+def _inferred(env: Mapping[str, str]) -> str:
+    mode = env.get(MODE, "").strip().lower()
+    if mode:
+        chosen = {"bootstrap": "embedded", "embedded": "embedded", "institutional": "institutional"}.get(mode)
+        if chosen is None:
+            raise SettingsError(f"{MODE}={env[MODE]!r} given; allowed are bootstrap, institutional")
+        return chosen
+    return "institutional" if any(name in env for name in INDICATORS) else "embedded"
+
+
+def _source(path: str | Path | None, profile: str | None) -> _Source:
+    if path is not None:
+        return _Source(Path(path), str(path), None)
+    name = str(profile)
+    if name not in profiles():
+        allowed = profiles()
+        raise SettingsError(f"unknown profile {name!r}; allowed are {', '.join(allowed)}{suggestion(name, allowed)}")
+    return _Source(resource(f"config/{name}.yaml"), f"config/{name}.yaml", name)
+
+
+def _from_file(source: _Source, problems: list[str]) -> dict[str, Given]:
+    document = read_yaml(source.path, source.shown)
+    nested = document.pop("backbone", {})
+    if not isinstance(nested, dict):
+        raise SettingsError(f"{source.shown}: backbone is no mapping; give sections below it, or leave it out")
+    flat = {**_flat(document, "", source.shown, problems), **_flat(nested, "", source.shown, problems)}
+    given = {path: Given(value, source.shown) for path, value in flat.items()}
+    if source.profile is not None:
+        given["profile"] = Given(source.profile, source.shown)
+    for path, item in given.items():
+        if leaves()[path].secret and _reveals(leaves()[path], item.raw):
+            problems.append(
+                f"{source.shown}: {path} holds a secret; take it out and set {leaves()[path].env} "
+                f"or {leaves()[path].env}_FILE"
+            )
+    return given
+
+
+def _flat(mapping: Mapping[str, Any], prefix: str, shown: str, problems: list[str]) -> dict[str, Any]:
+    """A nested mapping by path; unknown keys become problems."""
+    flat: dict[str, Any] = {}
+    for name, value in mapping.items():
+        path = f"{prefix}{name}"
+        if path in leaves():
+            flat[path] = value
+        elif path not in sections():
+            problems.append(f"{shown}: {_unknown(path)}")
+        elif isinstance(value, dict):
+            flat.update(_flat(value, f"{path}.", shown, problems))
+        elif value is not None:
+            problems.append(f"{shown}: {path} is {value!r}; give a mapping of its settings")
+    return flat
+
+
+def _unknown(path: str) -> str:
+    parent, _, name = path.rpartition(".")
+    inside = f"{parent}." if parent else ""
+    known = sorted({key[len(inside) :].split(".")[0] for key in leaves() if key.startswith(inside)})
+    where = f"in {parent}" if parent else "at the top"
+    return f"unknown key {path!r}; allowed {where} are {', '.join(known)}{suggestion(name, known)}"
+
+
+def _from_overrides(overrides: Mapping[str, object], problems: list[str]) -> dict[str, Given]:
+    given: dict[str, Given] = {}
+    for path, value in overrides.items():
+        if path not in leaves():
+            known = (
+                f"; its settings are {', '.join(_below(path))}" if path in sections() else suggestion(path, leaves())
+            )
+            problems.append(f"--set {path}: unknown setting{known}")
+        elif leaves()[path].secret and _reveals(leaves()[path], value):
+            problems.append(
+                f"--set {path}: secrets are not taken from the command line, where other users can read them; "
+                f"set {leaves()[path].env} or {leaves()[path].env}_FILE"
+            )
+        else:
+            given[path] = Given(value, f"--set {path}")
+    return given
+
+
+def _below(section: str) -> list[str]:
+    return [path for path in leaves() if path.startswith(f"{section}.")]
+
+
+def _reveals(leaf: Leaf, value: object) -> bool:
+    """Whether a plain value of a secret setting gives a secret away; a URL without a password does not."""
+    if value is None or isinstance(value, Secret) or not leaf.secret:
+        return False
+    return not (leaf.path.endswith(".url") and isinstance(value, str) and not has_password(value))
+
+
+def _values(given: Mapping[str, Given], problems: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The value and the origin of every setting."""
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for path, leaf in leaves().items():
+        item = given.get(path)
+        values[path], origins[path] = leaf.default, "default"
+        if item is not None:
+            try:
+                values[path], origins[path] = leaf.read(item.raw), item.origin
+            except ValueError as error:
+                problems.append(f"{path} ({item.origin}): {error}")
+    ttl_and_capacity = _STRATEGIES.get(values["cache.strategy"])
+    for path, value in zip(("cache.ttl", "cache.capacity"), ttl_and_capacity or (), strict=False):
+        if path not in given:
+            values[path], origins[path] = value, f"cache.strategy {values['cache.strategy']}"
+    return values, origins
+
+
+_STRATEGIES = {"aggressive": (120.0, 512), "extended": (43_200.0, 4096)}
+
+
+def _contradictions(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterable[str]:
+    if values["quality.fail_score"] > values["quality.warn_score"]:
+        yield (
+            f"quality.fail_score is {values['quality.fail_score']}, above quality.warn_score "
+            f"{values['quality.warn_score']}; give a lower one"
+        )
+    for section in ("store", "cache"):
+        url, host = f"{section}.url", f"{section}.host"
+        given = values[url] is not None and values[host] is not None
+        # the url wins, so a host that was given later, or beside it, would silently count for nothing
+        if given and _rank(origins[host]) >= _rank(origins[url]) > 0:
+            yield f"{url} ({origins[url]}) and {host} ({origins[host]}) are both given; give one of them"
+
+
+def _rank(origin: str) -> int:
+    """How strongly an origin speaks: an alias least, then files, our own variables, overrides."""
+    if origin.endswith("(alias)"):
+        return 0
+    return 3 if origin.startswith("--set ") else 2 if origin.startswith("env ") else 1
+
+
+def _build(values: Mapping[str, Any], origins: Mapping[str, str], ignored: tuple[str, ...]) -> Settings:
+    tree: dict[str, Any] = {}
+    for path, value in values.items():
+        *parents, name = path.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[name] = value
+    made: Settings = _section(Settings(), {**tree, "origins": dict(origins), "ignored": ignored})
+    return made
+
+
+def _section(default: Any, branch: Mapping[str, Any]) -> Any:
+    fields = {
+        name: _section(getattr(default, name), value) if isinstance(getattr(default, name), Section) else value
+        for name, value in branch.items()
+    }
+    return type(default)(**fields)
+
+
+_ASSIGNMENT = re.compile(r"([^=]*)=(.*)", re.DOTALL)
+
+
+def parse_overrides(assignments: Iterable[str]) -> dict[str, object]:
+    """The overrides of ``--set KEY=VALUE`` arguments.
+
+    Raises:
+        SettingsError: an argument is no KEY=VALUE, its key is empty, or a key comes twice.
+    """
+    overrides: dict[str, object] = {}
+    for text in assignments:
+        match = _ASSIGNMENT.fullmatch(text)
+        key = match[1].strip() if match else ""
+        if match is None or not key:
+            raise SettingsError(f"--set {key or text}: give KEY=VALUE, such as store.path=data/backbone.duckdb")
+        if key in overrides:
+            raise SettingsError(f"--set {key}: given twice; give it once")
+        overrides[key] = match[2]
+    return overrides

@@ -1,0 +1,54 @@
+"""Secrets: values that never show up in logs, reports, tracebacks or JSON."""
+
+from __future__ import annotations
+
+import hmac
+from typing import NoReturn, Self, SupportsIndex
+
+__all__ = ["MASK", "Secret"]
+
+MASK = "***"
+
+
+class Secret(str):
+    """A text that reads as ``***`` to everything but `reveal`.
+
+    As a text it *is* ``***``: formatting, JSON and msgspec can't do otherwise. Two secrets are equal when their values
+    are, which is compared in constant time; a secret never equals a plain text. It can't be pickled.
+    """
+
+    __slots__ = ("__value",)
+    __value: str
+
+    def __new__(cls, value: str) -> Self:
+        """Wrap a value."""
+        self = super().__new__(cls, MASK)
+        self.__value = value.__value if isinstance(value, Secret) else str(value)
+        return self
+
+    def reveal(self) -> str:
+        """The value itself: hand it to the client that needs it, and to nothing else."""
+        return self.__value
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return False
+        return hmac.compare_digest(self.__value.encode(), other.__value.encode())
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((Secret, self.__value))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("a Secret can't be pickled: it would leave the process in clear; hand on where it comes from")

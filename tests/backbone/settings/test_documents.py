@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backbone.settings import SettingsError, load_settings, read_env_file
+from backbone.settings.documents import MAX_BYTES, read_yaml
+
+
+def written(folder: Path, content: str | bytes) -> Path:
+    place = folder / "file.yaml"
+    place.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return place
+
+
+LAUGHS = "a: &a [x]\n" + "\n".join(f"b{n}: *a" for n in range(40))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is empty; give a mapping"),
+        ("# nothing\n", "is empty"),
+        ("- a\n- b\n", "is a list; give a mapping"),
+        ("duckdb", "is a str; give a mapping"),
+        ("store: {", "is not usable YAML: .*line 1"),
+        ("store: [}", "is not usable YAML"),
+        ("a: b: c", "is not usable YAML: mapping values are not allowed here .line 1"),
+        ("store: {threads: 1, threads: 2}", "the key 'threads' is given twice; keep one .line 1"),
+        ("store: {}\nstore: {}", "the key 'store' is given twice; keep one .line 2"),
+        ("quality: {sessions: {NO: fx}}", "the key False is no text; put it in quotes"),
+        ("1: x", "the key 1 is no text"),
+        ("? [a]\n: x", "the key .* is no text|unhashable"),
+        (LAUGHS, "over 32 aliases"),
+        ("a: &a {b: 1}\nc:\n  <<: *a", "merge keys"),
+        ("[" * 2000, "nested over 16 levels deep"),
+        ("a: " + "{a: " * 20 + "1" + "}" * 20, "nested over 16 levels deep"),
+        ("store: !!python/object/apply:os.system [echo]", "is not usable YAML: could not determine a constructor"),
+        ("store: !custom x", "could not determine a constructor"),
+        ("a: 1\n---\nb: 2\n", "is not usable YAML"),
+        (b"store: \xff\xfe", "is not UTF-8 .byte 7"),
+        (b"store: \x00", "is not usable YAML"),
+        (b"# " + b"x" * MAX_BYTES, "is over 1048576 bytes"),
+        ("a: 2024-99-99", "is not usable YAML"),
+    ],
+    ids=range(23),
+)
+def test_a_file_that_is_no_plain_yaml_mapping_is_refused_in_one_line(
+    tmp_path: Path, content: str | bytes, message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message) as refused:
+        read_yaml(written(tmp_path, content), "file.yaml")
+    assert "\n" not in str(refused.value)
+    assert str(refused.value).startswith("file.yaml: ")
+
+
+def test_a_missing_file_or_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nowhere\.yaml: there is no such file"):
+        load_settings(tmp_path / "nowhere.yaml")
+    with pytest.raises(SettingsError, match="is a directory"):
+        load_settings(tmp_path)
+    with pytest.raises(SettingsError, match="can't be read"):
+        load_settings(written(tmp_path, "a: 1") / "below")
+    with pytest.raises(SettingsError, match="can't be read"):
+        load_settings("a\0b")
+
+
+def test_a_document_that_contains_itself_is_refused(tmp_path: Path) -> None:
+    for text in ("store: &a {store: *a}", "store: {threads: &a [*a]}", "quality: {sessions: &a {x: *a}}"):
+        with pytest.raises(SettingsError, match=r"unknown key|given; allowed is"):
+            load_settings(written(tmp_path, text))
+
+
+def test_a_byte_order_mark_is_no_obstacle(tmp_path: Path) -> None:
+    assert read_yaml(written(tmp_path, b"\xef\xbb\xbfstore: {threads: 3}"), "x") == {"store": {"threads": 3}}
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(text=st.text(st.sampled_from("ab:-[]{}&*!?|>'\"#%@` \n,\t0.<=~"), max_size=40))
+def test_any_text_is_a_mapping_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    place = tmp_path_factory.getbasetemp() / "fuzz.yaml"
+    place.write_text(text, encoding="utf-8")
+    try:
+        assert isinstance(read_yaml(place, "fuzz.yaml"), dict)
+    except SettingsError as error:
+        assert str(error).startswith("fuzz.yaml: ")  # noqa: PT017
+
+
+def test_an_env_file_has_one_variable_a_line(tmp_path: Path) -> None:
+    file = written(tmp_path, "# comment\nA=1\n\nexport B = 'two words' \nC=\"x#y\"\nD=a#b # comment\nE=\nF=a=b\n")
+    assert read_env_file(file) == {"A": "1", "B": "two words", "C": "x#y", "D": "a#b", "E": "", "F": "a=b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("A=1\nhunter2\n", "line 2 is no NAME=value"),
+        ("=hunter2", "line 1 is no NAME=value"),
+        ("1A=hunter2", "line 1 is no NAME=value"),
+        ("A=1\nA=hunter2", "line 2 gives A again"),
+    ],
+)
+def test_a_bad_line_of_an_env_file_is_refused_without_showing_it(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as refused:
+        read_env_file(written(tmp_path, text))
+    assert "hunter2" not in str(refused.value)

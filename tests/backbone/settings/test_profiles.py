@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from backbone.domain import Status
+from backbone.settings import check, load_settings, profiles, read_env_file, render_template, resource, show
+from backbone.settings import resources as resources_module
+from backbone.settings.leaves import leaves
+
+PROFILES = ["dev", "embedded", "institutional"]
+
+
+def test_the_profiles_are_those_of_the_config_folder() -> None:
+    assert list(profiles()) == PROFILES
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_loads_by_name_from_anywhere(profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(profile=profile)
+    assert settings.profile == profile
+    assert settings.origins["store.backend"] == f"config/{profile}.yaml"
+    assert settings.hash == load_settings(profile=profile).hash
+
+
+def test_an_installed_wheel_finds_its_own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "site-packages" / "backbone"
+    shutil.copytree(resource("config"), package / "_files" / "config")
+    (tmp_path / "site-packages" / "config").mkdir()
+    monkeypatch.setattr(resources_module, "_PACKAGE", package)
+    assert resource("config/embedded.yaml") == package / "_files" / "config" / "embedded.yaml"
+    assert load_settings(profile="embedded").store.backend == "duckdb"
+    with pytest.raises(FileNotFoundError, match="does not travel with the package"):
+        resource("config/../../../secret")
+
+
+def test_the_embedded_profile_needs_no_service() -> None:
+    settings = load_settings(profile="embedded")
+    assert (settings.store.backend, settings.cache.backend, settings.stream.backend) == ("duckdb", "memory", "memory")
+    assert check(settings) == []
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_env_template_is_up_to_date(profile: str) -> None:
+    file = resource(f"config/{profile}.env")
+    assert file.read_text(encoding="utf-8") == render_template(profile), (
+        f"config/{profile}.env is out of date; write it anew with render_template({profile!r})"
+    )
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_key_of_a_template_is_read_and_means_what_the_profile_says(profile: str, tmp_path: Path) -> None:
+    text = resource(f"config/{profile}.env").read_text(encoding="utf-8")
+    uncommented = [line.removeprefix("# ") if line.startswith("# BACKBONE_") else line for line in text.splitlines()]
+    file = tmp_path / "all.env"
+    file.write_text("\n".join(uncommented), encoding="utf-8")
+    variables = read_env_file(file)
+    assert set(variables) == {leaf.env for leaf in leaves().values()}
+    settings = load_settings(env=variables)
+    assert settings.redacted() == load_settings(profile=profile).redacted()
+    assert settings.ignored == ()
+    given = {path for path, origin in settings.origins.items() if origin.startswith("env ")}
+    assert given == {leaf.path for leaf in leaves().values() if variables[leaf.env]} - {"profile"}
+
+
+def test_every_setting_is_shown_with_value_origin_name_and_description() -> None:
+    rows = {row.path: row for row in show(load_settings(profile="embedded", overrides={"store.threads": 3}))}
+    assert list(rows) == list(leaves())
+    row = rows["store.threads"]
+    assert (row.value, row.origin, row.env) == (3, "--set store.threads", "BACKBONE_STORE_THREADS")
+    assert not [row.path for row in rows.values() if not row.description]
+
+
+def test_a_service_without_an_address_is_found_before_any_connection() -> None:
+    found = check(load_settings(profile="institutional"))
+    assert [(finding.path, finding.status) for finding in found] == [
+        ("store.backend", Status.FAILED),
+        ("cache.backend", Status.FAILED),
+        ("stream.backend", Status.FAILED),
+    ]
+    assert found[0].message == "store.backend is timescale, but its address is missing; set BACKBONE_STORE_URL"
+
+
+def test_a_required_service_that_was_not_chosen_is_found() -> None:
+    found = check(load_settings(profile="embedded", overrides={"store.required": True}))
+    assert found[0].message == (
+        "timescale is required, but store.backend is duckdb; set BACKBONE_STORE_BACKEND=timescale"
+    )
+
+
+def test_unencrypted_addresses_of_other_machines_and_odd_retention_are_found() -> None:
+    env = {"TIMESCALEDB_URL": "postgresql://db/x", "REDIS_URL": "redis://localhost", "KAFKA_BROKERS": "b:9092"}
+    chosen = {"retention.trades.cap_days": 3, "retention.trades.minimum_days": 31}
+    settings = load_settings(profile="institutional", env=env, overrides=chosen)
+    paths = ["store.url", "retention.trades.minimum_days", "retention.trades.cap_days"]
+    assert [finding.path for finding in check(settings)] == paths
+    safe = {**env, "TIMESCALEDB_URL": "postgresql://db/x?sslmode=verify-full"}
+    assert check(load_settings(profile="institutional", env=safe)) == []
+
+
+def test_the_hash_follows_values_but_not_secrets_or_origins(tmp_path: Path) -> None:
+    file = tmp_path / "same.yaml"
+    file.write_text("profile: embedded\nstore: {threads: 2}\n", encoding="utf-8")
+    embedded = load_settings(profile="embedded").hash
+    assert load_settings(file).hash == embedded
+    assert load_settings(file, overrides={"store.threads": 3}).hash != embedded
+    one, other = (load_settings(profile="dev", env={"PGPASSWORD": text}).hash for text in ("a", "b"))
+    assert one == other

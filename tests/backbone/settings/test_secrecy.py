@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import pickle
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backbone.settings import RedactingFilter, Secret, load_settings, redact, redact_mapping, show
+from backbone.settings.values import parse_bool
+
+CANARY = "c4n4ry7"
+
+
+# the secret type
+
+
+@pytest.mark.parametrize(
+    "reveal_by_accident",
+    [
+        repr,
+        str,
+        format,
+        "{}".format,
+        "%s".__mod__,
+        "".join,
+        json.dumps,
+        lambda secret: f"{secret!s}{secret!r}{secret}",
+        lambda secret: msgspec.json.encode({"a": secret}, enc_hook=str).decode(),
+        lambda secret: str(vars(type(secret))),
+        lambda secret: str([secret, {secret}]),
+        lambda secret: secret.upper() + secret[:] + secret.encode().decode(),
+    ],
+)
+def test_a_secret_shows_stars_only(reveal_by_accident: Any) -> None:
+    assert CANARY not in reveal_by_accident(Secret(CANARY)).lower()
+
+
+def test_only_reveal_reveals() -> None:
+    assert Secret(CANARY).reveal() == Secret(Secret(CANARY)).reveal() == CANARY
+
+
+def test_secrets_are_equal_when_their_values_are_and_never_equal_a_text() -> None:
+    assert Secret("é") == Secret("é")
+    assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+    assert Secret("a") != Secret("b")
+    assert Secret("a") != "a"
+    assert Secret("a") != "***"
+    assert copy.deepcopy({"a": Secret("a")}) == {"a": Secret("a")} == {"a": copy.copy(Secret("a"))}
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_secret_is_not_pickled(protocol: int) -> None:
+    with pytest.raises(TypeError, match="can't be pickled"):
+        pickle.dumps(Secret(CANARY), protocol)
+
+
+# the redactor
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("postgresql://u:p@h:5432/d", "postgresql://u:***@h:5432/d"),
+        ("u://u:p@ss@h", "u://u:***@h"),
+        ("redis://:p/w:x%40@h:6379/0", "redis://:***@h:6379/0"),
+        ("at redis://u:p@h, then again", "at redis://u:***@h, then again"),
+        ("https://ghp_token@host/x", "https://***@host/x"),
+        ("postgresql://alice@host/x", "postgresql://alice@host/x"),
+        ("http://host:9090/metrics and a@b.c", "http://host:9090/metrics and a@b.c"),
+        ("postgresql://h/d?user=u&password=x", "postgresql://h/d?user=u&password=***"),
+        ("host=h password=x port=1", "host=h password=*** port=1"),
+        ("password='a b' x", "password=*** x"),
+        ('{"api_key": "a\\"b", "n": 1}', '{"api_key": ***, "n": 1}'),
+        ("PGPASSWORD=x REDIS_PASS=y", "PGPASSWORD=*** REDIS_PASS=***"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("Authorization: hunter two", "Authorization: ***"),
+        ("sent bearer abc.def twice", "sent bearer *** twice"),
+        ("compass=north, status: pass", "compass=north, status: pass"),
+        ("nothing here", "nothing here"),
+    ],
+)
+def test_secrets_in_text_are_replaced(text: str, expected: str) -> None:
+    assert redact(text) == expected
+
+
+WILD = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_categories=["Cs", "Zs", "Cc"]), max_size=8)
+PROSE = st.text(st.characters(min_codepoint=32, max_codepoint=0x17F), max_size=15)
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(WILD, WILD, WILD.filter(lambda user: ":" not in user), PROSE, PROSE)
+def test_a_password_in_a_url_never_survives(before: str, after: str, user: str, left: str, right: str) -> None:
+    text = f"{left} postgresql://{user}:{before}{CANARY}{after}@host:5432/db {right}"
+    assert CANARY not in redact(text)
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(
+        ["password", "PGPASSWORD", "db_passwd", "api-key", "API_KEY", "access_token", "client.secret", "pass"]
+    ),
+    st.sampled_from(["=", ": ", " = ", '": "', "':'", ":"]),
+    WILD,
+    WILD,
+    PROSE,
+)
+def test_an_assigned_secret_never_survives(name: str, separator: str, before: str, after: str, prose: str) -> None:
+    assert CANARY not in redact(f"{prose} {name}{separator}{before}{CANARY}{after} {prose}")
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.sampled_from(["Bearer", "Basic", "Digest", "Token", ""]), WILD, PROSE)
+def test_an_authorization_header_never_survives(scheme: str, before: str, prose: str) -> None:
+    assert CANARY not in redact(f"{prose}\nAuthorization: {scheme} {before}{CANARY}\n{prose}")
+
+
+def test_a_long_text_is_redacted_in_linear_time() -> None:
+    for piece in ("a://", "password", "x" * 8, "a:@", "bearer ", "pass=", 'token="'):
+        assert redact(piece * 20_000) is not None
+
+
+def test_mappings_are_redacted_at_any_depth() -> None:
+    given = {
+        "url": "redis://u:p@h",
+        "n": 1,
+        "deep": {"password": "p", "list": ["token=t", {"api_key": "k"}]},
+        "pwd": None,
+    }
+    assert redact_mapping(given) == {
+        "url": "redis://u:***@h",
+        "n": 1,
+        "deep": {"password": "***", "list": ["token=***", {"api_key": "***"}]},
+        "pwd": None,
+    }
+
+
+def test_log_records_are_redacted_with_their_tracebacks() -> None:
+    logger = logging.getLogger("tests.redaction")
+    lines: list[str] = []
+
+    class Sink(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(self.format(record))
+
+    handler = Sink()
+    handler.addFilter(RedactingFilter())
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        try:
+            raise ConnectionError(f"no answer from redis://u:{CANARY}@h")
+        except ConnectionError:
+            logger.exception("can't reach %s", f"redis://u:{CANARY}@h", stack_info=True)
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = True
+    assert "redis://u:***@h" in lines[0]
+    assert "ConnectionError" in lines[0]
+    assert CANARY not in lines[0]
+
+
+# settings as a whole
+
+
+def test_no_secret_leaves_the_settings_unless_revealed() -> None:
+    env = {
+        "BACKBONE_STORE_URL": f"postgresql://u:{CANARY}@h/d",
+        "BACKBONE_STORE_PASSWORD": CANARY,
+        "REDIS_URL": f"redis://:{CANARY}@h",
+        "KAFKA_PASSWORD": CANARY,
+    }
+    loaded = load_settings(profile="institutional", env=env)
+    shown = [repr(loaded), str(loaded.redacted()), str(show(loaded)), str(loaded.origins), str(loaded.ignored)]
+    shown += [str(loaded.store.dsn()), msgspec.json.encode(loaded, enc_hook=str).decode()]
+    assert CANARY not in "".join(shown)
+    assert loaded.redacted()["store"]["url"] == "postgresql://u:***@h/d"
+    assert loaded.redacted()["stream"]["password"] == str(Secret("masked"))
+
+
+def test_a_secret_in_the_wrong_place_is_not_shown_by_the_error() -> None:
+    with pytest.raises(ValueError, match="allowed is") as refused:
+        load_settings(profile="embedded", env={"BACKBONE_STORE_BACKEND": f"postgresql://u:{CANARY}@h/d"})
+    assert CANARY not in str(refused.value)
+
+
+# booleans
+
+
+@pytest.mark.parametrize(("words", "expected"), [("1 true Yes y ON", True), ("0 false No n OFF", False)])
+def test_truth_has_one_parser(words: str, expected: bool) -> None:
+    assert {parse_bool(f" {word} ") for word in words.split()} == {expected}
+
+
+@pytest.mark.parametrize("word", ["", "2", "ja", "truee", "none"])
+def test_what_is_neither_true_nor_false_is_refused(word: str) -> None:
+    with pytest.raises(ValueError, match="allowed are true, 1, yes"):
+        parse_bool(word)
