@@ -1,0 +1,82 @@
+"""backbone: an institutional market-data backbone that a Python trading process embeds.
+
+```python
+from backbone import Backbone, Dimension, IngestPlan, load_settings
+
+async with Backbone.open(load_settings(profile="embedded")) as backbone:
+    bars = await backbone.fetch(Dimension.INTRADAY_BARS, symbols=["EURUSD"], interval="1h", limit=500)
+```
+
+Names are imported when first used, so that `import backbone` stays quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from backbone.app import Backbone
+    from backbone.domain.dimension import Dimension
+    from backbone.domain.frame import Frame
+    from backbone.domain.status import Status
+    from backbone.ingest.plan import IngestPlan, IngestRun
+    from backbone.messages import Update
+    from backbone.operations.rehearsal import RehearsalReport, RehearsalRequest
+    from backbone.refusals import NotBuilt
+    from backbone.settings import Settings, SettingsError, load_settings
+    from backbone.sources.errors import InputInvalid, InputMissing, SourceError
+    from backbone.store.errors import StoreError, StoreUnavailable, Unsupported
+
+__all__ = [
+    "Backbone",
+    "Dimension",
+    "Frame",
+    "IngestPlan",
+    "IngestRun",
+    "InputInvalid",
+    "InputMissing",
+    "NotBuilt",
+    "RehearsalReport",
+    "RehearsalRequest",
+    "Settings",
+    "SettingsError",
+    "SourceError",
+    "Status",
+    "StoreError",
+    "StoreUnavailable",
+    "Unsupported",
+    "Update",
+    "load_settings",
+]
+
+_HOME = {
+    "Backbone": "app",
+    "Dimension": "domain.dimension",
+    "Frame": "domain.frame",
+    "Status": "domain.status",
+    "IngestPlan": "ingest.plan",
+    "IngestRun": "ingest.plan",
+    "Update": "messages",
+    "RehearsalReport": "operations.rehearsal",
+    "RehearsalRequest": "operations.rehearsal",
+    "NotBuilt": "refusals",
+    "Settings": "settings",
+    "SettingsError": "settings",
+    "load_settings": "settings",
+    "InputInvalid": "sources.errors",
+    "InputMissing": "sources.errors",
+    "SourceError": "sources.errors",
+    "StoreError": "store.errors",
+    "StoreUnavailable": "store.errors",
+    "Unsupported": "store.errors",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

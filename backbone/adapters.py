@@ -1,0 +1,108 @@
+"""Which adapter stands behind each port, by the settings; heavy clients are imported only where they are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from backbone.cache.port import Cache
+from backbone.ingest.settings import IngestRules
+from backbone.refusals import NotBuilt
+from backbone.retention.policy import Policy
+from backbone.settings import Settings
+from backbone.store.port import Store
+from backbone.stream.port import Log
+
+__all__ = ["EMBEDDED", "cache_factory", "log", "retention_policies", "rules", "store_factory"]
+
+EMBEDDED = {
+    "store": "one process owns the file, nothing is replicated",
+    "cache": "gone with this process, shared with nobody",
+    "stream": "gone with this process; the outbox keeps what was committed",
+}
+"""Why the embedded parts report `degraded`."""
+
+
+def store_factory(settings: Settings) -> Callable[[], Store]:
+    """Makes the store's adapter.
+
+    Raises:
+        NotBuilt: the backend has no adapter in this version.
+    """
+    store, stream = settings.store, settings.stream
+    if store.backend != "duckdb":
+        raise NotBuilt(f"store.backend={store.backend} is not built yet; use duckdb (backbone --profile embedded)")
+
+    def make() -> Store:
+        from backbone.store.duckdb.store import DuckDBStore
+
+        return DuckDBStore(
+            store.path,
+            threads=store.threads,
+            memory_limit=store.memory_limit,
+            inline=store.inline,
+            max_payload_bytes=stream.max_payload_bytes,
+        )
+
+    return make
+
+
+def cache_factory(settings: Settings, *, clock: Callable[[], float] | None = None) -> Callable[[], Cache]:
+    """Makes the cache's adapter; "off" is a memory cache that keeps nothing."""
+    from backbone.cache.memory import MemoryCache
+    from backbone.cache.policy import Policy as CachePolicy
+
+    cache = settings.cache
+    if cache.backend == "redis":
+        raise NotBuilt("cache.backend=redis is not built yet; use memory (backbone --profile embedded)")
+    policy = CachePolicy.of(
+        "disabled" if cache.backend == "off" else cache.strategy,
+        ttl=cache.ttl if _given(settings, "cache.ttl") else "default",
+        capacity=cache.capacity if _given(settings, "cache.capacity") else "default",
+        ttl_jitter=cache.ttl_jitter,
+        namespace=cache.namespace,
+    )
+    return lambda: MemoryCache(policy) if clock is None else MemoryCache(policy, clock=clock, seed=0)
+
+
+def _given(settings: Settings, path: str) -> bool:
+    """Whether somebody set this value: only then it replaces the strategy's own figure."""
+    return settings.origins.get(path, "default") != "default"
+
+
+def log(settings: Settings) -> Log:
+    """The stream. The in-process log is server and client in one: it lives as long as its backbone."""
+    from backbone.stream.memory import MemoryLog
+
+    stream = settings.stream
+    if stream.backend != "memory":
+        raise NotBuilt(f"stream.backend={stream.backend} is not built yet; use memory (backbone --profile embedded)")
+    return MemoryLog(partitions=stream.partitions, capacity_bytes=stream.capacity_bytes)
+
+
+def rules(settings: Settings) -> IngestRules:
+    """The rules of ingest runs."""
+    ingest, quality = settings.ingest, settings.quality
+    return IngestRules(
+        chunk_rows=ingest.chunk_rows,
+        csv_zone=ingest.csv_zone,
+        session=quality.session,
+        sessions=quality.sessions,
+        warn_score=quality.warn_score,
+        fail_score=quality.fail_score,
+        batch_rows=ingest.record_batch_rows,
+        linger=ingest.record_linger,
+        inline=settings.store.inline,
+        settings_hash=settings.hash,
+    )
+
+
+def retention_policies(settings: Settings) -> tuple[Policy, ...]:
+    """One policy for each dimension."""
+    from backbone.domain.dimension import Dimension
+
+    policies = []
+    for dimension in Dimension:
+        days = getattr(settings.retention, dimension.value)
+        cap = days.target_days + 35 if days.cap_days is None else days.cap_days
+        policies.append(Policy(dimension, days.target_days, days.minimum_days, cap))
+    return tuple(policies)

@@ -1,0 +1,363 @@
+"""Backbone: what a trading process embeds. `async with Backbone.open(settings) as backbone:`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from actors import (
+    ActorDead,
+    ActorSystem,
+    AskRejected,
+    ChildNotFound,
+    ChildSpec,
+    Request,
+    Restart,
+    RosterSnapshot,
+    StartError,
+)
+from actors.ref import SupervisorRef
+from backbone import adapters
+from backbone.cache.port import CacheMetrics
+from backbone.control import ControlActor
+from backbone.domain import Frame, decode
+from backbone.domain.dimension import Dimension
+from backbone.domain.identifiers import new_run_id
+from backbone.ingest.plan import IngestPlan, IngestRun
+from backbone.messages import (
+    Fetch,
+    MigrateStore,
+    OutboxState,
+    ProbeCache,
+    ProbeStore,
+    ProbeStream,
+    ReadCacheMetrics,
+    ReadQuarantine,
+    RecordRows,
+    RunIngest,
+    RunRetention,
+)
+from backbone.operations.connectivity import ConnectivityReport, probe_all
+from backbone.operations.rehearsal import RehearsalReport, RehearsalRequest, rehearse
+from backbone.peers import UNREACHABLE, Peers
+from backbone.refusals import NotBuilt, restore
+from backbone.retention.report import RetentionReport
+from backbone.settings import Settings
+from backbone.store.errors import StoreUnavailable, Unsupported
+from backbone.store.records import MigrationReport, OutboxStatus, QuarantineRow, Query
+from backbone.stream.port import Record, Start
+from backbone.subscription import Subscription
+from backbone.tree import CONSUMERS, NAME, Parts, tree
+
+__all__ = ["Backbone"]
+
+R = TypeVar("R")
+
+_READ_TIMEOUT = 60.0
+_RUN_TIMEOUT = 24 * 3600.0  # a run has deadlines of its own for every chunk
+_PROBE_TIMEOUT = 5.0
+
+
+class Backbone:
+    """A running backbone. Made by `open`; all methods belong to the loop it was opened in."""
+
+    def __init__(self, settings: Settings, system: ActorSystem, parts: Parts) -> None:
+        self.settings = settings
+        self.system = system
+        self._parts = parts
+        self._peers = parts.peers
+        self._positions: dict[tuple[Dimension, str], int] = {}
+        self._newest: dict[tuple[Dimension, str], tuple[Record, Mapping[str, Any]]] = {}
+        self._subscriptions = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, settings: Settings | None = None, *, system: ActorSystem | None = None, parts: dict[str, Any] | None = None
+    ) -> AsyncIterator[Backbone]:
+        """Start the tree, migrate, prove that the store answers; on leaving, stop what was started, and only that.
+
+        Args:
+            settings: from `load_settings`; None: the embedded profile, without any environment.
+            system: a tree that the trading process already has; the backbone becomes one of its children.
+            parts: replaces parts of the tree, for tests (see `backbone.testing`).
+
+        Raises:
+            StoreUnavailable: the store can't be opened; the message says what to do.
+            NotBuilt: the settings name a backend that this version does not have.
+        """
+        if settings is None:
+            from backbone.settings import load_settings
+
+            settings = load_settings(profile="embedded")
+        async with AsyncExitStack() as stack:
+            if system is None:
+                system = await stack.enter_async_context(ActorSystem(settings.profile))
+            backbone = cls(settings, system, _assemble(settings, system, parts or {}))
+            try:
+                await system.start_child(tree(backbone._parts, settings.supervision, control=backbone._control()))
+            except StartError as error:
+                raise _cause(error) from error
+            stack.push_async_callback(backbone._close)
+            yield backbone
+
+    async def _close(self) -> None:
+        for step in (self.system.terminate_child, self.system.delete_child):
+            try:
+                await step(NAME)
+            except (ActorDead, ChildNotFound):
+                return
+
+    # writing
+
+    async def ingest(self, plan: IngestPlan) -> IngestRun:
+        """Carry out a plan; an ingest actor that dies meanwhile is restarted, and the run goes on where it was.
+
+        Raises:
+            SourceError: the input is missing or invalid. ValueError: the plan is.
+            StoreUnavailable: the store does not take the rows now.
+            ActorDead: the run was begun again `ingest.retries` times and each time the actor died.
+        """
+        request = RunIngest(plan.checked(), new_run_id())
+        run = await self._persistently(lambda: self._peers.ingest.ask(request, _RUN_TIMEOUT))
+        for symbol, position in run.positions.items():
+            self._saw(run.dimension, symbol, position)
+        return run
+
+    async def record(self, frame: Frame) -> int:
+        """Commit live rows, together with others that arrive within `ingest.record_linger` seconds.
+
+        Returns:
+            The outbox position of the rows; 0: all of them were known already.
+        """
+        if not frame.num_rows:
+            return 0
+        request = RecordRows(frame)
+        position = await self._persistently(lambda: self._peers.ingest.ask(request, _READ_TIMEOUT))
+        for symbol in frame.symbols:
+            self._saw(frame.dimension, symbol, position)
+        return position
+
+    def _saw(self, dimension: Dimension, symbol: str, position: int) -> None:
+        key = (dimension, symbol)
+        self._positions[key] = max(position, self._positions.get(key, 0))
+
+    async def _persistently(self, ask: Callable[[], Awaitable[R]]) -> R:
+        """Ask again where the actor died over the request: what it had committed is known by its identity."""
+        for _ in range(self.settings.ingest.retries):
+            try:
+                return await self._refusable(ask)
+            except ActorDead as error:
+                if error.reason is not None and not error.reason.abnormal:
+                    raise
+        return await self._refusable(ask)
+
+    async def _refusable(self, ask: Callable[[], Awaitable[R]]) -> R:
+        try:
+            return await ask()
+        except AskRejected as error:
+            raise restore(error) from None
+
+    async def _ask(self, name: str, request: Request[R], timeout: float = _READ_TIMEOUT) -> R:
+        try:
+            return await self._refusable(lambda: self._peers.ref(name).ask(request, timeout))
+        except (*UNREACHABLE, ChildNotFound) as error:
+            raise StoreUnavailable(f"{error}; it is being restarted, see `backbone roster`") from error
+
+    # reading
+
+    async def fetch(
+        self,
+        dimension: Dimension | str,
+        *,
+        symbols: Sequence[str] = (),
+        interval: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int | None = None,
+        as_of: datetime | None = None,
+    ) -> Frame:
+        """Rows in canonical order, through the cache; never older than what this backbone has ingested or recorded.
+
+        Args:
+            dimension: or one of its aliases.
+            symbols: empty: all.
+            interval: bar interval; None: all.
+            start: first moment, inclusive.
+            end: last moment, inclusive.
+            limit: the newest so many, in ascending order.
+            as_of: as known at that moment; refused by the embedded store.
+
+        Returns:
+            The rows; `frame.stale` where the store is down and the cache still had them.
+        """
+        parsed = Dimension.parse(dimension)
+        if limit is not None and limit < 1:
+            raise ValueError(f"limit={limit} given; allowed: 1 or more, or None for all")
+        query = Query(parsed, tuple(sorted(set(symbols))), _interval(interval), start, end, limit, as_of)
+        at_least = self._at_least(parsed, query.symbols)
+        fetched = await self._ask("cache", Fetch(query, at_least))
+        return fetched.frame
+
+    def _at_least(self, dimension: Dimension, symbols: Sequence[str]) -> int:
+        if symbols:
+            return max((self._positions.get((dimension, symbol), 0) for symbol in symbols), default=0)
+        return max((at for (each, _), at in self._positions.items() if each is dimension), default=0)
+
+    @asynccontextmanager
+    async def subscribe(
+        self, dimension: Dimension | str, *, symbols: Sequence[str] = (), start: Start = "latest"
+    ) -> AsyncIterator[Subscription]:
+        """Committed changes, in order for each symbol, none lost, none twice; a slow reader is waited for.
+
+        Args:
+            dimension: or one of its aliases.
+            symbols: empty: all.
+            start: "latest", "earliest", or the position of the last update that was dealt with.
+        """
+        self._subscriptions += 1
+        parsed = Dimension.parse(dimension)
+        name = f"{parsed.value}-{self._subscriptions}"
+        consumers = cast("SupervisorRef", self._peers.ref(CONSUMERS))
+        subscription = Subscription(consumers, name, self._parts.log, self._peers, parsed, tuple(symbols), start)
+        await subscription.open()
+        try:
+            yield subscription
+        finally:
+            await subscription.close()
+
+    def last(self, dimension: Dimension | str, symbol: str) -> Mapping[str, Any] | None:
+        """The newest row of the newest change of a symbol seen on the stream; None: none since this process began."""
+        key = (Dimension.parse(dimension), symbol)
+        record = self._parts.log.last(*key)
+        if record is None:
+            return None
+        kept = self._newest.get(key)
+        if kept is None or kept[0] is not record:
+            row = decode(record.payload).newest(1).to_arrow().to_pylist()[0]
+            kept = self._newest[key] = (record, row)
+        return kept[1]
+
+    # looking at itself
+
+    def roster(self) -> RosterSnapshot:
+        """What runs now, read without a message to anybody."""
+        return self.system.roster(detail=True)
+
+    async def connectivity(self) -> ConnectivityReport:
+        """A round trip through store, cache and stream, all at once."""
+        peers = self._peers
+        return await probe_all(
+            {
+                "store": lambda: peers.store.ask(ProbeStore(), _PROBE_TIMEOUT),
+                "cache": lambda: peers.cache.ask(ProbeCache(), _PROBE_TIMEOUT),
+                "stream": lambda: peers.relay.ask(ProbeStream(), _PROBE_TIMEOUT),
+            },
+            embedded=self._parts.embedded,
+            clock=self.system.clock.time,
+            timeout=_PROBE_TIMEOUT,
+            settings_hash=self.settings.hash,
+        )
+
+    async def cache_metrics(self, *, reset: bool = False) -> CacheMetrics:
+        """The cache's counters."""
+        return await self._ask("cache", ReadCacheMetrics(reset))
+
+    async def outbox(self) -> OutboxStatus:
+        """How far publishing is behind committing."""
+        return await self._ask("store", OutboxState())
+
+    async def quarantined(self, limit: int = 100) -> list[QuarantineRow]:
+        """The newest bad rows, with their reasons."""
+        return await self._ask("store", ReadQuarantine(limit))
+
+    async def migrate(self, *, dry_run: bool = False) -> MigrationReport:
+        """What migrations were, or with `dry_run` would be, applied; opening has applied them already."""
+        return await self._ask("store", MigrateStore(dry_run))
+
+    async def retention(self, *, apply: bool = False, as_of: datetime | None = None) -> RetentionReport:
+        """Judge coverage against the policies, as of a moment (None: now).
+
+        Raises:
+            NotBuilt: `apply`, over the embedded store.
+        """
+        return await self._ask("retention", RunRetention(apply, as_of), 10 * _READ_TIMEOUT)
+
+    async def rehearse(self, request: RehearsalRequest) -> RehearsalReport:
+        """One full cycle: ingest, publish, subscribe, fetch, judge; the report holds what was observed."""
+        return await rehearse(self, request)
+
+    async def readiness(self) -> Any:
+        """Not built yet."""
+        raise NotBuilt("readiness is not built yet; connectivity() probes store, cache and stream")
+
+    async def export(self, *_: Any, **__: Any) -> Any:
+        """Not built yet."""
+        raise NotBuilt("export is not built yet; fetch(...).to_arrow() gives the rows")
+
+    async def drill(self, *_: Any, **__: Any) -> Any:
+        """Not built yet."""
+        raise NotBuilt("drill is not built yet; `make test` runs the crash tests")
+
+    # being asked
+
+    def _control(self) -> ChildSpec | None:
+        control = self.settings.control
+        if not control.enabled:
+            return None
+        answers = {"roster": self._answer_roster, "status": self._answer_status}
+        return ChildSpec("control", ControlActor, args=(control.path, answers), restart=Restart.TRANSIENT)
+
+    async def _answer_roster(self) -> bytes:
+        return self.roster().to_json()
+
+    async def _answer_status(self) -> bytes:
+        report = await self.connectivity()
+        return msgspec.json.encode(
+            {"connectivity": msgspec.to_builtins(report, enc_hook=str), "roster": _raw(self.roster())}
+        )
+
+
+def _raw(roster: RosterSnapshot) -> msgspec.Raw:
+    return msgspec.Raw(roster.to_json())
+
+
+def _interval(interval: str | None) -> str | None:
+    from backbone.domain.clock import parse_interval
+
+    return None if interval is None else parse_interval(interval)
+
+
+def _cause(error: StartError) -> BaseException:
+    """The error at the bottom of failed starts: a child of a child that did not start."""
+    cause: BaseException = error
+    while isinstance(cause, StartError) and cause.cause is not None:
+        cause = cause.cause
+    if isinstance(cause, AskRejected):
+        return restore(cause)
+    if isinstance(cause, TimeoutError):
+        return StoreUnavailable(f"{error.child}: {cause}")
+    return cause
+
+
+def _assemble(settings: Settings, system: ActorSystem, replaced: Mapping[str, Any]) -> Parts:
+    clock = system.clock.time if settings.store.inline else None
+    given: dict[str, Any] = {
+        "peers": Peers(system, f"{system.ref.path}/{NAME}"),
+        "make_store": adapters.store_factory(settings),
+        "make_cache": adapters.cache_factory(settings, clock=clock),
+        "log": adapters.log(settings),
+        "rules": adapters.rules(settings),
+        "policies": adapters.retention_policies(settings),
+        "poll_interval": settings.stream.poll_interval,
+        "embedded": dict(adapters.EMBEDDED),
+        "attempts": {},
+    }
+    unknown = set(replaced) - set(Parts.__struct_fields__)
+    if unknown:
+        raise Unsupported(f"parts {sorted(unknown)} given; allowed: {', '.join(Parts.__struct_fields__)}")
+    return Parts(**{**given, **replaced})

@@ -1,0 +1,195 @@
+"""The control socket: a 0600 unix socket by which another process of the same user asks a running backbone.
+
+One request a line, one answer a line, both JSON: `{"schema": 1, "command": "roster"}` gives
+`{"schema": 1, "ok": true, "result": …}` or `{"schema": 1, "ok": false, "error": "…"}`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.abc
+import msgspec
+
+from actors import Actor, ActorError, StopReason
+
+__all__ = ["ControlActor", "ControlUnreachable", "ask_running"]
+
+SCHEMA = 1
+_LINE_LIMIT = 64 * 1024
+_REQUEST_TIMEOUT = 10.0
+_ANSWER_LIMIT = 64 * 2**20
+_CONNECTIONS = 16
+_LONGEST_PATH = 100  # a unix socket's path holds 108 bytes
+
+Answers = Mapping[str, Callable[[], Awaitable[bytes]]]
+"""What can be asked, and who answers it, as JSON."""
+
+
+class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """One question."""
+
+    schema: int
+    command: str
+
+
+class ControlUnreachable(Exception):
+    """No running backbone answers at this socket."""
+
+
+class ControlActor(Actor):
+    """Serves the socket.
+
+    Args:
+        path: the socket file; its folder is made.
+        answers: what can be asked.
+    """
+
+    def __init__(self, path: str, answers: Answers) -> None:
+        self._path = Path(path)
+        self._answers = answers
+        self._listener: anyio.abc.SocketListener | None = None
+        self._inode: int | None = None
+
+    async def on_start(self) -> None:
+        """Bind; a socket that another running backbone holds is left alone, and this one goes without."""
+        try:
+            self._listener = await self._bind()
+        except OSError as error:
+            why = f"no control socket at {self._path}: {error.strerror or error}"
+            self.context.report_health(
+                "degraded", why, "goes without; nothing else depends on it", "--set control.path=PATH"
+            )
+            return
+        self.context.run_task(self._serve(self._listener), name="serve")
+
+    async def on_stop(self, reason: StopReason) -> None:
+        """Close, and remove the file if it is still ours."""
+        if self._listener is not None:
+            with anyio.move_on_after(2, shield=True):
+                await self._listener.aclose()
+            if self._inode is not None and _inode(self._path) == self._inode:
+                self._path.unlink(missing_ok=True)
+
+    async def _bind(self) -> anyio.abc.SocketListener:
+        if len(os.fsencode(self._path)) > _LONGEST_PATH:
+            raise OSError(None, f"the path is longer than {_LONGEST_PATH} bytes; give a shorter control.path")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        if _inode(self._path) is not None:
+            if not stat.S_ISSOCK(self._path.lstat().st_mode):
+                raise OSError(None, "a file that is no socket is there")
+            if _answers_at(self._path):
+                raise OSError(None, "another running backbone has it")
+            self._path.unlink(missing_ok=True)
+        previous = os.umask(0o177)  # never a moment in which others could connect
+        try:
+            listener = await anyio.create_unix_listener(self._path, mode=0o600)
+        finally:
+            os.umask(previous)
+        self._inode = _inode(self._path)
+        return listener
+
+    async def _serve(self, listener: anyio.abc.SocketListener) -> None:
+        slots = anyio.Semaphore(_CONNECTIONS)
+
+        async def handle(stream: anyio.abc.SocketStream) -> None:
+            async with slots, stream:
+                with anyio.move_on_after(_REQUEST_TIMEOUT):
+                    await self._answer(stream)
+
+        await listener.serve(handle)
+
+    async def _answer(self, stream: anyio.abc.SocketStream) -> None:
+        try:
+            line = await _read_line(stream, _LINE_LIMIT)
+            body = await self._result(line)
+            await stream.send(body + b"\n")
+        except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError):
+            self.context.log.debug("control client went away")
+
+    async def _result(self, line: bytes) -> bytes:
+        try:
+            request = msgspec.json.decode(line, type=ControlRequest)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return _error(f"not a request: {error}; send {{'schema': {SCHEMA}, 'command': NAME}} as one line of JSON")
+        if request.schema != SCHEMA:
+            return _error(f"schema {request.schema} given; this backbone speaks {SCHEMA}")
+        answer = self._answers.get(request.command)
+        if answer is None:
+            return _error(f"command {request.command!r} given; allowed: {', '.join(sorted(self._answers))}")
+        try:
+            result = await answer()
+        except (ActorError, TimeoutError) as error:
+            return _error(str(error))
+        return b'{"schema":%d,"ok":true,"result":%s}' % (SCHEMA, result)
+
+
+def _error(text: str) -> bytes:
+    return msgspec.json.encode({"schema": SCHEMA, "ok": False, "error": text})
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.lstat().st_ino
+    except OSError:
+        return None
+
+
+def _answers_at(path: Path) -> bool:
+    """Whether somebody listens there; a socket file whose process is gone refuses."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0.5)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+async def _read_line(stream: anyio.abc.ByteReceiveStream, limit: int) -> bytes:
+    data = b""
+    while b"\n" not in data:
+        data += await stream.receive(65536)
+        if len(data) > limit:
+            raise anyio.BrokenResourceError
+    return data.partition(b"\n")[0]
+
+
+def ask_running(path: str | Path, command: str, timeout: float = _REQUEST_TIMEOUT) -> Any:
+    """Ask the backbone that runs at this socket (blocking); returns the decoded answer.
+
+    Raises:
+        ControlUnreachable: nobody answers; says what to do.
+        ValueError: the backbone refuses the question.
+    """
+    request = msgspec.json.encode({"schema": SCHEMA, "command": command}) + b"\n"
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.settimeout(timeout)
+            client.connect(str(path))
+            client.sendall(request)
+            data = _receive_line(client)
+    except OSError as error:
+        raise ControlUnreachable(
+            f"no running backbone at {path} ({error.strerror or error}); start one, or name its --config"
+        ) from error
+    reply = msgspec.json.decode(data)
+    if not reply.get("ok"):
+        raise ValueError(reply.get("error", "refused"))
+    return reply["result"]
+
+
+def _receive_line(client: socket.socket) -> bytes:
+    data = bytearray()
+    while not data.endswith(b"\n"):
+        part = client.recv(1 << 16)
+        if not part or len(data) > _ANSWER_LIMIT:
+            raise OSError(None, "the answer broke off")
+        data += part
+    return bytes(data)

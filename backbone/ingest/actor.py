@@ -1,0 +1,187 @@
+"""The ingest actor: plans as runs beside the mailbox, live rows in micro-batches, both through the store actor."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import anyio
+
+from actors import Actor, Message, Reject, handles
+from backbone.domain import Frame
+from backbone.domain.clock import utc_now
+from backbone.domain.dimension import Dimension
+from backbone.domain.identifiers import ingest_id, new_run_id
+from backbone.ingest.live import LiveBatches
+from backbone.ingest.plan import IngestRun
+from backbone.ingest.run import Run
+from backbone.ingest.settings import IngestRules
+from backbone.messages import (
+    ClaimEpoch,
+    IngestProgress,
+    QuarantineRows,
+    RecordJournal,
+    RecordRows,
+    RunIngest,
+    WriteChunk,
+)
+from backbone.peers import Peers, ask_through
+from backbone.quality.screening import screen
+from backbone.refusals import REFUSABLE, refuse
+from backbone.sources.port import Progress
+from backbone.store.records import Chunk, JournalRow, QuarantineRow, WriteResult
+
+__all__ = ["IngestActor"]
+
+_WRITE_TIMEOUT = 90.0
+_RUNS = 4  # at once; further ones wait in the mailbox
+_LIVE = "live"
+
+
+class Flush(Message, frozen=True):
+    """The linger of live rows is over."""
+
+
+class _StoreWriter:
+    """The store actor, as runs see it."""
+
+    def __init__(self, peers: Peers) -> None:
+        self._peers = peers
+
+    async def claim(self, source: str, dimension: Dimension) -> int:
+        return await ask_through(lambda: self._peers.store, ClaimEpoch(source, dimension), _WRITE_TIMEOUT)
+
+    async def write(self, chunk: Chunk) -> WriteResult:
+        return await ask_through(lambda: self._peers.store, WriteChunk(chunk), _WRITE_TIMEOUT)
+
+    async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
+        return await ask_through(lambda: self._peers.store, QuarantineRows(rows), _WRITE_TIMEOUT)
+
+    async def journal(self, row: JournalRow) -> None:
+        await ask_through(lambda: self._peers.store, RecordJournal(row), _WRITE_TIMEOUT)
+
+
+class IngestActor(Actor):
+    """Takes plans and live rows.
+
+    Args:
+        peers: where the store is.
+        rules: what the settings say.
+        attempts: how often each run was begun, by run_id; outlives a crash of this actor.
+    """
+
+    def __init__(self, peers: Peers, rules: IngestRules, attempts: dict[str, int] | None = None) -> None:
+        self._rules = rules
+        self._store = _StoreWriter(peers)
+        self._attempts = {} if attempts is None else attempts
+        self._slots = anyio.Semaphore(_RUNS, fast_acquire=True)
+        self._one_writer: defaultdict[tuple[str, Dimension], anyio.Lock] = defaultdict(anyio.Lock)
+        self._live = LiveBatches(self._commit_live, rules.batch_rows)
+        self._rows = 0
+
+    def inspect(self) -> dict[str, Any]:
+        """Rows committed by this incarnation."""
+        return {"rows_committed": self._rows}
+
+    @handles
+    async def run(self, message: RunIngest) -> None:
+        """See RunIngest; a failure of the input or the store refuses the request, a bug crashes this actor."""
+        await self._slots.acquire()
+        reply = self.context.defer_reply()
+        self.context.run_task(self._run(message), name=f"run-{message.run_id[-6:]}", reply=reply)
+
+    async def _run(self, message: RunIngest) -> IngestRun:
+        attempt = self._attempts[message.run_id] = self._attempts.get(message.run_id, 0) + 1
+        try:
+            run = Run(
+                message.plan,
+                message.run_id,
+                self._store,
+                self._rules,
+                lambda read, committed, progress: self._progress(message.run_id, read, committed, progress),
+                self.context.clock.time,
+                attempt,
+            )
+            # a second run of one source would fence the first one out: it waits instead
+            async with self._one_writer[run.source_name, Dimension(message.plan.dimensions[0])]:
+                result = await run.execute()
+        except REFUSABLE as error:
+            await self._journal_failure(message, str(error))
+            raise refuse(error) from error
+        finally:
+            self._slots.release()
+        self._attempts.pop(message.run_id, None)
+        return result
+
+    def _progress(self, run_id: str, read: int, committed: int, progress: Progress) -> None:
+        self._rows = committed
+        self.context.system.publish(
+            IngestProgress,
+            self.context.ref.path,
+            run_id=run_id,
+            rows_read=read,
+            rows_committed=committed,
+            bytes_read=progress.bytes_read,
+            bytes_total=progress.bytes_total,
+        )
+
+    async def _journal_failure(self, message: RunIngest, error: str) -> None:
+        """A failed run is journalled; where the store is what failed, the log has to do."""
+        row = JournalRow(
+            run_id=message.run_id,
+            ingest_id="",
+            dimension=Dimension(message.plan.dimensions[0]),
+            source=message.plan.source,
+            status="failed",
+            rows=0,
+            inserted=0,
+            changed=0,
+            unchanged=0,
+            symbols=tuple(message.plan.symbols),
+            start=None,
+            end=None,
+            duration_s=0.0,
+            executed_at=utc_now(),
+            error=error,
+        )
+        try:
+            await self._store.journal(row)
+        except Reject as reject:
+            self.context.log.warning("failed run not journalled", run_id=message.run_id, why=str(reject))
+
+    @handles
+    def record(self, message: RecordRows) -> None:
+        """See RecordRows."""
+        full = self._live.add(message.frame, self.context.defer_reply())
+        if full:
+            self.flush(Flush())
+        elif self._live.due:
+            self.context.send_after(self._rules.linger, Flush(), key="linger")
+
+    @handles
+    def flush(self, message: Flush) -> None:
+        """Write the live rows that wait."""
+        for dimension in self._live.due:
+            self.context.run_task(self._flush(dimension), name=f"live-{dimension.value}")
+
+    async def _flush(self, dimension: Dimension) -> None:
+        try:
+            await self._live.flush(dimension)
+        except Reject as reject:
+            self.context.log.warning("live rows refused; their senders were told", why=str(reject))
+
+    async def _commit_live(self, frame: Frame) -> int:
+        good, bad = screen(frame)
+        run_id = new_run_id()
+        if bad:
+            rows = [
+                QuarantineRow(_LIVE, each.location, each.reason, each.excerpt, frame.dimension.value, run_id, utc_now())
+                for each in bad
+            ]
+            await self._store.quarantine(rows)
+        if not good.num_rows:
+            return 0
+        result = await self._store.write(Chunk(ingest_id(_LIVE, good), run_id, _LIVE, good))
+        self._rows += result.rows
+        return result.position

@@ -1,0 +1,245 @@
+"""One run of a plan: read ahead in a worker thread, judge, quarantine, commit chunk by chunk, count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from backbone.domain import Frame
+from backbone.domain.clock import utc_now
+from backbone.domain.dimension import Dimension
+from backbone.domain.identifiers import ingest_id
+from backbone.ingest.plan import IngestPlan, IngestRun
+from backbone.ingest.settings import IngestRules
+from backbone.quality.merging import merge
+from backbone.quality.report import QualityReport, assess
+from backbone.quality.screening import Rejected, screen
+from backbone.sources.port import BadRow, Progress, Source
+from backbone.sources.registry import open_source
+from backbone.store.records import Chunk, QuarantineRow, WriteResult
+
+__all__ = ["Piece", "Run", "Writer"]
+
+
+class Writer(Protocol):
+    """What a run needs of the store."""
+
+    async def claim(self, source: str, dimension: Dimension) -> int:
+        """Become the writer; returns the epoch."""
+        ...
+
+    async def write(self, chunk: Chunk) -> WriteResult:
+        """Commit a chunk."""
+        ...
+
+    async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
+        """Keep bad rows."""
+        ...
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A chunk of the source, judged and ready to commit; `rows_read` counts from the start of the source."""
+
+    frame: Frame
+    ingest_id: str
+    bad: tuple[BadRow | Rejected, ...]
+    quality: QualityReport | None
+    token: str
+    rows_read: int
+    filtered: int
+    duplicates: int
+
+
+class Run:
+    """Carries out one plan.
+
+    Args:
+        plan: checked.
+        run_id: the same again continues a run that was cut off.
+        writer: the store.
+        rules: chunk size, calendars, thresholds.
+        report: called with (rows read, rows committed, progress of the file) after every chunk.
+        clock: monotonic seconds.
+        attempt: 1, or more after a crash.
+    """
+
+    def __init__(
+        self,
+        plan: IngestPlan,
+        run_id: str,
+        writer: Writer,
+        rules: IngestRules,
+        report: Callable[[int, int, Progress], None],
+        clock: Callable[[], float],
+        attempt: int = 1,
+    ) -> None:
+        self._plan = plan
+        self._run_id = run_id
+        self._writer = writer
+        self._rules = rules
+        self._report = report
+        self._clock = clock
+        self._attempt = attempt
+        self._dimension = Dimension(plan.dimensions[0])
+        self._source = self._open(plan, rules)
+        self._progress = Progress(0, 0, 0)
+        self._results: list[WriteResult] = []
+        self._judged: list[QualityReport] = []
+        self._rows_read = self._quarantined = self._filtered = self._duplicates = 0
+
+    @property
+    def source_name(self) -> str:
+        """How rows, journal and checkpoint name the source: its kind and, for a file, the file's name."""
+        path = self._plan.path
+        return self._source.name if path is None else f"{self._source.name}:{Path(path).name}"
+
+    def _open(self, plan: IngestPlan, rules: IngestRules) -> Source:
+        return open_source(
+            plan.source,
+            path=plan.path,
+            dimension=self._dimension,
+            interval=plan.interval,
+            symbol=plan.symbols[0] if len(plan.symbols) == 1 else None,
+            zone=plan.zone or rules.csv_zone,
+            chunk_rows=plan.chunk_rows or rules.chunk_rows,
+            columns=plan.columns or None,
+        )
+
+    async def execute(self) -> IngestRun:
+        """Read, judge and commit everything; the next piece is read while this one is written.
+
+        Raises:
+            SourceError: the input can't be used. Reject: the store refuses or is unavailable.
+        """
+        began = self._clock()
+        epoch = await self._writer.claim(self.source_name, self._dimension)
+        pieces = self._pieces()
+        try:
+            async with anyio.create_task_group() as group:
+                send, receive = anyio.create_memory_object_stream[Piece](1)
+                group.start_soon(self._read, pieces, send)
+                async with receive:
+                    async for piece in receive:
+                        await self._commit(piece, epoch)
+        except BaseExceptionGroup as errors:
+            if len(errors.exceptions) == 1:
+                raise errors.exceptions[0] from None
+            raise
+        return self._summary(self._clock() - began)
+
+    async def _read(self, pieces: Iterator[Piece], send: Any) -> None:
+        async with send:
+            while True:
+                if self._rules.inline:
+                    piece = next(pieces, None)
+                else:
+                    piece = await anyio.to_thread.run_sync(next, pieces, None)
+                if piece is None:
+                    return
+                await send.send(piece)
+
+    def _pieces(self) -> Iterator[Piece]:
+        """Chunks of the source, filtered, screened and judged; runs in a worker thread."""
+        plan = self._plan
+        before: Frame | None = None
+        read = 0
+        for chunk in self._source.chunks(progress=self._note):
+            wanted = chunk.frame.select(symbols=plan.symbols or None, start=plan.start, end=plan.end)
+            frame, bad = screen(wanted)
+            judged = self._judge(wanted, before) if wanted.num_rows else None
+            before = wanted if wanted.num_rows else before
+            good = chunk.frame.num_rows
+            duplicates = chunk.rows_read - read - good - len(chunk.quarantined)
+            read = chunk.rows_read
+            yield Piece(
+                frame,
+                ingest_id(self.source_name, frame),
+                (*chunk.quarantined, *bad),
+                judged,
+                chunk.token,
+                chunk.rows_read,
+                good - wanted.num_rows,
+                duplicates,
+            )
+
+    def _judge(self, frame: Frame, before: Frame | None) -> QualityReport:
+        """Judge a part; bars missing since the part before count, where both are of one and the same symbol."""
+        start = None
+        if before is not None and len(frame.symbols) == 1 and frame.symbols == before.symbols:
+            start = None if before.end is None else before.end + timedelta(microseconds=1)
+            start = start if start is not None and frame.start is not None and start <= frame.start else None
+        rules = self._rules
+        return assess(
+            frame,
+            calendar=rules.calendar_of(frame.symbols),
+            interval=self._plan.interval,
+            start=start,
+            warn_score=rules.warn_score,
+            fail_score=rules.fail_score,
+        )
+
+    def _note(self, progress: Progress) -> None:
+        self._progress = progress
+
+    async def _commit(self, piece: Piece, epoch: int) -> None:
+        if piece.bad:
+            await self._writer.quarantine([self._bad(each) for each in piece.bad])
+        if piece.frame.num_rows:
+            chunk = Chunk(
+                ingest_id=piece.ingest_id,
+                run_id=self._run_id,
+                source=self.source_name,
+                frame=piece.frame,
+                epoch=epoch,
+                checkpoint=piece.token,
+                metadata={"attempt": str(self._attempt)},
+            )
+            self._results.append(await self._writer.write(chunk))
+        self._quarantined += len(piece.bad)
+        self._filtered += piece.filtered
+        self._duplicates += piece.duplicates
+        self._rows_read = piece.rows_read
+        if piece.quality is not None:
+            self._judged.append(piece.quality)
+        self._report(self._rows_read, sum(each.rows for each in self._results), self._progress)
+
+    def _bad(self, row: BadRow | Rejected) -> QuarantineRow:
+        dimension = self._dimension.value
+        return QuarantineRow(
+            self.source_name, row.location, row.reason, row.excerpt, dimension, self._run_id, utc_now()
+        )
+
+    def _summary(self, duration: float) -> IngestRun:
+        results = self._results
+        positions: dict[str, int] = {}
+        for result in results:
+            for symbol in result.symbols:
+                positions[symbol] = max(result.position, positions.get(symbol, 0))
+        return IngestRun(
+            run_id=self._run_id,
+            dimension=self._dimension,
+            source=self.source_name,
+            rows_read=self._rows_read,
+            quarantined=self._quarantined,
+            filtered=self._filtered,
+            duplicates=self._duplicates,
+            inserted=sum(each.inserted for each in results),
+            changed=sum(each.changed for each in results),
+            unchanged=sum(each.unchanged for each in results),
+            chunks=len(results),
+            position=max((each.position for each in results), default=0),
+            positions={symbol: position for symbol, position in positions.items() if position},
+            symbols=tuple(sorted(positions)),
+            quality=merge(self._judged) if self._judged else None,
+            duration_s=duration,
+            attempts=self._attempt,
+            span_start=min((each.start for each in results if each.start is not None), default=None),
+            span_end=max((each.end for each in results if each.end is not None), default=None),
+            settings_hash=self._rules.settings_hash,
+        )

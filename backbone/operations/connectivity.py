@@ -1,0 +1,133 @@
+"""Whether each part answers: every probe is a round trip, all run at once, each within its own deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar
+
+import anyio
+import msgspec
+
+from actors import ActorError
+from backbone.cache.port import CacheInfo
+from backbone.domain.report import Report, markdown_table
+from backbone.domain.status import Status
+from backbone.store.records import StoreInfo
+from backbone.stream.port import StreamInfo
+
+__all__ = ["ConnectivityReport", "Probe", "probe_all"]
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """One part as it answered.
+
+    Attributes:
+        name: "store", "cache" or "stream".
+        status: ok; degraded: a stand-in, or slow; failed: no answer; off: not configured.
+        healthy: whether it does its work now.
+        latency_ms: of the round trip, None without an answer.
+        backend: what answered.
+        why: why it is not ok, "" where it is.
+        action: what the operator can do.
+        details: facts, as text.
+    """
+
+    name: str
+    status: Status
+    healthy: bool
+    latency_ms: float | None
+    backend: str
+    why: str = ""
+    action: str = ""
+    details: Mapping[str, str] = {}
+
+
+class ConnectivityReport(Report, frozen=True, kw_only=True):
+    """All probes; `store`, `cache` and `stream` say whether each does its work now."""
+
+    title: ClassVar[str] = "Connectivity"
+
+    status: Status
+    store: bool
+    cache: bool
+    stream: bool
+    probes: tuple[Probe, ...]
+
+    def to_markdown(self) -> str:
+        """The probes as a table."""
+        headers = ("part", "status", "backend", "latency ms", "why", "what you can do")
+        rows = [(p.name, p.status, p.backend, p.latency_ms, p.why, p.action) for p in self.probes]
+        return f"{self.heading()}- status: {self.status}\n\n{markdown_table(headers, rows)}"
+
+
+Ask = Callable[[], Awaitable[Any]]
+
+
+async def probe_all(
+    asks: Mapping[str, Ask],
+    *,
+    embedded: Mapping[str, str | None],
+    clock: Callable[[], float],
+    timeout: float,
+    settings_hash: str,
+) -> ConnectivityReport:
+    """Run all probes at once."""
+    found: dict[str, Probe] = {}
+
+    async def one(name: str, ask: Ask) -> None:
+        found[name] = await _probe(name, ask, embedded.get(name), clock, timeout)
+
+    async with anyio.create_task_group() as group:
+        for name, ask in asks.items():
+            group.start_soon(one, name, ask)
+    probes = tuple(found[name] for name in asks)
+    return ConnectivityReport(
+        status=Status.worst(probe.status for probe in probes),
+        store=found["store"].healthy,
+        cache=found["cache"].healthy,
+        stream=found["stream"].healthy,
+        probes=probes,
+        settings_hash=settings_hash,
+    )
+
+
+async def _probe(name: str, ask: Ask, embedded: str | None, clock: Callable[[], float], timeout: float) -> Probe:
+    began = clock()
+    try:
+        with anyio.fail_after(timeout):
+            info = await ask()
+    except (ActorError, TimeoutError) as error:
+        why = str(error) or f"no answer within {timeout:g} s"
+        return Probe(
+            name=name,
+            status=Status.FAILED,
+            healthy=False,
+            latency_ms=None,
+            backend="unknown",
+            why=why,
+            action="backbone roster shows its actor; backbone status shows since when",
+        )
+    latency = round((clock() - began) * 1000, 3)
+    healthy = info.writable if isinstance(info, StoreInfo) else info.healthy
+    return _judge(name, info, healthy, latency, embedded)
+
+
+def _judge(
+    name: str, info: StoreInfo | CacheInfo | StreamInfo, healthy: bool, latency: float, embedded: str | None
+) -> Probe:
+    why = info.degraded_reason or ("" if embedded is None else f"embedded stand-in: {embedded}")
+    status = Status.FAILED if not healthy else Status.DEGRADED if why else Status.OK
+    action = "" if status is Status.OK else "--profile institutional runs the real services"
+    details = {**info.details}
+    if isinstance(info, StoreInfo):
+        details |= {"version": info.version, "path": info.path}
+    return Probe(
+        name=name,
+        status=status,
+        healthy=healthy,
+        latency_ms=latency,
+        backend=info.backend,
+        why=why,
+        action=action,
+        details=details,
+    )

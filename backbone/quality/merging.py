@@ -1,0 +1,66 @@
+"""One report for rows that were judged in parts, such as the chunks of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from backbone.domain import Status
+from backbone.quality.checks import SEVERITIES, Finding
+from backbone.quality.report import QualityReport
+
+__all__ = ["merge"]
+
+_EXAMPLES = 5
+
+
+def merge(reports: Sequence[QualityReport]) -> QualityReport:
+    """The reports of consecutive parts of one dimension as one: scores weighted by rows, findings added up.
+
+    Raises:
+        ValueError: there is no report.
+    """
+    if not reports:
+        raise ValueError("no quality report given; judge at least one part")
+    if len(reports) == 1:
+        return reports[0]
+    findings = _added(reports)
+    expected = [each.expected_rows for each in reports]
+    return QualityReport(
+        dimension=reports[0].dimension,
+        calendar=reports[0].calendar,
+        status=Status.worst(each.status for each in reports),
+        score=_weighted([(each.score, each.observed_rows) for each in reports]) or 0.0,
+        observed_rows=sum(each.observed_rows for each in reports),
+        expected_rows=None if None in expected else sum(each for each in expected if each is not None),
+        coverage_ratio=_weighted(
+            [(each.coverage_ratio, each.observed_rows) for each in reports if each.coverage_ratio is not None]
+        ),
+        findings=findings,
+        messages=(f"judged in {len(reports)} parts", *(finding.message for finding in findings)),
+    )
+
+
+def _weighted(parts: Sequence[tuple[float, int]]) -> float | None:
+    weight = sum(rows for _, rows in parts)
+    return sum(value * rows for value, rows in parts) / weight if weight else None
+
+
+def _added(reports: Sequence[QualityReport]) -> tuple[Finding, ...]:
+    """Findings of one code as one, worst and most frequent first."""
+    found: dict[str, Finding] = {}
+    for report in reports:
+        for finding in report.findings:
+            before = found.get(finding.code)
+            found[finding.code] = (
+                finding
+                if before is None
+                else msgspec.structs.replace(
+                    before,
+                    count=before.count + finding.count,
+                    message=f"{finding.code.replace('_', ' ')}: {before.count + finding.count:,} in all parts",
+                    examples=(*before.examples, *finding.examples)[:_EXAMPLES],
+                )
+            )
+    return tuple(sorted(found.values(), key=lambda each: (SEVERITIES.index(each.severity), -each.count)))

@@ -1,0 +1,1 @@
+"""How much history is kept, and whether what should be there is."""
