@@ -71,7 +71,7 @@ class Calendar:
         Dates mean session dates, both included; moments mean the sessions that overlap the time between them.
         """
         first, last = _day(start), _day(end)
-        if isinstance(start, datetime) or isinstance(end, datetime):
+        if not (_is_date(start) and _is_date(end)):
             days = self._dates(first - 2 * _DAY, last + 2 * _DAY)
             opens, closes = self.hours(days)
             return days[(closes > _us(start)) & (opens <= _us(end))]
@@ -191,6 +191,12 @@ def calendar(name: str) -> Calendar:
     if found is None:
         raise ValueError(f"no calendar is called {name!r}; there are {', '.join(CALENDARS)}")
     return found
+
+
+def _is_date(moment: Moment) -> bool:
+    if isinstance(moment, np.datetime64):
+        return moment.dtype == np.dtype("datetime64[D]")
+    return not isinstance(moment, datetime)
 
 
 def _us(moment: Moment) -> np.datetime64:

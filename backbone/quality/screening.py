@@ -1,0 +1,55 @@
+"""Keeping impossible rows out of the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from backbone.domain import Frame
+from backbone.quality.checks import CHECKS, label
+
+__all__ = ["Rejected", "screen"]
+
+_EXCERPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that can't be true; has the same attributes as a bad row of a source.
+
+    Attributes:
+        location: its key, such as ``EURUSD 1h 2018-03-09T16:00:00Z``.
+        reason: what is impossible about it.
+        excerpt: its values, at most 200 characters.
+    """
+
+    location: str
+    reason: str
+    excerpt: str
+
+
+def screen(frame: Frame) -> tuple[Frame, tuple[Rejected, ...]]:
+    """Divide a frame into rows that may be stored and rows that can't be true.
+
+    Impossible are: infinite numbers, prices of zero or less, negative sizes, a high below the low. What is merely odd
+    stays; `backbone.quality.report.assess` reports it.
+
+    Returns:
+        The good rows (the same frame, when all are) and the rejected ones in the frame's order.
+    """
+    masks = {check.text: check.find(frame) for check in CHECKS if check.impossible}
+    wrong = np.logical_or.reduce(list(masks.values()))
+    if not wrong.any():
+        return frame, ()
+    table = frame.to_arrow()
+    rejected = []
+    for row in np.flatnonzero(wrong).tolist():
+        reason = "; ".join(text for text, mask in masks.items() if mask[row])
+        values = table.select(frame.dimension.values).slice(row, 1).to_pylist()[0]
+        shown = " ".join(f"{name}={value}" for name, value in values.items() if value is not None)
+        safe = "".join(c if c.isprintable() else "�" for c in shown[:_EXCERPT])
+        rejected.append(Rejected(label(frame, row), reason, safe))
+    good = table.filter(pa.array(~wrong))
+    return Frame.from_arrow(frame.dimension, good, presorted=True), tuple(rejected)
