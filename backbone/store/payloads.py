@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from backbone.domain.codec import encode
+from backbone.domain.codec import encode, encode_parts
 from backbone.domain.frame import Frame
 from backbone.domain.identifiers import event_id
 
@@ -15,8 +15,8 @@ __all__ = ["MAX_PAYLOAD_BYTES", "Origin", "Payload", "payloads_of"]
 MAX_PAYLOAD_BYTES = 512 * 1024
 """Half of what a Kafka broker accepts by default."""
 
-_HEADER_BYTES = 1024
-"""Generous room for header, symbol and meta."""
+_META_BYTES = 512
+"""Generous room for what travels beside the rows."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -69,13 +69,12 @@ def payloads_of(frame: Frame, origin: Origin, max_bytes: int = MAX_PAYLOAD_BYTES
 
 
 def _parts(frame: Frame, max_bytes: int) -> Iterator[Frame]:
-    """Slices that encode into at most `max_bytes`, judged by the size of their columns in memory."""
-    size = frame.to_arrow().nbytes + _HEADER_BYTES
+    """Slices that encode into at most `max_bytes`: about equal ones first, and those too large yet cut again."""
+    size = sum(map(len, encode_parts(frame))) + _META_BYTES
     if size <= max_bytes or frame.num_rows == 1:
         yield frame
         return
-    rows = max(1, frame.num_rows * max(1, max_bytes - _HEADER_BYTES) // size)
-    if rows * 2 > frame.num_rows:
-        rows = (frame.num_rows + 1) // 2
+    pieces = min(frame.num_rows, -(-size // max(1, max_bytes - 2 * _META_BYTES)))
+    rows = -(-frame.num_rows // pieces)
     for offset in range(0, frame.num_rows, rows):
         yield from _parts(frame.slice(offset, rows), max_bytes)

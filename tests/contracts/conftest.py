@@ -17,7 +17,6 @@ from backbone.stream.port import Log
 
 STORES: dict[str, Callable[[Path], Store]] = {
     "duckdb": lambda folder: DuckDBStore(folder / "store.duckdb", max_payload_bytes=16 * 1024),
-    "duckdb-inline": lambda _: DuckDBStore(":memory:", inline=True, max_payload_bytes=16 * 1024),
 }
 CACHES: dict[str, Callable[[Policy], Cache]] = {"memory": lambda policy: MemoryCache(policy, seed=1)}
 LOGS: dict[str, Callable[[], Log]] = {"memory": lambda: MemoryLog(partitions=4)}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backbone.domain import Dimension, Frame, codec
-from backbone.domain.identifiers import ingest_id
+from backbone.domain.identifiers import ingest_id, new_run_id
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.port import Chunk, Query
 
@@ -29,30 +29,40 @@ def frame_of(rows: dict[Key, float | None]) -> Frame:
     return Frame.from_records(BARS, records) if records else Frame.empty(BARS)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.lists(st.one_of(CHUNKS, st.integers(0, 3)), max_size=8))
-def test_any_history_of_chunks_ends_where_a_dictionary_would(history: list[dict[Key, float | None] | int]) -> None:
-    """An integer repeats an earlier chunk of the history."""
-    asyncio.run(_play(history))
-
-
-async def _play(history: list[dict[Key, float | None] | int]) -> None:
+def test_any_history_of_chunks_ends_where_a_dictionary_would() -> None:
+    """An integer in a history repeats an earlier chunk of it. One store serves all, emptied before each."""
     store = DuckDBStore(":memory:", inline=True, max_payload_bytes=1500)
+
+    @settings(max_examples=40, deadline=None, derandomize=True)
+    @given(st.lists(st.one_of(CHUNKS, st.integers(0, 3)), max_size=6))
+    def play(history: list[dict[Key, float | None] | int]) -> None:
+        asyncio.run(_play(store, history))
+
+    asyncio.run(_opened(store))
+    play()
+    asyncio.run(store.close())
+
+
+async def _opened(store: DuckDBStore) -> None:
     await store.open()
     await store.migrate()
+
+
+async def _play(store: DuckDBStore, history: list[dict[Key, float | None] | int]) -> None:
+    await store.drop(BARS, before=datetime(9999, 1, 1, tzinfo=UTC), dry_run=False)
+    earlier = (await store.outbox_status()).newest
     model: dict[Key, float | None] = {}
     chunks: list[dict[Key, float | None]] = []
-    for n, step in enumerate(history):
+    for step in history:
         rows = step if isinstance(step, dict) else chunks[step] if step < len(chunks) else {}
         chunks.append(rows)
         frame = frame_of(rows)
-        result = await store.write(Chunk(ingest_id("csv", frame), f"run {n}", "csv", frame))
+        result = await store.write(Chunk(ingest_id("csv", frame), new_run_id(), "csv", frame))
         inserted = sum(key not in model for key in rows)
         changed = sum(key in model and model[key] != value for key, value in rows.items())
         assert (result.inserted, result.changed, result.rows) == (inserted, changed, len(rows))
         assert result.unchanged == len(rows) - inserted - changed
         model.update(rows)
     assert (await store.read(Query(BARS))).frame == frame_of(model)
-    published = [codec.decode(row.payload) for row in await store.read_outbox(0, 10_000)]
+    published = [codec.decode(row.payload) for row in await store.read_outbox(earlier, 10_000)]
     assert (Frame.concat(published) if published else Frame.empty(BARS)) == frame_of(model)
-    await store.close()

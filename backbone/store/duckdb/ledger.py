@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backbone.domain.dimension import Dimension
-from backbone.store.duckdb.sql import Connection, table
-from backbone.store.ranges import Ranges
+from backbone.store.duckdb.sql import Connection
 
 __all__ = ["Verdict", "enter", "judge", "void_before"]
 
@@ -33,11 +32,9 @@ class Verdict:
         self.fresh = fresh
 
 
-def judge(connection: Connection, dimension: Dimension, ranges: Ranges, ingest_id: str) -> Verdict:
-    """Look up the newest entry over each range."""
-    connection.register("ranges", ranges.to_arrow())
-    newest = table(
-        connection,
+def judge(connection: Connection, dimension: Dimension, count: int, ingest_id: str) -> Verdict:
+    """Look up the newest entry over each of so many `ranges`, a table that the connection was given."""
+    newest = connection.execute(
         """
         SELECT r.n, arg_max(l.ingest_id, l.id) AS newest
         FROM ranges r JOIN telemetry.ledger l
@@ -46,27 +43,29 @@ def judge(connection: Connection, dimension: Dimension, ranges: Ranges, ingest_i
         GROUP BY r.n
         """,
         [dimension.value],
-    )
-    connection.unregister("ranges")
-    touched = newest.column("n").to_numpy()
-    fresh = np.ones(len(ranges), dtype=bool)
-    fresh[touched] = False
-    stands = np.zeros(len(ranges), dtype=bool)
-    stands[touched] = [known == ingest_id for known in newest.column("newest").to_pylist()]
+    ).fetchall()
+    fresh = np.ones(count, dtype=bool)
+    stands = np.zeros(count, dtype=bool)
+    for n, known in newest:
+        fresh[n] = False
+        stands[n] = known == ingest_id
     return Verdict(stands=stands, fresh=fresh)
 
 
-def enter(connection: Connection, dimension: Dimension, ranges: Ranges, ingest_id: str) -> None:
-    """Note that the ranges hold this content now, and forget entries that could never be the newest again."""
-    connection.register("ranges", ranges.to_arrow())
-    connection.execute(
-        """
-        DELETE FROM telemetry.ledger USING ranges r
-        WHERE ledger.dimension = ? AND ledger.symbol = r.symbol AND ledger."interval" = r."interval"
-          AND ledger.start_ts >= r.start_ts AND ledger.end_ts <= r.end_ts
-        """,
-        [dimension.value],
-    )
+def enter(connection: Connection, dimension: Dimension, ingest_id: str, *, fresh: bool) -> None:
+    """Note that the given `ranges` hold this content now.
+
+    Unless they are all fresh, entries within them are forgotten: they could never be the newest again.
+    """
+    if not fresh:
+        connection.execute(
+            """
+            DELETE FROM telemetry.ledger USING ranges r
+            WHERE ledger.dimension = ? AND ledger.symbol = r.symbol AND ledger."interval" = r."interval"
+              AND ledger.start_ts >= r.start_ts AND ledger.end_ts <= r.end_ts
+            """,
+            [dimension.value],
+        )
     connection.execute(
         """
         INSERT INTO telemetry.ledger
@@ -74,7 +73,6 @@ def enter(connection: Connection, dimension: Dimension, ranges: Ranges, ingest_i
         """,
         [ingest_id, dimension.value],
     )
-    connection.unregister("ranges")
 
 
 def void_before(connection: Connection, dimension: Dimension, before_us: int) -> None:

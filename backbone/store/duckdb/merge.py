@@ -8,7 +8,7 @@ import pyarrow as pa
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.store.duckdb.ledger import Truths
-from backbone.store.duckdb.sql import Connection, names, quoted, rows_table, table
+from backbone.store.duckdb.sql import Connection, given, names, quoted, rows_table, table
 from backbone.store.payloads import Origin
 
 __all__ = ["Merged", "merge"]
@@ -58,13 +58,12 @@ def _chosen(frame: Frame, keep: Truths) -> Frame:
 
 def _insert(connection: Connection, frame: Frame, origin: Origin) -> None:
     columns = frame.dimension.columns
-    connection.register("incoming", frame.to_arrow())
-    connection.execute(
-        f"INSERT INTO {rows_table(frame.dimension)} ({names(columns + _ORIGIN)}) "  # noqa: S608
-        f"SELECT {names(columns)}, ?, ?, ?, make_timestamptz(?) FROM incoming",
-        [origin.source, origin.ingest_id, origin.revision, origin.ingested_at_us],
-    )
-    connection.unregister("incoming")
+    with given(connection, "incoming", frame.to_arrow()):
+        connection.execute(
+            f"INSERT INTO {rows_table(frame.dimension)} ({names(columns + _ORIGIN)}) "  # noqa: S608
+            f"SELECT {names(columns)}, ?, ?, ?, make_timestamptz(?) FROM incoming",
+            [origin.source, origin.ingest_id, origin.revision, origin.ingested_at_us],
+        )
 
 
 def _differing(connection: Connection, frame: Frame, compared: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Table:
@@ -73,35 +72,29 @@ def _differing(connection: Connection, frame: Frame, compared: np.ndarray[tuple[
     rows = frame.to_arrow()
     if len(compared) < frame.num_rows:
         rows = rows.take(pa.array(compared))
-    connection.register("incoming", rows.append_column("n", pa.array(compared)))
     same_key = " AND ".join(f"i.{quoted(name)} = s.{quoted(name)}" for name in dimension.key)
     other = " OR ".join(f"i.{quoted(name)} IS DISTINCT FROM s.{quoted(name)}" for name in dimension.values)
     start, end = frame.span_us
-    found = table(
-        connection,
-        f"""
+    query = f"""
         SELECT i.n AS n, s.id AS stored
         FROM incoming i LEFT JOIN (
             SELECT rowid AS id, {names(dimension.columns)} FROM {rows_table(dimension)}
             WHERE ts BETWEEN make_timestamptz(?) AND make_timestamptz(?)
         ) s ON {same_key}
         WHERE s.id IS NULL OR {other}
-        """,  # noqa: S608
-        [start, end],
-    )
-    connection.unregister("incoming")
-    return found
+    """  # noqa: S608
+    with given(connection, "incoming", rows.append_column("n", pa.array(compared))):
+        return table(connection, query, [start, end])
 
 
 def _retire(connection: Connection, dimension: Dimension, stored: pa.ChunkedArray, at_us: int) -> None:
     """Move rows into the revisions."""
     rows = rows_table(dimension)
-    connection.register("retired", pa.table({"id": stored}))
     kept = names(dimension.columns + _ORIGIN)
-    connection.execute(
-        f"INSERT INTO {rows}_revisions ({kept}, replaced_at) "  # noqa: S608
-        f"SELECT {kept}, make_timestamptz(?) FROM {rows} WHERE rowid IN (SELECT id FROM retired)",
-        [at_us],
-    )
-    connection.execute(f"DELETE FROM {rows} WHERE rowid IN (SELECT id FROM retired)")  # noqa: S608
-    connection.unregister("retired")
+    with given(connection, "retired", pa.table({"id": stored})):
+        connection.execute(
+            f"INSERT INTO {rows}_revisions ({kept}, replaced_at) "  # noqa: S608
+            f"SELECT {kept}, make_timestamptz(?) FROM {rows} WHERE rowid IN (SELECT id FROM retired)",
+            [at_us],
+        )
+        connection.execute(f"DELETE FROM {rows} WHERE rowid IN (SELECT id FROM retired)")  # noqa: S608

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
-from backbone.store.duckdb.sql import Connection, count, first, moment, table
+from backbone.store.duckdb.sql import Connection, count, first, given, moment, table
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus
 
@@ -18,39 +18,36 @@ __all__ = ["advance", "append", "cursor", "position_of", "read", "status"]
 
 def append(connection: Connection, dimension: Dimension, payloads: Sequence[Payload], origin: Origin) -> int:
     """Append payloads in the order given and return the position of the last one."""
-    positions = table(
-        connection, "SELECT nextval('telemetry.outbox_position') AS p FROM range(?)", [len(payloads)]
-    ).column("p")
-    ordered = np.sort(positions.to_numpy())
-    connection.register(
-        "outgoing",
-        pa.table(
-            {
-                "position": pa.array(ordered),
-                "event_id": [payload.event_id for payload in payloads],
-                "symbol": [payload.symbol for payload in payloads],
-                "rows": pa.array([payload.rows for payload in payloads], pa.int64()),
-                "payload": pa.array([payload.data for payload in payloads], pa.binary()),
-            }
-        ),
+    reserved = connection.execute(
+        "SELECT nextval('telemetry.outbox_position') FROM range(?)", [len(payloads)]
+    ).fetchall()
+    positions = sorted(position for (position,) in reserved)
+    rows = pa.table(
+        {
+            "position": pa.array(positions, pa.int64()),
+            "event_id": [payload.event_id for payload in payloads],
+            "symbol": [payload.symbol for payload in payloads],
+            "rows": pa.array([payload.rows for payload in payloads], pa.int64()),
+            "payload": pa.array([payload.data for payload in payloads], pa.binary()),
+        }
     )
-    connection.execute(
-        """
-        INSERT INTO telemetry.outbox
-        SELECT position, event_id, ?, ?, symbol, rows, ?, octet_length(payload), payload, make_timestamptz(?)
-        FROM outgoing
-        """,
-        [origin.ingest_id, dimension.value, origin.revision, origin.ingested_at_us],
-    )
-    connection.execute(
-        """
-        INSERT INTO telemetry.positions SELECT ?, symbol, max(position) FROM outgoing GROUP BY symbol
-        ON CONFLICT DO UPDATE SET position = excluded.position
-        """,
-        [dimension.value],
-    )
-    connection.unregister("outgoing")
-    return int(ordered[-1])
+    with given(connection, "outgoing", rows):
+        connection.execute(
+            """
+            INSERT INTO telemetry.outbox
+            SELECT position, event_id, ?, ?, symbol, rows, ?, octet_length(payload), payload, make_timestamptz(?)
+            FROM outgoing
+            """,
+            [origin.ingest_id, dimension.value, origin.revision, origin.ingested_at_us],
+        )
+        connection.execute(
+            """
+            INSERT INTO telemetry.positions SELECT ?, symbol, max(position) FROM outgoing GROUP BY symbol
+            ON CONFLICT DO UPDATE SET position = excluded.position
+            """,
+            [dimension.value],
+        )
+    return int(positions[-1])
 
 
 def position_of(connection: Connection, dimension: Dimension, symbols: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import duckdb
 
@@ -103,6 +104,7 @@ class Session:
             group.cancel_scope.cancel()
         [result] = outcome
         if isinstance(result, BaseException):
+            await anyio.lowlevel.checkpoint_if_cancelled()  # it was interrupted because its caller goes away
             raise result
         return result
 

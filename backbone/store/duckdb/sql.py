@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +13,7 @@ import pyarrow as pa
 from backbone.domain.clock import from_us, to_us
 from backbone.domain.dimension import Dimension
 
-__all__ = ["Connection", "count", "first", "moment", "names", "parameter", "quoted", "rows_table", "table"]
+__all__ = ["Connection", "count", "first", "given", "moment", "names", "parameter", "quoted", "rows_table", "table"]
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -41,6 +43,16 @@ def first(connection: Connection, query: str, parameters: list[object] | None = 
     """The first row of the answer as a tuple, or None; the rest is fetched too, for DuckDB refuses to go on without."""
     rows = connection.execute(query, parameters or []).fetchall()
     return rows[0] if rows else None
+
+
+@contextmanager
+def given(connection: Connection, name: str, rows: pa.Table) -> Iterator[None]:
+    """Let statements within see an Arrow table under that name; nothing is copied."""
+    connection.register(name, rows)
+    try:
+        yield
+    finally:
+        connection.unregister(name)
 
 
 def count(connection: Connection, query: str, parameters: list[object] | None = None) -> int:

@@ -11,7 +11,7 @@ from backbone.domain.clock import from_us, to_us
 from backbone.domain.dimension import Dimension
 from backbone.store.duckdb import ledger, outbox
 from backbone.store.duckdb.session import transaction
-from backbone.store.duckdb.sql import Connection, count, parameter, rows_table
+from backbone.store.duckdb.sql import Connection, count, given, parameter, rows_table
 from backbone.store.printable import printable
 from backbone.store.records import QuarantineRow
 
@@ -25,21 +25,19 @@ def quarantine(connection: Connection, rows: Sequence[QuarantineRow]) -> int:
         for name in ("source", "location", "reason", "excerpt", "dimension", "run_id")
     }
     at = pa.array([to_us(row.at) for row in rows], pa.int64())
-    connection.register("bad", pa.table({**columns, "recorded_at": at.cast(pa.timestamp("us", tz="UTC"))}))
-    new = count(
-        connection,
-        """
-        INSERT INTO telemetry.quarantine
-        SELECT DISTINCT ON (source, dimension, location, reason) * FROM bad
-        WHERE NOT EXISTS (
-            SELECT 1 FROM telemetry.quarantine q
-            WHERE q.source = bad.source AND q.dimension = bad.dimension
-              AND q.location = bad.location AND q.reason = bad.reason
+    with given(connection, "bad", pa.table({**columns, "recorded_at": at.cast(pa.timestamp("us", tz="UTC"))})):
+        return count(
+            connection,
+            """
+            INSERT INTO telemetry.quarantine
+            SELECT DISTINCT ON (source, dimension, location, reason) * FROM bad
+            WHERE NOT EXISTS (
+                SELECT 1 FROM telemetry.quarantine q
+                WHERE q.source = bad.source AND q.dimension = bad.dimension
+                  AND q.location = bad.location AND q.reason = bad.reason
+            )
+            """,
         )
-        """,
-    )
-    connection.unregister("bad")
-    return new
 
 
 def quarantined(connection: Connection, limit: int) -> list[QuarantineRow]:

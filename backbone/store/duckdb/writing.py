@@ -6,14 +6,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
-import numpy as np
 
 from backbone.domain.clock import to_us
 from backbone.domain.frame import Frame
 from backbone.store.duckdb import checkpoint, journal, ledger, outbox
 from backbone.store.duckdb.merge import Merged, merge
 from backbone.store.duckdb.session import transaction
-from backbone.store.duckdb.sql import Connection, count
+from backbone.store.duckdb.sql import Connection, count, given
 from backbone.store.payloads import Origin, payloads_of
 from backbone.store.ranges import ranges_of
 from backbone.store.records import Chunk, JournalRow, WriteResult
@@ -46,13 +45,14 @@ def _apply(connection: Connection, chunk: Chunk, now: datetime, max_payload_byte
     ranges = ranges_of(frame)
     if not len(ranges):
         return _result(chunk, Merged(frame, 0, 0))
-    verdict = ledger.judge(connection, frame.dimension, ranges, chunk.ingest_id)
-    if verdict.stands.all():
-        return _result(chunk, Merged(Frame.empty(frame.dimension), 0, 0), known=True)
+    with given(connection, "ranges", ranges.to_arrow()):
+        verdict = ledger.judge(connection, frame.dimension, len(ranges), chunk.ingest_id)
+        if verdict.stands.all():
+            return _result(chunk, Merged(Frame.empty(frame.dimension), 0, 0), known=True)
+        ledger.enter(connection, frame.dimension, chunk.ingest_id, fresh=bool(verdict.fresh.all()))
     revision = count(connection, "SELECT nextval('telemetry.revision')")
     origin = Origin(source=chunk.source, ingest_id=chunk.ingest_id, revision=revision, ingested_at_us=to_us(now))
-    merged = merge(connection, frame, np.asarray(ranges.rows(verdict.fresh)), origin)
-    ledger.enter(connection, frame.dimension, ranges, chunk.ingest_id)
+    merged = merge(connection, frame, ranges.rows(verdict.fresh), origin)
     payloads = list(payloads_of(merged.written, origin, max_payload_bytes)) if merged.written.num_rows else []
     position = outbox.append(connection, frame.dimension, payloads, origin) if payloads else 0
     return _result(chunk, merged, position=position, outbox_rows=len(payloads))

@@ -1,0 +1,100 @@
+"""Migrations: applied once, in order, and never after they were edited."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from backbone.domain import Dimension
+from backbone.store.duckdb import DuckDBStore
+from backbone.store.errors import SchemaMismatch
+from backbone.store.migrations import Migration, pending, shipped
+
+FIRST = Migration("0001_a", "CREATE TABLE a (x INT)", "1")
+SECOND = Migration("0002_b", "CREATE TABLE b (x INT)", "2")
+
+
+async def opened(path: Path, migrations: list[Migration]) -> DuckDBStore:
+    store = DuckDBStore(path, inline=True, migrations=migrations)
+    await store.open()
+    return store
+
+
+def described(table: str, connection: duckdb.DuckDBPyConnection) -> list[tuple[str, ...]]:
+    return connection.execute(f"DESCRIBE {table}").fetchall()
+
+
+async def test_each_migration_is_applied_once_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    store = await opened(path, [FIRST])
+    assert (await store.migrate()).applied == ("0001_a",)
+    await store.close()
+    store = await opened(path, [FIRST, SECOND])
+    rehearsal = await store.migrate(dry_run=True)
+    assert (rehearsal.applied, rehearsal.pending, rehearsal.current) == ((), ("0002_b",), "0001_a")
+    report = await store.migrate()
+    assert (report.applied, report.pending, report.current) == (("0002_b",), (), "0002_b")
+    assert (await store.migrate()).applied == ()
+    await store.close()
+
+
+async def test_a_dry_run_on_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+    store = await opened(tmp_path / "store.duckdb", [FIRST, SECOND])
+    for _ in range(2):
+        report = await store.migrate(dry_run=True)
+        assert (report.pending, report.current) == (("0001_a", "0002_b"), "")
+    await store.close()
+
+
+async def test_a_migration_that_fails_leaves_nothing_and_those_before_it_stand(tmp_path: Path) -> None:
+    broken = Migration("0002_b", "CREATE TABLE b (x INT); SELECT * FROM nowhere", "2")
+    store = await opened(tmp_path / "store.duckdb", [FIRST, broken])
+    with pytest.raises(SchemaMismatch, match="nowhere"):
+        await store.migrate()
+    store._migrations[1] = SECOND
+    assert (await store.migrate()).applied == ("0002_b",)
+    await store.close()
+
+
+def test_an_edited_migration_is_refused() -> None:
+    with pytest.raises(SchemaMismatch, match="restore the file"):
+        pending([FIRST, SECOND], {"0001_a": "edited"})
+
+
+def test_a_database_of_a_newer_version_is_refused() -> None:
+    with pytest.raises(SchemaMismatch, match="newer backbone"):
+        pending([FIRST], {"0001_a": "1", "0002_b": "2"})
+
+
+def test_a_migration_slipped_in_before_those_in_force_is_refused() -> None:
+    with pytest.raises(SchemaMismatch, match="next free number"):
+        pending([FIRST, SECOND], {"0002_b": "2"})
+
+
+def test_line_endings_do_not_change_a_checksum(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    checksums = set()
+    for ending in (b"\n", b"\r\n"):
+        (tmp_path / "x" / "0001_a.sql").write_bytes(b"SELECT 1;" + ending + b"SELECT 2;" + ending)
+        checksums.add(shipped("x", tmp_path)[0].checksum)
+    assert len(checksums) == 1
+
+
+async def test_the_shipped_tables_have_the_columns_of_their_dimension() -> None:
+    store = DuckDBStore(":memory:", inline=True)
+    await store.open()
+    await store.migrate()
+    types = {"string": "VARCHAR", "timestamp": "TIMESTAMP WITH TIME ZONE", "double": "DOUBLE", "int64": "BIGINT"}
+    origin = ["source", "ingest_id", "revision", "ingested_at"]
+    for dimension in Dimension:
+        for suffix, more in (("", origin), ("_revisions", [*origin, "replaced_at"])):
+            table = f"market_data.{dimension.value}{suffix}"
+            found = await store._session.run(partial(described, table))
+            assert [column[0] for column in found] == [*dimension.columns, *more]
+            for name, kind, nullable, *_ in found[: len(dimension.columns)]:
+                assert kind == types[dimension.kinds[name]]
+                assert nullable == ("NO" if name in dimension.key else "YES")
+    await store.close()
