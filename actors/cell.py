@@ -73,6 +73,7 @@ class _Anything(dict[type, Any]):
 
 
 CLOSED = _Nothing()
+_NOBODY: dict[str, Any] = {}
 UNKNOWN = _Anything()
 
 
@@ -123,7 +124,7 @@ class Cell:
         self.accepts: dict[type, Any] = table
         self.box: Queue | None = None
         if isinstance(spec, ChildSpec):
-            self.box = Queue(spec.mailbox.capacity, spec.mailbox.overflow, self.drop)
+            self.box = Queue(spec.mailbox.capacity, spec.mailbox.overflow, self)
         self.closed: StopReason | None = None
         self.run: Incarnation | Supervisor | None = None
         self.ref: ActorRef
@@ -139,7 +140,8 @@ class Cell:
         self.error_at: datetime | None = None
         self.health = HEALTHY
         self.watchers: dict[Incarnation, None] | None = None
-        self.kept: dict[str, Cell] = {}  # a supervisor's static children: their refs outlive its restarts
+        # a supervisor's static children: their refs outlive its restarts
+        self.kept: dict[str, Cell] = {} if self.box is None else _NOBODY
         self.entry: Any = None  # the roster's last picture, kept while nothing changes
 
     @property

@@ -16,7 +16,7 @@ from actors.cell import Health
 from actors.errors import ActorDead, ActorError, AskRejected, Reject, SpecError
 from actors.events import ActorCrashed, ActorStarted, ActorStopped, HealthChanged, OrphanDetected, ZombieDetected
 from actors.helpers import Helpers
-from actors.loop import loop
+from actors.loop import Killed, serve, serve_scoped
 from actors.mailbox import Ask, Queue, Tick, payload
 from actors.messages import Terminated
 from actors.specs import ChildSpec, Shutdown, StopReason, SupervisorSpec
@@ -53,7 +53,8 @@ class Reply(Generic[R]):
 
     def _take(self) -> Ask | None:
         ask, self._ask = self._ask, None
-        self._run.deferred.discard(ask)
+        if ask is not None and self._run.deferred:
+            self._run.deferred.discard(ask)
         return ask
 
 
@@ -65,15 +66,12 @@ def rejection(ask: Ask, reject: Reject) -> AskRejected:
     )
 
 
-class _Killed(Exception):
-    pass
-
-
 class Incarnation:
     """Runs one actor instance in one task."""
 
     __slots__ = (
         "_exited",
+        "_timers",
         "abort",
         "actor",
         "box",
@@ -97,7 +95,6 @@ class Incarnation:
         "started",
         "stopping",
         "task",
-        "timers",
         "waiting",
     )
 
@@ -120,9 +117,9 @@ class Incarnation:
         self.current: Any = None
         self.since = 0.0
         self.waiting: list[Wait] = []
-        self.timers = Timers(cell)
+        self._timers: Timers | None = None
         self.helpers: Helpers | None = None
-        self.deferred: set[Ask | None] = set()
+        self.deferred: set[Ask] | None = None
         self.expecting: dict[str, Cell] | None = None
         self.children: Supervisor | None = None
         self.task = cell.system.tasks.start(self._main(), self.owner, cell.path)
@@ -138,6 +135,13 @@ class Incarnation:
     def height(self) -> int:
         """Levels below and with this one: how many kill timeouts its end may take."""
         return 1 if self.children is None else 1 + self.children.height()
+
+    @property
+    def timers(self) -> Timers:
+        """Its timers, made when first wanted: an idle actor stays small."""
+        if self._timers is None:
+            self._timers = Timers(self.cell)
+        return self._timers
 
     def live(self) -> Incarnation:
         """This incarnation, or an error where it is over."""
@@ -175,26 +179,38 @@ class Incarnation:
         self.box.wake()
 
     async def _main(self) -> None:
-        reason = await self._outcome(self._live)
+        box, reason = self.box, None
+        try:
+            reason = await self._begin()
+            while reason is None:
+                work = await serve(self)
+                if work is None:
+                    box.idle = idle = self.cell.system.future()
+                    await idle
+                elif isinstance(work, StopReason):
+                    reason = work
+                else:
+                    reason = await serve_scoped(self, work)
+        except BaseException as error:  # noqa: BLE001 - supervision: every failure becomes a reason
+            reason = self._verdict(error)
         self.cell.mark("stopping")
         await self._end(reason)
 
-    async def _outcome(self, work: Callable[[], Coroutine[Any, Any, StopReason]]) -> StopReason:
-        """Turn whatever `work` does into a reason; only the supervisor acts upon it."""
-        try:
-            return await work()
-        except _Killed:
+    def _verdict(self, error: BaseException) -> StopReason:
+        """Turn what was raised into a reason; only the supervisor acts upon it."""
+        if isinstance(error, Killed):
             return self.abort or StopReason("killed")
-        except (KeyboardInterrupt, SystemExit) as error:
+        if isinstance(error, asyncio.CancelledError):
+            return self.abort or StopReason("killed", "its task was cancelled from outside", error)
+        if isinstance(error, KeyboardInterrupt | SystemExit):
             self._fail_current(error)
             self.cell.system.abort(error)
             return StopReason("shutdown", f"{type(error).__name__} ends the system")
-        except asyncio.CancelledError as error:
-            return self.abort or StopReason("killed", "its task was cancelled from outside", error)
-        except Exception as error:  # noqa: BLE001 - supervision: every failure becomes a reason
+        if isinstance(error, Exception):
             return StopReason("crash", f"{type(error).__name__}: {error}", error)
+        raise error
 
-    async def _live(self) -> StopReason:
+    async def _begin(self) -> StopReason | None:
         self.actor = actor = self._make()
         if type(actor).on_start is not Actor.on_start and await self._guard(actor.on_start) is IGNORE:
             self.report_start(IGNORE)
@@ -206,10 +222,7 @@ class Incarnation:
         self.report_start(None)
         if type(actor).after_start is not Actor.after_start:
             await self._guard(actor.after_start)
-        reason = await loop(self)
-        if reason is None:
-            raise _Killed
-        return reason
+        return None
 
     def _make(self) -> Actor:
         spec = self.cell.spec
@@ -233,18 +246,19 @@ class Incarnation:
                 if system.events.wanted(ActorStarted):
                     system.publish(ActorStarted, self.cell.path, incarnation=self.number)
             self.started.set_result(outcome)
+            self.started = self.cell.system.done
 
     async def _guard(self, hook: Callable[..., Any], *args: Any) -> Any:
         """Run a hook where a kill can interrupt it; the inner scope can be shielded to let go of a zombie."""
         if self.abort is not None and hook != self.actor.on_stop:
-            raise _Killed
+            raise Killed
         try:
             with CancelScope() as self.scope, CancelScope() as self.gate:
                 result = hook(*args)
                 return await result if result.__class__ is CoroutineType else result
         finally:
             self.scope = self.gate = None
-        raise _Killed
+        raise Killed
 
     def attend(self) -> StopReason | None:
         """What comes before every message: kill, stop, the end of a watched actor."""
@@ -284,7 +298,8 @@ class Incarnation:
         self._fail_current(reason.error, reason)
         if self.children is not None:
             await self.children.finish(StopReason("parent_died", str(reason)) if reason.abnormal else reason)
-        self.timers.close()
+        if self._timers is not None:
+            self._timers.close()
         if self.helpers is not None:
             for name in await self.helpers.close(self.cell.system.kill_timeout / 2):
                 self.cell.system.publish(OrphanDetected, self.cell.path, task=name)
@@ -308,14 +323,16 @@ class Incarnation:
             late = StopReason("killed", f"on_stop took longer than {spec.shutdown:g} s")
             timer = system.loop.call_later(spec.shutdown, self._interrupt, late)
 
-        async def hook() -> StopReason:
+        try:
             await self._guard(self.actor.on_stop, reason)
+        except BaseException as error:  # noqa: BLE001 - reported below, after the rest has stopped
+            ended = self._verdict(error)
+        else:
             return reason
-
-        ended = await self._outcome(hook)
-        if timer is not None:
-            timer.cancel()
-        if ended is reason or ended.kind == "shutdown":
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if ended.kind == "shutdown":
             return reason
         if ended.kind == "killed":
             return reason if reason.kind == "crash" else ended
@@ -393,7 +410,8 @@ class Incarnation:
         system.publish(ZombieDetected, cell.path, incarnation=self.number, detail=cell.activity())
         self._fail_current(None, reason)
         self._fail_deferred(reason)
-        self.timers.close()
+        if self._timers is not None:
+            self._timers.close()
         cell.run = None
         cell.mark("zombie")
         if not self.started.done():
@@ -404,10 +422,9 @@ class Incarnation:
             cell.parent.post("exit", cell, self.number, reason)
 
     def _fail_deferred(self, reason: StopReason) -> None:
-        for ask in self.deferred:
-            if ask is not None:
-                ask.fail(self.cell.dead(ask.message, reason))
-        self.deferred.clear()
+        for ask in self.deferred or ():
+            ask.fail(self.cell.dead(ask.message, reason))
+        self.deferred = None
 
     def receive(self, message: Terminated) -> None:
         """News of a watched actor; passes every full mailbox."""
@@ -451,6 +468,8 @@ class Incarnation:
                 f"{self.cell.path}: defer_reply() is for handlers of a Request that was asked", path=self.cell.path
             )
         ask.deferred = True
+        if self.deferred is None:
+            self.deferred = set()
         self.deferred.add(ask)
         return Reply(ask, self)
 

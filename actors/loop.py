@@ -26,32 +26,28 @@ BUDGET = 64  # messages in one turn of the loop, so that no actor starves the ot
 WARM = 256  # actors of one system that keep their scope while they rest
 
 
-async def loop(run: Incarnation) -> StopReason | None:
-    """Handle messages until this incarnation is to end; returns why, None: it was killed."""
+class Killed(Exception):
+    """A kill has interrupted a handler or a hook; the reason is in `Incarnation.abort`."""
+
+
+async def serve_scoped(run: Incarnation, work: Coroutine[Any, Any, Any]) -> StopReason | None:
+    """Await `work` and what comes after it under a scope, until the incarnation is to end or (None) goes cold."""
     system = run.cell.system
-    while True:
-        bare = await _serve(run, None, True)
-        if isinstance(bare, StopReason):
-            return bare
-        warm = system.warm < WARM
-        system.warm += warm
-        scoped: StopReason | None = None
-        rested = False
-        try:
-            with CancelScope() as run.scope, CancelScope() as run.gate:
-                scoped = await _serve(run, bare, warm)
-                rested = True
-        finally:
-            run.scope = run.gate = None
-            system.warm -= warm
-        if scoped is not None or not rested:
-            return scoped
+    warm = system.warm < WARM
+    system.warm += warm
+    try:
+        with CancelScope() as run.scope, CancelScope() as run.gate:
+            return await serve(run, work, warm)  # type: ignore[no-any-return]
+    finally:
+        run.scope = run.gate = None
+        system.warm -= warm
+    raise Killed
 
 
-async def _serve(run: Incarnation, work: Coroutine[Any, Any, Any] | None, stay: bool) -> Any:
-    """Turns of the loop: a StopReason ends them, and outside a scope a coroutine that must be awaited in one.
+async def serve(run: Incarnation, work: Coroutine[Any, Any, Any] | None = None, stay: bool = False) -> Any:
+    """Turns of the loop, ended by a StopReason, by an empty mailbox (None) unless told to `stay`, or by a coroutine.
 
-    Where `stay` is false they end (None) once the mailbox is empty.
+    A coroutine is handed back only where no `work` was given: it must be awaited in a scope.
     """
     cell, actor, time = run.cell, run.actor, run.cell.system.time
     table, future, box = cell.table, cell.system.future, run.box

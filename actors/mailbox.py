@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -77,16 +77,16 @@ class Closed(Exception):
 class Queue:
     """Messages of one actor; it belongs to the ref, so a restart keeps them."""
 
-    __slots__ = ("capacity", "dropped", "idle", "items", "on_drop", "overflow", "peak", "senders", "system")
+    __slots__ = ("capacity", "cell", "dropped", "idle", "items", "overflow", "peak", "senders", "system")
 
-    def __init__(self, capacity: int, overflow: Overflow, on_drop: Callable[[Any, str], None]) -> None:
+    def __init__(self, capacity: int, overflow: Overflow, cell: Cell) -> None:
         self.items: deque[Any] | None = None  # made at the first message: an idle actor stays small
         self.system: deque[Terminated] | None = None
         self.senders: deque[asyncio.Future[None]] | None = None
         self.idle: asyncio.Future[None] | None = None
         self.capacity = capacity
         self.overflow = overflow
-        self.on_drop = on_drop
+        self.cell = cell
         self.peak = 0
         self.dropped = 0
 
@@ -132,10 +132,10 @@ class Queue:
             raise Full
         self.dropped += 1
         if self.overflow is Overflow.DROP_NEWEST:
-            self.on_drop(item, "mailbox full: dropped the newest")
+            self.cell.drop(item, "mailbox full: dropped the newest")
             return True
         if items is not None:
-            self.on_drop(items.popleft(), "mailbox full: dropped the oldest")
+            self.cell.drop(items.popleft(), "mailbox full: dropped the oldest")
         self.append(item)
         return True
 

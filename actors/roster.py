@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,7 @@ class RosterSnapshot(msgspec.Struct, frozen=True):
 
     def to_json(self) -> bytes:
         """The snapshot as JSON."""
-        return msgspec.json.encode(self, enc_hook=str)
+        return msgspec.json.encode(self, enc_hook=_plain)
 
     def find(self, path: str) -> RosterEntry | None:
         """The entry at a path."""
@@ -131,6 +131,10 @@ class RosterWatch:
                 await waiter
             finally:
                 timer.cancel()
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def _settle(waiter: asyncio.Future[None]) -> None:

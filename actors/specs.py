@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
 
 from actors.errors import SpecError
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})  # one for all specs
 StopKind = Literal["normal", "shutdown", "killed", "crash", "parent_died", "intensity", "timeout"]
 
 
@@ -114,7 +116,7 @@ class ChildSpec(msgspec.Struct, frozen=True):
     id: str
     factory: Callable[..., Any]
     args: Sequence[Any] = ()
-    kwargs: Mapping[str, Any] = {}
+    kwargs: Mapping[str, Any] = _NOTHING
     restart: Restart = Restart.PERMANENT
     shutdown: float | Shutdown = 5.0
     start_timeout: float = 30.0
@@ -122,7 +124,7 @@ class ChildSpec(msgspec.Struct, frozen=True):
     backoff: Backoff | None = None
     mailbox: Mailbox = Mailbox()
     drain_on_stop: bool = False
-    metadata: Mapping[str, Any] = {}
+    metadata: Mapping[str, Any] = _NOTHING
 
 
 class SupervisorSpec(msgspec.Struct, frozen=True):
@@ -139,7 +141,7 @@ class SupervisorSpec(msgspec.Struct, frozen=True):
     shutdown: float | Shutdown = Shutdown.INFINITE
     significant: bool = False
     backoff: Backoff | None = None
-    metadata: Mapping[str, Any] = {}
+    metadata: Mapping[str, Any] = _NOTHING
 
     @property
     def start_timeout(self) -> None:

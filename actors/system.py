@@ -82,6 +82,8 @@ class ActorSystem(Children):
         self.loop = asyncio.get_running_loop()
         self.future = self.loop.create_future
         self.time = self.loop.time
+        self.done = self.loop.create_future()
+        self.done.set_result(None)
         self.clock = self._given_clock or LoopClock(self.loop)
         self.events = EventStream(self.loop.create_future)
         self.deadlines = Deadlines(self.loop)

@@ -42,6 +42,7 @@ class TaskRegistry:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.tasks: dict[asyncio.Task[Any], Owner] = {}
         self._loop = loop
+        self._forget = self._ended  # bound once, not for each task
         self._base = contextvars.copy_context()
         self._known: weakref.WeakKeyDictionary[asyncio.Task[Any], Owner | None] = weakref.WeakKeyDictionary()
 
@@ -51,7 +52,7 @@ class TaskRegistry:
         context.run(OWNER.set, owner)
         task = self._loop.create_task(work, name=name, context=context)
         self.tasks[task] = owner
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._forget)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
