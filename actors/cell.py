@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -73,6 +73,7 @@ class _Anything(dict[type, Any]):
 
 
 CLOSED = _Nothing()
+_UNSTARTED = datetime.min.replace(tzinfo=UTC)
 _NOBODY: dict[str, Any] = {}
 UNKNOWN = _Anything()
 
@@ -129,7 +130,7 @@ class Cell:
         self.run: Incarnation | Supervisor | None = None
         self.ref: ActorRef
         self.state = "starting"
-        self.state_since = self.started_at = system.clock.now()
+        self.state_since = self.started_at = _UNSTARTED
         self.started_time = 0.0
         self.incarnation = self.restarts = self.handled = self.failed = self.attempts = 0
         self.seen = 0  # the newest incarnation whose end has been dealt with

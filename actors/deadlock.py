@@ -8,9 +8,32 @@ from actors.errors import DeadlockError
 from actors.tasks import blocked_run
 
 if TYPE_CHECKING:
-    from actors.cell import Cell, Run
+    from actors.cell import Cell, Run, Wait
 
 _LONGEST = 1000
+
+
+class Edges:
+    """A context: one wait, shown in these lists while it lasts."""
+
+    __slots__ = ("_lists", "_wait")
+
+    def __init__(self, lists: tuple[list[Wait], ...], wait: Wait | None) -> None:
+        self._lists = lists
+        self._wait = wait
+
+    def __enter__(self) -> None:
+        if self._wait is not None:
+            for each in self._lists:
+                each.append(self._wait)
+
+    def __exit__(self, *_: object) -> None:
+        if self._wait is not None:
+            for each in self._lists:
+                each.remove(self._wait)
+
+
+NO_EDGE = Edges((), None)
 
 
 def chain(start: Cell, end: Cell) -> list[Cell] | None:

@@ -158,90 +158,73 @@ def check(spec: Spec, auto_shutdown: AutoShutdown = AutoShutdown.NEVER) -> None:
     Raises:
         SpecError: names the field, what was given and what is allowed.
     """
-    if not isinstance(spec, ChildSpec | SupervisorSpec):
+    if not isinstance(spec, _SPECS):
         raise SpecError(f"spec: got {spec!r}; give a ChildSpec or a SupervisorSpec")
-    _require(
-        isinstance(spec.id, str) and bool(spec.id) and "/" not in spec.id, "id", spec.id, "a non-empty text without '/'"
-    )
-    where = f"{spec.id}: "
-    _require(isinstance(spec.restart, Restart), where + "restart", spec.restart, "a Restart")
-    seconds = isinstance(spec.shutdown, int | float) and not isinstance(spec.shutdown, bool) and spec.shutdown >= 0
-    _require(
-        seconds or isinstance(spec.shutdown, Shutdown), where + "shutdown", spec.shutdown, "seconds >= 0 or a Shutdown"
-    )
-    if spec.significant:
-        _require(
-            spec.restart is not Restart.PERMANENT, where + "significant", True, "transient or temporary children only"
-        )
-        _require(
-            auto_shutdown is not AutoShutdown.NEVER,
-            where + "significant",
-            True,
-            "only under a parent with auto_shutdown",
-        )
+    if not isinstance(spec.id, str) or not spec.id or "/" in spec.id:
+        raise _wrong(spec, "id", "a non-empty text without '/'")
+    if not isinstance(spec.restart, Restart):
+        raise _wrong(spec, "restart", "a Restart")
+    if not isinstance(spec.shutdown, Shutdown) and not (_number(spec.shutdown) and spec.shutdown >= 0):
+        raise _wrong(spec, "shutdown", "seconds >= 0 or a Shutdown")
+    if spec.significant and spec.restart is Restart.PERMANENT:
+        raise _wrong(spec, "significant", "transient or temporary children only")
+    if spec.significant and auto_shutdown is AutoShutdown.NEVER:
+        raise _wrong(spec, "significant", "only under a parent with auto_shutdown")
     if spec.backoff is not None:
-        _check_backoff(where, spec.backoff)
+        _check_backoff(spec, spec.backoff)
     if isinstance(spec, ChildSpec):
-        _check_child(where, spec)
+        _check_child(spec)
     else:
-        _check_supervisor(where, spec)
+        _check_supervisor(spec)
 
 
-def _check_child(where: str, spec: ChildSpec) -> None:
-    _require(callable(spec.factory), where + "factory", spec.factory, "a callable that makes an Actor")
-    _require(spec.start_timeout > 0, where + "start_timeout", spec.start_timeout, "seconds > 0")
-    _require(
-        isinstance(spec.mailbox, Mailbox) and spec.mailbox.capacity >= 1,
-        where + "mailbox",
-        spec.mailbox,
-        "capacity >= 1",
-    )
-    _require(
-        isinstance(spec.mailbox.overflow, Overflow), where + "mailbox.overflow", spec.mailbox.overflow, "an Overflow"
-    )
+def _check_child(spec: ChildSpec) -> None:
+    if not callable(spec.factory):
+        raise _wrong(spec, "factory", "a callable that makes an Actor")
+    if not _number(spec.start_timeout) or not spec.start_timeout > 0:
+        raise _wrong(spec, "start_timeout", "seconds > 0")
+    mailbox = spec.mailbox
+    if not isinstance(mailbox, Mailbox) or not isinstance(mailbox.capacity, int) or mailbox.capacity < 1:
+        raise _wrong(spec, "mailbox", "a Mailbox with capacity >= 1")
+    if not isinstance(mailbox.overflow, Overflow):
+        raise _wrong(spec, "mailbox", "a Mailbox whose overflow is an Overflow")
 
 
-def _check_supervisor(where: str, spec: SupervisorSpec) -> None:
-    _require(isinstance(spec.strategy, Strategy), where + "strategy", spec.strategy, "a Strategy")
-    _require(
-        isinstance(spec.auto_shutdown, AutoShutdown), where + "auto_shutdown", spec.auto_shutdown, "an AutoShutdown"
-    )
-    check_intensity(where, spec.intensity)
-    limit = spec.max_children
-    _require(
-        limit is None or limit >= max(1, len(spec.children)),
-        where + "max_children",
-        limit,
-        "None or >= the static children",
-    )
+def _check_supervisor(spec: SupervisorSpec) -> None:
+    if not isinstance(spec.strategy, Strategy):
+        raise _wrong(spec, "strategy", "a Strategy")
+    if not isinstance(spec.auto_shutdown, AutoShutdown):
+        raise _wrong(spec, "auto_shutdown", "an AutoShutdown")
+    check_intensity(f"{spec.id}: ", spec.intensity)
+    if spec.max_children is not None and spec.max_children < max(1, len(spec.children)):
+        raise _wrong(spec, "max_children", "None or >= the static children")
     seen: set[str] = set()
     for child in spec.children:
         check(child, spec.auto_shutdown)
-        _require(child.id not in seen, where + "children", f"two with id {child.id!r}", "unique ids")
+        if child.id in seen:
+            raise SpecError(f"{spec.id}: children: got two with id {child.id!r}; allowed: unique ids")
         seen.add(child.id)
 
 
 def check_intensity(where: str, intensity: Intensity) -> None:
     """Refuse a negative budget or an empty period."""
-    _require(
-        isinstance(intensity, Intensity) and intensity.restarts >= 0, where + "intensity.restarts", intensity, ">= 0"
-    )
-    _require(intensity.within > 0, where + "intensity.within", intensity.within, "seconds > 0")
+    if not isinstance(intensity, Intensity) or not intensity.restarts >= 0 or not intensity.within > 0:
+        raise SpecError(f"{where}intensity: got {intensity!r}; allowed: restarts >= 0, within > 0 seconds")
 
 
-def _check_backoff(where: str, backoff: Backoff) -> None:
-    _require(backoff.initial >= 0, where + "backoff.initial", backoff.initial, "seconds >= 0")
-    _require(backoff.maximum >= backoff.initial, where + "backoff.maximum", backoff.maximum, ">= initial")
-    _require(backoff.factor >= 1, where + "backoff.factor", backoff.factor, ">= 1")
-    _require(backoff.jitter >= 0, where + "backoff.jitter", backoff.jitter, ">= 0")
-    _require(
-        backoff.max_restarts is None or backoff.max_restarts >= 0,
-        where + "backoff.max_restarts",
-        backoff.max_restarts,
-        "None or >= 0",
-    )
+def _check_backoff(spec: Spec, backoff: Backoff) -> None:
+    fine = 0 <= backoff.initial <= backoff.maximum and backoff.factor >= 1 and backoff.jitter >= 0
+    if not fine or (backoff.max_restarts is not None and backoff.max_restarts < 0):
+        allowed = "0 <= initial <= maximum, factor >= 1, jitter >= 0, max_restarts None or >= 0"
+        raise _wrong(spec, "backoff", allowed)
 
 
-def _require(fine: bool, field: str, given: object, allowed: str) -> None:
-    if not fine:
-        raise SpecError(f"{field}: got {given!r}; allowed: {allowed}")
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _wrong(spec: Spec, field: str, allowed: str) -> SpecError:
+    return SpecError(f"{spec.id}: {field}: got {getattr(spec, field)!r}; allowed: {allowed}")
+
+
+_SPECS = (ChildSpec, SupervisorSpec)

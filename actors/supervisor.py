@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from actors.actor import IGNORE
 from actors.cell import Cell
-from actors.deadlock import check_ask
+from actors.deadlock import NO_EDGE, Edges, check_ask
 from actors.errors import (
     ActorDead,
     AlreadyPresent,
@@ -75,7 +74,7 @@ class Supervisor:
         self._inbox: deque[tuple[str, tuple[Any, ...], asyncio.Future[Any] | None]] = deque()
         self._idle: asyncio.Future[None] | None = None
         self._command: asyncio.Future[Any] | None = None
-        self._host_waits = 0
+        self._host_waits: list[Wait] = []
         self.owner = Owner(cell.path, self, True, self.system)
         name = cell.path if host is None else f"{cell.path}:children"
         self.task = self.system.tasks.start(self._main(), self.owner, name)
@@ -136,38 +135,19 @@ class Supervisor:
                 with self._edge(blocked_run()):
                     await self.system.deadlines.settled(cell.run.exited(), None)
 
-    @contextmanager
-    def _edge(self, run: Any) -> Iterator[None]:
+    def _edge(self, run: Any) -> Edges:
         """Show in the wait graph that `run`'s handler waits for this supervisor."""
         if run is None:
-            yield
-        elif run is self.host:
-            self._host_waits += 1
-            try:
-                yield
-            finally:
-                self._host_waits -= 1
-        else:
-            check_ask(run, self.cell)
-            wait = (self.cell, "admin", None)
-            run.waiting.append(wait)
-            try:
-                yield
-            finally:
-                run.waiting.remove(wait)
+            return NO_EDGE
+        if run is self.host:
+            return Edges((self._host_waits,), (self.cell, "admin", None))
+        check_ask(run, self.cell)
+        return Edges((run.waiting,), (self.cell, "admin", None))
 
-    @contextmanager
-    def _awaiting(self, child: Cell, how: str) -> Iterator[None]:
-        waits = [self.waiting] if self.host is None or not self._host_waits else [self.waiting, self.host.waiting]
-        wait = (child, how, None)
-        for each in waits:
-            each.append(wait)
-        try:
-            yield
-        finally:
-            for each in waits:
-                if wait in each:
-                    each.remove(wait)
+    def _awaiting(self, child: Cell, how: str) -> Edges:
+        """Show that this supervisor waits for a child, and so does its host while that waits for the supervisor."""
+        both = self.host is not None and self._host_waits
+        return Edges((self.waiting, self.host.waiting) if self.host and both else (self.waiting,), (child, how, None))
 
     def post(self, verb: str, *args: Any) -> None:
         """Queue an event: the end of a child, a restart that is due."""
@@ -303,8 +283,8 @@ class Supervisor:
         others = cell.pending
         await self._halt(cell, StopReason("shutdown", "drained" if drain else "terminated"), drain)
         self._settle(cell, StopReason("shutdown", "terminated"))
-        if others and any(each.pending for each in self.children.values()):
-            self.post("restart", None)
+        if others:
+            self._revive_rest()
 
     async def _command_delete(self, id: str) -> None:  # noqa: A002
         cell = self._find(id)
@@ -351,6 +331,7 @@ class Supervisor:
         cell.cancel_restart()
         cell.open()
         cell.mark("starting")
+        cell.started_at = cell.state_since
         run: Incarnation | Supervisor
         run = Supervisor(cell, cell.spec) if isinstance(cell.spec, SupervisorSpec) else Incarnation(cell)
         cell.run = run
@@ -481,6 +462,9 @@ class Supervisor:
             waiting: Iterable[Cell] = [] if cell is None else [cell]
         else:
             waiting = [each for each in self.children.values() if each.pending]
+            rest = self.spec.strategy is Strategy.REST_FOR_ONE
+            if rest and waiting and waiting[0] is not cell and waiting[0].restart_due:
+                return  # it depends on one that waits, and comes up with that
         up: list[Cell] = []
         for each in waiting:
             if self.stopping is not None:
@@ -507,6 +491,8 @@ class Supervisor:
         delay = self._next_delay(cell)
         if delay is None:
             self._settle(cell, reason, "failed")
+            self._auto_shutdown(cell)
+            self._revive_rest()
             return
         if not self._within_budget(cell, reason):
             return
@@ -519,6 +505,12 @@ class Supervisor:
         else:
             cell.mark("backoff")
             self.post("restart", cell)
+
+    def _revive_rest(self) -> None:
+        """The child for which a group waited won't come up: start the others, unless another one's delay is running."""
+        waiting = [each for each in self.children.values() if each.pending]
+        if waiting and not any(each.restart_due for each in waiting):
+            self.post("restart", None)
 
     def _next_delay(self, cell: Cell) -> float | None:
         """Seconds until the restart; None where the backoff's max_restarts are used up."""
@@ -538,6 +530,7 @@ class Supervisor:
         now, limit = self.system.time(), self.spec.intensity
         window = self.window
         window.append((now, cell))
+        self.cell.entry = None
         while window and window[0][0] < now - limit.within:
             window.popleft()
         if len(window) <= limit.restarts:
