@@ -9,11 +9,11 @@ class StreamError(Exception):
     """Base of all stream errors."""
 
 
-class StreamClosed(StreamError):  # noqa: N818  a state, as its name says
+class StreamClosed(StreamError):
     """The log was closed while it was in use: stop reading, or open a new log."""
 
 
-class PositionGone(StreamError):  # noqa: N818  a state, as its name says
+class PositionGone(StreamError):
     """The reader stands before the oldest record that the log still holds.
 
     Nothing is lost: every position is in the store's outbox until retention prunes it. Read the outbox up to, not

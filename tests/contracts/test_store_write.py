@@ -98,6 +98,7 @@ async def test_intervals_of_one_symbol_have_nothing_to_do_with_each_other(store:
     result = await store.write(chunk(bars({0: 9.0, 1: 9.0}, interval="1m"), "run"))
     assert counts(result) == (2, 0, 0)
     assert (await store.read(Query(BARS, interval="1h"))).frame == bars({0: 1.0, 1: 1.0})
+    assert (await store.write(chunk(bars({0: 1.0, 1: 1.0}, interval="1h"), "again"))).known
 
 
 async def test_new_and_known_symbols_in_one_chunk_are_told_apart(store: Store) -> None:
