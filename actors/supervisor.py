@@ -66,6 +66,7 @@ class Supervisor:
         self.started: asyncio.Future[Any] = self.system.future()
         self.claimed = True
         self.waiting: list[Wait] = []
+        self.budget = f"{spec.intensity.restarts} in {spec.intensity.within:g} s"
         self.window: deque[tuple[float, Cell]] = deque()
         self.ended = False
         self.stopping: StopReason | None = None
@@ -191,6 +192,7 @@ class Supervisor:
                 return None
             cell = self.cell.kept.get(spec.id) or self.system.new_cell(self, spec)
             self.cell.kept[spec.id] = self.children[spec.id] = cell
+            cell.parent, cell.spec = self, spec  # a temporary child's spec has lost its arguments
             outcome = await self._bring_up(cell)
             if outcome is IGNORE:
                 self._ignored(cell)

@@ -35,8 +35,8 @@ ABSENT = {
 INTRODUCTION = """# Semantics, and the test that holds each
 
 The behaviour of the actor runtime is a list of numbered sentences; where another system is known for one, the runtime
-follows it (OTP's `supervisor` and `gen_server`, Pekko's backoff, kameo's mailboxes). Each sentence is the name of at least
-one test, and all tests run on a virtual clock, so that none waits. This page is generated from the tests:
+follows it (OTP's `supervisor` and `gen_server`, Pekko's backoff, kameo's mailboxes). Each sentence is the name of a
+test, and all tests run on a virtual clock, so that none waits. This page is generated from the tests:
 `python -m tests.actors.semantics_table`.
 """
 

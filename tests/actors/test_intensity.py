@@ -178,6 +178,16 @@ async def test_a_permanent_supervisor_that_tripped_is_restarted_with_its_static_
     assert again.ref is a.ref
 
 
+async def test_a_restarted_supervisor_goes_on_restarting_its_static_children(actor_system: TestSystem) -> None:
+    """41."""
+    spec = SupervisorSpec("sup", children=(worker("a", restart=Restart.TRANSIENT),), intensity=Intensity(1))
+    sup = await actor_system.start_child(spec)
+    (a,) = await sup.which_children()
+    assert a.ref is not None
+    await crash(a.ref, 5)
+    assert (sup.incarnation, await numbers(sup)) == (3, {"a": 6})
+
+
 async def test_a_transient_supervisor_that_tripped_is_not_restarted_since_its_parent_sees_a_shutdown(
     actor_system: TestSystem,
 ) -> None:

@@ -1,0 +1,379 @@
+"""Hypothesis plays operator and misfortune on a tree of supervisors; a simple model says what has to happen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import anyio
+import anyio.lowlevel
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from actors import (
+    IGNORE,
+    Actor,
+    ActorDead,
+    ActorError,
+    AlreadyPresent,
+    AlreadyStarted,
+    AskTimeout,
+    Backoff,
+    ChildNotFound,
+    ChildRestarting,
+    ChildRunning,
+    ChildSpec,
+    Ignore,
+    Intensity,
+    Request,
+    Restart,
+    StartError,
+    StopReason,
+    Strategy,
+    SupervisorRef,
+    SupervisorSpec,
+    handles,
+)
+from actors.testing import TestSystem, VirtualLoop, virtual_loop
+from tests.actors.kit import Boom, Crash, Number, Quit, settle
+from tests.actors.model import FAILED, IGNORED, UP, Group, Model, Node
+
+T = TypeVar("T")
+WITHIN = 9.7  # no sum of the delays below comes this near to a border
+
+
+class Patience(Request[int]):
+    """Is answered three seconds later, by a task beside the mailbox."""
+
+
+class World:
+    """What the actors do and are told to do."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.twins: list[str] = []
+        self.model: Model
+
+
+class Leaf(Actor):
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def note(self, event: str) -> None:
+        self.world.events.append(f"{event} {self.context.ref.path}#{self.context.ref.incarnation}")
+
+    async def on_start(self) -> Ignore | None:
+        self.note("init")
+        here = self.context.ref.path
+        if sum(owner.alive and owner.path == here for owner in self.context.system.tasks.tasks.values()) > 1:
+            self.world.twins.append(self.world.events[-1])
+        plan = self.world.model.plans[f"runtime {self.context.ref.path}"]
+        outcome = plan.popleft() if plan else UP
+        await anyio.lowlevel.checkpoint()
+        if outcome == FAILED:
+            raise Boom
+        if outcome == IGNORED:
+            return IGNORE
+        self.note("start")
+        return None
+
+    async def on_stop(self, reason: StopReason) -> None:
+        await anyio.lowlevel.checkpoint()
+        self.note("stop")
+
+    @handles
+    def crash(self, message: Crash) -> None:
+        raise Boom
+
+    @handles
+    def quit(self, message: Quit) -> None:
+        self.context.stop_self()
+
+    @handles
+    def number(self, message: Number) -> int:
+        return self.context.ref.incarnation
+
+    @handles
+    def patience(self, message: Patience) -> int:
+        async def later() -> int:
+            await anyio.sleep(3.0)
+            return self.context.ref.incarnation
+
+        self.context.run_task(later(), reply=self.context.defer_reply())
+        return 0
+
+
+BACKOFFS = st.sampled_from(
+    [
+        None,
+        None,
+        Backoff(initial=1.0, maximum=4.0, jitter=0.0, reset_after=3.3),
+        Backoff(initial=2.0, maximum=2.0, jitter=0.0, reset_after=3.3, max_restarts=1),
+    ]
+)
+RESTARTS = st.sampled_from([Restart.PERMANENT, Restart.PERMANENT, Restart.TRANSIENT, Restart.TEMPORARY])
+BUDGETS = st.sampled_from([0, 1, 2, 5]).map(lambda restarts: Intensity(restarts, WITHIN))
+STRATEGIES = st.sampled_from(list(Strategy))
+
+
+def leaves(prefix: str, largest: int) -> st.SearchStrategy[list[Node]]:
+    """One to `largest` actors."""
+    kinds = st.lists(st.tuples(RESTARTS, BACKOFFS), min_size=1, max_size=largest)
+    return kinds.map(lambda found: [Node(f"{prefix}{n}", *each) for n, each in enumerate(found)])
+
+
+INNER = st.builds(
+    Group,
+    id=st.just("inner"),
+    restart=st.sampled_from([Restart.PERMANENT, Restart.TRANSIENT]),
+    backoff=BACKOFFS,
+    strategy=STRATEGIES,
+    intensity=BUDGETS,
+    static=leaves("x", 3),
+)
+OUTER = st.builds(
+    lambda before, inner, after, strategy, budget: Group(
+        "outer", strategy=strategy, intensity=budget, static=[*before, inner, *after]
+    ),
+    leaves("a", 2),
+    INNER,
+    leaves("b", 2),
+    STRATEGIES,
+    BUDGETS,
+)
+
+
+class Supervision(RuleBasedStateMachine):
+    """Each rule does one thing to the runtime and to the model; then both must agree."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner(loop_factory=virtual_loop)
+        self.loop: VirtualLoop = self.runner.get_loop()  # type: ignore[assignment]
+        self.world = World()
+        self.system = TestSystem(intensity=Intensity(10**9))
+        self.asks: list[tuple[asyncio.Task[int], float, Node | None, int]] = []
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    @initialize(outer=OUTER)
+    def grow(self, outer: Group) -> None:
+        self.run(self.system.__aenter__())
+        self.model = self.world.model = Model(self.loop.time())
+        self.model.adopt(self.model.root, outer)
+        self.model.start(self.model.root, outer)
+        self.run(self.system.start_child(self.spec(outer)))
+
+    def spec(self, node: Node) -> Any:
+        if isinstance(node, Group):
+            return SupervisorSpec(
+                node.id,
+                children=[self.spec(child) for child in node.static],
+                strategy=node.strategy,
+                intensity=node.intensity,
+                restart=node.restart,
+                backoff=node.backoff,
+            )
+        return ChildSpec(node.id, Leaf, args=(self.world,), restart=node.restart, backoff=node.backoff)
+
+    def pick(self, index: int) -> Node:
+        nodes = [node for node in self.model.nodes() if node.path != "/test/outer"]
+        return nodes[index % len(nodes)] if nodes else self.model.root.children[0]
+
+    def group(self, index: int) -> Group:
+        groups = [node for node in self.model.nodes() if isinstance(node, Group) and node.alive]
+        return groups[index % len(groups)] if groups else self.model.root
+
+    async def supervisor(self, group: Group) -> SupervisorRef | TestSystem:
+        if group is self.model.root:
+            return self.system
+        above = await self.supervisor(self.model.parents[group])
+        (ref,) = [child.ref for child in await above.which_children() if child.id == group.id]
+        assert isinstance(ref, SupervisorRef)
+        return ref
+
+    async def ref(self, node: Node) -> Any:
+        above = await self.supervisor(self.model.parents[node])
+        (ref,) = [child.ref for child in await above.which_children() if child.id == node.id]
+        return ref
+
+    def happen(self, work: Coroutine[Any, Any, Any], expected: type[ActorError] | None = None) -> None:
+        """Do it, let it take effect, and expect this refusal."""
+
+        async def body() -> None:
+            try:
+                raised = await work and None
+            except ActorError as error:
+                raised = error
+            assert type(raised) is (expected or type(None)), f"raised {raised!r}; expected {expected}"
+            await settle()
+
+        self.run(body())
+        self.model.advance(self.loop.time())
+
+    def sync(self) -> None:
+        self.model.now = self.loop.time()
+
+    @rule(index=st.integers(0, 9), end=st.sampled_from(["crash", "quit", "kill"]))
+    def end(self, index: int, end: str) -> None:
+        node = self.pick(index)
+        if isinstance(node, Group) or not node.alive:
+            return
+        self.sync()
+        ref = self.run(self.ref(node))
+        work = {"crash": lambda: ref.tell(Crash()), "quit": lambda: ref.tell(Quit()), "kill": ref.kill}[end]()
+        self.model.end(node, abnormal=end != "quit", hook=end != "kill")
+        self.happen(work)
+
+    @rule(index=st.integers(0, 9), outcomes=st.lists(st.sampled_from([FAILED, FAILED, IGNORED]), max_size=3))
+    def spoil_next_starts(self, index: int, outcomes: list[str]) -> None:
+        path = self.pick(index).path
+        for plan in (path, f"runtime {path}"):
+            self.model.plans[plan].clear()
+            self.model.plans[plan].extend(outcomes)
+
+    @rule(where=st.integers(0, 3), name=st.sampled_from(["d0", "d1", "a0", "x0"]), restart=RESTARTS, backoff=BACKOFFS)
+    def start(self, where: int, name: str, restart: Restart, backoff: Backoff | None) -> None:
+        group, node = self.group(where), Node(name, restart, backoff)
+        if group is self.model.root:
+            return
+        self.sync()
+        present = group.child(name)
+        expected: type[ActorError] | None = None
+        supervisor = self.run(self.supervisor(group))
+        if present is not None:
+            expected = AlreadyStarted if present.alive else AlreadyPresent
+        else:
+            self.model.adopt(group, node)
+            expected = StartError if self.model.start(group, node) == FAILED else None
+        self.happen(supervisor.start_child(self.spec(node)), expected)
+
+    @rule(index=st.integers(0, 9))
+    def restart(self, index: int) -> None:
+        node = self.pick(index)
+        self.sync()
+        supervisor = self.run(self.supervisor(self.model.parents[node]))
+        expected: type[ActorError] | None = ChildRunning if node.alive else ChildRestarting if node.pending else None
+        if expected is None and self.model.restart(node) == FAILED:
+            expected = StartError
+        self.happen(supervisor.restart_child(node.id), expected)
+
+    @rule(index=st.integers(0, 9), by_ref=st.booleans())
+    def terminate(self, index: int, by_ref: bool) -> None:
+        node = self.pick(index)
+        self.sync()
+        supervisor = self.run(self.supervisor(self.model.parents[node]))
+        ref = self.run(self.ref(node))
+        self.model.terminate(node)
+        self.happen(ref.stop() if by_ref and ref is not None else supervisor.terminate_child(node.id))
+
+    @rule(index=st.integers(0, 9))
+    def delete(self, index: int) -> None:
+        node = self.pick(index)
+        if isinstance(node, Group):
+            return
+        self.sync()
+        supervisor = self.run(self.supervisor(self.model.parents[node]))
+        expected: type[ActorError] | None = ChildRunning if node.alive else ChildRestarting if node.pending else None
+        if expected is None:
+            self.model.delete(node)
+        self.happen(supervisor.delete_child(node.id), expected)
+
+    @rule(where=st.integers(0, 3))
+    def ask_for_what_is_not_there(self, where: int) -> None:
+        supervisor = self.run(self.supervisor(self.group(where)))
+        self.happen(supervisor.terminate_child("nobody"), ChildNotFound)
+
+    @rule(seconds=st.sampled_from([0.5, 1.3, 3.6, 11.0]))
+    def wait(self, seconds: float) -> None:
+        self.happen(anyio.sleep(seconds))
+
+    @precondition(lambda self: len(self.asks) < 20)
+    @rule(index=st.integers(0, 9), patient=st.booleans())
+    def ask(self, index: int, patient: bool) -> None:
+        node = self.pick(index)
+        ref = self.run(self.ref(node))
+        if ref is None or isinstance(node, Group):
+            return
+        task = self.loop.create_task(ref.ask(Patience() if patient else Number(), timeout=5.0))
+        self.asks.append((task, self.loop.time(), node, node.incarnation))
+        self.happen(settle())
+
+    @invariant()
+    def the_actors_did_what_the_model_says_in_that_order(self) -> None:
+        assert self.world.events == (self.model.events if hasattr(self, "model") else [])
+
+    @invariant()
+    def no_two_incarnations_are_alive(self) -> None:
+        assert self.world.twins == []
+
+    @invariant()
+    def the_children_are_as_in_the_model(self) -> None:
+        if not hasattr(self, "model"):
+            return
+        groups = [self.model.root, *(node for node in self.model.nodes() if isinstance(node, Group) and node.alive)]
+        for group in groups:
+            supervisor = self.run(self.supervisor(group))
+            found = self.run(supervisor.which_children())
+            assert [child.id for child in found] == [node.id for node in group.children]
+            for child, node in zip(found, group.children, strict=True):
+                assert (child.ref is not None) is node.alive, child
+                assert child.ref is None or child.ref.incarnation == node.incarnation
+                assert node.due is None or child.state == "restarting", child
+            count = self.run(supervisor.count_children())
+            assert (count.specs, count.active) == (len(found), sum(node.alive for node in group.children))
+
+    @invariant()
+    def the_intensity_is_counted_right(self) -> None:
+        if not hasattr(self, "model"):
+            return
+        self.sync()
+        for node in self.model.nodes():
+            if isinstance(node, Group) and node.alive:
+                entry = self.system.roster().find(node.path)
+                assert entry is not None
+                assert entry.restarts_in_window == len(self.model.counted(node))
+
+    @invariant()
+    def only_the_living_have_tasks(self) -> None:
+        if hasattr(self, "model"):
+            living = {"/test", *(node.path for node in self.model.nodes() if node.alive)}
+            busy = {name.partition(":")[0] for name in self.run(self.leftovers())}
+            assert busy == living, f"{sorted(busy)} have tasks; {sorted(living)} are alive"
+
+    async def leftovers(self) -> list[str]:
+        return self.system.leftovers()
+
+    @invariant()
+    def every_ask_is_answered_or_fails_in_time(self) -> None:
+        for task, asked, node, number in list(self.asks):
+            if task.done():
+                error = task.exception()
+                assert isinstance(error, ActorDead | AskTimeout) if error else task.result() == number
+                self.asks.remove((task, asked, node, number))
+            else:
+                assert self.loop.time() - asked < 3.01
+                assert node is not None
+                assert node.alive
+                assert node.incarnation == number
+
+    def teardown(self) -> None:
+        try:
+            self.run(self.system.__aexit__(None, None, None))
+            outcomes = self.run(self.outcomes())
+            assert all(isinstance(each, int | ActorDead | AskTimeout) for each in outcomes)
+            assert asyncio.all_tasks(self.loop) == set()
+        finally:
+            self.runner.close()
+
+    async def outcomes(self) -> list[Any]:
+        return await asyncio.gather(*(task for task, *_ in self.asks), return_exceptions=True)
+
+
+Supervision.TestCase.settings = settings(
+    max_examples=100, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestSupervision = Supervision.TestCase
