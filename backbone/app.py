@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
+import anyio
 import msgspec
 
 from actors import (
@@ -60,6 +61,7 @@ R = TypeVar("R")
 _READ_TIMEOUT = 60.0
 _RUN_TIMEOUT = 24 * 3600.0  # a run has deadlines of its own for every chunk
 _PROBE_TIMEOUT = 5.0
+_RETRY_PAUSE = 0.02
 
 
 class Backbone:
@@ -148,12 +150,11 @@ class Backbone:
 
     async def _persistently(self, ask: Callable[[], Awaitable[R]]) -> R:
         """Ask again where the actor died over the request: what it had committed is known by its identity."""
-        for _ in range(self.settings.ingest.retries):
+        for attempt in range(self.settings.ingest.retries):
             try:
                 return await self._refusable(ask)
-            except ActorDead as error:
-                if error.reason is not None and not error.reason.abnormal:
-                    raise
+            except ActorDead:
+                await anyio.sleep(_RETRY_PAUSE * 2**attempt)  # it may be the supervisor that restarts
         return await self._refusable(ask)
 
     async def _refusable(self, ask: Callable[[], Awaitable[R]]) -> R:

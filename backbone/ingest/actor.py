@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 
@@ -15,7 +15,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import ingest_id, new_run_id
 from backbone.ingest.live import LiveBatches
 from backbone.ingest.plan import IngestRun
-from backbone.ingest.run import Run
+from backbone.ingest.run import Run, Writer
 from backbone.ingest.settings import IngestRules
 from backbone.messages import (
     ClaimEpoch,
@@ -39,11 +39,19 @@ _RUNS = 4  # at once; further ones wait in the mailbox
 _LIVE = "live"
 
 
+class RunWriter(Writer, Protocol):
+    """What this actor needs of the store."""
+
+    async def journal(self, row: JournalRow) -> None:
+        """Journal a run that failed."""
+        ...
+
+
 class Flush(Message, frozen=True):
     """The linger of live rows is over."""
 
 
-class _StoreWriter:
+class _StoreWriter(RunWriter):
     """The store actor, as runs see it."""
 
     def __init__(self, peers: Peers) -> None:
@@ -73,7 +81,7 @@ class IngestActor(Actor):
 
     def __init__(self, peers: Peers, rules: IngestRules, attempts: dict[str, int] | None = None) -> None:
         self._rules = rules
-        self._store = _StoreWriter(peers)
+        self.writer: RunWriter = _StoreWriter(peers)
         self._attempts = {} if attempts is None else attempts
         self._slots = anyio.Semaphore(_RUNS, fast_acquire=True)
         self._one_writer: defaultdict[tuple[str, Dimension], anyio.Lock] = defaultdict(anyio.Lock)
@@ -97,7 +105,7 @@ class IngestActor(Actor):
             run = Run(
                 message.plan,
                 message.run_id,
-                self._store,
+                self.writer,
                 self._rules,
                 lambda read, committed, progress: self._progress(message.run_id, read, committed, progress),
                 self.context.clock.time,
@@ -146,7 +154,7 @@ class IngestActor(Actor):
             error=error,
         )
         try:
-            await self._store.journal(row)
+            await self.writer.journal(row)
         except Reject as reject:
             self.context.log.warning("failed run not journalled", run_id=message.run_id, why=str(reject))
 
@@ -179,9 +187,9 @@ class IngestActor(Actor):
                 QuarantineRow(_LIVE, each.location, each.reason, each.excerpt, frame.dimension.value, run_id, utc_now())
                 for each in bad
             ]
-            await self._store.quarantine(rows)
+            await self.writer.quarantine(rows)
         if not good.num_rows:
             return 0
-        result = await self._store.write(Chunk(ingest_id(_LIVE, good), run_id, _LIVE, good))
+        result = await self.writer.write(Chunk(ingest_id(_LIVE, good), run_id, _LIVE, good))
         self._rows += result.rows
         return result.position

@@ -57,8 +57,6 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
         if "" in symbols:
             raise ValueError("an empty symbol given; name it or leave it out")
         interval = None if self.interval is None else parse_interval(self.interval)
-        if interval is None and dimensions[0].has_interval:
-            raise ValueError(f"{dimensions[0]} needs an interval, such as '1h'")
         if interval is not None and not dimensions[0].has_interval:
             raise ValueError(f"interval {interval!r} given; {dimensions[0]} has none, leave it out")
         start, end = self.start, self.end
@@ -78,7 +76,7 @@ _COUNTS = ("rows_read", "quarantined", "filtered", "duplicates", "inserted", "ch
 
 
 class IngestRun(Report, frozen=True, kw_only=True):
-    """What a run has done; counts are rows. Each row read is one of quarantined, filtered, duplicate, inserted, changed, unchanged.
+    """What a run has done. Each row read was quarantined, filtered, a duplicate, inserted, changed or unchanged.
 
     Attributes:
         run_id: of the run; the journal and a retry know it by this.
@@ -120,7 +118,7 @@ class IngestRun(Report, frozen=True, kw_only=True):
 
     def to_markdown(self) -> str:
         """The counts as a table, then the quality findings."""
-        names = "run_id source rows_read quarantined filtered duplicates inserted changed unchanged chunks position duration_s attempts"
+        names = (*_COUNTS, "chunks", "position", "duration_s", "attempts")
         rows = [(name, getattr(self, name)) for name in ("run_id", "source", *names)]
         text = f"{self.heading()}\n{markdown_table(('field', 'value'), rows)}"
         if self.quality is None:

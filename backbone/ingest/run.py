@@ -142,7 +142,10 @@ class Run:
                     piece = await anyio.to_thread.run_sync(next, pieces, None)
                 if piece is None:
                     return
-                await send.send(piece)
+                try:
+                    await send.send(piece)
+                except anyio.BrokenResourceError:  # committing has failed: that error is the one to tell
+                    return
 
     def _pieces(self) -> Iterator[Piece]:
         """Chunks of the source, filtered, screened and judged; runs in a worker thread."""

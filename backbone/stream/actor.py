@@ -212,7 +212,7 @@ class ConsumerActor(Actor):
         if not rows:
             raise Reject(
                 "position_lost",
-                f"position {after} given, but log and outbox do not go back so far; fetch, then subscribe from 'latest'",
+                f"position {after} given; log and outbox do not go back so far: fetch, then subscribe from 'latest'",
             )
         self._reader.seek(rows[-1].position)
         return [row for row in rows if row.dimension == self._dimension and self._wanted(row.symbol)]

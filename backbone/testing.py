@@ -1,0 +1,164 @@
+"""For authors of tests: a whole backbone in memory, deterministic, in milliseconds, with faults to inject.
+
+DuckDB works in memory and on the event loop, not in a thread, so a backbone also runs on the virtual clock of
+`actors.testing`. There is no control socket.
+
+```python
+from backbone.testing import Faults, embedded
+
+async def test_my_strategy():
+    faults = Faults()
+    async with embedded(faults=faults) as backbone:
+        await backbone.record(frame)
+        faults.store_down()          # from here on the store refuses; the cache still serves, marked stale
+        frame = await backbone.fetch("intraday", symbols=["EURUSD"])
+        assert frame.stale
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from actors import ActorSystem
+from backbone.adapters import store_factory
+from backbone.app import Backbone
+from backbone.domain.dimension import Dimension
+from backbone.ingest.actor import IngestActor
+from backbone.settings import load_settings
+from backbone.store.errors import StoreUnavailable
+from backbone.store.port import Store
+from backbone.store.records import Chunk, QuarantineRow, WriteResult
+
+__all__ = ["Faults", "InjectedCrash", "embedded"]
+
+
+class InjectedCrash(RuntimeError):
+    """A bug, injected: it crashes the actor that meets it."""
+
+
+class Faults:
+    """What is to go wrong. One object serves one backbone; counts go on across restarts of its actors."""
+
+    def __init__(self) -> None:
+        self.writes = 0
+        self._crashes: dict[tuple[str, int], None] = {}
+        self._down: str | None = None
+        self._store_crashes = 0
+
+    def crash_ingest(self, *, before_write: int | None = None, after_write: int | None = None) -> None:
+        """Crash the ingest actor once, before or after the nth chunk (from 1) is committed."""
+        if before_write is not None:
+            self._crashes["before", before_write] = None
+        if after_write is not None:
+            self._crashes["after", after_write] = None
+
+    def crash_store(self, times: int = 1) -> None:
+        """Crash the store actor at each of its next requests, so many times."""
+        self._store_crashes = times
+
+    def store_down(self, why: str = "injected: the store does not answer") -> None:
+        """Let every request to the store fail as unavailable, until `store_up`."""
+        self._down = why
+
+    def store_up(self) -> None:
+        """The store answers again."""
+        self._down = None
+
+    def meet_ingest(self, moment: str) -> None:
+        """Called around each write of the ingest actor."""
+        if moment == "before":
+            self.writes += 1
+        if (moment, self.writes) in self._crashes:
+            del self._crashes[moment, self.writes]
+            raise InjectedCrash(f"injected {moment} write {self.writes}")
+
+    def meet_store(self) -> None:
+        """Called before each request to the store."""
+        if self._store_crashes > 0:
+            self._store_crashes -= 1
+            raise InjectedCrash("injected into the store actor")
+        if self._down is not None:
+            raise StoreUnavailable(self._down)
+
+
+class _FaultyStore:
+    """A store whose requests pass through the faults first."""
+
+    _FREE = frozenset({"open", "close", "migrate", "probe"})
+
+    def __init__(self, store: Store, faults: Faults) -> None:
+        self._store = store
+        self._faults = faults
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+        if name in self._FREE:
+            return method
+
+        async def through(*args: Any, **kwargs: Any) -> Any:
+            self._faults.meet_store()
+            return await method(*args, **kwargs)
+
+        return through
+
+
+class _FaultyWriter:
+    """What the ingest actor writes through."""
+
+    def __init__(self, writer: Any, faults: Faults) -> None:
+        self._writer = writer
+        self._faults = faults
+
+    async def claim(self, source: str, dimension: Dimension) -> int:
+        epoch: int = await self._writer.claim(source, dimension)
+        return epoch
+
+    async def write(self, chunk: Chunk) -> WriteResult:
+        self._faults.meet_ingest("before")
+        result: WriteResult = await self._writer.write(chunk)
+        self._faults.meet_ingest("after")
+        return result
+
+    async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
+        count: int = await self._writer.quarantine(rows)
+        return count
+
+    async def journal(self, row: Any) -> None:
+        await self._writer.journal(row)
+
+
+def _ingest_with(faults: Faults) -> Callable[..., IngestActor]:
+    def make(*args: Any) -> IngestActor:
+        actor = IngestActor(*args)
+        actor.writer = _FaultyWriter(actor.writer, faults)
+        return actor
+
+    return make
+
+
+@asynccontextmanager
+async def embedded(
+    *,
+    faults: Faults | None = None,
+    system: ActorSystem | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> AsyncIterator[Backbone]:
+    """A backbone in memory.
+
+    Args:
+        faults: what is to go wrong, now or later.
+        system: the test's own actor system; None: one of its own.
+        overrides: settings, such as `{"ingest.chunk_rows": 1000}`; a `store.path` makes it outlive this backbone.
+    """
+    base: dict[str, object] = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
+    settings = load_settings(profile="embedded", overrides={**base, **(overrides or {})})
+    parts: dict[str, Any] = {}
+    if faults is not None:
+        given, make = faults, store_factory(settings)
+        parts["make_store"] = lambda: _FaultyStore(make(), given)
+        parts["ingest_factory"] = _ingest_with(given)
+    async with Backbone.open(settings, system=system, parts=parts) as backbone:
+        yield backbone
