@@ -47,6 +47,7 @@ class Run(Protocol):
     started: asyncio.Future[Any]
     claimed: bool
     waiting: list[Wait]
+    current: Any
 
     def exited(self) -> asyncio.Future[StopReason]:
         """Done when this life is over."""
@@ -165,7 +166,7 @@ class Cell:
     def activity(self) -> str:
         """What it does now, in words for errors."""
         run = self.run
-        current = getattr(run, "current", None)
+        current = None if run is None else run.current
         doing = f"{self.state}, handling {type(payload(current)).__name__}" if current is not None else self.state
         return f"{doing}, waiting on {run.waiting[-1][0].path}" if run is not None and run.waiting else doing
 

@@ -70,13 +70,19 @@ class Helpers:
             if not self.active and self._empty is not None and not self._empty.done():
                 self._empty.set_result(None)
 
-    async def close(self, timeout: float) -> list[str]:
-        """Cancel all and wait; returns the names of those that did not end."""
+    async def close(self, timeout: float) -> list[Helper]:
+        """Cancel all and wait; returns those that did not end."""
         if self.active:
-            for helper in list(self.active):
-                helper.scope.cancel()
+            self.abandon()
             system = self._run.cell.system
             self._empty = system.future()
             await system.deadlines.settled(self._empty, timeout)
         self._owner.alive = False
-        return [helper.name for helper in self.active]
+        return list(self.active)
+
+    def abandon(self) -> list[Helper]:
+        """Cancel all and do not wait; returns those that were active."""
+        for helper in self.active:
+            helper.scope.cancel()
+        self._owner.alive = False
+        return list(self.active)

@@ -15,7 +15,7 @@ from actors.actor import IGNORE, Actor, Context
 from actors.cell import Health
 from actors.errors import ActorDead, ActorError, AskRejected, Reject, SpecError
 from actors.events import ActorCrashed, ActorStarted, ActorStopped, HealthChanged, OrphanDetected, ZombieDetected
-from actors.helpers import Helpers
+from actors.helpers import Helper, Helpers
 from actors.loop import Killed, serve, serve_scoped
 from actors.mailbox import Ask, Queue, Tick, payload
 from actors.messages import Terminated
@@ -301,8 +301,7 @@ class Incarnation:
         if self._timers is not None:
             self._timers.close()
         if self.helpers is not None:
-            for name in await self.helpers.close(self.cell.system.kill_timeout / 2):
-                self.cell.system.publish(OrphanDetected, self.cell.path, task=name)
+            self._disown(await self.helpers.close(self.cell.system.kill_timeout / 2))
         hook = self.ready and self.abort_kind() != "killed" and spec.shutdown is not Shutdown.BRUTAL
         if hook and type(self.actor).on_stop is not Actor.on_stop:
             reason = await self._stop_hook(reason)
@@ -406,7 +405,10 @@ class Incarnation:
         self.owner.alive = False
         if self.gate is not None:
             self.gate.shield = True
-        system.zombies[self] = None
+        if self.helpers is not None:
+            self._disown(self.helpers.abandon())
+        doing = None if self.current is None else type(payload(self.current)).__name__
+        system.zombies[self] = (self.since, doing)
         system.publish(ZombieDetected, cell.path, incarnation=self.number, detail=cell.activity())
         self._fail_current(None, reason)
         self._fail_deferred(reason)
@@ -420,6 +422,15 @@ class Incarnation:
             self._exited.set_result(reason)
         if not self.claimed and cell.parent is not None:
             cell.parent.post("exit", cell, self.number, reason)
+
+    def _disown(self, left: list[Helper]) -> None:
+        """Helpers that do not end are orphans from now on."""
+        system = self.cell.system
+        for helper in left:
+            if helper.task is not None:
+                system.strays[helper.task] = f"{self.cell.path}:{helper.name}"
+                helper.task.add_done_callback(lambda task: system.strays.pop(task, None))
+            system.publish(OrphanDetected, self.cell.path, task=helper.name)
 
     def _fail_deferred(self, reason: StopReason) -> None:
         for ask in self.deferred or ():

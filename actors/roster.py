@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import datetime
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -147,36 +147,18 @@ def snapshot(system: ActorSystem, root: Cell, seq: int, detail: bool) -> RosterS
     now = system.time()
     entries: list[RosterEntry] = []
     blocked: list[Cell] = []
-    for cell in _walk(root):
-        run = cell.run
-        if run is not None and run.waiting:
-            blocked.append(cell)
-        entries.append(_entry(cell, now, detail))
-        if isinstance(run, Incarnation) and run.helpers is not None:
-            entries.extend(_task(cell, f"{cell.path}:{each.name}", now - each.since) for each in run.helpers.active)
-    entries.extend(_zombie(zombie, now) for zombie in system.zombies)
-    entries.extend(_entry(cell, now, False) for due, cell in system.graves if due > now)
-    orphans, hosts = [], []
-    for task, owner in system.tasks.foreign():
-        if owner is None or owner.system is not system:
-            hosts.append(task.get_name())
-        elif not owner.alive:
-            orphans.append(f"{owner.path}:{_name(task)}")
-        elif owner.run is not None:
-            entries.append(_task(owner.run.cell, f"{owner.path}:{_name(task)}", None))
-    for helper, owner in system.tasks.tasks.items():
-        if (
-            not owner.alive
-            and owner.run not in system.zombies
-            and isinstance(owner.run, Incarnation)
-            and owner.run.task is not helper
-        ):
-            orphans.append(helper.get_name())
+    _read_tree(root, now, detail, entries, blocked)
+    entries.extend(_zombie(run, *seen, now) for run, seen in system.zombies.items())
+    if system.graves:
+        shown = {entry.path for entry in entries}
+        graves = {cell.path: cell for due, cell in system.graves if due > now and cell.path not in shown}
+        entries.extend(_entry(cell, now, False) for cell in graves.values())
+    tasks, orphans, hosts = _foreign(system)
     return RosterSnapshot(
         seq,
         system.clock.now(),
         system.name,
-        tuple(entries),
+        (*entries, *tasks),
         tuple(orphans),
         tuple(hosts),
         system.dead_letters,
@@ -185,34 +167,57 @@ def snapshot(system: ActorSystem, root: Cell, seq: int, detail: bool) -> RosterS
     )
 
 
-def _walk(cell: Cell) -> Iterator[Cell]:
-    """A cell and all below it, depth first, in start order."""
-    stack = [cell]
+def _read_tree(root: Cell, now: float, detail: bool, entries: list[RosterEntry], blocked: list[Cell]) -> None:
+    """All entries depth first, in start order; a resting actor's last one is taken again."""
+    stack = [root]
     while stack:
         cell = stack.pop()
-        yield cell
-        below = cell.run if cell.box is None else getattr(cell.run, "children", None)
-        if isinstance(below, Supervisor):
-            stack.extend(reversed(below.children.values()))
+        run, box, kept = cell.run, cell.box, cell.entry
+        same = kept is not None and not detail and kept.handled == cell.handled and not (box is not None and box.items)
+        if same and (run is None or (run.current is None and not run.waiting)):
+            entries.append(kept)
+        else:
+            entries.append(_entry(cell, now, detail))
+        if run is None:
+            continue
+        if run.waiting:
+            blocked.append(cell)
+        if isinstance(run, Incarnation):
+            if run.helpers is not None:
+                active = run.helpers.active
+                entries.extend(_task(cell, f"{cell.path}:{each.name}", now - each.since) for each in active)
+            if run.children is not None:
+                stack.extend(reversed(run.children.children.values()))
+        else:
+            stack.extend(reversed(run.children.values()))
+
+
+def _foreign(system: ActorSystem) -> tuple[list[RosterEntry], list[str], list[str]]:
+    """The loop's other tasks: those of living actors, those whose actor is gone, those of the embedding process."""
+    tasks, hosts = [], []
+    orphans = [name for task, name in system.strays.items() if not task.done()]
+    for task, owner in system.tasks.foreign():
+        if owner is None:
+            hosts.append(task.get_name())
+        elif owner.system is not system and not owner.system.closed:
+            continue  # in the roster of its own system
+        elif not owner.alive:
+            orphans.append(f"{owner.path}:{_name(task)}")
+        elif owner.run is not None:
+            tasks.append(_task(owner.run.cell, f"{owner.path}:{_name(task)}", None))
+    return tasks, orphans, hosts
 
 
 def _entry(cell: Cell, now: float, detail: bool) -> RosterEntry:
     run, box = cell.run, cell.box
-    kept: RosterEntry | None = cell.entry
-    depth = 0 if box is None or not box.items else len(box.items)
-    if kept is not None and not depth and not detail and kept.handled == cell.handled and kept.mailbox_depth == 0:
-        resting = kept.handling is None and kept.waiting_on is None
-        if run is None or (resting and getattr(run, "current", None) is None and not run.waiting):
-            return kept
-    supervisor = run if isinstance(run, Supervisor) else cell.parent
-    in_window, budget = _window(supervisor, cell, now)
-    current = getattr(run, "current", None)
+    depth = len(box.items) if box is not None and box.items else 0
+    in_window, budget = _window(run if isinstance(run, Supervisor) else cell.parent, cell, now)
+    current = None if run is None else run.current
     waiting = f"{run.waiting[-1][1]} {run.waiting[-1][0].path}" if run is not None and run.waiting else None
-    peak = 0 if box is None else max(box.peak, depth)
     entry = RosterEntry(
         cell.path,
         cell.id,
-        cell.kind,
+        "supervisor" if box is None else "actor",
         cell.state,
         cell.health,
         cell.incarnation,
@@ -226,7 +231,7 @@ def _entry(cell: Cell, now: float, detail: bool) -> RosterEntry:
         waiting,
         depth,
         0 if box is None else box.capacity,
-        peak,
+        0 if box is None else max(box.peak, depth),
         cell.handled,
         cell.failed,
         0 if box is None else box.dropped,
@@ -236,7 +241,8 @@ def _entry(cell: Cell, now: float, detail: bool) -> RosterEntry:
         cell.spec.metadata,
         _inspect(run) if detail else None,
     )
-    if cell.restart_due is None and not detail and not in_window:
+    resting = current is None and waiting is None and not depth and cell.restart_due is None and not detail
+    if resting and box is not None and not in_window:
         cell.entry = entry
     return entry
 
@@ -245,14 +251,10 @@ def _window(supervisor: Supervisor | None, cell: Cell, now: float) -> tuple[int,
     """Restarts that count now, and the budget: a supervisor's own for its children, else the parent's."""
     if supervisor is None:
         return 0, ""
-    limit = supervisor.spec.intensity
-    own = supervisor.cell is cell
-    counted = (
-        sum(1 for at, each in supervisor.window if at >= now - limit.within and (own or each is cell))
-        if supervisor.window
-        else 0
-    )
-    return counted, f"{limit.restarts} in {limit.within:g} s"
+    if not supervisor.window:
+        return 0, supervisor.budget
+    since, own = now - supervisor.spec.intensity.within, supervisor.cell is cell
+    return sum(1 for at, each in supervisor.window if at >= since and (own or each is cell)), supervisor.budget
 
 
 def _inspect(run: Any) -> dict[str, Any] | None:
@@ -265,39 +267,32 @@ def _inspect(run: Any) -> dict[str, Any] | None:
 
 
 def _task(cell: Cell, path: str, age: float | None) -> RosterEntry:
-    name = path.rpartition(":")[2]
-    at, none = cell.state_since, Health()
-    return RosterEntry(
-        path,
-        name,
-        "task",
-        "running",
-        none,
-        cell.incarnation,
-        0,
-        0,
-        "",
-        at,
-        at,
-        None,
-        age,
-        None,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        None,
-        None,
-        None,
-        {},
+    """A task beside an actor's mailbox; most columns do not apply."""
+    since, id = cell.state_since, path.rpartition(":")[2]  # noqa: A001 - the field's name
+    return msgspec.structs.replace(
+        _TASK, path=path, id=id, incarnation=cell.incarnation, started_at=since, state_since=since, handling_for_s=age
     )
 
 
-def _zombie(run: Incarnation, now: float) -> RosterEntry:
-    entry = _entry(run.cell, now, False)
-    return msgspec.structs.replace(entry, state="zombie", incarnation=run.number, id=f"{run.cell.id}#{run.number}")
+def _zombie(run: Incarnation, since: float, handling: str | None, now: float) -> RosterEntry:
+    """A detached life, beside the entry of the cell, which may live again."""
+    return msgspec.structs.replace(
+        _entry(run.cell, now, False),
+        path=f"{run.cell.path}#{run.number}",
+        id=f"{run.cell.id}#{run.number}",
+        state="zombie",
+        incarnation=run.number,
+        handling=handling,
+        handling_for_s=now - since,
+        waiting_on=None,
+    )
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_TASK = RosterEntry(
+    "", "", "task", "running", Health(), 0, 0, 0, "", _LONG_AGO, _LONG_AGO, None, None, None,
+    0, 0, 0, 0, 0, 0, None, None, None, {},
+)  # fmt: skip
 
 
 def _name(task: asyncio.Task[Any]) -> str:

@@ -66,6 +66,7 @@ class Supervisor:
         self.started: asyncio.Future[Any] = self.system.future()
         self.claimed = True
         self.waiting: list[Wait] = []
+        self.current = None  # it handles no messages
         self.budget = f"{spec.intensity.restarts} in {spec.intensity.within:g} s"
         self.window: deque[tuple[float, Cell]] = deque()
         self.ended = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 GRAVE_WINDOW = 60.0  # seconds for which a dead child without a spec stays visible
+_GRAVES = 1000  # at most so many of them
 
 
 class ActorSystem(Children):
@@ -60,8 +62,9 @@ class ActorSystem(Children):
         self.version = 0
         self.dead_letters = 0
         self.warm = 0  # actors that keep their scope open while they rest
-        self.zombies: dict[Incarnation, None] = {}
-        self.graves: list[tuple[float, Cell]] = []
+        self.zombies: dict[Incarnation, tuple[float, str | None]] = {}  # since when, in which message
+        self.strays: dict[asyncio.Task[Any], str] = {}  # helper tasks that outlive their actor
+        self.graves: deque[tuple[float, Cell]] = deque(maxlen=_GRAVES)
         self.clock: Clock
         self.loop: asyncio.AbstractEventLoop
         self.events: EventStream
@@ -192,7 +195,8 @@ class ActorSystem(Children):
     def bury(self, cell: Cell) -> None:
         """Keep a dead child without a spec visible for a while."""
         now = self.time()
-        self.graves = [grave for grave in self.graves if grave[0] > now]
+        while self.graves and self.graves[0][0] <= now:
+            self.graves.popleft()
         self.graves.append((now + GRAVE_WINDOW, cell))
 
     def publish(self, kind: type[Event], path: str, **fields: Any) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from actors.cell import Run
+    from actors.system import ActorSystem
 
 
 class Owner:
@@ -19,7 +20,7 @@ class Owner:
 
     __slots__ = ("alive", "blocking", "path", "run", "system")
 
-    def __init__(self, path: str, run: Run | None, blocking: bool, system: object) -> None:
+    def __init__(self, path: str, run: Run | None, blocking: bool, system: ActorSystem) -> None:
         self.path = path
         self.run = run
         self.blocking = blocking  # False in helper tasks: what they wait for does not block the mailbox
