@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import msgspec
+
 _SWEEP = 1024
 
 
@@ -20,26 +22,20 @@ class Expiring(Protocol):
         """The error for whoever waits."""
 
 
-class _Wait:
+class _Wait(msgspec.Struct, eq=False):
     """The plain Expiring."""
 
-    __slots__ = ("due", "expired", "future")
-
-    def __init__(self, future: asyncio.Future[Any], due: float, expired: Callable[[], BaseException]) -> None:
-        self.future = future
-        self.due = due
-        self.expired = expired
+    future: asyncio.Future[Any]
+    due: float
+    expired: Callable[[], BaseException]
 
 
-class _Lane:
+class _Lane(msgspec.Struct, eq=False):
     """Futures with one common timeout: they expire in the order in which they came."""
 
-    __slots__ = ("limit", "timer", "waits")
-
-    def __init__(self) -> None:
-        self.waits: deque[Expiring] = deque()
-        self.timer: asyncio.TimerHandle | None = None
-        self.limit = _SWEEP
+    waits: deque[Expiring]
+    timer: asyncio.TimerHandle | None = None
+    limit: int = _SWEEP
 
 
 class Deadlines:
@@ -59,7 +55,7 @@ class Deadlines:
         """Have it expire when it is due, which is `timeout` seconds from now."""
         lane = self._lanes.get(timeout)
         if lane is None:
-            lane = self._lanes[timeout] = _Lane()
+            lane = self._lanes[timeout] = _Lane(deque())
         waits = lane.waits
         while waits and waits[0].future.done():
             waits.popleft()

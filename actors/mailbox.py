@@ -47,17 +47,14 @@ class Ask(msgspec.Struct, eq=False):
             self.future.set_exception(error)
 
 
-class Tick:
+class Tick(msgspec.Struct, eq=False):
     """A timer's message; dropped where its timer was cancelled or belongs to a former incarnation."""
 
-    __slots__ = ("key", "live", "message", "queued", "repeat")
-
-    def __init__(self, key: str, message: Message, repeat: bool) -> None:
-        self.key = key
-        self.message = message
-        self.repeat = repeat
-        self.live = True
-        self.queued = False
+    key: str
+    message: Message
+    repeat: bool
+    live: bool = True
+    queued: bool = False
 
 
 def payload(item: Any) -> Message:
@@ -74,21 +71,18 @@ class Closed(Exception):
     """The mailbox closed while its sender waited for room."""
 
 
-class Queue:
+class Queue(msgspec.Struct, eq=False):
     """Messages of one actor; it belongs to the ref, so a restart keeps them."""
 
-    __slots__ = ("capacity", "cell", "dropped", "idle", "items", "overflow", "peak", "senders", "system")
-
-    def __init__(self, capacity: int, overflow: Overflow, cell: Cell) -> None:
-        self.items: deque[Any] | None = None  # made at the first message: an idle actor stays small
-        self.system: deque[Terminated] | None = None
-        self.senders: deque[asyncio.Future[None]] | None = None
-        self.idle: asyncio.Future[None] | None = None
-        self.capacity = capacity
-        self.overflow = overflow
-        self.cell = cell
-        self.peak = 0
-        self.dropped = 0
+    capacity: int
+    overflow: Overflow
+    cell: Cell
+    items: deque[Any] | None = None  # made at the first message: an idle actor stays small
+    system: deque[Terminated] | None = None
+    senders: deque[asyncio.Future[None]] | None = None
+    idle: asyncio.Future[None] | None = None
+    peak: int = 0
+    dropped: int = 0
 
     def __len__(self) -> int:
         return len(self.items) if self.items else 0
