@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from anyio import CancelScope
-
 from actors.errors import Reject
+from actors.leash import Leash
 from actors.tasks import Owner
 
 if TYPE_CHECKING:
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
 class Helper:
     """One helper task, for the roster and for its cancellation."""
 
-    __slots__ = ("name", "scope", "since", "task")
+    __slots__ = ("leash", "name", "since", "task")
 
     def __init__(self, name: str, since: float) -> None:
         self.name = name
         self.since = since
-        self.scope = CancelScope()
+        self.leash = Leash()
         self.task: asyncio.Task[Any] | None = None
 
 
@@ -48,7 +47,7 @@ class Helpers:
     async def _work(self, helper: Helper, work: Coroutine[Any, Any, Any], reply: Reply[Any] | None) -> None:
         run = self._run
         try:
-            with helper.scope:
+            with helper.leash:
                 result = await work
                 if reply is not None:
                     reply(result)
@@ -83,6 +82,6 @@ class Helpers:
     def abandon(self) -> list[Helper]:
         """Cancel all and do not wait; returns those that were active."""
         for helper in self.active:
-            helper.scope.cancel()
+            helper.leash.cancel()
         self._owner.alive = False
         return list(self.active)

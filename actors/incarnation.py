@@ -9,13 +9,12 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from anyio import CancelScope
-
 from actors.actor import IGNORE, Actor, Context
 from actors.cell import Health
 from actors.errors import ActorDead, ActorError, AskRejected, Reject, SpecError
 from actors.events import ActorCrashed, ActorStarted, ActorStopped, HealthChanged, OrphanDetected, ZombieDetected
 from actors.helpers import Helper, Helpers
+from actors.leash import Leash
 from actors.loop import Killed, serve, serve_scoped
 from actors.mailbox import Ask, Queue, Tick, payload
 from actors.messages import Terminated
@@ -82,14 +81,13 @@ class Incarnation:
         "deferred",
         "draining",
         "expecting",
-        "gate",
         "helpers",
+        "leash",
         "number",
         "over",
         "owner",
         "ready",
         "report",
-        "scope",
         "signal",
         "since",
         "started",
@@ -112,8 +110,7 @@ class Incarnation:
         self.report: StopReason | None = None  # what to report, where it is not the reason that decides
         self.stopping: StopReason | None = None
         self.abort: StopReason | None = None
-        self.scope: CancelScope | None = None
-        self.gate: CancelScope | None = None
+        self.leash: Leash | None = None
         self.current: Any = None
         self.since = 0.0
         self.waiting: list[Wait] = []
@@ -171,8 +168,8 @@ class Incarnation:
         if self.abort is None or (reason.kind == "killed" and self.abort.kind != "killed"):
             self.abort = reason
         self._wake()
-        if self.scope is not None:
-            self.scope.cancel()
+        if self.leash is not None:
+            self.leash.cancel()
 
     def _wake(self) -> None:
         self.signal = True
@@ -249,15 +246,16 @@ class Incarnation:
             self.started = self.cell.system.done
 
     async def _guard(self, hook: Callable[..., Any], *args: Any) -> Any:
-        """Run a hook where a kill can interrupt it; the inner scope can be shielded to let go of a zombie."""
+        """Run a hook where a kill can interrupt it."""
         if self.abort is not None and hook != self.actor.on_stop:
             raise Killed
         try:
-            with CancelScope() as self.scope, CancelScope() as self.gate:
+            self.leash = Leash()
+            with self.leash:
                 result = hook(*args)
                 return await result if result.__class__ is CoroutineType else result
         finally:
-            self.scope = self.gate = None
+            self.leash = None
         raise Killed
 
     def attend(self) -> StopReason | None:
@@ -403,8 +401,8 @@ class Incarnation:
         cell, system = self.cell, self.cell.system
         self.over = reason = StopReason("killed", "does not end after the kill: zombie")
         self.owner.alive = False
-        if self.gate is not None:
-            self.gate.shield = True
+        if self.leash is not None:
+            self.leash.release()
         if self.helpers is not None:
             self._disown(self.helpers.abandon())
         doing = None if self.current is None else type(payload(self.current)).__name__

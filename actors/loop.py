@@ -11,9 +11,8 @@ from collections.abc import Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from anyio import CancelScope
-
 from actors.errors import Reject
+from actors.leash import Leash
 from actors.mailbox import Ask, Tick, payload
 from actors.messages import Terminated
 from actors.specs import StopReason
@@ -36,10 +35,11 @@ async def serve_scoped(run: Incarnation, work: Coroutine[Any, Any, Any]) -> Stop
     warm = system.warm < WARM
     system.warm += warm
     try:
-        with CancelScope() as run.scope, CancelScope() as run.gate:
+        run.leash = Leash()
+        with run.leash:
             return await serve(run, work, warm)  # type: ignore[no-any-return]
     finally:
-        run.scope = run.gate = None
+        run.leash = None
         system.warm -= warm
     raise Killed
 
