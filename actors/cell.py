@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec
 
 from actors.errors import ActorDead, ActorError, InvalidMessage
 from actors.mailbox import Ask, Queue, Tick, payload
 from actors.messages import Terminated
+from actors.ref import ActorRef, SupervisorRef
 from actors.specs import ChildSpec, Spec, StopReason
 
 if TYPE_CHECKING:
     from actors.incarnation import Incarnation
-    from actors.ref import ActorRef
     from actors.supervisor import Supervisor
     from actors.system import ActorSystem
-    from actors.tasks import Owner
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -38,28 +37,8 @@ Wait = tuple["Cell", str, Ask | None]
 """Whom somebody waits on, how (ask, tell, start, stop), and the request that is out, if it is one."""
 
 
-class Run(Protocol):
-    """One life of a child, as its supervisor sees it."""
-
-    cell: Cell
-    number: int
-    owner: Owner
-    started: asyncio.Future[Any]
-    claimed: bool
-    waiting: list[Wait]
-    current: Any
-
-    def exited(self) -> asyncio.Future[StopReason]:
-        """Done when this life is over."""
-
-    def height(self) -> int:
-        """Levels below and with this one: how many kill timeouts its end may take."""
-
-    def request_stop(self, reason: StopReason) -> None:
-        """Stop in order: the current handler finishes, the stop hook runs."""
-
-    def kill(self, reason: StopReason) -> None:
-        """Interrupt at the next await; no stop hook."""
+Run: TypeAlias = "Incarnation | Supervisor"
+"""One life of a child."""
 
 
 class _Nothing(dict[type, Any]):
@@ -79,72 +58,51 @@ _NOBODY: dict[str, Any] = {}
 UNKNOWN = _Anything()
 
 
-class Cell:
+class Cell(msgspec.Struct, eq=False, weakref=True):
     """State of one child. Its supervisor writes it, the roster reads it."""
 
-    __slots__ = (
-        "__weakref__",
-        "accepts",
-        "attempts",
-        "box",
-        "closed",
-        "entry",
-        "error",
-        "error_at",
-        "failed",
-        "handled",
-        "health",
-        "id",
-        "incarnation",
-        "kept",
-        "parent",
-        "path",
-        "pending",
-        "ref",
-        "restart_due",
-        "restart_timer",
-        "restarts",
-        "run",
-        "seen",
-        "spec",
-        "started_at",
-        "started_time",
-        "state",
-        "state_since",
-        "system",
-        "table",
-        "watchers",
-    )
+    system: ActorSystem
+    parent: Supervisor | None
+    spec: Spec
+    table: dict[type, Any]
+    accepts: dict[type, Any] = CLOSED
+    id: str = ""
+    path: str = ""
+    ref: ActorRef = cast("ActorRef", None)
+    box: Queue | None = None
+    run: Run | None = None
+    closed: StopReason | None = None
+    state: str = "starting"
+    state_since: datetime = _UNSTARTED
+    started_at: datetime = _UNSTARTED
+    started_time: float = 0.0
+    incarnation: int = 0
+    restarts: int = 0
+    handled: int = 0
+    failed: int = 0
+    attempts: int = 0
+    seen: int = 0  # the newest incarnation whose end has been dealt with
+    pending: bool = False  # stopped by a group restart, or failed to come up: waits for its start
+    restart_timer: asyncio.TimerHandle | None = None
+    restart_due: float | None = None
+    error: str | None = None
+    error_at: datetime | None = None
+    health: Health = HEALTHY
+    watchers: dict[Incarnation, None] | None = None
+    kept: dict[str, Cell] = _NOBODY  # a supervisor's static children: their refs outlive its restarts
+    entry: Any = None  # the roster's last picture, kept while nothing changes
 
-    def __init__(self, system: ActorSystem, parent: Supervisor | None, spec: Spec, table: dict[type, Any]) -> None:
-        self.system = system
-        self.parent = parent
-        self.spec = spec
+    def __post_init__(self) -> None:
+        spec = self.spec
         self.id = spec.id
-        self.path: str = f"{parent.cell.path}/{spec.id}" if parent is not None else f"/{spec.id}"
-        self.table = table
-        self.accepts: dict[type, Any] = table
-        self.box: Queue | None = None
+        self.path = f"{self.parent.cell.path}/{spec.id}" if self.parent is not None else f"/{spec.id}"
+        self.accepts = self.table
         if isinstance(spec, ChildSpec):
             self.box = Queue(spec.mailbox.capacity, spec.mailbox.overflow, self)
-        self.closed: StopReason | None = None
-        self.run: Incarnation | Supervisor | None = None
-        self.ref: ActorRef
-        self.state = "starting"
-        self.state_since = self.started_at = _UNSTARTED
-        self.started_time = 0.0
-        self.incarnation = self.restarts = self.handled = self.failed = self.attempts = 0
-        self.seen = 0  # the newest incarnation whose end has been dealt with
-        self.pending = False  # stopped by a group restart, or failed to come up: waits for its start
-        self.restart_timer: asyncio.TimerHandle | None = None
-        self.restart_due: float | None = None
-        self.error: str | None = None
-        self.error_at: datetime | None = None
-        self.health = HEALTHY
-        self.watchers: dict[Incarnation, None] | None = None
-        # a supervisor's static children: their refs outlive its restarts
-        self.kept: dict[str, Cell] = {} if self.box is None else _NOBODY
-        self.entry: Any = None  # the roster's last picture, kept while nothing changes
+            self.ref = ActorRef(self)
+        else:
+            self.kept = {}
+            self.ref = SupervisorRef(self)
 
     @property
     def kind(self) -> str:

@@ -6,11 +6,13 @@ import asyncio
 import traceback
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from actors.actor import IGNORE, Actor, Context
 from actors.cell import Health
+from actors.deadlock import release_below
 from actors.errors import ActorDead, ActorError, AskRejected, Reject, SpecError
 from actors.events import ActorCrashed, ActorStarted, ActorStopped, HealthChanged, OrphanDetected, ZombieDetected
 from actors.helpers import Helper, Helpers
@@ -65,60 +67,42 @@ def rejection(ask: Ask, reject: Reject) -> AskRejected:
     )
 
 
+@dataclass(slots=True, eq=False)
 class Incarnation:
     """Runs one actor instance in one task."""
 
-    __slots__ = (
-        "_exited",
-        "_timers",
-        "abort",
-        "actor",
-        "box",
-        "cell",
-        "children",
-        "claimed",
-        "current",
-        "deferred",
-        "draining",
-        "expecting",
-        "helpers",
-        "leash",
-        "number",
-        "over",
-        "owner",
-        "ready",
-        "report",
-        "signal",
-        "since",
-        "started",
-        "stopping",
-        "task",
-        "waiting",
-    )
+    cell: Cell
+    box: Queue = field(init=False)
+    number: int = field(init=False)
+    owner: Owner = field(init=False)
+    started: asyncio.Future[Any] = field(init=False)
+    actor: Actor = field(init=False)
+    task: asyncio.Task[None] = field(init=False)
+    claimed: bool = True  # the supervisor waits for the end itself and needs no notice of it
+    ready: bool = False
+    signal: bool = False
+    draining: bool = False
+    over: StopReason | None = None
+    report: StopReason | None = None  # what to report, where it is not the reason that decides
+    stopping: StopReason | None = None
+    abort: StopReason | None = None
+    leash: Leash | None = None
+    current: Any = None
+    since: float = 0.0
+    waiting: list[Wait] = field(default_factory=list)
+    helpers: Helpers | None = None
+    deferred: set[Ask] | None = None
+    expecting: dict[str, Cell] | None = None
+    children: Supervisor | None = None
+    _exited: asyncio.Future[StopReason] | None = None
+    _timers: Timers | None = None
 
-    def __init__(self, cell: Cell) -> None:
-        self.cell = cell
+    def __post_init__(self) -> None:
+        cell = self.cell
         self.box = cast(Queue, cell.box)
         self.number = cell.incarnation
         self.owner = Owner(cell.path, self, True, cell.system)
-        self.started: asyncio.Future[Any] = cell.system.future()
-        self._exited: asyncio.Future[StopReason] | None = None
-        self.actor: Actor
-        self.claimed = True  # the supervisor waits for the end itself and needs no notice of it
-        self.ready = self.signal = self.draining = False
-        self.over: StopReason | None = None
-        self.report: StopReason | None = None  # what to report, where it is not the reason that decides
-        self.stopping: StopReason | None = None
-        self.abort: StopReason | None = None
-        self.leash: Leash | None = None
-        self.current: Any = None
-        self.since = 0.0
-        self.waiting: list[Wait] = []
-        self._timers: Timers | None = None
-        self.helpers: Helpers | None = None
-        self.deferred: set[Ask] | None = None
-        self.expecting: dict[str, Cell] | None = None
-        self.children: Supervisor | None = None
+        self.started = cell.system.future()
         self.task = cell.system.tasks.start(self._main(), self.owner, cell.path)
 
     def exited(self) -> asyncio.Future[StopReason]:
@@ -295,6 +279,7 @@ class Incarnation:
         spec = self.cell.spec
         self._fail_current(reason.error, reason)
         if self.children is not None:
+            release_below(self.cell, self.children)
             await self.children.finish(StopReason("parent_died", str(reason)) if reason.abnormal else reason)
         if self._timers is not None:
             self._timers.close()

@@ -15,11 +15,12 @@ from anyio import CancelScope
 from actors.cell import UNKNOWN, Cell
 from actors.clock import Clock, LoopClock
 from actors.deadlines import Deadlines
+from actors.deadlock import check_wait
 from actors.errors import ActorError, ChildNotFound, SystemFailed
 from actors.events import DeadLetter, Event, EventStream
 from actors.incarnation import Incarnation
 from actors.logs import attach
-from actors.ref import ActorRef, Children, SupervisorRef
+from actors.ref import ActorRef, Children
 from actors.roster import LagMeter, RosterSnapshot, RosterWatch, snapshot
 from actors.specs import Intensity, Spec, StopReason, Strategy, SupervisorSpec, check_intensity
 from actors.supervisor import Supervisor
@@ -137,6 +138,7 @@ class ActorSystem(Children):
     async def stop(self) -> None:
         """Stop the whole tree in order; closing the `async with` does it, too."""
         root = self._supervisor()
+        check_wait(root.cell, "stop")
         root.request_stop(StopReason("shutdown", "system stops"))
         await self.deadlines.settled(root.exited(), None)
 
@@ -188,9 +190,7 @@ class ActorSystem(Children):
     def new_cell(self, parent: Supervisor | None, spec: Spec) -> Cell:
         """The state and the ref of a new child."""
         table = {} if isinstance(spec, SupervisorSpec) else getattr(spec.factory, "__table__", None)
-        cell = Cell(self, parent, spec, UNKNOWN if table is None else table)
-        cell.ref = SupervisorRef(cell) if isinstance(spec, SupervisorSpec) else ActorRef(cell)
-        return cell
+        return Cell(self, parent, spec, UNKNOWN if table is None else table)
 
     def bury(self, cell: Cell) -> None:
         """Keep a dead child without a spec visible for a while."""

@@ -10,22 +10,21 @@ import weakref
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 if TYPE_CHECKING:
     from actors.cell import Run
     from actors.system import ActorSystem
 
 
-class Owner:
+class Owner(msgspec.Struct, eq=False):
     """On whose behalf a task runs. Tasks inherit it by their context, those of client libraries too."""
 
-    __slots__ = ("alive", "blocking", "path", "run", "system")
-
-    def __init__(self, path: str, run: Run | None, blocking: bool, system: ActorSystem) -> None:
-        self.path = path
-        self.run = run
-        self.blocking = blocking  # False in helper tasks: what they wait for does not block the mailbox
-        self.alive = True
-        self.system = system
+    path: str
+    run: Run | None
+    blocking: bool  # False in helper tasks: what they wait for does not block the mailbox
+    system: ActorSystem
+    alive: bool = True
 
 
 OWNER: contextvars.ContextVar[Owner | None] = contextvars.ContextVar("actors_owner", default=None)
