@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -52,6 +52,7 @@ class _Anything(dict[type, Any]):
         return True
 
 
+E = TypeVar("E", bound=ActorError)
 CLOSED = _Nothing()
 _UNSTARTED = datetime.min.replace(tzinfo=UTC)
 _NOBODY: dict[str, Any] = {}
@@ -139,20 +140,24 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
         self.accepts = CLOSED
         self.entry = None
 
+    def problem(self, kind: type[E], text: str, **data: Any) -> E:
+        """An error about this child; `text` goes on after its path."""
+        return kind(f"{self.path} {text}", path=self.path, ref=self.ref, **data)
+
     def refusal(self, message: Any) -> ActorError:
         """Why `message` can't be sent now."""
         if self.closed is not None:
             return self.dead(message)
         if self.box is None:
-            return InvalidMessage(f"{self.path} is a supervisor: it takes no messages", path=self.path, message=message)
+            return self.problem(InvalidMessage, "is a supervisor: it takes no messages", message=message)
         names = tuple(sorted(kind.__name__ for kind in self.table))
-        text = f"{self.path} does not handle {type(message).__name__}; it handles: {', '.join(names) or 'nothing'}"
-        return InvalidMessage(text, path=self.path, message=message, accepted=names)
+        text = f"does not handle {type(message).__name__}; it handles: {', '.join(names) or 'nothing'}"
+        return self.problem(InvalidMessage, text, message=message, accepted=names)
 
     def dead(self, message: Any = None, reason: StopReason | None = None) -> ActorDead:
         """The error for somebody who reaches for a dead actor."""
         why = reason or self.closed
-        error = ActorDead(f"{self.path} is dead ({why})", path=self.path, message=message, ref=self.ref, reason=why)
+        error = self.problem(ActorDead, f"is dead ({why})", message=message, reason=why)
         if why is not None and isinstance(why.error, BaseException):
             error.__cause__ = why.error
         return error
@@ -161,7 +166,7 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
         """Turn a mailbox item into a dead letter; an asker is told."""
         self.system.dead_letter(self.path, payload(item), why)
         if item.__class__ is Ask:
-            item.fail(ActorDead(f"{self.path}: {why}", path=self.path, message=item.message, ref=self.ref))
+            item.fail(self.problem(ActorDead, why, message=item.message))
 
     def finish(self, reason: StopReason, state: str = "stopped") -> None:
         """Dead for good, or until started by hand: left-overs are told, watchers hear of it."""

@@ -19,6 +19,7 @@ from actors.cell import Cell
 from actors.deadlock import NO_EDGE, Edges, check_ask
 from actors.errors import (
     ActorDead,
+    ActorError,
     AlreadyPresent,
     AlreadyStarted,
     ChildNotFound,
@@ -29,7 +30,7 @@ from actors.errors import (
 )
 from actors.events import ActorRestarted, ActorRestarting, ActorStarted, ActorStopped, IntensityExceeded
 from actors.incarnation import Incarnation
-from actors.ref import ChildCount, ChildInfo
+from actors.ref import ActorRef, ChildCount, ChildInfo
 from actors.specs import (
     AutoShutdown,
     ChildSpec,
@@ -195,12 +196,11 @@ class Supervisor:
             self.cell.kept[spec.id] = self.children[spec.id] = cell
             cell.parent, cell.spec = self, spec  # a temporary child's spec has lost its arguments
             outcome = await self._bring_up(cell)
-            if outcome is IGNORE:
-                self._ignored(cell)
-            elif outcome is not None:
+            try:
+                self._started(cell, outcome)
+            except ActorError as error:
                 del self.children[spec.id]
-                cell.finish(StopReason("crash", str(outcome), outcome))
-                return self._start_error(cell, outcome)
+                return error
         return None
 
     async def _serve(self) -> None:
@@ -233,49 +233,34 @@ class Supervisor:
         present = self.children.get(spec.id)
         if present is not None:
             if present.run is not None:
-                raise AlreadyStarted(f"{present.path} already runs; use its ref", path=present.path, ref=present.ref)
-            raise AlreadyPresent(
-                f"{present.path} is {present.state}; use restart_child or delete_child",
-                path=present.path,
-                ref=present.ref,
-            )
+                raise present.problem(AlreadyStarted, "already runs; use its ref")
+            raise present.problem(AlreadyPresent, f"is {present.state}; use restart_child or delete_child")
         limit = self.spec.max_children
         if limit is not None and len(self.children) >= limit:
-            raise MaxChildren(
-                f"{self.cell.path} holds {limit} children, its max_children; {spec.id} was not started",
-                path=self.cell.path,
-            )
+            text = f"holds {limit} children, its max_children; {spec.id} was not started"
+            raise self.cell.problem(MaxChildren, text)
         cell = self.children[spec.id] = self.system.new_cell(self, spec)
         outcome = await self._bring_up(cell)
-        if outcome is None:
-            return cell.ref
-        if outcome is IGNORE:
-            self._ignored(cell)
-            return cell.ref
-        del self.children[spec.id]
-        cell.finish(StopReason("crash", str(outcome), outcome))
-        if outcome is _INTERRUPTED:
-            raise self.cell.dead(reason=self.stopping)
-        raise self._start_error(cell, outcome)
+        if outcome is not None and outcome is not IGNORE:
+            del self.children[spec.id]
+        return self._started(cell, outcome)
 
-    async def _command_restart(self, id: str) -> Any:  # noqa: A002
-        cell = self._find(id)
-        if cell.run is not None:
-            raise ChildRunning(f"{cell.path} runs; terminate_child first", path=cell.path, ref=cell.ref)
-        if cell.pending:
-            raise ChildRestarting(f"{cell.path} already waits for its restart", path=cell.path, ref=cell.ref)
-        cell.attempts = 0
-        outcome = await self._bring_up(cell)
-        if outcome is None:
-            return cell.ref
+    def _started(self, cell: Cell, outcome: Any) -> ActorRef:
+        """What a start by hand returns, or raises."""
         if outcome is IGNORE:
-            self._ignored(cell)
-            return cell.ref
-        if outcome is _INTERRUPTED:
+            self._settle(cell, StopReason("normal", "declined to start"))
+        elif outcome is _INTERRUPTED:
             cell.finish(StopReason("killed", "its start was given up"))
             raise self.cell.dead(reason=self.stopping)
-        cell.finish(StopReason("crash", str(outcome), outcome), "failed")
-        raise self._start_error(cell, outcome)
+        elif outcome is not None:
+            cell.finish(StopReason("crash", str(outcome), outcome), "failed")
+            raise self._start_error(cell, outcome)
+        return cell.ref
+
+    async def _command_restart(self, id: str) -> Any:  # noqa: A002
+        cell = self._find_stopped(id)
+        cell.attempts = 0
+        return self._started(cell, await self._bring_up(cell))
 
     async def _command_terminate(self, id: str) -> None:  # noqa: A002
         await self._command_stop(self._find(id), False)
@@ -290,23 +275,21 @@ class Supervisor:
             self._revive_rest()
 
     async def _command_delete(self, id: str) -> None:  # noqa: A002
-        cell = self._find(id)
-        if cell.run is not None:
-            raise ChildRunning(f"{cell.path} runs; terminate_child first", path=cell.path, ref=cell.ref)
-        if cell.pending:
-            raise ChildRestarting(
-                f"{cell.path} waits for its restart; terminate_child first", path=cell.path, ref=cell.ref
-            )
-        del self.children[id]
+        del self.children[self._find_stopped(id).id]
         self.cell.kept.pop(id, None)
 
     def _find(self, id: str) -> Cell:  # noqa: A002
         cell = self.children.get(id)
         if cell is None:
-            raise ChildNotFound(
-                f"{self.cell.path} has no child {id!r}; it has: {', '.join(self.children) or 'none'}",
-                path=self.cell.path,
-            )
+            raise self.cell.problem(ChildNotFound, f"has no child {id!r}; it has: {', '.join(self.children) or 'none'}")
+        return cell
+
+    def _find_stopped(self, id: str) -> Cell:  # noqa: A002
+        cell = self._find(id)
+        if cell.run is not None:
+            raise cell.problem(ChildRunning, "runs; terminate_child first")
+        if cell.pending:
+            raise cell.problem(ChildRestarting, "waits for its restart; terminate_child gives that up")
         return cell
 
     def _start_error(self, cell: Cell, cause: Any) -> StartError:
@@ -314,10 +297,6 @@ class Supervisor:
         error = StartError(text, path=cell.path, child=cell.id, cause=cause, spec=cell.spec)
         error.__cause__ = cause if isinstance(cause, BaseException) else None
         return error
-
-    def _ignored(self, cell: Cell) -> None:
-        cell.seen = cell.incarnation
-        self._settle(cell, StopReason("normal", "declined to start"))
 
     def _settle(self, cell: Cell, reason: StopReason, state: str = "stopped") -> None:
         """A child has ended and nobody will restart it: listed without a ref, or gone if temporary."""
@@ -477,7 +456,7 @@ class Supervisor:
                 up.append(each)
                 self._restarted(each)
             elif outcome is IGNORE:
-                self._ignored(each)
+                self._started(each, outcome)
             elif outcome is not _INTERRUPTED:
                 await self._retry(each, up, outcome)
                 return
