@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actors.errors import DeadlockError
+from actors.specs import StopReason
 from actors.tasks import blocked_run
 
 if TYPE_CHECKING:
     from actors.cell import Cell, Run, Wait
+    from actors.supervisor import Supervisor
 
 _LONGEST = 1000
 
@@ -63,12 +65,15 @@ def _targets(cell: Cell) -> list[Cell]:
     )
 
 
-def check_ask(run: Run, target: Cell) -> None:
+def check_ask(run: Run, target: Cell, message: object = None) -> None:
     """Refuse an ask from `run`'s handler to a cell that waits for it, however indirectly.
 
     Raises:
         DeadlockError: carries the chain of paths.
+        ActorDead: the target stops, and its end waits for the asker, which is below it.
     """
+    if target.state == "stopping" and run.cell.path.startswith(target.path + "/"):
+        raise target.dead(message, StopReason("shutdown", "it is stopping"))
     if target is not run.cell and (target.run is None or not target.run.waiting):
         return
     cells = chain(target, run.cell)
@@ -94,6 +99,22 @@ def check_wait(target: Cell, verb: str) -> None:
             f"{run.cell.path} can't await the {verb} of {target.path}, of which it is a part; use context.stop_self()"
         )
         raise DeadlockError(text, path=target.path, ref=target.ref, chain=paths)
+
+
+def release_below(cell: Cell, children: Supervisor) -> None:
+    """An actor stops: fail the asks that actors below it wait for, since its end waits for them."""
+    stack = list(children.children.values())
+    while stack:
+        each = stack.pop()
+        if each.run is None:
+            continue
+        for target, _, ask in each.run.waiting:
+            if target is cell and ask is not None:
+                ask.fail(cell.dead(ask.message, StopReason("shutdown", "it is stopping")))
+                if cell.box is not None and cell.box.items and ask in cell.box.items:
+                    cell.box.items.remove(ask)
+        below: Any = each.run if each.box is None else each.run.children  # type: ignore[union-attr]
+        stack.extend(below.children.values() if below is not None else ())
 
 
 def own_full_mailbox(run: Run | None, cell: Cell) -> bool:

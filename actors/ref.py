@@ -132,7 +132,7 @@ class ActorRef:
     async def _ask_within(self, run: Run, ask: Ask, timeout: float | None) -> Any:
         """From a handler or hook: an edge in the graph of waits, and refused where it would close a circle."""
         cell = self._cell
-        check_ask(run, cell)
+        check_ask(run, cell, ask.message)
         wait = (cell, "ask", ask)
         run.waiting.append(wait)
         try:
