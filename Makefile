@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run test lint bench docs lock clean
+.PHONY: help run test test-services lint bench docs lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -23,6 +23,9 @@ run: .venv/installed  ## ingest 5,000 real EURUSD bars through every stage (embe
 test: .venv/installed  ## the hermetic tests, with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered -q
 
+test-services: .venv/installed  ## the tests on real TimescaleDB, Redis and Kafka, which they start themselves
+	$(BIN)/python -m pytest tests/services -q --override-ini addopts="-ra --strict-markers --strict-config --import-mode=importlib"
+
 lint: .venv/installed  ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -32,10 +35,11 @@ bench: .venv/installed  ## benchmarks, as ratios against the bare client in the 
 	$(BIN)/python -m tests.benchmarks
 
 docs: .venv/installed  ## build the documentation site into site/
-	$(BIN)/zensical build
+	$(BIN)/python docs/api_reference.py
+	$(BIN)/zensical build --clean
 
 lock:  ## resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --group dev --extra report --python-version 3.11 --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header -q -o requirements.lock
+	uv pip compile pyproject.toml --group dev --extra report --extra institutional --python-version 3.11 --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header -q -o requirements.lock
 
 clean:  ## remove everything that make created
 	rm -rf .venv data reports site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
