@@ -113,7 +113,7 @@ def release_below(cell: Cell, children: Supervisor) -> None:
                 ask.fail(cell.dead(ask.message, StopReason("shutdown", "it is stopping")))
                 if cell.box is not None and cell.box.items and ask in cell.box.items:
                     cell.box.items.remove(ask)
-        below: Any = each.run if each.box is None else each.run.children  # type: ignore[union-attr]
+        below: Any = each.run if each.box is None else each.run.children
         stack.extend(below.children.values() if below is not None else ())
 
 

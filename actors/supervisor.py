@@ -50,10 +50,6 @@ if TYPE_CHECKING:
 _INTERRUPTED = object()  # outcome of a start that its caller gave up, or that a stop overtook
 
 
-def _late(limit: float | None) -> StopReason:
-    return StopReason("killed", f"did not stop within {limit or 0:g} s")
-
-
 class Supervisor:
     """One life of a supervisor; also the nursery of an actor that has children (`host`)."""
 
@@ -174,8 +170,7 @@ class Supervisor:
             self.claimed = False
             if self.host is None:
                 self.cell.mark("running")
-                if self.system.events.wanted(ActorStarted):
-                    self.system.publish(ActorStarted, self.cell.path, incarnation=self.number)
+                self.system.publish(ActorStarted, self.cell.path, incarnation=self.number)
             self.started.set_result(None)
             try:
                 await self._serve()
@@ -354,7 +349,7 @@ class Supervisor:
         with self._awaiting(cell, "stop"):
             limit = self._ask_to_end(cell, run, reason, drain)
             if not await self.system.deadlines.settled(run.exited(), limit):
-                run.kill(_late(limit))
+                run.kill(StopReason("killed", f"did not stop within {limit:g} s"))
                 await self.system.deadlines.settled(run.exited(), None)
 
     def _ask_to_end(self, cell: Cell, run: Incarnation | Supervisor, reason: StopReason, drain: bool) -> float | None:
@@ -391,12 +386,8 @@ class Supervisor:
 
     async def _restart(self, cell: Cell, reason: StopReason) -> None:
         """Decide and carry out what the end of `cell` leads to: give up, a group restart, now or later."""
-        delay = self._next_delay(cell)
+        delay = self._planned(cell, reason)
         if delay is None:
-            self._settle(cell, reason, "failed")
-            self._auto_shutdown(cell)
-            return
-        if not self._within_budget(cell, reason):
             return
         cell.pending = True
         for other in reversed(self._group(cell)):
@@ -408,10 +399,8 @@ class Supervisor:
         await self._revive_later(cell, delay)
 
     async def _revive_later(self, cell: Cell, delay: float) -> None:
-        if self.system.events.wanted(ActorRestarting):
-            self.system.publish(
-                ActorRestarting, cell.path, incarnation=cell.incarnation, delay=delay, attempt=cell.attempts
-            )
+        number = cell.incarnation
+        self.system.publish(ActorRestarting, cell.path, incarnation=number, delay=delay, attempt=cell.attempts)
         if delay <= 0:
             await self._event_restart(cell)
             return
@@ -426,15 +415,8 @@ class Supervisor:
         cells = list(self.children.values())
         if self.spec.strategy is Strategy.REST_FOR_ONE:
             cells = cells[cells.index(cell) + 1 :]
-        return [
-            each
-            for each in cells
-            if each is not cell and (each.run is not None or each.pending or self._just_died(each))
-        ]
-
-    def _just_died(self, cell: Cell) -> bool:
-        """Ended by itself, and its end waits in the inbox."""
-        return cell.incarnation > cell.seen
+        just_died = {each for each in cells if each.incarnation > each.seen}  # the news is in the inbox
+        return [each for each in cells if each is not cell and (each.run or each.pending or each in just_died)]
 
     async def _event_restart(self, cell: Cell | None) -> None:
         """Start what waits for it: one child, or the rest of a group in list order."""
@@ -454,29 +436,21 @@ class Supervisor:
             outcome = await self._bring_up(each)
             if outcome is None:
                 up.append(each)
-                self._restarted(each)
+                each.restarts += 1
+                number, restarts = each.incarnation, each.restarts
+                self.system.publish(ActorRestarted, each.path, incarnation=number, restarts=restarts)
             elif outcome is IGNORE:
                 self._started(each, outcome)
             elif outcome is not _INTERRUPTED:
                 await self._retry(each, up, outcome)
                 return
 
-    def _restarted(self, cell: Cell) -> None:
-        cell.restarts += 1
-        if self.system.events.wanted(ActorRestarted):
-            self.system.publish(ActorRestarted, cell.path, incarnation=cell.incarnation, restarts=cell.restarts)
-
     async def _retry(self, cell: Cell, up: list[Cell], error: BaseException) -> None:
         """A restart failed: count it and queue the next try, so that commands get in between."""
         cell.pending = True
         reason = StopReason("crash", f"{type(error).__name__}: {error}", error)
-        delay = self._next_delay(cell)
+        delay = self._planned(cell, reason)
         if delay is None:
-            self._settle(cell, reason, "failed")
-            self._auto_shutdown(cell)
-            self._revive_rest()
-            return
-        if not self._within_budget(cell, reason):
             return
         if self.spec.strategy is Strategy.ONE_FOR_ALL:
             for other in reversed(up):
@@ -494,6 +468,16 @@ class Supervisor:
         if waiting and not any(each.restart_due for each in waiting):
             self.post("restart", None)
 
+    def _planned(self, cell: Cell, reason: StopReason) -> float | None:
+        """Seconds until the restart; None where there is none: this child, or this supervisor, gives up."""
+        delay = self._next_delay(cell)
+        if delay is not None:
+            return delay if self._within_budget(cell, reason) else None
+        self._settle(cell, reason, "failed")
+        self._auto_shutdown(cell)
+        self._revive_rest()
+        return None
+
     def _next_delay(self, cell: Cell) -> float | None:
         """Seconds until the restart; None where the backoff's max_restarts are used up."""
         backoff = cell.spec.backoff
@@ -509,8 +493,7 @@ class Supervisor:
 
     def _within_budget(self, cell: Cell, reason: StopReason) -> bool:
         """Count one restart; over the intensity, the supervisor ends."""
-        now, limit = self.system.time(), self.spec.intensity
-        window = self.window
+        now, limit, window = self.system.time(), self.spec.intensity, self.window
         window.append((now, cell))
         self.cell.entry = None
         while window and window[0][0] < now - limit.within:
@@ -519,14 +502,8 @@ class Supervisor:
             return True
         budget = f"more than {limit.restarts} restarts within {limit.within:g} s"
         text = f"max restart intensity: {budget}, last of {cell.id}: {reason}"
-        self.system.publish(
-            IntensityExceeded,
-            self.cell.path,
-            offender=cell.path,
-            restarts=len(window),
-            within=limit.within,
-            reason=reason,
-        )
+        facts: dict[str, Any] = {"restarts": len(window), "within": limit.within, "reason": reason}
+        self.system.publish(IntensityExceeded, self.cell.path, offender=cell.path, **facts)
         cell.finish(reason, "failed")
         self.stopping = StopReason("shutdown" if self.host is None else "intensity", text, reason.error)
         return False
@@ -541,7 +518,8 @@ class Supervisor:
             if cell.run is not None:
                 limit = self._ask_to_end(cell, cell.run, reason, False)
                 if limit is not None:
-                    timers.append(self.system.loop.call_later(limit, cell.run.kill, _late(limit)))
+                    late = StopReason("killed", f"did not stop within {limit:g} s")
+                    timers.append(self.system.loop.call_later(limit, cell.run.kill, late))
         for cell in cells:
             failed = cell.state == "failed"
             await self._halt(cell, reason)
@@ -572,9 +550,9 @@ class Supervisor:
         cell = self.cell
         cell.run = None
         cell.mark("failed" if reason.abnormal else "stopped")
-        if self.started.done() and self.system.events.wanted(ActorStopped):
+        if self.started.done():
             self.system.publish(ActorStopped, cell.path, incarnation=self.number, reason=reason)
-        if not self.started.done():
+        else:
             self.started.set_result(outcome if outcome is not None else _INTERRUPTED)
         self._exited.set_result(reason)
         if not self.claimed:
