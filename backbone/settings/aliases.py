@@ -104,5 +104,7 @@ INDICATORS = ("REDIS_URL", "REDIS_HOST", "KAFKA_BROKERS", "KAFKA_BOOTSTRAP_SERVE
 MODE = "DATA_BACKBONE_MODE"
 """Says which profile is meant (bootstrap or institutional) where none is given otherwise."""
 
-RESERVED = frozenset({"BACKBONE_PROFILE", "BACKBONE_CONFIG", "BACKBONE_ENV_FILE", "BACKBONE_REQUIRE_SERVICES"})
+RESERVED = frozenset(
+    {"BACKBONE_PROFILE", "BACKBONE_CONFIG", "BACKBONE_ENV_FILE", "BACKBONE_REQUIRE_SERVICES", "BACKBONE_DEBUG"}
+)
 """Names with our prefix that are no settings: they choose the settings, or belong to the test suite."""

@@ -1,0 +1,47 @@
+"""Every command: its words, its group, what it does, and where it is defined. Nothing of it is loaded here."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["COMMANDS", "GROUPS", "Command", "names"]
+
+
+class Command(NamedTuple):
+    """One command; `function` has the same name in its module as its last word, or is given."""
+
+    words: tuple[str, ...]
+    group: str
+    summary: str
+    module: str
+    function: str
+
+
+def _command(words: str, group: str, summary: str, function: str | None = None) -> Command:
+    parts = tuple(words.split())
+    return Command(parts, group, summary, f"backbone.cli.{parts[0]}", function or parts[-1])
+
+
+GROUPS = {"data": "Data", "running": "A running backbone", "upkeep": "Upkeep"}
+"""Headings of the help page, in order."""
+
+COMMANDS: tuple[Command, ...] = (
+    _command("rehearse", "data", "one full cycle over real bars, with the evidence"),
+    _command("ingest", "data", "read a file into the store"),
+    _command("fetch", "data", "rows from the store, as a table, CSV or JSON"),
+    _command("quarantine list", "data", "bad rows that were kept aside, with their reasons", "list_rows"),
+    _command("run", "running", "keep a backbone running until SIGINT or SIGTERM"),
+    _command("status", "running", "what is wrong, since when, and what to do; worst first"),
+    _command("roster", "running", "the supervision tree with every actor's state"),
+    _command("connectors", "running", "whether store, cache and stream answer, and how fast"),
+    _command("config show", "upkeep", "every setting with its value and origin"),
+    _command("config check", "upkeep", "what is questionable about the settings"),
+    _command("config template", "upkeep", "an env file with every setting, explained"),
+    _command("migrate", "upkeep", "bring the tables up to date"),
+    _command("retention", "upkeep", "what is covered and what is beyond the cap; changes nothing"),
+)
+
+
+def names() -> tuple[str, ...]:
+    """The first words, in order, without repetition."""
+    return tuple(dict.fromkeys(command.words[0] for command in COMMANDS))

@@ -1,0 +1,137 @@
+"""The console script: finds the command, loads only what it needs, and turns every failure into a line and a code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from backbone.cli.commands import COMMANDS, Command, names
+from backbone.cli.exits import DONE, INTERRUPTED, PIPE
+from backbone.cli.failures import Stopped, UsageError, failed, say
+from backbone.cli.help import TOPICS, exit_codes, first_page
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Args:
+        argv: the words after `backbone`; None: those of the process.
+
+    Returns:
+        The exit code; `backbone help exit-codes` lists them.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    _never_fail_on_characters()
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+    except Stopped as stopped:
+        return stopped.code
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would complain as well
+        return PIPE
+    except Exception as error:  # noqa: BLE001  the last place: whatever it is becomes one line and a code
+        return failed(error)
+    return code
+
+
+def _never_fail_on_characters() -> None:
+    """A terminal that has no ✓ shows a question mark; the word stands beside it."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def _dispatch(words: list[str]) -> int:
+    first = words[0] if words else "--help"
+    if first in {"-h", "--help"}:
+        return _print(first_page())
+    if first in {"-V", "--version"}:
+        from backbone.domain.report import package_version
+
+        return _print(f"backbone {package_version()}")
+    if first == "help":
+        return _help(words[1:])
+    if first in names():
+        return _run(first, words)
+    if first.startswith("-"):
+        raise UsageError(f"{first} given before a command; put options after it: backbone COMMAND {first}")
+    raise UsageError(f"unknown command {first!r}{_near(first, names())}; there are {', '.join((*names(), 'help'))}")
+
+
+def _print(text: str) -> int:
+    print(text)
+    return DONE
+
+
+def _help(words: list[str]) -> int:
+    if not words:
+        return _print(first_page())
+    if words[0] == "exit-codes":
+        return _print(exit_codes())
+    if words[0] in names():
+        return _run(words[0], [*words, "--help"])
+    allowed = (*TOPICS, *names())
+    raise UsageError(f"no help on {words[0]!r}{_near(words[0], allowed)}; there is {', '.join(allowed)}")
+
+
+def _near(word: str, allowed: Sequence[str]) -> str:
+    from backbone.settings.errors import suggestion
+
+    return suggestion(word, allowed)
+
+
+def _run(first: str, words: list[str]) -> int:
+    """Let cyclopts read the words and call the command."""
+    from cyclopts import CycloptsError
+
+    app = _app([command for command in COMMANDS if command.words[0] == first])
+    try:
+        code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        path = " ".join(words[: 1 + (len(words) > 1 and first in _grouped() and not words[1].startswith("-"))])
+        raise UsageError(f"{error}; see backbone {path} --help") from error
+    return code if isinstance(code, int) else DONE
+
+
+def _grouped() -> set[str]:
+    return {command.words[0] for command in COMMANDS if len(command.words) > 1}
+
+
+def _app(commands: Sequence[Command]) -> App:
+    from cyclopts import App
+
+    app = App(name="backbone", version_flags=(), help_on_error=False)
+    for command in commands:
+        group = app
+        if len(command.words) > 1:
+            word = command.words[0]
+            group = app[word] if word in app else _grown(app, App(name=word, version_flags=(), help=_about(commands)))
+        group.command(_function(command), name=command.words[-1], help=None)
+    return app
+
+
+def _grown(app: App, sub: App) -> App:
+    app.command(sub)
+    return sub
+
+
+def _about(commands: Sequence[Command]) -> str:
+    return "; ".join(f"{command.words[-1]}: {command.summary}" for command in commands) + "."
+
+
+def _function(command: Command) -> Callable[..., Any]:
+    function: Callable[..., Any] = getattr(import_module(command.module), command.function)
+    return function

@@ -1,0 +1,68 @@
+"""Opening a backbone for a command, and looking afterwards at what it left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from backbone.app import Backbone
+from backbone.cli.failures import UsageError
+from backbone.cli.output import replace_file
+from backbone.operations.validation import ValidationReport, observe
+from backbone.settings.explain import missing
+
+if TYPE_CHECKING:
+    from actors import RosterSnapshot
+    from backbone.settings import Settings
+
+__all__ = ["VALIDATION", "briefly", "observed", "place_of"]
+
+T = TypeVar("T")
+
+VALIDATION = "system_validation_report.json"
+"""The file that says what was supervised and what was left behind."""
+
+
+def place_of(settings: Settings) -> Path:
+    """The folder for what is written beside the store."""
+    store = settings.store.path
+    return Path(settings.control.path if store == ":memory:" else store).parent
+
+
+async def observed(
+    settings: Settings, work: Callable[[Backbone], Awaitable[T]], folder: Path
+) -> tuple[T, ValidationReport]:
+    """Do `work` with a backbone, and write the validation report into `folder` once it has closed, come what may."""
+    _refuse_what_cannot_start(settings)
+    host = asyncio.all_tasks()
+    roster: RosterSnapshot | None = None
+    report: ValidationReport | None = None
+    try:
+        async with Backbone.open(settings) as backbone:
+            try:
+                result = await work(backbone)
+            finally:
+                roster = backbone.roster()
+    finally:
+        if roster is not None:
+            report = observe(roster, host, settings_hash=settings.hash)
+            replace_file(folder / VALIDATION, report.to_json())
+    return result, report
+
+
+async def briefly(settings: Settings, work: Callable[[Backbone], Awaitable[T]]) -> T:
+    """Do `work` with a backbone that nobody else can ask meanwhile: for commands that only look."""
+    _refuse_what_cannot_start(settings)
+    alone = msgspec.structs.replace(settings, control=msgspec.structs.replace(settings.control, enabled=False))
+    async with Backbone.open(alone) as backbone:
+        return await work(backbone)
+
+
+def _refuse_what_cannot_start(settings: Settings) -> None:
+    lines = missing(settings)
+    if lines:
+        raise UsageError("; ".join(lines))

@@ -1,0 +1,117 @@
+"""The options that commands share, and the settings that they choose."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from backbone.cli.failures import UsageError, note
+from backbone.settings import Settings, load_settings, parse_overrides, read_env_file
+
+__all__ = [
+    "COMMON",
+    "Common",
+    "Format",
+    "Output",
+    "Symbols",
+    "environment",
+    "moment",
+    "prepare",
+    "settings_of",
+    "symbols_of",
+]
+
+Format = Annotated[Literal["human", "json", "markdown"], Parameter(name="--format")]
+Output = Annotated[Path | None, Parameter(name="--output")]
+Symbols = Annotated[tuple[str, ...], Parameter(name="--symbols", negative="", show_default=False)]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """Which settings, and how much is said.
+
+    Attributes:
+        profile: the settings that travel with the package: embedded, dev or institutional.
+        config: a YAML file with settings, instead of a profile.
+        env_file: a file of NAME=value lines; what is set in the environment wins.
+        set: one setting; may be repeated. Never a secret.
+        verbose: log more; twice: everything.
+        quiet: no progress, no notes, errors only.
+        no_color: no colours; NO_COLOR=1 and a pipe do the same.
+    """
+
+    profile: Annotated[str | None, Parameter(name="--profile")] = None
+    config: Annotated[Path | None, Parameter(name="--config")] = None
+    env_file: Annotated[Path | None, Parameter(name="--env-file")] = None
+    set: Annotated[tuple[str, ...], Parameter(name="--set", negative="", show_default=False)] = ()
+    verbose: Annotated[int, Parameter(name=("--verbose", "-v"), count=True, negative="", show_default=False)] = 0
+    quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), negative="", show_default=False)] = False
+    no_color: Annotated[bool, Parameter(name="--no-color", negative="", show_default=False)] = False
+
+
+COMMON = Common()
+
+
+def environment(common: Common) -> Mapping[str, str]:
+    """The process environment over the env file."""
+    chosen = common.env_file or os.environ.get("BACKBONE_ENV_FILE")
+    return {**read_env_file(chosen), **os.environ} if chosen else os.environ
+
+
+def settings_of(common: Common) -> Settings:
+    """The settings that the options and the environment choose.
+
+    Raises:
+        SettingsError: they can't be used.
+    """
+    return load_settings(
+        common.config,
+        profile=common.profile,
+        env=environment(common),
+        overrides=parse_overrides(common.set),
+    )
+
+
+def prepare(common: Common, *, serves: bool = False) -> Settings:
+    """Load the settings, say what was passed over, and set logging up.
+
+    Args:
+        common: the options.
+        serves: a long-running command logs as the settings say; others only warnings.
+    """
+    from backbone.cli.logs import configure
+
+    settings = settings_of(common)
+    if not common.quiet:
+        for line in settings.ignored:
+            note(f"not used: {line}")
+    configure(settings, verbose=common.verbose, quiet=common.quiet, serves=serves)
+    return settings
+
+
+def symbols_of(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Symbols, given one by one or comma-separated."""
+    return tuple(dict.fromkeys(part.strip() for text in given for part in text.split(",") if part.strip()))
+
+
+def moment(name: str, text: str | None) -> datetime | None:
+    """A moment given on the command line: ISO-8601 with a zone; a date alone is midnight UTC.
+
+    Raises:
+        UsageError: it is no moment.
+    """
+    if text is None:
+        return None
+    from backbone.domain.clock import parse_time
+
+    try:
+        return parse_time(text, "UTC" if len(text.strip()) == len("2018-12-31") else None)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}; such as 2018-12-31 or 2018-12-31T21:00:00Z") from error

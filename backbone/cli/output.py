@@ -1,0 +1,121 @@
+"""Where output goes and how it looks: stdout or a file, in colour on a terminal, plain everywhere else."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from backbone.cli.failures import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["console", "folder_for", "page", "replace_file", "show", "write"]
+
+_PIPE_WIDTH = 100
+
+
+def console(stream: TextIO | None = None, *, no_color: bool = False) -> Console:
+    """A rich console without any guessing of markup: what is printed may come from anywhere.
+
+    Args:
+        stream: None: stdout.
+        no_color: as the option says; NO_COLOR, TERM=dumb and anything that is no terminal do the same.
+    """
+    from rich.console import Console
+
+    target = sys.stdout if stream is None else stream
+    plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    width = None if target.isatty() or os.environ.get("COLUMNS", "").isdigit() else _PIPE_WIDTH
+    return Console(
+        file=target,
+        color_system=None if plain or not target.isatty() else "auto",
+        width=width,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=False,
+    )
+
+
+def page(draw: Callable[[Console], None], output: Path | None, *, no_color: bool) -> None:
+    """Draw for a person: on stdout, or as plain text into a file."""
+    if output is None:
+        draw(console(no_color=no_color))
+        return
+    text = io.StringIO()
+    draw(console(text, no_color=True))
+    replace_file(output, text.getvalue().encode())
+
+
+def write(text: str | bytes, output: Path | None) -> None:
+    """Write data: to stdout, or into a file, at once or not at all."""
+    data = text.encode() if isinstance(text, str) else text
+    data = data if data.endswith(b"\n") else data + b"\n"
+    if output is None:
+        print(data.decode(), end="")
+    else:
+        replace_file(output, data)
+
+
+def show(report: Any, draw: Callable[[Console], None], how: str, output: Path | None, *, no_color: bool) -> None:
+    """A report in the format asked for."""
+    if how == "human":
+        page(draw, output, no_color=no_color)
+    else:
+        write(report.to_json() if how == "json" else report.to_markdown(), output)
+
+
+def folder_for(path: Path) -> Path:
+    """Make a folder and prove that files can be made in it, before any work is done for them.
+
+    Raises:
+        UsageError: it can't be written to.
+    """
+    with _refusing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        with _partial(path / "report") as (file, _):
+            file.write(b"")
+    return path
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file at once or not at all: beside it first, then in its place.
+
+    Raises:
+        UsageError: it can't be written there.
+    """
+    with _refusing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _partial(path) as (file, partial):
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            partial.replace(path)
+
+
+@contextmanager
+def _partial(path: Path) -> Iterator[tuple[io.FileIO, Path]]:
+    """A new file beside `path`, for nobody else to read; it is gone afterwards unless it was renamed."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
+    try:
+        with io.FileIO(handle, "w") as file:
+            yield file, partial
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"--output {path}: can't be written ({error.strerror or error}); give another place"
+        ) from error

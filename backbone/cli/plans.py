@@ -1,0 +1,44 @@
+"""Ingest plans from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backbone.cli.failures import UsageError
+from backbone.cli.options import moment
+from backbone.domain.dimension import Dimension
+from backbone.ingest.plan import IngestPlan
+
+__all__ = ["plan_of"]
+
+
+def plan_of(
+    path: Path,
+    dimension: str,
+    *,
+    symbols: tuple[str, ...] = (),
+    interval: str | None = None,
+    source: str | None = None,
+    zone: str | None = None,
+    start: str | None = None,
+    end: str | None = None,
+) -> IngestPlan:
+    """The checked plan; without a source, the file's name tells its kind.
+
+    Raises:
+        UsageError: says what was given and what is allowed.
+    """
+    kind = source or ("parquet" if path.suffix.lower() in {".parquet", ".pq"} else "csv")
+    try:
+        return IngestPlan(
+            dimensions=[Dimension.parse(dimension)],
+            symbols=symbols,
+            interval=interval,
+            source=kind,
+            path=path,
+            zone=zone,
+            start=moment("--start", start),
+            end=moment("--end", end),
+        ).checked()
+    except ValueError as error:
+        raise UsageError(str(error)) from error
