@@ -34,8 +34,8 @@ async def test_two_bars_a_month_apart_do_not_count_as_a_month_covered() -> None:
     async with embedded() as backbone:
         first = datetime(2018, 6, 4, tzinfo=UTC)
         await backbone.record(bars(1, start=first))
-        await backbone.record(bars(1, start=first + timedelta(days=30)))
-        report = await backbone.retention(as_of=first + timedelta(days=30, hours=1))
+        await backbone.record(bars(1, start=first + timedelta(days=29)))
+        report = await backbone.retention(as_of=first + timedelta(days=29, hours=1))
         (finding,) = report.findings
         assert finding.covered_sessions == 2
         assert finding.expected_sessions > 20

@@ -18,7 +18,7 @@ from tests.backbone.app.kit import BARS, plan
 
 ROUNDS = 20
 SEED = 20181231
-CHUNK_ROWS = 200
+CHUNK_ROWS = 500
 PRELOADED = ["backbone.app", "backbone.store.duckdb.store", "backbone.sources.csv", "pandas", "tests.backbone.app.kit"]
 FORKS = multiprocessing.get_context("forkserver")  # a process of its own each time, without a second of imports
 FORKS.set_forkserver_preload(PRELOADED)
@@ -79,7 +79,7 @@ async def test_kill_9_of_the_process_at_20_random_moments_and_a_rerun_give_the_s
     cut_short = 0
     for number in range(ROUNDS):
         path = tmp_path / f"{number}.duckdb"
-        kill_at(path, chance.randrange(25), chance.uniform(0.0, 0.03))
+        kill_at(path, chance.randrange(10), chance.uniform(0.0, 0.03))
         async with Backbone.open(settings_of(path)) as backbone:
             left = await backbone.fetch(BARS)
             cut_short += 0 < left.num_rows < 5000
