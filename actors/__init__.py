@@ -55,7 +55,7 @@ from actors.events import (
     Subscription,
     ZombieDetected,
 )
-from actors.incarnation import Reply
+from actors.mailbox import Reply
 from actors.messages import Message, Request, Terminated, handles
 from actors.ref import ActorRef, ChildCount, ChildInfo, SupervisorRef
 from actors.roster import RosterEntry, RosterSnapshot

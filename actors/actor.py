@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, overload
 
+from actors.cell import Health
+from actors.errors import ActorError, SpecError
+from actors.events import HealthChanged
+from actors.helpers import Helpers
+from actors.mailbox import Ask, Reply
 from actors.messages import Message, Table, build_table
 from actors.specs import ChildSpec, Spec, StopReason, SupervisorSpec
 
 if TYPE_CHECKING:
-    from actors.cell import Health
     from actors.clock import Clock
-    from actors.incarnation import Incarnation, Reply
+    from actors.incarnation import Incarnation
     from actors.ref import ActorRef, SupervisorRef
     from actors.system import ActorSystem
 
@@ -129,15 +133,30 @@ class Context:
 
         With `reply`, what the work returns is the reply, and a Reject that it raises refuses the request.
         """
-        self._run.live().run_task(work, name, reply)
+        run = self._run.live()
+        if run.helpers is None:
+            run.helpers = Helpers(run)
+        run.helpers.start(work, name, reply)
 
     def defer_reply(self) -> Reply[Any]:
         """Take the current request's reply along: the return value is ignored, `reply(value)` answers later."""
-        return self._run.defer_reply()
+        ask = self._run.current
+        if not isinstance(ask, Ask):
+            text = "can't defer: defer_reply() is for handlers of a Request that was asked"
+            raise self._run.cell.problem(ActorError, text)
+        ask.deferred = True
+        if self._run.deferred is None:
+            self._run.deferred = set()
+        self._run.deferred.add(ask)
+        return Reply(ask, self._run)
 
     def stop_self(self) -> None:
         """End normally after the current handler; the restart type decides what follows."""
-        self._run.stop_self()
+        reason = StopReason("normal", "stop_self()")
+        self._run.cell.shut(reason)
+        if self._run.stopping is None:
+            self._run.stopping = reason
+        self._run.wake()
 
     @property
     def health(self) -> Health:
@@ -146,4 +165,12 @@ class Context:
 
     def report_health(self, level: Level, why: str = "", next: str = "", action: str = "") -> None:  # noqa: A002
         """Say how this actor is: `why`, what happens `next` by itself, which `action` the operator can take."""
-        self._run.report_health(level, why, next, action)
+        if level not in ("ok", "degraded", "failed"):
+            raise SpecError(f"health level: got {level!r}; allowed: 'ok', 'degraded', 'failed'")
+        cell, before = self._run.cell, self._run.cell.health
+        since = before.since if before.level == level else self.clock.now()
+        cell.health = Health(level, why, since, next, action)
+        cell.entry = None
+        if (before.level, before.why) != (level, why):
+            cell.system.version += 1
+            cell.system.publish(HealthChanged, cell.path, level=level, why=why, next=next, action=action)

@@ -11,7 +11,8 @@ from actors.leash import Leash
 from actors.tasks import Owner
 
 if TYPE_CHECKING:
-    from actors.incarnation import Incarnation, Reply
+    from actors.incarnation import Incarnation
+    from actors.mailbox import Reply
 
 
 class Helper:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from actors.actor import IGNORE, Actor, Context
-from actors.cell import Health
 from actors.deadlock import release_below
-from actors.errors import ActorDead, ActorError, AskRejected, Reject, SpecError
-from actors.events import ActorCrashed, ActorStarted, ActorStopped, HealthChanged, OrphanDetected, ZombieDetected
+from actors.errors import ActorDead, Reject, SpecError
+from actors.events import ActorCrashed, ActorStarted, ActorStopped, OrphanDetected, ZombieDetected
 from actors.helpers import Helper, Helpers
 from actors.leash import Leash
 from actors.loop import Killed, serve, serve_scoped
-from actors.mailbox import Ask, Queue, Tick, payload
+from actors.mailbox import Ask, Queue, Tick, payload, rejection
 from actors.messages import Terminated
 from actors.specs import ChildSpec, Shutdown, StopReason, SupervisorSpec
 from actors.tasks import Owner
@@ -27,44 +26,6 @@ from actors.timers import Timers
 if TYPE_CHECKING:
     from actors.cell import Cell, Wait
     from actors.supervisor import Supervisor
-
-R = TypeVar("R", contravariant=True)
-
-
-class Reply(Generic[R]):
-    """A deferred reply: call it with the value, once; a second call is ignored. `fail(error)` answers by an error."""
-
-    __slots__ = ("_ask", "_run")
-
-    def __init__(self, ask: Ask, run: Incarnation) -> None:
-        self._ask: Ask | None = ask
-        self._run = run
-
-    def __call__(self, value: R) -> None:
-        """Answer."""
-        ask = self._take()
-        if ask is not None:
-            ask.reply(value)
-
-    def fail(self, error: BaseException) -> None:
-        """Answer by an error; a Reject becomes AskRejected."""
-        ask = self._take()
-        if ask is not None:
-            ask.fail(rejection(ask, error) if isinstance(error, Reject) else error)
-
-    def _take(self) -> Ask | None:
-        ask, self._ask = self._ask, None
-        if ask is not None and self._run.deferred:
-            self._run.deferred.discard(ask)
-        return ask
-
-
-def rejection(ask: Ask, reject: Reject) -> AskRejected:
-    """The asker's side of a Reject."""
-    path, kind = ask.cell.path, type(ask.message).__name__
-    return AskRejected(
-        f"{path} refused {kind}: {reject}", path=path, message=ask.message, code=reject.code, text=reject.text
-    )
 
 
 @dataclass(slots=True, eq=False)
@@ -136,7 +97,7 @@ class Incarnation:
             self.stopping = reason
             spec = self.cell.spec
             self.draining = self.draining or (isinstance(spec, ChildSpec) and spec.drain_on_stop)
-        self._wake()
+        self.wake()
 
     def kill(self, reason: StopReason) -> None:
         """Interrupt at the next await; the stop hook is skipped or cut short. Whoever does not end then is let go."""
@@ -151,11 +112,12 @@ class Incarnation:
     def _interrupt(self, reason: StopReason) -> None:
         if self.abort is None or (reason.kind == "killed" and self.abort.kind != "killed"):
             self.abort = reason
-        self._wake()
+        self.wake()
         if self.leash is not None:
             self.leash.cancel()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let it look at what comes before all messages."""
         self.signal = True
         self.box.wake()
 
@@ -223,9 +185,7 @@ class Incarnation:
         if not self.started.done():
             if outcome is None:
                 self.claimed = False
-                system = self.cell.system
-                if system.events.wanted(ActorStarted):
-                    system.publish(ActorStarted, self.cell.path, incarnation=self.number)
+                self.cell.system.publish(ActorStarted, self.cell.path, incarnation=self.number)
             self.started.set_result(outcome)
             self.started = self.cell.system.done
 
@@ -333,8 +293,12 @@ class Incarnation:
         cell.mark("failed" if reason.abnormal else "stopped")
         if reason.abnormal or self.report is not None:
             self._report_crash(self.report or reason)
-        elif cell.system.events.wanted(ActorStopped) and self.ready:
+        elif self.ready:
             cell.system.publish(ActorStopped, cell.path, incarnation=self.number, reason=reason)
+        self._tell_end(reason)
+
+    def _tell_end(self, reason: StopReason) -> None:
+        cell = self.cell
         if not self.started.done():
             self.started.set_result(reason.error if isinstance(reason.error, Exception) else cell.dead(reason=reason))
         if self._exited is not None and not self._exited.done():
@@ -355,17 +319,8 @@ class Incarnation:
             detail = self.actor.inspect()
         except Exception as error:  # noqa: BLE001 - a report must not fail over the actor's own view of itself
             detail = {"inspect": f"failed: {type(error).__name__}"}
-        above = cell.parent.cell.path if cell.parent is not None else ""
-        restart = cell.spec.restart.value
-        cell.system.publish(
-            ActorCrashed,
-            cell.path,
-            incarnation=self.number,
-            reason=reason,
-            restart=restart,
-            supervisor=above,
-            detail=detail,
-        )
+        facts = {"restart": cell.spec.restart.value, "supervisor": cell.parent.cell.path if cell.parent else ""}
+        cell.system.publish(ActorCrashed, cell.path, incarnation=self.number, reason=reason, detail=detail, **facts)
 
     def _fail_current(self, error: Any, reason: StopReason | None = None) -> None:
         """The message in hand when the actor ended: its asker gets the cause, a tell becomes a dead letter."""
@@ -399,12 +354,7 @@ class Incarnation:
             self._timers.close()
         cell.run = None
         cell.mark("zombie")
-        if not self.started.done():
-            self.started.set_result(cell.dead(reason=reason))
-        if self._exited is not None and not self._exited.done():
-            self._exited.set_result(reason)
-        if not self.claimed and cell.parent is not None:
-            cell.parent.post("exit", cell, self.number, reason)
+        self._tell_end(reason)
 
     def _disown(self, left: list[Helper]) -> None:
         """Helpers that do not end are orphans from now on."""
@@ -427,7 +377,7 @@ class Incarnation:
             if box.system is None:
                 box.system = deque()
             box.system.append(message)
-            self._wake()
+            self.wake()
 
     def watch(self, cell: Cell) -> None:
         """See Context.watch."""
@@ -454,25 +404,6 @@ class Incarnation:
             for message in [each for each in box.system if each.path == cell.path]:
                 box.system.remove(message)
 
-    def defer_reply(self) -> Reply[Any]:
-        """See Context.defer_reply."""
-        ask = self.current
-        if ask.__class__ is not Ask:
-            raise ActorError(
-                f"{self.cell.path}: defer_reply() is for handlers of a Request that was asked", path=self.cell.path
-            )
-        ask.deferred = True
-        if self.deferred is None:
-            self.deferred = set()
-        self.deferred.add(ask)
-        return Reply(ask, self)
-
-    def run_task(self, work: Coroutine[Any, Any, Any], name: str, reply: Reply[Any] | None) -> None:
-        """See Context.run_task."""
-        if self.helpers is None:
-            self.helpers = Helpers(self)
-        self.helpers.start(work, name, reply)
-
     def helper_failed(self, name: str, error: BaseException) -> None:
         """A helper's failure is the actor's crash."""
         self._interrupt(StopReason("crash", f"task {name}: {type(error).__name__}: {error}", error))
@@ -484,23 +415,3 @@ class Incarnation:
 
             self.children = Supervisor(self.cell, SupervisorSpec(self.cell.id), host=self)
         return self.children
-
-    def stop_self(self) -> None:
-        """See Context.stop_self."""
-        reason = StopReason("normal", "stop_self()")
-        self.cell.shut(reason)
-        if self.stopping is None:
-            self.stopping = reason
-        self._wake()
-
-    def report_health(self, level: str, why: str, following: str, action: str) -> None:
-        """See Context.report_health."""
-        if level not in ("ok", "degraded", "failed"):
-            raise SpecError(f"health level: got {level!r}; allowed: 'ok', 'degraded', 'failed'")
-        cell, before = self.cell, self.cell.health
-        since = before.since if before.level == level else cell.system.clock.now()
-        cell.health = Health(level, why, since, following, action)
-        cell.entry = None
-        if (before.level, before.why) != (level, why):
-            cell.system.version += 1
-            cell.system.publish(HealthChanged, cell.path, level=level, why=why, next=following, action=action)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from actors.errors import AskTimeout
+from actors.errors import AskRejected, AskTimeout, Reject
 from actors.messages import Message, Terminated
 from actors.specs import Overflow
 
 if TYPE_CHECKING:
     from actors.cell import Cell
     from actors.deadlines import Deadlines
+    from actors.incarnation import Incarnation
+
+R = TypeVar("R", contravariant=True)
 
 
 class Ask(msgspec.Struct, eq=False):
@@ -45,6 +48,42 @@ class Ask(msgspec.Struct, eq=False):
         """Answer by an error, if somebody still waits."""
         if not self.future.done():
             self.future.set_exception(error)
+
+
+class Reply(Generic[R]):
+    """A deferred reply: call it with the value, once; a second call is ignored. `fail(error)` answers by an error."""
+
+    __slots__ = ("_ask", "_run")
+
+    def __init__(self, ask: Ask, run: Incarnation) -> None:
+        self._ask: Ask | None = ask
+        self._run = run
+
+    def __call__(self, value: R) -> None:
+        """Answer."""
+        ask = self._take()
+        if ask is not None:
+            ask.reply(value)
+
+    def fail(self, error: BaseException) -> None:
+        """Answer by an error; a Reject becomes AskRejected."""
+        ask = self._take()
+        if ask is not None:
+            ask.fail(rejection(ask, error) if isinstance(error, Reject) else error)
+
+    def _take(self) -> Ask | None:
+        ask, self._ask = self._ask, None
+        if ask is not None and self._run.deferred:
+            self._run.deferred.discard(ask)
+        return ask
+
+
+def rejection(ask: Ask, reject: Reject) -> AskRejected:
+    """The asker's side of a Reject."""
+    path, kind = ask.cell.path, type(ask.message).__name__
+    return AskRejected(
+        f"{path} refused {kind}: {reject}", path=path, message=ask.message, code=reject.code, text=reject.text
+    )
 
 
 class Tick(msgspec.Struct, eq=False):
