@@ -47,7 +47,8 @@ from backbone.operations.rehearsal import RehearsalReport, RehearsalRequest, reh
 from backbone.peers import UNREACHABLE, Peers
 from backbone.refusals import NotBuilt, restore
 from backbone.retention.report import RetentionReport
-from backbone.settings import Settings
+from backbone.settings import Settings, SettingsError
+from backbone.settings.explain import missing
 from backbone.store.errors import StoreUnavailable, Unsupported
 from backbone.store.records import MigrationReport, OutboxStatus, QuarantineRow, Query
 from backbone.stream.port import Record, Start
@@ -89,6 +90,7 @@ class Backbone:
             parts: replaces parts of the tree, for tests (see `backbone.testing`).
 
         Raises:
+            SettingsError: a service that the settings ask for has no address.
             StoreUnavailable: the store can't be opened; the message says what to do.
             NotBuilt: the settings name a backend that this version does not have.
         """
@@ -96,6 +98,9 @@ class Backbone:
             from backbone.settings import load_settings
 
             settings = load_settings(profile="embedded")
+        problems = missing(settings)
+        if problems:
+            raise SettingsError(*problems)
         async with AsyncExitStack() as stack:
             if system is None:
                 system = await stack.enter_async_context(ActorSystem(settings.profile))
@@ -108,11 +113,13 @@ class Backbone:
             yield backbone
 
     async def _close(self) -> None:
-        for step in (self.system.terminate_child, self.system.delete_child):
-            try:
-                await step(NAME)
-            except (ActorDead, ChildNotFound):
-                return
+        """Stop what `open` started; a cancelled caller does not cut this short."""
+        with anyio.CancelScope(shield=True):  # bounded by the shutdown times of the tree
+            for step in (self.system.terminate_child, self.system.delete_child):
+                try:
+                    await step(NAME)
+                except (ActorDead, ChildNotFound):
+                    return
 
     # writing
 
@@ -229,7 +236,8 @@ class Backbone:
         try:
             yield subscription
         finally:
-            await subscription.close()
+            with anyio.move_on_after(_PROBE_TIMEOUT, shield=True):
+                await subscription.close()
 
     def last(self, dimension: Dimension | str, symbol: str) -> Mapping[str, Any] | None:
         """The newest row of the newest change of a symbol seen on the stream; None: none since this process began."""
@@ -357,6 +365,7 @@ def _assemble(settings: Settings, system: ActorSystem, replaced: Mapping[str, An
         "poll_interval": settings.stream.poll_interval,
         "embedded": dict(adapters.EMBEDDED),
         "attempts": {},
+        "reopen": settings.store.path != ":memory:",
     }
     unknown = set(replaced) - set(Parts.__struct_fields__)
     if unknown:

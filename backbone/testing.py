@@ -87,7 +87,7 @@ class Faults:
 class _FaultyStore:
     """A store whose requests pass through the faults first."""
 
-    _FREE = frozenset({"open", "close", "migrate", "probe"})
+    _FREE = frozenset({"open", "close", "migrate"})
 
     def __init__(self, store: Store, faults: Faults) -> None:
         self._store = store

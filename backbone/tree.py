@@ -38,6 +38,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     policies: tuple[Policy, ...]
     poll_interval: float
     embedded: dict[str, str | None]
+    reopen: bool
     attempts: dict[str, int]
     ingest_factory: Callable[..., Any] = IngestActor
 
@@ -65,12 +66,18 @@ def tree(parts: Parts, limits: SupervisionSettings, *, control: ChildSpec | None
         ChildSpec(
             "store",
             StoreActor,
-            args=(parts.make_store, peers, embedded["store"]),
+            args=(parts.make_store, peers, embedded["store"], parts.reopen),
             shutdown=3 * limits.shutdown,
             start_timeout=60.0,
             metadata={"part": "store"},
         ),
-        ChildSpec("cache", CacheActor, args=(parts.make_cache, peers, embedded["cache"]), shutdown=limits.shutdown),
+        ChildSpec(
+            "cache",
+            CacheActor,
+            args=(parts.make_cache, peers, embedded["cache"]),
+            kwargs={"inline": parts.rules.inline},
+            shutdown=limits.shutdown,
+        ),
         stream,
         ChildSpec(
             "ingest",

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import anyio.to_thread
 
 from actors import Actor, Reject, Reply, StopReason, handles
 from backbone.cache.key import CacheKey
 from backbone.cache.port import Cache, CacheEntry, CacheInfo
-from backbone.domain import decode, encode
+from backbone.domain import Frame, decode, encode
 from backbone.messages import Fetch, Fetched, Invalidate, ProbeCache, ReadCacheMetrics, ReadRows
 from backbone.peers import Peers, ask_through
 from backbone.store.records import Query
@@ -18,7 +19,8 @@ from backbone.store.records import Query
 __all__ = ["CacheActor"]
 
 _CLOSE_TIMEOUT = 5.0
-_LARGEST_PAYLOAD = 8 * 2**20  # larger windows are served, not kept: one of them would push out hundreds of others
+_MOST_ROWS = 150_000  # larger windows (about 8 MiB) are served, not kept
+_ROWS_INLINE = 20_000  # what can be encoded within a millisecond
 _IN_FLIGHT = 16
 
 
@@ -30,11 +32,18 @@ class CacheActor(Actor):
         peers: where the store is.
         embedded: why this cache is less than a real one, or None.
         read_timeout: seconds for a read of the store.
+        inline: encode on the event loop only, for deterministic tests.
     """
 
     def __init__(
-        self, make: Callable[[], Cache], peers: Peers, embedded: str | None = None, read_timeout: float = 30.0
+        self,
+        make: Callable[[], Cache],
+        peers: Peers,
+        embedded: str | None = None,
+        read_timeout: float = 30.0,
+        inline: bool = False,
     ) -> None:
+        self._inline = inline
         self._make = make
         self._peers = peers
         self._embedded = embedded
@@ -101,9 +110,7 @@ class CacheActor(Actor):
                     await self._without_store(key, reject)
                     return
                 position = max(result.position, began)
-                payload = encode(result.frame)
-                if len(payload) <= _LARGEST_PAYLOAD:
-                    await self._cache.put(key, payload, position)
+                await self._keep(key, result.frame, position)
                 waiting = self._loading[key]
                 self._loading[key] = [(at_least, reply) for at_least, reply in waiting if at_least > position]
                 for at_least, reply in waiting:
@@ -112,6 +119,16 @@ class CacheActor(Actor):
         finally:
             self._loading.pop(key, None)
             self._slots.release()
+
+    async def _keep(self, key: CacheKey, frame: Frame, position: int) -> None:
+        """Cache a window, unless it would push out many others; a large one is encoded in a thread."""
+        if frame.num_rows > _MOST_ROWS:
+            return
+        if frame.num_rows > _ROWS_INLINE and not self._inline:
+            payload = await anyio.to_thread.run_sync(encode, frame)
+        else:
+            payload = encode(frame)
+        await self._cache.put(key, payload, position)
 
     async def _without_store(self, key: CacheKey, reject: Reject) -> None:
         """The store is down: serve what is left, marked stale; refuse where nothing is left."""

@@ -35,7 +35,8 @@ from backbone.store.records import Chunk, JournalRow, QuarantineRow, WriteResult
 __all__ = ["IngestActor"]
 
 _WRITE_TIMEOUT = 90.0
-_RUNS = 4  # at once; further ones wait in the mailbox
+_RUNS = 4  # at once
+_RUNS_WAITING = 64  # under way or waiting; further ones are refused
 _LIVE = "live"
 
 
@@ -86,20 +87,30 @@ class IngestActor(Actor):
         self._slots = anyio.Semaphore(_RUNS, fast_acquire=True)
         self._one_writer: defaultdict[tuple[str, Dimension], anyio.Lock] = defaultdict(anyio.Lock)
         self._live = LiveBatches(self._commit_live, rules.batch_rows)
-        self._rows = 0
+        self._rows = self._runs = 0
 
     def inspect(self) -> dict[str, Any]:
         """Rows committed by this incarnation."""
         return {"rows_committed": self._rows}
 
     @handles
-    async def run(self, message: RunIngest) -> None:
+    def run(self, message: RunIngest) -> None:
         """See RunIngest; a failure of the input or the store refuses the request, a bug crashes this actor."""
-        await self._slots.acquire()
+        if self._runs >= _RUNS_WAITING:
+            raise Reject("unavailable", f"{self._runs} runs are under way or wait; try again when some have ended")
+        self._runs += 1
         reply = self.context.defer_reply()
         self.context.run_task(self._run(message), name=f"run-{message.run_id[-6:]}", reply=reply)
 
     async def _run(self, message: RunIngest) -> IngestRun:
+        """Wait for a place beside the mailbox, so that live rows do not queue behind runs."""
+        try:
+            async with self._slots:
+                return await self._carry_out(message)
+        finally:
+            self._runs -= 1
+
+    async def _carry_out(self, message: RunIngest) -> IngestRun:
         attempt = self._attempts[message.run_id] = self._attempts.get(message.run_id, 0) + 1
         try:
             run = Run(
@@ -117,8 +128,6 @@ class IngestActor(Actor):
         except REFUSABLE as error:
             await self._journal_failure(message, str(error))
             raise refuse(error) from error
-        finally:
-            self._slots.release()
         self._attempts.pop(message.run_id, None)
         return result
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 
-from actors import Actor, ActorError, StopReason, handles
+from actors import Actor, ActorError, Message, StopReason, handles
 from backbone.messages import (
     AdvanceRelay,
     ClaimEpoch,
@@ -39,6 +39,14 @@ _CLOSE_TIMEOUT = 5.0
 _IN_FLIGHT = 8  # requests at work at once: reads do not queue behind a long write, and nobody swamps the store
 
 
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+
+
+class Recover(Message, frozen=True):
+    """Time to look whether the store is back."""
+
+
 class StoreActor(Actor):
     """Serves all requests to the store.
 
@@ -46,10 +54,15 @@ class StoreActor(Actor):
         make: makes the adapter; each incarnation opens a fresh one.
         peers: whom to tell that the outbox grew.
         embedded: why this store is less than a real one, or None.
+        reopen: whether a store that fails may be closed and opened again; False where that would lose its rows.
     """
 
-    def __init__(self, make: Callable[[], Store], peers: Peers, embedded: str | None = None) -> None:
+    def __init__(
+        self, make: Callable[[], Store], peers: Peers, embedded: str | None = None, reopen: bool = True
+    ) -> None:
         self._make = make
+        self._reopen = reopen
+        self._pause = 0.0
         self._peers = peers
         self._embedded = embedded
         self._store: Store
@@ -96,20 +109,46 @@ class StoreActor(Actor):
         try:
             result = await work()
         except StoreUnavailable as error:
-            self.context.report_health("failed", str(error), "each request tries again", "backbone doctor")
+            self._went_down(error)
             raise refuse(error) from error
         except REFUSABLE as error:
             raise refuse(error) from error
         finally:
             self._slots.release()
-        if self.context.ref.is_alive:
-            self._recovered()
+        if self.context.health.level == "failed":
+            self._came_back()
         return result
 
-    def _recovered(self) -> None:
-        entry = self.context.health
-        if entry.level == "failed":
-            self._report_ok()
+    def _went_down(self, error: Exception) -> None:
+        """Say so, and look again soon, ever less often up to every two seconds."""
+        if self._pause == 0.0:
+            self._pause = _FIRST_PAUSE
+            self.context.send_after(self._pause, Recover(), key="recover")
+        following = "looks again at least every 2 s; requests are refused meanwhile, the cache serves what it has"
+        self.context.report_health("failed", str(error), following, "backbone status, then the runbook")
+
+    def _came_back(self) -> None:
+        self._pause = 0.0
+        self.context.cancel_timer("recover")
+        self._report_ok()
+
+    @handles
+    async def recover(self, message: Recover) -> None:
+        """Ask the store whether it works; where it does not, open it anew."""
+        try:
+            with anyio.fail_after(_OPEN_TIMEOUT):
+                if self._pause > _FIRST_PAUSE and self._reopen:
+                    await self._store.close()
+                    self._store = self._make()
+                    await self._store.open()
+                    await self._store.migrate()
+                self._info = await self._store.probe()
+        except (StoreUnavailable, TimeoutError) as error:
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            self.context.log.info("store still down", why=str(error), next_look_in_s=self._pause)
+            self.context.send_after(self._pause, Recover(), key="recover")
+        else:
+            self._came_back()
 
     async def _write(self, chunk: Chunk) -> WriteResult:
         result = await self._store.write(chunk)

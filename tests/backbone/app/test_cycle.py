@@ -6,7 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from actors import ActorSystem
+from actors import ActorSystem, HealthChanged
 from backbone import Backbone, Frame, InputInvalid, NotBuilt, StoreUnavailable, load_settings
 from backbone.messages import Update
 from backbone.store.records import OutboxStatus
@@ -305,3 +305,28 @@ async def test_concurrent_fetches_of_one_window_load_it_once() -> None:
 
 def test_the_sample_is_in_the_project() -> None:
     assert SAMPLE.exists()
+
+
+async def test_a_store_that_comes_back_is_found_without_anybody_asking() -> None:
+    faults = Faults()
+    async with embedded(faults=faults) as backbone:
+        events = backbone.system.events.subscribe(HealthChanged)
+        faults.store_down()
+        await drain_refused(backbone)
+        assert (await anext(events)).level == "failed"
+        faults.store_up()
+        with anyio.fail_after(20):
+            while (await anext(events)).path != "/embedded/backbone/store":
+                pass
+        entry = backbone.roster().find("/embedded/backbone/store")
+        assert entry is not None
+        assert (entry.health.level, entry.restarts) == ("degraded", 0)
+
+
+async def test_a_cancelled_body_still_takes_the_backbone_out_of_the_tree_it_joined() -> None:
+    async with ActorSystem("trading") as system:
+        with anyio.CancelScope() as scope:
+            async with embedded(system=system) as backbone, backbone.subscribe(BARS):
+                scope.cancel()
+                await anyio.sleep_forever()
+        assert await system.which_children() == ()
