@@ -136,7 +136,8 @@ class Incarnation:
                     reason = await serve_scoped(self, work)
         except BaseException as error:  # noqa: BLE001 - supervision: every failure becomes a reason
             reason = self._verdict(error)
-        self.cell.mark("stopping")
+        if self.over is None:
+            self.cell.mark("stopping")
         await self._end(reason)
 
     def _verdict(self, error: BaseException) -> StopReason:
@@ -248,10 +249,7 @@ class Incarnation:
         hook = self.ready and self.abort_kind() != "killed" and spec.shutdown is not Shutdown.BRUTAL
         if hook and type(self.actor).on_stop is not Actor.on_stop:
             reason = await self._stop_hook(reason)
-        self._fail_deferred(reason)
-        for watched in (self.expecting or {}).values():
-            if watched.watchers is not None:
-                watched.watchers.pop(self, None)
+        self._let_go(reason)
         self._over(reason)
 
     def abort_kind(self) -> str:
@@ -349,10 +347,9 @@ class Incarnation:
         system.zombies[self] = (self.since, doing)
         system.publish(ZombieDetected, cell.path, incarnation=self.number, detail=cell.activity())
         self._fail_current(None, reason)
-        self._fail_deferred(reason)
-        if self._timers is not None:
-            self._timers.close()
+        self._let_go(reason)
         cell.run = None
+        self._report_crash(reason)
         cell.mark("zombie")
         self._tell_end(reason)
 
@@ -365,10 +362,16 @@ class Incarnation:
                 helper.task.add_done_callback(lambda task: system.strays.pop(task, None))
             system.publish(OrphanDetected, self.cell.path, task=helper.name)
 
-    def _fail_deferred(self, reason: StopReason) -> None:
+    def _let_go(self, reason: StopReason) -> None:
+        """End its timers, its promised replies and its watches."""
+        if self._timers is not None:
+            self._timers.close()
         for ask in self.deferred or ():
             ask.fail(self.cell.dead(ask.message, reason))
         self.deferred = None
+        for watched in (self.expecting or {}).values():
+            if watched.watchers is not None:
+                watched.watchers.pop(self, None)
 
     def receive(self, message: Terminated) -> None:
         """News of a watched actor; passes every full mailbox."""

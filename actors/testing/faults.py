@@ -115,8 +115,9 @@ def _raise(error: Callable[[], BaseException] | None) -> None:
 
 
 async def _swallow(release: asyncio.Event | None) -> None:
-    while release is None or not release.is_set():
+    release = release or asyncio.Event()
+    while not release.is_set():
         try:
-            await anyio.sleep(3600)
+            await release.wait()
         except asyncio.CancelledError:
             continue

@@ -51,10 +51,10 @@ class Probe:
         self._arrived = Event()
 
     @classmethod
-    async def start(cls, system: ActorSystem, id: str = "probe") -> Probe:  # noqa: A002 - the field's name
-        """Start a probe as a child of the system's root."""
+    async def start(cls, system: ActorSystem, id: str = "probe", **spec: Any) -> Probe:  # noqa: A002 - the field's name
+        """Start a probe as a child of the system's root; `spec`: further fields of its ChildSpec."""
         probe = cls()
-        probe.ref = await system.start_child(ChildSpec(id, _Recorder, args=(probe,)))
+        probe.ref = await system.start_child(ChildSpec(id, _Recorder, args=(probe,), **spec))
         return probe
 
     def note(self, message: Any) -> None:

@@ -304,7 +304,7 @@ async def test_a_crashing_parent_stops_its_children_through_their_stop_hooks_wit
     ref = await actor_system.start_child(spec)
     await ref.tell(Crash())
     await settle()
-    assert {id: reason.kind for id, reason in journal.reasons.items()} == {"c1": "parent_died", "c0": "parent_died"}
+    assert {who: reason.kind for who, reason in journal.reasons.items()} == {"c1": "parent_died", "c0": "parent_died"}
     assert journal.events == ["ActorDead c1", "ActorDead c0", "parent stops crash"]
 
 
@@ -333,10 +333,14 @@ async def test_a_message_sent_in_backoff_is_dead_lettered_when_the_child_is_term
 
 async def test_the_body_may_leave_by_an_error_and_the_system_stops_in_order() -> None:
     journal = Journal()
-    with pytest.raises(Boom):
+
+    async def body() -> None:
         async with TestSystem() as system:
             await system.start_child(worker("a", journal))
             raise Boom
+
+    with pytest.raises(Boom):
+        await body()
     assert journal.events == ["start a#1", "stop a#1"]
 
 
