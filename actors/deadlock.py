@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actors.errors import DeadlockError
+from actors.mailbox import Full
 from actors.specs import StopReason
 from actors.tasks import blocked_run
 
@@ -93,12 +94,10 @@ def check_wait(target: Cell, verb: str) -> None:
     run = blocked_run()
     if run is None:
         return
-    if (run.cell.path + "/").startswith(target.path + "/") and run.cell.system is target.system:
-        paths = (run.cell.path, target.path)
-        text = (
-            f"{run.cell.path} can't await the {verb} of {target.path}, of which it is a part; use context.stop_self()"
-        )
-        raise DeadlockError(text, path=target.path, ref=target.ref, chain=paths)
+    here, there = run.cell.path, target.path
+    if (here + "/").startswith(there + "/") and run.cell.system is target.system:
+        text = f"{here} can't await the {verb} of {there}, of which it is a part; use context.stop_self()"
+        raise DeadlockError(text, path=there, ref=target.ref, chain=(here, there))
 
 
 def release_below(cell: Cell, children: Supervisor) -> None:
@@ -117,6 +116,14 @@ def release_below(cell: Cell, children: Supervisor) -> None:
         stack.extend(below.children.values() if below is not None else ())
 
 
-def own_full_mailbox(run: Run | None, cell: Cell) -> bool:
-    """True where an actor would wait for room in its own mailbox, which only it can make."""
-    return run is not None and run is cell.run
+def room_edge(run: Run | None, cell: Cell) -> Edges:
+    """The edge of one that waits for room in a mailbox.
+
+    Raises:
+        Full: the mailbox is its own, where only it can make room.
+    """
+    if run is None:
+        return NO_EDGE
+    if run is cell.run:
+        raise Full
+    return Edges((run.waiting,), (cell, "tell", None))

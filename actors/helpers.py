@@ -59,9 +59,7 @@ class Helpers:
                 reply.fail(reject)
         except (KeyboardInterrupt, SystemExit) as error:
             run.cell.system.abort(error)
-        except asyncio.CancelledError as error:
-            run.helper_failed(helper.name, error)
-        except Exception as error:  # noqa: BLE001 - supervision: the failure becomes the actor's
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - supervision: it becomes the actor's
             run.helper_failed(helper.name, error)
         finally:
             work.close()

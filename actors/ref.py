@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
 
-from actors.deadlock import check_ask, check_wait, own_full_mailbox
+from actors.deadlock import Edges, check_ask, check_wait, room_edge
 from actors.errors import InvalidMessage, MailboxFull
 from actors.mailbox import Ask, Closed, Full
 from actors.messages import Message, R, Request
@@ -109,8 +109,8 @@ class ActorRef:
         if kind not in cell.accepts or box is None:
             raise cell.refusal(request)
         if not issubclass(kind, Request):
-            text = f"{cell.path}: {type(request).__name__} is not a Request; tell it, or derive it from Request[R]"
-            raise InvalidMessage(text, path=cell.path, message=request)
+            text = f"can't be asked: {kind.__name__} is not a Request; tell it, or derive it from Request[R]"
+            raise cell.problem(InvalidMessage, text, message=request)
         system = cell.system
         future = system.future()
         limit = _NEVER if timeout is None else timeout
@@ -133,15 +133,11 @@ class ActorRef:
         """From a handler or hook: an edge in the graph of waits, and refused where it would close a circle."""
         cell = self._cell
         check_ask(run, cell, ask.message)
-        wait = (cell, "ask", ask)
-        run.waiting.append(wait)
-        try:
+        with Edges((run.waiting,), (cell, "ask", ask)):
             if timeout is not None:
                 cell.system.deadlines.watch(ask, timeout)
             await self._put_ask(ask, timeout)
             return await ask.future
-        finally:
-            run.waiting.remove(wait)
 
     async def _put_ask(self, ask: Ask, timeout: float | None) -> None:
         try:
@@ -197,31 +193,18 @@ class ActorRef:
         try:
             if box.put_nowait(item):
                 return
-            run = blocked_run()
-            own = own_full_mailbox(run, cell)
-            if run is None:
+            with room_edge(blocked_run(), cell):
                 await box.put(item, timeout, cell.system.deadlines)
-            elif not own:
-                wait = (cell, "tell", None)
-                run.waiting.append(wait)
-                try:
-                    await box.put(item, timeout, cell.system.deadlines)
-                finally:
-                    run.waiting.remove(wait)
         except Full:
-            own = True
+            raise self._full(message, cell.system.time() - began) from None
         except Closed:
             raise cell.dead(message) from None
-        if own:
-            raise self._full(message, cell.system.time() - began)
 
     def _full(self, message: Message, elapsed: float) -> MailboxFull:
         cell = self._cell
         capacity = 0 if cell.box is None else cell.box.capacity
-        text = (
-            f"{cell.path}: mailbox of {capacity} full for {elapsed:.3f} s; {type(message).__name__} was not delivered"
-        )
-        return MailboxFull(text, path=cell.path, message=message, elapsed=elapsed, ref=self)
+        text = f"has a mailbox of {capacity}, full for {elapsed:.3f} s; {type(message).__name__} was not delivered"
+        return cell.problem(MailboxFull, text, message=message, elapsed=elapsed)
 
 
 class ChildInfo(msgspec.Struct, frozen=True):

@@ -155,16 +155,9 @@ def snapshot(system: ActorSystem, root: Cell, seq: int, detail: bool) -> RosterS
         entries.extend(_entry(cell, now, False) for cell in graves.values())
     tasks, orphans, hosts = _foreign(system)
     return RosterSnapshot(
-        seq,
-        system.clock.now(),
-        system.name,
-        (*entries, *tasks),
-        tuple(orphans),
-        tuple(hosts),
-        system.dead_letters,
-        system.lag.seconds,
-        _cycles(blocked),
-    )
+        seq, system.clock.now(), system.name, (*entries, *tasks), tuple(orphans), tuple(hosts),
+        system.dead_letters, system.lag.seconds, _cycles(blocked),
+    )  # fmt: skip
 
 
 def _read_tree(root: Cell, now: float, detail: bool, entries: list[RosterEntry], blocked: list[Cell]) -> None:
@@ -215,32 +208,15 @@ def _entry(cell: Cell, now: float, detail: bool) -> RosterEntry:
     current = None if run is None else run.current
     waiting = f"{run.waiting[-1][1]} {run.waiting[-1][0].path}" if run is not None and run.waiting else None
     entry = RosterEntry(
-        cell.path,
-        cell.id,
-        "supervisor" if box is None else "actor",
-        cell.state,
-        cell.health,
-        cell.incarnation,
-        cell.restarts,
-        in_window,
-        budget,
-        cell.started_at,
-        cell.state_since,
+        cell.path, cell.id, "supervisor" if box is None else "actor", cell.state, cell.health, cell.incarnation,
+        cell.restarts, in_window, budget, cell.started_at, cell.state_since,
         None if current is None else type(payload(current)).__name__,
-        None if current is None or not isinstance(run, Incarnation) else max(0.0, now - run.since),
-        waiting,
-        depth,
-        0 if box is None else box.capacity,
-        0 if box is None else max(box.peak, depth),
-        cell.handled,
-        cell.failed,
-        0 if box is None else box.dropped,
-        cell.error,
-        cell.error_at,
+        None if current is None or not isinstance(run, Incarnation) else max(0.0, now - run.since), waiting,
+        depth, 0 if box is None else box.capacity, 0 if box is None else max(box.peak, depth),
+        cell.handled, cell.failed, 0 if box is None else box.dropped, cell.error, cell.error_at,
         None if cell.restart_due is None else max(0.0, cell.restart_due - now),
-        cell.spec.metadata,
-        _inspect(run) if detail else None,
-    )
+        cell.spec.metadata, _inspect(run) if detail else None,
+    )  # fmt: skip
     resting = current is None and waiting is None and not depth and cell.restart_due is None and not detail
     if resting and box is not None and not in_window:
         cell.entry = entry

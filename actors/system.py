@@ -6,7 +6,8 @@ import asyncio
 import random
 import signal
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -119,9 +120,8 @@ class ActorSystem(Children):
             raise self._cause
         if self._failure is not None:
             cause = self._failure.error if isinstance(self._failure.error, BaseException) else None
-            raise SystemFailed(
-                f"system {self.name} failed: {self._failure}", path=f"/{self.name}", cause=cause
-            ) from cause
+            text = f"system {self.name} failed: {self._failure}"
+            raise SystemFailed(text, path=f"/{self.name}", cause=cause) from cause
 
     async def _stop_shielded(self) -> asyncio.CancelledError | None:
         """Stop whatever cancels the caller meanwhile; returns that cancellation for later."""
@@ -228,7 +228,6 @@ def run(main: Callable[[], Awaitable[T]], *, loop_factory: Callable[[], asyncio.
     terminated = False
 
     async def body() -> T:
-        nonlocal terminated
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
         def terminate() -> None:
@@ -237,13 +236,9 @@ def run(main: Callable[[], Awaitable[T]], *, loop_factory: Callable[[], asyncio.
             if task is not None:
                 task.cancel("SIGTERM")
 
-        handlers: Mapping[signal.Signals, Callable[[], None]] = {signal.SIGTERM: terminate}
-        installed = [number for number, handler in handlers.items() if _install(loop, number, handler)]
-        try:
-            return await main()
-        finally:
-            for number in installed:
-                loop.remove_signal_handler(number)
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # possible in the main thread of Unix only
+            loop.add_signal_handler(signal.SIGTERM, terminate)
+        return await main()
 
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -252,12 +247,3 @@ def run(main: Callable[[], Awaitable[T]], *, loop_factory: Callable[[], asyncio.
         if terminated:
             raise SystemExit(143) from None
         raise
-
-
-def _install(loop: asyncio.AbstractEventLoop, number: signal.Signals, handler: Callable[[], None]) -> bool:
-    """Handlers can be set in the main thread of Unix only; elsewhere the host's own way applies."""
-    try:
-        loop.add_signal_handler(number, handler)
-    except (NotImplementedError, RuntimeError, ValueError):
-        return False
-    return True
