@@ -7,7 +7,7 @@ import sys
 import traceback
 
 from backbone.cli.exits import FAILED, INPUT, UNREACHABLE, USAGE
-from backbone.cli.texts import one_line
+from backbone.cli.texts import folded, one_line
 
 __all__ = ["CommandFailed", "Stopped", "UsageError", "debugging", "failed", "note", "say"]
 
@@ -39,7 +39,7 @@ def debugging() -> bool:
 
 def say(text: object) -> None:
     """One line for the person at the terminal, on stderr."""
-    print(f"backbone: {one_line(text)}", file=sys.stderr)
+    print(f"backbone: {folded(text)}", file=sys.stderr)
 
 
 def note(text: object) -> None:
@@ -80,7 +80,7 @@ _CODES = (
 def _lines(error: BaseException, code: int) -> tuple[str, ...]:
     problems: tuple[str, ...] | None = getattr(error, "problems", None)
     if problems:
-        return problems
+        return problems  # settings redact the values that they quote; what is left are names such as store.password
     text = one_line(error)
     if _expected(error, code):
         return (text or type(error).__name__,)

@@ -68,7 +68,7 @@ def _dispatch(words: list[str]) -> int:
         return _run(first, words)
     if first.startswith("-"):
         raise UsageError(f"{first} given before a command; put options after it: backbone COMMAND {first}")
-    raise UsageError(f"unknown command {first!r}{_near(first, names())}; there are {', '.join((*names(), 'help'))}")
+    raise UsageError(f"unknown command {first!r}; there are {', '.join((*names(), 'help'))}{_near(first, names())}")
 
 
 def _print(text: str) -> int:
@@ -84,7 +84,7 @@ def _help(words: list[str]) -> int:
     if words[0] in names():
         return _run(words[0], [*words, "--help"])
     allowed = (*TOPICS, *names())
-    raise UsageError(f"no help on {words[0]!r}{_near(words[0], allowed)}; there is {', '.join(allowed)}")
+    raise UsageError(f"no help on {words[0]!r}; there is {', '.join(allowed)}{_near(words[0], allowed)}")
 
 
 def _near(word: str, allowed: Sequence[str]) -> str:
@@ -97,17 +97,34 @@ def _run(first: str, words: list[str]) -> int:
     """Let cyclopts read the words and call the command."""
     from cyclopts import CycloptsError
 
+    _refuse_unknown_below(words)
     app = _app([command for command in COMMANDS if command.words[0] == first])
     try:
         code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        path = " ".join(words[: 1 + (len(words) > 1 and first in _grouped() and not words[1].startswith("-"))])
-        raise UsageError(f"{error}; see backbone {path} --help") from error
+        raise UsageError(f"{_problem(error)}; see backbone {_path(words)} --help") from error
     return code if isinstance(code, int) else DONE
 
 
-def _grouped() -> set[str]:
-    return {command.words[0] for command in COMMANDS if len(command.words) > 1}
+def _refuse_unknown_below(words: list[str]) -> None:
+    below = [command.words[1] for command in COMMANDS if command.words[0] == words[0] and len(command.words) > 1]
+    if below and len(words) > 1 and not words[1].startswith("-") and words[1] not in below:
+        allowed = ", ".join(f"{words[0]} {word}" for word in below)
+        raise UsageError(f"unknown command '{words[0]} {words[1]}'; there are {allowed}{_near(words[1], below)}")
+
+
+def _problem(error: Exception) -> str:
+    unused = getattr(error, "unused_tokens", None)
+    if unused:
+        return f"nothing more was expected, {' '.join(map(repr, unused))} given"
+    text = str(error)
+    return f"{text[:1].lower()}{text[1:]}".rstrip(".")
+
+
+def _path(words: list[str]) -> str:
+    """The words that name the command."""
+    known = {command.words for command in COMMANDS}
+    return " ".join(words[:2]) if tuple(words[:2]) in known else words[0]
 
 
 def _app(commands: Sequence[Command]) -> App:

@@ -34,9 +34,20 @@ def place_of(settings: Settings) -> Path:
 
 
 async def observed(
-    settings: Settings, work: Callable[[Backbone], Awaitable[T]], folder: Path
+    settings: Settings,
+    work: Callable[[Backbone], Awaitable[T]],
+    folder: Path,
+    *,
+    afterwards: Callable[[ValidationReport], None] | None = None,
 ) -> tuple[T, ValidationReport]:
-    """Do `work` with a backbone, and write the validation report into `folder` once it has closed, come what may."""
+    """Do `work` with a backbone, and write the validation report into `folder` once it has closed, come what may.
+
+    Args:
+        settings: of the backbone.
+        work: what to do with it.
+        folder: where the report goes.
+        afterwards: is called with the report, also where `work` fails or is stopped.
+    """
     _refuse_what_cannot_start(settings)
     host = asyncio.all_tasks()
     roster: RosterSnapshot | None = None
@@ -51,6 +62,8 @@ async def observed(
         if roster is not None:
             report = observe(roster, host, settings_hash=settings.hash)
             replace_file(folder / VALIDATION, report.to_json())
+            if afterwards is not None:
+                afterwards(report)
     return result, report
 
 

@@ -114,4 +114,4 @@ def moment(name: str, text: str | None) -> datetime | None:
     try:
         return parse_time(text, "UTC" if len(text.strip()) == len("2018-12-31") else None)
     except ValueError as error:
-        raise UsageError(f"{name}: {error}; such as 2018-12-31 or 2018-12-31T21:00:00Z") from error
+        raise UsageError(f"{name}: {error}") from error

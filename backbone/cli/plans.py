@@ -9,7 +9,7 @@ from backbone.cli.options import moment
 from backbone.domain.dimension import Dimension
 from backbone.ingest.plan import IngestPlan
 
-__all__ = ["plan_of"]
+__all__ = ["dimension_of", "plan_of"]
 
 
 def plan_of(
@@ -40,5 +40,17 @@ def plan_of(
             start=moment("--start", start),
             end=moment("--end", end),
         ).checked()
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def dimension_of(text: str) -> Dimension:
+    """The dimension of a name or alias.
+
+    Raises:
+        UsageError: there is none; lists what is allowed.
+    """
+    try:
+        return Dimension.parse(text)
     except ValueError as error:
         raise UsageError(str(error)) from error

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.columns import Columns
-from rich.table import Table
 from rich.text import Text
 
+from backbone.cli.page import draw_quality, heading, numbers, verdict
+from backbone.cli.retention import draw_findings
 from backbone.cli.roster_tree import draw_tree
 from backbone.cli.symbols import STYLES, SYMBOLS
 from backbone.cli.texts import count, one_line, seconds
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from backbone.domain.frame import Frame
     from backbone.operations.rehearsal import RehearsalReport
     from backbone.operations.validation import ValidationReport
 
-__all__ = ["Page", "draw_quality", "heading", "numbers", "verdict"]
+__all__ = ["Page"]
 
-_FINDINGS = 5
 _CHART_HEIGHT = 15
 
 
@@ -52,7 +52,7 @@ class Page:
         self._chart(console)
         heading(console, "Roster", "while it ran")
         draw_tree(console, self.report.roster)
-        self._retention(console)
+        draw_findings(console, self.report.retention)
         self._end(console)
 
     def _title(self, console: Console) -> None:
@@ -107,15 +107,6 @@ class Page:
         heading(console, "Prices", title)
         console.print(Text.from_ansi(chart), no_wrap=True, overflow="crop")
 
-    def _retention(self, console: Console) -> None:
-        found = self.report.retention
-        heading(console, "Retention", f"a dry run as of {found.as_of:%Y-%m-%d %H:%M} UTC")
-        for each in found.findings:
-            name = " ".join(filter(None, (str(each.dimension), each.symbol, each.interval)))
-            console.print(verdict(each.status, f"{one_line(name)}: {one_line(each.message)}"))
-        if not found.findings:
-            console.print(Text("  nothing is stored", style="dim"))
-
     def _end(self, console: Console) -> None:
         report, after = self.report, self.validation
         heading(console, "Afterwards", "once everything had stopped")
@@ -131,53 +122,3 @@ class Page:
         console.print(Text(f"{SYMBOLS['ok' if fine else 'failed']} {text}", style=style))
         for failure in report.failures:
             console.print(Text(f"  {one_line(failure)}"))
-
-
-def heading(console: Console, title: str, more: str = "") -> None:
-    """A section: its title in bold, what belongs to it dimmed, an empty line above."""
-    line = Text(title, style="bold")
-    line.append(f"  {more}" if more else "", style="not bold dim")
-    console.print()
-    console.print(line)
-
-
-def verdict(status: str, text: str) -> Text:
-    """A line that begins with a status: its symbol in colour, and the word where it is not ok."""
-    line = Text("  ")
-    line.append(SYMBOLS.get(status, "?"), style=STYLES.get(status, ""))
-    line.append(f" {text}" if status == "ok" else f" {status}: {text}")
-    return line
-
-
-def numbers(title: str, rows: Sequence[tuple[str, ...]], columns: Sequence[str] = ("",)) -> Table:
-    """A small table of names and numbers, zeros dimmed."""
-    table = Table(box=None, padding=(0, 1, 0, 0), show_edge=False, header_style="dim")
-    table.add_column(Text(title, style="bold"), no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    for name, *cells in rows:
-        table.add_row(f"  {name}", *(Text(cell, style=_cell_style(cell)) for cell in cells))
-    return table
-
-
-def _cell_style(cell: str) -> str:
-    return "bold red" if cell == "NO" else "dim" if cell in {"0", "-"} else ""
-
-
-def draw_quality(console: Console, quality: object) -> None:
-    """Score, and the worst findings."""
-    from backbone.quality.report import QualityReport
-
-    if not isinstance(quality, QualityReport):
-        heading(console, "Quality", "missing: no rows were judged")
-        return
-    heading(console, "Quality", f"by the {quality.calendar} calendar; {one_line(quality.messages[0])}")
-    console.print(verdict(quality.status, f"score {quality.score:.4f}"))
-    for finding in quality.findings[:_FINDINGS]:
-        style = {"error": "bold red", "warning": "yellow"}.get(finding.severity, "dim")
-        line = Text(f"  {finding.severity}", style=style)
-        line.append(f"  {one_line(finding.message)}", style="not bold default")
-        console.print(line)
-    more = len(quality.findings) - _FINDINGS
-    if more > 0:
-        console.print(Text(f"  and {more} more, in the report", style="dim"))

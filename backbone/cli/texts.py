@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from backbone.settings.redaction import redact
 
-__all__ = ["ago", "count", "one_line", "seconds"]
+__all__ = ["ago", "count", "folded", "one_line", "seconds"]
 
 _DAY = 86_400
 
 
 def one_line(text: object) -> str:
     """A text as one line: redacted, blanks folded, control characters (C0, C1, bidirectional ones) left out."""
-    folded = " ".join(redact(str(text)).split())
-    return "".join(char for char in folded if char.isprintable())
+    return folded(redact(str(text)))
+
+
+def folded(text: object) -> str:
+    """The same without redaction: for words of our own, or such as were redacted where they were made."""
+    return "".join(char for char in " ".join(str(text).split()) if char.isprintable())
 
 
 def count(number: int) -> str:

@@ -1,0 +1,90 @@
+"""`backbone fetch`: rows from the store, for people or for another program."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from backbone.cli.exits import DONE
+from backbone.cli.failures import UsageError, note
+from backbone.cli.options import COMMON, Common, Output, Symbols, moment, prepare, symbols_of
+
+if TYPE_CHECKING:
+    from backbone.app import Backbone
+    from backbone.domain.frame import Frame
+
+__all__ = ["fetch"]
+
+_SCREEN = 20
+
+Shape = Annotated[Literal["table", "csv", "json"] | None, Parameter(name="--format")]
+
+
+def fetch(
+    dimension: str = "intraday_bars",
+    *,
+    symbols: Symbols = (),
+    interval: str | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    limit: int | None = None,
+    how: Shape = None,
+    output: Output = None,
+    common: Common = COMMON,
+) -> int:
+    """Rows from the store in the order of time: a table on a terminal, CSV in a pipe.
+
+    The store must not be in use by a running backbone. The CSV can be ingested again.
+
+    Args:
+        dimension: daily_bars, intraday_bars, trades, quotes, order_book, macro_events.
+        symbols: only these; comma-separated or repeated.
+        interval: of the bars, such as 1h.
+        start: from this moment on; a date alone is midnight UTC.
+        end: up to this moment, itself included.
+        limit: the newest so many, 0 is all; 20 on a terminal unless given, all in a pipe.
+        how: table, csv, or json (columns as arrays).
+        output: a file instead of stdout.
+        common: the options that all commands share.
+    """
+    settings = prepare(common)
+    from backbone.cli.opening import briefly
+    from backbone.cli.output import page, write
+    from backbone.cli.plans import dimension_of
+    from backbone.cli.rows import csv_of, draw_table, json_of
+    from backbone.cli.running import run
+
+    screen = how == "table" or (how is None and output is None and sys.stdout.isatty())
+    wanted = dimension_of(dimension)
+    names = symbols_of(symbols)
+    first, last = moment("--start", start), moment("--end", end)
+    newest = _limit(limit, _SCREEN if screen else None)
+
+    async def read(backbone: Backbone) -> Frame:
+        return await backbone.fetch(wanted, symbols=names, interval=interval, start=first, end=last, limit=newest)
+
+    frame = run(lambda: briefly(settings, read))
+    if not common.quiet:
+        _notes(frame)
+    if screen:
+        page(lambda console: draw_table(console, frame), output, no_color=common.no_color)
+    else:
+        write(json_of(frame) if how == "json" else csv_of(frame), output)
+    return DONE
+
+
+def _limit(given: int | None, default: int | None) -> int | None:
+    if given is None:
+        return default
+    if given < 0:
+        raise UsageError(f"--limit {given}: allowed is 0 for all, or a number of rows")
+    return given or None
+
+
+def _notes(frame: Frame) -> None:
+    if not frame.num_rows:
+        note("no rows match; backbone ingest reads a file into the store")
+    if frame.stale:
+        note("the rows may be stale: the store did not answer, the cache did")

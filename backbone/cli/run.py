@@ -1,0 +1,47 @@
+"""`backbone run`: a backbone that runs until it is told to stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from backbone.cli.exits import DONE
+from backbone.cli.failures import say
+from backbone.cli.options import COMMON, Common, prepare
+
+if TYPE_CHECKING:
+    from backbone.app import Backbone
+    from backbone.operations.validation import ValidationReport
+
+__all__ = ["run"]
+
+
+def run(*, common: Common = COMMON) -> int:
+    """Keep a backbone running until SIGINT or SIGTERM; status and roster ask it from another terminal.
+
+    Exits 130 or 143 after an orderly stop, 4 where the store can't be opened.
+
+    Args:
+        common: the options that all commands share.
+    """
+    settings = prepare(common, serves=True)
+    from backbone.cli import running
+    from backbone.cli.opening import observed, place_of
+
+    async def work(backbone: Backbone) -> None:
+        if not common.quiet:
+            say(f"running with the {settings.profile} settings; {_how_to_ask(settings.control.path)}")
+        await anyio.sleep_forever()
+        del backbone
+
+    def afterwards(report: ValidationReport) -> None:
+        if not common.quiet or not report.succeeded:
+            say(f"stopped: {len(report.orphans)} orphans, {len(report.tasks_left)} tasks left")
+
+    running.run(lambda: observed(settings, work, place_of(settings), afterwards=afterwards))
+    return DONE
+
+
+def _how_to_ask(path: str) -> str:
+    return f"backbone status asks it through {path}; Ctrl-C stops it"
