@@ -53,6 +53,8 @@ def write(event: Any) -> None:
     fields = {name: getattr(event, name) for name in event.__struct_fields__ if name not in ("at", "message", "detail")}
     if isinstance(event, events.DeadLetter):
         fields["message_type"] = type(event.message).__name__  # never the content
+    if "level" in fields:
+        fields["health"] = fields.pop("level")  # structlog's own argument has that name
     if "reason" in fields:
         fields["reason"] = str(fields["reason"])
     logger().log(_LEVELS[type(event)], type(event).__name__, **fields)
