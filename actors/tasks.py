@@ -50,7 +50,8 @@ class TaskRegistry:
         """Run `work` as a task of `owner`, in a copy of the context that the system was opened in."""
         context = self._base.copy()
         context.run(OWNER.set, owner)
-        task = self._loop.create_task(work, name=name, context=context)
+        # not loop.create_task: an eager task factory of the host would run it before its supervisor knows of it
+        task = asyncio.Task(work, loop=self._loop, name=name, context=context)
         self.tasks[task] = owner
         task.add_done_callback(self._forget)
         return task

@@ -46,7 +46,7 @@ async def test_an_unknown_id_is_not_found(actor_system: TestSystem) -> None:
     sup = await start(actor_system)
     await sup.start_child(worker("a"))
     for call in (sup.restart_child, sup.terminate_child, sup.delete_child):
-        with pytest.raises(ChildNotFound, match="'zzz'.*a"):
+        with pytest.raises(ChildNotFound, match=r"'zzz'.*a"):
             await call("zzz")
 
 

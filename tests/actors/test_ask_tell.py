@@ -396,7 +396,7 @@ async def test_senders_that_wait_keep_their_order_also_against_a_later_nowait(ac
     await ref.tell(Note("0"))
     async with anyio.create_task_group() as group:
         for number in range(1, 6):
-            group.start_soon(lambda number=number: ref.tell(Note(str(number))))
+            group.start_soon(ref.tell, Note(str(number)))
             await settle()
         with pytest.raises(MailboxFull):
             ref.tell_nowait(Note("pushes in"))

@@ -1,0 +1,56 @@
+"""Interleaved timing: every contestant once per round, so that a busy machine hits all of them alike."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Medians over the rounds, in seconds per unit of work: elapsed, and spent by this process on a core."""
+
+    wall: float
+    cpu: float
+
+    @property
+    def rate(self) -> float:
+        """Units per second of processor time: what an otherwise idle core would do."""
+        return 1.0 / self.cpu
+
+
+class Watch:
+    """Times what happens inside `with watch:`, so that opening and closing is left out."""
+
+    def __init__(self) -> None:
+        self.wall = self.cpu = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter(), time.process_time()
+
+    def __exit__(self, *_: object) -> None:
+        self.cpu += time.process_time() - self._began[1]
+        self.wall += time.perf_counter() - self._began[0]
+
+
+Work = Callable[[Watch], int]
+"""Does some units of work, the measured part inside the watch; returns how many."""
+
+
+def interleave(contestants: Mapping[str, Work], rounds: int) -> dict[str, Timing]:
+    """Run each contestant once per round after one round of warming up."""
+    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    for number in range(rounds + 1):
+        for name, work in contestants.items():
+            gc.collect()
+            watch = Watch()
+            units = work(watch)
+            if number:
+                samples[name].append((watch.wall / units, watch.cpu / units))
+    return {
+        name: Timing(statistics.median(each[0] for each in taken), statistics.median(each[1] for each in taken))
+        for name, taken in samples.items()
+    }
