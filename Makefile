@@ -20,8 +20,8 @@ help:  ## show the targets
 run: .venv/installed  ## ingest 5,000 real EURUSD bars through every stage (embedded profile)
 	$(BIN)/backbone rehearse --profile embedded --output reports/rehearsal
 
-test: .venv/installed  ## the hermetic tests, with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered -q
+test: .venv/installed  ## the hermetic tests, on all cores, with coverage
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal --cov --cov-report=term:skip-covered
 
 test-services: .venv/installed  ## the tests on real TimescaleDB, Redis and Kafka, which they start themselves
 	$(BIN)/python -m pytest tests/services -q --override-ini addopts="-ra --strict-markers --strict-config --import-mode=importlib"
