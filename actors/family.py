@@ -151,7 +151,7 @@ class Family:
     def _auto_shutdown(self, cell: Cell) -> None:
         if not cell.spec.significant:
             return
-        alive = any(each.spec.significant and each.run is not None for each in self.children.values())
+        alive = any(each.spec.significant and (each.run or each.pending) for each in self.children.values())
         if self.spec.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT or not alive:
             self.stopping = StopReason("shutdown", f"auto-shutdown: significant child {cell.id} ended")
 

@@ -255,6 +255,8 @@ class Supervisor(Family):
             if command is not None and not command.done():
                 command.set_exception(self.cell.dead(reason=reason))
         self._inbox.clear()
+        for child in self.children.values():
+            self.system.bury(child)
         if self.host is not None:
             self._exited.set_result(reason)
             if reason.kind == "intensity":
