@@ -23,6 +23,7 @@ from actors import (
     Message,
     Overflow,
     StartError,
+    Strategy,
     SupervisorRef,
     SupervisorSpec,
     Terminated,
@@ -268,3 +269,70 @@ async def test_a_failure_of_the_first_start_is_not_retried_whatever_the_backoff(
     assert journal.events == ["init a#1"]
     assert await actor_system.which_children() == ()
     assert actor_system.recorded(ActorRestarted) == []
+
+
+async def group(
+    system: TestSystem, strategy: Strategy, *children: ChildSpec
+) -> tuple[SupervisorRef, dict[str, ActorRef]]:
+    """A supervisor with this strategy, and its children's refs by id."""
+    sup = await system.start_child(SupervisorSpec("sup", children=children, strategy=strategy, intensity=PLENTY))
+    return sup, {child.id: child.ref for child in await sup.which_children() if child.ref is not None}
+
+
+async def test_once_a_child_of_a_waiting_group_has_given_up_the_rest_of_the_group_comes_up(
+    actor_system: TestSystem,
+) -> None:
+    """46."""
+    hopeless = worker("b", start=fails(2, 3), backoff=Backoff(initial=1.0, jitter=0.0, max_restarts=1))
+    sup, refs = await group(actor_system, Strategy.REST_FOR_ONE, worker("a"), hopeless, worker("c"))
+    await refs["a"].tell(Crash())
+    await settle()
+    assert await states(sup) == {"a": "running", "b": "restarting", "c": "stopped"}
+    await settle(2.0)
+    assert await numbers(sup) == {"a": 2, "b": None, "c": 2}
+
+
+async def test_a_child_that_crashes_while_an_earlier_one_waits_comes_up_after_that_one(
+    actor_system: TestSystem,
+) -> None:
+    """47."""
+    journal = Journal()
+    children = (worker("a", journal, backoff=PLAIN), worker("b", journal), worker("c", journal))
+    sup, refs = await group(actor_system, Strategy.REST_FOR_ONE, *children)
+    await refs["c"].stop()
+    await refs["a"].tell(Crash())
+    await settle()
+    await sup.restart_child("c")
+    journal.take()
+    await refs["c"].tell(Crash())
+    await settle(1.0)
+    assert journal.take() == ["stop c#2"]
+    await settle(10.0)
+    assert journal.take() == ["start a#2", "start b#2", "start c#3"]
+
+
+@pytest.mark.parametrize("strategy", [Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE])
+async def test_terminating_one_of_a_waiting_group_does_not_shorten_the_wait_of_the_others(
+    actor_system: TestSystem, strategy: Strategy
+) -> None:
+    """48."""
+    sup, refs = await group(actor_system, strategy, worker("a", backoff=PLAIN), worker("b"), worker("c"))
+    await refs["a"].tell(Crash())
+    await settle()
+    await sup.terminate_child("b")
+    await settle(9.0)
+    assert await numbers(sup) == {"a": None, "b": None, "c": None}
+    await settle(1.0)
+    assert await numbers(sup) == {"a": 2, "b": None, "c": 2}
+
+
+async def test_terminating_the_one_that_a_group_waits_for_lets_the_others_come_up_at_once(
+    actor_system: TestSystem,
+) -> None:
+    """48."""
+    sup, refs = await group(actor_system, Strategy.REST_FOR_ONE, worker("a", backoff=PLAIN), worker("b"))
+    await refs["a"].tell(Crash())
+    await settle()
+    await sup.terminate_child("a")
+    await settle()
+    assert await numbers(sup) == {"a": None, "b": 2}

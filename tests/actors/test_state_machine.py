@@ -115,6 +115,7 @@ BACKOFFS = st.sampled_from(
 )
 RESTARTS = st.sampled_from([Restart.PERMANENT, Restart.PERMANENT, Restart.TRANSIENT, Restart.TEMPORARY])
 BUDGETS = st.sampled_from([0, 1, 2, 5]).map(lambda restarts: Intensity(restarts, WITHIN))
+INDEX = st.integers(0, 59)  # of a child, modulo their number
 STRATEGIES = st.sampled_from(list(Strategy))
 
 
@@ -183,6 +184,12 @@ class Supervision(RuleBasedStateMachine):
         nodes = [node for node in self.model.nodes() if node.path != "/test/outer"]
         return nodes[index % len(nodes)] if nodes else self.model.root.children[0]
 
+    def alive(self, index: int) -> list[Node]:
+        """One living actor, if there is one."""
+        self.sync()
+        nodes = [node for node in self.model.nodes() if node.alive and not isinstance(node, Group)]
+        return [nodes[index % len(nodes)]] if nodes else []
+
     def group(self, index: int) -> Group:
         groups = [node for node in self.model.nodes() if isinstance(node, Group) and node.alive]
         return groups[index % len(groups)] if groups else self.model.root
@@ -217,18 +224,33 @@ class Supervision(RuleBasedStateMachine):
     def sync(self) -> None:
         self.model.now = self.loop.time()
 
-    @rule(index=st.integers(0, 9), end=st.sampled_from(["crash", "quit", "kill"]))
-    def end(self, index: int, end: str) -> None:
-        node = self.pick(index)
-        if isinstance(node, Group) or not node.alive:
-            return
-        self.sync()
-        ref = self.run(self.ref(node))
-        work = {"crash": lambda: ref.tell(Crash()), "quit": lambda: ref.tell(Quit()), "kill": ref.kill}[end]()
-        self.model.end(node, abnormal=end != "quit", hook=end != "kill")
-        self.happen(work)
+    @rule(index=INDEX)
+    def crash(self, index: int) -> None:
+        for node in self.alive(index):
+            ref = self.run(self.ref(node))
+            self.model.end(node, abnormal=True)
+            self.happen(ref.tell(Crash()))
 
-    @rule(index=st.integers(0, 9), outcomes=st.lists(st.sampled_from([FAILED, FAILED, IGNORED]), max_size=3))
+    @rule(index=INDEX, times=st.integers(1, 4))
+    def crash_again_and_again(self, index: int, times: int) -> None:
+        for _ in range(times):
+            self.crash(index)
+
+    @rule(index=INDEX)
+    def quit(self, index: int) -> None:
+        for node in self.alive(index):
+            ref = self.run(self.ref(node))
+            self.model.end(node, abnormal=False)
+            self.happen(ref.tell(Quit()))
+
+    @rule(index=INDEX)
+    def kill(self, index: int) -> None:
+        for node in self.alive(index):
+            ref = self.run(self.ref(node))
+            self.model.end(node, abnormal=True, hook=False)
+            self.happen(ref.kill())
+
+    @rule(index=INDEX, outcomes=st.lists(st.sampled_from([FAILED, FAILED, IGNORED]), max_size=3))
     def spoil_next_starts(self, index: int, outcomes: list[str]) -> None:
         path = self.pick(index).path
         for plan in (path, f"runtime {path}"):
@@ -250,8 +272,9 @@ class Supervision(RuleBasedStateMachine):
             self.model.adopt(group, node)
             expected = StartError if self.model.start(group, node) == FAILED else None
         self.happen(supervisor.start_child(self.spec(node)), expected)
+        self.happen(supervisor.terminate_child("nobody"), ChildNotFound)
 
-    @rule(index=st.integers(0, 9))
+    @rule(index=INDEX)
     def restart(self, index: int) -> None:
         node = self.pick(index)
         self.sync()
@@ -261,7 +284,7 @@ class Supervision(RuleBasedStateMachine):
             expected = StartError
         self.happen(supervisor.restart_child(node.id), expected)
 
-    @rule(index=st.integers(0, 9), by_ref=st.booleans())
+    @rule(index=INDEX, by_ref=st.booleans())
     def terminate(self, index: int, by_ref: bool) -> None:
         node = self.pick(index)
         self.sync()
@@ -270,7 +293,7 @@ class Supervision(RuleBasedStateMachine):
         self.model.terminate(node)
         self.happen(ref.stop() if by_ref and ref is not None else supervisor.terminate_child(node.id))
 
-    @rule(index=st.integers(0, 9))
+    @rule(index=INDEX)
     def delete(self, index: int) -> None:
         node = self.pick(index)
         if isinstance(node, Group):
@@ -282,17 +305,12 @@ class Supervision(RuleBasedStateMachine):
             self.model.delete(node)
         self.happen(supervisor.delete_child(node.id), expected)
 
-    @rule(where=st.integers(0, 3))
-    def ask_for_what_is_not_there(self, where: int) -> None:
-        supervisor = self.run(self.supervisor(self.group(where)))
-        self.happen(supervisor.terminate_child("nobody"), ChildNotFound)
-
     @rule(seconds=st.sampled_from([0.5, 1.3, 3.6, 11.0]))
     def wait(self, seconds: float) -> None:
         self.happen(anyio.sleep(seconds))
 
     @precondition(lambda self: len(self.asks) < 20)
-    @rule(index=st.integers(0, 9), patient=st.booleans())
+    @rule(index=INDEX, patient=st.booleans())
     def ask(self, index: int, patient: bool) -> None:
         node = self.pick(index)
         ref = self.run(self.ref(node))
@@ -374,6 +392,6 @@ class Supervision(RuleBasedStateMachine):
 
 
 Supervision.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestSupervision = Supervision.TestCase
