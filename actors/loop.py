@@ -107,5 +107,6 @@ async def serve(run: Incarnation, work: Coroutine[Any, Any, Any] | None = None, 
         elif not stay:
             return None
         else:
+            item = message = result = None  # keep no payload alive while at rest
             box.idle = idle = future()
             await idle

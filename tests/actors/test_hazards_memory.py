@@ -1,0 +1,243 @@
+"""Hazards of memory and starvation: what goes wrong elsewhere, and does not here.
+
+Each test fails without its remedy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from typing import Any
+
+import anyio
+import pytest
+
+from actors import (
+    Actor,
+    ActorCrashed,
+    AskTimeout,
+    ChildSpec,
+    Intensity,
+    Mailbox,
+    Message,
+    Request,
+    Restart,
+    SupervisorSpec,
+    handles,
+)
+from actors.testing import TestSystem
+from tests.actors.kit import Boom, Crash, Journal, Note, Number, settle, takes, worker
+
+
+class Sleepy(Actor):
+    """Its helper waits for a future that nobody else holds."""
+
+    @handles
+    def note(self, message: Note) -> None:
+        self.context.run_task(self.wait(), name="helper")
+
+    async def wait(self) -> None:
+        await asyncio.get_running_loop().create_future()
+
+
+async def test_tasks_of_actors_are_not_garbage_collected(actor_system: TestSystem) -> None:
+    """hazard: orphaned tasks."""
+    ref = await actor_system.start_child(ChildSpec("a", Sleepy))
+    await ref.tell(Note())
+    await settle()
+    gc.collect()
+    assert actor_system.roster().find("/test/a:helper") is not None
+
+
+class Tick(Message):
+    """Sends itself again, until `left` is 0."""
+
+    left: int
+
+
+class Busy(Actor):
+    @handles
+    async def tick(self, message: Tick) -> None:
+        if message.left:
+            await self.context.ref.tell(Tick(message.left - 1))
+
+    @handles
+    def note(self, message: Note) -> None:
+        pass
+
+
+async def turns(done: asyncio.Event) -> int:
+    """How often another task gets its turn until `done` is set."""
+    count = 0
+    while not done.is_set():
+        count += 1
+        await asyncio.sleep(0)
+    return count
+
+
+async def test_an_actor_with_a_full_mailbox_lets_others_run(actor_system: TestSystem) -> None:
+    """hazard: starvation by a tight mailbox loop."""
+    done, journal = asyncio.Event(), Journal()
+    ref = await actor_system.start_child(worker("a", journal, mailbox=Mailbox(capacity=100_000)))
+    for _ in range(10_000):
+        ref.tell_nowait(Note())
+
+    async def wait() -> None:
+        await ref.ask(Number(), timeout=None)
+        done.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        assert await turns(done) > 100
+
+
+async def test_an_actor_that_tells_itself_for_ever_lets_others_run(actor_system: TestSystem) -> None:
+    """hazard: starvation by a tight mailbox loop."""
+    ref = await actor_system.start_child(ChildSpec("a", Busy))
+    await ref.tell(Tick(10_000))
+    count = 0
+    entry = actor_system.roster().find("/test/a")
+    while entry is not None and entry.handled < 10_001:
+        count += 1
+        await asyncio.sleep(0)
+        entry = actor_system.roster().find("/test/a")
+    assert count > 100
+
+
+async def test_a_sender_that_never_waits_lets_others_run(actor_system: TestSystem) -> None:
+    """hazard: starvation by a tight mailbox loop."""
+    done = asyncio.Event()
+    ref = await actor_system.start_child(ChildSpec("a", Busy, mailbox=Mailbox(capacity=1_000_000)))
+
+    async def send() -> None:
+        for _ in range(10_000):
+            await ref.tell(Note())
+        done.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(send)
+        assert await turns(done) > 30
+
+
+class Big(Request[int], weakref=True):
+    """A request whose end can be seen."""
+
+    seconds: float = 0.0
+
+
+class Echo(Actor):
+    @handles
+    async def big(self, message: Big) -> int:
+        await anyio.sleep(message.seconds)
+        return 1
+
+
+async def test_an_answered_ask_leaves_nothing_behind_until_its_deadline(actor_system: TestSystem) -> None:
+    """hazard: unbounded ask futures."""
+    ref = await actor_system.start_child(ChildSpec("a", Echo))
+    alive: weakref.WeakSet[Big] = weakref.WeakSet()
+    for _ in range(5000):
+        request = Big()
+        alive.add(request)
+        await ref.ask(request, timeout=3600.0)
+    del request
+    gc.collect()
+    assert len(alive) < 10
+
+
+async def test_an_ask_that_timed_out_leaves_nothing_behind(actor_system: TestSystem) -> None:
+    """hazard: late replies."""
+    ref = await actor_system.start_child(ChildSpec("a", Echo))
+    request = Big(10.0)
+    alive = weakref.ref(request)
+    with pytest.raises(AskTimeout):
+        await ref.ask(request, timeout=1.0)
+    del request
+    await settle(30.0)
+    actor_system.recorded()
+    actor_system._seen.clear()
+    gc.collect()
+    assert alive() is None
+
+
+class Payload:
+    """Something large in a handler's frame."""
+
+
+class Careless(Actor):
+    def __init__(self, seen: list[weakref.ref[Payload]]) -> None:
+        self.seen = seen
+
+    @handles
+    def crash(self, message: Crash) -> None:
+        payload = Payload()
+        self.seen.append(weakref.ref(payload))
+        try:
+            raise Boom
+        except Boom as error:
+            self.wrap(payload, error)
+
+    def wrap(self, payload: Payload, error: Boom) -> None:
+        raise ValueError("wrapped") from error
+
+
+async def test_the_error_of_a_crash_keeps_no_frame_alive(actor_system: TestSystem) -> None:
+    """hazard: memory growth by tracebacks."""
+    seen: list[weakref.ref[Payload]] = []
+    spec = ChildSpec("a", Careless, args=(seen,), restart=Restart.TEMPORARY)
+    ref = await actor_system.start_child(spec)
+    await ref.tell(Crash())
+    await settle()
+    (crash,) = actor_system.recorded(ActorCrashed)
+    assert isinstance(crash.reason.error.__cause__, Boom)
+    gc.collect()
+    assert seen[0]() is None
+
+
+async def test_watchers_that_end_are_forgotten(actor_system: TestSystem) -> None:
+    """hazard: memory growth by dead refs in watch sets."""
+
+    class Watching(Actor):
+        async def on_start(self) -> None:
+            self.context.watch(target)
+            lives.add(self)
+
+    lives: weakref.WeakSet[Watching] = weakref.WeakSet()
+    target = await actor_system.start_child(worker("target"))
+    for _ in range(50):
+        ref = await actor_system.start_child(ChildSpec("w", Watching, restart=Restart.TEMPORARY))
+        await ref.stop()
+        actor_system.graves.clear()
+    del ref
+    await settle(60.0)
+    gc.collect()
+    assert len(lives) <= 1
+
+
+async def test_a_crash_loop_keeps_only_the_restarts_that_count(actor_system: TestSystem) -> None:
+    """hazard: memory growth by restart history."""
+    sup = await actor_system.start_child(SupervisorSpec("sup", intensity=Intensity(1000, 1.0)))
+    ref = await sup.start_child(worker("a"))
+    for _ in range(100):
+        await ref.tell(Crash())
+        await settle(0.5)
+    entry = actor_system.roster().find("/test/sup")
+    assert entry is not None
+    assert entry.restarts_in_window <= 3
+    assert len(sup._supervisor().window) <= 4
+
+
+async def test_tasks_of_actors_do_not_go_through_the_hosts_task_factory(actor_system: TestSystem) -> None:
+    """hazard: eager tasks."""
+    loop = asyncio.get_running_loop()
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("made by the host's factory")
+
+    loop.set_task_factory(refuse)
+    try:
+        ref = await actor_system.start_child(worker("a", start=takes(0.0)))
+        assert await ref.ask(Number()) == 1
+    finally:
+        loop.set_task_factory(None)
