@@ -12,6 +12,7 @@ from actors import (
     Actor,
     ActorCrashed,
     ActorDead,
+    ActorRef,
     ActorRestarting,
     Backoff,
     ChildSpec,
@@ -19,6 +20,7 @@ from actors import (
     DeadlockError,
     Intensity,
     Mailbox,
+    Message,
     Request,
     Restart,
     StartError,
@@ -30,6 +32,12 @@ from tests.actors.kit import Boom, Crash, CrashAsk, Journal, Note, Number, Work,
 
 def _fail() -> None:
     raise ValueError("in the stop hook")
+
+
+class Forward(Message):
+    """Tell this one three times."""
+
+    ref: ActorRef
 
 
 class Spawn(Request[str]):
