@@ -158,7 +158,7 @@ class Supervision(RuleBasedStateMachine):
         self.asks: list[tuple[asyncio.Task[int], float, Node | None, int]] = []
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.runner.run(work)
+        return self.loop.run_until_complete(work)
 
     @initialize(outer=OUTER)
     def grow(self, outer: Group) -> None:
@@ -392,6 +392,6 @@ class Supervision(RuleBasedStateMachine):
 
 
 Supervision.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestSupervision = Supervision.TestCase
