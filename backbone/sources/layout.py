@@ -152,13 +152,21 @@ def match_columns(
     return positions, filled
 
 
+def _fields(line: str, delimiter: str) -> list[str]:
+    """The fields of a line; none where it is no line of CSV, such as one with a bare carriage return in it."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
 def _split_header(line: str, dimension: Dimension, renamed: Mapping[str, str]) -> tuple[str, list[str]]:
     """The delimiter under which most names are known, and those names."""
 
     def merit(names: list[str]) -> tuple[int, int]:
         return sum(_column(name, dimension, renamed) is not None for name in names), len(names)
 
-    choices = {d: next(csv.reader([line], delimiter=d), []) for d in DELIMITERS}
+    choices = {d: _fields(line, d) for d in DELIMITERS}
     best = max(choices, key=lambda d: merit(choices[d]))
     return best, [name.strip() for name in choices[best]]
 
