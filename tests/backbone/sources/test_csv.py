@@ -321,3 +321,11 @@ def test_arguments_that_are_not_allowed_are_refused_at_once(options: dict[str, o
 
 def test_describe_names_file_and_dimension() -> None:
     assert CsvSource(SAMPLE, "intraday", interval="60m").describe() == "csv eurusd_1h_tail.csv.gz (intraday_bars, 1h)"
+
+
+def test_a_header_with_a_bare_carriage_return_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "noise.csv"
+    path.write_bytes(b"\r\x01\n")
+    with pytest.raises(InputInvalid) as caught:
+        list(CsvSource(path, "intraday", interval="1h").chunks())
+    assert "\n" not in str(caught.value)
