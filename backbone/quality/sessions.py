@@ -22,7 +22,7 @@ from backbone.domain.clock import INTERVALS, parse_interval, to_us
 from backbone.domain.zones import Stamps, from_wall_time, load_zone, to_wall_time
 from backbone.quality.holidays import forex_holidays, us_equity_early_closes, us_equity_holidays
 
-__all__ = ["CALENDARS", "Calendar", "Moment", "calendar"]
+__all__ = ["CALENDARS", "PERIODS", "Calendar", "Dates", "Moment", "calendar", "period_starts"]
 
 Dates: TypeAlias = NDArray[np.datetime64]
 Moment: TypeAlias = date | datetime | np.datetime64
@@ -31,7 +31,9 @@ _US = "datetime64[us]"
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = np.timedelta64(1, "D")
 _WEEKDAYS = frozenset(range(5))
-_CALENDAR_BARS = {"1wk": "W", "1mo": "M", "3mo": "M"}
+
+PERIODS = ("1wk", "1mo", "3mo")
+"""Bar intervals that hold whole session dates, by the calendar of weeks and months."""
 
 
 def _no_days(_year: int) -> frozenset[date]:
@@ -125,7 +127,7 @@ class Calendar:
         first, last = _us(start), _us(end)
         if name == "1d":
             stamps = self._dates(_day(start), _day(end)).astype(_US)
-        elif name in _CALENDAR_BARS:
+        elif name in PERIODS:
             stamps = self._periods(name, first, last)
         elif name == "5d":
             raise ValueError("there is no rule on which days 5d bars start; ask for 1d or 1wk")
@@ -143,12 +145,7 @@ class Calendar:
 
     def _periods(self, interval: str, first: np.datetime64, last: np.datetime64) -> Stamps:
         days = self._dates(_day(first) - 7 * _DAY, _day(last) + 7 * _DAY)
-        if interval == "1wk":
-            starts = days - (days.astype(np.int64) + 3) % 7
-        else:
-            months = days.astype("datetime64[M]").astype(np.int64)
-            starts = (months - months % (3 if interval == "3mo" else 1)).astype("datetime64[M]").astype("datetime64[D]")
-        stamps: Stamps = np.unique(starts).astype(_US)
+        stamps: Stamps = np.unique(period_starts(days, interval)).astype(_US)
         return stamps
 
     def _dates(self, first: np.datetime64, last: np.datetime64) -> Dates:
@@ -191,6 +188,24 @@ def calendar(name: str) -> Calendar:
     if found is None:
         raise ValueError(f"no calendar is called {name!r}; there are {', '.join(CALENDARS)}")
     return found
+
+
+def period_starts(days: Dates, interval: str) -> Dates:
+    """The day on which the week (a Monday), month or quarter of each session date begins; NaT stays NaT.
+
+    Args:
+        days: session dates, datetime64[D].
+        interval: one of ``PERIODS``.
+    """
+    if interval == "1wk":
+        weekday = (days.astype("datetime64[D]").astype(np.int64) + 3) % 7
+        return np.where(np.isnat(days), days, days - weekday.astype("timedelta64[D]"))
+    months = days.astype("datetime64[M]")
+    if interval == "3mo":
+        into = months.astype(np.int64) % 3
+        months = np.where(np.isnat(months), months, months - into.astype("timedelta64[M]"))
+    starts: Dates = months.astype("datetime64[D]")
+    return starts
 
 
 def _is_date(moment: Moment) -> bool:
