@@ -52,18 +52,18 @@ def fetch(
     settings = prepare(common)
     from backbone.cli.opening import briefly
     from backbone.cli.output import page, write
-    from backbone.cli.plans import dimension_of
+    from backbone.cli.plans import dimension_of, interval_of
     from backbone.cli.rows import csv_of, draw_table, json_of
     from backbone.cli.running import run
 
     screen = how == "table" or (how is None and output is None and sys.stdout.isatty())
-    wanted = dimension_of(dimension)
+    wanted, of = dimension_of(dimension), interval_of(interval)
     names = symbols_of(symbols)
     first, last = moment("--start", start), moment("--end", end)
     newest = _limit(limit, _SCREEN if screen else None)
 
     async def read(backbone: Backbone) -> Frame:
-        return await backbone.fetch(wanted, symbols=names, interval=interval, start=first, end=last, limit=newest)
+        return await backbone.fetch(wanted, symbols=names, interval=of, start=first, end=last, limit=newest)
 
     frame = run(lambda: briefly(settings, read))
     if not common.quiet:

@@ -115,6 +115,10 @@ def _refuse_unknown_below(words: list[str]) -> None:
 
 def _problem(error: Exception) -> str:
     unused = getattr(error, "unused_tokens", None)
+    option = next((token for token in unused or () if token.startswith("-")), None)
+    if option is not None:
+        known = [name for each in getattr(error, "argument_collection", None) or () for name in each.names]
+        return f"unknown option {option}{_near(option, known)}"
     if unused:
         return f"nothing more was expected, {' '.join(map(repr, unused))} given"
     text = str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -14,9 +15,10 @@ from backbone.cli.texts import one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["draw_quality", "heading", "numbers", "verdict"]
+__all__ = ["draw_quality", "heading", "numbers", "verdict", "wrapped"]
 
 _FINDINGS = 5
+_SEVERITIES = {"error": "bold red", "warning": "yellow"}
 
 
 def heading(console: Console, title: str, more: str = "") -> None:
@@ -27,12 +29,19 @@ def heading(console: Console, title: str, more: str = "") -> None:
     console.print(line)
 
 
-def verdict(status: str, text: str) -> Text:
-    """A line that begins with a status: its symbol in colour, and the word where it is not ok."""
-    line = Text("  ")
-    line.append(SYMBOLS.get(status, "?"), style=STYLES.get(status, ""))
-    line.append(f" {text}" if status == "ok" else f" {status}: {text}")
-    return line
+def wrapped(console: Console, word: str, style: str, text: str) -> None:
+    """A line that begins with a word in colour; what does not fit goes on below the text, not below the word."""
+    indent = min(len(word) + 4, 12)
+    pieces = wrap(one_line(text), max(console.width - indent, 20))
+    for place, piece in enumerate(pieces or [""]):
+        line = Text(" " * indent) if place else Text(f"  {word}".ljust(indent), style=style)
+        console.print(line.append(piece, style="not bold not dim default"))
+
+
+def verdict(console: Console, status: str, text: str) -> None:
+    """A line that begins with a status: its symbol, and the word where it is not ok."""
+    symbol = SYMBOLS.get(status, "?")
+    wrapped(console, symbol if status == "ok" else f"{symbol} {status}", STYLES.get(status, ""), text)
 
 
 def numbers(title: str, rows: Sequence[tuple[str, ...]], columns: Sequence[str] = ("",)) -> Table:
@@ -58,12 +67,9 @@ def draw_quality(console: Console, quality: object) -> None:
         heading(console, "Quality", "missing: no rows were judged")
         return
     heading(console, "Quality", f"by the {quality.calendar} calendar; {one_line(quality.messages[0])}")
-    console.print(verdict(quality.status, f"score {quality.score:.4f}"))
+    verdict(console, quality.status, f"score {quality.score:.4f}")
     for finding in quality.findings[:_FINDINGS]:
-        style = {"error": "bold red", "warning": "yellow"}.get(finding.severity, "dim")
-        line = Text(f"  {finding.severity}", style=style)
-        line.append(f"  {one_line(finding.message)}", style="not bold default")
-        console.print(line)
+        wrapped(console, finding.severity, _SEVERITIES.get(finding.severity, "dim"), finding.message)
     more = len(quality.findings) - _FINDINGS
     if more > 0:
         console.print(Text(f"  and {more} more, in the report", style="dim"))

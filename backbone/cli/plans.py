@@ -6,10 +6,11 @@ from pathlib import Path
 
 from backbone.cli.failures import UsageError
 from backbone.cli.options import moment
+from backbone.domain.clock import parse_interval
 from backbone.domain.dimension import Dimension
 from backbone.ingest.plan import IngestPlan
 
-__all__ = ["dimension_of", "plan_of"]
+__all__ = ["dimension_of", "interval_of", "plan_of"]
 
 
 def plan_of(
@@ -52,5 +53,17 @@ def dimension_of(text: str) -> Dimension:
     """
     try:
         return Dimension.parse(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def interval_of(text: str | None) -> str | None:
+    """The interval in canonical form.
+
+    Raises:
+        UsageError: there is no such interval; lists what is allowed.
+    """
+    try:
+        return None if text is None else parse_interval(text)
     except ValueError as error:
         raise UsageError(str(error)) from error

@@ -111,7 +111,7 @@ class Page:
         report, after = self.report, self.validation
         heading(console, "Afterwards", "once everything had stopped")
         left = f"orphans {len(after.orphans)} · tasks left {len(after.tasks_left)} · dead letters {after.dead_letters}"
-        console.print(verdict("ok" if after.succeeded else "failed", left))
+        verdict(console, "ok" if after.succeeded else "failed", left)
         for name in (*after.orphans, *after.tasks_left):
             console.print(Text(f"    {one_line(name)}"))
         console.print(Text(f"  → reports in {self.folder}", style="dim"), soft_wrap=True)

@@ -44,11 +44,10 @@ def draw_findings(console: Console, report: RetentionReport) -> None:
     from rich.text import Text
 
     from backbone.cli.page import heading, verdict
-    from backbone.cli.texts import one_line
 
     heading(console, "Retention", f"a dry run as of {report.as_of:%Y-%m-%d %H:%M} UTC")
     for each in report.findings:
         name = " ".join(filter(None, (str(each.dimension), each.symbol, each.interval)))
-        console.print(verdict(each.status, f"{one_line(name)}: {one_line(each.message)}"))
+        verdict(console, each.status, f"{name}: {each.message}")
     if not report.findings:
         console.print(Text("  nothing is stored", style="dim"))

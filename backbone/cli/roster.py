@@ -64,7 +64,7 @@ def _draw(console: Console, snapshot: RosterSnapshot) -> None:
 
     draw_tree(console, snapshot)
     console.print()
-    facts = f"{len(snapshot.orphans)} orphans · {snapshot.dead_letters} dead letters"
+    facts = f"orphans {len(snapshot.orphans)} · dead letters {snapshot.dead_letters}"
     console.print(Text(f"{facts} · loop lag {snapshot.loop_lag_s * 1000:.1f} ms", style="dim"))
     for orphan in snapshot.orphans:
         console.print(Text(f"✗ orphan {one_line(orphan)}", style="bold red"))

@@ -39,7 +39,9 @@ def draw_tree(console: Console, roster: RosterSnapshot) -> None:
     header = "".ljust(room) + _HEADERS[0].ljust(_WIDTHS[0]) + _numbers(_HEADERS[1:])
     console.print(Text(header.rstrip(), style="dim"), no_wrap=True, overflow="crop")
     for branch in branches:
-        console.print(_row(branch, room, roster.captured_at), no_wrap=True, overflow="crop")
+        row = _row(branch, room, roster.captured_at)
+        row.rstrip()
+        console.print(row, no_wrap=True, overflow="crop")
         for line in _reasons(branch, console.width):
             console.print(line, no_wrap=True, overflow="crop")
 
@@ -91,7 +93,10 @@ def _reasons(branch: _Branch, width: int) -> Iterator[Text]:
 
 
 def _name(entry: RosterEntry) -> str:
-    return one_line(entry.path.rpartition(":" if entry.kind == "task" else "/")[2])
+    """The last part of the path; of a task that is named by its function, the function."""
+    if entry.kind != "task":
+        return one_line(entry.path.rpartition("/")[2])
+    return one_line(entry.path.rpartition(":")[2].rpartition(".")[2])
 
 
 def _branches(entries: Sequence[RosterEntry]) -> Iterator[_Branch]:

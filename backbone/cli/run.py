@@ -37,7 +37,7 @@ def run(*, common: Common = COMMON) -> int:
 
     def afterwards(report: ValidationReport) -> None:
         if not common.quiet or not report.succeeded:
-            say(f"stopped: {len(report.orphans)} orphans, {len(report.tasks_left)} tasks left")
+            say(f"stopped: orphans {len(report.orphans)}, tasks left {len(report.tasks_left)}")
 
     running.run(lambda: observed(settings, work, place_of(settings), afterwards=afterwards))
     return DONE

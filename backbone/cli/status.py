@@ -57,19 +57,12 @@ def _draw(console: Console, report: StatusReport) -> None:
 
 def _facts(report: StatusReport) -> str:
     roster = report.roster
-    actors = [entry for entry in roster.entries if entry.kind == "actor"]
+    actors = sum(entry.kind == "actor" for entry in roster.entries)
     restarts = sum(entry.restarts for entry in roster.entries)
-    return " · ".join(
-        (
-            roster.system,
-            f"{len(actors)} actors",
-            f"{len(report.problems)} not well",
-            f"{restarts} restarts",
-            f"{len(roster.orphans)} orphans",
-            f"{roster.dead_letters} dead letters",
-            f"loop lag {roster.loop_lag_s * 1000:.1f} ms",
-        )
-    )
+    facts = [roster.system, f"{actors} actors", f"{len(report.problems)} not well", f"orphans {len(roster.orphans)}"]
+    facts += [f"restarts {restarts}"] if restarts else []
+    facts += [f"dead letters {roster.dead_letters}"] if roster.dead_letters else []
+    return " · ".join([*facts, f"loop lag {roster.loop_lag_s * 1000:.1f} ms"])
 
 
 def _problem(problem: Problem, report: StatusReport, width: int) -> Iterator[Text]:

@@ -1,0 +1,109 @@
+"""Rows in and out: ingest, fetch, quarantine."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backbone.cli.rows import csv_of
+from backbone.domain import Frame
+from tests.backbone.cli.conftest import Cli
+
+
+def test_what_fetch_writes_ingest_knows(cli: Cli, bars: str) -> None:
+    assert cli("ingest", bars, "--interval", "1h").code == 0
+    assert cli("fetch", "--output", "again.csv").code == 0
+    run = json.loads(cli("ingest", "again.csv", "--interval", "1h", "--format", "json").out)
+    assert (run["rows_read"], run["unchanged"], run["inserted"]) == (2, 2, 0)
+
+
+def test_csv_in_a_pipe_has_a_header_and_all_rows(cli: Cli, bars: str) -> None:
+    cli("ingest", bars, "--interval", "1h")
+    done = cli("fetch", "intraday", "--symbols", "EURUSD", "--interval", "1h")
+    header, *rows = done.out.splitlines()
+    assert header == '"symbol","interval","ts","open","high","low","close","volume"'
+    assert rows[0] == '"EURUSD","1h","2020-01-06T00:00:00Z",1,2,0.5,1.5,'
+    assert len(rows) == 2
+
+
+def test_a_table_shows_the_newest_rows_without_empty_columns(cli: Cli, bars: str) -> None:
+    cli("ingest", bars, "--interval", "1h")
+    done = cli("fetch", "--format", "table", "--limit", "1")
+    header, row = done.out.splitlines()
+    assert header.split() == ["symbol", "interval", "ts", "open", "high", "low", "close"]
+    assert row.split() == ["EURUSD", "1h", "2020-01-06", "01:00", "1.5", "2", "1", "1.25"]
+
+
+def test_json_holds_columns_and_null_for_what_is_missing(cli: Cli, bars: str) -> None:
+    cli("ingest", bars, "--interval", "1h")
+    body = json.loads(cli("fetch", "--format", "json", "--end", "2020-01-06T00:30:00Z").out)
+    assert (body["schema"], body["dimension"], body["rows"], body["stale"]) == (1, "intraday_bars", 1, False)
+    assert body["columns"]["ts"] == ["2020-01-06T00:00:00Z"]
+    assert body["columns"]["volume"] == [None]
+
+
+def test_a_date_alone_is_midnight_utc(cli: Cli, bars: str) -> None:
+    cli("ingest", bars, "--interval", "1h")
+    assert len(cli("fetch", "--start", "2020-01-06", "--end", "2020-01-07").out.splitlines()) == 3
+    assert len(cli("fetch", "--start", "2020-01-07").out.splitlines()) == 1
+
+
+def test_nothing_found_is_a_note_and_no_error(cli: Cli) -> None:
+    done = cli("fetch", "--symbols", "NONE")
+    assert done.code == 0
+    assert "note: no rows match" in done.err
+
+
+def test_bad_rows_are_counted_and_listed_without_steering_the_terminal(cli: Cli) -> None:
+    Path("bad.csv").write_text(
+        "ts,symbol,open,high,low,close\n2020-01-06T00:00:00Z,A,1,2,1,1\n2020-01-06T01:00:00Z,A,1,\x1b[31m,1,1\n"
+    )
+    done = cli("ingest", "bad.csv", "--interval", "1h")
+    assert done.code == 0
+    assert "bad rows kept aside: 1" in done.err
+    listed = cli("quarantine", "list")
+    assert "bad.csv:3" in listed.out
+    assert "\x1b" not in listed.out
+    rows = json.loads(cli("quarantine", "list", "--format", "json").out)["rows"]
+    assert [row["location"] for row in rows] == ["bad.csv:3"]
+    assert "bad.csv:3" in cli("quarantine", "list", "--format", "markdown").out
+
+
+def test_an_empty_quarantine_says_so(cli: Cli) -> None:
+    assert cli("quarantine", "list").out == "nothing was kept aside\n"
+
+
+def test_only_the_rows_between_start_and_end_go_in(cli: Cli, bars: str) -> None:
+    done = cli("ingest", bars, "--interval", "1h", "--start", "2020-01-06T01:00:00Z", "--format", "json")
+    run = json.loads(done.out)
+    assert (run["rows_read"], run["filtered"], run["inserted"]) == (2, 1, 1)
+
+
+def test_a_cell_that_a_spreadsheet_would_run_is_disarmed() -> None:
+    at = datetime(2020, 1, 6, tzinfo=UTC)
+    rows = [{"calendar": "US", "event": "=HYPERLINK(1)", "ts": at, "category": "-1", "actual": -1.0}]
+    text = csv_of(Frame.from_records("macro", rows)).decode()
+    assert '"\'=HYPERLINK(1)"' in text
+    assert '"\'-1"' in text
+    assert ",-1," in text
+
+
+@given(st.lists(st.integers(0, 4 * 10**15), min_size=1, max_size=5, unique=True))
+def test_moments_are_written_as_finely_as_they_are(stamps: list[int]) -> None:
+    import pyarrow as pa
+
+    table = pa.table(
+        {
+            "symbol": ["A"] * len(stamps),
+            "ts": pa.array(stamps, pa.timestamp("us", "UTC")),
+            "sequence": pa.array([0] * len(stamps), pa.int64()),
+            "price": [1.0] * len(stamps),
+        }
+    )
+    written = csv_of(Frame.from_arrow("trades", table)).decode().splitlines()[1:]
+    from backbone.domain.clock import parse_time, to_us
+
+    found = [to_us(parse_time(line.split(",")[1].strip('"'))) for line in written]
+    assert found == sorted(stamps)
