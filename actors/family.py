@@ -193,6 +193,8 @@ class Family:
         """Start what waits for it: one child, or the rest of a group in list order."""
         if cell is not None and (not cell.pending or self.children.get(cell.id) is not cell):
             return
+        if cell is not None:
+            cell.restart_due = None
         if self.spec.strategy is Strategy.ONE_FOR_ONE:
             waiting: Iterable[Cell] = [] if cell is None else [cell]
         else:

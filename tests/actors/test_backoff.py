@@ -292,6 +292,17 @@ async def test_once_a_child_of_a_waiting_group_has_given_up_the_rest_of_the_grou
     assert await numbers(sup) == {"a": 2, "b": None, "c": 2}
 
 
+async def test_the_one_that_was_waited_for_comes_up_too_where_an_earlier_one_gives_up(
+    actor_system: TestSystem,
+) -> None:
+    """46."""
+    hopeless = worker("a", start=fails(2), backoff=Backoff(max_restarts=0))
+    sup, refs = await group(actor_system, Strategy.ONE_FOR_ALL, hopeless, worker("b", backoff=PLAIN), worker("c"))
+    await refs["b"].tell(Crash())
+    await settle(11.0)
+    assert await numbers(sup) == {"a": None, "b": 2, "c": 2}
+
+
 async def test_a_child_that_crashes_while_an_earlier_one_waits_comes_up_after_that_one(
     actor_system: TestSystem,
 ) -> None:
