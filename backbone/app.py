@@ -30,7 +30,6 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import new_run_id
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.messages import (
-    Fetch,
     MigrateStore,
     OutboxState,
     ProbeCache,
@@ -45,6 +44,7 @@ from backbone.messages import (
 from backbone.operations.connectivity import ConnectivityReport, probe_all
 from backbone.operations.rehearsal import RehearsalReport, RehearsalRequest, rehearse
 from backbone.peers import UNREACHABLE, Peers
+from backbone.reading import Reader
 from backbone.refusals import NotBuilt, restore
 from backbone.retention.report import RetentionReport
 from backbone.settings import Settings, SettingsError
@@ -73,7 +73,7 @@ class Backbone:
         self.system = system
         self._parts = parts
         self._peers = parts.peers
-        self._positions: dict[tuple[Dimension, str], int] = {}
+        self._reader = Reader(self._ask, parts.rules, system.clock.time)
         self._newest: dict[tuple[Dimension, str], tuple[Record, Mapping[str, Any]]] = {}
         self._subscriptions = 0
 
@@ -134,7 +134,7 @@ class Backbone:
         request = RunIngest(plan.checked(), new_run_id())
         run = await self._persistently(lambda: self._peers.ingest.ask(request, _RUN_TIMEOUT))
         for symbol, position in run.positions.items():
-            self._saw(run.dimension, symbol, position)
+            self._reader.saw(run.dimension, symbol, position)
         return run
 
     async def record(self, frame: Frame) -> int:
@@ -148,12 +148,8 @@ class Backbone:
         request = RecordRows(frame)
         position = await self._persistently(lambda: self._peers.ingest.ask(request, _READ_TIMEOUT))
         for symbol in frame.symbols:
-            self._saw(frame.dimension, symbol, position)
+            self._reader.saw(frame.dimension, symbol, position)
         return position
-
-    def _saw(self, dimension: Dimension, symbol: str, position: int) -> None:
-        key = (dimension, symbol)
-        self._positions[key] = max(position, self._positions.get(key, 0))
 
     async def _persistently(self, ask: Callable[[], Awaitable[R]]) -> R:
         """Ask again where the actor died over the request: what it had committed is known by its identity."""
@@ -188,33 +184,36 @@ class Backbone:
         end: datetime | None = None,
         limit: int | None = None,
         as_of: datetime | None = None,
+        resample: bool = True,
     ) -> Frame:
         """Rows in canonical order, through the cache; never older than what this backbone has ingested or recorded.
 
         Args:
             dimension: or one of its aliases.
             symbols: empty: all.
-            interval: bar interval; None: all.
-            start: first moment, inclusive.
+            interval: bar interval; None: all that are stored. Where a symbol has no bars of that interval but has
+                finer ones, they are made by trading session (see `backbone.quality.resample`), of the widest that
+                fits; daily_bars give 1d, 1wk, 1mo and 3mo.
+            start: first moment, inclusive; of bars, that of their beginning.
             end: last moment, inclusive.
             limit: the newest so many, in ascending order.
             as_of: as known at that moment; refused by the embedded store.
+            resample: False: only bars that are stored.
 
         Returns:
-            The rows; `frame.stale` where the store is down and the cache still had them.
+            The rows; `frame.stale` where the store is down and the cache still had them. A bar that was made of
+            others holds what is stored of it: of the newest, that may be a part.
+
+        Raises:
+            ValueError: the interval is finer than what is stored, or can't be made of it.
         """
         parsed = Dimension.parse(dimension)
         if limit is not None and limit < 1:
             raise ValueError(f"limit={limit} given; allowed: 1 or more, or None for all")
         query = Query(parsed, tuple(sorted(set(symbols))), _interval(interval), start, end, limit, as_of)
-        at_least = self._at_least(parsed, query.symbols)
-        fetched = await self._ask("cache", Fetch(query, at_least))
-        return fetched.frame
-
-    def _at_least(self, dimension: Dimension, symbols: Sequence[str]) -> int:
-        if symbols:
-            return max((self._positions.get((dimension, symbol), 0) for symbol in symbols), default=0)
-        return max((at for (each, _), at in self._positions.items() if each is dimension), default=0)
+        bars = parsed is Dimension.DAILY_BARS or parsed.has_interval
+        made = resample and query.interval is not None and bars
+        return await (self._reader.bars(query) if made else self._reader.stored(query))
 
     @asynccontextmanager
     async def subscribe(
