@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 _SWEEP = 1024
+_LANES = 64  # callers who compute their timeouts would make a lane for each call
 
 
 class Expiring(Protocol):
@@ -55,6 +56,10 @@ class Deadlines:
         """Have it expire when it is due, which is `timeout` seconds from now."""
         lane = self._lanes.get(timeout)
         if lane is None:
+            if len(self._lanes) >= _LANES:
+                timer = self.loop.call_at(wait.due, _expire_one, wait)
+                wait.future.add_done_callback(lambda _: timer.cancel())
+                return
             lane = self._lanes[timeout] = _Lane(deque())
         waits = lane.waits
         while waits and waits[0].future.done():
@@ -71,9 +76,7 @@ class Deadlines:
         waits = lane.waits
         now = self.loop.time() + 1e-6
         while waits and (waits[0].future.done() or waits[0].due <= now):
-            wait = waits.popleft()
-            if not wait.future.done():
-                wait.future.set_exception(wait.expired())
+            _expire_one(waits.popleft())
         if waits:
             lane.timer = self.loop.call_at(waits[0].due, self._expire, timeout)
         else:
@@ -105,3 +108,8 @@ class Deadlines:
             if lane.timer is not None:
                 lane.timer.cancel()
         self._lanes.clear()
+
+
+def _expire_one(wait: Expiring) -> None:
+    if not wait.future.done():
+        wait.future.set_exception(wait.expired())

@@ -227,6 +227,10 @@ async def test_a_task_cancelled_from_outside_is_a_crash_that_loses_no_message(ac
     task.cancel()
     await settle()
     assert journal.events[-1] == "note a#2 kept"
+    (task,) = [task for task in asyncio.all_tasks() if task.get_name() == "/test/a"]
+    task.cancel()
+    await settle()
+    assert await ref.ask(Number()) == 3
 
 
 async def test_a_system_may_be_entered_in_one_task_and_left_in_another() -> None:

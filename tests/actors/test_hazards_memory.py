@@ -33,21 +33,30 @@ from tests.actors.kit import Boom, Crash, Journal, Note, Number, settle, takes, 
 class Sleepy(Actor):
     """Its helper waits for a future that nobody else holds."""
 
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+
     @handles
     def note(self, message: Note) -> None:
-        self.context.run_task(self.wait(), name="helper")
+        self.context.run_task(self.wait())
 
     async def wait(self) -> None:
-        await asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self.journal.add("end", "helper")
 
 
 async def test_tasks_of_actors_are_not_garbage_collected(actor_system: TestSystem) -> None:
     """hazard: orphaned tasks."""
-    ref = await actor_system.start_child(ChildSpec("a", Sleepy))
+    journal = Journal()
+    ref = await actor_system.start_child(ChildSpec("a", Sleepy, args=(journal,)))
     await ref.tell(Note())
     await settle()
     gc.collect()
-    assert actor_system.roster().find("/test/a:helper") is not None
+    assert journal.events == []
+    await ref.stop()
+    assert journal.events == ["end helper"]
 
 
 class Tick(Message):
@@ -136,14 +145,29 @@ class Echo(Actor):
 async def test_an_answered_ask_leaves_nothing_behind_until_its_deadline(actor_system: TestSystem) -> None:
     """hazard: unbounded ask futures."""
     ref = await actor_system.start_child(ChildSpec("a", Echo))
-    alive: weakref.WeakSet[Big] = weakref.WeakSet()
+    sent: list[weakref.ref[Big]] = []
     for _ in range(5000):
         request = Big()
-        alive.add(request)
+        sent.append(weakref.ref(request))
         await ref.ask(request, timeout=3600.0)
     del request
     gc.collect()
-    assert len(alive) < 10
+    assert sum(each() is not None for each in sent) < 10
+
+
+async def test_asks_with_computed_deadlines_leave_nothing_behind(actor_system: TestSystem) -> None:
+    """hazard: unbounded ask futures."""
+    ref = await actor_system.start_child(ChildSpec("a", Echo))
+    sent: list[weakref.ref[Big]] = []
+    for number in range(1000):
+        request = Big()
+        sent.append(weakref.ref(request))
+        await ref.ask(request, timeout=3600.0 + number)
+    with pytest.raises(AskTimeout):
+        await ref.ask(Big(30.0), timeout=12.5)
+    del request
+    gc.collect()
+    assert sum(each() is not None for each in sent) < 100
 
 
 async def test_an_ask_that_timed_out_leaves_nothing_behind(actor_system: TestSystem) -> None:
