@@ -29,7 +29,7 @@ EXITS: dict[int, str] = {
     DONE: "done",
     FAILED: "failed, or found something failed",
     USAGE: "the command line or the settings can't be used",
-    NOT_READY: "not ready: something is degraded or failed (status, connectors)",
+    NOT_READY: "not ready: something is degraded or failed (status, connectors, services status)",
     UNREACHABLE: "a dependency can't be reached: the store does not open, no backbone runs",
     INPUT: "the input data can't be used: missing, empty, other columns, unreadable",
     INTERRUPTED: "stopped by SIGINT (Ctrl-C), in order",
