@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
@@ -256,6 +256,6 @@ def _reset(end: SocketStream) -> None:
         _raw(end).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def _raw(end: anyio.TypedAttributeProvider) -> socket.socket:
+def _raw(end: Any) -> socket.socket:
     raw: socket.socket = end.extra_attributes[SocketAttribute.raw_socket]()
     return raw
