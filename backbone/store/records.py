@@ -111,10 +111,18 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class ReadResult(msgspec.Struct, frozen=True):
-    """Rows, and the newest outbox position of their dimension and symbols that this very read saw (0: none)."""
+    """Rows, and how new they are.
+
+    Attributes:
+        frame: the rows.
+        position: the newest outbox position of their dimension and symbols that this very read saw (0: none).
+        complete: up to this position no change of these symbols is missing; None: none is missing at all. Where
+            several writers commit side by side, a change of a smaller position may become visible later.
+    """
 
     frame: Frame
     position: int
+    complete: int | None = None
 
 
 class Checkpoint(msgspec.Struct, frozen=True):

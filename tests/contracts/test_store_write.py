@@ -49,11 +49,11 @@ async def test_new_rows_are_inserted_and_read_back_byte_for_byte(store: Store) -
 
 
 async def test_changed_rows_replace_and_equal_rows_are_left_alone(store: Store) -> None:
-    await store.write(chunk(bars({0: 1.0, 1: 2.0, 2: None, 3: None}), "run"))
+    first = await store.write(chunk(bars({0: 1.0, 1: 2.0, 2: None, 3: None}), "run"))
     result = await store.write(chunk(bars({1: 2.0, 2: None, 3: 4.0, 4: 5.0}), "run"))
     assert counts(result) == (1, 1, 2)
     assert await stored(store) == bars({0: 1.0, 1: 2.0, 2: None, 3: 4.0, 4: 5.0})
-    [change] = await store.read_outbox(1)
+    [change] = await store.read_outbox(first.position)
     assert codec.decode(change.payload) == bars({3: 4.0, 4: 5.0})
 
 
@@ -102,12 +102,12 @@ async def test_intervals_of_one_symbol_have_nothing_to_do_with_each_other(store:
 
 
 async def test_new_and_known_symbols_in_one_chunk_are_told_apart(store: Store) -> None:
-    await store.write(chunk(bars({0: 1.0, 1: 1.0}, "B"), "run"))
+    first = await store.write(chunk(bars({0: 1.0, 1: 1.0}, "B"), "run"))
     mixed = Frame.concat([bars({0: 5.0}, "A"), bars({0: 1.0, 1: 7.0, 2: 8.0}, "B"), bars({0: 6.0}, "C")])
     result = await store.write(chunk(mixed, "run"))
     assert counts(result) == (3, 1, 1)
     assert await stored(store) == mixed
-    published = Frame.concat([codec.decode(row.payload) for row in await store.read_outbox(1)])
+    published = Frame.concat([codec.decode(row.payload) for row in await store.read_outbox(first.position)])
     assert published == Frame.concat([bars({0: 5.0}, "A"), bars({1: 7.0, 2: 8.0}, "B"), bars({0: 6.0}, "C")])
 
 

@@ -1,0 +1,73 @@
+"""What became of a chunk, said in the same words by every adapter: as a result, as a journal row, as a replay."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from backbone.store.records import Chunk, JournalRow, WriteResult
+
+__all__ = ["journal_row", "replayed", "result_of"]
+
+
+def result_of(
+    chunk: Chunk, *, inserted: int = 0, changed: int = 0, known: bool = False, position: int = 0, outbox_rows: int = 0
+) -> WriteResult:
+    """The result of a chunk; how long it took is not known yet."""
+    frame = chunk.frame
+    return WriteResult(
+        ingest_id=chunk.ingest_id,
+        run_id=chunk.run_id,
+        dimension=frame.dimension,
+        rows=frame.num_rows,
+        inserted=inserted,
+        changed=changed,
+        unchanged=frame.num_rows - inserted - changed,
+        position=position,
+        outbox_rows=outbox_rows,
+        known=known,
+        symbols=frame.symbols,
+        start=frame.start,
+        end=frame.end,
+        duration_s=0.0,
+    )
+
+
+def journal_row(chunk: Chunk, result: WriteResult, now: datetime) -> JournalRow:
+    """The journal row of a chunk that is about to be committed."""
+    return JournalRow(
+        run_id=result.run_id,
+        ingest_id=result.ingest_id,
+        dimension=result.dimension,
+        source=chunk.source,
+        status="skipped" if result.known else "ok",
+        rows=result.rows,
+        inserted=result.inserted,
+        changed=result.changed,
+        unchanged=result.unchanged,
+        symbols=result.symbols,
+        start=result.start,
+        end=result.end,
+        duration_s=result.duration_s,
+        executed_at=now,
+        metadata=chunk.metadata,
+    )
+
+
+def replayed(row: JournalRow, *, position: int, outbox_rows: int) -> WriteResult:
+    """The result of a chunk that this run had committed before, as it was told the first time."""
+    return WriteResult(
+        ingest_id=row.ingest_id,
+        run_id=row.run_id,
+        dimension=row.dimension,
+        rows=row.rows,
+        inserted=row.inserted,
+        changed=row.changed,
+        unchanged=row.unchanged,
+        position=position,
+        outbox_rows=outbox_rows,
+        known=True,
+        symbols=row.symbols,
+        start=row.start,
+        end=row.end,
+        duration_s=row.duration_s,
+    )

@@ -1,0 +1,225 @@
+"""The pool of connections, and the one way to use it: a piece of work, with a deadline, its errors explained."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import anyio
+import asyncpg
+
+from backbone.store.errors import StoreError, StoreUnavailable, UnknownOutcome
+from backbone.store.timescale.bounds import Bounds
+from backbone.store.timescale.failures import connection_lost, explained, plan_is_stale
+from backbone.store.timescale.session import Session
+
+__all__ = ["Database", "place_of"]
+
+T = TypeVar("T")
+Work = Callable[[Session], Awaitable[T]]
+
+_RELEASE_SECONDS = 2.0
+_CLOSE_SECONDS = 3.0
+_PING_SECONDS = 2.0
+_TRUSTED_SECONDS = 1.0
+
+
+class Database:
+    """Connections to one database.
+
+    Args:
+        dsn: connection URL, with the password.
+        bounds: how long anything may take.
+        application_name: how the server lists the connections.
+    """
+
+    def __init__(self, dsn: str, bounds: Bounds, application_name: str) -> None:
+        self._dsn = dsn
+        self._bounds = bounds
+        self._application_name = application_name
+        self._pool: Any = None
+        self._connections: dict[int, Any] = {}
+        self._busy: set[int] = set()
+        self._worked_at = -_TRUSTED_SECONDS
+        self._longest_wait = 0.0
+        self.place = place_of(dsn)
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            StoreUnavailable: the server does not answer or refuses; the message says what to do.
+        """
+        if self._pool is not None:
+            return
+        bounds = self._bounds
+        try:
+            with anyio.fail_after(bounds.connect_timeout + bounds.pool_timeout):
+                self._pool = await asyncpg.create_pool(
+                    self._dsn,
+                    min_size=bounds.pool_size,
+                    max_size=bounds.most_connections,
+                    max_inactive_connection_lifetime=bounds.pool_recycle,
+                    timeout=bounds.connect_timeout,
+                    command_timeout=bounds.command_timeout,
+                    server_settings=bounds.server_settings(self._application_name),
+                    init=self._prepare,
+                    setup=self._ping if bounds.pre_ping else None,
+                )
+        except Exception as error:
+            raise self._explained(error) from error
+
+    async def close(self) -> None:
+        """Close the connections politely within a bound, then by force."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        with anyio.CancelScope(shield=True):
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError), anyio.move_on_after(_CLOSE_SECONDS):
+                await pool.close()
+            pool.terminate()
+        self._connections.clear()
+
+    async def run(self, work: Work[T], *, deadline: float | None = None) -> T:
+        """Do a piece of work on a connection of its own.
+
+        It is begun anew once where its connection turns out to be gone, or a table to have changed, before its COMMIT
+        was sent: nothing has come of it then.
+
+        Raises:
+            StoreUnavailable: the server is down, silent, full, or busy; nothing was written.
+            UnknownOutcome: the answer to a COMMIT was lost.
+            SchemaMismatch: a table is missing.
+        """
+        bound = self._bounds.deadline if deadline is None else deadline
+        sessions: list[Session] = []
+        with anyio.move_on_after(bound):
+            return await self._attempts(work, sessions, deadline)
+        self.drop_idle()
+        if any(session.committing for session in sessions):
+            raise self._unknown()
+        raise StoreUnavailable(f"{self.place}: no answer within {bound:g} s, given up; see `backbone status`")
+
+    async def _attempts(self, work: Work[T], sessions: list[Session], timeout: float | None) -> T:
+        for last in (False, True):
+            try:
+                async with self._checkout(timeout) as session:
+                    sessions.append(session)
+                    result = await work(session)
+            except Exception as error:
+                if any(session.committing for session in sessions):
+                    raise self._unknown() from error
+                if connection_lost(error) or isinstance(error, TimeoutError):
+                    self.drop_idle()
+                if plan_is_stale(error):
+                    await self.expire()
+                elif last or not connection_lost(error):
+                    raise self._explained(error) from error
+                if last:
+                    raise self._explained(error) from error
+            else:
+                self._worked_at = time.monotonic()
+                return result
+        raise AssertionError("the last attempt returns or raises")
+
+    @asynccontextmanager
+    async def _checkout(self, timeout: float | None) -> AsyncIterator[Session]:
+        """A connection from the pool; one whose state is not certain is never given back to others."""
+        pool = self._pool
+        if pool is None:
+            raise StoreUnavailable(f"{self.place} is not open; open the store first")
+        began = time.monotonic()
+        connection = await pool.acquire(timeout=self._bounds.pool_timeout)
+        self._longest_wait = max(self._longest_wait, time.monotonic() - began)
+        number = connection.get_server_pid()
+        self._busy.add(number)
+        sound = False
+        try:
+            yield Session(connection, timeout)
+            sound = True
+        except (asyncpg.PostgresError, StoreError, ValueError):
+            sound = True
+            raise
+        finally:
+            self._busy.discard(number)
+            if connection.is_closed() or not sound or connection.is_in_transaction():
+                connection.terminate()
+            # the work is done: that giving its connection back failed, which ends the connection, changes nothing
+            with (
+                suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError),
+                anyio.move_on_after(_RELEASE_SECONDS, shield=True),
+            ):
+                await pool.release(connection, timeout=_RELEASE_SECONDS)
+
+    async def expire(self) -> None:
+        """Renew all connections when they are next used: plans and types they remember may be out of date."""
+        if self._pool is not None:
+            await self._pool.expire_connections()
+
+    def drop_idle(self) -> None:
+        """Cut the connections that nobody uses: after an outage they may be half open, and each would cost a wait."""
+        for number, connection in list(self._connections.items()):
+            if number not in self._busy:
+                connection.terminate()
+
+    def facts(self) -> dict[str, str]:
+        """The pool for the operator; the longest wait is that since the last time it was asked for."""
+        pool = self._pool
+        waited, self._longest_wait = self._longest_wait, 0.0
+        if pool is None:
+            return {}
+        return {
+            "pool_connections": str(pool.get_size()),
+            "pool_idle": str(pool.get_idle_size()),
+            "pool_most": str(pool.get_max_size()),
+            "pool_longest_wait_s": f"{waited:.3f}",
+        }
+
+    async def _prepare(self, connection: Any) -> None:
+        number = connection.get_server_pid()
+        self._connections[number] = connection
+        connection.add_termination_listener(lambda _: self._connections.pop(number, None))
+        _keep_alive(connection, self._bounds.statement_timeout)
+
+    async def _ping(self, connection: Any) -> None:
+        if time.monotonic() - self._worked_at >= _TRUSTED_SECONDS:
+            await connection.execute("SELECT 1", timeout=min(_PING_SECONDS, self._bounds.pool_timeout))
+
+    def _explained(self, error: Exception) -> Exception:
+        return explained(error, self.place, self._bounds.statement_timeout) or error
+
+    def _unknown(self) -> UnknownOutcome:
+        return UnknownOutcome(f"{self.place}: the answer to COMMIT was lost; look the chunk up before a retry")
+
+
+def place_of(dsn: str) -> str:
+    """Host, port and database of a connection URL, for messages: never user or password."""
+    parts = urlsplit(dsn)
+    try:
+        host, port = parts.hostname or "localhost", parts.port or 5432
+    except ValueError:
+        host, port = "", 0
+    if not host or "@" in parts.path + parts.query + parts.fragment:
+        return "the database at store.url (percent-encode its user and password)"
+    return f"{host}:{port}{parts.path}"
+
+
+def _keep_alive(connection: Any, seconds: float) -> None:
+    """Notice a network that is gone: by itself the kernel would go on sending for a quarter of an hour."""
+    transport = getattr(connection, "_transport", None)
+    raw = transport.get_extra_info("socket") if transport is not None else None
+    if raw is None or raw.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", 10),
+        ("TCP_KEEPINTVL", 5),
+        ("TCP_KEEPCNT", 3),
+        ("TCP_USER_TIMEOUT", round(1000 * seconds)),
+    ):
+        if hasattr(socket, option):
+            raw.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

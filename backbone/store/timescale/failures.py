@@ -1,0 +1,93 @@
+"""What an error of the client or the server means to the caller of the store.
+
+Messages carry the SQLSTATE, the server's first line and the name of a constraint, never DETAIL, which quotes data.
+"""
+
+from __future__ import annotations
+
+import asyncpg
+
+from backbone.store.errors import SchemaMismatch, StoreError, StoreUnavailable
+
+__all__ = ["connection_lost", "explained", "plan_is_stale", "rolled_back"]
+
+_LOST = ("08", "57P01", "57P02", "57P03")
+_BUSY = ("40001", "40P01", "55P03", "57014", "25P03", "25P04")
+_NO_TABLES = ("42P01", "3F000", "42703", "42883", "42704")
+_REMEDIES = {
+    "25006": "it is a read-only standby: give store.url the primary",
+    "28": "check store.user and store.password",
+    "3D000": "make the database, or correct store.database",
+    "42501": "grant the role what it lacks, or connect as the owner of the tables",
+    "53100": "its disk is full: make room",
+    "53300": "it has no connection left: lower store.pool_size, or raise max_connections",
+    "53": "it is out of resources: see its log",
+}
+
+
+def explained(error: BaseException, place: str, waited: float) -> StoreError | ValueError | None:
+    """The error to raise instead, None if this one is a bug and has to be seen as it is.
+
+    Args:
+        error: what the client raised.
+        place: host, port and database.
+        waited: seconds after which the client gives up on a statement.
+    """
+    if isinstance(error, StoreError | ValueError) and not isinstance(error, asyncpg.DataError):
+        return error
+    if isinstance(error, TimeoutError):
+        return StoreUnavailable(
+            f"{place} did not answer in time, or all connections were busy (a statement gets {waited:g} s); "
+            "see `backbone status`, then the server"
+        )
+    if isinstance(error, asyncpg.PostgresError) and getattr(error, "sqlstate", None):
+        return _by_sqlstate(error, place)
+    if connection_lost(error):
+        return StoreUnavailable(f"{place}: connection lost or refused: {_first_line(error)}; is the server up?")
+    if isinstance(error, asyncpg.DataError):
+        return ValueError(_first_line(error))
+    return None
+
+
+def _by_sqlstate(error: asyncpg.PostgresError, place: str) -> StoreError | ValueError | None:
+    state = str(error.sqlstate)
+    text = f"{place}: {_first_line(error)} (SQLSTATE {state})"
+    if state in _NO_TABLES:
+        return SchemaMismatch(f"{text}; run `backbone migrate`")
+    if state.startswith(_LOST) or state in _BUSY:
+        return StoreUnavailable(f"{text}; try again")
+    remedy = _REMEDIES.get(state) or _REMEDIES.get(state[:2])
+    if remedy is not None:
+        return StoreUnavailable(f"{text}; {remedy}")
+    if state.startswith("54"):
+        return StoreError(f"{text}; ask for less at a time")
+    if state.startswith("22"):
+        return ValueError(text)
+    if state.startswith("23"):
+        return StoreError(f"{text}, constraint {error.constraint_name}; somebody else writes to these tables")
+    return None
+
+
+def connection_lost(error: BaseException) -> bool:
+    """Whether the connection is gone, so that nothing can have come of what was under way, unless it was a COMMIT."""
+    if isinstance(error, asyncpg.PostgresError):
+        return str(getattr(error, "sqlstate", "")).startswith(_LOST)
+    if isinstance(error, asyncpg.InterfaceError):
+        return "clos" in str(error) or "released" in str(error)
+    return isinstance(error, OSError | EOFError) and not isinstance(error, TimeoutError)
+
+
+def plan_is_stale(error: BaseException) -> bool:
+    """Whether a prepared statement does not fit the tables any more, because they were changed."""
+    return isinstance(error, asyncpg.InvalidCachedStatementError) or (
+        isinstance(error, asyncpg.PostgresError) and getattr(error, "sqlstate", "") == "26000"
+    )
+
+
+def rolled_back(error: BaseException) -> bool:
+    """Whether the server itself said of a COMMIT that it failed, and lives on: then it is certain."""
+    return isinstance(error, asyncpg.PostgresError) and getattr(error, "severity_en", "") == "ERROR"
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0] or type(error).__name__

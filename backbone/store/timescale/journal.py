@@ -1,0 +1,92 @@
+"""The journal: one row per chunk, with what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from backbone.domain.dimension import Dimension
+from backbone.store.outcomes import replayed
+from backbone.store.records import JournalRow, WriteResult
+from backbone.store.timescale import locks
+from backbone.store.timescale.session import Session
+from backbone.store.timescale.values import MAX_BIGINT, moment, plain, storable
+
+__all__ = ["find", "look_up", "newest", "note"]
+
+_COLUMNS = """run_id, ingest_id, dimension, source, status, rows, inserted, changed, unchanged, symbols,
+    start_ts, end_ts, duration_s, executed_at, error, metadata"""
+
+
+async def note(session: Session, row: JournalRow, *, position: int = 0, outbox_rows: int = 0) -> None:
+    """Add a row to the journal."""
+    metadata = {storable(name): storable(value) for name, value in row.metadata.items()}
+    await session.change(
+        f"""
+        INSERT INTO telemetry.ingest_runs ({_COLUMNS}, position, outbox_rows)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+        """,  # noqa: S608
+        *(plain("run_id", row.run_id), plain("ingest_id", row.ingest_id), row.dimension.value),
+        *(storable(row.source), row.status, row.rows, row.inserted, row.changed, row.unchanged),
+        *([storable(symbol) for symbol in row.symbols], moment(row.start), moment(row.end)),
+        *(row.duration_s, moment(row.executed_at), None if row.error is None else storable(row.error)),
+        *(msgspec.json.encode(metadata).decode(), position, outbox_rows),
+    )
+
+
+async def find(session: Session, run_id: str, ingest_id: str) -> WriteResult | None:
+    """What a run's chunk came to, as it was told the first time."""
+    found = await session.row(
+        f"""
+        SELECT {_COLUMNS}, position, outbox_rows FROM telemetry.ingest_runs
+        WHERE run_id = $1 AND ingest_id = $2 AND status <> 'failed'
+        """,  # noqa: S608
+        run_id,
+        ingest_id,
+    )
+    if found is None:
+        return None
+    *columns, position, outbox_rows = found
+    return replayed(_row(columns), position=position, outbox_rows=outbox_rows)
+
+
+async def look_up(session: Session, run_id: str, ingest_id: str) -> WriteResult | None:
+    """What a run's chunk came to, for certain: whoever still writes it is waited for."""
+    async with session.transaction():
+        await locks.take_chunk(session, run_id, ingest_id)
+        return await find(session, plain("run_id", run_id), plain("ingest_id", ingest_id))
+
+
+async def newest(session: Session, limit: int, dimension: Dimension | None) -> list[JournalRow]:
+    """Journal rows, newest first."""
+    rows = await session.fetch(
+        f"SELECT {_COLUMNS} FROM telemetry.ingest_runs "  # noqa: S608
+        "WHERE dimension = coalesce($1::text, dimension) ORDER BY id DESC LIMIT $2",
+        None if dimension is None else dimension.value,
+        min(limit, MAX_BIGINT),
+    )
+    return [_row(row) for row in rows]
+
+
+def _row(columns: Any) -> JournalRow:
+    run_id, ingest_id, dimension, source, status, rows, inserted, changed, unchanged, symbols, *rest = columns
+    start, end, duration_s, executed_at, error, metadata = rest
+    return JournalRow(
+        run_id=run_id,
+        ingest_id=ingest_id,
+        dimension=Dimension(dimension),
+        source=source,
+        status=status,
+        rows=rows,
+        inserted=inserted,
+        changed=changed,
+        unchanged=unchanged,
+        symbols=tuple(symbols),
+        start=start,
+        end=end,
+        duration_s=duration_s,
+        executed_at=executed_at,
+        error=error,
+        metadata=msgspec.json.decode(metadata, type=dict[str, str]),
+    )

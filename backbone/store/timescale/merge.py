@@ -1,0 +1,192 @@
+"""Merge the rows of a frame into the table of its dimension, by key; the locks of its symbols are held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import anyio.to_thread
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from backbone.domain.cleaning import constant_text
+from backbone.domain.clock import from_us
+from backbone.domain.dimension import Dimension
+from backbone.domain.frame import Frame
+from backbone.store.payloads import Origin
+from backbone.store.timescale.copying import Field, Rows, Stream, constant, int4
+from backbone.store.timescale.session import Session
+from backbone.store.timescale.tables import ORIGIN, SQL_TYPES, Tables, names, quoted
+
+__all__ = ["Merged", "Merger", "Truths"]
+
+Truths = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The rows that were written, in key order, and how many of them were new or other."""
+
+    written: Frame
+    inserted: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Merger:
+    """Writes what is not stored yet.
+
+    Attributes:
+        session: within a transaction.
+        tables: where the rows go.
+        origin: where they come from.
+        threads: where columns are encoded and chosen.
+    """
+
+    session: Session
+    tables: Tables
+    origin: Origin
+    threads: anyio.CapacityLimiter
+
+    async def merge(self, frame: Frame, fresh: Truths) -> Merged:
+        """Write the rows.
+
+        Args:
+            frame: the rows.
+            fresh: one truth per row: nothing was ever stored over its range, so it is inserted without a look.
+        """
+        if fresh.all():
+            await self._insert(frame)
+            return Merged(frame, inserted=frame.num_rows, changed=0)
+        compared = np.flatnonzero(~fresh)
+        missing, changed = await self._compare(frame, compared)
+        new = fresh.copy()
+        new[missing] = True
+        if len(changed):
+            await self._replace(frame.dimension, changed)
+        if new.any():
+            await self._insert(await self._in_thread(frame, new))
+        written = new.copy()
+        written[changed] = True
+        return Merged(await self._in_thread(frame, written), inserted=int(new.sum()), changed=len(changed))
+
+    async def _in_thread(self, frame: Frame, keep: Truths) -> Frame:
+        return await anyio.to_thread.run_sync(_chosen, frame, keep, limiter=self.threads)
+
+    async def _insert(self, frame: Frame) -> None:
+        """COPY into the table itself. No key of these rows is there: that was proven, and the locks keep it true."""
+        origin = self.origin
+        at = pa.scalar(origin.ingested_at_us, pa.timestamp("us", tz="UTC"))
+        rows = Rows(
+            (
+                *_fields(frame),
+                Field("source", constant(origin.source)),
+                Field("ingest_id", constant(origin.ingest_id)),
+                Field("revision", constant(origin.revision)),
+                Field("ingested_at", pa.repeat(at, frame.num_rows)),
+            ),
+            frame.num_rows,
+        )
+        dimension = frame.dimension
+        await self.session.copy_in(self.tables.schema, dimension.value, rows.columns, Stream(rows, self.threads))
+
+    async def _compare(self, frame: Frame, compared: Indices) -> tuple[Indices, Indices]:
+        """Bring rows to the server and have it say which of them are missing, and which have other values."""
+        dimension = frame.dimension
+        stage = self.tables.stage(dimension)
+        columns = ", ".join(f"{quoted(name)} {SQL_TYPES[dimension.kinds[name]]}" for name in dimension.columns)
+        await self.session.script(
+            f"CREATE TEMP TABLE IF NOT EXISTS {stage} (n integer, {columns}) ON COMMIT DELETE ROWS"
+        )
+        keep = np.zeros(frame.num_rows, dtype=bool)
+        keep[compared] = True
+        part = frame if keep.all() else await self._in_thread(frame, keep)
+        rows = Rows((Field("n", int4(compared)), *_fields(part)), part.num_rows)
+        await self.session.copy_in(None, stage, rows.columns, Stream(rows, self.threads))
+        start, end = part.span_us
+        missing, changed = await self.session.row(
+            _comparison(self.tables, dimension), from_us(start), from_us(end), list(part.symbols)
+        )
+        return _indices(missing), _indices(changed)
+
+    async def _replace(self, dimension: Dimension, changed: Indices) -> None:
+        """Keep the former versions of changed rows, then give them their new values."""
+        at: datetime = from_us(self.origin.ingested_at_us)
+        chosen = changed.tolist()
+        await self.session.change(_retirement(self.tables, dimension), chosen, at)
+        origin = self.origin
+        values = (origin.source, origin.ingest_id, origin.revision, at)
+        await self.session.change(_replacement(self.tables, dimension), chosen, *values)
+
+
+def _fields(frame: Frame) -> list[Field]:
+    table = frame.to_arrow()
+    return [_field(name, table.column(name).chunk(0)) for name in frame.dimension.columns]
+
+
+def _field(name: str, array: pa.Array) -> Field:
+    """A column; one that is null throughout, or one text throughout, is the same field in all rows."""
+    if array.null_count == len(array):
+        return Field(name, constant(None))
+    if pa.types.is_string(array.type):
+        text = _only_text(array)
+        if text is not None:
+            return Field(name, constant(text))
+    return Field(name, array)
+
+
+def _only_text(array: pa.Array) -> str | None:
+    text = constant_text(array)
+    return None if text is None else text.decode()
+
+
+def _chosen(frame: Frame, keep: Truths) -> Frame:
+    if keep.all():
+        return frame
+    return Frame.from_arrow(frame.dimension, frame.to_arrow().take(pa.array(np.flatnonzero(keep))), presorted=True)
+
+
+def _indices(packed: bytes | None) -> Indices:
+    """Row numbers from `int4send` of each, in one piece."""
+    found: npt.NDArray[Any] = np.frombuffer(packed or b"", dtype=">i4")
+    return found.astype(np.int64)
+
+
+def _comparison(tables: Tables, dimension: Dimension) -> str:
+    """Numbers of the staged rows that are not stored, and of those stored with other values, each in one piece."""
+    same_key = " AND ".join(f"i.{quoted(name)} = s.{quoted(name)}" for name in dimension.key)
+    other = " OR ".join(f"i.{quoted(name)} IS DISTINCT FROM s.{quoted(name)}" for name in dimension.values)
+    return f"""
+        SELECT string_agg(int4send(i.n), '') FILTER (WHERE s.ts IS NULL),
+               string_agg(int4send(i.n), '') FILTER (WHERE s.ts IS NOT NULL)
+        FROM {tables.stage(dimension)} i LEFT JOIN (
+            SELECT {names(dimension.columns)} FROM {tables.rows(dimension)}
+            WHERE ts BETWEEN $1 AND $2 AND {quoted(dimension.partition_column)} = ANY($3::text[])
+        ) s ON {same_key}
+        WHERE s.ts IS NULL OR {other}
+    """  # noqa: S608
+
+
+def _retirement(tables: Tables, dimension: Dimension) -> str:
+    kept = names(dimension.columns + ORIGIN)
+    same_key = " AND ".join(f"s.{quoted(name)} = i.{quoted(name)}" for name in dimension.key)
+    return f"""
+        INSERT INTO {tables.revisions(dimension)} ({kept}, replaced_at)
+        SELECT {names(dimension.columns + ORIGIN, "s")}, $2
+        FROM {tables.stage(dimension)} i JOIN {tables.rows(dimension)} s ON {same_key}
+        WHERE i.n = ANY($1::integer[])
+    """  # noqa: S608
+
+
+def _replacement(tables: Tables, dimension: Dimension) -> str:
+    columns = dimension.columns + ORIGIN
+    updates = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in dimension.values + ORIGIN)
+    return f"""
+        INSERT INTO {tables.rows(dimension)} ({names(columns)})
+        SELECT {names(dimension.columns, "i")}, $2, $3, $4::bigint, $5
+        FROM {tables.stage(dimension)} i WHERE i.n = ANY($1::integer[])
+        ON CONFLICT ({names(dimension.key)}) DO UPDATE SET {updates}
+    """  # noqa: S608

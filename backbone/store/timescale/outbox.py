@@ -1,0 +1,162 @@
+"""The outbox: changes in commit order, waiting for the relay.
+
+A position is the number of the transaction (64 bits, never used twice) shifted by 17 bits, plus the number of the row
+in it. It is known before the COMMIT, needs no lock across symbols, and is read so that nothing is ever passed over:
+
+- Of one symbol, positions ascend in commit order: a writer has its number only once it holds the lock of the symbol's
+  shard, and holds that until its COMMIT is visible.
+- Across symbols they may not: a transaction with a smaller number may commit after one with a greater. So readers see
+  only positions below the horizon, the smallest number still under way in the snapshot they read with. All below it
+  has ended for good, so whoever has seen position p never meets a smaller one later.
+
+The price: a transaction that stays open holds the horizon back, whatever it does. That shows as the age of the oldest
+unpublished row beside that of the oldest open transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import anyio.to_thread
+import pyarrow as pa
+
+from backbone.domain.dimension import Dimension
+from backbone.store.errors import SchemaMismatch
+from backbone.store.payloads import Origin, Payload
+from backbone.store.records import OutboxRow, OutboxStatus
+from backbone.store.timescale.copying import Field, Rows, Stream, constant
+from backbone.store.timescale.session import Session
+from backbone.store.timescale.values import MAX_BIGINT
+
+__all__ = ["HORIZON", "ROW_BITS", "advance", "append", "cursor", "first_position", "next_revision", "read", "status"]
+
+ROW_BITS: Final = 17
+_MOST_ROWS: Final = 1 << ROW_BITS
+
+HORIZON: Final = f"(telemetry.revision_of(pg_snapshot_xmin(pg_current_snapshot())) << {ROW_BITS})"
+"""The first position that a reader of this snapshot may not see yet."""
+
+_BACKWARDS = (
+    "the server counts transactions from lower than the outbox has positions: it was restored from elsewhere; "
+    "run `backbone migrate`, which moves them up"
+)
+
+
+def first_position(revision: int) -> int:
+    """The position of the first outbox row of the transaction that gives this revision."""
+    return revision << ROW_BITS
+
+
+async def next_revision(session: Session) -> int:
+    """The revision of this transaction: greater than all that ever committed for the symbols whose locks it holds."""
+    revision, published = await session.row(
+        """
+        SELECT telemetry.revision_of(pg_current_xact_id()), (SELECT max(position) FROM telemetry.relay_cursor)
+        """
+    )
+    if first_position(revision) <= published:
+        raise SchemaMismatch(_BACKWARDS)
+    return int(revision)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The outbox rows of one transaction, as columns."""
+
+    rows: Rows
+    symbols: list[str]
+    newest: list[int]
+    last: int
+
+
+def batch_of(dimension: Dimension, payloads: Sequence[Payload], origin: Origin) -> Batch:
+    """Lay payloads out for COPY.
+
+    Raises:
+        ValueError: they are more than fit into one transaction.
+    """
+    if len(payloads) > _MOST_ROWS:
+        raise ValueError(f"a chunk of {len(payloads)} outbox rows given; at most {_MOST_ROWS} fit; give smaller chunks")
+    first = first_position(origin.revision)
+    fields = (
+        Field("position", pa.array(range(first, first + len(payloads)), pa.int64())),
+        Field("revision", constant(origin.revision)),
+        Field("rows", pa.array([payload.rows for payload in payloads], pa.int64())),
+        Field("bytes", pa.array([len(payload.data) for payload in payloads], pa.int64())),
+        Field("created_at", pa.array([origin.ingested_at_us] * len(payloads), pa.timestamp("us", tz="UTC"))),
+        Field("dimension", constant(dimension.value)),
+        Field("ingest_id", constant(origin.ingest_id)),
+        Field("event_id", pa.array([payload.event_id for payload in payloads], pa.string())),
+        Field("symbol", pa.array([payload.symbol for payload in payloads], pa.string())),
+        Field("payload", pa.array([payload.data for payload in payloads], pa.binary())),
+    )
+    newest = {payload.symbol: first + n for n, payload in enumerate(payloads)}
+    return Batch(Rows(fields, len(payloads)), list(newest), list(newest.values()), first + len(payloads) - 1)
+
+
+async def append(session: Session, dimension: Dimension, batch: Batch, threads: anyio.CapacityLimiter) -> int:
+    """Append payloads in the order given and return the position of the last one."""
+    await session.copy_in("telemetry", "outbox", batch.rows.columns, Stream(batch.rows, threads))
+    moved = await session.change(
+        """
+        INSERT INTO telemetry.positions (dimension, symbol, position)
+        SELECT $1, newest.* FROM unnest($2::text[], $3::bigint[]) AS newest
+        ON CONFLICT (dimension, symbol) DO UPDATE SET position = excluded.position
+        WHERE positions.position < excluded.position
+        """,
+        dimension.value,
+        batch.symbols,
+        batch.newest,
+    )
+    if moved != len(batch.symbols):
+        raise SchemaMismatch(_BACKWARDS)
+    return batch.last
+
+
+async def read(session: Session, after: int, limit: int, max_bytes: int) -> list[OutboxRow]:
+    """Rows after a position and below the horizon; payloads are fetched only of those that fit."""
+    rows = await session.fetch(
+        f"""
+        WITH sizes AS (
+            SELECT position, sum(bytes) OVER (ORDER BY position) AS total, row_number() OVER (ORDER BY position) AS n
+            FROM (
+                SELECT position, bytes FROM telemetry.outbox
+                WHERE position > $1 AND position < {HORIZON} ORDER BY position LIMIT $2
+            ) AS next
+        )
+        SELECT position, event_id, ingest_id, dimension, symbol, rows, revision, payload, created_at
+        FROM telemetry.outbox JOIN sizes USING (position)
+        WHERE sizes.total <= $3 OR sizes.n = 1 ORDER BY position
+        """,  # noqa: S608
+        max(-MAX_BIGINT, min(after, MAX_BIGINT)),
+        min(limit, MAX_BIGINT),
+        min(max_bytes, MAX_BIGINT),
+    )
+    return [
+        OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, at)
+        for position, event, ingest, dimension, symbol, rows, revision, payload, at in rows
+    ]
+
+
+async def cursor(session: Session) -> int:
+    """Position up to which everything was published."""
+    return int(await session.value("SELECT max(position) FROM telemetry.relay_cursor") or 0)
+
+
+async def advance(session: Session, position: int) -> None:
+    """Move the cursor forward, never back."""
+    await session.change("UPDATE telemetry.relay_cursor SET position = $1 WHERE position < $1", position)
+
+
+async def status(session: Session) -> OutboxStatus:
+    """How far the relay is behind."""
+    newest, at, pending, oldest = await session.row(
+        """
+        SELECT (SELECT max(position) FROM telemetry.positions), c.position, count(o.position), min(o.created_at)
+        FROM (SELECT max(position) AS position FROM telemetry.relay_cursor) AS c
+        LEFT JOIN telemetry.outbox o ON o.position > c.position GROUP BY c.position
+        """
+    )
+    return OutboxStatus(newest=newest or 0, cursor=at, pending=pending, oldest_pending_at=oldest)

@@ -1,0 +1,102 @@
+"""One connection for the time of one piece of work."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import anyio
+import asyncpg
+
+from backbone.store.errors import StoreError
+from backbone.store.timescale.failures import rolled_back
+
+__all__ = ["READ", "WRITE", "Session"]
+
+READ = "ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+"""One moment for all statements."""
+
+WRITE = "ISOLATION LEVEL READ COMMITTED, READ WRITE"
+"""Each statement sees what was committed before it: what an earlier holder of a lock wrote, above all."""
+
+_ROLLBACK_SECONDS = 1.0
+
+
+class Session:
+    """Statements and transactions on a connection that is this piece of work's alone.
+
+    Values are always parameters; of names only those of the tables are ever put into SQL.
+
+    Args:
+        connection: of the client.
+        timeout: seconds for each statement; None: what the connection was made with.
+
+    Attributes:
+        committing: a COMMIT was sent and not answered: only the server knows what came of it.
+    """
+
+    def __init__(self, connection: Any, timeout: float | None = None) -> None:
+        self._connection = connection
+        self._timeout = timeout
+        self.committing = False
+
+    async def fetch(self, query: str, *values: object) -> list[Any]:
+        """All rows of an answer; for small ones."""
+        rows: list[Any] = await self._connection.fetch(query, *values, timeout=self._timeout)
+        return rows
+
+    async def row(self, query: str, *values: object) -> Any:
+        """The first row of an answer, or None."""
+        return await self._connection.fetchrow(query, *values, timeout=self._timeout)
+
+    async def value(self, query: str, *values: object) -> Any:
+        """The first value of an answer, or None."""
+        return await self._connection.fetchval(query, *values, timeout=self._timeout)
+
+    async def change(self, query: str, *values: object) -> int:
+        """Carry out a statement; returns how many rows it touched."""
+        status: str = await self._connection.execute(query, *values, timeout=self._timeout)
+        last = status.rpartition(" ")[2]
+        return int(last) if last.isdigit() else 0
+
+    async def script(self, statements: str) -> None:
+        """Carry out several statements that take no values."""
+        await self._connection.execute(statements, timeout=self._timeout)
+
+    async def copy_in(
+        self, schema: str | None, table: str, columns: tuple[str, ...], pieces: AsyncIterator[bytes]
+    ) -> None:
+        """Binary COPY of encoded rows into a table."""
+        await self._connection.copy_to_table(table, schema_name=schema, columns=columns, source=pieces, format="binary")
+
+    @asynccontextmanager
+    async def transaction(self, mode: str = WRITE) -> AsyncIterator[None]:
+        """All or nothing."""
+        await self._connection.execute(f"BEGIN {mode}")
+        try:
+            yield
+        except (asyncpg.PostgresError, StoreError, ValueError):
+            await self._roll_back()
+            raise
+        # anything else leaves the connection in an unknown state: it is not used again, which rolls back too
+        await self._commit()
+
+    async def _commit(self) -> None:
+        self.committing = True
+        try:
+            status = await self._connection.execute("COMMIT")
+        except asyncpg.PostgresError as error:
+            self.committing = not rolled_back(error)
+            raise
+        self.committing = False
+        if status != "COMMIT":
+            raise StoreError(f"COMMIT was answered by {status}: a statement had failed; nothing was written")
+
+    async def _roll_back(self) -> None:
+        """End the transaction where the server answers; where not, the connection is given up, which ends it too."""
+        with (
+            suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError),
+            anyio.move_on_after(_ROLLBACK_SECONDS, shield=True),
+        ):
+            await self._connection.execute("ROLLBACK")

@@ -1,0 +1,130 @@
+"""Write one chunk: rows, ledger, checkpoint, journal and outbox in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from backbone.domain.clock import to_us
+from backbone.domain.frame import Frame
+from backbone.store.outcomes import journal_row, result_of
+from backbone.store.payloads import Origin, payloads_of
+from backbone.store.ranges import Ranges, ranges_of
+from backbone.store.records import Chunk, WriteResult
+from backbone.store.timescale import checkpoint, journal, ledger, locks, outbox
+from backbone.store.timescale.merge import Merged, Merger, Truths
+from backbone.store.timescale.session import Session
+from backbone.store.timescale.tables import Tables
+from backbone.store.timescale.values import moment, plain
+
+__all__ = ["Writer"]
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes one chunk, or says what became of it when this run wrote it before.
+
+    Attributes:
+        chunk: the chunk.
+        tables: where its rows go.
+        threads: where columns are encoded.
+        timer: monotonic seconds.
+        now: the chunk's one stamp.
+        max_payload_bytes: bound of one outbox payload.
+        result: what is being committed, for when the answer to the COMMIT is lost.
+    """
+
+    chunk: Chunk
+    tables: Tables
+    threads: anyio.CapacityLimiter
+    timer: Callable[[], float]
+    now: datetime
+    max_payload_bytes: int
+    result: WriteResult | None = None
+
+    async def write(self, session: Session) -> WriteResult:
+        """Write the chunk in a transaction."""
+        began = self.timer()
+        chunk = self.chunk
+        self.now = moment(self.now)
+        for what in ("run_id", "ingest_id", "source"):
+            plain(what, getattr(chunk, what))
+        ranges = await anyio.to_thread.run_sync(ranges_of, chunk.frame, limiter=self.threads)
+        async with session.transaction():
+            await locks.take_writing(
+                session, chunk.frame.dimension, chunk.frame.symbols, (chunk.run_id, chunk.ingest_id)
+            )
+            recorded = await journal.find(session, chunk.run_id, chunk.ingest_id)
+            if recorded is not None:
+                return recorded
+            await checkpoint.fence(session, chunk)
+            applied = await self._apply(session, ranges)
+            await checkpoint.save(session, chunk, self.now)
+            self.result = msgspec.structs.replace(applied, duration_s=self.timer() - began)
+            row = journal_row(chunk, self.result, self.now)
+            await journal.note(session, row, position=self.result.position, outbox_rows=self.result.outbox_rows)
+        return msgspec.structs.replace(self.result, duration_s=self.timer() - began)
+
+    async def _apply(self, session: Session, ranges: Ranges) -> WriteResult:
+        """Merge and publish what the ledger does not know to stand already."""
+        chunk, dimension = self.chunk, self.chunk.frame.dimension
+        if not len(ranges):
+            return result_of(chunk)
+        verdict = await ledger.judge(session, dimension, ranges, chunk.ingest_id)
+        if verdict.stands.all():
+            return result_of(chunk, known=True)
+        await ledger.enter(session, dimension, ranges, chunk.ingest_id, fresh=bool(verdict.fresh.all()))
+        origin = Origin(
+            source=chunk.source,
+            ingest_id=chunk.ingest_id,
+            revision=await outbox.next_revision(session),
+            ingested_at_us=to_us(self.now),
+        )
+        return await self._merge_and_publish(session, origin, ranges.rows(verdict.fresh))
+
+    async def _merge_and_publish(self, session: Session, origin: Origin, fresh: Truths) -> WriteResult:
+        chunk, dimension = self.chunk, self.chunk.frame.dimension
+        merger = Merger(session, self.tables, origin, self.threads)
+        batches: list[outbox.Batch] = []
+        if fresh.all():
+            merged = await self._insert_and_lay_out(merger, fresh, batches)
+        else:
+            merged = await merger.merge(chunk.frame, fresh)
+            if merged.written.num_rows:
+                await self._lay_out(merged.written, origin, batches)
+        position = outbox_rows = 0
+        for batch in batches:
+            position = await outbox.append(session, dimension, batch, self.threads)
+            outbox_rows = batch.rows.count
+        return result_of(
+            chunk,
+            inserted=merged.inserted,
+            changed=merged.changed,
+            position=position,
+            outbox_rows=outbox_rows,
+        )
+
+    async def _insert_and_lay_out(self, merger: Merger, fresh: Truths, batches: list[outbox.Batch]) -> Merged:
+        """All rows are new, so what will be published is known: it is laid out while the server works."""
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._lay_out, self.chunk.frame, merger.origin, batches)
+                merged = await merger.merge(self.chunk.frame, fresh)
+        except BaseExceptionGroup as errors:
+            if len(errors.exceptions) == 1:
+                raise errors.exceptions[0] from None
+            raise
+        return merged
+
+    async def _lay_out(self, written: Frame, origin: Origin, batches: list[outbox.Batch]) -> None:
+        batches.append(await anyio.to_thread.run_sync(partial(self._batch, written, origin), limiter=self.threads))
+
+    def _batch(self, written: Frame, origin: Origin) -> outbox.Batch:
+        payloads = list(payloads_of(written, origin, self.max_payload_bytes))
+        return outbox.batch_of(written.dimension, payloads, origin)

@@ -1,0 +1,28 @@
+"""The contract of the store, held on TimescaleDB and on plain PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import anyio
+import pytest
+
+from backbone.store.port import Store
+from compose import native
+from tests.contracts.test_store_read import *  # noqa: F403
+from tests.contracts.test_store_write import *  # noqa: F403
+from tests.services.stores import KINDS, drop_database, empty, make_database, opened
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def dsn(services: native.Services, request: pytest.FixtureRequest) -> Iterator[str]:
+    address = anyio.run(make_database, services, request.param)
+    yield address
+    anyio.run(drop_database, services, address)
+
+
+@pytest.fixture
+async def store(dsn: str) -> AsyncIterator[Store]:
+    await empty(dsn)
+    async with opened(dsn, max_payload_bytes=16 * 1024) as store:
+        yield store
