@@ -60,18 +60,18 @@ def _bar(title: str, *, no_color: bool) -> Iterator[See]:
 @contextmanager
 def _lines(title: str) -> Iterator[See]:
     due = time.monotonic() + _EVERY
-    newest: IngestProgress | None = None
+    unsaid: IngestProgress | None = None
 
     def see(event: IngestProgress) -> None:
-        nonlocal due, newest
-        newest = event
+        nonlocal due, unsaid
+        unsaid = event
         if time.monotonic() >= due:
-            due = time.monotonic() + _EVERY
+            due, unsaid = time.monotonic() + _EVERY, None
             _line(title, event)
 
     yield see
-    if newest is not None:
-        _line(title, newest)
+    if unsaid is not None:
+        _line(title, unsaid)
 
 
 def _line(title: str, event: IngestProgress) -> None:
