@@ -79,11 +79,14 @@ class LimitData:
 class LostReply:
     """Once a request holds these bytes, the replies to it are lost: by an RST, or in silence.
 
-    The RST comes when the reply arrives, so the server has carried the request out by then.
+    The RST comes when the reply arrives, so the server has carried the request out by then. The first `skip` such
+    requests on any connection are spared, and after `times` of them the trouble is over.
     """
 
     after: bytes
     silent: bool = False
+    skip: int = 0
+    times: int = 1
     stream: Direction = "upstream"
 
 
@@ -124,6 +127,7 @@ class Proxy:
         self._toxics: list[Toxic] = []
         self._chance = random.Random(seed)
         self._links: set[_Link] = set()
+        self._requests: Counter[Toxic] = Counter()
 
     @classmethod
     @asynccontextmanager
@@ -209,8 +213,7 @@ class Proxy:
     async def _apply(self, toxic: Toxic, link: _Link, data: bytes, pieces: list[bytes]) -> list[bytes]:
         kind = type(toxic).__name__
         if isinstance(toxic, LostReply):
-            seen, link.tail = toxic.after in link.tail + data, data[-len(toxic.after) :]
-            link.lost = toxic if seen else link.lost
+            self._watch_for(toxic, link, data)
             return pieces
         self.fired[kind] += 1
         if isinstance(toxic, Latency):
@@ -226,6 +229,14 @@ class Proxy:
         elif isinstance(toxic, Slicer):
             return self._sliced(toxic, data)
         return pieces
+
+    def _watch_for(self, toxic: LostReply, link: _Link, data: bytes) -> None:
+        text = link.tail + data
+        link.tail = text[-len(toxic.after) + 1 :] if len(toxic.after) > 1 else b""
+        if toxic.after in text:
+            self._requests[toxic] += 1
+            if toxic.skip < self._requests[toxic] <= toxic.skip + toxic.times:
+                link.lost = toxic
 
     async def _limited(self, toxic: LimitData, link: _Link, data: bytes, pieces: list[bytes]) -> list[bytes]:
         left = toxic.bytes - link.passed[toxic.stream]

@@ -121,6 +121,16 @@ async def test_a_lost_reply_is_lost_after_the_server_has_had_the_request() -> No
         assert proxy.fired == {"LostReply": 1}
 
 
+async def test_the_first_requests_can_be_spared() -> None:
+    async with through(LostReply(after=b"COMMIT", skip=1)) as (proxy, client, _):
+        await client.send(b"COMMIT;")
+        assert await exactly(client, 7) == b"COMMIT;"
+        assert not proxy.fired
+        await client.send(b"COMMIT;")
+        with pytest.raises(anyio.BrokenResourceError):
+            await client.receive()
+
+
 async def test_a_reply_can_be_lost_in_silence() -> None:
     async with through(LostReply(after=b"COMMIT", silent=True)) as (_, client, echo):
         await client.send(b"COMMIT;")
