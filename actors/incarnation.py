@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from actors.actor import IGNORE, Actor, Context
 from actors.deadlock import release_below
@@ -60,7 +60,7 @@ class Incarnation:
 
     def __post_init__(self) -> None:
         cell = self.cell
-        self.box = cast(Queue, cell.box)
+        self.box = cell.box  # type: ignore[assignment]  # an actor's cell has one
         self.number = cell.incarnation
         self.owner = Owner(cell.path, self, True, cell.system)
         self.started = cell.system.future()
@@ -189,6 +189,8 @@ class Incarnation:
                 self.cell.system.publish(ActorStarted, self.cell.path, incarnation=self.number)
             self.started.set_result(outcome)
             self.started = self.cell.system.done
+            if outcome is None and self.cell.parent is not None:
+                self.cell.parent.started_child(self.cell)
 
     async def _guard(self, hook: Callable[..., Any], *args: Any) -> Any:
         """Run a hook where a kill can interrupt it."""

@@ -172,6 +172,11 @@ class Supervisor(Family):
         finally:
             self._command = None
 
+    def started_child(self, cell: Cell) -> None:
+        """Answer the command that starts `cell`: its caller wakes in the same turn of the loop, after us."""
+        if self._command is not None and not self._command.done():
+            self._command.set_result(cell.ref)
+
     async def _command_start(self, spec: Spec) -> Any:
         present = self.children.get(spec.id)
         if present is not None:

@@ -7,8 +7,9 @@ from tests.benchmarks.report import Floor, Report, Table
 
 _INTRO = (
     "Each contestant does the same work once per round; the numbers are medians of the rounds. Rates are per second of "
-    "processor time of this process with all its threads, which a busy machine distorts less than elapsed time; both "
-    "are shown. The last column is the contestant's rate as a multiple of the first row's. Made by `make bench`."
+    "processor time of this process with all its threads, which a busy machine distorts less than elapsed time; the "
+    "best round is the one that it distorted least, and the one by which the floors are judged. The last column is the "
+    "contestant's rate as a multiple of the first row's. Made by `make bench`."
 )
 
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Medians over the rounds, in seconds per unit of work: elapsed, and spent by this process on a core."""
+    """Seconds per unit of work: medians of the rounds, elapsed and spent on a core, and the best round on a core."""
 
     wall: float
     cpu: float
+    best: float
 
     @property
     def rate(self) -> float:
-        """Units per second of processor time: what an otherwise idle core would do."""
+        """Units per second of processor time, median."""
         return 1.0 / self.cpu
+
+    @property
+    def best_rate(self) -> float:
+        """Units per second of processor time in the round that the machine's other users disturbed least."""
+        return 1.0 / self.best
 
 
 class Watch:
@@ -50,7 +56,9 @@ def interleave(contestants: Mapping[str, Work], rounds: int) -> dict[str, Timing
             units = work(watch)
             if number:
                 samples[name].append((watch.wall / units, watch.cpu / units))
-    return {
-        name: Timing(statistics.median(each[0] for each in taken), statistics.median(each[1] for each in taken))
-        for name, taken in samples.items()
-    }
+    return {name: _timing(taken) for name, taken in samples.items()}
+
+
+def _timing(taken: Sequence[tuple[float, float]]) -> Timing:
+    walls, cpus = [each[0] for each in taken], [each[1] for each in taken]
+    return Timing(statistics.median(walls), statistics.median(cpus), min(cpus))
