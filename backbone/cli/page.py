@@ -31,7 +31,7 @@ def heading(console: Console, title: str, more: str = "") -> None:
 
 def wrapped(console: Console, word: str, style: str, text: str) -> None:
     """A line that begins with a word in colour; what does not fit goes on below the text, not below the word."""
-    indent = min(len(word) + 4, 12)
+    indent = len(word) + (3 if len(word) == 1 else 4)
     pieces = wrap(one_line(text), max(console.width - indent, 20))
     for place, piece in enumerate(pieces or [""]):
         line = Text(" " * indent) if place else Text(f"  {word}".ljust(indent), style=style)
