@@ -121,8 +121,10 @@ def _draw_findings(console: Console, profile: str, findings: Sequence[Finding]) 
 
     for finding in sorted(findings, key=lambda each: -each.status.severity):
         state = str(finding.status)
-        line = Text(f"{SYMBOLS[state]} {state}", style=STYLES[state])
-        line.append(f"  {folded(finding.message)}", style="not bold default")
+        line = Text().append(f"{SYMBOLS[state]} {state}", style=STYLES[state])
+        line.append(f"  {folded(finding.message)}")
         console.print(line)
     if not findings:
-        console.print(Text(f"{SYMBOLS['ok']} ok", style=STYLES["ok"]).append(f"  {profile} settings, nothing to say"))
+        console.print(
+            Text().append(f"{SYMBOLS['ok']} ok", style=STYLES["ok"]).append(f"  {profile} settings, nothing to say")
+        )

@@ -23,8 +23,8 @@ _SEVERITIES = {"error": "bold red", "warning": "yellow"}
 
 def heading(console: Console, title: str, more: str = "") -> None:
     """A section: its title in bold, what belongs to it dimmed, an empty line above."""
-    line = Text(title, style="bold")
-    line.append(f"  {more}" if more else "", style="not bold dim")
+    line = Text().append(title, style="bold")
+    line.append(f"  {more}" if more else "", style="dim")
     console.print()
     console.print(line)
 
@@ -34,8 +34,8 @@ def wrapped(console: Console, word: str, style: str, text: str) -> None:
     indent = len(word) + (3 if len(word) == 1 else 4)
     pieces = wrap(one_line(text), max(console.width - indent, 20))
     for place, piece in enumerate(pieces or [""]):
-        line = Text(" " * indent) if place else Text(f"  {word}".ljust(indent), style=style)
-        console.print(line.append(piece, style="not bold not dim default"))
+        lead = "" if place else f"  {word}"
+        console.print(Text().append(lead.ljust(indent), style=style).append(piece))
 
 
 def verdict(console: Console, status: str, text: str) -> None:

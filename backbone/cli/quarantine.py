@@ -58,8 +58,8 @@ def _draw(console: Console, rows: Sequence[QuarantineRow]) -> None:
     from backbone.cli.texts import one_line
 
     for row in rows:
-        line = Text(one_line(row.location), style="bold")
-        line.append(f"  {one_line(row.reason)}", style="not bold default")
+        line = Text().append(one_line(row.location), style="bold")
+        line.append(f"  {one_line(row.reason)}")
         console.print(line)
         console.print(Text(f"  {one_line(row.excerpt)}", style="dim"), overflow="ellipsis", no_wrap=True)
     console.print(Text(f"bad rows: {len(rows)}" if rows else "nothing was kept aside", style="dim"))

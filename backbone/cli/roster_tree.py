@@ -53,7 +53,7 @@ def _numbers(cells: Sequence[str]) -> str:
 def _row(branch: _Branch, room: int, now: datetime) -> Text:
     entry = branch.entry
     state = word(entry)
-    line = Text(branch.lead, style="dim")
+    line = Text().append(branch.lead, style="dim")
     line.append(f"{SYMBOLS.get(state, '?')} ", style=STYLES.get(state, ""))
     name = _name(entry)
     line.append(name if len(branch.lead) + 2 + len(name) < room else f"{name[: room - len(branch.lead) - 4]}…")
@@ -87,7 +87,7 @@ def _reasons(branch: _Branch, width: int) -> Iterator[Text]:
         texts.append(f"last error: {entry.last_error}")
     for text in texts:
         for piece in wrap(one_line(text), max(width - len(branch.below) - 2, 20)):
-            line = Text(f"{branch.below}  ", style="dim")
+            line = Text().append(f"{branch.below}  ", style="dim")
             line.append(piece, style="dim" if word(entry) in {"running", "stopped"} else "")
             yield line
 

@@ -44,8 +44,8 @@ def _draw(console: Console, report: StatusReport) -> None:
     from backbone.cli.symbols import STYLES, SYMBOLS
 
     state = str(report.status)
-    line = Text(f"{SYMBOLS[state]} {state}", style=STYLES[state])
-    line.append(f"  {_facts(report)}", style="not bold dim")
+    line = Text().append(f"{SYMBOLS[state]} {state}", style=STYLES[state])
+    line.append(f"  {_facts(report)}", style="dim")
     console.print(line)
     console.print()
     draw_parts(console, report.connectivity.probes)
@@ -72,13 +72,13 @@ def _problem(problem: Problem, report: StatusReport, width: int) -> Iterator[Tex
     from backbone.cli.texts import ago, one_line
 
     state = str(problem.status)
-    line = Text(f"{SYMBOLS[state]} {one_line(problem.path)}", style=STYLES[state])
+    line = Text().append(f"{SYMBOLS[state]} {one_line(problem.path)}", style=STYLES[state])
     facts = [state] if problem.state == "running" else [state, problem.state]
     if problem.since is not None:
         facts.append(f"for {ago((report.roster.captured_at - problem.since).total_seconds())}")
     if problem.restarts:
         facts.append(f"{problem.restarts} restarts")
-    line.append(f"  {', '.join(facts)}", style="not bold")
+    line.append(f"  {', '.join(facts)}")
     yield line
     for name, text in (("why", problem.why), ("now", problem.now), ("do", problem.action)):
         for place, piece in enumerate(wrap(one_line(text), max(width - 8, 20))):
