@@ -14,7 +14,7 @@ import asyncpg
 
 from backbone.store.errors import StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.timescale.bounds import Bounds
-from backbone.store.timescale.failures import connection_lost, explained, plan_is_stale
+from backbone.store.timescale.failures import BROKEN, connection_lost, explained, plan_is_stale
 from backbone.store.timescale.session import Session
 
 __all__ = ["Database", "place_of"]
@@ -79,7 +79,7 @@ class Database:
         if pool is None:
             return
         with anyio.CancelScope(shield=True):
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError), anyio.move_on_after(_CLOSE_SECONDS):
+            with suppress(*BROKEN), anyio.move_on_after(_CLOSE_SECONDS):
                 await pool.close()
             pool.terminate()
         self._connections.clear()
@@ -150,7 +150,7 @@ class Database:
                 connection.terminate()
             # the work is done: that giving its connection back failed, which ends the connection, changes nothing
             with (
-                suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError),
+                suppress(*BROKEN, TimeoutError),
                 anyio.move_on_after(_RELEASE_SECONDS, shield=True),
             ):
                 await pool.release(connection, timeout=_RELEASE_SECONDS)

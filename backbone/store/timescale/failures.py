@@ -9,7 +9,10 @@ import asyncpg
 
 from backbone.store.errors import SchemaMismatch, StoreError, StoreUnavailable
 
-__all__ = ["connection_lost", "explained", "plan_is_stale", "rolled_back"]
+__all__ = ["BROKEN", "connection_lost", "explained", "plan_is_stale", "rolled_back"]
+
+BROKEN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What giving up a connection may raise that is given up anyway."""
 
 _LOST = ("08", "57P01", "57P02", "57P03")
 _BUSY = ("40001", "40P01", "55P03", "57014", "25P03", "25P04")
@@ -74,12 +77,16 @@ def connection_lost(error: BaseException) -> bool:
         return str(getattr(error, "sqlstate", "")).startswith(_LOST)
     if isinstance(error, asyncpg.InterfaceError):
         return "clos" in str(error) or "released" in str(error)
+    if isinstance(error, asyncpg.OutdatedSchemaCacheError):
+        return False
+    if isinstance(error, asyncpg.InternalClientError):
+        return True  # the server's last words came between two steps of the client, which has lost its place
     return isinstance(error, OSError | EOFError) and not isinstance(error, TimeoutError)
 
 
 def plan_is_stale(error: BaseException) -> bool:
     """Whether a prepared statement does not fit the tables any more, because they were changed."""
-    return isinstance(error, asyncpg.InvalidCachedStatementError) or (
+    return isinstance(error, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError) or (
         isinstance(error, asyncpg.PostgresError) and getattr(error, "sqlstate", "") == "26000"
     )
 

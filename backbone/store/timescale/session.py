@@ -10,7 +10,7 @@ import anyio
 import asyncpg
 
 from backbone.store.errors import StoreError
-from backbone.store.timescale.failures import rolled_back
+from backbone.store.timescale.failures import BROKEN, rolled_back
 
 __all__ = ["READ", "WRITE", "Session"]
 
@@ -96,7 +96,7 @@ class Session:
     async def _roll_back(self) -> None:
         """End the transaction where the server answers; where not, the connection is given up, which ends it too."""
         with (
-            suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError),
+            suppress(*BROKEN),
             anyio.move_on_after(_ROLLBACK_SECONDS, shield=True),
         ):
             await self._connection.execute("ROLLBACK")
