@@ -67,8 +67,9 @@ class Family:
 
     def _awaiting(self, child: Cell, how: str) -> Edges:
         """Show that this supervisor waits for a child, and so does its host while that waits for the supervisor."""
-        both = self.host is not None and self._host_waits
-        return Edges((self.waiting, self.host.waiting) if self.host and both else (self.waiting,), (child, how, None))
+        if self.host is not None and self._host_waits:
+            return Edges((self.waiting, self.host.waiting), (child, how, None))
+        return Edges((self.waiting,), (child, how, None))
 
     async def _bring_up(self, cell: Cell) -> Any:
         """Start an incarnation and wait: None, IGNORE, INTERRUPTED or the exception that its start failed with."""

@@ -6,9 +6,10 @@ import asyncio
 import traceback
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from actors.actor import IGNORE, Actor, Context
 from actors.deadlock import release_below
@@ -27,18 +28,19 @@ if TYPE_CHECKING:
     from actors.cell import Cell, Wait
     from actors.supervisor import Supervisor
 
+_MADE: Any = None  # set when it is made
 
-@dataclass(slots=True, eq=False)
-class Incarnation:
+
+class Incarnation(msgspec.Struct, eq=False):
     """Runs one actor instance in one task."""
 
     cell: Cell
-    box: Queue = field(init=False)
-    number: int = field(init=False)
-    owner: Owner = field(init=False)
-    started: asyncio.Future[Any] = field(init=False)
-    actor: Actor = field(init=False)
-    task: asyncio.Task[None] = field(init=False)
+    box: Queue = _MADE
+    number: int = 0
+    owner: Owner = _MADE
+    started: asyncio.Future[Any] = _MADE
+    actor: Actor = _MADE
+    task: asyncio.Task[None] = _MADE
     claimed: bool = True  # the supervisor waits for the end itself and needs no notice of it
     ready: bool = False
     signal: bool = False
@@ -50,7 +52,7 @@ class Incarnation:
     leash: Leash | None = None
     current: Any = None
     since: float = 0.0
-    waiting: list[Wait] = field(default_factory=list)
+    waiting: list[Wait] = []
     helpers: Helpers | None = None
     deferred: set[Ask] | None = None
     expecting: dict[str, Cell] | None = None
