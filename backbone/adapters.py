@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from backbone.cache.port import Cache
+from backbone.domain.dimension import Dimension
 from backbone.ingest.settings import IngestRules
 from backbone.refusals import NotBuilt
-from backbone.retention.policy import Policy
+from backbone.retention.policy import Policy, RetentionRules
 from backbone.settings import Settings
+from backbone.store.errors import StoreUnavailable
 from backbone.store.port import Store
 from backbone.stream.port import Log
 
-__all__ = ["EMBEDDED", "cache_factory", "log", "retention_policies", "rules", "store_factory"]
+__all__ = ["EMBEDDED", "cache_factory", "log", "retention_rules", "rules", "store_factory"]
 
 EMBEDDED = {
     "store": "one process owns the file, nothing is replicated",
@@ -26,11 +29,11 @@ def store_factory(settings: Settings) -> Callable[[], Store]:
     """Makes the store's adapter.
 
     Raises:
-        NotBuilt: the backend has no adapter in this version.
+        StoreUnavailable: the settings do not say where the server is.
     """
     store, stream = settings.store, settings.stream
-    if store.backend != "duckdb":
-        raise NotBuilt(f"store.backend={store.backend} is not built yet; use duckdb (backbone --profile embedded)")
+    if store.backend == "timescale":
+        return _timescale(settings)
 
     def make() -> Store:
         from backbone.store.duckdb.store import DuckDBStore
@@ -41,6 +44,35 @@ def store_factory(settings: Settings) -> Callable[[], Store]:
             memory_limit=store.memory_limit,
             inline=store.inline,
             max_payload_bytes=stream.max_payload_bytes,
+        )
+
+    return make
+
+
+def _timescale(settings: Settings) -> Callable[[], Store]:
+    store = settings.store
+    dsn = store.dsn()
+    if dsn is None:
+        raise StoreUnavailable("store.backend=timescale, but no address given; set store.url, or store.host and others")
+
+    def make() -> Store:
+        from backbone.store.timescale import Bounds, TimescaleStore
+
+        bounds = Bounds(
+            pool_size=store.pool_size,
+            max_overflow=store.max_overflow,
+            pool_timeout=store.pool_timeout,
+            pool_recycle=store.pool_recycle,
+            pre_ping=store.pool_pre_ping,
+            connect_timeout=store.connect_timeout,
+            statement_timeout=store.statement_timeout,
+        )
+        return TimescaleStore(
+            dsn.reveal(),
+            schema=store.schema_name,
+            bounds=bounds,
+            application_name=store.application_name,
+            max_payload_bytes=settings.stream.max_payload_bytes,
         )
 
     return make
@@ -96,13 +128,18 @@ def rules(settings: Settings) -> IngestRules:
     )
 
 
-def retention_policies(settings: Settings) -> tuple[Policy, ...]:
-    """One policy for each dimension."""
-    from backbone.domain.dimension import Dimension
+def retention_rules(settings: Settings) -> RetentionRules:
+    """One policy for each dimension, and what the schedule does.
 
-    policies = []
-    for dimension in Dimension:
-        days = getattr(settings.retention, dimension.value)
-        cap = days.target_days + 35 if days.cap_days is None else days.cap_days
-        policies.append(Policy(dimension, days.target_days, days.minimum_days, cap))
-    return tuple(policies)
+    Rows of an embedded store are never dropped: it may be the only copy that somebody has.
+    """
+    retention = settings.retention
+    days = {dimension: retention.of(dimension) for dimension in Dimension}
+    return RetentionRules(
+        policies=tuple(Policy(dimension, of.target_days, of.minimum, of.cap) for dimension, of in days.items()),
+        enforceable=settings.store.backend != "duckdb",
+        scheduled=retention.enabled,
+        interval=retention.interval,
+        outbox_kept=timedelta(hours=retention.outbox_hours),
+        quarantine_kept=timedelta(days=retention.quarantine_days),
+    )

@@ -288,10 +288,17 @@ class Backbone:
         return await self._ask("store", MigrateStore(dry_run))
 
     async def retention(self, *, apply: bool = False, as_of: datetime | None = None) -> RetentionReport:
-        """Judge coverage against the policies, as of a moment (None: now).
+        """Judge coverage against the policies, as of a moment (None: now), and say what lies beyond the caps.
+
+        Args:
+            apply: drop rows beyond the caps, but never the newest chunk of data nor all rows of a symbol, and prune
+                what was published; the findings are those after it.
+            as_of: the moment from which days are counted back.
 
         Raises:
             NotBuilt: `apply`, over the embedded store.
+            StoreUnavailable: what is stored could not be read; nothing was dropped.
+            ValueError: `apply` as of a moment to come.
         """
         return await self._ask("retention", RunRetention(apply, as_of), 10 * _READ_TIMEOUT)
 
@@ -360,7 +367,7 @@ def _assemble(settings: Settings, system: ActorSystem, replaced: Mapping[str, An
         "make_cache": adapters.cache_factory(settings, clock=clock),
         "log": adapters.log(settings),
         "rules": adapters.rules(settings),
-        "policies": adapters.retention_policies(settings),
+        "retention": adapters.retention_rules(settings),
         "poll_interval": settings.stream.poll_interval,
         "embedded": dict(adapters.EMBEDDED),
         "attempts": {},

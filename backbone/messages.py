@@ -227,11 +227,34 @@ class ProbeStream(Request[StreamInfo], frozen=True):
     """A round trip through the log."""
 
 
+# Retention: asked by the operator or its schedule; it drops and prunes, and the cache forgets.
+
+
 class RunRetention(Request[RetentionReport], frozen=True):
     """Judge (and with `apply` enforce) the retention policies as of a moment."""
 
     apply: bool = False
     as_of: datetime | None = None
+
+
+class DropRows(Request[int], frozen=True):
+    """Delete rows of a dimension from before a moment; answered by how many, with `dry_run` by how many it would be."""
+
+    dimension: Dimension
+    before: datetime
+    dry_run: bool = True
+
+
+class PruneStore(Request[dict[str, int]], frozen=True):
+    """Delete published outbox rows and quarantined rows written before these moments; None keeps them all."""
+
+    outbox_before: datetime | None
+    quarantine_before: datetime | None
+    dry_run: bool = True
+
+
+class ForgetWindows(Request[None], frozen=True):
+    """Rows were dropped: serve no window that was read before this, of any dimension."""
 
 
 # Published on the system's event bus.

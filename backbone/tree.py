@@ -14,7 +14,7 @@ from backbone.ingest.actor import IngestActor
 from backbone.ingest.settings import IngestRules
 from backbone.peers import Peers
 from backbone.retention.actor import RetentionActor
-from backbone.retention.policy import Policy
+from backbone.retention.policy import RetentionRules
 from backbone.settings.schema import SupervisionSettings
 from backbone.store.actor import StoreActor
 from backbone.store.port import Store
@@ -35,7 +35,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     make_cache: Callable[[], Cache]
     log: Log
     rules: IngestRules
-    policies: tuple[Policy, ...]
+    retention: RetentionRules
     poll_interval: float
     embedded: dict[str, str | None]
     reopen: bool
@@ -86,7 +86,7 @@ def tree(parts: Parts, limits: SupervisionSettings, *, control: ChildSpec | None
             shutdown=limits.shutdown,
             mailbox=Mailbox(capacity=4096),
         ),
-        ChildSpec("retention", RetentionActor, args=(peers, parts.policies, parts.rules), shutdown=limits.shutdown),
+        ChildSpec("retention", RetentionActor, args=(peers, parts.retention, parts.rules), shutdown=limits.shutdown),
     )
     if control is not None:
         children += (control,)

@@ -12,7 +12,7 @@ from actors import Actor, Reject, Reply, StopReason, handles
 from backbone.cache.key import CacheKey
 from backbone.cache.port import Cache, CacheEntry, CacheInfo
 from backbone.domain import Frame, decode, encode
-from backbone.messages import Fetch, Fetched, Invalidate, ProbeCache, ReadCacheMetrics, ReadRows
+from backbone.messages import Fetch, Fetched, ForgetWindows, Invalidate, ProbeCache, ReadCacheMetrics, ReadRows
 from backbone.peers import Peers, ask_through
 from backbone.store.records import Query
 
@@ -51,6 +51,7 @@ class CacheActor(Actor):
         self._cache: Cache
         self._slots = anyio.Semaphore(_IN_FLIGHT, fast_acquire=True)
         self._loading: dict[CacheKey, list[tuple[int, Reply[Any]]]] = {}
+        self._forgotten = 0
 
     async def on_start(self) -> None:
         """Open the cache."""
@@ -104,13 +105,16 @@ class CacheActor(Actor):
         try:
             while self._loading[key]:
                 began = max(at_least for at_least, _ in self._loading[key])
+                forgotten = self._forgotten
                 try:
                     result = await ask_through(lambda: self._peers.store, ReadRows(query), self._read_timeout)
                 except Reject as reject:
                     await self._without_store(key, reject)
                     return
                 position = max(result.position, began)
-                await self._keep(key, result.frame, position)
+                if forgotten == self._forgotten:  # else it may hold rows that were dropped meanwhile
+                    kept = position if result.complete is None else min(position, result.complete)
+                    await self._keep(key, result.frame, kept)
                 waiting = self._loading[key]
                 self._loading[key] = [(at_least, reply) for at_least, reply in waiting if at_least > position]
                 for at_least, reply in waiting:
@@ -145,6 +149,12 @@ class CacheActor(Actor):
         """See Invalidate."""
         for symbol, position in message.positions.items():
             await self._cache.invalidate(message.dimension, symbol, position)
+
+    @handles
+    async def forget(self, message: ForgetWindows) -> None:
+        """See ForgetWindows; positions stay, for a drop moves none."""
+        self._forgotten += 1
+        await self._cache.clear()
 
     @handles
     async def probe(self, message: ProbeCache) -> CacheInfo:

@@ -1,99 +1,243 @@
-"""The retention actor: judges what is kept against the policies. Over the embedded store it only ever judges."""
+"""The retention actor: judges what is kept against the policies, drops what is beyond them, prunes what was published.
+
+Rows are dropped chunk by chunk, after a dry run, and only while what is stored could be read; the cache forgets its
+windows then, and the ledger knows in the same transaction that the range is no longer whole.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-import numpy as np
-import numpy.typing as npt
+import anyio
 
-from actors import Actor, handles
-from backbone.domain.clock import from_us, to_us, utc_now
+from actors import Actor, ActorError, Message, Reject, handles
+from backbone.domain.clock import to_us
+from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
+from backbone.domain.zones import Stamps
 from backbone.ingest.settings import IngestRules
-from backbone.messages import ReadCoverage, ReadStamps, RunRetention
+from backbone.messages import DropRows, ForgetWindows, PruneStore, ReadCoverage, ReadOutbox, ReadStamps, RunRetention
 from backbone.peers import Peers, ask_through
 from backbone.refusals import NotBuilt, refuse
-from backbone.retention.policy import Policy
-from backbone.retention.report import RetentionFinding, RetentionReport
+from backbone.retention.cutoff import Cutoff, cutoff, steps
+from backbone.retention.judging import judge, judged_from
+from backbone.retention.policy import Policy, RetentionRules
+from backbone.retention.report import RetentionDrop, RetentionFinding, RetentionReport
 from backbone.store.records import Coverage
 
 __all__ = ["RetentionActor"]
 
 _TIMEOUT = 60.0
+_FORGET_TIMEOUT = 5.0
+_HOUR = timedelta(hours=1)
+_MICROSECOND = timedelta(microseconds=1)
+
+Stored = Mapping[Dimension, Sequence[Coverage]]
+
+
+class Upkeep(Message, frozen=True):
+    """Time for the schedule."""
 
 
 class RetentionActor(Actor):
-    """Judges retention on request.
+    """Judges and enforces retention on request, and by a schedule.
 
     Args:
-        peers: where the store is.
-        policies: one for each dimension.
+        peers: where store and cache are.
+        retention: the policies, and what the schedule does.
         rules: the calendars.
     """
 
-    def __init__(self, peers: Peers, policies: Sequence[Policy], rules: IngestRules) -> None:
+    def __init__(self, peers: Peers, retention: RetentionRules, rules: IngestRules) -> None:
         self._peers = peers
-        self._policies = policies
+        self._retention = retention
         self._rules = rules
+        self._one_at_a_time = anyio.Lock(fast_acquire=True)
+        self._last: dict[str, Any] = {}
+
+    async def on_start(self) -> None:
+        """Begin the schedule; its first run comes after one interval."""
+        if self._retention.interval:
+            self.context.send_after(self._retention.interval, Upkeep(), key="upkeep")
+
+    def inspect(self) -> dict[str, Any]:
+        """What the last run of the schedule did."""
+        return dict(self._last)
 
     @handles
     def run(self, message: RunRetention) -> None:
         """See RunRetention."""
-        if message.apply:
+        now = self.context.clock.now()
+        if message.apply and not self._retention.enforceable:
             text = "retention over the embedded store is a dry run: nothing is dropped; leave --apply out"
             raise refuse(NotBuilt(text))
+        try:
+            ahead = message.as_of is not None and to_us(message.as_of) > to_us(now)
+        except ValueError as error:
+            raise refuse(error) from error
+        if message.apply and ahead:
+            text = f"as_of={message.as_of} given with apply, a moment to come; give one that has passed"
+            raise refuse(ValueError(text))
         reply = self.context.defer_reply()
-        self.context.run_task(self._judge(message.as_of or utc_now()), name="judge", reply=reply)
+        self.context.run_task(self._run(message.as_of or now, apply=message.apply), name="run", reply=reply)
 
-    async def _judge(self, as_of: datetime) -> RetentionReport:
-        findings: list[RetentionFinding] = []
-        for policy in self._policies:
-            for each in await self._ask(ReadCoverage(policy.dimension, as_of)):
-                findings += [await self._finding(policy, each, as_of)]
-        findings.sort(key=lambda finding: (-finding.status.severity, finding.dimension, finding.symbol))
+    @handles
+    def upkeep(self, message: Upkeep) -> None:
+        """Prune, and drop where the settings say so; then again after the interval."""
+        self.context.run_task(self._upkeep(), name="upkeep")
+
+    async def _upkeep(self) -> None:
+        interval = self._retention.interval
+        try:
+            async with self._one_at_a_time:
+                dropped = 0
+                if self._retention.scheduled and self._retention.enforceable:
+                    now = self.context.clock.now()
+                    drops = await self._enforce(self._whole(*await self._stored(now)), now)
+                    dropped = sum(drop.rows for drop in drops)
+                pruned = await self._prune(apply=True)
+        except Reject as reject:
+            following = f"tries again in {interval:g} s; until then old rows are kept"
+            self.context.report_health(
+                "degraded", f"upkeep failed: {reject.text}", following, "see the store's own line in backbone status"
+            )
+        else:
+            self.context.report_health("ok")
+            self._last = {"dropped": dropped, **{f"pruned_{what}": count for what, count in pruned.items()}}
+            self.context.log.info("upkeep done", **self._last)
+        self.context.send_after(interval, Upkeep(), key="upkeep")
+
+    async def _run(self, as_of: datetime, *, apply: bool) -> RetentionReport:
+        async with self._one_at_a_time:
+            stored, unread = await self._stored(as_of)
+            drops = await (self._enforce(self._whole(stored, unread), as_of) if apply else self._would(stored, as_of))
+            pruned = await self._prune(apply=apply)
+            if apply:
+                stored, unread = await self._stored(as_of)
+            findings = await self._findings(stored, as_of)
+        statuses = [finding.status for finding in findings] + [Status.FAILED] * len(unread)
         return RetentionReport(
-            status=Status.worst(finding.status for finding in findings),
+            status=Status.worst(statuses),
             as_of=as_of,
-            applied=False,
+            applied=apply,
             findings=tuple(findings),
-            note="" if findings else "the store holds no rows",
+            drops=tuple(drops),
+            pruned=pruned,
+            note=_unread(unread) or ("" if findings else "the store holds no rows"),
             settings_hash=self._rules.settings_hash,
             span_start=min((finding.earliest for finding in findings), default=None),
             span_end=max((finding.latest for finding in findings), default=None),
         )
 
+    async def _stored(self, as_of: datetime) -> tuple[Stored, Mapping[Dimension, Reject]]:
+        """What is stored up to a moment, and which dimensions could not be read.
+
+        Raises:
+            Reject: none could.
+        """
+        stored: dict[Dimension, Sequence[Coverage]] = {}
+        unread: dict[Dimension, Reject] = {}
+        for policy in self._retention.policies:
+            try:
+                stored[policy.dimension] = await self._ask(ReadCoverage(policy.dimension, as_of))
+            except Reject as reject:
+                unread[policy.dimension] = reject
+        if unread and not stored:
+            raise next(iter(unread.values()))
+        return stored, unread
+
+    def _whole(self, stored: Stored, unread: Mapping[Dimension, Reject]) -> Stored:
+        """What is stored, if all of it could be read: else nothing may be dropped."""
+        if unread:
+            raise Reject("unavailable", f"{_unread(unread)}; nothing was dropped, try again")
+        return stored
+
+    async def _would(self, stored: Stored, as_of: datetime) -> list[RetentionDrop]:
+        """The dry run: what would be dropped of each dimension that has rows beyond the cap."""
+        drops = []
+        for policy in self._retention.policies:
+            limit = cutoff(policy, stored.get(policy.dimension, ()), as_of)
+            if limit.before is not None:
+                rows = await self._ask(DropRows(policy.dimension, limit.before))
+                drops.append(RetentionDrop(dimension=policy.dimension, before=limit.before, rows=rows, kept=limit.kept))
+            elif limit.kept:
+                drops.append(RetentionDrop(dimension=policy.dimension, before=None, rows=0, kept=limit.kept))
+        return drops
+
+    async def _enforce(self, stored: Stored, as_of: datetime) -> list[RetentionDrop]:
+        """Drop what the dry run names; a dimension of which it names everything is left alone."""
+        drops = []
+        for planned in await self._would(stored, as_of):
+            coverage = stored[planned.dimension]
+            if planned.before is None or not planned.rows:
+                drops.append(planned)
+            elif planned.rows >= sum(each.rows for each in coverage):
+                text = f"the dry run named all {planned.rows:,} rows; nothing was dropped"
+                drops.append(RetentionDrop(dimension=planned.dimension, before=None, rows=0, kept=text))
+            else:
+                earliest = min(each.earliest for each in coverage)
+                rows = await self._drop(planned.dimension, earliest, planned.before)
+                kept = planned.kept
+                drops.append(RetentionDrop(dimension=planned.dimension, before=planned.before, rows=rows, kept=kept))
+        return drops
+
+    async def _drop(self, dimension: Dimension, earliest: datetime, before: datetime) -> int:
+        """Drop chunk by chunk; the cache forgets its windows even where this fails half-way."""
+        dropped = 0
+        try:
+            for moment in steps(earliest, before, dimension.chunk):
+                dropped += await self._ask(DropRows(dimension, moment, dry_run=False))
+        finally:
+            with anyio.move_on_after(_FORGET_TIMEOUT, shield=True):
+                await self._forget()
+        self.context.log.info("rows dropped", dimension=dimension.value, before=before.isoformat(), rows=dropped)
+        return dropped
+
+    async def _forget(self) -> None:
+        try:
+            await self._peers.cache.ask(ForgetWindows(), _FORGET_TIMEOUT)
+        except ActorError as error:
+            self.context.log.warning("cache not told of dropped rows; its entries expire by themselves", why=str(error))
+
+    async def _prune(self, *, apply: bool) -> dict[str, int]:
+        """Delete published outbox rows and bad rows that are old enough, an hour of outbox at a time."""
+        now = self.context.clock.now()
+        published, bad = now - self._retention.outbox_kept, now - self._retention.quarantine_kept
+        oldest = await self._ask(ReadOutbox(0, 1)) if apply else []
+        begin = min(oldest[0].created_at, published - _MICROSECOND) if oldest else published - _MICROSECOND
+        pruned = {"outbox": 0}
+        for moment in steps(begin, published, _HOUR) if apply else [published]:
+            last = bad if moment == published else None
+            found = await self._ask(PruneStore(moment, last, dry_run=not apply))
+            pruned = {what: pruned.get(what, 0) + count for what, count in found.items()}
+        return pruned
+
+    async def _findings(self, stored: Stored, as_of: datetime) -> list[RetentionFinding]:
+        findings = []
+        for policy in self._retention.policies:
+            coverage = stored.get(policy.dimension, ())
+            limit = cutoff(policy, coverage, as_of)
+            findings += [await self._finding(policy, each, as_of, limit) for each in coverage]
+        return sorted(findings, key=lambda finding: (-finding.status.severity, finding.dimension, finding.symbol))
+
+    async def _finding(self, policy: Policy, each: Coverage, as_of: datetime, limit: Cutoff) -> RetentionFinding:
+        begin, cap = judged_from(policy, each, as_of), as_of - policy.cap
+        recent = await self._stamps(each, begin, as_of)
+        old = await self._stamps(each, None, cap - _MICROSECOND) if each.earliest < cap else recent[:0]
+        calendar = self._rules.calendar_of((each.symbol,))
+        return judge(policy, each, recent, calendar, as_of, limit, int(old.size))
+
+    async def _stamps(self, each: Coverage, start: datetime | None, end: datetime) -> Stamps:
+        return cast("Stamps", await self._ask(ReadStamps(each.dimension, each.symbol, each.interval, start, end)))
+
     async def _ask(self, request: Any) -> Any:
         return await ask_through(lambda: self._peers.store, request, _TIMEOUT)
 
-    async def _finding(self, policy: Policy, each: Coverage, as_of: datetime) -> RetentionFinding:
-        """Sessions that should have rows within the target, and those that have."""
-        request = ReadStamps(each.dimension, each.symbol, each.interval, None, as_of)
-        stamps = cast("npt.NDArray[np.datetime64]", await self._ask(request))
-        calendar = self._rules.calendar_of((each.symbol,))
-        begin = max(each.earliest, as_of - timedelta(days=policy.target_days))
-        expected = calendar.sessions(begin, as_of)
-        recent = stamps[stamps >= np.datetime64(to_us(begin), "us")]
-        present = np.unique(calendar.session_of(recent)) if recent.size else expected[:0]
-        covered = int(np.isin(expected, present).sum())
-        window_days = (as_of - begin) / timedelta(days=1)
-        covered_days = window_days * covered / len(expected) if len(expected) else 0.0
-        history_days = (as_of - each.earliest) / timedelta(days=1)
-        status, message = policy.judge(covered_days, history_days)
-        cut = np.datetime64(to_us(as_of - policy.cap), "us")
-        return RetentionFinding(
-            dimension=each.dimension,
-            symbol=each.symbol,
-            interval=each.interval,
-            status=status,
-            message=message,
-            rows=each.rows,
-            earliest=each.earliest,
-            latest=from_us(int(stamps[-1].astype("int64"))) if stamps.size else each.latest,
-            covered_sessions=covered,
-            expected_sessions=len(expected),
-            covered_days=covered_days,
-            beyond_cap=int((stamps < cut).sum()),
-        )
+
+def _unread(unread: Mapping[Dimension, Reject]) -> str:
+    if not unread:
+        return ""
+    dimension, reject = next(iter(unread.items()))
+    return f"what is stored of {', '.join(unread)} could not be read ({dimension}: {reject.text})"

@@ -217,7 +217,10 @@ _MONTH = RetentionDays(target_days=30, minimum_days=7, cap_days=65)
 class RetentionSettings(Section, frozen=True, kw_only=True):
     """How long rows are kept."""
 
-    enabled: Annotated[bool, Meta(description="drop rows beyond the cap")] = False
+    enabled: Annotated[bool, Meta(description="drop rows beyond the cap by schedule, not on request only")] = False
+    interval: Annotated[float, Meta(ge=0, le=604_800, description="seconds between two runs of upkeep; 0: none")] = (
+        3600.0
+    )
     daily_bars: RetentionDays = _YEAR
     intraday_bars: RetentionDays = _MONTH
     trades: RetentionDays = _MONTH

@@ -11,10 +11,12 @@ from actors import Actor, ActorError, Message, StopReason, handles
 from backbone.messages import (
     AdvanceRelay,
     ClaimEpoch,
+    DropRows,
     MigrateStore,
     OutboxGrew,
     OutboxState,
     ProbeStore,
+    PruneStore,
     QuarantineRows,
     ReadCoverage,
     ReadJournal,
@@ -233,6 +235,24 @@ class StoreActor(Actor):
     async def read_stamps(self, message: ReadStamps) -> None:
         """See ReadStamps."""
         await self._serve("stamps", lambda: self._stamps(message))
+
+    @handles
+    async def drop(self, message: DropRows) -> None:
+        """See DropRows."""
+        dimension, before = message.dimension, message.before
+        await self._serve("drop", lambda: self._store.drop(dimension, before=before, dry_run=message.dry_run))
+
+    @handles
+    async def prune(self, message: PruneStore) -> None:
+        """See PruneStore."""
+        await self._serve("prune", lambda: self._prune(message))
+
+    async def _prune(self, message: PruneStore) -> Any:
+        return await self._store.prune(
+            outbox_before=message.outbox_before,
+            quarantine_before=message.quarantine_before,
+            dry_run=message.dry_run,
+        )
 
     async def _stamps(self, message: ReadStamps) -> Any:
         dimension, symbol, interval = message.dimension, message.symbol, message.interval

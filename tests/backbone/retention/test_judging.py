@@ -22,6 +22,7 @@ POLICY = Policy(Dimension.INTRADAY_BARS, target_days=30, minimum_days=7, cap_day
         (29.9, 30, "degraded"),
         (7, 10, "degraded"),
         (6.9, 10, "failed"),
+        (6.9, 100, "failed"),
     ],
 )
 def test_a_coverage_is_judged_by_target_minimum_and_cap(covered: float, history: float, status: str) -> None:
