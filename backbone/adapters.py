@@ -15,14 +15,20 @@ from backbone.store.errors import StoreUnavailable
 from backbone.store.port import Store
 from backbone.stream.port import Log
 
-__all__ = ["EMBEDDED", "cache_factory", "log", "retention_rules", "rules", "store_factory"]
+__all__ = ["cache_factory", "embedded", "log", "retention_rules", "rules", "store_factory"]
 
-EMBEDDED = {
-    "store": "one process owns the file, nothing is replicated",
-    "cache": "gone with this process, shared with nobody",
-    "stream": "gone with this process; the outbox keeps what was committed",
+_STAND_INS = {
+    "store": ("duckdb", "one process owns the file, nothing is replicated"),
+    "cache": ("memory", "gone with this process, shared with nobody"),
+    "stream": ("memory", "gone with this process; the outbox keeps what was committed"),
 }
-"""Why the embedded parts report `degraded`."""
+
+
+def embedded(settings: Settings) -> dict[str, str | None]:
+    """By part: why it is less than a real service; None where it is one."""
+    return {
+        part: why if getattr(settings, part).backend == backend else None for part, (backend, why) in _STAND_INS.items()
+    }
 
 
 def store_factory(settings: Settings) -> Callable[[], Store]:

@@ -369,7 +369,7 @@ def _assemble(settings: Settings, system: ActorSystem, replaced: Mapping[str, An
         "rules": adapters.rules(settings),
         "retention": adapters.retention_rules(settings),
         "poll_interval": settings.stream.poll_interval,
-        "embedded": dict(adapters.EMBEDDED),
+        "embedded": adapters.embedded(settings),
         "attempts": {},
         "reopen": settings.store.path != ":memory:",
     }

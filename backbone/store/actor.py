@@ -91,7 +91,10 @@ class StoreActor(Actor):
         return {} if info is None else {"backend": info.backend, "version": info.version, "path": info.path}
 
     def _report_ok(self) -> None:
-        if self._embedded is None:
+        degraded = self._info.degraded_reason if self._info is not None else None
+        if degraded is not None:
+            self.context.report_health("degraded", degraded, "everything works meanwhile", "backbone connectors")
+        elif self._embedded is None:
             self.context.report_health("ok")
         else:
             self.context.report_health(
