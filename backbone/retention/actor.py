@@ -30,6 +30,7 @@ from backbone.store.records import Coverage
 __all__ = ["RetentionActor"]
 
 _TIMEOUT = 60.0
+_DROP_TIMEOUT = 300.0  # one chunk of a large table, with its revisions
 _FORGET_TIMEOUT = 5.0
 _HOUR = timedelta(hours=1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -188,7 +189,7 @@ class RetentionActor(Actor):
         dropped = 0
         try:
             for moment in steps(earliest, before, dimension.chunk):
-                dropped += await self._ask(DropRows(dimension, moment, dry_run=False))
+                dropped += await self._ask(DropRows(dimension, moment, dry_run=False), _DROP_TIMEOUT)
         finally:
             with anyio.move_on_after(_FORGET_TIMEOUT, shield=True):
                 await self._forget()
@@ -232,8 +233,8 @@ class RetentionActor(Actor):
     async def _stamps(self, each: Coverage, start: datetime | None, end: datetime) -> Stamps:
         return cast("Stamps", await self._ask(ReadStamps(each.dimension, each.symbol, each.interval, start, end)))
 
-    async def _ask(self, request: Any) -> Any:
-        return await ask_through(lambda: self._peers.store, request, _TIMEOUT)
+    async def _ask(self, request: Any, timeout: float = _TIMEOUT) -> Any:
+        return await ask_through(lambda: self._peers.store, request, timeout)
 
 
 def _unread(unread: Mapping[Dimension, Reject]) -> str:
