@@ -38,7 +38,7 @@ COMMANDS: tuple[Command, ...] = (
     _command("config check", "upkeep", "what is questionable about the settings"),
     _command("config template", "upkeep", "an env file with every setting, explained"),
     _command("migrate", "upkeep", "bring the tables up to date"),
-    _command("retention", "upkeep", "what is covered and what is beyond the cap; changes nothing"),
+    _command("retention", "upkeep", "what is covered and what is beyond the cap; --apply drops it"),
     _command("services up", "upkeep", "start TimescaleDB, Redis and Kafka on this machine, for development"),
     _command("services down", "upkeep", "stop them; their data stays"),
     _command("services status", "upkeep", "whether they answer, where, and what is wrong"),

@@ -76,3 +76,14 @@ def test_retention_is_judged_as_of_a_day(cli: Cli, bars: str) -> None:
 
 def test_retention_of_nothing_says_so(cli: Cli) -> None:
     assert "nothing is stored" in cli("retention").out
+
+
+def test_applying_retention_is_asked_about_and_refused_over_the_embedded_store(cli: Cli, bars: str) -> None:
+    cli("ingest", bars, "--interval", "1h")
+    done = cli("retention", "--apply")
+    assert done.code == 2
+    assert "--yes" in done.err
+    done = cli("retention", "--apply", "--yes")
+    assert done.code == 2
+    assert "dry run" in done.err
+    assert done.out == ""
