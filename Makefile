@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run test test-services lint bench docs lock clean
+.PHONY: help run test test-services drills lint bench docs lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,9 @@ test: .venv/installed  ## the hermetic tests, on all cores, with coverage
 
 test-services: .venv/installed  ## the tests on real TimescaleDB, Redis and Kafka, which they start themselves
 	$(BIN)/python -m pytest tests/services -q --override-ini addopts="-ra --strict-markers --strict-config --import-mode=importlib"
+
+drills: .venv/installed  ## the long fault runs on a real TimescaleDB, which they start, kill and freeze themselves
+	$(BIN)/python -m pytest tests/faults/drills -q -s --override-ini addopts="-ra --strict-markers --strict-config --import-mode=importlib"
 
 lint: .venv/installed  ## ruff and mypy --strict
 	$(BIN)/ruff check .
