@@ -20,7 +20,7 @@ async def claim(session: Session, source: str, dimension: Dimension, now: dateti
     A writer that has passed its fence and not yet committed holds the row: the claim waits for it. So once an epoch
     is claimed, nothing of an earlier one is still under way.
     """
-    async with session.transaction():
+    async with session.transaction(repeatable=True):
         await locks.take_claim(session, source, dimension)
         epoch: int = await session.value(
             """

@@ -53,7 +53,7 @@ async def find(session: Session, run_id: str, ingest_id: str) -> WriteResult | N
 
 async def look_up(session: Session, run_id: str, ingest_id: str) -> WriteResult | None:
     """What a run's chunk came to, for certain: whoever still writes it is waited for."""
-    async with session.transaction():
+    async with session.transaction(repeatable=True):
         await locks.take_chunk(session, run_id, ingest_id)
         return await find(session, plain("run_id", run_id), plain("ingest_id", ingest_id))
 

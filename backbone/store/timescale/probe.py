@@ -30,7 +30,7 @@ async def probe(session: Session, tables: Tables, migrations: Sequence[Migration
     missing = sorted({migration.name for migration in migrations} - set(await applied(session)))
     writable = not missing and not facts["standby"]
     if writable:
-        async with session.transaction():
+        async with session.transaction(repeatable=True):
             await session.change("UPDATE telemetry.relay_cursor SET position = position")
         await session.value("SELECT position FROM telemetry.relay_cursor")
     having = await chunks.extension(session)

@@ -33,7 +33,7 @@ class Session:
         timeout: seconds for each statement; None: what the connection was made with.
 
     Attributes:
-        committing: a COMMIT was sent and not answered: only the server knows what came of it.
+        committing: a COMMIT that matters was sent and not answered: only the server knows what came of it.
     """
 
     def __init__(self, connection: Any, timeout: float | None = None) -> None:
@@ -71,8 +71,14 @@ class Session:
         await self._connection.copy_to_table(table, schema_name=schema, columns=columns, source=pieces, format="binary")
 
     @asynccontextmanager
-    async def transaction(self, mode: str = WRITE) -> AsyncIterator[None]:
-        """All or nothing."""
+    async def transaction(self, mode: str = WRITE, *, repeatable: bool = False) -> AsyncIterator[None]:
+        """All or nothing.
+
+        Args:
+            mode: isolation, and whether anything is written.
+            repeatable: carrying it out twice does no harm, so where the answer to its COMMIT is lost it is begun anew
+                like after any lost connection, and is never of unknown outcome. What only reads is always so.
+        """
         await self._connection.execute(f"BEGIN {mode}")
         try:
             yield
@@ -80,14 +86,14 @@ class Session:
             await self._roll_back()
             raise
         # anything else leaves the connection in an unknown state: it is not used again, which rolls back too
-        await self._commit()
+        await self._commit(in_doubt=not repeatable and mode != READ)
 
-    async def _commit(self) -> None:
-        self.committing = True
+    async def _commit(self, *, in_doubt: bool) -> None:
+        self.committing = in_doubt
         try:
             status = await self._connection.execute("COMMIT")
         except asyncpg.PostgresError as error:
-            self.committing = not rolled_back(error)
+            self.committing = in_doubt and not rolled_back(error)
             raise
         self.committing = False
         if status != "COMMIT":
@@ -95,8 +101,5 @@ class Session:
 
     async def _roll_back(self) -> None:
         """End the transaction where the server answers; where not, the connection is given up, which ends it too."""
-        with (
-            suppress(*BROKEN),
-            anyio.move_on_after(_ROLLBACK_SECONDS, shield=True),
-        ):
+        with suppress(*BROKEN), anyio.move_on_after(_ROLLBACK_SECONDS, shield=True):
             await self._connection.execute("ROLLBACK")
