@@ -30,7 +30,7 @@ from backbone.messages import (
 )
 from backbone.peers import Peers
 from backbone.refusals import REFUSABLE, refuse
-from backbone.store.errors import StoreUnavailable
+from backbone.store.errors import StoreUnavailable, UnknownOutcome
 from backbone.store.port import Store
 from backbone.store.records import Chunk, StoreInfo, WriteResult
 
@@ -113,7 +113,7 @@ class StoreActor(Actor):
     async def _guarded(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         try:
             result = await work()
-        except StoreUnavailable as error:
+        except (StoreUnavailable, UnknownOutcome) as error:
             self._went_down(error)
             raise refuse(error) from error
         except REFUSABLE as error:
@@ -125,10 +125,16 @@ class StoreActor(Actor):
         return result
 
     def _went_down(self, error: Exception) -> None:
-        """Say so, and look again soon, ever less often up to every two seconds."""
+        """Say so, and look again soon, ever less often up to every two seconds.
+
+        While it is down, only `recover` says why: requests meet a store that is closed and being opened again.
+        """
         if self._pause == 0.0:
             self._pause = _FIRST_PAUSE
             self.context.send_after(self._pause, Recover(), key="recover")
+            self._report_failed(error)
+
+    def _report_failed(self, error: Exception) -> None:
         following = "looks again at least every 2 s; requests are refused meanwhile, the cache serves what it has"
         self.context.report_health("failed", str(error), following, "backbone status, then the runbook")
 
@@ -148,7 +154,9 @@ class StoreActor(Actor):
                     await self._store.open()
                     await self._store.migrate()
                 self._info = await self._store.probe()
-        except (StoreUnavailable, TimeoutError) as error:
+        except (StoreUnavailable, UnknownOutcome, TimeoutError) as error:
+            if str(error):
+                self._report_failed(error)
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
             self.context.log.info("store still down", why=str(error), next_look_in_s=self._pause)
             self.context.send_after(self._pause, Recover(), key="recover")
