@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import anyio
 import asyncpg
 
 from backbone.domain import Dimension, Frame
@@ -88,6 +89,15 @@ async def opened(
         yield store
     finally:
         await store.close()
+
+
+async def until_somebody_waits(dsn: str) -> None:
+    """Until a session of the database waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    async with bare(dsn) as connection:
+        with anyio.fail_after(5):
+            while not await connection.fetchval(waiting):  # noqa: ASYNC110  the server tells nobody
+                await anyio.sleep(0.01)
 
 
 def bars(closes: dict[int, float | None], symbol: str = "EURUSD", start: datetime = DAY) -> Frame:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from struct import pack
 from typing import Any, Final
 
-import anyio.to_thread
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -21,6 +20,7 @@ import pyarrow.compute as pc
 
 from backbone.domain.canonical import integers
 from backbone.domain.cleaning import doubles
+from backbone.store.timescale.workers import Workers
 
 __all__ = ["PG_EPOCH_US", "Field", "Rows", "Stream", "constant", "int4"]
 
@@ -30,7 +30,7 @@ PG_EPOCH_US: Final = 946_684_800_000_000
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
 _NULL: Final = b"\xff\xff\xff\xff"
-_SLICE_ROWS: Final = 8192  # over a megabyte: few turns of the loop, and none of them long
+_SLICE_BYTES: Final = 2**20  # few turns of the loop, and none of them long
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,17 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows to copy, as columns of one length."""
+    """The rows to copy.
+
+    Attributes:
+        fields: columns of one length.
+        count: that length.
+        width: bytes of a row, about; large ones make for slices of fewer rows.
+    """
 
     fields: tuple[Field, ...]
     count: int
+    width: int = 128
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -79,31 +86,37 @@ class Rows:
         return bytes(joined.buffers()[2][int(offsets[0]) : int(offsets[-1])])
 
     def pieces(self) -> Iterator[bytes]:
-        """The whole COPY."""
-        yield _HEADER
-        for start in range(0, self.count, _SLICE_ROWS):
-            yield self.encode(start, min(start + _SLICE_ROWS, self.count))
-        yield _TRAILER
+        """The whole COPY, some thousands of rows at a time."""
+        size = max(1, _SLICE_BYTES // self.width)
+        for start in range(0, max(self.count, 1), size):
+            stop = min(start + size, self.count)
+            head, tail = _HEADER if start == 0 else b"", _TRAILER if stop == self.count else b""
+            yield head + self.encode(start, stop) + tail
 
 
 class Stream:
-    """The whole COPY, each piece encoded in a worker thread while the server works on the one before.
+    """The whole COPY, each piece encoded off the loop while the server works on the one before.
 
     A plain iterator: one that is dropped half way leaves nothing to be cleaned up.
     """
 
-    def __init__(self, rows: Rows, threads: anyio.CapacityLimiter) -> None:
+    def __init__(self, rows: Rows, workers: Workers) -> None:
+        self._weight = rows.count * rows.width // 128
         self._pieces = rows.pieces()
-        self._threads = threads
+        self._workers = workers
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        piece = await anyio.to_thread.run_sync(next, self._pieces, None, limiter=self._threads)
+        piece: bytes | None = await self._workers.run(self._weight, _next, self._pieces)
         if piece is None:
             raise StopAsyncIteration
         return piece
+
+
+def _next(pieces: Iterator[bytes]) -> bytes | None:
+    return next(pieces, None)
 
 
 def constant(value: str | int | None) -> bytes:

@@ -87,8 +87,8 @@ class Database:
     async def run(self, work: Work[T], *, deadline: float | None = None) -> T:
         """Do a piece of work on a connection of its own.
 
-        It is begun anew once where its connection turns out to be gone, or a table to have changed, before its COMMIT
-        was sent: nothing has come of it then.
+        It is begun anew, twice at most, where its connection turns out to be gone, or a table to have changed, before
+        its COMMIT was sent: nothing has come of it then.
 
         Raises:
             StoreUnavailable: the server is down, silent, full, or busy; nothing was written.
@@ -105,7 +105,7 @@ class Database:
         raise StoreUnavailable(f"{self.place}: no answer within {bound:g} s, given up; see `backbone status`")
 
     async def _attempts(self, work: Work[T], sessions: list[Session], timeout: float | None) -> T:
-        for last in (False, True):
+        for last in (False, False, True):
             try:
                 async with self._checkout(timeout) as session:
                     sessions.append(session)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import anyio.to_thread
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -19,6 +18,7 @@ from backbone.store.payloads import Origin
 from backbone.store.timescale.copying import Field, Rows, Stream, constant, int4
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import ORIGIN, SQL_TYPES, Tables, names, quoted
+from backbone.store.timescale.workers import Workers
 
 __all__ = ["Merged", "Merger", "Truths"]
 
@@ -43,13 +43,13 @@ class Merger:
         session: within a transaction.
         tables: where the rows go.
         origin: where they come from.
-        threads: where columns are encoded and chosen.
+        workers: where columns are encoded and chosen.
     """
 
     session: Session
     tables: Tables
     origin: Origin
-    threads: anyio.CapacityLimiter
+    workers: Workers
 
     async def merge(self, frame: Frame, fresh: Truths) -> Merged:
         """Write the rows.
@@ -68,13 +68,13 @@ class Merger:
         if len(changed):
             await self._replace(frame.dimension, changed)
         if new.any():
-            await self._insert(await self._in_thread(frame, new))
+            await self._insert(await self._keep(frame, new))
         written = new.copy()
         written[changed] = True
-        return Merged(await self._in_thread(frame, written), inserted=int(new.sum()), changed=len(changed))
+        return Merged(await self._keep(frame, written), inserted=int(new.sum()), changed=len(changed))
 
-    async def _in_thread(self, frame: Frame, keep: Truths) -> Frame:
-        return await anyio.to_thread.run_sync(_chosen, frame, keep, limiter=self.threads)
+    async def _keep(self, frame: Frame, keep: Truths) -> Frame:
+        return await self.workers.run(frame.num_rows, _chosen, frame, keep)
 
     async def _insert(self, frame: Frame) -> None:
         """COPY into the table itself. No key of these rows is there: that was proven, and the locks keep it true."""
@@ -91,7 +91,7 @@ class Merger:
             frame.num_rows,
         )
         dimension = frame.dimension
-        await self.session.copy_in(self.tables.schema, dimension.value, rows.columns, Stream(rows, self.threads))
+        await self.session.copy_in(self.tables.schema, dimension.value, rows.columns, Stream(rows, self.workers))
 
     async def _compare(self, frame: Frame, compared: Indices) -> tuple[Indices, Indices]:
         """Bring rows to the server and have it say which of them are missing, and which have other values."""
@@ -103,9 +103,9 @@ class Merger:
         )
         keep = np.zeros(frame.num_rows, dtype=bool)
         keep[compared] = True
-        part = frame if keep.all() else await self._in_thread(frame, keep)
+        part = frame if keep.all() else await self._keep(frame, keep)
         rows = Rows((Field("n", int4(compared)), *_fields(part)), part.num_rows)
-        await self.session.copy_in(None, stage, rows.columns, Stream(rows, self.threads))
+        await self.session.copy_in(None, stage, rows.columns, Stream(rows, self.workers))
         start, end = part.span_us
         missing, changed = await self.session.row(
             _comparison(self.tables, dimension), from_us(start), from_us(end), list(part.symbols)

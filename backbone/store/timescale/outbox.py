@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import anyio.to_thread
 import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
@@ -29,6 +28,7 @@ from backbone.store.records import OutboxRow, OutboxStatus
 from backbone.store.timescale.copying import Field, Rows, Stream, constant
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import MAX_BIGINT
+from backbone.store.timescale.workers import Workers
 
 __all__ = ["HORIZON", "ROW_BITS", "advance", "append", "cursor", "first_position", "next_revision", "read", "status"]
 
@@ -93,12 +93,13 @@ def batch_of(dimension: Dimension, payloads: Sequence[Payload], origin: Origin) 
         Field("payload", pa.array([payload.data for payload in payloads], pa.binary())),
     )
     newest = {payload.symbol: first + n for n, payload in enumerate(payloads)}
-    return Batch(Rows(fields, len(payloads)), list(newest), list(newest.values()), first + len(payloads) - 1)
+    width = 256 + sum(len(payload.data) for payload in payloads) // max(1, len(payloads))
+    return Batch(Rows(fields, len(payloads), width), list(newest), list(newest.values()), first + len(payloads) - 1)
 
 
-async def append(session: Session, dimension: Dimension, batch: Batch, threads: anyio.CapacityLimiter) -> int:
+async def append(session: Session, dimension: Dimension, batch: Batch, workers: Workers) -> int:
     """Append payloads in the order given and return the position of the last one."""
-    await session.copy_in("telemetry", "outbox", batch.rows.columns, Stream(batch.rows, threads))
+    await session.copy_in("telemetry", "outbox", batch.rows.columns, Stream(batch.rows, workers))
     moved = await session.change(
         """
         INSERT INTO telemetry.positions (dimension, symbol, position)

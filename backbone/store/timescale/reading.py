@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-import anyio.to_thread
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -19,6 +18,7 @@ from backbone.store.timescale.selecting import Selection, checked
 from backbone.store.timescale.session import READ, Session
 from backbone.store.timescale.tables import Tables, quoted
 from backbone.store.timescale.values import moment
+from backbone.store.timescale.workers import Workers
 
 __all__ = ["PAGE_ROWS", "coverage", "read", "stamps"]
 
@@ -26,7 +26,7 @@ PAGE_ROWS = 65_536
 """Rows of one answer: some megabytes, which the loop takes in within milliseconds."""
 
 
-async def read(session: Session, tables: Tables, query: Query, threads: anyio.CapacityLimiter) -> ReadResult:
+async def read(session: Session, tables: Tables, query: Query, workers: Workers) -> ReadResult:
     """Rows in canonical order and the position they include, both of one moment."""
     selection = Selection(tables, checked(query))
     selection.page(None, 1)  # whatever is wrong with the query is said before anything is asked
@@ -38,15 +38,12 @@ async def read(session: Session, tables: Tables, query: Query, threads: anyio.Ca
             statement = selection.page(after, PAGE_ROWS)
             answer = await session.row(statement, *selection.values)
             if answer[0] or not pages:
-                pages.append(
-                    await anyio.to_thread.run_sync(
-                        table_of, query.dimension, selection.known, tuple(answer), limiter=threads
-                    )
-                )
+                pages.append(await workers.run(answer[0], table_of, query.dimension, selection.known, tuple(answer)))
             if answer[0] < PAGE_ROWS:
                 break
             after = _last_key(query.dimension, pages[-1])
-    frame = await anyio.to_thread.run_sync(_frame, query.dimension, pages, limiter=threads)
+    rows = sum(page.num_rows for page in pages)
+    frame = await workers.run(rows, _frame, query.dimension, pages)
     return ReadResult(frame, position, complete)
 
 

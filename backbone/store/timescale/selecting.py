@@ -83,12 +83,30 @@ class Selection:
         return f"${len(self.values)}"
 
     def _limited(self) -> str:
-        dimension, limit = self.query.dimension, self.query.limit
-        if limit is None:
-            return self._versions() if self.query.as_of is not None else self._current()
-        newest_first = ", ".join(f"{quoted(name)} DESC" for name in ("ts", *_without_ts(dimension)))
-        rows = self._versions() if self.query.as_of is not None else self._current()
-        return f"(SELECT * FROM {rows} AS found ORDER BY {newest_first} LIMIT {self._given(min(limit, MAX_BIGINT))})"  # noqa: S608
+        query = self.query
+        if query.as_of is not None:
+            rows = self._versions()
+        elif query.limit is not None and len(set(query.symbols)) > 1:
+            rows = self._newest_of_each(query.limit)
+        else:
+            rows = self._current()
+        return rows if query.limit is None else f"(SELECT * FROM {rows} AS found {self._newest(query.limit)})"  # noqa: S608
+
+    def _newest(self, limit: int) -> str:
+        newest_first = ", ".join(f"{quoted(name)} DESC" for name in ("ts", *_without_ts(self.query.dimension)))
+        return f"ORDER BY {newest_first} LIMIT {self._given(min(limit, MAX_BIGINT))}"
+
+    def _newest_of_each(self, limit: int) -> str:
+        """The newest rows of each symbol: each is a short walk back through its index, whatever lies further back."""
+        dimension = self.query.dimension
+        symbols = self._given([plain("symbol", symbol) for symbol in dict.fromkeys(self.query.symbols)])
+        return f"""(
+            SELECT newest.* FROM unnest({symbols}::text[]) AS wanted(symbol) CROSS JOIN LATERAL (
+                SELECT {names(dimension.columns)} FROM {self.tables.rows(dimension)}
+                WHERE {quoted(dimension.partition_column)} = wanted.symbol AND {self._where(symbols=False)}
+                {self._newest(limit)}
+            ) AS newest
+        )"""  # noqa: S608
 
     def _current(self) -> str:
         dimension = self.query.dimension
@@ -105,12 +123,11 @@ class Selection:
         )
         return f"(SELECT DISTINCT ON ({key}) {columns} FROM ({stored}) AS stored ORDER BY {key}, revision DESC)"  # noqa: S608
 
-    def _where(self) -> str:
+    def _where(self, *, symbols: bool = True) -> str:
         query = self.query
         conditions = ["true"]
-        if query.symbols:
-            symbols = [plain("symbol", symbol) for symbol in query.symbols]
-            conditions.append(f"{quoted(query.dimension.partition_column)} = ANY({self._given(symbols)}::text[])")
+        if query.symbols and symbols:
+            conditions.append(self._of_symbols([plain("symbol", symbol) for symbol in query.symbols]))
         if query.interval is not None:
             conditions.append(f'"interval" = {self._given(plain("interval", query.interval))}')
         if query.start is not None:
@@ -118,6 +135,13 @@ class Selection:
         if query.end is not None:
             conditions.append(f"ts <= {self._given(moment(query.end))}")
         return " AND ".join(conditions)
+
+    def _of_symbols(self, symbols: list[str]) -> str:
+        """Of one symbol the index gives rows in order of time; of a list the planner does not see that, even of one."""
+        column = quoted(self.query.dimension.partition_column)
+        if len(symbols) == 1:
+            return f"{column} = {self._given(symbols[0])}"
+        return f"{column} = ANY({self._given(symbols)}::text[])"
 
     def _beyond(self, after: Sequence[object]) -> str:
         dimension = self.query.dimension

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-import anyio
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -35,11 +34,10 @@ from backbone.store.timescale.bounds import Bounds
 from backbone.store.timescale.database import Database
 from backbone.store.timescale.probe import probe
 from backbone.store.timescale.tables import Tables
+from backbone.store.timescale.workers import Workers
 from backbone.store.timescale.writing import Writer
 
 __all__ = ["TimescaleStore"]
-
-_ENCODERS = 4
 
 
 class TimescaleStore:
@@ -74,7 +72,7 @@ class TimescaleStore:
         self._bounds = Bounds() if bounds is None else bounds
         self._tables = Tables(schema)
         self._database = Database(dsn, self._bounds, application_name)
-        self._threads = anyio.CapacityLimiter(_ENCODERS)
+        self._workers = Workers()
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
         self._timer = timer
@@ -121,7 +119,7 @@ class TimescaleStore:
         Raises:
             UnknownOutcome: that could not be found out either.
         """
-        writer = Writer(chunk, self._tables, self._threads, self._timer, self._clock(), self._max_payload_bytes)
+        writer = Writer(chunk, self._tables, self._workers, self._timer, self._clock(), self._max_payload_bytes)
         try:
             return await self._database.run(writer.write)
         except UnknownOutcome as unknown:
@@ -143,7 +141,7 @@ class TimescaleStore:
 
     async def read(self, query: Query) -> ReadResult:
         """Rows, and the position they include."""
-        return await self._database.run(lambda s: reading.read(s, self._tables, query, self._threads))
+        return await self._database.run(lambda s: reading.read(s, self._tables, query, self._workers))
 
     async def read_outbox(self, after: int, limit: int = 500, *, max_bytes: int = 8 * 2**20) -> list[OutboxRow]:
         """Outbox rows after a position, as far as no smaller one can still appear."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 import anyio
-import anyio.to_thread
 import msgspec
 
 from backbone.domain.clock import to_us
@@ -22,6 +20,7 @@ from backbone.store.timescale.merge import Merged, Merger, Truths
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.values import moment, plain
+from backbone.store.timescale.workers import Workers
 
 __all__ = ["Writer"]
 
@@ -33,7 +32,7 @@ class Writer:
     Attributes:
         chunk: the chunk.
         tables: where its rows go.
-        threads: where columns are encoded.
+        workers: where columns are encoded.
         timer: monotonic seconds.
         now: the chunk's one stamp.
         max_payload_bytes: bound of one outbox payload.
@@ -42,7 +41,7 @@ class Writer:
 
     chunk: Chunk
     tables: Tables
-    threads: anyio.CapacityLimiter
+    workers: Workers
     timer: Callable[[], float]
     now: datetime
     max_payload_bytes: int
@@ -55,7 +54,7 @@ class Writer:
         self.now = moment(self.now)
         for what in ("run_id", "ingest_id", "source"):
             plain(what, getattr(chunk, what))
-        ranges = await anyio.to_thread.run_sync(ranges_of, chunk.frame, limiter=self.threads)
+        ranges = await self.workers.run(chunk.frame.num_rows, ranges_of, chunk.frame)
         async with session.transaction():
             await locks.take_writing(
                 session, chunk.frame.dimension, chunk.frame.symbols, (chunk.run_id, chunk.ingest_id)
@@ -90,7 +89,7 @@ class Writer:
 
     async def _merge_and_publish(self, session: Session, origin: Origin, fresh: Truths) -> WriteResult:
         chunk, dimension = self.chunk, self.chunk.frame.dimension
-        merger = Merger(session, self.tables, origin, self.threads)
+        merger = Merger(session, self.tables, origin, self.workers)
         batches: list[outbox.Batch] = []
         if fresh.all():
             merged = await self._insert_and_lay_out(merger, fresh, batches)
@@ -100,7 +99,7 @@ class Writer:
                 await self._lay_out(merged.written, origin, batches)
         position = outbox_rows = 0
         for batch in batches:
-            position = await outbox.append(session, dimension, batch, self.threads)
+            position = await outbox.append(session, dimension, batch, self.workers)
             outbox_rows = batch.rows.count
         return result_of(
             chunk,
@@ -123,7 +122,7 @@ class Writer:
         return merged
 
     async def _lay_out(self, written: Frame, origin: Origin, batches: list[outbox.Batch]) -> None:
-        batches.append(await anyio.to_thread.run_sync(partial(self._batch, written, origin), limiter=self.threads))
+        batches.append(await self.workers.run(written.num_rows, self._batch, written, origin))
 
     def _batch(self, written: Frame, origin: Origin) -> outbox.Batch:
         payloads = list(payloads_of(written, origin, self.max_payload_bytes))

@@ -1,0 +1,255 @@
+"""Writers side by side: one order per symbol, no reader passes anything over, nobody writes what another has taken."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from backbone.domain import Frame, codec
+from backbone.domain.identifiers import shard
+from backbone.store.errors import FencedOut, SchemaMismatch
+from backbone.store.port import OutboxRow, Query, WriteResult
+from backbone.store.timescale import Bounds, TimescaleStore
+from backbone.store.timescale.locks import SHARDS
+from compose import native
+from tests.services.stores import (
+    BARS,
+    bare,
+    bars,
+    chunk,
+    drop_database,
+    empty,
+    make_database,
+    opened,
+    until_somebody_waits,
+)
+
+ROOT = Path(__file__).parents[2]
+ROOMY = Bounds(pool_size=2, max_overflow=6)
+
+
+@pytest.fixture(scope="module")
+def dsn(services: native.Services) -> Iterator[str]:
+    address = anyio.run(make_database, services, "timescale")
+    yield address
+    anyio.run(drop_database, services, address)
+
+
+@pytest.fixture
+async def store(dsn: str) -> AsyncIterator[TimescaleStore]:
+    async with opened(dsn, bounds=ROOMY) as store:
+        await empty(dsn)
+        yield store
+
+
+async def follow(store: TimescaleStore, until: int) -> list[OutboxRow]:
+    """Read the outbox as the relay does, while others write, until so many rows were seen."""
+    seen: list[OutboxRow] = []
+    while len(seen) < until:
+        rows = await store.read_outbox(seen[-1].position if seen else 0, 7)
+        seen += rows
+        if not rows:
+            await anyio.sleep(0.01)
+    return seen
+
+
+async def test_the_outbox_order_of_one_symbol_is_its_commit_order_a_thousand_times(
+    dsn: str, store: TimescaleStore
+) -> None:
+    """Each writer overwrites the one bar; whoever commits last must come last, whatever the interleaving."""
+    committed: list[float] = []
+
+    async def write(writer: TimescaleStore, first: int) -> None:
+        for n in range(first, 1000, 4):
+            await writer.write(chunk(bars({0: float(n)}), f"run {n}"))
+
+    async with opened(dsn, bounds=ROOMY) as other, anyio.create_task_group() as group:
+        for first, writer in enumerate((store, other, store, other)):
+            group.start_soon(write, writer, first)
+        seen = await follow(store, 1000)
+    positions = [row.position for row in seen]
+    assert positions == sorted(set(positions))
+    published = [float(codec.decode(row.payload).column("close")[0]) for row in seen]
+    assert sorted(published) == [float(n) for n in range(1000)]
+    async with bare(dsn) as other_connection:
+        rows = await other_connection.fetch(
+            "SELECT close FROM (SELECT close, revision FROM market_data.intraday_bars_revisions UNION ALL "
+            "SELECT close, revision FROM market_data.intraday_bars) versions ORDER BY revision"
+        )
+    committed = [close for (close,) in rows]
+    assert published == committed
+
+
+async def test_a_reader_beside_many_writers_of_many_symbols_passes_nothing_over(store: TimescaleStore) -> None:
+    results: list[WriteResult] = []
+
+    async def write(symbol: str) -> None:
+        results.extend([await store.write(chunk(bars({n: float(n)}, symbol), f"{symbol} {n}")) for n in range(25)])
+
+    async with anyio.create_task_group() as group:
+        for n in range(6):
+            group.start_soon(write, f"S{n}")
+        seen = await follow(store, 150)
+    assert [row.position for row in seen] == sorted(result.position for result in results)
+    for symbol in {row.symbol for row in seen}:
+        closes = [float(codec.decode(row.payload).column("close")[0]) for row in seen if row.symbol == symbol]
+        assert closes == [float(n) for n in range(25)]
+
+
+async def test_a_position_waits_for_every_smaller_one_that_may_still_come(dsn: str, store: TimescaleStore) -> None:
+    """The slow writer has the smaller number and commits last: the fast one's rows wait for it, in the cache too."""
+    slow, fast = two_shards()
+    async with bare(dsn) as blocker, opened(dsn) as other:
+        await blocker.execute("BEGIN; LOCK TABLE telemetry.checkpoint IN EXCLUSIVE MODE")
+        async with anyio.create_task_group() as group:
+            group.start_soon(other.write, chunk(bars({0: 1.0}, slow), "slow", checkpoint="line 1"))
+            await until_somebody_waits(dsn)
+            result = await store.write(chunk(bars({0: 1.0}, fast), "fast"))
+            assert await store.read_outbox(0) == []
+            assert (await store.outbox_status()).pending == 1
+            both = await store.read(Query(BARS, (slow, fast)))
+            assert (both.frame.num_rows, both.position) == (1, result.position)
+            complete = both.complete or 0
+            assert 0 < complete < result.position
+            alone = await store.read(Query(BARS, (fast,)))
+            assert (alone.position, alone.complete) == (result.position, None)
+            await blocker.execute("COMMIT")
+        late, early = await store.read_outbox(0)
+        assert (late.symbol, early.symbol) == (slow, fast)
+        assert complete < late.position < early.position
+        assert (await store.read(Query(BARS, (slow, fast)))).complete is None
+
+
+def two_shards() -> tuple[str, str]:
+    first = "A"
+    return first, next(f"B{n}" for n in range(100) if shard(f"B{n}", SHARDS) != shard(first, SHARDS))
+
+
+async def test_writers_of_overlapping_symbols_in_any_order_never_wait_in_a_ring(
+    dsn: str, store: TimescaleStore
+) -> None:
+    symbols = [f"S{n}" for n in range(12)]
+
+    async def write(writer: TimescaleStore, name: str) -> None:
+        for n in range(6):
+            frame = Frame.concat([bars({n: float(hash(name) % 7)}, symbol) for symbol in symbols])
+            await writer.write(chunk(frame, f"{name} {n}"))
+
+    async with opened(dsn, bounds=ROOMY) as other, anyio.create_task_group() as group:
+        for name in "abcd":
+            group.start_soon(write, store if name < "c" else other, name)
+    assert (await store.read(Query(BARS))).frame.num_rows == 72
+
+
+async def test_the_same_chunk_of_a_run_from_two_processes_at_once_is_applied_once(
+    dsn: str, store: TimescaleStore
+) -> None:
+    results: list[WriteResult] = []
+
+    async def write(writer: TimescaleStore, n: int) -> None:
+        results.append(await writer.write(chunk(bars({n: 1.0}), f"run {n}")))
+
+    async with opened(dsn, bounds=ROOMY) as other:
+        for n in range(20):
+            async with anyio.create_task_group() as group:
+                group.start_soon(write, store, n)
+                group.start_soon(write, other, n)
+    assert [result.inserted for result in results] == [1] * 40
+    assert sum(result.known for result in results) == 20
+    assert len(await store.journal()) == len(await store.read_outbox(0)) == 20
+
+
+async def test_once_an_epoch_is_claimed_nothing_of_an_earlier_one_can_still_commit(
+    dsn: str, store: TimescaleStore
+) -> None:
+    fenced = 0
+
+    async def ingest(writer: TimescaleStore, name: str) -> None:
+        nonlocal fenced
+        epoch = await writer.claim_epoch("csv", BARS)
+        for n in range(10):
+            given = chunk(bars({n: 1.0}), name, epoch=epoch, checkpoint=f"{name} {n}")
+            try:
+                await writer.write(given)
+            except FencedOut:
+                fenced += 1
+                return
+
+    async with opened(dsn, bounds=ROOMY) as other, anyio.create_task_group() as group:
+        group.start_soon(ingest, store, "one")
+        group.start_soon(ingest, other, "two")
+    assert fenced <= 1
+    stand = await store.checkpoint("csv", BARS)
+    assert stand is not None
+    assert stand.token is not None
+    assert (stand.epoch, stand.token[-1]) == (2, "9")
+    assert (await store.read(Query(BARS))).frame == bars(dict.fromkeys(range(10), 1.0))
+    assert len(await store.read_outbox(0)) == 10
+
+
+PROCESS = """
+import anyio, sys
+from tests.services.stores import *
+from backbone.store.errors import FencedOut
+async def main():
+    async with opened(sys.argv[1]) as store:
+        epoch = await store.claim_epoch("csv", BARS)
+        print("claimed", flush=True)
+        sys.stdin.readline()
+        for n in range(20):
+            try:
+                await store.write(chunk(bars({n: 1.0}), sys.argv[2], epoch=epoch, checkpoint=str(n)))
+            except FencedOut:
+                print("fenced", flush=True)
+                return
+        print("done", flush=True)
+anyio.run(main)
+"""
+
+
+async def said(process: anyio.abc.Process) -> bytes:
+    assert process.stdout
+    heard = b""
+    while not heard.endswith(b"\n"):
+        heard += await process.stdout.receive()
+    return heard
+
+
+async def test_two_processes_with_the_same_plan_leave_the_rows_of_one(dsn: str, store: TimescaleStore) -> None:
+    async def start(name: str) -> anyio.abc.Process:
+        process = await anyio.open_process([sys.executable, "-c", PROCESS, dsn, name], cwd=ROOT, stderr=None)
+        assert await said(process) == b"claimed\n"
+        return process
+
+    ended = []
+    async with await start("one") as one, await start("two") as two:
+        for process in (one, two):
+            assert process.stdin
+            await process.stdin.send(b"\n")
+        for process in (one, two):
+            ended.append(await said(process))
+            await process.wait()
+    assert ended == [b"fenced\n", b"done\n"]
+    assert (await store.read(Query(BARS))).frame == bars(dict.fromkeys(range(20), 1.0))
+    assert len(await store.read_outbox(0)) == len(await store.journal()) == 20
+
+
+async def test_tables_restored_into_a_server_that_counts_from_lower_go_on_upwards(
+    dsn: str, store: TimescaleStore
+) -> None:
+    first = await store.write(chunk(bars({0: 1.0}), "run 1"))
+    async with bare(dsn) as other:
+        await other.execute("UPDATE telemetry.outbox SET position = position + (1000000::bigint << 17)")
+        await other.execute("UPDATE telemetry.positions SET position = position + (1000000::bigint << 17)")
+    with pytest.raises(SchemaMismatch, match="restored"):
+        await store.write(chunk(bars({0: 2.0}), "run 2"))
+    assert await store.read_outbox(0) == []
+    await store.migrate()
+    second = await store.write(chunk(bars({0: 2.0}), "run 2"))
+    assert second.position > first.position + (1_000_000 << 17)
+    assert [row.position for row in await store.read_outbox(0)][-1] == second.position
+    assert len(await store.read_outbox(0)) == 2
