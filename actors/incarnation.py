@@ -17,7 +17,7 @@ from actors.errors import ActorDead, Reject, SpecError
 from actors.events import ActorCrashed, ActorStarted, ActorStopped, OrphanDetected, ZombieDetected
 from actors.helpers import Helper, Helpers
 from actors.leash import Leash
-from actors.loop import Killed, serve, serve_scoped
+from actors.loop import WARM, Killed, serve, serve_scoped
 from actors.mailbox import Ask, Queue, Tick, payload, rejection
 from actors.messages import Terminated
 from actors.specs import ChildSpec, Shutdown, StopReason, SupervisorSpec
@@ -124,13 +124,15 @@ class Incarnation(msgspec.Struct, eq=False):
         self.box.wake()
 
     async def _main(self) -> None:
-        box, reason = self.box, None
+        box, reason, system = self.box, None, self.cell.system
+        stay = system.lively < WARM
+        system.lively += stay
         try:
             reason = await self._begin()
             while reason is None:
-                work = await serve(self)
+                work = await serve(self, None, stay)
                 if work is None:
-                    box.idle = idle = self.cell.system.future()
+                    box.idle = idle = system.future()
                     await idle
                 elif isinstance(work, StopReason):
                     reason = work
@@ -138,6 +140,7 @@ class Incarnation(msgspec.Struct, eq=False):
                     reason = await serve_scoped(self, work)
         except BaseException as error:  # noqa: BLE001 - supervision: every failure becomes a reason
             reason = self._verdict(error)
+        system.lively -= stay
         if self.over is None:
             self.cell.mark("stopping")
         await self._end(reason)

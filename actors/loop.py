@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from actors.incarnation import Incarnation
 
 BUDGET = 64  # messages in one turn of the loop, so that no actor starves the others
-WARM = 256  # actors of one system that keep their scope while they rest
+WARM = 256  # actors of one system that keep their scope while they rest, and as many that keep their loop's frame
 
 
 class Killed(Exception):

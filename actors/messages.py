@@ -7,7 +7,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -21,9 +21,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Message(msgspec.Struct, frozen=True):
     """Base of all messages: an immutable struct whose fields are the payload."""
 
+    __asks__: ClassVar[bool] = False
+
 
 class Request(Message, Generic[R], frozen=True):
     """A message that `ask` answers with an `R`."""
+
+    __asks__: ClassVar[bool] = True
 
 
 class Terminated(Message, frozen=True):

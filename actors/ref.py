@@ -105,10 +105,10 @@ class ActorRef:
         """
         cell = self._cell
         box = cell.box
-        kind: type = request.__class__
+        kind = request.__class__
         if kind not in cell.accepts or box is None:
             raise cell.refusal(request)
-        if not issubclass(kind, Request):
+        if not kind.__asks__:
             text = f"can't be asked: {kind.__name__} is not a Request; tell it, or derive it from Request[R]"
             raise cell.problem(InvalidMessage, text, message=request)
         system = cell.system

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -64,6 +66,7 @@ class ActorSystem(Children):
         self.version = 0
         self.dead_letters = 0
         self.warm = 0  # actors that keep their scope open while they rest
+        self.lively = 0  # actors that keep their loop's frame while they rest
         self.zombies: dict[Incarnation, tuple[float, str | None]] = {}  # since when, in which message
         self.strays: dict[asyncio.Task[Any], str] = {}  # helper tasks that outlive their actor
         self.graves: deque[tuple[float, Cell]] = deque(maxlen=_GRAVES)
@@ -85,8 +88,12 @@ class ActorSystem(Children):
         if self._root is not None:
             raise ActorError(f"{self.name}: an ActorSystem is opened once; make a new one")
         self.loop = asyncio.get_running_loop()
-        self.future = self.loop.create_future
-        self.time = self.loop.time
+        self.future, self.time = self.loop.create_future, self.loop.time
+        kind = type(self.loop)
+        if kind.create_future is asyncio.BaseEventLoop.create_future:  # what they do, without their frames
+            self.future = partial(asyncio.Future, loop=self.loop)
+        if kind.time is asyncio.BaseEventLoop.time:
+            self.time = time.monotonic
         self.done = self.loop.create_future()
         self.done.set_result(None)
         self.clock = self._given_clock or LoopClock(self.loop)

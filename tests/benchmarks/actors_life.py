@@ -138,7 +138,7 @@ def run(scale: float) -> tuple[list[Table], list[Floor]]:
     """Starts and restarts."""
     logging.getLogger("actors").setLevel(logging.CRITICAL)
     logging.getLogger("pykka").setLevel(logging.CRITICAL)
-    many = int(5_000 * scale)
+    many = int(2_000 * scale)
     started = interleave(
         {
             "actors": actor_starts(many),
@@ -146,7 +146,7 @@ def run(scale: float) -> tuple[list[Table], list[Floor]]:
             "anyio TaskGroup.start and stream": group_starts(many),
             "pykka": pykka_starts(int(500 * scale)),
         },
-        rounds=7,
+        rounds=15,
     )
     again = interleave({"actors": restarts(int(2_000 * scale)), "pykka": pykka_restarts(int(500 * scale))}, rounds=5)
     starts, microseconds = started["actors"].best_rate, again["actors"].best * 1e6

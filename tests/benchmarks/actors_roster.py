@@ -93,7 +93,7 @@ async def _receive(stream: anyio.abc.ObjectReceiveStream[object]) -> None:
 def run(scale: float) -> tuple[list[Table], list[Floor]]:
     """Memory and roster."""
     many = int(10_000 * scale)
-    cold, warm = asyncio.run(snapshots(many, rounds=9))
+    cold, warm = asyncio.run(snapshots(many, rounds=21))
     weights = {
         "actors": asyncio.run(actor_bytes(many)),
         "bare task and Queue": asyncio.run(task_bytes(many)),
