@@ -110,11 +110,11 @@ class Context:
 
     def watch(self, ref: ActorRef) -> None:
         """Receive Terminated once `ref` has ended for good; at once, if it has."""
-        self._run.live().watch(ref._cell)
+        self._run.live().watches.add(ref._cell)
 
     def unwatch(self, ref: ActorRef) -> None:
         """Stop watching; a Terminated that is already queued is removed."""
-        self._run.unwatch(ref._cell)
+        self._run.watches.remove(ref._cell)
 
     def send_after(self, delay: float, message: Message, *, key: str | None = None) -> str:
         """Send `message` to this actor in `delay` seconds. A timer of the same key is replaced. Returns the key."""

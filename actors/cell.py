@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actors.incarnation import Incarnation
     from actors.supervisor import Supervisor
     from actors.system import ActorSystem
+    from actors.watches import Watches
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -89,7 +90,7 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
     error: str | None = None
     error_at: datetime | None = None
     health: Health = HEALTHY
-    watchers: dict[Incarnation, None] | None = None
+    watchers: dict[Watches, None] | None = None
     kept: dict[str, Cell] = _NOBODY  # a supervisor's static children: their refs outlive its restarts
     entry: Any = None  # the roster's last picture, kept while nothing changes
 

@@ -7,6 +7,7 @@ was stopped by hand stays stopped here.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 INTERRUPTED = object()  # outcome of a start that its caller gave up, or that a stop overtook
 
 
-class Family:
+class Family(ABC):
     """The children of one life of a supervisor, or of an actor (`host`) that has children."""
 
     def __init__(self, cell: Cell, spec: SupervisorSpec, host: Incarnation | None = None) -> None:
@@ -51,8 +52,9 @@ class Family:
         self._idle: asyncio.Future[None] | None = None
         self._host_waits: list[Wait] = []
 
+    @abstractmethod
     def _new_run(self, cell: Cell) -> Run:
-        raise NotImplementedError
+        """Begin a life of a child."""
 
     def post(self, verb: str, *args: Any) -> None:
         """Queue an event: the end of a child, a restart that is due."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections import deque
 from collections.abc import Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from actors.messages import Terminated
 from actors.specs import ChildSpec, Shutdown, StopReason, SupervisorSpec
 from actors.tasks import Owner
 from actors.timers import Timers
+from actors.watches import Watches
 
 if TYPE_CHECKING:
     from actors.cell import Cell, Wait
@@ -55,9 +55,9 @@ class Incarnation(msgspec.Struct, eq=False):
     waiting: list[Wait] = []
     helpers: Helpers | None = None
     deferred: set[Ask] | None = None
-    expecting: dict[str, Cell] | None = None
     children: Supervisor | None = None
     _exited: asyncio.Future[StopReason] | None = None
+    _watches: Watches | None = None
     _timers: Timers | None = None
 
     def __post_init__(self) -> None:
@@ -79,6 +79,13 @@ class Incarnation(msgspec.Struct, eq=False):
     def height(self) -> int:
         """Levels below and with this one: how many kill timeouts its end may take."""
         return 1 if self.children is None else 1 + self.children.height()
+
+    @property
+    def watches(self) -> Watches:
+        """Whom it watches."""
+        if self._watches is None:
+            self._watches = Watches(self)
+        return self._watches
 
     @property
     def timers(self) -> Timers:
@@ -231,7 +238,7 @@ class Incarnation(msgspec.Struct, eq=False):
         """False for a timer or a watch that was given up while its message waited."""
         if item.__class__ is Tick:
             return item.live and self.timers.delivered(item)
-        return self.expecting is not None and self.expecting.pop(item.path, None) is not None
+        return self._watches is not None and self._watches.due(item)
 
     def reject(self, reject: Reject) -> None:
         """Refuse the message in hand; the actor goes on."""
@@ -376,43 +383,8 @@ class Incarnation(msgspec.Struct, eq=False):
         for ask in self.deferred or ():
             ask.fail(self.cell.dead(ask.message, reason))
         self.deferred = None
-        for watched in (self.expecting or {}).values():
-            if watched.watchers is not None:
-                watched.watchers.pop(self, None)
-
-    def receive(self, message: Terminated) -> None:
-        """News of a watched actor; passes every full mailbox."""
-        box = self.box
-        if self.owner.alive:
-            if box.system is None:
-                box.system = deque()
-            box.system.append(message)
-            self.wake()
-
-    def watch(self, cell: Cell) -> None:
-        """See Context.watch."""
-        if self.expecting is None:
-            self.expecting = {}
-        if cell.path in self.expecting:
-            return
-        self.expecting[cell.path] = cell
-        if cell.closed is not None and cell.run is None:
-            self.receive(Terminated(cell.path, cell.incarnation, cell.closed))
-        else:
-            if cell.watchers is None:
-                cell.watchers = {}
-            cell.watchers[self] = None
-
-    def unwatch(self, cell: Cell) -> None:
-        """See Context.unwatch."""
-        if self.expecting is not None:
-            self.expecting.pop(cell.path, None)
-        if cell.watchers is not None:
-            cell.watchers.pop(self, None)
-        box = self.box
-        if box.system:
-            for message in [each for each in box.system if each.path == cell.path]:
-                box.system.remove(message)
+        if self._watches is not None:
+            self._watches.close()
 
     def helper_failed(self, name: str, error: BaseException) -> None:
         """A helper's failure is the actor's crash."""
