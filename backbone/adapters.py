@@ -62,8 +62,10 @@ def _timescale(settings: Settings) -> Callable[[], Store]:
         raise StoreUnavailable("store.backend=timescale, but no address given; set store.url, or store.host and others")
 
     def make() -> Store:
-        from backbone.store.timescale import Bounds, TimescaleStore
-
+        try:
+            from backbone.store.timescale import Bounds, TimescaleStore
+        except ModuleNotFoundError as error:
+            raise StoreUnavailable("store.backend=timescale needs asyncpg: install backbone[institutional]") from error
         bounds = Bounds(
             pool_size=store.pool_size,
             max_overflow=store.max_overflow,

@@ -310,6 +310,14 @@ async def _ignoring(store: TimescaleStore) -> None:
         await store._database.run(lambda s: s.value("SELECT pg_sleep(30)"), deadline=20)
 
 
+async def test_p21_the_pool_fills_up_to_its_floor_again(dsn: str, store: TimescaleStore) -> None:
+    store._database.drop_idle()
+    with anyio.fail_after(5):
+        while store._database.facts()["pool_connections"] != "1":  # noqa: ASYNC110  the client tells nobody
+            await anyio.sleep(0.01)
+    assert await store.relay_cursor() == 0
+
+
 async def test_x5_cancelled_calls_end_their_scope_and_leak_no_connection(dsn: str, store: TimescaleStore) -> None:
     caught = 0
     for n in range(60):

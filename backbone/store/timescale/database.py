@@ -26,6 +26,10 @@ _RELEASE_SECONDS = 2.0
 _CLOSE_SECONDS = 3.0
 _PING_SECONDS = 2.0
 _TRUSTED_SECONDS = 1.0
+_UNREADABLE = (
+    "store.url given, but it can't be read; give postgresql://user:password@host:port/database, "
+    "with everything but letters and digits in user and password percent-encoded"
+)
 
 
 class Database:
@@ -46,7 +50,7 @@ class Database:
         self._busy: set[int] = set()
         self._worked_at = -_TRUSTED_SECONDS
         self._longest_wait = 0.0
-        self.place = place_of(dsn)
+        self.place = place_of(dsn) or "the store"
 
     async def open(self) -> None:
         """Connect.
@@ -56,6 +60,8 @@ class Database:
         """
         if self._pool is not None:
             return
+        if not place_of(self._dsn):
+            raise StoreUnavailable(_UNREADABLE)
         bounds = self._bounds
         try:
             with anyio.fail_after(bounds.connect_timeout + bounds.pool_timeout):
@@ -197,15 +203,18 @@ class Database:
 
 
 def place_of(dsn: str) -> str:
-    """Host, port and database of a connection URL, for messages: never user or password."""
-    parts = urlsplit(dsn)
+    """Host, port and database of a connection URL, for messages: never user or password; "" for no such URL.
+
+    A password with `@`, `/`, `?` or brackets in it that are not percent-encoded makes the rest of the URL say something
+    else: then nothing of it can be shown.
+    """
     try:
+        parts = urlsplit(dsn)
         host, port = parts.hostname or "localhost", parts.port or 5432
     except ValueError:
-        host, port = "", 0
-    if not host or "@" in parts.path + parts.query + parts.fragment:
-        return "the database at store.url (percent-encode its user and password)"
-    return f"{host}:{port}{parts.path}"
+        return ""
+    hidden = parts.scheme not in {"postgres", "postgresql"} or "@" in parts.path + parts.query + parts.fragment
+    return "" if hidden else f"{host}:{port}{parts.path}"
 
 
 def _keep_alive(connection: Any, seconds: float) -> None:

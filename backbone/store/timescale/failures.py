@@ -36,7 +36,7 @@ def explained(error: BaseException, place: str, waited: float) -> StoreError | V
         place: host, port and database.
         waited: seconds after which the client gives up on a statement.
     """
-    if isinstance(error, StoreError | ValueError) and not isinstance(error, asyncpg.DataError):
+    if isinstance(error, StoreError | ValueError):
         return error
     if isinstance(error, TimeoutError):
         return StoreUnavailable(
@@ -47,8 +47,6 @@ def explained(error: BaseException, place: str, waited: float) -> StoreError | V
         return _by_sqlstate(error, place)
     if connection_lost(error):
         return StoreUnavailable(f"{place}: connection lost or refused: {_first_line(error)}; is the server up?")
-    if isinstance(error, asyncpg.DataError):
-        return ValueError(_first_line(error))
     return None
 
 
@@ -63,7 +61,7 @@ def _by_sqlstate(error: asyncpg.PostgresError, place: str) -> StoreError | Value
     if remedy is not None:
         return StoreUnavailable(f"{text}; {remedy}")
     if state.startswith("54"):
-        return StoreError(f"{text}; ask for less at a time")
+        return StoreError(f"{text}; a key text is too long, or too much was asked for at a time")
     if state.startswith("22"):
         return ValueError(text)
     if state.startswith("23"):
