@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[3]
 BARS = Dimension.INTRADAY_BARS
 ROUNDS = 8
 WRITES = 1000
+BOUND_SECONDS = 180.0
 SEED = 11
 
 
@@ -129,12 +130,13 @@ async def test_outbox_order_of_one_symbol_is_commit_order_1000_times(services: n
                 return
             await anyio.sleep(0.002)
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(follow, stores[0])
-        async with anyio.create_task_group() as writers:
-            writers.start_soon(write, stores[0], "one", 0)
-            writers.start_soon(write, stores[1], "two", 1)
-        done.set()
+    with anyio.fail_after(BOUND_SECONDS):
+        async with anyio.create_task_group() as group:
+            group.start_soon(follow, stores[0])
+            async with anyio.create_task_group() as writers:
+                writers.start_soon(write, stores[0], "one", 0)
+                writers.start_soon(write, stores[1], "two", 1)
+            done.set()
     rows = await everything_published(stores[0])
     moments = await commit_moments(dsn)
     found = await inspect(stores[0], BARS)
