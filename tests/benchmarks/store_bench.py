@@ -18,7 +18,7 @@ from pathlib import Path
 from compose import native
 from tests.benchmarks.report import Floor, Report, Table
 from tests.benchmarks.store_cycle import Samples, duckdb_round, timescale_round
-from tests.benchmarks.store_data import bars, trades, trades_file
+from tests.benchmarks.store_data import bars, trades_file, work
 from tests.services.stores import drop_database, make_database
 
 ROWS, BARS, ROUNDS = 2_800_000, 200_000, 3
@@ -48,14 +48,14 @@ async def _measure(rows: int, synthetic: int, rounds: int) -> Report:
             if services is not None:
                 dsn = await make_database(services, "timescale")
                 whole = await make_database(services, "timescale")
-                await timescale_round(server, dsn, whole, trades(rows), bars(synthetic), folder)
+                await timescale_round(server, dsn, whole, work(rows), bars(synthetic), folder)
                 await drop_database(services, dsn)
                 await drop_database(services, whole)
-            await duckdb_round(embedded, trades(rows), folder)
+            await duckdb_round(embedded, work(rows), folder)
     finally:
         await native.down(folder / "services")
         shutil.rmtree(folder, ignore_errors=True)
-    counted = sum(frame.num_rows for frame in trades(rows))
+    counted = sum(frame.num_rows for frame in work(rows).fresh)
     return _report(counted, synthetic, rounds, server, embedded, why_not)
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from backbone.store.duckdb import DuckDBStore
 from backbone.store.port import Chunk, Query, Store
 from backbone.store.timescale import Bounds, TimescaleStore
 from tests.benchmarks import store_bare as bare
-from tests.benchmarks.store_data import apart, corrected
+from tests.benchmarks.store_data import Work
 
 _EVERY_SECONDS = 0.005
 _MANY_ROWS = 20_000
@@ -70,7 +71,7 @@ class Samples:
 
 
 async def timescale_round(
-    samples: Samples, dsn: str, whole: str, trades: Sequence[Frame], bars: Sequence[Frame], folder: Path
+    samples: Samples, dsn: str, whole: str, work: Work, bars: Sequence[Frame], folder: Path
 ) -> None:
     """All contestants on TimescaleDB.
 
@@ -78,7 +79,7 @@ async def timescale_round(
         samples: where the figures go.
         dsn: a fresh database, for the store and the bare client.
         whole: another one, for a whole backbone.
-        trades: the rows.
+        work: the rows.
         bars: further rows, synthetic.
         folder: for the file that the backbone reads.
     """
@@ -87,15 +88,15 @@ async def timescale_round(
     await store.migrate()
     connection = await asyncpg.connect(dsn, timeout=10, command_timeout=600)
     try:
-        await _bare_writes(samples, connection, trades, bars)
+        await _bare_writes(samples, connection, work.fresh, bars)
         async with samples.watching():
-            await _store_writes(samples, store, trades)
+            await _store_writes(samples, store, work)
             await samples.write("store, synthetic bars", _count(bars), lambda: _ingest(store, bars, "bench"))
-        await _reads(samples, store, connection, trades)
+        await _reads(samples, store, connection, work.fresh)
     finally:
         await connection.close(timeout=10)
         await store.close()
-    await _end_to_end(samples, whole, trades, folder)
+    await _end_to_end(samples, whole, work.fresh, folder)
 
 
 async def _bare_writes(samples: Samples, connection: Any, trades: Sequence[Frame], bars: Sequence[Frame]) -> None:
@@ -110,27 +111,26 @@ async def _bare_writes(samples: Samples, connection: Any, trades: Sequence[Frame
     await samples.write("bare COPY, synthetic bars", _count(bars), lambda: bare.copy(connection, "copied_bars", bars))
 
 
-async def _store_writes(samples: Samples, store: Store, trades: Sequence[Frame]) -> None:
-    count, other = _count(trades), corrected(tuple(trades))
-    half = tuple(trades[: max(1, len(trades) // 2)])
-    await samples.write("store, fresh", count, lambda: _ingest(store, trades, "bench"))
-    await samples.write("store, repeated", count, lambda: _ingest(store, trades, "bench"))
-    await samples.write("store, equal rows", count, lambda: _ingest(store, trades, "other source"))
-    await samples.write("store, 1 % corrected", count, lambda: _ingest(store, other, "bench"))
-    few, many = apart(half, " a")
-    await _ingest(store, few, "bench")
-    await samples.write("store, new rows over a range not new", _count(many), lambda: _ingest(store, many, "bench"))
-    late, in_time = apart(half, " b")
-    await _ingest(store, in_time, "bench")
-    await samples.write("store, 5 % late", _count(late), lambda: _ingest(store, late, "bench"))
+async def _store_writes(samples: Samples, store: Store, work: Work) -> None:
+    async def write(name: str, frames: Sequence[Frame], source: str = "bench") -> None:
+        await samples.write(f"store, {name}", _count(frames), lambda: _ingest(store, frames, source))
+
+    await write("fresh", work.fresh)
+    await write("repeated", work.fresh)
+    await write("equal rows", work.fresh, "other source")
+    await write("1 % corrected", work.corrected)
+    await _ingest(store, work.sparse, "bench")
+    await write("new rows over a range not new", work.between)
+    await _ingest(store, work.in_time, "bench")
+    await write("5 % late", work.late)
 
 
 async def _ingest(store: Store, frames: Sequence[Frame], source: str) -> None:
-    """As a run does: fenced, each chunk with its identity and checkpoint."""
+    """As a run does: fenced, each chunk with its identity and checkpoint; nothing is done ahead."""
     run, epoch = new_run_id(), await store.claim_epoch(source, frames[0].dimension)
     for number, frame in enumerate(frames):
-        chunk = Chunk(ingest_id(source, frame), run, source, frame, epoch=epoch, checkpoint=str(number))
-        await store.write(chunk)
+        identity = await anyio.to_thread.run_sync(ingest_id, source, frame)
+        await store.write(Chunk(identity, run, source, frame, epoch=epoch, checkpoint=str(number)))
 
 
 async def _reads(samples: Samples, store: Store, connection: Any, trades: Sequence[Frame]) -> None:
@@ -179,18 +179,17 @@ async def _end_to_end(samples: Samples, dsn: str, trades: Sequence[Frame], folde
         await samples.write("ingest, end to end", _count(trades), lambda: backbone.ingest(plan))
 
 
-async def duckdb_round(samples: Samples, trades: Sequence[Frame], folder: Path) -> None:
+async def duckdb_round(samples: Samples, work: Work, folder: Path) -> None:
     """The embedded store beside a bare insert from Arrow."""
-    await samples.write(
-        "bare insert from Arrow", _count(trades), lambda: anyio.to_thread.run_sync(_insert, trades, folder)
-    )
+    insert = partial(anyio.to_thread.run_sync, _insert, work.fresh, folder)
+    await samples.write("bare insert from Arrow", _count(work.fresh), insert)
     path = folder / "bench.duckdb"
     store = DuckDBStore(str(path))
     await store.open()
     try:
         await store.migrate()
         async with samples.watching():
-            await _store_writes(samples, store, trades)
+            await _store_writes(samples, store, work)
     finally:
         await store.close()
         path.unlink()

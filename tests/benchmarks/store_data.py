@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -81,6 +82,28 @@ def chunks(dimension: Dimension, table: pa.Table) -> tuple[Frame, ...]:
     """A table in frames of at most 100,000 rows."""
     starts = range(0, table.num_rows, CHUNK_ROWS)
     return tuple(Frame.from_arrow(dimension, table.slice(start, CHUNK_ROWS)) for start in starts)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the store is given, made beforehand; each part has symbols that the others do not touch, or is a repeat."""
+
+    fresh: tuple[Frame, ...]
+    corrected: tuple[Frame, ...]
+    sparse: tuple[Frame, ...]
+    between: tuple[Frame, ...]
+    in_time: tuple[Frame, ...]
+    late: tuple[Frame, ...]
+
+
+@cache
+def work(rows: int) -> Work:
+    """The first so many trades, and what is made of them."""
+    fresh = trades(rows)
+    half = fresh[: max(1, len(fresh) // 2)]
+    sparse, between = apart(half, " a")
+    late, in_time = apart(half, " b")
+    return Work(fresh, corrected(fresh), sparse, between, in_time, late)
 
 
 def corrected(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
