@@ -41,21 +41,23 @@ class Chunker:
         self._tables.append(table)
         self._good_rows += table.num_rows
         self._bad.extend(bad)
-        while self._good_rows >= self.chunk_rows or len(self._bad) >= self.chunk_rows:
-            yield self._take(self.chunk_rows)
+        # the row behind a chunk has to be there, so that where a chunk ends does not depend on the size of batches
+        while self._good_rows > self.chunk_rows or len(self._bad) >= self.chunk_rows:
+            yield self._take()
 
     def rest(self) -> Iterator[SourceChunk]:
         """The last chunk, if anything is left."""
         if self._good_rows or self._bad:
-            yield self._take(self.chunk_rows)
+            yield self._take()
 
     @property
     def rows_read(self) -> int:
         """Rows added so far, good and bad."""
         return self._rows_read + self._good_rows + len(self._bad)
 
-    def _take(self, rows: int) -> SourceChunk:
+    def _take(self) -> SourceChunk:
         pending = pa.concat_tables(self._tables)
+        rows = self._end(pending)
         taken = pending.slice(0, rows)
         self._tables = [pending.slice(rows)]
         self._good_rows -= taken.num_rows
@@ -66,6 +68,20 @@ class Chunker:
         except ValueError as error:
             raise InputInvalid(f"{self.origin}: {error}") from error
         return SourceChunk(frame, bad, f"rows:{self._rows_read}", self._rows_read)
+
+    def _end(self, pending: pa.Table) -> int:
+        """How many rows make the next chunk: of ticks fewer, so that no moment is in two chunks, unless it fills half.
+
+        The store knows chunks again by their content over their range of time. Two that share a moment overlap: each
+        would hide the other, and both would be compared row by row when they come again.
+        """
+        rows = self.chunk_rows
+        if "sequence" not in self.dimension.key or pending.num_rows <= rows:
+            return rows
+        first = rows // 2
+        stamps = pending.column("ts").slice(first, rows - first + 1).cast(pa.int64()).to_numpy()
+        others = np.flatnonzero(stamps[:-1] != stamps[-1])
+        return first + int(others[-1]) + 1 if others.size else rows
 
 
 class Numbering:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from backbone.domain import Dimension, Frame
+from backbone.sources.chunking import Chunker
 
 TRADES, BARS = Dimension.TRADES, Dimension.INTRADAY_BARS
 CHUNK_ROWS = 100_000
@@ -79,9 +80,9 @@ def bars(rows: int) -> tuple[Frame, ...]:
 
 
 def chunks(dimension: Dimension, table: pa.Table) -> tuple[Frame, ...]:
-    """A table in frames of at most 100,000 rows."""
-    starts = range(0, table.num_rows, CHUNK_ROWS)
-    return tuple(Frame.from_arrow(dimension, table.slice(start, CHUNK_ROWS)) for start in starts)
+    """A table in chunks of at most 100,000 rows, as a source gives them."""
+    chunker = Chunker(dimension, CHUNK_ROWS, "benchmark")
+    return tuple(each.frame for each in (*chunker.add(table, []), *chunker.rest()))
 
 
 @dataclass(frozen=True)
