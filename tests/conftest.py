@@ -4,8 +4,13 @@
 """
 
 import os
+import signal
 
 from hypothesis import settings
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # shells ignore it for what they start in the background; the tests and their processes must be interruptible
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("random", deadline=None, print_blob=True)
