@@ -80,7 +80,8 @@ def _report(rows: int, synthetic: int, rounds: int, server: Samples, embedded: S
             f"{rows:,} {origin} and {synthetic:,} synthetic bars, in chunks of 100,000 rows, each a transaction; "
             f"every contestant once in each of {rounds} rounds, in turn, on a fresh database; medians. The bare client "
             "encodes with the same encoder, into a hypertable of the same columns, keys and chunks, and promises "
-            "nothing. Client and server share the machine, durably (fsync on). Made by `make bench`."
+            "nothing; it encodes and sends in turn, where the store encodes ahead in threads. Client and server share "
+            "the machine, durably (fsync on). Made by `make bench`."
         ),
         tables=tables,
         floors=[_floor(server, embedded, *each) for each in (() if why_not else _FLOORS)] + [_duckdb_floor(embedded)],
