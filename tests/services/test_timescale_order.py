@@ -49,11 +49,12 @@ async def store(dsn: str) -> AsyncIterator[TimescaleStore]:
 async def follow(store: TimescaleStore, until: int) -> list[OutboxRow]:
     """Read the outbox as the relay does, while others write, until so many rows were seen."""
     seen: list[OutboxRow] = []
-    while len(seen) < until:
-        rows = await store.read_outbox(seen[-1].position if seen else 0, 7)
-        seen += rows
-        if not rows:
-            await anyio.sleep(0.01)
+    with anyio.fail_after(120):
+        while len(seen) < until:
+            rows = await store.read_outbox(seen[-1].position if seen else 0, 7)
+            seen += rows
+            if not rows:
+                await anyio.sleep(0.01)
     return seen
 
 
