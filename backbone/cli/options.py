@@ -90,10 +90,22 @@ def prepare(common: Common, *, serves: bool = False) -> Settings:
 
     settings = settings_of(common)
     if not common.quiet:
+        _say_why(common, settings)
         for line in settings.ignored:
             note(f"not used: {line}")
     configure(settings, verbose=common.verbose, quiet=common.quiet, serves=serves)
     return settings
+
+
+def _say_why(common: Common, settings: Settings) -> None:
+    """A profile that nobody named surprises: say which variable led to it."""
+    from backbone.settings.loading import indicator
+
+    env = environment(common)
+    named = common.profile or common.config or env.get("BACKBONE_PROFILE") or env.get("BACKBONE_CONFIG")
+    sign = indicator(env)
+    if sign and not named and settings.profile == "institutional":
+        note(f"{sign} is set and no profile is named, so this is the institutional one; --profile embedded ignores it")
 
 
 def symbols_of(given: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from backbone.settings.secrets import Secret
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["load_settings", "parse_overrides"]
+__all__ = ["indicator", "load_settings", "parse_overrides"]
 
 
 def load_settings(
@@ -87,7 +87,12 @@ def _inferred(env: Mapping[str, str]) -> str:
         if chosen is None:
             raise SettingsError(f"{MODE}={env[MODE]!r} given; allowed are bootstrap, institutional")
         return chosen
-    return "institutional" if any(name in env for name in INDICATORS) else "embedded"
+    return "institutional" if indicator(env) else "embedded"
+
+
+def indicator(env: Mapping[str, str]) -> str | None:
+    """The variable by which the institutional profile is taken where none is named; None: there is none."""
+    return next((name for name in INDICATORS if env.get(name)), None)
 
 
 def _source(path: str | Path | None, profile: str | None) -> _Source:

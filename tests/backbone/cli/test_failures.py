@@ -140,3 +140,15 @@ def test_ctrl_c_before_anything_runs_exits_130(cli: Cli, monkeypatch: pytest.Mon
 def test_debugging_is_no_setting(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKBONE_DEBUG", "0")
     assert cli("config", "check").code == 0
+
+
+def test_a_profile_that_a_variable_led_to_says_which_variable(
+    cli: Cli, bars: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://:hunter2@elsewhere:6379")
+    done = cli("ingest", bars, "--interval", "1h")
+    assert done.code == 2
+    assert "note: REDIS_URL is set and no profile is named" in done.err
+    assert "--profile embedded" in done.err
+    assert "hunter2" not in done.err
+    assert "Traceback" not in done.err
