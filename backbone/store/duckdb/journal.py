@@ -9,6 +9,7 @@ import msgspec
 from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
 from backbone.store.duckdb.sql import Connection, first, moment, parameter
+from backbone.store.outcomes import replayed
 from backbone.store.records import JournalRow, WriteResult
 
 __all__ = ["find", "newest", "note"]
@@ -47,23 +48,7 @@ def find(connection: Connection, run_id: str, ingest_id: str) -> WriteResult | N
     if found is None:
         return None
     *columns, position, outbox_rows = found
-    row = _row(columns)
-    return WriteResult(
-        ingest_id=row.ingest_id,
-        run_id=row.run_id,
-        dimension=row.dimension,
-        rows=row.rows,
-        inserted=row.inserted,
-        changed=row.changed,
-        unchanged=row.unchanged,
-        position=position,
-        outbox_rows=outbox_rows,
-        known=True,
-        symbols=row.symbols,
-        start=row.start,
-        end=row.end,
-        duration_s=row.duration_s,
-    )
+    return replayed(_row(columns), position=position, outbox_rows=outbox_rows)
 
 
 def newest(connection: Connection, limit: int, dimension: Dimension | None) -> list[JournalRow]:

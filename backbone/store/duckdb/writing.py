@@ -8,14 +8,14 @@ from datetime import datetime
 import msgspec
 
 from backbone.domain.clock import to_us
-from backbone.domain.frame import Frame
 from backbone.store.duckdb import checkpoint, journal, ledger, outbox
-from backbone.store.duckdb.merge import Merged, merge
+from backbone.store.duckdb.merge import merge
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, count, given
+from backbone.store.outcomes import journal_row, result_of
 from backbone.store.payloads import Origin, payloads_of
 from backbone.store.ranges import ranges_of
-from backbone.store.records import Chunk, JournalRow, WriteResult
+from backbone.store.records import Chunk, WriteResult
 
 __all__ = ["write"]
 
@@ -35,7 +35,8 @@ def write(
         if chunk.checkpoint is not None:
             checkpoint.save(connection, chunk.source, chunk.frame.dimension, chunk.checkpoint, now)
         result = msgspec.structs.replace(applied, duration_s=timer() - began)
-        _note(connection, chunk, result, now)
+        row = journal_row(chunk, result, now)
+        journal.note(connection, row, position=result.position, outbox_rows=result.outbox_rows)
     return msgspec.structs.replace(result, duration_s=timer() - began)
 
 
@@ -44,58 +45,17 @@ def _apply(connection: Connection, chunk: Chunk, now: datetime, max_payload_byte
     frame = chunk.frame
     ranges = ranges_of(frame)
     if not len(ranges):
-        return _result(chunk, Merged(frame, 0, 0))
+        return result_of(chunk)
     with given(connection, "ranges", ranges.to_arrow()):
         verdict = ledger.judge(connection, frame.dimension, len(ranges), chunk.ingest_id)
         if verdict.stands.all():
-            return _result(chunk, Merged(Frame.empty(frame.dimension), 0, 0), known=True)
+            return result_of(chunk, known=True)
         ledger.enter(connection, frame.dimension, chunk.ingest_id, fresh=bool(verdict.fresh.all()))
     revision = count(connection, "SELECT nextval('telemetry.revision')")
     origin = Origin(source=chunk.source, ingest_id=chunk.ingest_id, revision=revision, ingested_at_us=to_us(now))
     merged = merge(connection, frame, ranges.rows(verdict.fresh), origin)
     payloads = list(payloads_of(merged.written, origin, max_payload_bytes)) if merged.written.num_rows else []
     position = outbox.append(connection, frame.dimension, payloads, origin) if payloads else 0
-    return _result(chunk, merged, position=position, outbox_rows=len(payloads))
-
-
-def _result(
-    chunk: Chunk, merged: Merged, *, known: bool = False, position: int = 0, outbox_rows: int = 0
-) -> WriteResult:
-    frame = chunk.frame
-    return WriteResult(
-        ingest_id=chunk.ingest_id,
-        run_id=chunk.run_id,
-        dimension=frame.dimension,
-        rows=frame.num_rows,
-        inserted=merged.inserted,
-        changed=merged.changed,
-        unchanged=frame.num_rows - merged.inserted - merged.changed,
-        position=position,
-        outbox_rows=outbox_rows,
-        known=known,
-        symbols=frame.symbols,
-        start=frame.start,
-        end=frame.end,
-        duration_s=0.0,
+    return result_of(
+        chunk, inserted=merged.inserted, changed=merged.changed, position=position, outbox_rows=len(payloads)
     )
-
-
-def _note(connection: Connection, chunk: Chunk, result: WriteResult, now: datetime) -> None:
-    row = JournalRow(
-        run_id=result.run_id,
-        ingest_id=result.ingest_id,
-        dimension=result.dimension,
-        source=chunk.source,
-        status="skipped" if result.known else "ok",
-        rows=result.rows,
-        inserted=result.inserted,
-        changed=result.changed,
-        unchanged=result.unchanged,
-        symbols=result.symbols,
-        start=result.start,
-        end=result.end,
-        duration_s=result.duration_s,
-        executed_at=now,
-        metadata=chunk.metadata,
-    )
-    journal.note(connection, row, position=result.position, outbox_rows=result.outbox_rows)
