@@ -146,7 +146,17 @@ class Backbone:
         if not frame.num_rows:
             return 0
         request = RecordRows(frame)
-        position = await self._persistently(lambda: self._peers.ingest.ask(request, _READ_TIMEOUT))
+        asked = 0
+
+        async def ask() -> int:
+            nonlocal asked
+            asked += 1
+            return await self._peers.ingest.ask(request, _READ_TIMEOUT)
+
+        position = await self._persistently(ask)
+        if asked > 1 and not position:
+            # committed by an actor that died before it could say where: not older than the newest there is now
+            position = (await self.outbox()).newest
         for symbol in frame.symbols:
             self._reader.saw(frame.dimension, symbol, position)
         return position

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from actors import Reply
+from actors import Reject, Reply
 from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 
@@ -66,9 +66,9 @@ class LiveBatches:
     async def _write(self, batch: LiveBatch) -> None:
         try:
             position = await self._commit(Frame.concat(batch.frames))
-        except Exception as error:
+        except Reject as refused:  # anything else is a bug: it crashes the actor, whose end tells those who wait
             for reply in batch.replies:
-                reply.fail(error)
+                reply.fail(refused)
             raise
         for reply in batch.replies:
             reply(position)

@@ -330,3 +330,20 @@ async def test_a_cancelled_body_still_takes_the_backbone_out_of_the_tree_it_join
                 scope.cancel()
                 await anyio.sleep_forever()
         assert await system.which_children() == ()
+
+
+@pytest.mark.parametrize("moment", [{"before_write": 2}, {"after_write": 2}])
+async def test_live_rows_survive_a_crash_of_the_ingest_actor_and_are_seen_by_the_next_fetch(
+    moment: dict[str, int],
+) -> None:
+    faults = Faults()
+    faults.crash_ingest(**moment)
+    async with embedded(faults=faults, overrides={"stream.poll_interval": 3600}) as backbone:
+        await backbone.record(bars(close=1.2))
+        assert (await backbone.fetch(BARS)).column("close")[0] == 1.2
+        await backbone.record(bars(close=1.3))
+        frame = await backbone.fetch(BARS)
+        assert (frame.num_rows, frame.column("close")[0]) == (3, 1.3)
+        entry = backbone.roster().find("/embedded/backbone/ingest")
+        assert entry is not None
+        assert entry.restarts == 1
