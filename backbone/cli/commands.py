@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["COMMANDS", "GROUPS", "Command", "names"]
+__all__ = ["COMMANDS", "GROUPS", "NOT_BUILT", "Command", "names"]
 
 
 class Command(NamedTuple):
@@ -43,6 +43,26 @@ COMMANDS: tuple[Command, ...] = (
     _command("services down", "upkeep", "stop them; their data stays"),
     _command("services status", "upkeep", "whether they answer, where, and what is wrong"),
 )
+
+NOT_BUILT = {
+    "top": "backbone roster shows the supervision tree once",
+    "readiness": "backbone status says what is wrong, and exits 3 where something is",
+    "describe": "backbone roster --format json tells all of every actor",
+    "events": "backbone run -v logs them",
+    "freshness": "backbone retention says what is covered",
+    "subscribe": "a Python program does: async with backbone.subscribe(dimension)",
+    "export": "backbone fetch --format csv --output FILE writes rows",
+    "sql": "backbone fetch gives rows; the duckdb package opens the file while no backbone runs",
+    "backfill": "backbone ingest reads a file of any age",
+    "drill": "backbone rehearse runs one full cycle and judges it",
+    "doctor": "backbone config check judges the settings, backbone connectors a running backbone",
+    "dlq": "backbone quarantine list shows bad rows",
+    "why": "backbone quarantine list shows why rows were kept aside",
+    "pause": "stop the backbone: Ctrl-C, or SIGTERM to its process",
+    "resume": "start it anew: backbone run",
+    "restart": "stop the backbone with Ctrl-C, then backbone run; what crashes restarts by itself",
+}
+"""Commands to come, and what serves meanwhile."""
 
 
 def names() -> tuple[str, ...]:

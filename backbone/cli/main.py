@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from backbone.cli.commands import COMMANDS, Command, names
-from backbone.cli.exits import DONE, INTERRUPTED, PIPE
+from backbone.cli.commands import COMMANDS, NOT_BUILT, Command, names
+from backbone.cli.exits import DONE, FAILED, INTERRUPTED, PIPE
 from backbone.cli.failures import Stopped, UsageError, failed, say
 from backbone.cli.help import TOPICS, exit_codes, first_page
+from backbone.cli.order import path_of, reordered
+from backbone.cli.streams import Unwritten, abandon, put, ready
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -28,30 +29,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code; `backbone help exit-codes` lists them.
     """
+    ready()
     words = list(sys.argv[1:] if argv is None else argv)
-    _never_fail_on_characters()
     try:
+        words = reordered(words)
         code = _dispatch(words)
-        sys.stdout.flush()
+        put("")
     except Stopped as stopped:
         return stopped.code
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would complain as well
+        abandon()
         return PIPE
+    except Unwritten as lost:
+        abandon()
+        say(f"error: the answer of backbone {' '.join(path_of(words))} can't be written to stdout: {lost}")
+        return FAILED
     except Exception as error:  # noqa: BLE001  the last place: whatever it is becomes one line and a code
         return failed(error)
     return code
-
-
-def _never_fail_on_characters() -> None:
-    """A terminal that has no ✓ shows a question mark; the word stands beside it."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")
 
 
 def _dispatch(words: list[str]) -> int:
@@ -66,13 +64,19 @@ def _dispatch(words: list[str]) -> int:
         return _help(words[1:])
     if first in names():
         return _run(first, words)
+    _refuse_unbuilt(first)
     if first.startswith("-"):
-        raise UsageError(f"{first} given before a command; put options after it: backbone COMMAND {first}")
+        raise UsageError("options given without a command; backbone --help lists the commands")
     raise UsageError(f"unknown command {first!r}; there are {', '.join((*names(), 'help'))}{_near(first, names())}")
 
 
+def _refuse_unbuilt(word: str) -> None:
+    if word in NOT_BUILT:
+        raise UsageError(f"{word} is not built yet; {NOT_BUILT[word]}")
+
+
 def _print(text: str) -> int:
-    print(text)
+    put(f"{text}\n")
     return DONE
 
 
@@ -83,6 +87,7 @@ def _help(words: list[str]) -> int:
         return _print(exit_codes())
     if words[0] in names():
         return _run(words[0], [*words, "--help"])
+    _refuse_unbuilt(words[0])
     allowed = (*TOPICS, *names())
     raise UsageError(f"no help on {words[0]!r}; there is {', '.join(allowed)}{_near(words[0], allowed)}")
 
@@ -102,7 +107,7 @@ def _run(first: str, words: list[str]) -> int:
     try:
         code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        raise UsageError(f"{_problem(error)}; see backbone {_path(words)} --help") from error
+        raise UsageError(f"{_problem(error)}; see backbone {' '.join(path_of(words))} --help") from error
     return code if isinstance(code, int) else DONE
 
 
@@ -123,12 +128,6 @@ def _problem(error: Exception) -> str:
         return f"nothing more was expected, {' '.join(map(repr, unused))} given"
     text = str(error)
     return f"{text[:1].lower()}{text[1:]}".rstrip(".")
-
-
-def _path(words: list[str]) -> str:
-    """The words that name the command."""
-    known = {command.words for command in COMMANDS}
-    return " ".join(words[:2]) if tuple(words[:2]) in known else words[0]
 
 
 def _app(commands: Sequence[Command]) -> App:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from backbone.cli.failures import UsageError
+from backbone.cli.streams import put
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,12 +28,12 @@ def console(stream: TextIO | None = None, *, no_color: bool = False) -> Console:
         stream: None: stdout.
         no_color: as the option says; NO_COLOR, TERM=dumb and anything that is no terminal do the same.
     """
-    from rich.console import Console
+    from backbone.cli.terminal import Terminal
 
     target = sys.stdout if stream is None else stream
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     width = None if target.isatty() or os.environ.get("COLUMNS", "").isdigit() else _PIPE_WIDTH
-    return Console(
+    return Terminal(
         file=target,
         color_system=None if plain or not target.isatty() else "auto",
         width=width,
@@ -44,13 +45,20 @@ def console(stream: TextIO | None = None, *, no_color: bool = False) -> Console:
 
 
 def page(draw: Callable[[Console], None], output: Path | None, *, no_color: bool) -> None:
-    """Draw for a person: on stdout, or as plain text into a file."""
-    if output is None:
+    """Draw for a person: on a terminal, or as plain text without trailing blanks elsewhere."""
+    if output is None and sys.stdout.isatty():
         draw(console(no_color=no_color))
+        put("")
         return
-    text = io.StringIO()
-    draw(console(text, no_color=True))
-    replace_file(output, text.getvalue().encode())
+    encoding = sys.stdout.encoding if output is None else None
+    sheet = io.TextIOWrapper(io.BytesIO(), encoding=encoding or "utf-8", errors="backbone.ascii")
+    draw(console(sheet, no_color=True))
+    sheet.seek(0)
+    text = "".join(f"{line.rstrip()}\n" for line in sheet.read().split("\n")[:-1])
+    if output is None:
+        put(text)
+    else:
+        replace_file(output, text.encode())
 
 
 def write(text: str | bytes, output: Path | None) -> None:
@@ -58,7 +66,7 @@ def write(text: str | bytes, output: Path | None) -> None:
     data = text.encode() if isinstance(text, str) else text
     data = data if data.endswith(b"\n") else data + b"\n"
     if output is None:
-        print(data.decode(), end="")
+        put(data)
     else:
         replace_file(output, data)
 

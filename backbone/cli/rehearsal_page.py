@@ -98,9 +98,14 @@ class Page:
     def _chart(self, console: Console) -> None:
         from backbone.operations.chart import terminal_chart
 
-        color = console.color_system is not None
         try:
-            drawn = terminal_chart(self.frame, width=min(console.width, 120), height=_CHART_HEIGHT, color=color)
+            drawn = terminal_chart(
+                self.frame,
+                width=min(console.width, 120),
+                height=_CHART_HEIGHT,
+                color=console.color_system is not None,
+                ascii_only=not console.encoding.startswith("utf"),
+            )
         except ValueError:
             return  # a dimension without prices has no picture
         title, _, chart = drawn.partition("\n")

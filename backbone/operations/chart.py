@@ -80,7 +80,7 @@ class _Line:
         return from_us(int(self.us[place]))
 
 
-def terminal_chart(frame: Frame, *, width: int, height: int, color: bool) -> str:
+def terminal_chart(frame: Frame, *, width: int, height: int, color: bool, ascii_only: bool = False) -> str:
     """Draw the first series of a frame with block characters, under a line that says what it is.
 
     Args:
@@ -88,6 +88,7 @@ def terminal_chart(frame: Frame, *, width: int, height: int, color: bool) -> str
         width: columns of the terminal; fewer than 30 are taken as 30.
         height: lines; fewer than 8 are taken as 8.
         color: with ANSI colours; without, there are no escape codes.
+        ascii_only: with stars instead of block characters.
 
     Returns:
         Lines, at most ``width`` wide; without a line break at the end.
@@ -102,7 +103,7 @@ def terminal_chart(frame: Frame, *, width: int, height: int, color: bool) -> str
     width, height = max(width, _SMALLEST[0]), max(height, _SMALLEST[1])
     more = f"  (first of {len(lines)} series)" if len(lines) > 1 else ""
     title = _fitting(width, [f"{line.summary()}  {line.span()}{more}", f"{line.summary()}{more}", line.summary()])
-    return f"{title}\n{_plot(line, width, height - 1, color=color)}"
+    return f"{title}\n{_plot(line, width, height - 1, color=color, marker='*' if ascii_only else 'hd')}"
 
 
 def picture(frame: Frame, path: str | Path) -> Path:
@@ -172,7 +173,7 @@ def _thinned(prices: NDArray[np.float64], buckets: int) -> NDArray[np.intp]:
     return np.unique([0, *lows, *highs, prices.size - 1])
 
 
-def _plot(line: _Line, width: int, height: int, *, color: bool) -> str:
+def _plot(line: _Line, width: int, height: int, *, color: bool, marker: str) -> str:
     """The chart alone. Bars stand side by side, so that nights and weekends take no room."""
     import numpy as np
     import plotext
@@ -184,7 +185,7 @@ def _plot(line: _Line, width: int, height: int, *, color: bool) -> str:
         plotext.terminal.limit(width=False, height=False)
         figure.theme("simple" if color else "colorless")
         figure.plot_size(width, height)
-        signal = figure.signal(places.tolist(), line.prices[places].tolist(), marker="hd")
+        signal = figure.signal(places.tolist(), line.prices[places].tolist(), marker=marker)
         signal.lines()
         figure.draw(signal)
         marks = np.unique(np.linspace(0, line.prices.size - 1, max(2, width // 24)).astype(int)).tolist()

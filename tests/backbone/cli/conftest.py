@@ -19,6 +19,8 @@ STRAY = (
     "CACHE_",
     "NO_COLOR",
     "COLUMNS",
+    "LANG",
+    "LC_",
 )
 
 
