@@ -217,18 +217,20 @@ def _plan(query: Query, stored: dict[str, set[str]]) -> tuple[dict[tuple[str, ..
         if finer:
             sources[finer].append(symbol)
         elif there and query.symbols:
-            return {}, _refusal(interval, symbol, there)
+            return {}, _refusal(interval, f" of {symbol}", there)
+    if stored and not query.symbols and not sources and not any(interval in there for there in stored.values()):
+        return {}, _refusal(interval, "", set().union(*stored.values()))
     return {finer: tuple(symbols) for finer, symbols in sources.items()}, ""
 
 
-def _refusal(interval: str, symbol: str, stored: set[str]) -> str:
+def _refusal(interval: str, of: str, stored: set[str]) -> str:
     from backbone.domain.clock import INTERVALS
     from backbone.quality.resample import made_of
 
     there = [each for each in INTERVALS if each in stored]
     allowed = [each for each in INTERVALS if each in stored or stored.intersection(made_of(each))]
     return (
-        f"interval={interval} given, but {interval} bars of {symbol} are not stored and can't be made of those that "
+        f"interval={interval} given, but {interval} bars{of} are not stored and can't be made of those that "
         f"are ({', '.join(there)}); allowed: {', '.join(allowed)}; or ingest bars of {interval} or finer"
     )
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from backbone.cli.exits import DONE
-from backbone.cli.failures import UsageError, note
-from backbone.cli.options import COMMON, Common, Output, Symbols, moment, prepare, symbols_of
+from backbone.cli.failures import note
+from backbone.cli.options import COMMON, Common, Output, Symbols, newest, prepare, span, symbols_of
 
 if TYPE_CHECKING:
     from backbone.app import Backbone
@@ -49,6 +49,8 @@ def fetch(
         output: a file instead of stdout.
         common: the options that all commands share.
     """
+    first, last = span(start, end)
+    rows = None if limit is None else newest(limit, 0, "0 for all, or a number of rows")
     settings = prepare(common)
     from backbone.cli.opening import briefly
     from backbone.cli.output import page, write
@@ -59,15 +61,14 @@ def fetch(
     screen = how == "table" or (how is None and output is None and sys.stdout.isatty())
     wanted, of = dimension_of(dimension), interval_of(interval)
     names = symbols_of(symbols)
-    first, last = moment("--start", start), moment("--end", end)
-    newest = _limit(limit, _SCREEN if screen else None)
+    many = (_SCREEN if screen else None) if rows is None else rows or None
 
     async def read(backbone: Backbone) -> Frame:
-        return await backbone.fetch(wanted, symbols=names, interval=of, start=first, end=last, limit=newest)
+        return await backbone.fetch(wanted, symbols=names, interval=of, start=first, end=last, limit=many)
 
     frame = run(lambda: briefly(settings, read))
     if not common.quiet:
-        _notes(frame)
+        _notes(frame, chosen=bool(names or of or first or last))
     if screen:
         page(lambda console: draw_table(console, frame), output, no_color=common.no_color)
     else:
@@ -75,16 +76,10 @@ def fetch(
     return DONE
 
 
-def _limit(given: int | None, default: int | None) -> int | None:
-    if given is None:
-        return default
-    if given < 0:
-        raise UsageError(f"--limit {given}: allowed is 0 for all, or a number of rows")
-    return given or None
-
-
-def _notes(frame: Frame) -> None:
-    if not frame.num_rows:
-        note("no rows match; backbone ingest reads a file into the store")
+def _notes(frame: Frame, *, chosen: bool) -> None:
+    if not frame.num_rows and chosen:
+        note("no rows match these symbols, this interval or these times; backbone retention lists what is stored")
+    elif not frame.num_rows:
+        note(f"no {frame.dimension} are stored; backbone ingest reads a file into the store")
     if frame.stale:
         note("the rows may be stale: the store did not answer, the cache did")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -55,7 +56,8 @@ async def observed(
     try:
         async with Backbone.open(settings) as backbone:
             try:
-                result = await work(backbone)
+                with _arguments():
+                    result = await work(backbone)
             finally:
                 roster = backbone.roster()
     finally:
@@ -72,7 +74,22 @@ async def briefly(settings: Settings, work: Callable[[Backbone], Awaitable[T]]) 
     _refuse_what_cannot_start(settings)
     alone = msgspec.structs.replace(settings, control=msgspec.structs.replace(settings.control, enabled=False))
     async with Backbone.open(alone) as backbone:
-        return await work(backbone)
+        with _arguments():
+            return await work(backbone)
+
+
+@contextmanager
+def _arguments() -> Iterator[None]:
+    """What the backbone refuses about its arguments is, here, a command line that can't be used.
+
+    Its subclasses are other things: an input that can't be read, bytes that are no text.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if type(error) is not ValueError:
+            raise
+        raise UsageError(str(error)) from error
 
 
 def _refuse_what_cannot_start(settings: Settings) -> None:

@@ -17,19 +17,36 @@ from backbone.settings import Settings, load_settings, parse_overrides, read_env
 __all__ = [
     "COMMON",
     "Common",
+    "Folder",
     "Format",
     "Output",
     "Symbols",
     "environment",
     "moment",
+    "newest",
     "prepare",
     "settings_of",
+    "span",
     "symbols_of",
 ]
 
 Format = Annotated[Literal["human", "json", "markdown"], Parameter(name="--format")]
-Output = Annotated[Path | None, Parameter(name="--output")]
+Output = Annotated[Path | None, Parameter(name="--output", validator=lambda _, path: _place(path))]
+Folder = Annotated[Path | None, Parameter(name="--output")]
 Symbols = Annotated[tuple[str, ...], Parameter(name="--symbols", negative="", show_default=False)]
+
+_MOST_ROWS = 2**63 - 1  # what stores count with
+
+
+def _place(path: Path | None) -> None:
+    """Refuse, before any work is done for it, a place where a file can't come to be."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise UsageError(f"--output {path}: can't be written (it is a folder); give the name of a file in it")
+    if not path.parent.is_dir():
+        why = f"there is no folder {path.parent}"
+        raise UsageError(f"--output {path}: can't be written ({why}); make it first, or give another place")
 
 
 @Parameter(name="*")
@@ -127,3 +144,26 @@ def moment(name: str, text: str | None) -> datetime | None:
         return parse_time(text, "UTC" if len(text.strip()) == len("2018-12-31") else None)
     except ValueError as error:
         raise UsageError(f"{name}: {error}") from error
+
+
+def span(start: str | None, end: str | None) -> tuple[datetime | None, datetime | None]:
+    """Two moments given on the command line.
+
+    Raises:
+        UsageError: one is no moment, or they stand the wrong way round.
+    """
+    first, last = moment("--start", start), moment("--end", end)
+    if first is not None and last is not None and first > last:
+        raise UsageError(f"--start {start} is after --end {end}; exchange them")
+    return first, last
+
+
+def newest(limit: int, least: int, meaning: str) -> int:
+    """A number of rows given on the command line.
+
+    Raises:
+        UsageError: it is none that can be counted.
+    """
+    if not least <= limit <= _MOST_ROWS:
+        raise UsageError(f"--limit {limit}: allowed is {meaning}, at most {_MOST_ROWS}")
+    return limit

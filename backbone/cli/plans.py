@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from backbone.cli.failures import UsageError
-from backbone.cli.options import moment
+from backbone.cli.options import span
 from backbone.domain.clock import parse_interval
 from backbone.domain.dimension import Dimension
 from backbone.ingest.plan import IngestPlan
@@ -30,6 +30,7 @@ def plan_of(
         UsageError: says what was given and what is allowed.
     """
     kind = source or ("parquet" if path.suffix.lower() in {".parquet", ".pq"} else "csv")
+    first, last = span(start, end)
     try:
         return IngestPlan(
             dimensions=[Dimension.parse(dimension)],
@@ -38,8 +39,8 @@ def plan_of(
             source=kind,
             path=path,
             zone=zone,
-            start=moment("--start", start),
-            end=moment("--end", end),
+            start=first,
+            end=last,
         ).checked()
     except ValueError as error:
         raise UsageError(str(error)) from error

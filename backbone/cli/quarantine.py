@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from backbone.cli.exits import DONE
-from backbone.cli.failures import UsageError
-from backbone.cli.options import COMMON, Common, Format, Output, prepare
+from backbone.cli.options import COMMON, Common, Format, Output, newest, prepare
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,8 +27,7 @@ def list_rows(*, limit: int = 100, how: Format = "human", output: Output = None,
         output: a file instead of stdout.
         common: the options that all commands share.
     """
-    if limit < 1:
-        raise UsageError(f"--limit {limit}: allowed is 1 or more")
+    newest(limit, 1, "1 or more")
     settings = prepare(common)
     from backbone.cli.opening import briefly
     from backbone.cli.output import page, write

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backbone.cli.exits import DONE, FAILED
 from backbone.cli.failures import note
-from backbone.cli.options import COMMON, Common, Format, Output, Symbols, prepare, symbols_of
+from backbone.cli.options import COMMON, Common, Folder, Format, Symbols, prepare, symbols_of
 
 if TYPE_CHECKING:
     from backbone.app import Backbone
@@ -30,7 +30,7 @@ def rehearse(
     source: str | None = None,
     zone: str | None = None,
     how: Format = "human",
-    output: Output = None,
+    output: Folder = None,
     common: Common = COMMON,
 ) -> int:
     """One full cycle: ingest, publish, subscribe, fetch, judge; and the evidence of what every part did.

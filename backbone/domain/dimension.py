@@ -51,7 +51,8 @@ class Dimension(StrEnum):
         if found is None:
             aliases = ", ".join(f"{alias} ({target})" for alias, target in _ALIASES.items())
             raise ValueError(
-                f"unknown dimension {text!r}; use one of: {', '.join(cls)}; aliases also accepted: {aliases}"
+                f"unknown dimension {text!r}; use one of: {', '.join(cls)}; "
+                f"aliases also accepted: {aliases}{_near(text)}"
             )
         return found
 
@@ -140,3 +141,11 @@ _ALIASES: Mapping[str, Dimension] = {
 }
 
 _BY_NAME: Mapping[str, Dimension] = {**{str(d): d for d in Dimension}, **_ALIASES}
+
+
+def _near(text: object) -> str:
+    """Words that propose the name that is spelled alike, if there is one."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(str(text).strip().lower().replace("-", "_"), list(_BY_NAME), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

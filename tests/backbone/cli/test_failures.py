@@ -53,7 +53,21 @@ CASES = [
     (("rehears",), USAGE, "did you mean 'rehearse'?"),
     (("config", "shw"), USAGE, "did you mean 'show'?"),
     (("help", "exit-code"), USAGE, "did you mean 'exit-codes'?"),
-    (("--profile", "embedded", "rehearse"), USAGE, "put options after it"),
+    (("--profile", "embedded"), USAGE, "without a command"),
+    (("--profile",), USAGE, "without a value"),
+    (("--format", "json", "status"), USAGE, "backbone COMMAND --format"),
+    (("--profil", "embedded", "status"), USAGE, "did you mean '--profile'?"),
+    (("top",), USAGE, "top is not built yet; backbone roster"),
+    (("help", "doctor"), USAGE, "doctor is not built yet; backbone config check"),
+    (("fetch", "intrday"), USAGE, "did you mean 'intraday'?"),
+    (("fetch", "--output", "."), USAGE, "--output .: can't be written (it is a folder)"),
+    (("fetch", "--output", "nowhere/x.csv"), USAGE, "there is no folder nowhere"),
+    (("fetch", "--limit", "9" * 23), USAGE, "at most 9223372036854775807"),
+    (("quarantine", "list", "--limit", "9" * 20), USAGE, "at most 9223372036854775807"),
+    (("fetch", "--start", "2020-02-01", "--end", "2020-01-01"), USAGE, "--start 2020-02-01 is after --end"),
+    (("ingest", "empty.csv", "--start", "2020-02-01", "--end", "2020-01-01"), USAGE, "exchange them"),
+    (("ingest", "other.csv", "--zone", "Mars/X"), USAGE, "time zone 'Mars/X' is not known"),
+    (("fetch", "trades", "--interval", "1h"), USAGE, "trades has no interval"),
     (("config", "template", "embeded"), USAGE, "did you mean 'embedded'?"),
 ]
 
@@ -81,6 +95,35 @@ def test_one_line_and_the_right_code(inputs: Cli, words: tuple[str, ...], code: 
     assert done.err.count("\n") == 1
     assert "Traceback" not in done.err
     assert "hunter2" not in done.err
+
+
+def test_an_argument_that_the_backbone_refuses_is_a_wrong_argument(cli: Cli, bars: str) -> None:
+    assert cli("ingest", bars, "--interval", "1h", "-q").code == 0
+    for words in (("--symbols", "EURUSD"), ()):
+        done = cli("fetch", "intraday", "--interval", "5m", *words)
+        assert (done.code, done.out) == (USAGE, ""), done.err
+        assert done.err.startswith("backbone: error: interval=5m given, but 5m bars")
+        assert "allowed: 1h, 4h, 1d" in done.err
+
+
+def test_an_empty_answer_says_what_to_try(cli: Cli, bars: str) -> None:
+    assert "no intraday_bars are stored; backbone ingest" in cli("fetch").err
+    cli("ingest", bars, "--interval", "1h", "-q")
+    assert "no rows match" in cli("fetch", "--symbols", "USDCHF").err
+
+
+def test_what_is_not_written_makes_no_folder_and_no_store(cli: Cli) -> None:
+    cli("fetch", "--output", "nowhere/x.csv")
+    cli("fetch", "--limit", "9" * 23)
+    assert list(Path().iterdir()) == []
+
+
+def test_options_of_all_commands_may_stand_before_the_command(cli: Cli) -> None:
+    plain = cli("config", "show", "--profile", "embedded", "-q")
+    assert plain.code == 0
+    assert cli("--profile", "embedded", "-q", "config", "show") == plain
+    assert cli("--profile=embedded", "-q", "config", "show") == plain
+    assert cli("--profile", "embedded", "--help").out.startswith("backbone: market data")
 
 
 def test_an_unreadable_config_tells_every_problem_one_a_line(inputs: Cli) -> None:
