@@ -261,10 +261,11 @@ class ForgetWindows(Request[None], frozen=True):
 
 
 class IngestProgress(Event, frozen=True, kw_only=True):
-    """How far a run is: rows read and committed, bytes of the file read and its size."""
+    """How far a run is: rows read, committed and, of these, known before; bytes of the file read and its size."""
 
     run_id: str
     rows_read: int
     rows_committed: int
     bytes_read: int
     bytes_total: int
+    rows_known: int = 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backbone.cli.exits import DONE, FAILED
-from backbone.cli.failures import note
+from backbone.cli.exits import DONE, FAILED, INPUT
+from backbone.cli.failures import note, say
 from backbone.cli.options import COMMON, Common, Format, Output, Symbols, prepare, symbols_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def ingest(
 ) -> int:
     """Read a file into the store; what is there already is counted as unchanged, bad rows are kept aside.
 
-    The same file again does no harm, and after an interruption it goes on.
+    The same file again does no harm, and after an interruption it goes on. Exits 5 where not one row was taken.
 
     Args:
         path: the file to read.
@@ -54,6 +54,7 @@ def ingest(
     from backbone.cli.output import show
     from backbone.cli.plans import plan_of
     from backbone.cli.running import run
+    from backbone.cli.texts import one_line
 
     plan = plan_of(
         path,
@@ -71,6 +72,9 @@ def ingest(
     show(done, lambda console: _draw(console, done), how, output, no_color=common.no_color)
     if done.quarantined and not common.quiet:
         note(f"bad rows kept aside: {done.quarantined}; backbone quarantine list shows them")
+    if done.nothing:
+        say(f"error: {one_line(done.nothing)}")
+        return INPUT
     return DONE if validation.succeeded else FAILED
 
 

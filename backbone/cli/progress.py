@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,15 +26,33 @@ See = Callable[["IngestProgress"], None]
 
 @contextmanager
 def following(backbone: Backbone, title: str, *, quiet: bool, no_color: bool) -> Iterator[None]:
-    """Show how far every ingest run is, as the ingest actor reports it."""
+    """Show how far every ingest run is, as the ingest actor reports it; where it is stopped, what is in."""
     if quiet:
         yield
         return
-    with _bar(title, no_color=no_color) if sys.stderr.isatty() else _lines(title) as see:
-        from backbone.messages import IngestProgress
+    last: IngestProgress | None = None
+    try:
+        with _bar(title, no_color=no_color) if sys.stderr.isatty() else _lines(title) as show:
+            from backbone.messages import IngestProgress
 
-        backbone.system.events.sink(lambda kind: issubclass(kind, IngestProgress), see)
-        yield
+            def see(event: IngestProgress) -> None:
+                nonlocal last
+                last = event
+                show(event)
+
+            backbone.system.events.sink(lambda kind: issubclass(kind, IngestProgress), see)
+            yield
+    except asyncio.CancelledError:
+        say(f"{title}: {_what_is_in(last)}")
+        raise
+
+
+def _what_is_in(last: IngestProgress | None) -> str:
+    """What an interruption leaves; a chunk may be on its way into the store while this is said."""
+    if last is None:
+        return "stopped before its first rows were in; the same command begins anew"
+    rows = ", ".join(filter(None, (f"at least {count(last.rows_committed)} rows are in the store", _share(last))))
+    return f"stopped; {rows}; they stay, and the same command goes on from there"
 
 
 @contextmanager
@@ -44,15 +63,15 @@ def _bar(title: str, *, no_color: bool) -> Iterator[See]:
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
         TaskProgressColumn(),
-        TextColumn("{task.fields[rows]} rows"),
+        TextColumn("{task.fields[rows]}"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console(sys.stderr, no_color=no_color), transient=True) as progress:
-        task = progress.add_task(title, total=None, rows="0")
+        task = progress.add_task(title, total=None, rows="0 rows")
 
         def see(event: IngestProgress) -> None:
             total = event.bytes_total or None
-            progress.update(task, completed=event.bytes_read, total=total, rows=count(event.rows_committed))
+            progress.update(task, completed=event.bytes_read, total=total, rows=_rows(event))
 
         yield see
 
@@ -75,5 +94,22 @@ def _lines(title: str) -> Iterator[See]:
 
 
 def _line(title: str, event: IngestProgress) -> None:
-    share = f", {event.bytes_read / event.bytes_total:.0%} of the file" if event.bytes_total else ""
-    say(f"{title}: {count(event.rows_read)} rows read, {count(event.rows_committed)} committed{share}")
+    say(f"{title}: {_counts(event)}")
+
+
+def _rows(event: IngestProgress) -> str:
+    known = f", {count(event.rows_known)} known" if event.rows_known else ""
+    return f"{count(event.rows_committed)} rows{known}"
+
+
+def _counts(event: IngestProgress) -> str:
+    """Rows read and what became of them so far, and the share of the file."""
+    fresh = event.rows_committed - event.rows_known
+    parts = [f"{count(event.rows_read)} rows read"]
+    parts += [f"{count(fresh)} committed"] if fresh or not event.rows_known else []
+    parts += [f"{count(event.rows_known)} known"] if event.rows_known else []
+    return ", ".join(filter(None, (*parts, _share(event))))
+
+
+def _share(event: IngestProgress) -> str:
+    return f"{event.bytes_read / event.bytes_total:.0%} of the file" if event.bytes_total else ""

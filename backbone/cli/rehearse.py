@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backbone.cli.exits import DONE, FAILED
-from backbone.cli.failures import note
+from backbone.cli.exits import DONE, FAILED, INPUT
+from backbone.cli.failures import note, say
 from backbone.cli.options import COMMON, Common, Folder, Format, Symbols, prepare, symbols_of
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def rehearse(
     from backbone.cli.output import folder_for
     from backbone.cli.plans import plan_of
     from backbone.cli.running import run
+    from backbone.cli.texts import one_line
 
     wanted = symbols_of(symbols)
     if path is None:
@@ -67,6 +68,9 @@ def rehearse(
     if output is not None:
         _write_files(output, report, frame, common)
     _show(report, validation, frame, how, folder, common)
+    if report.ingest.nothing:
+        say(f"error: {one_line(report.ingest.nothing)}")
+        return INPUT
     return DONE if report.succeeded and validation.succeeded else FAILED
 
 

@@ -118,7 +118,7 @@ class IngestActor(Actor):
                 message.run_id,
                 self.writer,
                 self._rules,
-                lambda read, committed, progress: self._progress(message.run_id, read, committed, progress),
+                lambda *counts: self._progress(message.run_id, *counts),
                 self.context.clock.time,
                 attempt,
             )
@@ -131,7 +131,7 @@ class IngestActor(Actor):
         self._attempts.pop(message.run_id, None)
         return result
 
-    def _progress(self, run_id: str, read: int, committed: int, progress: Progress) -> None:
+    def _progress(self, run_id: str, read: int, committed: int, known: int, progress: Progress) -> None:
         self._rows = committed
         self.context.system.publish(
             IngestProgress,
@@ -139,6 +139,7 @@ class IngestActor(Actor):
             run_id=run_id,
             rows_read=read,
             rows_committed=committed,
+            rows_known=known,
             bytes_read=progress.bytes_read,
             bytes_total=progress.bytes_total,
         )

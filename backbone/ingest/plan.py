@@ -94,6 +94,7 @@ class IngestRun(Report, frozen=True, kw_only=True):
         quality: the judgement on the rows, None where there were none.
         duration_s: seconds.
         attempts: how often the run was begun: more than 1 after a crash.
+        reasons: why rows were kept aside or left out, a few distinct ones.
     """
 
     title: ClassVar[str] = "Ingest run"
@@ -115,6 +116,19 @@ class IngestRun(Report, frozen=True, kw_only=True):
     quality: QualityReport | None
     duration_s: float
     attempts: int = 1
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def taken(self) -> int:
+        """Rows that the store has because of this run, or had already."""
+        return self.inserted + self.changed + self.unchanged
+
+    @property
+    def nothing(self) -> str:
+        """Why not one row was taken, in a line; "" where one was."""
+        if self.taken:
+            return ""
+        return f"not one row was taken of {self.rows_read:,} read: {', '.join(self.reasons[:1]) or 'there were none'}"
 
     def to_markdown(self) -> str:
         """The counts as a table, then the quality findings."""

@@ -16,6 +16,7 @@ from backbone.domain.clock import utc_now
 from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import ingest_id
 from backbone.ingest.plan import IngestPlan, IngestRun
+from backbone.ingest.reasons import Reasons
 from backbone.ingest.settings import IngestRules
 from backbone.quality.merging import merge
 from backbone.quality.report import QualityReport, assess
@@ -64,7 +65,7 @@ class Run:
         run_id: the same again continues a run that was cut off.
         writer: the store.
         rules: chunk size, calendars, thresholds.
-        report: called with (rows read, rows committed, progress of the file) after every chunk.
+        report: called with (rows read, rows committed, of these already known, progress of the file) after every chunk.
         clock: monotonic seconds.
         attempt: 1, or more after a crash.
     """
@@ -75,7 +76,7 @@ class Run:
         run_id: str,
         writer: Writer,
         rules: IngestRules,
-        report: Callable[[int, int, Progress], None],
+        report: Callable[[int, int, int, Progress], None],
         clock: Callable[[], float],
         attempt: int = 1,
     ) -> None:
@@ -91,6 +92,7 @@ class Run:
         self._progress = Progress(0, 0, 0)
         self._results: list[WriteResult] = []
         self._judged: list[QualityReport] = []
+        self._reasons = Reasons(plan)
         self._rows_read = self._quarantined = self._filtered = self._duplicates = 0
 
     @property
@@ -158,6 +160,7 @@ class Run:
             judged = self._judge(wanted, before) if wanted.num_rows else None
             before = wanted if wanted.num_rows else before
             good = chunk.frame.num_rows
+            self._reasons.saw(chunk.frame, wanted)
             duplicates = chunk.rows_read - read - good - len(chunk.quarantined)
             read = chunk.rows_read
             yield Piece(
@@ -205,12 +208,14 @@ class Run:
             )
             self._results.append(await self._writer.write(chunk))
         self._quarantined += len(piece.bad)
+        self._reasons.bad(each.reason for each in piece.bad)
         self._filtered += piece.filtered
         self._duplicates += piece.duplicates
         self._rows_read = piece.rows_read
         if piece.quality is not None:
             self._judged.append(piece.quality)
-        self._report(self._rows_read, sum(each.rows for each in self._results), self._progress)
+        committed, known = sum(each.rows for each in self._results), sum(each.unchanged for each in self._results)
+        self._report(self._rows_read, committed, known, self._progress)
 
     def _bad(self, row: BadRow | Rejected) -> QuarantineRow:
         dimension = self._dimension.value
@@ -242,6 +247,7 @@ class Run:
             quality=merge(self._judged) if self._judged else None,
             duration_s=duration,
             attempts=self._attempt,
+            reasons=self._reasons.listed(),
             span_start=min((each.start for each in results if each.start is not None), default=None),
             span_end=max((each.end for each in results if each.end is not None), default=None),
             settings_hash=self._rules.settings_hash,

@@ -185,7 +185,7 @@ async def rehearse(backbone: Rehearsable, request: RehearsalRequest) -> Rehearsa
     again = await backbone.fetch(dimension, **window)
     outbox = await backbone.outbox()
     delivery = _compare(received, run, stored, outbox)
-    failures = _failures(delivery, hot, again)
+    failures = _failures(run, delivery, hot, again)
     return RehearsalReport(
         succeeded=not failures,
         failures=failures,
@@ -244,8 +244,9 @@ def _contained(rows: Frame, stored: Frame) -> bool:
     return Frame.concat([stored, rows]).canonical_bytes() == stored.canonical_bytes()
 
 
-def _failures(delivery: Delivery, hot: Frame, again: Frame) -> tuple[str, ...]:
+def _failures(run: IngestRun, delivery: Delivery, hot: Frame, again: Frame) -> tuple[str, ...]:
     checks = (
+        (run.taken > 0, run.nothing),
         (delivery.rows == delivery.expected_rows, f"{delivery.rows} of {delivery.expected_rows} rows received"),
         (delivery.lag == 0, f"{delivery.lag} outbox rows not published"),
         (delivery.in_order, "events of one symbol came out of order"),

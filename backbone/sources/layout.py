@@ -51,6 +51,7 @@ _PRICES: Mapping[Dimension, tuple[str, ...]] = {
 }
 _QUOTE_SIDES = ("bid", "ask")
 _COMMENT = "#"
+_EXCERPT = 40  # characters of a file that is not what was meant: it may be anything, a file of passwords too
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def match_columns(
         if column in positions:
             raise InputInvalid(
                 f"{path} has two columns for {column}: {found[positions[column]]!r} and {name!r}; "
-                f"say which one by columns={{{name!r}: {column!r}}}, and rename or drop the other"
+                "rename or drop one of them"
             )
         positions[column] = place
     filled = {c: v for c, v in (constants or {}).items() if c in dimension.columns and c not in positions}
@@ -203,10 +204,10 @@ def _check_complete(path: str, found: list[str], dimension: Dimension, have: set
         return
     if not set(have).intersection(required_columns(dimension)) - {"symbol", "calendar", "interval"}:
         raise InputInvalid(
-            f"{path}: the first line names no column that {dimension} needs ({', '.join(needed)}): "
-            f"found {_listed(found)}; give a header, or say by columns= what stands where: {{'1': 'ts', …}}"
+            f"the first line of {path} names no column that {dimension} needs ({', '.join(needed)}): "
+            f"it begins with {','.join(found)[:_EXCERPT]!r}; give the file a header line with these names"
         )
-    hints = {"symbol": "a fixed symbol can be given instead", "interval": "give the interval, such as 1h"}
+    hints = {"symbol": "--symbols EURUSD names it for all rows", "interval": "--interval 1h names it for all rows"}
     help_ = [hint for column in missing for hint in [_near(column, found) or hints.get(column)] if hint]
     raise InputInvalid(
         f"{path} lacks {', '.join(missing)}: found {_listed(found)}; {dimension} needs {', '.join(needed)}"

@@ -15,6 +15,8 @@ CASES = [
     (("rehearse", "missing.csv", "--interval", "1h"), INPUT, "missing.csv does not exist"),
     (("ingest", "empty.csv", "--interval", "1h"), INPUT, "empty.csv is empty"),
     (("ingest", "other.csv", "--interval", "1h"), INPUT, "names no column that intraday_bars needs"),
+    (("ingest", "passwords", "--interval", "1h"), INPUT, "it begins with 'root:x:0:0:root:/root:/bin/bash and then'"),
+    (("ingest", "one.csv"), INPUT, "--interval 1h names it for all rows"),
     (("ingest", "binary.csv", "--interval", "1h"), INPUT, "binary.csv"),
     (("ingest", "folder", "--interval", "1h"), INPUT, "folder"),
     (("rehearse", "--config", "list.yaml"), USAGE, "list.yaml: is a list"),
@@ -77,6 +79,8 @@ def inputs(cli: Cli) -> Cli:
     Path("empty.csv").write_text("")
     Path("other.csv").write_text("a,b\n1,2\n")
     Path("binary.csv").write_bytes(bytes(range(256)) * 4)
+    Path("passwords").write_text(f"root:x:0:0:root:/root:/bin/bash and then {'hunter2' * 9}\nroot:x\n")
+    Path("one.csv").write_text("ts,symbol,open,high,low,close\n")
     Path("folder").mkdir()
     Path("list.yaml").write_text("- a\n- b\n")
     Path("unknown.yaml").write_text("store:\n  pth: x\n")
@@ -104,6 +108,32 @@ def test_an_argument_that_the_backbone_refuses_is_a_wrong_argument(cli: Cli, bar
         assert (done.code, done.out) == (USAGE, ""), done.err
         assert done.err.startswith("backbone: error: interval=5m given, but 5m bars")
         assert "allowed: 1h, 4h, 1d" in done.err
+
+
+NOTHING = [
+    (("--symbols", "GBPUSD,USDCHF"), "the source has EURUSD; none of GBPUSD, USDCHF"),
+    (("--start", "2021-01-01"), "the source has rows from 2020-01-06T00:00:00Z to 2020-01-06T01:00:00Z; none within"),
+]
+
+
+@pytest.mark.parametrize(("words", "why"), NOTHING, ids=["symbols", "times"])
+def test_an_ingest_that_takes_no_row_is_5_and_says_why(cli: Cli, bars: str, words: tuple[str, ...], why: str) -> None:
+    done = cli("ingest", bars, "--interval", "1h", *words)
+    assert done.code == INPUT
+    assert "filtered    2" in done.out
+    assert f"backbone: error: not one row was taken of 2 read: {why}" in done.err
+    assert cli("ingest", bars, "--interval", "1h").code == 0
+    assert cli("ingest", bars, "--interval", "1h").code == 0, "rows that are there already are taken"
+
+
+@pytest.mark.parametrize("command", ["ingest", "rehearse"])
+def test_a_file_of_bad_rows_alone_is_5_and_gives_the_first_reason(cli: Cli, command: str) -> None:
+    Path("bad.csv").write_text("ts,symbol,open,high,low,close\n2020-01-06T00:00:00Z,A,1,2,0.5,-1\n")
+    done = cli(command, "bad.csv", "--interval", "1h", "-q")
+    assert (done.code, done.err) == (
+        INPUT,
+        "backbone: error: not one row was taken of 1 read: has a price of zero or less\n",
+    )
 
 
 def test_an_empty_answer_says_what_to_try(cli: Cli, bars: str) -> None:
