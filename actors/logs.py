@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import MutableMapping
 from typing import Any
 
 from actors import events
@@ -23,6 +24,14 @@ _standard = logging.getLogger("actors")
 _logger: Any = None
 
 
+def _rendered(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> tuple[tuple[str], dict[str, Any]]:
+    """The line as text, for any host; and its event and fields beside it, as `record.fields`, for those who can."""
+    import structlog
+
+    text = structlog.processors.KeyValueRenderer(key_order=["event", "path", "incarnation"])(None, "", {**line})
+    return (text,), {"extra": {"fields": line}}
+
+
 def logger() -> Any:
     """The structlog logger over the standard logger "actors"; how lines look is up to the host's logging."""
     global _logger
@@ -35,7 +44,7 @@ def logger() -> Any:
                 structlog.stdlib.filter_by_level,
                 structlog.stdlib.PositionalArgumentsFormatter(),
                 structlog.processors.format_exc_info,
-                structlog.processors.KeyValueRenderer(key_order=["event", "path", "incarnation"]),
+                _rendered,
             ],
             wrapper_class=structlog.stdlib.BoundLogger,
         )

@@ -64,7 +64,10 @@ class ControlActor(Actor):
         except OSError as error:
             why = f"no control socket at {self._path}: {error.strerror or error}"
             self.context.report_health(
-                "degraded", why, "goes without; nothing else depends on it", "--set control.path=PATH"
+                "degraded",
+                why,
+                "goes without; nothing else depends on it",
+                "give it another path: backbone run --set control.path=FILE",
             )
             return
         self.context.run_task(self._serve(self._listener), name="serve")
@@ -103,7 +106,9 @@ class ControlActor(Actor):
                 with anyio.move_on_after(_REQUEST_TIMEOUT):
                     await self._answer(stream)
 
-        await listener.serve(handle)
+        async with anyio.create_task_group() as clients:
+            while True:  # as listener.serve does, with a name that people know in the roster
+                clients.start_soon(handle, await listener.accept(), name="client")
 
     async def _answer(self, stream: anyio.abc.SocketStream) -> None:
         try:
@@ -169,20 +174,40 @@ def ask_running(path: str | Path, command: str, timeout: float = _REQUEST_TIMEOU
         ValueError: the backbone refuses the question.
     """
     request = msgspec.json.encode({"schema": SCHEMA, "command": command}) + b"\n"
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-            client.settimeout(timeout)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(timeout)
+        try:
             client.connect(str(path))
+        except OSError as error:
+            raise ControlUnreachable(_why_not_connected(Path(path), error)) from error
+        try:
             client.sendall(request)
-            data = _receive_line(client)
-    except OSError as error:
-        raise ControlUnreachable(
-            f"no running backbone at {path} ({error.strerror or error}); start one, or name its --config"
-        ) from error
-    reply = msgspec.json.decode(data)
-    if not reply.get("ok"):
-        raise ValueError(reply.get("error", "refused"))
-    return reply["result"]
+            reply = msgspec.json.decode(_receive_line(client), type=_Reply)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise ControlUnreachable(
+                f"the backbone at {path} gave no answer ({why}); it is busy, or about to end: ask again"
+            ) from error
+    if not reply.ok:
+        raise ValueError(reply.error)
+    return reply.result
+
+
+class _Reply(msgspec.Struct):
+    """One answer."""
+
+    ok: bool
+    result: Any = None
+    error: str = "refused"
+
+
+def _why_not_connected(path: Path, error: OSError) -> str:
+    if path.exists() and not path.is_socket():
+        return (
+            f"{path} is no socket, so that no backbone can be asked there, even if one runs; "
+            "move it away and start the backbone anew, or give both another control.path"
+        )
+    return f"no running backbone at {path} ({error.strerror or error}); start one, or name its --config"
 
 
 def _receive_line(client: socket.socket) -> bytes:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from backbone.cli.failures import CommandFailed
 from backbone.control import ControlUnreachable, ask_running
 from backbone.settings.redaction import redact_mapping
 
@@ -21,10 +22,14 @@ def answer(settings: Settings, command: str) -> dict[str, Any]:
 
     Raises:
         ControlUnreachable: nobody answers; says what to do.
+        CommandFailed: the running backbone refuses the question.
     """
     if not settings.control.enabled:
         raise ControlUnreachable("control.enabled is false in these settings: a backbone with them can't be asked")
-    found: dict[str, Any] = ask_running(settings.control.path, command)
+    try:
+        found: dict[str, Any] = ask_running(settings.control.path, command)
+    except ValueError as error:
+        raise CommandFailed(f"the running backbone refuses: {error}") from error
     return redact_mapping(found)
 
 

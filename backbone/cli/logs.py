@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from backbone.cli.texts import one_line
 from backbone.settings.redaction import RedactingFilter
@@ -65,24 +65,45 @@ def _moment(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _taken_apart(record: logging.LogRecord) -> tuple[str, dict[str, Any]]:
+    """The message, and the fields of a structured line."""
+    fields = dict(getattr(record, "fields", None) or {})
+    return (str(fields.pop("event")) if "event" in fields else record.getMessage()), fields
+
+
+_TOLD_ELSEWHERE = ("next", "action")  # by backbone status
+
+
 class _Person(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        """Time, level, logger, message; a traceback below it."""
-        text = f"{_moment(record)} {record.levelname.lower():<7} {record.name}: {one_line(record.getMessage())}"
-        return f"{text}\n{record.exc_text}" if record.exc_text else text
+        """Time, level, logger, message, path, fields that say something; a traceback below it."""
+        message, fields = _taken_apart(record)
+        trace = record.exc_text or fields.pop("exception", None)
+        said = {name: value for name, value in fields.items() if value is not None and name not in _TOLD_ELSEWHERE}
+        parts = [message, said.pop("path", ""), *(f"{name}={_quoted(value)}" for name, value in said.items())]
+        text = one_line(" ".join(str(part) for part in parts if part))
+        text = f"{_moment(record)} {record.levelname.lower():<7} {record.name}: {text}"
+        return f"{text}\n{trace}" if trace else text
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return repr(text) if " " in text or not text else text
 
 
 class _Machine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        """One JSON object a line."""
+        """One JSON object a line; the fields of a structured line are fields of it."""
         import msgspec
 
-        body = {
+        message, fields = _taken_apart(record)
+        body: dict[str, Any] = {
             "ts": _moment(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": message,
         }
         if record.exc_text:
             body["exception"] = record.exc_text
-        return msgspec.json.encode(body).decode()
+        body |= {f"field_{name}" if name in body else name: value for name, value in fields.items()}
+        return msgspec.json.encode(body, enc_hook=str).decode()

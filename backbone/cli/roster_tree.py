@@ -93,10 +93,10 @@ def _reasons(branch: _Branch, width: int) -> Iterator[Text]:
 
 
 def _name(entry: RosterEntry) -> str:
-    """The last part of the path; of a task that is named by its function, the function."""
+    """The last part of the path; of a task its name, or the function that it is named by; not the coroutine's."""
     if entry.kind != "task":
         return one_line(entry.path.rpartition("/")[2])
-    return one_line(entry.path.rpartition(":")[2].rpartition(".")[2])
+    return one_line(entry.path.partition("(")[0].rpartition(":")[2].rpartition(".")[2])
 
 
 def _branches(entries: Sequence[RosterEntry]) -> Iterator[_Branch]:

@@ -13,6 +13,7 @@ from backbone.cli.options import COMMON, Common, prepare
 if TYPE_CHECKING:
     from backbone.app import Backbone
     from backbone.operations.validation import ValidationReport
+    from backbone.settings import Settings
 
 __all__ = ["run"]
 
@@ -31,17 +32,30 @@ def run(*, common: Common = COMMON) -> int:
 
     async def work(backbone: Backbone) -> None:
         if not common.quiet:
-            say(f"running with the {settings.profile} settings; {_how_to_ask(settings.control.path)}")
+            say(f"running with the {settings.profile} settings; {_how_to_ask(backbone)}; Ctrl-C stops it")
         await anyio.sleep_forever()
-        del backbone
 
     def afterwards(report: ValidationReport) -> None:
         if not common.quiet or not report.succeeded:
             say(f"stopped: orphans {len(report.orphans)}, tasks left {len(report.tasks_left)}")
 
+    if not common.quiet:
+        say(f"starting with the {settings.profile} settings; store {_place(settings)}")
     running.run(lambda: observed(settings, work, place_of(settings), afterwards=afterwards))
     return DONE
 
 
-def _how_to_ask(path: str) -> str:
-    return f"backbone status asks it through {path}; Ctrl-C stops it"
+def _place(settings: Settings) -> str:
+    """Which store, without the address of a server, which may hold a password."""
+    store = settings.store
+    return f"{store.backend} {store.path}" if store.backend == "duckdb" else store.backend
+
+
+def _how_to_ask(backbone: Backbone) -> str:
+    """How another process asks it, or why none can."""
+    entry = backbone.roster().find(f"{backbone.system.ref.path}/backbone/control")
+    if entry is None:
+        return "it has no control socket (control.enabled is false), so that backbone status can't ask it"
+    if entry.health.level != "ok":
+        return f"backbone status can't ask it: {entry.health.why}"
+    return f"backbone status asks it through {backbone.settings.control.path}"

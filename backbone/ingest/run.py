@@ -125,7 +125,7 @@ class Run:
         try:
             async with anyio.create_task_group() as group:
                 send, receive = anyio.create_memory_object_stream[Piece](1)
-                group.start_soon(self._read, pieces, send)
+                group.start_soon(self._read, pieces, send, name="read-ahead")
                 async with receive:
                     async for piece in receive:
                         await self._commit(piece, epoch)

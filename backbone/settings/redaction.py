@@ -89,6 +89,9 @@ class RedactingFilter(logging.Filter):
         """Redact the record in place; it always passes."""
         record.msg = redact(record.getMessage())
         record.args = None
+        fields = getattr(record, "fields", None)
+        if isinstance(fields, Mapping):
+            record.fields = redact_mapping(fields)
         if record.exc_info:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:

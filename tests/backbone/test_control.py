@@ -5,6 +5,8 @@ import socket
 import stat
 from pathlib import Path
 
+import anyio
+import anyio.abc
 import anyio.to_thread
 import msgspec
 import pytest
@@ -75,6 +77,30 @@ async def test_a_second_backbone_leaves_the_socket_of_the_first_alone_and_says_s
             assert entry.health.level == "degraded"
             assert "another running backbone" in entry.health.why
         assert (await asked(path, "roster"))["system"] == "embedded"
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\n", b'{"ok": tr'])
+async def test_who_answers_something_else_is_said_not_to_have_answered(tmp_path: Path, answer: bytes) -> None:
+    path = tmp_path / "b.sock"
+
+    async def other(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+            if answer:
+                await stream.send(answer)
+
+    async with await anyio.create_unix_listener(path) as listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, other)
+        with pytest.raises(ControlUnreachable, match=r"gave no answer .* ask again"):
+            await asked(path, "roster")
+        group.cancel_scope.cancel()
+
+
+def test_a_file_that_is_no_socket_is_not_taken_for_a_backbone_that_does_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "b.sock"
+    path.write_text("")
+    with pytest.raises(ControlUnreachable, match=r"is no socket.* even if one runs; move it away"):
+        ask_running(path, "roster")
 
 
 async def test_a_socket_left_by_a_killed_process_is_taken_over(tmp_path: Path) -> None:

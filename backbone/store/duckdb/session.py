@@ -74,7 +74,9 @@ class Session:
         """
         until = anyio.current_time() + self._deadline
         if self._connection is None or self._turn is None:
-            raise StoreUnavailable(f"{self._path} is not open; open the store first")
+            raise StoreUnavailable(
+                f"{self._path} is not open now: a running backbone opens it again by itself; else open the store first"
+            )
         with anyio.move_on_after(self._deadline) as waiting:
             await self._turn.acquire()
         if waiting.cancelled_caught:
@@ -99,7 +101,7 @@ class Session:
                 outcome.append(error)
 
         async with anyio.create_task_group() as group:
-            group.start_soon(_interrupt, connection, until, outcome)
+            group.start_soon(_interrupt, connection, until, outcome, name="deadline")
             await anyio.to_thread.run_sync(attempt, limiter=self._threads)
             group.cancel_scope.cancel()
         [result] = outcome

@@ -137,7 +137,9 @@ class Database:
         """A connection from the pool; one whose state is not certain is never given back to others."""
         pool = self._pool
         if pool is None:
-            raise StoreUnavailable(f"{self.place} is not open; open the store first")
+            raise StoreUnavailable(
+                f"{self.place} is not open now: a running backbone opens it again by itself; else open the store first"
+            )
         began = time.monotonic()
         connection = await pool.acquire(timeout=self._bounds.pool_timeout)
         self._longest_wait = max(self._longest_wait, time.monotonic() - began)

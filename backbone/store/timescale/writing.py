@@ -113,7 +113,7 @@ class Writer:
         """All rows are new, so what will be published is known: it is laid out while the server works."""
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(self._lay_out, self.chunk.frame, merger.origin, batches)
+                group.start_soon(self._lay_out, self.chunk.frame, merger.origin, batches, name="lay-out")
                 merged = await merger.merge(self.chunk.frame, fresh)
         except BaseExceptionGroup as errors:
             if len(errors.exceptions) == 1:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
+from actors.logs import logger
 from backbone.cli.failures import UsageError
 from backbone.cli.logs import configure
 from backbone.cli.output import console, folder_for, replace_file
@@ -157,6 +158,26 @@ def test_log_lines_are_redacted_and_go_to_the_stderr_of_now(capsys: pytest.Captu
     assert "hunter2" not in err
     if how == "json":
         assert [json.loads(line)["level"] for line in err.splitlines()] == ["info", "error"]
+
+
+@pytest.mark.parametrize("how", ["console", "json"])
+def test_fields_of_a_structured_line_are_fields_and_redacted(capsys: pytest.CaptureFixture[str], how: str) -> None:
+    configure(
+        load_settings(profile="embedded", overrides={"logging.format": how}), verbose=1, quiet=False, serves=False
+    )
+    line = logger().bind(path="/x/store", incarnation=3)
+    line.info("store down", why="at postgres://u:hunter2@host/db", level=1, at=Path("x"), action="wait", empty=None)
+    said = capsys.readouterr().err
+    assert "hunter2" not in said
+    if how == "json":
+        found = json.loads(said)
+        assert (found["message"], found["path"], found["incarnation"]) == ("store down", "/x/store", 3)
+        assert (found["level"], found["field_level"], found["at"]) == ("info", 1, "x")
+        assert (found["why"], found["action"]) == ("at postgres://u:***@host/db", "wait")
+    else:
+        assert said.endswith(
+            "actors: store down /x/store incarnation=3 why='at postgres://u:***@host/db' level=1 at=x\n"
+        )
 
 
 def test_reports_are_for_their_owner(tmp_path: Path) -> None:

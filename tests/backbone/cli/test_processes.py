@@ -18,15 +18,23 @@ SCRIPT = Path(sys.executable).with_name("backbone")
 DEADLINE = 60
 
 
+def lines_until_running(process: subprocess.Popen[str]) -> list[str]:
+    """What it says on stderr until it says that it runs."""
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line.rstrip())
+        if "backbone: running with" in line:
+            break
+    return lines
+
+
 @pytest.fixture
 def running(cli: Cli, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """`backbone run` in the folder of the command line, once it says that it runs."""
     process = subprocess.Popen([SCRIPT, "run"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "backbone: running with" in line:
-                break
+        lines_until_running(process)
         yield process
     finally:
         process.kill()
@@ -37,12 +45,15 @@ def test_status_roster_and_connectors_of_another_process(running: subprocess.Pop
     status = cli("status")
     assert (status.code, status.err) == (3, "")
     assert status.out.startswith("▲ degraded  embedded · 6 actors · 3 not well · orphans 0")
-    for word in ("why  embedded DuckDB", "now  everything works", "do   backbone --profile"):
+    for word in ("why  embedded DuckDB", "now  everything works", "do   backbone services up timescale"):
         assert word in status.out
     roster = json.loads(cli("roster", "--format", "json").out)
     assert {"/embedded/backbone/store", "/embedded/backbone/ingest"} <= {each["path"] for each in roster["entries"]}
     assert roster["schema"] == 1
-    assert "├─ ▲ store" in cli("roster").out
+    drawn = cli("roster").out
+    assert "├─ ▲ store" in drawn
+    assert "_run_coro" not in drawn
+    assert "● client" in drawn
     assert cli("roster", "--format", "markdown").out.startswith("# Roster\n")
     connectors = cli("connectors", "--format", "json")
     assert connectors.code == 3
@@ -54,7 +65,7 @@ def test_the_store_of_a_running_backbone_is_refused_in_one_line(running: subproc
         done = cli(*words)
         assert (done.code, done.out) == (4, "")
         assert f"pid {running.pid}" in done.err
-        assert done.err.count("\n") == 1
+        assert done.err.count("\n") == (2 if words == ("run",) else 1)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -70,6 +81,39 @@ def test_a_signal_stops_in_order(running: subprocess.Popen[str], cli: Cli, numbe
     assert not Path("data/backbone.sock").exists()
     assert cli("status").code == 4
     assert cli("fetch").code == 0
+
+
+@pytest.mark.parametrize("how", ["console", "json"])
+def test_a_start_begins_with_a_line_for_people_and_logs_fields_as_fields(cli: Cli, tmp_path: Path, how: str) -> None:
+    words = [str(SCRIPT), "run", "--set", f"logging.format={how}"]
+    with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            first, *logged, _ = lines_until_running(process)
+        finally:
+            process.kill()
+    assert first == "backbone: starting with the embedded settings; store duckdb data/backbone.duckdb"
+    [of_store] = [line for line in logged if "/embedded/backbone/store" in line]
+    if how == "json":
+        line = json.loads(of_store)
+        assert (line["message"], line["path"]) == ("HealthChanged", "/embedded/backbone/store")
+        assert line["health"] == "degraded"
+    else:
+        assert "actors: HealthChanged /embedded/backbone/store why='embedded DuckDB" in of_store
+        assert len(of_store) < 200
+
+
+def test_a_file_in_the_place_of_the_socket_is_said_by_both_sides(cli: Cli, tmp_path: Path) -> None:
+    Path("data").mkdir()
+    Path("data/backbone.sock").write_text("")
+    with subprocess.Popen([SCRIPT, "run"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            last = lines_until_running(process)[-1]
+            done = cli("status")
+        finally:
+            process.kill()
+    assert "backbone status can't ask it: no control socket at data/backbone.sock: a file that is no socket" in last
+    assert done.code == 4
+    assert "data/backbone.sock is no socket, so that no backbone can be asked there, even if one runs" in done.err
 
 
 STUCK = """
