@@ -46,7 +46,7 @@ def rehearse(
         source: kind of the file, csv or parquet; its name tells unless given.
         zone: IANA zone of times that carry none.
         how: how the page is written to stdout.
-        output: a folder for report.json, report.md, chart.png and the validation report.
+        output: a folder for report.json, report.md, the validation report, and chart.png where matplotlib is installed.
         common: the options that all commands share.
     """
     settings = prepare(common)
@@ -66,7 +66,7 @@ def rehearse(
         lambda: observed(settings, lambda backbone: _cycle(backbone, plan, common), folder)
     )
     if output is not None:
-        _write_files(output, report, frame, common)
+        _write_files(output, report, frame)
     _show(report, validation, frame, how, folder, common)
     if report.ingest.nothing:
         say(f"error: {one_line(report.ingest.nothing)}")
@@ -94,7 +94,8 @@ async def _cycle(backbone: Backbone, plan: IngestPlan, common: Common) -> tuple[
     return report, frame
 
 
-def _write_files(folder: Path, report: RehearsalReport, frame: Frame, common: Common) -> None:
+def _write_files(folder: Path, report: RehearsalReport, frame: Frame) -> None:
+    """The reports and the picture; a missing picture was asked for and is told even where quiet."""
     from backbone.cli.output import replace_file
     from backbone.operations.chart import ChartUnavailable, picture
 
@@ -103,8 +104,7 @@ def _write_files(folder: Path, report: RehearsalReport, frame: Frame, common: Co
     try:
         picture(frame, folder / "chart.png")
     except (ChartUnavailable, ValueError) as error:
-        if not common.quiet:
-            note(f"no chart.png: {error}")
+        note(f"no chart.png: {error}")
 
 
 def _show(

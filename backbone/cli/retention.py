@@ -39,12 +39,13 @@ def retention(
         common: the options that all commands share.
     """
     settings = prepare(common)
+    from backbone.adapters import retention_rules
     from backbone.cli.opening import briefly
     from backbone.cli.output import show
     from backbone.cli.running import run
 
     at = moment("--as-of", as_of)
-    if apply and not yes:
+    if apply and not yes and retention_rules(settings).enforceable:
         _confirm()
     report = run(lambda: briefly(settings, lambda backbone: backbone.retention(apply=apply, as_of=at)))
     show(report, lambda console: draw_findings(console, report), how, output, no_color=common.no_color)
@@ -75,8 +76,8 @@ def draw_findings(console: Console, report: RetentionReport) -> None:
         console.print(Text("  nothing is stored", style="dim"))
     done = "dropped" if report.applied else "to be dropped"
     for drop in report.drops:
-        kept = f"; kept: {drop.kept}" if drop.kept else ""
-        console.print(Text(f"  {drop.dimension}: {drop.rows:,} rows {done}{kept}", style="dim"))
+        what = f"{drop.rows:,} rows {done}{f'; kept: {drop.kept}' if drop.kept else ''}"
+        console.print(Text(f"  {drop.dimension}: {what if drop.rows else f'nothing {done}: {drop.kept}'}", style="dim"))
     done = "pruned" if report.applied else "to be pruned"
     for what, count in report.pruned.items():
         if count:

@@ -33,6 +33,7 @@ _TIMEOUT = 60.0
 _DROP_TIMEOUT = 300.0  # one chunk of a large table, with its revisions
 _FORGET_TIMEOUT = 5.0
 _HOUR = timedelta(hours=1)
+_EMBEDDED = "an embedded store, perhaps the only copy, is never dropped from"
 _MICROSECOND = timedelta(microseconds=1)
 
 Stored = Mapping[Dimension, Sequence[Coverage]]
@@ -102,7 +103,7 @@ class RetentionActor(Actor):
         except Reject as reject:
             following = f"tries again in {interval:g} s; until then old rows are kept"
             self.context.report_health(
-                "degraded", f"upkeep failed: {reject.text}", following, "see the store's own line in backbone status"
+                "degraded", f"upkeep failed: {reject.text}", following, "see the store's own line"
             )
         else:
             self.context.report_health("ok")
@@ -159,13 +160,19 @@ class RetentionActor(Actor):
         """The dry run: what would be dropped of each dimension that has rows beyond the cap."""
         drops = []
         for policy in self._retention.policies:
-            limit = cutoff(policy, stored.get(policy.dimension, ()), as_of)
+            limit = self._cutoff(policy, stored.get(policy.dimension, ()), as_of)
             if limit.before is not None:
                 rows = await self._ask(DropRows(policy.dimension, limit.before))
                 drops.append(RetentionDrop(dimension=policy.dimension, before=limit.before, rows=rows, kept=limit.kept))
             elif limit.kept:
                 drops.append(RetentionDrop(dimension=policy.dimension, before=None, rows=0, kept=limit.kept))
         return drops
+
+    def _cutoff(self, policy: Policy, coverage: Sequence[Coverage], as_of: datetime) -> Cutoff:
+        """Up to where rows may be dropped: nowhere, where the store is never dropped from."""
+        limit = cutoff(policy, coverage, as_of)
+        beyond = limit.before is not None or limit.kept
+        return limit if self._retention.enforceable or not beyond else Cutoff(None, _EMBEDDED)
 
     async def _enforce(self, stored: Stored, as_of: datetime) -> list[RetentionDrop]:
         """Drop what the dry run names; a dimension of which it names everything is left alone."""
@@ -219,7 +226,7 @@ class RetentionActor(Actor):
         findings = []
         for policy in self._retention.policies:
             coverage = stored.get(policy.dimension, ())
-            limit = cutoff(policy, coverage, as_of)
+            limit = self._cutoff(policy, coverage, as_of)
             findings += [await self._finding(policy, each, as_of, limit) for each in coverage]
         return sorted(findings, key=lambda finding: (-finding.status.severity, finding.dimension, finding.symbol))
 
