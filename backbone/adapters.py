@@ -93,7 +93,9 @@ def cache_factory(settings: Settings, *, clock: Callable[[], float] | None = Non
 
     cache = settings.cache
     if cache.backend == "redis":
-        raise NotBuilt("cache.backend=redis is not built yet; use memory (backbone --profile embedded)")
+        raise NotBuilt(
+            "cache.backend=redis is not built yet; use --set cache.backend=memory --set cache.required=false"
+        )
     policy = CachePolicy.of(
         "disabled" if cache.backend == "off" else cache.strategy,
         ttl=cache.ttl if _given(settings, "cache.ttl") else "default",
@@ -115,7 +117,8 @@ def log(settings: Settings) -> Log:
 
     stream = settings.stream
     if stream.backend != "memory":
-        raise NotBuilt(f"stream.backend={stream.backend} is not built yet; use memory (backbone --profile embedded)")
+        instead = "--set stream.backend=memory --set stream.required=false"
+        raise NotBuilt(f"stream.backend={stream.backend} is not built yet; use {instead}")
     return MemoryLog(partitions=stream.partitions, capacity_bytes=stream.capacity_bytes)
 
 

@@ -12,6 +12,7 @@ from actors import Actor, Reject, Reply, StopReason, handles
 from backbone.cache.key import CacheKey
 from backbone.cache.port import Cache, CacheEntry, CacheInfo
 from backbone.domain import Frame, decode, encode
+from backbone.domain.advice import INSTEAD
 from backbone.messages import Fetch, Fetched, ForgetWindows, Invalidate, ProbeCache, ReadCacheMetrics, ReadRows
 from backbone.peers import Peers, ask_through
 from backbone.store.records import Query
@@ -62,7 +63,7 @@ class CacheActor(Actor):
                 "degraded",
                 f"in-process cache: {self._embedded}",
                 "everything works within this one process",
-                "backbone --profile institutional uses Redis",
+                INSTEAD["cache"],
             )
 
     async def on_stop(self, reason: StopReason) -> None:

@@ -52,15 +52,15 @@ NOT_BUILT = {
     "freshness": "backbone retention says what is covered",
     "subscribe": "a Python program does: async with backbone.subscribe(dimension)",
     "export": "backbone fetch --format csv --output FILE writes rows",
-    "sql": "backbone fetch gives rows; the duckdb package opens the file while no backbone runs",
+    "sql": "backbone fetch --format csv gives rows; DuckDB opens store.path where nobody else has it open",
     "backfill": "backbone ingest reads a file of any age",
     "drill": "backbone rehearse runs one full cycle and judges it",
     "doctor": "backbone config check judges the settings, backbone connectors a running backbone",
     "dlq": "backbone quarantine list shows bad rows",
     "why": "backbone quarantine list shows why rows were kept aside",
-    "pause": "stop the backbone: Ctrl-C, or SIGTERM to its process",
-    "resume": "start it anew: backbone run",
-    "restart": "stop the backbone with Ctrl-C, then backbone run; what crashes restarts by itself",
+    "pause": "Ctrl-C or SIGTERM stops backbone run in order",
+    "resume": "backbone run starts it anew",
+    "restart": "Ctrl-C, then backbone run; what crashes is restarted by its supervisor",
 }
 """Commands to come, and what serves meanwhile."""
 

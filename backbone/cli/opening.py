@@ -13,8 +13,8 @@ import msgspec
 from backbone.app import Backbone
 from backbone.cli.failures import UsageError
 from backbone.cli.output import replace_file
+from backbone.cli.startable import hindrances
 from backbone.operations.validation import ValidationReport, observe
-from backbone.settings.explain import missing
 
 if TYPE_CHECKING:
     from actors import RosterSnapshot
@@ -93,6 +93,6 @@ def _arguments() -> Iterator[None]:
 
 
 def _refuse_what_cannot_start(settings: Settings) -> None:
-    lines = missing(settings)
+    lines = hindrances(settings)
     if lines:
         raise UsageError("; ".join(lines))

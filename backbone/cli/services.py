@@ -65,8 +65,16 @@ def up(
 
     code = _done(folder, way, start, lambda found: _show(found, how, no_color=no_color))
     if code == DONE and not quiet:
-        note(f"they are in {env_file or folder / '.env'}: give it to other commands as --env-file")
+        note(_how_to_use(env_file or folder / ".env", chosen))
     return code
+
+
+def _how_to_use(file: Path, names: Sequence[str]) -> str:
+    """What to type next; Redis and Kafka have no adapters yet."""
+    line = f"addresses and passwords are in {file}"
+    if "timescale" not in names:
+        return line
+    return f"{line}; backbone run --profile embedded --env-file {file} --set store.backend=timescale uses TimescaleDB"
 
 
 def down(

@@ -10,6 +10,7 @@ import msgspec
 
 from actors import ActorError
 from backbone.cache.port import CacheInfo
+from backbone.domain.advice import INSTEAD
 from backbone.domain.report import Report, markdown_table
 from backbone.domain.status import Status
 from backbone.store.records import StoreInfo
@@ -79,7 +80,7 @@ async def probe_all(
 
     async with anyio.create_task_group() as group:
         for name, ask in asks.items():
-            group.start_soon(one, name, ask)
+            group.start_soon(one, name, ask, name=f"probe-{name}")
     probes = tuple(found[name] for name in asks)
     return ConnectivityReport(
         status=Status.worst(probe.status for probe in probes),
@@ -105,7 +106,7 @@ async def _probe(name: str, ask: Ask, embedded: str | None, clock: Callable[[], 
             latency_ms=None,
             backend="unknown",
             why=why,
-            action="backbone roster shows its actor; backbone status shows since when",
+            action="backbone roster shows its actor, with its last error",
         )
     latency = round((clock() - began) * 1000, 3)
     healthy = info.writable if isinstance(info, StoreInfo) else info.healthy
@@ -117,7 +118,8 @@ def _judge(
 ) -> Probe:
     why = info.degraded_reason or ("" if embedded is None else f"embedded stand-in: {embedded}")
     status = Status.FAILED if not healthy else Status.DEGRADED if why else Status.OK
-    action = "" if status is Status.OK else "--profile institutional runs the real services"
+    instead = "what the reason says" if info.degraded_reason else INSTEAD.get(name, "")
+    action = "" if status is Status.OK else instead
     details = {**info.details}
     if isinstance(info, StoreInfo):
         details |= {"version": info.version, "path": info.path}

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from backbone.domain.status import Status
+from backbone.settings.connections import why_no_postgres
 from backbone.settings.fingerprint import shown
 from backbone.settings.leaves import leaves
 
@@ -48,7 +49,7 @@ def show(settings: Settings) -> list[SettingRow]:
 
 
 def missing(settings: Settings) -> tuple[str, ...]:
-    """The services that the settings ask for without saying where they are, or require without choosing them."""
+    """What refuses a start: services asked for without saying, legibly, where they are, or required and not chosen."""
     store, cache, stream = settings.store, settings.cache, settings.stream
     wanted = (
         ("store", "timescale", store.backend, store.required, store.dsn() is not None, "URL"),
@@ -61,8 +62,11 @@ def missing(settings: Settings) -> tuple[str, ...]:
         if backend == service and not has_address:
             lines.append(f"{section}.backend is {service}, but its address is missing; set {prefix}_{name}")
         elif required and backend != service:
-            lines.append(f"{service} is required, but {section}.backend is {backend}; set {prefix}_BACKEND={service}")
-    return tuple(lines)
+            choice = f"set {prefix}_BACKEND={service}, or {prefix}_REQUIRED=false"
+            lines.append(f"{service} is required, but {section}.backend is {backend}; {choice}")
+    address = store.dsn()
+    why = why_no_postgres(address.reveal()) if address is not None and store.backend == "timescale" else ""
+    return (*lines, f"store.url given, but {why}") if why else tuple(lines)
 
 
 def check(settings: Settings) -> list[Finding]:

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 
 from actors import Actor, ActorError, Message, StopReason, handles
+from backbone.domain.advice import INSTEAD
 from backbone.messages import (
     AdvanceRelay,
     ClaimEpoch,
@@ -93,7 +94,7 @@ class StoreActor(Actor):
     def _report_ok(self) -> None:
         degraded = self._info.degraded_reason if self._info is not None else None
         if degraded is not None:
-            self.context.report_health("degraded", degraded, "everything works meanwhile", "backbone connectors")
+            self.context.report_health("degraded", degraded, "everything works meanwhile", "what the reason says")
         elif self._embedded is None:
             self.context.report_health("ok")
         else:
@@ -101,7 +102,7 @@ class StoreActor(Actor):
                 "degraded",
                 f"embedded DuckDB: {self._embedded}",
                 "everything works within this one process",
-                "backbone --profile institutional uses TimescaleDB",
+                INSTEAD["store"],
             )
 
     async def _serve(self, name: str, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
@@ -136,7 +137,9 @@ class StoreActor(Actor):
 
     def _report_failed(self, error: Exception) -> None:
         following = "looks again at least every 2 s; requests are refused meanwhile, the cache serves what it has"
-        self.context.report_health("failed", str(error), following, "backbone status, then the runbook")
+        self.context.report_health(
+            "failed", str(error), following, "start the server, or mend what the reason names; it goes on by itself"
+        )
 
     def _came_back(self) -> None:
         self._pause = 0.0

@@ -8,6 +8,7 @@ from typing import Any
 
 from actors import Actor, ActorError, Message, Reject, StopReason, handles
 from backbone.domain import decode
+from backbone.domain.advice import INSTEAD
 from backbone.domain.dimension import Dimension
 from backbone.messages import (
     AdvanceRelay,
@@ -86,7 +87,7 @@ class RelayActor(Actor):
                 "degraded",
                 f"in-process log: {self._embedded}",
                 "subscribers of this process get every change",
-                "backbone --profile institutional uses Kafka",
+                INSTEAD["stream"],
             )
 
     async def _ask(self, request: Any) -> Any:
@@ -114,7 +115,7 @@ class RelayActor(Actor):
                 self.context.ref.tell_nowait(Poll())
         except Reject as reject:
             following = f"tries again every {self._interval:g} s; nothing is lost, the outbox keeps it"
-            self.context.report_health("degraded", f"store: {reject.text}", following, "backbone status")
+            self.context.report_health("degraded", f"store: {reject.text}", following, "see the store's own line")
         else:
             self._report_ok()
 

@@ -49,6 +49,38 @@ def test_a_check_exits_2_where_a_start_would_be_refused(cli: Cli, how: str) -> N
     done = cli("config", "check", "--profile", "institutional", "--format", how)
     assert done.code == 2
     assert "BACKBONE_STORE_URL" in done.out
+    for line in ("cache.backend=redis is not built yet", "stream.backend=kafka is not built yet"):
+        assert line in " ".join(done.out.split())
+    assert "BACKBONE_CACHE_URL" not in done.out, "an address for what is not built is no advice"
+
+
+def test_what_a_check_advises_is_enough_to_start(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKBONE_STORE_URL", "postgresql://localhost/x")
+    words = ["config", "check", "--profile", "institutional"]
+    advised = [word for line in cli(*words).out.split("✗") for word in line.split() if "=" in word and "." in word]
+    settings = [word for word in advised if word.endswith(("=memory", "=false"))]
+    assert len(settings) == 4
+    assert cli(*words, *(word for each in settings for word in ("--set", each))).code == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("sqlite:///x.db", "begins with sqlite://; give postgresql://"),
+        ("postgresql://u:hunter2@[::", "can't be read"),
+        ("postgresql://u:hunter2/3@h/db", "can't be read"),
+        ("localhost/hunter2", "can't be read"),
+    ],
+)
+def test_a_store_url_that_leads_to_no_postgres_is_found_by_the_check_and_by_the_start(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, url: str, why: str
+) -> None:
+    monkeypatch.setenv("BACKBONE_STORE_URL", url)
+    for words in (("config", "check"), ("fetch",)):
+        done = cli(*words, "--set", "store.backend=timescale")
+        assert done.code == 2, done
+        assert why in " ".join((done.out + done.err).split())
+        assert "hunter2" not in done.out + done.err
 
 
 def test_a_template_can_be_used_as_it_is(cli: Cli) -> None:
@@ -78,12 +110,26 @@ def test_retention_of_nothing_says_so(cli: Cli) -> None:
     assert "nothing is stored" in cli("retention").out
 
 
-def test_applying_retention_is_asked_about_and_refused_over_the_embedded_store(cli: Cli, bars: str) -> None:
+def test_an_embedded_store_is_said_to_be_never_dropped_from(cli: Cli) -> None:
+    assert cli("rehearse", "-q").code == 0
+    done = cli("retention", "--as-of", "2018-12-31")
+    assert "232.2 days" not in done.out
+    assert "beyond the cap of 65 days and are kept: an embedded store" in " ".join(done.out.split())
+    assert "intraday_bars: nothing to be dropped: an embedded store, perhaps the only copy" in done.out
+    report = json.loads(cli("retention", "--as-of", "2018-12-31", "--format", "json").out)
+    assert [(drop["rows"], drop["before"]) for drop in report["drops"]] == [(0, None)]
+
+
+def test_applying_retention_is_asked_about_and_refused_over_the_embedded_store(
+    cli: Cli, bars: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cli("ingest", bars, "--interval", "1h")
-    done = cli("retention", "--apply")
+    for words in ((), ("--yes",)):
+        done = cli("retention", "--apply", *words)
+        assert done.code == 2
+        assert "dry run" in done.err
+    monkeypatch.setenv("BACKBONE_STORE_URL", "postgresql://localhost:1/x")
+    done = cli("retention", "--apply", "--set", "store.backend=timescale")
     assert done.code == 2
     assert "--yes" in done.err
-    done = cli("retention", "--apply", "--yes")
-    assert done.code == 2
-    assert "dry run" in done.err
     assert done.out == ""

@@ -87,7 +87,8 @@ def test_a_service_without_an_address_is_found_before_any_connection() -> None:
 def test_a_required_service_that_was_not_chosen_is_found() -> None:
     found = check(load_settings(profile="embedded", overrides={"store.required": True}))
     assert found[0].message == (
-        "timescale is required, but store.backend is duckdb; set BACKBONE_STORE_BACKEND=timescale"
+        "timescale is required, but store.backend is duckdb; "
+        "set BACKBONE_STORE_BACKEND=timescale, or BACKBONE_STORE_REQUIRED=false"
     )
 
 

@@ -1,0 +1,20 @@
+"""What an operator can do about a part, where several places have to say it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["INSTEAD"]
+
+INSTEAD: Mapping[str, str] = MappingProxyType(
+    {
+        "store": "backbone services up timescale starts a server, and says how to use it",
+        "cache": "nothing; a shared cache (Redis) is not built yet",
+        "stream": "nothing; a lasting log (Kafka) is not built yet",
+    }
+)
+"""By part: what to use instead of the embedded stand-in. Whatever is named here exists and works as typed."""
