@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -58,7 +59,7 @@ def page(draw: Callable[[Console], None], output: Path | None, *, no_color: bool
     if output is None:
         put(text)
     else:
-        replace_file(output, text.encode())
+        _deliver(output, text.encode())
 
 
 def write(text: str | bytes, output: Path | None) -> None:
@@ -68,7 +69,7 @@ def write(text: str | bytes, output: Path | None) -> None:
     if output is None:
         put(data)
     else:
-        replace_file(output, data)
+        _deliver(output, data)
 
 
 def show(report: Any, draw: Callable[[Console], None], how: str, output: Path | None, *, no_color: bool) -> None:
@@ -77,6 +78,15 @@ def show(report: Any, draw: Callable[[Console], None], how: str, output: Path | 
         page(draw, output, no_color=no_color)
     else:
         write(report.to_json() if how == "json" else report.to_markdown(), output)
+
+
+def _deliver(path: Path, data: bytes) -> None:
+    """Into the place that was given: a file is replaced, a device or a pipe is written to."""
+    if path.exists() and not path.is_file():
+        with _refusing(path), path.open("wb") as place:
+            place.write(data)
+    else:
+        replace_file(path, data)
 
 
 def folder_for(path: Path) -> Path:
@@ -95,10 +105,14 @@ def folder_for(path: Path) -> Path:
 def replace_file(path: Path, data: bytes) -> None:
     """Write a file at once or not at all: beside it first, then in its place.
 
+    What is there and is no file, such as a device, is never replaced: the whole machine may need it.
+
     Raises:
         UsageError: it can't be written there.
     """
     with _refusing(path):
+        if path.exists() and not path.is_file():
+            raise FileExistsError(errno.EEXIST, "it is no regular file")
         path.parent.mkdir(parents=True, exist_ok=True)
         with _partial(path) as (file, partial):
             file.write(data)

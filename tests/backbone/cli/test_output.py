@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from rich.text import Text
 from actors.logs import logger
 from backbone.cli.failures import UsageError
 from backbone.cli.logs import configure
-from backbone.cli.output import console, folder_for, replace_file
+from backbone.cli.output import console, folder_for, page, replace_file, write
 from backbone.cli.texts import ago, one_line, seconds
 from backbone.settings import load_settings
 
@@ -86,6 +87,31 @@ def test_a_link_in_the_place_of_the_partial_file_is_not_followed(tmp_path: Path)
     with pytest.raises(UsageError):
         replace_file(tmp_path / "out", b"theirs")
     assert victim.read_text() == "mine"
+
+
+def piped(pipe: Path, work: Callable[[], object]) -> bytes:
+    """What comes out of a named pipe while `work` writes to it."""
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        work()
+        return os.read(reader, 1 << 16)
+    finally:
+        os.close(reader)
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_an_output_that_is_no_file_is_written_to_and_never_replaced(tmp_path: Path, linked: bool) -> None:
+    pipe = place = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    if linked:
+        place = tmp_path / "link"
+        place.symlink_to(pipe)
+    assert piped(pipe, lambda: write("a,b", place)) == b"a,b\n"
+    assert piped(pipe, lambda: page(lambda console: console.print("a"), place, no_color=True)) == b"a\n"
+    with pytest.raises(UsageError, match="it is no regular file"):
+        replace_file(place, b"x")
+    assert pipe.is_fifo()
+    assert place.is_symlink() is linked
 
 
 def test_a_folder_is_made_and_left_empty(tmp_path: Path) -> None:
