@@ -53,6 +53,8 @@ def up(
         no_color: no colours.
     """
     folder, chosen = _folder(data), names or _NAMES
+    if env_file is not None and env_file.exists() and not env_file.is_file():
+        raise UsageError(f"--env-file {env_file}: is no regular file, and would be replaced by one; give a file")
     tell = _quiet if quiet else say
 
     async def start(launcher: _Launcher) -> list[ServiceStatus]:

@@ -118,12 +118,14 @@ def picture(frame: Frame, path: str | Path) -> Path:
 
     Raises:
         ChartUnavailable: matplotlib is not installed.
-        ValueError: the dimension has no price, or there are no prices.
+        ValueError: the dimension has no price, there are no prices, or at the path is something else than a file.
     """
     lines = list(_lines(frame))
     if not lines:
         raise ValueError(f"{frame.dimension}: no prices to draw; give a frame with prices")
     target = Path(path)
+    if target.exists() and not target.is_file():
+        raise ValueError(f"{target} is no regular file and is not replaced; give the path of a file")
     image = _rendered(lines[:_MOST_PANELS])
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:

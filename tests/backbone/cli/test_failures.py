@@ -59,6 +59,7 @@ CASES = [
     (("--profile",), USAGE, "without a value"),
     (("--format", "json", "status"), USAGE, "backbone COMMAND --format"),
     (("--profil", "embedded", "status"), USAGE, "did you mean '--profile'?"),
+    (("services", "up", "--env-file", "folder"), USAGE, "is no regular file"),
     (("top",), USAGE, "top is not built yet; backbone roster"),
     (("help", "doctor"), USAGE, "doctor is not built yet; backbone config check"),
     (("fetch", "intrday"), USAGE, "did you mean 'intraday'?"),

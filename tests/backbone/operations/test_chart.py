@@ -126,3 +126,9 @@ def test_without_matplotlib_the_message_says_what_to_install(tmp_path: Path, mon
     with pytest.raises(ChartUnavailable, match="pip install matplotlib"):
         picture(bars(10), tmp_path / "chart.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_file_is_not_replaced_by_a_picture(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is no regular file"):
+        picture(bars(10), tmp_path)
+    assert tmp_path.is_dir()
