@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from backbone.cli.exits import DONE
 from backbone.cli.failures import note
-from backbone.cli.options import COMMON, Common, Output, Symbols, newest, prepare, span, symbols_of
+from backbone.cli.options import COMMON, Common, Limit, Output, Symbols, newest, prepare, span, symbols_of
 
 if TYPE_CHECKING:
     from backbone.app import Backbone
@@ -29,7 +29,7 @@ def fetch(
     interval: str | None = None,
     start: str | None = None,
     end: str | None = None,
-    limit: int | None = None,
+    limit: Annotated[int | None, Limit] = None,
     how: Shape = None,
     output: Output = None,
     common: Common = COMMON,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -104,11 +105,20 @@ def _run(first: str, words: list[str]) -> int:
 
     _refuse_unknown_below(words)
     app = _app([command for command in COMMANDS if command.words[0] == first])
+    call = partial(app, words, exit_on_error=False, print_error=False, result_action="return_value")
     try:
-        code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+        code = _explained(call) if {"-h", "--help"} & {*words} else call()
     except CycloptsError as error:
         raise UsageError(f"{_problem(error)}; see backbone {' '.join(path_of(words))} --help") from error
     return code if isinstance(code, int) else DONE
+
+
+def _explained(call: Callable[..., Any]) -> int:
+    """A page of help, as any other page."""
+    from backbone.cli.output import page
+
+    page(lambda console: call(console=console), None, no_color=False)
+    return DONE
 
 
 def _refuse_unknown_below(words: list[str]) -> None:
@@ -119,6 +129,11 @@ def _refuse_unknown_below(words: list[str]) -> None:
 
 
 def _problem(error: Exception) -> str:
+    from cyclopts import MissingArgumentError
+
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        name = error.argument.name
+        return f"{name} given without a value" if error.argument.index is None else f"{name[2:].upper()} is missing"
     unused = getattr(error, "unused_tokens", None)
     option = next((token for token in unused or () if token.startswith("-")), None)
     if option is not None:

@@ -19,6 +19,7 @@ __all__ = [
     "Common",
     "Folder",
     "Format",
+    "Limit",
     "Output",
     "Symbols",
     "environment",
@@ -33,9 +34,17 @@ __all__ = [
 Format = Annotated[Literal["human", "json", "markdown"], Parameter(name="--format")]
 Output = Annotated[Path | None, Parameter(name="--output", validator=lambda _, path: _place(path))]
 Folder = Annotated[Path | None, Parameter(name="--output")]
+Limit = Parameter(name="--limit", converter=lambda _, tokens: _whole(tokens[0].value))
 Symbols = Annotated[tuple[str, ...], Parameter(name="--symbols", negative="", show_default=False)]
 
 _MOST_ROWS = 2**63 - 1  # what stores count with
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"--limit {text}: allowed is a whole number") from None
 
 
 def _place(path: Path | None) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from backbone.cli.exits import DONE
-from backbone.cli.options import COMMON, Common, Format, Output, newest, prepare
+from backbone.cli.options import COMMON, Common, Format, Limit, Output, newest, prepare
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["list_rows"]
 
 
-def list_rows(*, limit: int = 100, how: Format = "human", output: Output = None, common: Common = COMMON) -> int:
+def list_rows(
+    *, limit: Annotated[int, Limit] = 100, how: Format = "human", output: Output = None, common: Common = COMMON
+) -> int:
     """The newest bad rows: where they came from, what is wrong with them, and how they begin.
 
     Args:

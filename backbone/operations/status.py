@@ -10,16 +10,16 @@ import msgspec
 from actors import RosterEntry, RosterSnapshot
 from backbone.domain.report import Report, markdown_table
 from backbone.domain.status import Status
-from backbone.operations.connectivity import ConnectivityReport
+from backbone.operations.connectivity import ConnectivityReport, Probe
 
 __all__ = ["Problem", "StatusReport", "judge"]
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One actor that is not well.
+    """One actor or part that is not well.
 
     Attributes:
-        path: of the actor.
+        path: of the actor, or the part's name where it failed its probe.
         status: degraded or failed.
         state: of its life cycle, such as running or backoff.
         why: what it says, or its last error.
@@ -60,6 +60,10 @@ class StatusReport(Report, frozen=True, kw_only=True):
 def judge(connectivity: ConnectivityReport, roster: RosterSnapshot) -> StatusReport:
     """Put together what was observed."""
     problems = [problem for entry in roster.entries if (problem := _problem(entry)) is not None]
+    told = {name for each in problems if each.status is Status.FAILED for name in each.path.split("/")}
+    problems += [
+        _silent(each) for each in connectivity.probes if each.status is Status.FAILED and each.name not in told
+    ]
     problems.sort(key=lambda problem: (-problem.status.severity, problem.path))
     return StatusReport(
         status=Status.worst([connectivity.status, *(problem.status for problem in problems)]),
@@ -88,6 +92,20 @@ def _problem(entry: RosterEntry) -> Problem | None:
         now=health.next if own else _meanwhile(entry),
         action=health.action if own else "backbone roster shows the tree around it",
         restarts=entry.restarts,
+    )
+
+
+def _silent(probe: Probe) -> Problem:
+    """A part that failed its probe, whatever its actor says of itself."""
+    return Problem(
+        path=probe.name,
+        status=probe.status,
+        state="running" if probe.latency_ms is not None else "no answer",
+        why=probe.why or f"{probe.backend} does not work now",
+        since=None,
+        now="the other parts go on",
+        action=probe.action or "backbone roster shows its actor, with its last error",
+        restarts=0,
     )
 
 

@@ -27,7 +27,7 @@ def shell(line: str, folder: Path, **env: str) -> subprocess.CompletedProcess[st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", ["-V", "config check", "config template", "help exit-codes"])
+@pytest.mark.parametrize("words", ["-V", "config check", "config template", "help exit-codes", "fetch --help"])
 def test_a_closed_stdout_is_said(cli: Cli, tmp_path: Path, words: str) -> None:
     done = shell(f"$B {words} >&-", tmp_path)
     assert done.returncode == 1
@@ -35,7 +35,7 @@ def test_a_closed_stdout_is_said(cli: Cli, tmp_path: Path, words: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", ["-V", "config check", "config template"])
+@pytest.mark.parametrize("words", ["-V", "config check", "config template", "fetch -h"])
 def test_a_full_device_is_said_with_what_was_to_go_there(cli: Cli, tmp_path: Path, words: str) -> None:
     done = shell(f"$B {words} >/dev/full", tmp_path)
     assert done.returncode == 1
@@ -43,7 +43,7 @@ def test_a_full_device_is_said_with_what_was_to_go_there(cli: Cli, tmp_path: Pat
 
 
 def answer(words: str) -> str:
-    return f"the answer of backbone {'help' if words.startswith('help') else words}"
+    return f"the answer of backbone {words if words.startswith('config') else words.split()[0]}"
 
 
 @pytest.mark.slow
@@ -53,7 +53,7 @@ def test_a_closed_stderr_sends_no_note_to_stdout(cli: Cli, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", ["config show", "config show --format json", "rehearse -q"])
+@pytest.mark.parametrize("words", ["config show", "config show --format json", "rehearse -q", "fetch --help"])
 def test_a_reader_that_went_away_is_141_whatever_is_drawn(cli: Cli, tmp_path: Path, words: str) -> None:
     read, write = os.pipe()
     os.close(read)
@@ -86,7 +86,13 @@ def test_data_in_a_pipe_is_utf_8_whatever_the_terminal_knows(cli: Cli, tmp_path:
 
 
 def test_tables_in_a_pipe_have_no_trailing_blanks(cli: Cli, bars: str) -> None:
-    for words in (("ingest", bars, "--interval", "1h"), ("config", "show"), ("rehearse", "-q"), ("quarantine", "list")):
+    for words in (
+        ("ingest", bars, "--interval", "1h"),
+        ("config", "show"),
+        ("rehearse", "-q"),
+        ("quarantine", "list"),
+        ("fetch", "-h"),
+    ):
         done = cli(*words)
         assert done.code == 0
         assert [line for line in done.out.splitlines() if line != line.rstrip()] == []
