@@ -39,7 +39,7 @@ COMMANDS: tuple[Command, ...] = (
     _command("config template", "upkeep", "an env file with every setting, explained"),
     _command("migrate", "upkeep", "bring the tables up to date"),
     _command("retention", "upkeep", "what is covered and what is beyond the cap; --apply drops it"),
-    _command("services up", "upkeep", "start TimescaleDB, Redis and Kafka on this machine, for development"),
+    _command("services up", "upkeep", "start TimescaleDB, Redis, Kafka on this machine, to develop"),
     _command("services down", "upkeep", "stop them; their data stays"),
     _command("services status", "upkeep", "whether they answer, where, and what is wrong"),
 )

@@ -28,10 +28,10 @@ TERMINATED = 143
 EXITS: dict[int, str] = {
     DONE: "done",
     FAILED: "failed, or found something failed",
-    USAGE: "the command line or the settings can't be used: a wrong argument of any kind, what is not built yet",
-    NOT_READY: "not ready: something is degraded or failed (status, connectors, services status)",
+    USAGE: "the command line or the settings can't be used, or it is not built yet",
+    NOT_READY: "not ready: degraded or failed (status, connectors, services status)",
     UNREACHABLE: "a dependency can't be reached: the store does not open, no backbone runs",
-    INPUT: "the input data can't be used: missing, empty, other columns, unreadable, not one row taken",
+    INPUT: "the input can't be used: missing, empty, other columns, no row taken",
     INTERRUPTED: "stopped by SIGINT (Ctrl-C), in order",
     PIPE: "the reader of our output went away",
     TERMINATED: "stopped by SIGTERM, in order",

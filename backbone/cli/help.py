@@ -18,7 +18,7 @@ TOPICS = ("exit-codes",)
 
 def first_page() -> str:
     """What there is."""
-    lines = ["backbone: market data from source to store, cache and stream, on supervised actors", ""]
+    lines = ["backbone: market data from source to store, cache and stream, by actors", ""]
     lines += ["Usage: backbone COMMAND [OPTIONS]", "", "Examples:"]
     for line, meaning in _EXAMPLES:
         lines += [f"  {line}", f"      {meaning}"]
@@ -32,7 +32,8 @@ def first_page() -> str:
         "  help exit-codes   what the exit code tells",
         "  -V, --version     the version",
         "",
-        "Settings come from --profile NAME or --config FILE, then the environment (BACKBONE_*), then --set KEY=VALUE.",
+        "Settings come from --profile NAME or --config FILE, then the environment",
+        "(BACKBONE_*), then --set KEY=VALUE; these may stand before the command too.",
         "Data goes to stdout; progress, notes and logs go to stderr.",
     ]
     return "\n".join(lines)

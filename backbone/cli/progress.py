@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +33,8 @@ def following(backbone: Backbone, title: str, *, quiet: bool, no_color: bool) ->
         return
     last: IngestProgress | None = None
     try:
-        with _bar(title, no_color=no_color) if sys.stderr.isatty() else _lines(title) as show:
+        animated = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        with _bar(title, no_color=no_color) if animated else _lines(title) as show:
             from backbone.messages import IngestProgress
 
             def see(event: IngestProgress) -> None:

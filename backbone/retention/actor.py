@@ -33,7 +33,7 @@ _TIMEOUT = 60.0
 _DROP_TIMEOUT = 300.0  # one chunk of a large table, with its revisions
 _FORGET_TIMEOUT = 5.0
 _HOUR = timedelta(hours=1)
-_EMBEDDED = "an embedded store, perhaps the only copy, is never dropped from"
+_EMBEDDED = "an embedded store is never dropped from"
 _MICROSECOND = timedelta(microseconds=1)
 
 Stored = Mapping[Dimension, Sequence[Coverage]]

@@ -22,6 +22,10 @@ def test_the_first_page_names_every_command(cli: Cli, words: tuple[str, ...]) ->
         assert f"  {' '.join(command.words)} " in done.out
 
 
+def test_the_first_page_fits_a_terminal_of_80_columns(cli: Cli) -> None:
+    assert [line for line in (cli().out + cli("help", "exit-codes").out).splitlines() if len(line) > 80] == []
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.words))
 def test_every_command_explains_each_of_its_options(cli: Cli, command: Command) -> None:
     done = cli(*command.words, "--help")

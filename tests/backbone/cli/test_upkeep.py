@@ -115,7 +115,7 @@ def test_an_embedded_store_is_said_to_be_never_dropped_from(cli: Cli) -> None:
     done = cli("retention", "--as-of", "2018-12-31")
     assert "232.2 days" not in done.out
     assert "beyond the cap of 65 days and are kept: an embedded store" in " ".join(done.out.split())
-    assert "intraday_bars: nothing to be dropped: an embedded store, perhaps the only copy" in done.out
+    assert "intraday_bars: nothing to be dropped: an embedded store is never dropped from" in done.out
     report = json.loads(cli("retention", "--as-of", "2018-12-31", "--format", "json").out)
     assert [(drop["rows"], drop["before"]) for drop in report["drops"]] == [(0, None)]
 
