@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ready()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
+        _refuse_what_is_no_text(words)
         words = reordered(words)
         code = _dispatch(words)
         put("")
@@ -51,6 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  the last place: whatever it is becomes one line and a code
         return failed(error)
     return code
+
+
+def _refuse_what_is_no_text(words: Sequence[str]) -> None:
+    """Bytes that are no UTF-8 come as lone surrogates, which no store and no report can hold."""
+    for word in words:
+        if any("\ud800" <= char <= "\udfff" for char in word):
+            raise UsageError(f"{word!r} is no UTF-8 text; give names that are, and rename files that have others")
 
 
 def _dispatch(words: list[str]) -> int:

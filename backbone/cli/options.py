@@ -135,8 +135,15 @@ def _say_why(common: Common, settings: Settings) -> None:
 
 
 def symbols_of(given: tuple[str, ...]) -> tuple[str, ...]:
-    """Symbols, given one by one or comma-separated."""
-    return tuple(dict.fromkeys(part.strip() for text in given for part in text.split(",") if part.strip()))
+    """Symbols, given one by one or comma-separated.
+
+    Raises:
+        UsageError: none is named; a variable of a script may be empty, and all was not what it meant.
+    """
+    names = tuple(dict.fromkeys(part.strip() for text in given for part in text.split(",") if part.strip()))
+    if given and not names:
+        raise UsageError(f"--symbols {given[0]!r} names no symbol; leave it out for all")
+    return names
 
 
 def moment(name: str, text: str | None) -> datetime | None:

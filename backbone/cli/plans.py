@@ -9,6 +9,7 @@ from backbone.cli.options import span
 from backbone.domain.clock import parse_interval
 from backbone.domain.dimension import Dimension
 from backbone.ingest.plan import IngestPlan
+from backbone.sources.registry import available_sources
 
 __all__ = ["dimension_of", "interval_of", "plan_of"]
 
@@ -31,6 +32,10 @@ def plan_of(
     """
     kind = source or ("parquet" if path.suffix.lower() in {".parquet", ".pq"} else "csv")
     first, last = span(start, end)
+    if zone is not None and not zone.strip():
+        raise UsageError("--zone '' given; allowed is an IANA name such as UTC, or leave it out")
+    if kind.strip().lower() not in available_sources():
+        raise UsageError(f"--source {kind} given; allowed is {', '.join(available_sources())}")
     try:
         return IngestPlan(
             dimensions=[Dimension.parse(dimension)],
