@@ -69,6 +69,17 @@ def test_the_settings_loader_reads_the_env_file_that_up_wrote(cli: Cli, docker: 
     assert rows["store.url"]["origin"] == "env BACKBONE_STORE_URL"
 
 
+def test_what_up_says_next_works_as_typed(cli: Cli, docker: Path) -> None:
+    said = cli("services", "up", "--data", "here").err.splitlines()[-1]
+    typed = said.partition("backbone run ")[2].partition(" uses TimescaleDB")[0].split()
+    assert typed[:2] == ["--profile", "embedded"]
+    done = cli("config", "show", "--changed", "--format", "json", *typed)
+    rows = {row["path"]: row["value"] for row in json.loads(done.out)["settings"]}
+    assert (done.code, rows["store.backend"]) == (0, "timescale")
+    assert cli("config", "check", *typed).code == 0
+    assert "backbone run" not in cli("services", "up", "redis", "--data", "other").err
+
+
 def test_passwords_are_private_and_stay_from_one_up_to_the_next(cli: Cli, docker: Path) -> None:
     cli("services", "up", "redis", "--data", "here")
     before = Path("here/.env").read_text()
