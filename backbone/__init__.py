@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from backbone.domain.frame import Frame
     from backbone.domain.status import Status
     from backbone.ingest.plan import IngestPlan, IngestRun
-    from backbone.messages import Update
+    from backbone.messages import RecordResult, Update
     from backbone.operations.rehearsal import RehearsalReport, RehearsalRequest
-    from backbone.refusals import NotBuilt
+    from backbone.refusals import BackboneClosed, NotBuilt, PositionLost
     from backbone.settings import Settings, SettingsError, load_settings
     from backbone.sources.errors import InputInvalid, InputMissing, SourceError
-    from backbone.store.errors import StoreError, StoreUnavailable, Unsupported
+    from backbone.store.errors import StoreBusy, StoreError, StoreUnavailable, Unsupported
 
 __all__ = [
     "Backbone",
+    "BackboneClosed",
     "Dimension",
     "Frame",
     "IngestPlan",
@@ -37,12 +38,15 @@ __all__ = [
     "InputInvalid",
     "InputMissing",
     "NotBuilt",
+    "PositionLost",
+    "RecordResult",
     "RehearsalReport",
     "RehearsalRequest",
     "Settings",
     "SettingsError",
     "SourceError",
     "Status",
+    "StoreBusy",
     "StoreError",
     "StoreUnavailable",
     "Unsupported",
@@ -57,16 +61,20 @@ _HOME = {
     "Status": "domain.status",
     "IngestPlan": "ingest.plan",
     "IngestRun": "ingest.plan",
+    "RecordResult": "messages",
     "Update": "messages",
     "RehearsalReport": "operations.rehearsal",
     "RehearsalRequest": "operations.rehearsal",
+    "BackboneClosed": "refusals",
     "NotBuilt": "refusals",
+    "PositionLost": "refusals",
     "Settings": "settings",
     "SettingsError": "settings",
     "load_settings": "settings",
     "InputInvalid": "sources.errors",
     "InputMissing": "sources.errors",
     "SourceError": "sources.errors",
+    "StoreBusy": "store.errors",
     "StoreError": "store.errors",
     "StoreUnavailable": "store.errors",
     "Unsupported": "store.errors",

@@ -86,7 +86,7 @@ class Run:
         self._report = report
         self._clock = clock
         self._attempt = attempt
-        self._dimension = Dimension(plan.dimensions[0])
+        self._dimension = plan.dimension
         self._source = self._open(plan, rules)
         self._progress = Progress(0, 0, 0)
         self._results: list[WriteResult] = []
@@ -153,7 +153,7 @@ class Run:
         before: Frame | None = None
         read = 0
         for chunk in self._source.chunks(progress=self._note):
-            wanted = chunk.frame.select(symbols=plan.symbols or None, start=plan.start, end=plan.end)
+            wanted = chunk.frame.select(symbols=self._named(chunk.frame), start=plan.start, end=plan.end)
             frame, bad = screen(wanted)
             judged = self._judge(wanted, before) if wanted.num_rows else None
             before = wanted if wanted.num_rows else before
@@ -170,6 +170,13 @@ class Run:
                 good - wanted.num_rows,
                 duplicates,
             )
+
+    def _named(self, frame: Frame) -> list[str] | None:
+        """The symbols of a frame that the plan names, whatever their case; None: it names none, and means all."""
+        if not self._plan.symbols:
+            return None
+        named = {symbol.casefold() for symbol in self._plan.symbols}
+        return [symbol for symbol in frame.symbols if symbol.casefold() in named]
 
     def _judge(self, frame: Frame, before: Frame | None) -> QualityReport:
         """Judge a part; bars missing since the part before count, where both are of one and the same symbol."""

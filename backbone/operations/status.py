@@ -70,7 +70,7 @@ def judge(connectivity: ConnectivityReport, roster: RosterSnapshot) -> StatusRep
     )
 
 
-_STATES = {"failed": Status.FAILED, "backoff": Status.DEGRADED, "starting": Status.DEGRADED}
+_STATES = {"failed": Status.FAILED, "backoff": Status.FAILED, "starting": Status.DEGRADED}
 
 
 def _problem(entry: RosterEntry) -> Problem | None:

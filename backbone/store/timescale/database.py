@@ -108,7 +108,8 @@ class Database:
         self.drop_idle()
         if any(session.committing for session in sessions):
             raise self._unknown()
-        raise StoreUnavailable(f"{self.place}: no answer within {bound:g} s, given up; see `backbone status`")
+        text = f"{self.place}: no answer within {bound:g} s, given up; see `backbone status`"
+        raise StoreUnavailable(text, passing=True)
 
     async def _attempts(self, work: Work[T], sessions: list[Session], timeout: float | None) -> T:
         for last in (False, False, True):

@@ -144,10 +144,10 @@ def test_the_worst_comes_first_and_says_why_since_when_what_now_what_to_do() -> 
     assert report.status is Status.FAILED
     assert [(each.path, str(each.status), each.why) for each in report.problems] == [
         ("/demo/b", "failed", "ValueError: x"),
+        ("/demo/c", "failed", "OSError: y"),
         ("/demo/a", "degraded", "slow"),
-        ("/demo/c", "degraded", "OSError: y"),
     ]
-    failed, slow, backoff = report.problems
+    failed, backoff, slow = report.problems
     assert (slow.since, slow.now, slow.action) == (NOW, "goes on", "wait")
     assert failed.since == NOW - timedelta(seconds=40)
     assert "gave up" in failed.now
