@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from actors import ActorError, ActorSystem
+from actors import ActorError, ActorSystem, Reject
 from backbone.adapters import store_factory
 from backbone.app import Backbone
 from backbone.domain.dimension import Dimension
@@ -48,6 +48,7 @@ class Faults:
         self._crashes: dict[tuple[str, int], None] = {}
         self._down: str | None = None
         self._store_crashes = 0
+        self._refused_writes = 0
         self._backbone: Backbone | None = None
 
     def crash_ingest(self, *, before_write: int | None = None, after_write: int | None = None) -> None:
@@ -60,6 +61,10 @@ class Faults:
     def crash_store(self, times: int = 1) -> None:
         """Crash the store actor at each of its next requests, so many times."""
         self._store_crashes = times
+
+    def refuse_write_once(self) -> None:
+        """Let the next chunk be refused as unavailable, and later ones go in."""
+        self._refused_writes = 1
 
     def store_down(self, why: str = "injected: the store does not answer") -> None:
         """Let every request to the store fail as unavailable, until `store_up`; its actor notices at once."""
@@ -87,6 +92,9 @@ class Faults:
         """Called around each write of the ingest actor."""
         if moment == "before":
             self.writes += 1
+        if moment == "before" and self._refused_writes:
+            self._refused_writes -= 1
+            raise Reject("unavailable", "injected: this write is refused")
         if (moment, self.writes) in self._crashes:
             del self._crashes[moment, self.writes]
             raise InjectedCrash(f"injected {moment} write {self.writes}")

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import anyio
 import anyio.to_thread
 import msgspec
+import pyarrow as pa
 
 from backbone.domain import Frame
 from backbone.domain.clock import utc_now
@@ -20,8 +21,9 @@ from backbone.ingest.settings import IngestRules
 from backbone.quality.merging import merge
 from backbone.quality.report import QualityReport, assess
 from backbone.quality.screening import Rejected, screen
-from backbone.sources.port import BadRow, Progress, Source
-from backbone.sources.registry import open_source
+from backbone.sources.errors import SourceError
+from backbone.sources.port import BadRow, Progress, Source, SourceChunk
+from backbone.sources.registry import built_in, open_source
 from backbone.store.records import Chunk, QuarantineRow, WriteResult
 
 __all__ = ["Piece", "Run", "Writer"]
@@ -152,7 +154,7 @@ class Run:
         plan = self._plan
         before: Frame | None = None
         read = 0
-        for chunk in self._source.chunks(progress=self._note):
+        for chunk in self._chunks():
             wanted = chunk.frame.select(symbols=self._named(chunk.frame), start=plan.start, end=plan.end)
             frame, bad = screen(wanted)
             judged = self._judge(wanted, before) if wanted.num_rows else None
@@ -170,6 +172,25 @@ class Run:
                 good - wanted.num_rows,
                 duplicates,
             )
+
+    def _chunks(self) -> Iterator[SourceChunk]:
+        """What the source gives. What fails below it (disk, library) or in a plugin is its error, no bug of ours.
+
+        Raises:
+            SourceError: says what failed.
+        """
+        outside: tuple[type[Exception], ...] = (
+            (OSError, pa.ArrowException) if built_in(self._plan.source) else (Exception,)
+        )
+        try:
+            yield from self._source.chunks(progress=self._note)
+        except SourceError:
+            raise
+        except outside as error:
+            text = f"{self.source_name}: {type(error).__name__}: {error}"
+            raise SourceError(
+                f"{text}; nothing more was read, mend the source and start the same plan again"
+            ) from error
 
     def _named(self, frame: Frame) -> list[str] | None:
         """The symbols of a frame that the plan names, whatever their case; None: it names none, and means all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ import msgspec
 from actors import RosterEntry, RosterSnapshot
 from backbone.domain.report import Report, markdown_table
 from backbone.domain.status import Status
-from backbone.operations.connectivity import ConnectivityReport
+from backbone.operations.connectivity import ConnectivityReport, Probe
 
 __all__ = ["Problem", "StatusReport", "judge"]
 
@@ -60,6 +61,7 @@ class StatusReport(Report, frozen=True, kw_only=True):
 def judge(connectivity: ConnectivityReport, roster: RosterSnapshot) -> StatusReport:
     """Put together what was observed."""
     problems = [problem for entry in roster.entries if (problem := _problem(entry)) is not None]
+    problems += [_unexplained(probe) for probe in connectivity.probes if not _explained(probe, problems)]
     problems.sort(key=lambda problem: (-problem.status.severity, problem.path))
     return StatusReport(
         status=Status.worst([connectivity.status, *(problem.status for problem in problems)]),
@@ -67,6 +69,26 @@ def judge(connectivity: ConnectivityReport, roster: RosterSnapshot) -> StatusRep
         connectivity=connectivity,
         roster=roster,
         settings_hash=connectivity.settings_hash,
+    )
+
+
+def _explained(probe: Probe, problems: Sequence[Problem]) -> bool:
+    """Whether a probe found nothing worse than what the part's own actors say."""
+    own = [each.status.severity for each in problems if f"/{probe.name}" in f"{each.path}/"]
+    return probe.status.severity <= max(own, default=0)
+
+
+def _unexplained(probe: Probe) -> Problem:
+    """What only the probe knows: a red line in the headline has its reason below."""
+    return Problem(
+        path=probe.name,
+        status=Status.worst([probe.status]),
+        state="running",
+        why=probe.why or "it does not work, and does not say why",
+        since=None,
+        now="the others go on",
+        action=probe.action or "backbone roster shows the tree around it",
+        restarts=0,
     )
 
 

@@ -70,7 +70,7 @@ class StoreSettings(Section, frozen=True, kw_only=True):
     ssl_cert: Annotated[Text | None, Meta(description="timescale: file of the client certificate")] = None
     ssl_key: Annotated[Text | None, Meta(description="timescale: file of the client key")] = None
     schema_name: Annotated[Identifier, Meta(description="schema of the market data tables")] = "market_data"
-    pool_size: Annotated[int, Meta(ge=1, le=500, description="timescale: connections kept open")] = 5
+    pool_size: Annotated[int, Meta(ge=1, le=500, description="timescale: connections made at the start")] = 5
     max_overflow: Annotated[int, Meta(ge=0, le=500, description="timescale: further connections under load")] = 5
     pool_timeout: Annotated[Seconds, Meta(description="timescale: wait for a free connection")] = 5.0
     pool_recycle: Annotated[Seconds, Meta(description="timescale: close a connection idle for so long")] = 1800.0
