@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from backbone import samples
     from backbone.app import Backbone
     from backbone.domain.dimension import Dimension
     from backbone.domain.frame import Frame
@@ -52,6 +53,7 @@ __all__ = [
     "Unsupported",
     "Update",
     "load_settings",
+    "samples",
 ]
 
 _HOME = {
@@ -78,6 +80,7 @@ _HOME = {
     "StoreError": "store.errors",
     "StoreUnavailable": "store.errors",
     "Unsupported": "store.errors",
+    "samples": "samples",
 }
 
 
@@ -85,6 +88,7 @@ def __getattr__(name: str) -> object:
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
+    module = import_module(f"{__name__}.{home}")
+    value = module if name == home else getattr(module, name)
     globals()[name] = value
     return value

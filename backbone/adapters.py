@@ -83,7 +83,7 @@ def _timescale(settings: Settings) -> Callable[[], Store]:
         try:
             from backbone.store.timescale import Bounds, TimescaleStore
         except ModuleNotFoundError as error:
-            raise StoreUnavailable("store.backend=timescale needs asyncpg: install backbone[institutional]") from error
+            raise StoreUnavailable("store.backend=timescale needs asyncpg: pip install asyncpg") from error
         bounds = Bounds(
             pool_size=store.pool_size,
             max_overflow=store.max_overflow,
