@@ -42,7 +42,7 @@ test: .venv/installed  ## the hermetic tests, on all cores, with coverage
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal --cov --cov-report=term:skip-covered
 
 test-install: .venv/installed  ## locks and wheels in clean environments, on every Python found (needs a package registry)
-	$(BIN)/python -m pytest tests/install -q $(ALONE)
+	$(BIN)/python -m pytest tests/install -q -n auto --maxprocesses 2 --dist loadscope $(ALONE)
 
 test-services: .venv/installed  ## the tests on real TimescaleDB, Redis and Kafka, which they start themselves
 	$(BIN)/python -m pytest tests/services -q $(ALONE)
