@@ -59,7 +59,7 @@ bench: .venv/installed  ## benchmarks, as ratios against the bare client in the 
 	$(BIN)/python -m tests.benchmarks
 
 docs: .venv/installed  ## build the documentation site into site/
-	$(BIN)/python docs/api_reference.py
+	$(BIN)/python docs/generate.py
 	$(BIN)/zensical build --clean
 
 lock:  ## resolve the locks anew; versions move only where pyproject.toml asks, or all with UPGRADE=--upgrade
