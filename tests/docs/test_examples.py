@@ -16,6 +16,7 @@ import pytest
 from backbone import Backbone, Dimension, Frame
 from backbone.cli.commands import COMMANDS
 from backbone.cli.main import main
+from backbone.sources.layout import match_columns
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -24,7 +25,9 @@ PAGES = [*WRITTEN, ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURIT
 RUN = [
     "index.md",
     "explanation/delivery.md",
+    "how-to/own-files.md",
     "how-to/retention.md",
+    "how-to/subscribe.md",
     "reference/configuration.md",
     "reference/data-model.md",
 ]
@@ -101,6 +104,23 @@ async def test_the_fastapi_application_serves_bars_and_health(tmp_path: Path, mo
             await page["bars"](request, "EURUSD", interval="7m")
         assert refused.value.status_code == 422
         assert set((await page["health"](request))["parts"]) == {"store", "cache", "stream"}
+
+
+def test_the_names_of_columns_that_the_page_lists_are_understood() -> None:
+    text = (DOCS / "how-to/own-files.md").read_text()
+    rows = re.findall(r"^\| ((?:`\w+` ?)+)\| ([\w, ]+) \|$", text, re.MULTILINE)
+    assert len(rows) > 10
+    for columns, names in rows:
+        for column, name in _paired(re.findall(r"\w+", columns), names.split(", ")):
+            (dimension, *_) = [each for each in Dimension if column in each.columns]
+            header = [name if each == column else each for each in dimension.columns]
+            places, _ = match_columns("file.csv", header, dimension)
+            assert places[column] == header.index(name), f"{name} is not read as {column}"
+
+
+def _paired(columns: list[str], names: list[str]) -> list[tuple[str, str]]:
+    """Each name with its column; where a cell has several columns, their names follow in the same order."""
+    return [(columns[place * len(columns) // len(names)], name) for place, name in enumerate(names)]
 
 
 async def _fill(backbone: Backbone) -> None:
