@@ -60,7 +60,7 @@ bench: .venv/installed  ## benchmarks, as ratios against the bare client in the 
 
 docs: .venv/installed  ## build the documentation site into site/
 	$(BIN)/python docs/generate.py
-	$(BIN)/zensical build --clean
+	$(BIN)/zensical build --clean --strict
 
 lock:  ## resolve the locks anew; versions move only where pyproject.toml asks, or all with UPGRADE=--upgrade
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && $(PYTHON) -m venv "$$scratch" && \

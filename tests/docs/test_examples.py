@@ -123,6 +123,15 @@ def _paired(columns: list[str], names: list[str]) -> list[tuple[str, str]]:
     return [(columns[place * len(columns) // len(names)], name) for place, name in enumerate(names)]
 
 
+def test_every_target_named_on_a_page_is_in_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for path in PAGES:
+        text = path.read_text(encoding="utf-8")
+        for names in re.findall(r"(?:`|^\$ )make ((?:[a-z-]+ ?)+)(?:`|$)", text, re.MULTILINE):
+            for target in names.split():
+                assert f"\n{target}:" in makefile, f"{path.name}: make {target}"
+
+
 async def _fill(backbone: Backbone) -> None:
     from datetime import UTC, datetime
 
