@@ -1,33 +1,54 @@
-# One verb each. Everything installs into .venv from requirements.lock (hashes, no index host).
+# One verb each. All of it works in .venv: `make run` installs the product alone, the others add what development needs.
+# The locks hold hashes and no index host; nothing is resolved while installing, so that no later release changes anything.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run test test-services drills lint bench docs lock clean
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+LOCKED := --require-hashes --only-binary :all:
+ALONE := --override-ini addopts="-ra --strict-markers --strict-config --import-mode=importlib"
+UV := uv==0.13.9
+COMPILE := pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
+
+.PHONY: help run test test-install test-services drills lint bench docs lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.venv/installed: requirements.lock pyproject.toml
+# $(1): the lock. What builds the project lies beside the environment, not in it.
+define install
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python {sys.version.split()[0]} given; 3.11 or newer is needed; set PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(PIP_INSTALL) $(LOCKED) -r $(1)
+	$(PIP_INSTALL) $(LOCKED) --upgrade --target .venv/build -r requirements-build.lock
+	PYTHONPATH=.venv/build $(PIP_INSTALL) --no-build-isolation -e .
+	$(BIN)/python -m pip check
+endef
+
+.venv/product: requirements.lock requirements-build.lock pyproject.toml
+	$(call install,requirements.lock)
 	@touch $@
 
-run: .venv/installed  ## ingest 5,000 real EURUSD bars through every stage (embedded profile)
+.venv/installed: requirements-dev.lock requirements.lock requirements-build.lock pyproject.toml
+	$(call install,requirements-dev.lock)
+	@touch .venv/product $@
+
+run: .venv/product  ## ingest 5,000 real EURUSD bars through every stage (embedded profile)
 	$(BIN)/backbone rehearse --profile embedded --output reports/rehearsal
 
 test: .venv/installed  ## the hermetic tests, on all cores, with coverage
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal --cov --cov-report=term:skip-covered
 
+test-install: .venv/installed  ## locks and wheels in clean environments, on every Python found (needs a package registry)
+	$(BIN)/python -m pytest tests/install -q -n auto --maxprocesses 2 --dist loadscope $(ALONE)
+
 test-services: .venv/installed  ## the tests on real TimescaleDB, Redis and Kafka, which they start themselves
-	$(BIN)/python -m pytest tests/services -q --override-ini addopts="-ra --strict-markers --strict-config --import-mode=importlib"
+	$(BIN)/python -m pytest tests/services -q $(ALONE)
 
 drills: .venv/installed  ## the long fault runs on a real TimescaleDB, which they start, kill and freeze themselves
-	$(BIN)/python -m pytest tests/faults/drills -q -s --override-ini addopts="-ra --strict-markers --strict-config --import-mode=importlib"
+	$(BIN)/python -m pytest tests/faults/drills -q -s $(ALONE)
 
 lint: .venv/installed  ## ruff and mypy --strict
 	$(BIN)/ruff check .
@@ -38,11 +59,15 @@ bench: .venv/installed  ## benchmarks, as ratios against the bare client in the 
 	$(BIN)/python -m tests.benchmarks
 
 docs: .venv/installed  ## build the documentation site into site/
-	$(BIN)/python docs/api_reference.py
-	$(BIN)/zensical build --clean
+	$(BIN)/python docs/generate.py
+	$(BIN)/zensical build --clean --strict
 
-lock:  ## resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --group dev --extra report --extra institutional --python-version 3.11 --generate-hashes --universal --no-emit-index-url --no-emit-find-links --no-header -q -o requirements.lock
+lock:  ## resolve the locks anew; versions move only where pyproject.toml asks, or all with UPGRADE=--upgrade
+	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && $(PYTHON) -m venv "$$scratch" && \
+	"$$scratch/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: $(UV) && \
+	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) pyproject.toml -o requirements.lock && \
+	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev -c requirements.lock -o requirements-dev.lock && \
+	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group build -o requirements-build.lock
 
 clean:  ## remove everything that make created
 	rm -rf .venv data reports site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

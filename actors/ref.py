@@ -16,7 +16,7 @@ from actors.tasks import OWNER, blocked_run
 from actors.turn import pause
 
 if TYPE_CHECKING:
-    from actors.cell import Cell, Run
+    from actors.cell import Cell, Health, Run
     from actors.supervisor import Supervisor
 
 _NEVER = math.inf
@@ -53,6 +53,11 @@ class ActorRef:
     def is_alive(self) -> bool:
         """True while an incarnation runs and takes messages."""
         return self._cell.alive
+
+    @property
+    def health(self) -> Health:
+        """What the newest incarnation reported last, read without a message."""
+        return self._cell.health
 
     async def tell(self, message: Message, timeout: float | None = 5.0) -> None:
         """Send; waits for room in the mailbox.

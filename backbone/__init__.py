@@ -16,20 +16,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from backbone import samples
     from backbone.app import Backbone
     from backbone.domain.dimension import Dimension
     from backbone.domain.frame import Frame
     from backbone.domain.status import Status
     from backbone.ingest.plan import IngestPlan, IngestRun
-    from backbone.messages import Update
+    from backbone.messages import RecordResult, Update
     from backbone.operations.rehearsal import RehearsalReport, RehearsalRequest
-    from backbone.refusals import NotBuilt
+    from backbone.refusals import BackboneClosed, NotBuilt, PositionLost
     from backbone.settings import Settings, SettingsError, load_settings
     from backbone.sources.errors import InputInvalid, InputMissing, SourceError
-    from backbone.store.errors import StoreError, StoreUnavailable, Unsupported
+    from backbone.store.errors import StoreBusy, StoreError, StoreUnavailable, Unsupported
 
 __all__ = [
     "Backbone",
+    "BackboneClosed",
     "Dimension",
     "Frame",
     "IngestPlan",
@@ -37,17 +39,21 @@ __all__ = [
     "InputInvalid",
     "InputMissing",
     "NotBuilt",
+    "PositionLost",
+    "RecordResult",
     "RehearsalReport",
     "RehearsalRequest",
     "Settings",
     "SettingsError",
     "SourceError",
     "Status",
+    "StoreBusy",
     "StoreError",
     "StoreUnavailable",
     "Unsupported",
     "Update",
     "load_settings",
+    "samples",
 ]
 
 _HOME = {
@@ -57,19 +63,24 @@ _HOME = {
     "Status": "domain.status",
     "IngestPlan": "ingest.plan",
     "IngestRun": "ingest.plan",
+    "RecordResult": "messages",
     "Update": "messages",
     "RehearsalReport": "operations.rehearsal",
     "RehearsalRequest": "operations.rehearsal",
+    "BackboneClosed": "refusals",
     "NotBuilt": "refusals",
+    "PositionLost": "refusals",
     "Settings": "settings",
     "SettingsError": "settings",
     "load_settings": "settings",
     "InputInvalid": "sources.errors",
     "InputMissing": "sources.errors",
     "SourceError": "sources.errors",
+    "StoreBusy": "store.errors",
     "StoreError": "store.errors",
     "StoreUnavailable": "store.errors",
     "Unsupported": "store.errors",
+    "samples": "samples",
 }
 
 
@@ -77,6 +88,7 @@ def __getattr__(name: str) -> object:
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
+    module = import_module(f"{__name__}.{home}")
+    value = module if name == home else getattr(module, name)
     globals()[name] = value
     return value

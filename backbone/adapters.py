@@ -12,7 +12,7 @@ from backbone.refusals import NotBuilt
 from backbone.retention.policy import Policy, RetentionRules
 from backbone.settings import Settings
 from backbone.store.errors import StoreUnavailable
-from backbone.store.port import Store
+from backbone.store.port import Store, StoreFactory
 from backbone.stream.port import Log
 
 __all__ = ["cache_factory", "embedded", "log", "retention_rules", "rules", "store_factory"]
@@ -31,28 +31,46 @@ def embedded(settings: Settings) -> dict[str, str | None]:
     }
 
 
-def store_factory(settings: Settings) -> Callable[[], Store]:
+class _Stores:
+    """Makes stores; `close` lets go of what they share."""
+
+    def __init__(self, make: Callable[[], Store], close: Callable[[], None] = lambda: None) -> None:
+        self._make = make
+        self._close = close
+
+    def __call__(self) -> Store:
+        return self._make()
+
+    def close(self) -> None:
+        self._close()
+
+
+def store_factory(settings: Settings) -> StoreFactory:
     """Makes the store's adapter.
 
     Raises:
         StoreUnavailable: the settings do not say where the server is.
     """
-    store, stream = settings.store, settings.stream
-    if store.backend == "timescale":
-        return _timescale(settings)
+    return _Stores(_timescale(settings)) if settings.store.backend == "timescale" else _duckdb(settings)
+
+
+def _duckdb(settings: Settings) -> StoreFactory:
+    from backbone.store.duckdb.memory import MemoryDatabase
+    from backbone.store.duckdb.store import DuckDBStore
+
+    store, memory = settings.store, MemoryDatabase()
 
     def make() -> Store:
-        from backbone.store.duckdb.store import DuckDBStore
-
         return DuckDBStore(
             store.path,
+            memory=memory,
             threads=store.threads,
             memory_limit=store.memory_limit,
             inline=store.inline,
-            max_payload_bytes=stream.max_payload_bytes,
+            max_payload_bytes=settings.stream.max_payload_bytes,
         )
 
-    return make
+    return _Stores(make, memory.close)
 
 
 def _timescale(settings: Settings) -> Callable[[], Store]:
@@ -65,7 +83,7 @@ def _timescale(settings: Settings) -> Callable[[], Store]:
         try:
             from backbone.store.timescale import Bounds, TimescaleStore
         except ModuleNotFoundError as error:
-            raise StoreUnavailable("store.backend=timescale needs asyncpg: install backbone[institutional]") from error
+            raise StoreUnavailable("store.backend=timescale needs asyncpg: pip install asyncpg") from error
         bounds = Bounds(
             pool_size=store.pool_size,
             max_overflow=store.max_overflow,

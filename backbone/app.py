@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -14,8 +14,11 @@ from actors import (
     ActorDead,
     ActorSystem,
     AskRejected,
+    AskTimeout,
     ChildNotFound,
     ChildSpec,
+    MailboxFull,
+    Reject,
     Request,
     Restart,
     RosterSnapshot,
@@ -25,7 +28,7 @@ from actors.ref import SupervisorRef
 from backbone import adapters
 from backbone.cache.port import CacheMetrics
 from backbone.control import ControlActor
-from backbone.domain import Frame, decode
+from backbone.domain import Frame, arguments, decode
 from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import new_run_id
 from backbone.ingest.plan import IngestPlan, IngestRun
@@ -37,19 +40,21 @@ from backbone.messages import (
     ProbeStream,
     ReadCacheMetrics,
     ReadQuarantine,
+    ReadSymbols,
+    RecordResult,
     RecordRows,
     RunIngest,
     RunRetention,
 )
 from backbone.operations.connectivity import ConnectivityReport, probe_all
 from backbone.operations.rehearsal import RehearsalReport, RehearsalRequest, rehearse
-from backbone.peers import UNREACHABLE, Peers
+from backbone.peers import Peers, ask_through
 from backbone.reading import Reader
-from backbone.refusals import NotBuilt, restore
+from backbone.refusals import BackboneClosed, NotBuilt, restore
 from backbone.retention.report import RetentionReport
 from backbone.settings import Settings, SettingsError
 from backbone.settings.explain import missing
-from backbone.store.errors import StoreUnavailable, Unsupported
+from backbone.store.errors import StoreBusy, StoreUnavailable, Unsupported
 from backbone.store.records import MigrationReport, OutboxStatus, QuarantineRow, Query
 from backbone.stream.port import Record, Start
 from backbone.subscription import Subscription
@@ -76,6 +81,7 @@ class Backbone:
         self._reader = Reader(self._ask, parts.rules, system.clock.time)
         self._newest: dict[tuple[Dimension, str], tuple[Record, Mapping[str, Any]]] = {}
         self._subscriptions = 0
+        self._closed = False
 
     @classmethod
     @asynccontextmanager
@@ -89,7 +95,10 @@ class Backbone:
             system: a tree that the trading process already has; the backbone becomes one of its children.
             parts: replaces parts of the tree, for tests (see `backbone.testing`).
 
+        A server that is not up yet is waited for, `store.start_timeout` seconds at most.
+
         Raises:
+            TypeError: settings or system are something else.
             SettingsError: a service that the settings ask for has no address.
             StoreUnavailable: the store can't be opened; the message says what to do.
             NotBuilt: the settings name a backend that this version does not have.
@@ -98,13 +107,18 @@ class Backbone:
             from backbone.settings import load_settings
 
             settings = load_settings(profile="embedded")
+        arguments.instance("settings", settings, Settings, "load_settings makes them")
+        if system is not None:
+            arguments.instance("system", system, ActorSystem)
         problems = missing(settings)
         if problems:
             raise SettingsError(*problems)
         async with AsyncExitStack() as stack:
             if system is None:
                 system = await stack.enter_async_context(ActorSystem(settings.profile))
-            backbone = cls(settings, system, _assemble(settings, system, parts or {}))
+            assembled = _assemble(settings, system, parts or {})
+            stack.callback(assembled.release)
+            backbone = cls(settings, system, assembled)
             try:
                 await system.start_child(tree(backbone._parts, settings.supervision, control=backbone._control()))
             except StartError as error:
@@ -114,6 +128,7 @@ class Backbone:
 
     async def _close(self) -> None:
         """Stop what `open` started; a cancelled caller does not cut this short."""
+        self._closed = True
         with anyio.CancelScope(shield=True):  # bounded by the shutdown times of the tree
             for step in (self.system.terminate_child, self.system.delete_child):
                 try:
@@ -121,52 +136,69 @@ class Backbone:
                 except (ActorDead, ChildNotFound):
                     return
 
+    def _open(self) -> None:
+        """Refuse where the `async with` was left: nothing could be found any more, and nothing comes back."""
+        if self._closed:
+            raise BackboneClosed("this backbone is closed; open another one, and use it inside its `async with`")
+
     # writing
 
     async def ingest(self, plan: IngestPlan) -> IngestRun:
         """Carry out a plan; an ingest actor that dies meanwhile is restarted, and the run goes on where it was.
 
         Raises:
-            SourceError: the input is missing or invalid. ValueError: the plan is.
+            TypeError: no plan was given.
+            SourceError: the input is missing or invalid.
             StoreUnavailable: the store does not take the rows now.
             ActorDead: the run was begun again `ingest.retries` times and each time the actor died.
         """
-        request = RunIngest(plan.checked(), new_run_id())
+        self._open()
+        request = RunIngest(plan, new_run_id())
         run = await self._persistently(lambda: self._peers.ingest.ask(request, _RUN_TIMEOUT))
         for symbol, position in run.positions.items():
             self._reader.saw(run.dimension, symbol, position)
         return run
 
-    async def record(self, frame: Frame) -> int:
+    async def record(self, frame: Frame) -> RecordResult:
         """Commit live rows, together with others that arrive within `ingest.record_linger` seconds.
 
+        Rows that can't be true, such as a price of zero, are kept aside; the others go in. Of two versions of one row
+        that arrive together the later one is stored. A caller that is cancelled may find its rows stored all the same.
+
         Returns:
-            The outbox position of the rows; 0: all of them were known already.
+            What became of each row. After a crash in between, rows that had been committed count as unchanged.
+
+        Raises:
+            TypeError: no frame was given.
+            StoreUnavailable: the store does not take the rows now.
         """
-        if not frame.num_rows:
-            return 0
+        self._open()
         request = RecordRows(frame)
+        frame.to_arrow()  # of a frame that was decoded: its columns are looked at here, where a damage can be told
+        if not frame.num_rows:
+            return RecordResult()
         asked = 0
 
-        async def ask() -> int:
+        async def ask() -> RecordResult:
             nonlocal asked
             asked += 1
             return await self._peers.ingest.ask(request, _READ_TIMEOUT)
 
-        position = await self._persistently(ask)
-        if asked > 1 and not position:
+        result = await self._persistently(ask)
+        if asked > 1 and not result.position:
             # committed by an actor that died before it could say where: not older than the newest there is now
-            position = (await self.outbox()).newest
+            result = msgspec.structs.replace(result, position=(await self.outbox()).newest)
         for symbol in frame.symbols:
-            self._reader.saw(frame.dimension, symbol, position)
-        return position
+            self._reader.saw(frame.dimension, symbol, result.position)
+        return result
 
     async def _persistently(self, ask: Callable[[], Awaitable[R]]) -> R:
         """Ask again where the actor died over the request: what it had committed is known by its identity."""
         for attempt in range(self.settings.ingest.retries):
             try:
                 return await self._refusable(ask)
-            except ActorDead:
+            except (ActorDead, ChildNotFound):
+                self._open()
                 await anyio.sleep(_RETRY_PAUSE * 2**attempt)  # it may be the supervisor that restarts
         return await self._refusable(ask)
 
@@ -175,12 +207,16 @@ class Backbone:
             return await ask()
         except AskRejected as error:
             raise restore(error) from None
+        except (AskTimeout, MailboxFull) as error:
+            raise StoreBusy(f"{error}; the rows may still go in: the same call again does no harm") from error
 
     async def _ask(self, name: str, request: Request[R], timeout: float = _READ_TIMEOUT) -> R:
+        self._open()
         try:
-            return await self._refusable(lambda: self._peers.ref(name).ask(request, timeout))
-        except (*UNREACHABLE, ChildNotFound) as error:
-            raise StoreUnavailable(f"{error}; it is being restarted, see `backbone roster`") from error
+            return await ask_through(lambda: self._peers.ref(name), request, timeout)
+        except Reject as reject:
+            self._open()
+            raise restore(reject) from reject.__cause__
 
     # reading
 
@@ -200,47 +236,72 @@ class Backbone:
 
         Args:
             dimension: or one of its aliases.
-            symbols: empty: all.
+            symbols: empty: all. One of another case than the only one stored of that name means that one.
             interval: bar interval; None: all that are stored. Where a symbol has no bars of that interval but has
                 finer ones, they are made by trading session (see `backbone.quality.resample`), of the widest that
                 fits; daily_bars give 1d, 1wk, 1mo and 3mo.
-            start: first moment, inclusive; of bars, that of their beginning.
-            end: last moment, inclusive.
-            limit: the newest so many, in ascending order.
+            start: first moment, inclusive, with a time zone; of bars, that of their beginning.
+            end: last moment, inclusive, with a time zone.
+            limit: the newest so many, in ascending order; 1 or more.
             as_of: as known at that moment; refused by the embedded store.
             resample: False: only bars that are stored.
 
         Returns:
-            The rows; `frame.stale` where the store is down and the cache still had them. A bar that was made of
+            The rows; `frame.stale` while the store is down and the cache still had them. A bar that was made of
             others holds what is stored of it: of the newest, that may be a part.
 
         Raises:
-            ValueError: the interval is finer than what is stored, or can't be made of it.
+            TypeError, ValueError: an argument is wrong, or the interval can't be made of what is stored.
+            StoreUnavailable: the store is down, and the cache has no such window.
         """
+        self._open()
         parsed = Dimension.parse(dimension)
-        if limit is not None and limit < 1:
-            raise ValueError(f"limit={limit} given; allowed: 1 or more, or None for all")
-        query = Query(parsed, tuple(sorted(set(symbols))), _interval(interval), start, end, limit, as_of)
-        bars = parsed is Dimension.DAILY_BARS or parsed.has_interval
-        made = resample and query.interval is not None and bars
-        return await (self._reader.bars(query) if made else self._reader.stored(query))
+        arguments.flag("resample", resample)
+        if limit is not None:
+            limit = arguments.count("limit", limit, 1, default="None for all")
+        names = tuple(sorted(arguments.symbols(symbols)))
+        query = Query(parsed, names, arguments.interval(interval), start, end, limit, as_of)
+        return await self._reader.fetch(query, resample=resample)
 
-    @asynccontextmanager
-    async def subscribe(
+    async def symbols(self, dimension: Dimension | str) -> tuple[str, ...]:
+        """The symbols (of macro events: calendars) that are stored, ascending."""
+        parsed = Dimension.parse(dimension)
+        return tuple(await self._ask("store", ReadSymbols(parsed)))
+
+    def subscribe(
         self, dimension: Dimension | str, *, symbols: Sequence[str] = (), start: Start = "latest"
-    ) -> AsyncIterator[Subscription]:
+    ) -> AbstractAsyncContextManager[Subscription]:
         """Committed changes, in order for each symbol, none lost, none twice; a slow reader is waited for.
 
         Args:
             dimension: or one of its aliases.
             symbols: empty: all.
             start: "latest", "earliest", or the position of the last update that was dealt with.
+
+        Raises:
+            TypeError, ValueError: an argument is wrong.
         """
+        self._open()
+        return self._subscribed(Dimension.parse(dimension), arguments.symbols(symbols), _start(start))
+
+    @asynccontextmanager
+    async def _subscribed(
+        self, dimension: Dimension, symbols: tuple[str, ...], start: Start
+    ) -> AsyncIterator[Subscription]:
+        self._open()
         self._subscriptions += 1
-        parsed = Dimension.parse(dimension)
-        name = f"{parsed.value}-{self._subscriptions}"
-        consumers = cast("SupervisorRef", self._peers.ref(CONSUMERS))
-        subscription = Subscription(consumers, name, self._parts.log, self._peers, parsed, tuple(symbols), start)
+        name = f"{dimension.value}-{self._subscriptions}"
+        names = await self._reader.spelled(dimension, symbols)
+        subscription = Subscription(
+            lambda: cast("SupervisorRef", self._peers.ref(CONSUMERS)),
+            name,
+            self._parts.log,
+            self._peers,
+            dimension,
+            names,
+            start,
+            self._open,
+        )
         await subscription.open()
         try:
             yield subscription
@@ -249,8 +310,13 @@ class Backbone:
                 await subscription.close()
 
     def last(self, dimension: Dimension | str, symbol: str) -> Mapping[str, Any] | None:
-        """The newest row of the newest change of a symbol seen on the stream; None: none since this process began."""
-        key = (Dimension.parse(dimension), symbol)
+        """The newest row of the newest change of a symbol seen on the stream; None: none since this process began.
+
+        Raises:
+            TypeError, ValueError: an argument is wrong.
+        """
+        self._open()
+        key = (Dimension.parse(dimension), arguments.text("symbol", symbol))
         record = self._parts.log.last(*key)
         if record is None:
             return None
@@ -262,12 +328,18 @@ class Backbone:
 
     # looking at itself
 
+    @property
+    def path(self) -> str:
+        """Where it stands in the actor tree: "/embedded/backbone"."""
+        return self._peers.base
+
     def roster(self) -> RosterSnapshot:
         """What runs now, read without a message to anybody."""
         return self.system.roster(detail=True)
 
     async def connectivity(self) -> ConnectivityReport:
         """A round trip through store, cache and stream, all at once."""
+        self._open()
         peers = self._peers
         return await probe_all(
             {
@@ -313,7 +385,13 @@ class Backbone:
         return await self._ask("retention", RunRetention(apply, as_of), 10 * _READ_TIMEOUT)
 
     async def rehearse(self, request: RehearsalRequest) -> RehearsalReport:
-        """One full cycle: ingest, publish, subscribe, fetch, judge; the report holds what was observed."""
+        """One full cycle: ingest, publish, subscribe, fetch, judge; the report holds what was observed.
+
+        Raises:
+            TypeError: no request was given.
+        """
+        self._open()
+        arguments.instance("request", request, RehearsalRequest)
         return await rehearse(self, request)
 
     async def readiness(self) -> Any:
@@ -351,10 +429,17 @@ def _raw(roster: RosterSnapshot) -> msgspec.Raw:
     return msgspec.Raw(roster.to_json())
 
 
-def _interval(interval: str | None) -> str | None:
-    from backbone.domain.clock import parse_interval
+def _start(given: object) -> Start:
+    """Where a subscription begins.
 
-    return None if interval is None else parse_interval(interval)
+    Raises:
+        TypeError, ValueError: it is neither a word that is known nor a position.
+    """
+    if isinstance(given, str):
+        if given in {"latest", "earliest"}:
+            return cast("Start", given)
+        raise ValueError(f"start={arguments.shown(given)} given; allowed: 'latest', 'earliest', or a position")
+    return arguments.count("start", given, default="'latest' or 'earliest'")
 
 
 def _cause(error: StartError) -> BaseException:
@@ -362,7 +447,7 @@ def _cause(error: StartError) -> BaseException:
     cause: BaseException = error
     while isinstance(cause, StartError) and cause.cause is not None:
         cause = cause.cause
-    if isinstance(cause, AskRejected):
+    if isinstance(cause, AskRejected | Reject):
         return restore(cause)
     if isinstance(cause, TimeoutError):
         return StoreUnavailable(f"{error.child}: {cause}")
@@ -371,9 +456,11 @@ def _cause(error: StartError) -> BaseException:
 
 def _assemble(settings: Settings, system: ActorSystem, replaced: Mapping[str, Any]) -> Parts:
     clock = system.clock.time if settings.store.inline else None
+    stores = adapters.store_factory(settings)
     given: dict[str, Any] = {
         "peers": Peers(system, f"{system.ref.path}/{NAME}"),
-        "make_store": adapters.store_factory(settings),
+        "make_store": stores,
+        "release": stores.close,
         "make_cache": adapters.cache_factory(settings, clock=clock),
         "log": adapters.log(settings),
         "rules": adapters.rules(settings),
@@ -381,7 +468,7 @@ def _assemble(settings: Settings, system: ActorSystem, replaced: Mapping[str, An
         "poll_interval": settings.stream.poll_interval,
         "embedded": adapters.embedded(settings),
         "attempts": {},
-        "reopen": settings.store.path != ":memory:",
+        "start_timeout": settings.store.start_timeout,
     }
     unknown = set(replaced) - set(Parts.__struct_fields__)
     if unknown:

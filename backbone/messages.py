@@ -12,6 +12,7 @@ import msgspec
 
 from actors import Event, Message, Request
 from backbone.cache.port import CacheInfo, CacheMetrics
+from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.ingest.plan import IngestPlan, IngestRun
@@ -40,11 +41,40 @@ class RunIngest(Request[IngestRun], frozen=True):
     plan: IngestPlan
     run_id: str
 
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("plan", self.plan, IngestPlan)
+        arguments.text("run_id", self.run_id)
 
-class RecordRows(Request[int], frozen=True):
-    """Live rows, micro-batched with others; answered by their outbox position once committed (0: all known)."""
+
+class RecordResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the rows of one `record` call. Each was inserted, changed, unchanged or quarantined.
+
+    Attributes:
+        position: the outbox position by which the rows are published; 0: nothing new was among them.
+        inserted: rows whose key was new.
+        changed: rows whose key was known with other values.
+        unchanged: rows that were there already.
+        quarantined: rows that can't be true; they are kept aside, `backbone quarantine list` shows them.
+        reasons: why, each reason once.
+    """
+
+    position: int = 0
+    inserted: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    quarantined: int = 0
+    reasons: tuple[str, ...] = ()
+
+
+class RecordRows(Request[RecordResult], frozen=True):
+    """Live rows, committed together with those of others; answered once they are."""
 
     frame: Frame
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("frame", self.frame, Frame, "Frame.from_records and others make one")
 
 
 # Ingest writes: to the store.
@@ -56,11 +86,20 @@ class ClaimEpoch(Request[int], frozen=True):
     source: str
     dimension: Dimension
 
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.text("source", self.source)
+        arguments.instance("dimension", self.dimension, Dimension)
+
 
 class WriteChunk(Request[WriteResult], frozen=True):
     """One chunk, one transaction."""
 
     chunk: Chunk
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("chunk", self.chunk, Chunk)
 
 
 class QuarantineRows(Request[int], frozen=True):
@@ -68,11 +107,20 @@ class QuarantineRows(Request[int], frozen=True):
 
     rows: Sequence[QuarantineRow]
 
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        for row in self.rows:
+            arguments.instance("rows", row, QuarantineRow)
+
 
 class RecordJournal(Request[None], frozen=True):
     """Journal a run that failed before it had a chunk."""
 
     row: JournalRow
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("row", self.row, JournalRow)
 
 
 # The store has committed: to the relay, which reads the outbox and notes how far it got.
@@ -83,12 +131,21 @@ class OutboxGrew(Message, frozen=True):
 
     position: int
 
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.count("position", self.position)
+
 
 class ReadOutbox(Request[list[OutboxRow]], frozen=True):
     """Outbox rows after a position, ascending."""
 
     after: int
     limit: int = 500
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.count("after", self.after)
+        arguments.count("limit", self.limit, 1)
 
 
 class RelayCursor(Request[int], frozen=True):
@@ -100,6 +157,10 @@ class AdvanceRelay(Request[None], frozen=True):
 
     position: int
 
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.count("position", self.position)
+
 
 # The relay has published: to the cache.
 
@@ -109,6 +170,11 @@ class Invalidate(Message, frozen=True):
 
     dimension: Dimension
     positions: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("dimension", self.dimension, Dimension)
+        arguments.texts("positions", tuple(self.positions))
 
 
 # The trading process reads: from the cache, which reads from the store; from a consumer of the stream.
@@ -128,11 +194,20 @@ class Fetch(Request[Fetched], frozen=True):
     query: Query
     at_least: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("query", self.query, Query)
+        arguments.count("at_least", self.at_least)
+
 
 class ReadRows(Request[ReadResult], frozen=True):
     """A window from the store itself."""
 
     query: Query
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("query", self.query, Query)
 
 
 class Update(msgspec.Struct, frozen=True):
@@ -165,6 +240,13 @@ class NextUpdates(Request[Updates], frozen=True):
     limit: int = 256
     timeout: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        if self.after is not None:
+            arguments.count("after", self.after)
+        arguments.count("limit", self.limit, 1)
+        arguments.seconds("timeout", self.timeout)
+
 
 # Asked about them by the facade, the probes and the operator.
 
@@ -178,6 +260,10 @@ class MigrateStore(Request[MigrationReport], frozen=True):
 
     dry_run: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.flag("dry_run", self.dry_run)
+
 
 class OutboxState(Request[OutboxStatus], frozen=True):
     """How far the relay is behind."""
@@ -189,11 +275,31 @@ class ReadJournal(Request[list[JournalRow]], frozen=True):
     limit: int = 50
     dimension: Dimension | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.count("limit", self.limit, 1)
+        if self.dimension is not None:
+            arguments.instance("dimension", self.dimension, Dimension)
+
 
 class ReadQuarantine(Request[list[QuarantineRow]], frozen=True):
     """The newest bad rows."""
 
     limit: int = 100
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.count("limit", self.limit, 1)
+
+
+class ReadSymbols(Request[list[str]], frozen=True):
+    """The symbols (or calendars) of which the store has, or had, rows of a dimension."""
+
+    dimension: Dimension
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("dimension", self.dimension, Dimension)
 
 
 class ReadCoverage(Request[list[Coverage]], frozen=True):
@@ -201,6 +307,11 @@ class ReadCoverage(Request[list[Coverage]], frozen=True):
 
     dimension: Dimension
     as_of: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("dimension", self.dimension, Dimension)
+        arguments.moment("as_of", self.as_of)
 
 
 class ReadStamps(Request[object], frozen=True):
@@ -212,6 +323,10 @@ class ReadStamps(Request[object], frozen=True):
     start: datetime | None = None
     end: datetime | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        Query(self.dimension, (self.symbol,), self.interval, self.start, self.end)  # which refuses
+
 
 class ProbeCache(Request[CacheInfo], frozen=True):
     """A round trip through the cache."""
@@ -221,6 +336,10 @@ class ReadCacheMetrics(Request[CacheMetrics], frozen=True):
     """The cache's counters."""
 
     reset: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.flag("reset", self.reset)
 
 
 class ProbeStream(Request[StreamInfo], frozen=True):
@@ -236,6 +355,11 @@ class RunRetention(Request[RetentionReport], frozen=True):
     apply: bool = False
     as_of: datetime | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.flag("apply", self.apply)
+        arguments.moment("as_of", self.as_of)
+
 
 class DropRows(Request[int], frozen=True):
     """Delete rows of a dimension from before a moment; answered by how many, with `dry_run` by how many it would be."""
@@ -244,6 +368,12 @@ class DropRows(Request[int], frozen=True):
     before: datetime
     dry_run: bool = True
 
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("dimension", self.dimension, Dimension)
+        arguments.instance("before", arguments.moment("before", self.before), datetime)
+        arguments.flag("dry_run", self.dry_run)
+
 
 class PruneStore(Request[dict[str, int]], frozen=True):
     """Delete published outbox rows and quarantined rows written before these moments; None keeps them all."""
@@ -251,6 +381,12 @@ class PruneStore(Request[dict[str, int]], frozen=True):
     outbox_before: datetime | None
     quarantine_before: datetime | None
     dry_run: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.moment("outbox_before", self.outbox_before)
+        arguments.moment("quarantine_before", self.quarantine_before)
+        arguments.flag("dry_run", self.dry_run)
 
 
 class ForgetWindows(Request[None], frozen=True):

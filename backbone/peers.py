@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from actors import ActorDead, ActorRef, ActorSystem, AskRejected, AskTimeout, MailboxFull, Reject, Request
+import anyio
 
-__all__ = ["UNREACHABLE", "Peers"]
+from actors import (
+    ActorDead,
+    ActorRef,
+    ActorSystem,
+    AskRejected,
+    AskTimeout,
+    ChildNotFound,
+    MailboxFull,
+    Reject,
+    Request,
+)
+
+__all__ = ["Peers", "ask_through"]
 
 R = TypeVar("R")
 
-UNREACHABLE = (ActorDead, AskTimeout, MailboxFull)
-"""What an ask raises when its target is down, restarting for too long, or overloaded."""
+_ASKED_AGAIN = 3  # a request that brings its actor down each time is given up then
+_FIRST_PAUSE = 0.05  # seconds, doubled each time: where a supervisor is restarted, its children are gone for a moment
 
 
 class Peers:
@@ -23,13 +35,26 @@ class Peers:
         self.base = base
 
     def ref(self, name: str) -> ActorRef:
-        """The actor at a path below the base: "store", "stream/relay"."""
+        """The actor at a path below the base: "store", "stream/relay".
+
+        Raises:
+            ChildNotFound: it is not there, or not yet again.
+        """
         return self.system.find(f"{self.base}/{name}")
 
     @property
     def store(self) -> ActorRef:
         """Owns the store."""
         return self.ref("store")
+
+    @property
+    def store_serves(self) -> bool:
+        """Whether the store's actor runs and has not found its store down; read without asking it."""
+        try:
+            store = self.store
+        except ChildNotFound:
+            return False
+        return store.is_alive and store.health.level != "failed"
 
     @property
     def cache(self) -> ActorRef:
@@ -53,14 +78,35 @@ class Peers:
 
 
 async def ask_through(target: Callable[[], ActorRef], request: Request[R], timeout: float) -> R:
-    """Ask on behalf of one's own asker: a refusal goes through, an unreachable target becomes "unavailable".
+    """Ask on behalf of one's own asker; an actor that falls over the request, or meanwhile, is asked again.
+
+    So only what may be done twice is asked in this way: reads, and writes that know themselves again.
+
+    Args:
+        target: finds the actor, anew for each try.
+        request: what is asked.
+        timeout: seconds for each try; while the actor restarts, the request waits in its mailbox.
 
     Raises:
-        Reject: for the own handler to raise.
+        Reject: for the own handler to raise: the refusal itself, or "busy" or "unavailable" where there was no answer.
     """
+    for attempt in range(_ASKED_AGAIN):
+        try:
+            return await target().ask(request, timeout)
+        except (ActorDead, ChildNotFound):
+            await anyio.sleep(_FIRST_PAUSE * 2**attempt)
+        except (AskRejected, AskTimeout, MailboxFull) as error:
+            raise _refusal(error) from error
     try:
         return await target().ask(request, timeout)
-    except AskRejected as error:
-        raise Reject(error.code, error.text) from error
-    except UNREACHABLE as error:
-        raise Reject("unavailable", f"{error}; it is being restarted, try again in a moment") from error
+    except (ActorDead, ChildNotFound, AskRejected, AskTimeout, MailboxFull) as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: Exception) -> Reject:
+    if isinstance(error, AskRejected):
+        return Reject(error.code, error.text)
+    ref = getattr(error, "ref", None)
+    if isinstance(error, AskTimeout | MailboxFull) and (ref is None or ref.is_alive):
+        return Reject("busy", f"{error}; it is busy, try again when it has caught up")
+    return Reject("unavailable", f"{error}; it is being restarted, try again in a moment")

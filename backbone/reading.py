@@ -6,35 +6,24 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol, TypeVar
 
 import anyio.to_thread
 import msgspec
 
-from actors import Request
 from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 from backbone.ingest.settings import IngestRules
 from backbone.messages import Fetch, ReadCoverage
+from backbone.spelling import Ask, Names
 from backbone.store.errors import StoreUnavailable
 from backbone.store.records import Coverage, Query
 
 __all__ = ["Reader"]
 
-R = TypeVar("R")
-
 _KNOWN_FOR = 30.0  # seconds: an interval that another process brings is noticed after so long
 _ROWS_INLINE = 5_000  # what can be resampled in a few milliseconds
 _MARGIN = timedelta(days=2)  # a bar may bear a date that its session began before, and end after
 _PERIODS = ("1wk", "1mo", "3mo")
-
-
-class Ask(Protocol):
-    """A question to an actor of the backbone, by its name."""
-
-    async def __call__(self, name: str, request: Request[R], /) -> R:
-        """The answer."""
-        ...
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -59,12 +48,58 @@ class Reader:
         self._rules = rules
         self._clock = clock
         self._positions: dict[tuple[Dimension, str], int] = {}
+        self._names = Names(ask, clock)
         self._known: dict[Dimension, _Known] = {}
 
     def saw(self, dimension: Dimension, symbol: str, position: int) -> None:
         """This backbone has written rows of a symbol, up to an outbox position."""
         key = (dimension, symbol)
         self._positions[key] = max(position, self._positions.get(key, 0))
+        self._names.saw(dimension, symbol)
+
+    async def fetch(self, query: Query, *, resample: bool = True) -> Frame:
+        """The rows of a query; names that nobody stored are tried in the one other case that somebody did.
+
+        Args:
+            query: checked.
+            resample: make bars of finer ones where the interval asked for is not stored.
+
+        Raises:
+            ValueError: the interval can't be made of what is stored.
+        """
+        frame = await self._read(query, resample=resample)
+        lacking = set(query.symbols) - set(frame.symbols)
+        if not lacking:
+            return frame
+        names = await self.spelled(query.dimension, query.symbols, lacking)
+        if names == query.symbols:
+            return frame
+        return await self._read(msgspec.structs.replace(query, symbols=tuple(sorted(names))), resample=resample)
+
+    async def _read(self, query: Query, *, resample: bool) -> Frame:
+        bars = query.dimension is Dimension.DAILY_BARS or query.dimension.has_interval
+        made = resample and query.interval is not None and bars
+        return await (self.bars(query) if made else self.stored(query))
+
+    async def spelled(
+        self, dimension: Dimension, symbols: tuple[str, ...], lacking: Iterable[str] | None = None
+    ) -> tuple[str, ...]:
+        """The symbols as they are stored, where one and only one stored name differs in nothing but its case.
+
+        Args:
+            dimension: of the rows.
+            symbols: as they were given.
+            lacking: those in question; None: all of them.
+        """
+        if not symbols:
+            return symbols
+        try:
+            names = await self._names.of(dimension)
+        except StoreUnavailable:
+            return symbols
+        doubtful = set(symbols if lacking is None else lacking)
+        found = (self._names.spelled(dimension, names, each) if each in doubtful else each for each in symbols)
+        return tuple(dict.fromkeys(found))
 
     async def stored(self, query: Query) -> Frame:
         """Rows as they are stored."""
@@ -88,6 +123,8 @@ class Reader:
             if not direct.num_rows:
                 raise
             return direct
+        if not sources and not query.symbols and not direct.num_rows:
+            self._refuse_unmakeable(query)
         made = [await self._made(query, symbols, finer) for finer, symbols in sources.items()]
         return _newest(Frame.concat([direct, *made]), query.limit) if made else direct
 
@@ -114,6 +151,14 @@ class Reader:
         if refused:
             raise ValueError(refused)
         return finer
+
+    def _refuse_unmakeable(self, query: Query) -> None:
+        """Nothing of the interval is stored, nor what it could be made of: an empty answer would say nothing."""
+        known = self._known.get(query.dimension)
+        stored = _intervals(() if known is None else known.coverage)
+        there = set[str]().union(*stored.values())
+        if there and query.interval not in there:
+            raise ValueError(_refusal(query.interval or "", "any symbol", there))
 
     async def _coverage(self, dimension: Dimension, position: int = 0) -> Sequence[Coverage]:
         """What is stored, as known for a while, but no less than this backbone's writes up to a position."""

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from actors import AskRejected, Reject
 from backbone.sources.errors import InputInvalid, InputMissing, SourceError
-from backbone.store.errors import FencedOut, SchemaMismatch, StoreError, StoreUnavailable, UnknownOutcome, Unsupported
+from backbone.store.errors import (
+    FencedOut,
+    SchemaMismatch,
+    StoreBusy,
+    StoreError,
+    StoreUnavailable,
+    UnknownOutcome,
+    Unsupported,
+)
 
-__all__ = ["REFUSABLE", "NotBuilt", "PositionLost", "refuse", "restore"]
+__all__ = ["PASSING", "REFUSABLE", "BackboneClosed", "NotBuilt", "PositionLost", "refuse", "restore"]
+
+
+class BackboneClosed(RuntimeError):
+    """This backbone was left: open another one with `Backbone.open`, and use it inside its `async with`."""
 
 
 class NotBuilt(Unsupported):
@@ -18,6 +30,7 @@ class PositionLost(StoreError):
 
 
 _CODES: dict[str, type[Exception]] = {
+    "busy": StoreBusy,
     "unavailable": StoreUnavailable,
     "schema": SchemaMismatch,
     "not_built": NotBuilt,
@@ -31,6 +44,9 @@ _CODES: dict[str, type[Exception]] = {
     "invalid": ValueError,
 }
 
+PASSING = frozenset({"busy", "unavailable"})
+"""Codes of what may be asked again later with another outcome."""
+
 REFUSABLE = (StoreError, ValueError)
 """What is the world's or the caller's fault: refused. Everything else is a bug, and crashes the actor."""
 
@@ -43,7 +59,7 @@ def refuse(error: Exception) -> Reject:
     return Reject(code, str(error))
 
 
-def restore(rejected: AskRejected) -> Exception:
+def restore(rejected: AskRejected | Reject) -> Exception:
     """The error that a Reject carried."""
     kind = _CODES.get(rejected.code)
     return rejected if kind is None else kind(rejected.text)

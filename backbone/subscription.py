@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+import anyio
 
 from actors import (
     ActorDead,
@@ -14,19 +17,22 @@ from actors import (
     ChildNotFound,
     ChildSpec,
     Restart,
+    StartError,
     SupervisorRef,
 )
 from backbone.domain.dimension import Dimension
 from backbone.messages import NextUpdates, Update
 from backbone.peers import Peers
-from backbone.refusals import restore
+from backbone.refusals import PASSING, restore
+from backbone.store.errors import StoreUnavailable
 from backbone.stream.actor import ConsumerActor
 from backbone.stream.port import Log, Start
 
 __all__ = ["Subscription"]
 
 _WAIT = 1.0  # seconds that one question may wait for rows; then the next one is asked
-_PATIENCE = 30  # questions without any answer, over restarts, until the subscriber is told
+_LONGEST_PAUSE = 1.0
+_PATIENCE = 60.0  # seconds without anybody to ask, over restarts, until the subscriber is told
 
 
 class Subscription:
@@ -34,13 +40,14 @@ class Subscription:
 
     def __init__(
         self,
-        consumers: SupervisorRef,
+        consumers: Callable[[], SupervisorRef],
         name: str,
         log: Log,
         peers: Peers,
         dimension: Dimension,
         symbols: tuple[str, ...],
         start: Start,
+        require_open: Callable[[], None],
     ) -> None:
         self._consumers = consumers
         self._name = name
@@ -49,6 +56,7 @@ class Subscription:
         self._dimension = dimension
         self._symbols = symbols
         self._start: Start = start
+        self._require_open = require_open
         self._read: int | None = start if isinstance(start, int) else None
         self._ready: deque[Update] = deque()
         self.position = start if isinstance(start, int) else 0
@@ -63,7 +71,7 @@ class Subscription:
     async def close(self) -> None:
         """Give the cursor back."""
         try:
-            await self._consumers.terminate_child(self._name)
+            await self._consumers().terminate_child(self._name)
         except (ActorDead, ChildNotFound):
             return
 
@@ -87,35 +95,45 @@ class Subscription:
             metadata={"dimension": self._dimension.value, "symbols": list(self._symbols)},
         )
         try:
-            await self._consumers.start_child(spec)
+            await self._consumers().start_child(spec)
         except (AlreadyStarted, AlreadyPresent):
             return
 
     async def _next(self, timeout: float, limit: int) -> tuple[Update, ...]:
-        """Ask; a consumer that died is started anew where this subscription stands, so nothing is lost or doubled."""
-        failure: Exception | None = None
-        for attempt in range(_PATIENCE):
+        """Ask until there is an answer, for as long as the backbone is open.
+
+        A consumer that died is started anew where this subscription stands, so nothing is lost or doubled. A store that
+        is down is waited for: a subscriber wants what comes, whenever it comes.
+        """
+        attempt, alone_since = 0, None
+        while True:
+            self._require_open()
             try:
-                consumer = self._peers.system.find(f"{self._consumers.path}/{self._name}")
+                consumer = self._peers.system.find(f"{self._consumers().path}/{self._name}")
                 answer = await consumer.ask(NextUpdates(self._read, limit, timeout), timeout + 5.0)
             except AskRejected as error:
-                if error.code != "unavailable":
+                if error.code not in PASSING:
                     raise restore(error) from None
-                failure = error
+                alone_since = None
+                await self._pause(attempt)
             except (ActorDead, AskTimeout, ChildNotFound) as error:
-                failure = error
-                await self._revive(attempt)
+                now = self._peers.system.clock.time()
+                alone_since = now if alone_since is None else alone_since
+                if now - alone_since > _PATIENCE:
+                    text = f"{error}; nobody has answered this subscription for {_PATIENCE:g} s; subscribe again"
+                    raise StoreUnavailable(text) from error
+                await self._pause(attempt)
+                await self._revive()
             else:
                 self._read = answer.position
                 return answer.items
-        raise failure or ActorDead(f"consumer {self._name} gives no answer")
+            attempt += 1
 
-    async def _revive(self, attempt: int) -> None:
-        """The stream part of the tree may be restarting: wait for it, then take a cursor again."""
-        import anyio
+    async def _pause(self, attempt: int) -> None:
+        await anyio.sleep(min(0.01 * 2 ** min(attempt, 10), _LONGEST_PAUSE))
 
-        await anyio.sleep(min(0.01 * 2**attempt, 0.5))
-        try:
+    async def _revive(self) -> None:
+        """The stream part of the tree may be restarting: then the next try comes soon."""
+        self._require_open()
+        with suppress(ActorDead, ChildNotFound, StartError):
             await self._start_consumer()
-        except ActorDead:
-            return

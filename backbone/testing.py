@@ -19,15 +19,16 @@ async def test_my_strategy():
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from actors import ActorSystem
+from actors import ActorError, ActorSystem, Reject
 from backbone.adapters import store_factory
 from backbone.app import Backbone
 from backbone.domain.dimension import Dimension
 from backbone.ingest.actor import IngestActor
 from backbone.settings import load_settings
+from backbone.store.actor import Recover
 from backbone.store.errors import StoreUnavailable
 from backbone.store.port import Store
 from backbone.store.records import Chunk, QuarantineRow, WriteResult
@@ -47,6 +48,8 @@ class Faults:
         self._crashes: dict[tuple[str, int], None] = {}
         self._down: str | None = None
         self._store_crashes = 0
+        self._refused_writes = 0
+        self._backbone: Backbone | None = None
 
     def crash_ingest(self, *, before_write: int | None = None, after_write: int | None = None) -> None:
         """Crash the ingest actor once, before or after the nth chunk (from 1) is committed."""
@@ -59,18 +62,39 @@ class Faults:
         """Crash the store actor at each of its next requests, so many times."""
         self._store_crashes = times
 
+    def refuse_write_once(self) -> None:
+        """Let the next chunk be refused as unavailable, and later ones go in."""
+        self._refused_writes = 1
+
     def store_down(self, why: str = "injected: the store does not answer") -> None:
-        """Let every request to the store fail as unavailable, until `store_up`."""
+        """Let every request to the store fail as unavailable, until `store_up`; its actor notices at once."""
         self._down = why
+        self._look()
 
     def store_up(self) -> None:
-        """The store answers again."""
+        """The store answers again; its actor notices at once."""
         self._down = None
+        self._look()
+
+    def serve(self, backbone: Backbone) -> None:
+        """Called once the backbone is open: whom to tell of what is to go wrong."""
+        self._backbone = backbone
+        if self._down is not None:
+            self._look()
+
+    def _look(self) -> None:
+        """Have the store's actor look how its store is, as it does by itself within a second."""
+        if self._backbone is not None:
+            with suppress(ActorError):
+                self._backbone.system.find(f"{self._backbone.path}/store").tell_nowait(Recover())
 
     def meet_ingest(self, moment: str) -> None:
         """Called around each write of the ingest actor."""
         if moment == "before":
             self.writes += 1
+        if moment == "before" and self._refused_writes:
+            self._refused_writes -= 1
+            raise Reject("unavailable", "injected: this write is refused")
         if (moment, self.writes) in self._crashes:
             del self._crashes[moment, self.writes]
             raise InjectedCrash(f"injected {moment} write {self.writes}")
@@ -157,8 +181,11 @@ async def embedded(
     settings = load_settings(profile="embedded", overrides={**base, **(overrides or {})})
     parts: dict[str, Any] = {}
     if faults is not None:
-        given, make = faults, store_factory(settings)
-        parts["make_store"] = lambda: _FaultyStore(make(), given)
-        parts["ingest_factory"] = _ingest_with(given)
+        given, stores = faults, store_factory(settings)
+        parts["make_store"] = lambda: _FaultyStore(stores(), given)
+        parts["release"] = stores.close
+        parts["ingest_factory"] = _ingest_with(faults)
     async with Backbone.open(settings, system=system, parts=parts) as backbone:
+        if faults is not None:
+            faults.serve(backbone)
         yield backbone

@@ -1,4 +1,8 @@
-"""The supervision tree, as data. Top to bottom is the order of start; if one falls, those below it restart with it."""
+"""The supervision tree, as data. Top to bottom is the order of start, bottom to top that of the stop.
+
+Parts find each other by path and ask again, and none holds state that lives in another, so one that falls is restarted
+alone: soon at first, then ever later up to every 30 s, for as long as the backbone is open. The rest works meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from actors import ChildSpec, Intensity, Mailbox, Restart, Strategy, SupervisorSpec
+from actors import Backoff, ChildSpec, Intensity, Mailbox, Restart, SupervisorSpec
 from backbone.cache.actor import CacheActor
 from backbone.cache.port import Cache
 from backbone.ingest.actor import IngestActor
@@ -28,7 +32,12 @@ CONSUMERS = "stream/consumers"
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the actors are made of. `embedded` says, by part, why a stand-in is less than the real service."""
+    """What the actors are made of.
+
+    Attributes:
+        embedded: by part, why a stand-in is less than the real service.
+        release: called once everything has stopped: lets go of what outlives the single store, rows in memory.
+    """
 
     peers: Peers
     make_store: Callable[[], Store]
@@ -38,37 +47,41 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     retention: RetentionRules
     poll_interval: float
     embedded: dict[str, str | None]
-    reopen: bool
+    start_timeout: float
     attempts: dict[str, int]
     ingest_factory: Callable[..., Any] = IngestActor
+    release: Callable[[], None] = lambda: None
 
 
 def tree(parts: Parts, limits: SupervisionSettings, *, control: ChildSpec | None = None) -> SupervisorSpec:
     """Store · cache · stream (relay, consumers) · ingest · retention · control."""
     intensity = Intensity(restarts=limits.restarts, within=limits.within)
+    backoff = Backoff(initial=limits.backoff, maximum=limits.backoff_most)
     peers, embedded = parts.peers, parts.embedded
     stream = SupervisorSpec(
         "stream",
-        strategy=Strategy.REST_FOR_ONE,
         intensity=intensity,
+        backoff=backoff,
         children=(
             ChildSpec(
                 "relay",
                 RelayActor,
                 args=(parts.log, peers, embedded["stream"], parts.poll_interval),
                 shutdown=limits.shutdown,
+                backoff=backoff,
                 metadata={"part": "stream"},
             ),
-            SupervisorSpec("consumers", parallel_shutdown=True, intensity=Intensity(restarts=100, within=10.0)),
+            SupervisorSpec("consumers", parallel_shutdown=True, intensity=intensity, backoff=backoff),
         ),
     )
     children: tuple[ChildSpec | SupervisorSpec, ...] = (
         ChildSpec(
             "store",
             StoreActor,
-            args=(parts.make_store, peers, embedded["store"], parts.reopen),
+            args=(parts.make_store, peers, embedded["store"], parts.start_timeout),
             shutdown=3 * limits.shutdown,
-            start_timeout=60.0,
+            start_timeout=parts.start_timeout + 60.0,
+            backoff=backoff,
             metadata={"part": "store"},
         ),
         ChildSpec(
@@ -77,6 +90,7 @@ def tree(parts: Parts, limits: SupervisionSettings, *, control: ChildSpec | None
             args=(parts.make_cache, peers, embedded["cache"]),
             kwargs={"inline": parts.rules.inline},
             shutdown=limits.shutdown,
+            backoff=backoff,
         ),
         stream,
         ChildSpec(
@@ -84,12 +98,17 @@ def tree(parts: Parts, limits: SupervisionSettings, *, control: ChildSpec | None
             parts.ingest_factory,
             args=(peers, parts.rules, parts.attempts),
             shutdown=limits.shutdown,
+            backoff=backoff,
             mailbox=Mailbox(capacity=4096),
         ),
-        ChildSpec("retention", RetentionActor, args=(peers, parts.retention, parts.rules), shutdown=limits.shutdown),
+        ChildSpec(
+            "retention",
+            RetentionActor,
+            args=(peers, parts.retention, parts.rules),
+            shutdown=limits.shutdown,
+            backoff=backoff,
+        ),
     )
     if control is not None:
-        children += (control,)
-    return SupervisorSpec(
-        NAME, children=children, strategy=Strategy.REST_FOR_ONE, intensity=intensity, restart=Restart.PERMANENT
-    )
+        children += (msgspec.structs.replace(control, backoff=backoff),)
+    return SupervisorSpec(NAME, children=children, intensity=intensity, backoff=backoff, restart=Restart.PERMANENT)

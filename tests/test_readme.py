@@ -1,30 +1,74 @@
 """The README promises what is: its Python runs, its files exist, its codes are those of the command line."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from backbone import NotBuilt
 from backbone.cli.commands import COMMANDS
 from backbone.cli.exits import EXITS
+from backbone.testing import embedded
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_embedding_code_runs_and_prints_what_it_says(
+def python_of_the_page() -> str:
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    return str(code)
+
+
+def test_the_embedding_code_runs_in_an_empty_folder_and_prints_what_the_page_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "config").symlink_to(ROOT / "config")
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    first = "5000 rows came over the stream\n500 newest bars, last close 1.14657\n"
     for _ in range(2):
-        exec(compile(code, "README.md", "exec"), {"__name__": "readme"})  # noqa: S102  it is our own page
-    assert capsys.readouterr().out.splitlines() == [
-        "5000 rows came over the stream",
-        "500 newest bars, last close 1.14657",
-        "500 newest bars, last close 1.14657",
-    ]
+        exec(compile(python_of_the_page(), "README.md", "exec"), {"__name__": "readme"})  # noqa: S102  it is our own page
+    assert capsys.readouterr().out == first + first.splitlines(keepends=True)[1]
+    assert f"```text\n{first}```" in README
+
+
+def test_the_embedding_code_is_a_file_that_is_type_checked() -> None:
+    assert python_of_the_page() == (ROOT / "examples" / "first_bars.py").read_text()
+
+
+def test_the_wheel_named_is_the_one_that_is_built() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert set(re.findall(r"dist/(backbone-\S+?\.whl)", README)) == {f"backbone-{version}-py3-none-any.whl"}
+
+
+def test_the_extras_named_are_those_that_there_are() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    install = README[README.index("## Install") : README.index("## The first bars")]
+    assert {name for name in extras if f"`{name}`" in install} == set(extras)
+
+
+NOT_BUILT = README[README.index("## What is not built yet") : README.index("## How the data flows")]
+
+
+@pytest.mark.parametrize("verb", ["readiness", "export", "drill"])
+async def test_what_the_page_calls_not_built_is_refused_as_such(verb: str) -> None:
+    assert f"`{verb}`" in NOT_BUILT
+    async with embedded() as backbone:
+        with pytest.raises(NotBuilt, match=f"{verb} is not built yet"):
+            await getattr(backbone, verb)()
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("Redis", {"cache.backend": "redis", "cache.host": "localhost"}),
+        ("Kafka", {"stream.backend": "kafka", "stream.bootstrap": "localhost:9092"}),
+    ],
+)
+async def test_a_service_that_the_page_calls_not_built_is_refused_as_such(name: str, setting: dict[str, str]) -> None:
+    assert name in NOT_BUILT
+    with pytest.raises(NotBuilt, match="not built yet"):
+        async with embedded(overrides=setting):
+            pass
 
 
 def test_every_link_leads_to_a_file() -> None:

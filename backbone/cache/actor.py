@@ -15,6 +15,7 @@ from backbone.domain import Frame, decode, encode
 from backbone.domain.advice import INSTEAD
 from backbone.messages import Fetch, Fetched, ForgetWindows, Invalidate, ProbeCache, ReadCacheMetrics, ReadRows
 from backbone.peers import Peers, ask_through
+from backbone.refusals import PASSING
 from backbone.store.records import Query
 
 __all__ = ["CacheActor"]
@@ -73,10 +74,11 @@ class CacheActor(Actor):
 
     @handles
     async def fetch(self, message: Fetch) -> Fetched | None:
-        """A hit at once; a miss by one load for all who ask for the same window meanwhile."""
+        """A hit at once, stale while the store is down; a miss by one load for all who ask for it meanwhile."""
         query = message.query
         if query.as_of is not None:
-            return await self._bypass(query)
+            self.context.run_task(self._bypass(query), name="read", reply=self.context.defer_reply())
+            return None
         key = CacheKey.of(
             query.dimension,
             query.symbols,
@@ -87,7 +89,8 @@ class CacheActor(Actor):
         )
         entry = await self._cache.get(key, at_least=message.at_least)
         if entry is not None:
-            return Fetched(decode(entry.payload), entry.position, hit=True)
+            frame = decode(entry.payload)
+            return Fetched(frame if self._peers.store_serves else frame.as_stale(), entry.position, hit=True)
         waiting = self._loading.get(key)
         if waiting is not None:
             waiting.append((message.at_least, self.context.defer_reply()))
@@ -137,7 +140,7 @@ class CacheActor(Actor):
 
     async def _without_store(self, key: CacheKey, reject: Reject) -> None:
         """The store is down: serve what is left, marked stale; refuse where nothing is left."""
-        left: CacheEntry | None = await self._cache.peek(key) if reject.code == "unavailable" else None
+        left: CacheEntry | None = await self._cache.peek(key) if reject.code in PASSING else None
         for _, reply in self._loading.pop(key, ()):
             if left is None:
                 reply.fail(reject)

@@ -70,7 +70,7 @@ class MemoryCache:
     async def probe(self) -> CacheInfo:
         """Say what is held."""
         return CacheInfo(
-            backend="memory",
+            backend="memory" if self._policy.is_enabled else "off",
             healthy=self._is_open,
             degraded_reason=None if self._is_open else "the cache is closed",
             details={
@@ -143,7 +143,7 @@ class MemoryCache:
             ttl_s=self._policy.ttl_s,
             namespace=self._policy.namespace,
             strategy=self._policy.strategy,
-            backend="memory",
+            backend="memory" if self._policy.is_enabled else "off",
             hit_rate=counted.hits / asked if asked else None,
         )
 

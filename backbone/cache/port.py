@@ -47,7 +47,7 @@ class CacheMetrics(msgspec.Struct, frozen=True, kw_only=True):
         ttl_s: time to live in seconds, None is for ever.
         namespace: prefix of all keys.
         strategy: name of the policy; "disabled" caches nothing.
-        backend: "memory" or "redis".
+        backend: "memory" or "redis"; "off" where nothing is cached.
         hit_rate: hits / (hits + misses); None without traffic.
     """
 
@@ -71,7 +71,7 @@ class CacheInfo(msgspec.Struct, frozen=True):
     """Answer of a probe that really asked the cache.
 
     Attributes:
-        backend: "memory" or "redis".
+        backend: "memory" or "redis"; "off" where nothing is cached.
         healthy: whether an entry can be stored and got now.
         degraded_reason: why it works less well than it should, None if it does not.
         details: facts for the operator, as text.

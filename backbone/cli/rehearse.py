@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["rehearse"]
 
-_SAMPLE = "config/samples/eurusd_1h_tail.csv.gz"
-
 
 def rehearse(
     path: Path | None = None,
@@ -50,6 +48,7 @@ def rehearse(
         common: the options that all commands share.
     """
     settings = prepare(common)
+    from backbone import samples
     from backbone.cli.opening import observed, place_of
     from backbone.cli.output import folder_for
     from backbone.cli.plans import plan_of
@@ -58,7 +57,7 @@ def rehearse(
 
     wanted = symbols_of(symbols)
     if path is None:
-        plan = plan_of(_sample(), "intraday_bars", symbols=wanted or ("EURUSD",), interval=interval or "1h")
+        plan = plan_of(samples.eurusd_1h(), "intraday_bars", symbols=wanted or ("EURUSD",), interval=interval or "1h")
     else:
         plan = plan_of(path, dimension, symbols=wanted, interval=interval, source=source, zone=zone)
     folder = place_of(settings) if output is None else folder_for(output)
@@ -72,12 +71,6 @@ def rehearse(
         say(f"error: {one_line(report.ingest.nothing)}")
         return INPUT
     return DONE if report.succeeded and validation.succeeded else FAILED
-
-
-def _sample() -> Path:
-    from backbone.settings import resource
-
-    return resource(_SAMPLE)
 
 
 async def _cycle(backbone: Backbone, plan: IngestPlan, common: Common) -> tuple[RehearsalReport, Frame]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backbone.domain.cleaning import clean, constant_text
+from backbone.domain.clock import parse_interval
 from backbone.domain.schema import arrow_schema, arrow_type
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     Codes = npt.NDArray[np.int64]
 
-__all__ = ["canonical", "distinct", "in_order", "integers", "joined", "reorder", "whole"]
+__all__ = ["canonical", "distinct", "in_order", "integers", "joined", "places", "reorder", "whole"]
 
 
 def canonical(dimension: Dimension, table: Any, *, presorted: bool = False) -> pa.Table:
@@ -40,6 +41,8 @@ def canonical(dimension: Dimension, table: Any, *, presorted: bool = False) -> p
     table = _table(table)
     columns = _named(dimension, table)
     arrays = {name: clean(dimension, name, columns[name]) for name in dimension.columns if name in columns}
+    if dimension.has_interval and not presorted:
+        arrays["interval"] = _intervals(arrays["interval"])
     if "sequence" in dimension.key and "sequence" not in arrays:
         arrays["sequence"] = _ordinals(arrays)
     for name in dimension.values:
@@ -80,6 +83,21 @@ def _named(dimension: Dimension, table: pa.Table) -> dict[str, pa.ChunkedArray]:
     return dict(zip(names, table.columns, strict=True))
 
 
+def _intervals(given: pa.Array) -> pa.Array:
+    """Each bar interval by its one name: 60m and 1h are the same bars.
+
+    Raises:
+        ValueError: there is no such interval; lists what there is.
+    """
+    names = {name: parse_interval(name) for name in distinct(given)}
+    changed = {name: own for name, own in names.items() if name != own}
+    if not changed:
+        return given
+    encoded = given.dictionary_encode()
+    own = pa.array([names[name] for name in encoded.dictionary.to_pylist()], pa.string())
+    return own.take(encoded.indices)
+
+
 def reorder(dimension: Dimension, table: pa.Table) -> pa.Table:
     """Sort a table of the canonical schema by key and keep the last given row of each key."""
     if table.num_rows <= 1:
@@ -102,6 +120,21 @@ def joined(dimension: Dimension, tables: Sequence[pa.Table]) -> pa.Table:
     if len(filled) < 2:
         return filled[0] if filled else arrow_schema(dimension).empty_table()
     return reorder(dimension, pa.concat_tables(filled).combine_chunks())
+
+
+def places(dimension: Dimension, tables: Sequence[pa.Table]) -> list[Codes]:
+    """Where the rows of canonical tables stand in their joined form: one array of row numbers for each table."""
+    keys = [pa.concat_arrays([whole(table.column(name)) for table in tables]) for name in dimension.key]
+    codes = _key_codes(keys)
+    rows = len(keys[0])
+    order = np.lexsort(codes[::-1]) if codes else np.arange(rows)
+    first = np.zeros(rows, dtype=bool)
+    for code in codes:
+        ordered = code[order]
+        first[1:] |= ordered[1:] != ordered[:-1]
+    ranks = np.empty(rows, dtype=np.int64)
+    ranks[order] = np.cumsum(first)
+    return np.split(ranks, np.cumsum([table.num_rows for table in tables])[:-1])
 
 
 def whole(column: pa.ChunkedArray) -> pa.Array:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from backbone.domain.canonical import distinct, in_order, integers, whole
 from backbone.domain.cleaning import check, check_doubles, constant_text, doubles, text_buffers
+from backbone.domain.clock import INTERVALS
 from backbone.domain.schema import arrow_schema, arrow_type
 
 if TYPE_CHECKING:
@@ -179,3 +180,5 @@ def _compare(header: Header, table: pa.Table) -> None:
         raise ValueError("its time span is not the one of the header")
     if distinct(whole(table.column(0))) != header.symbols:
         raise ValueError("its symbols are not those of the header")
+    if dimension.has_interval and not set(distinct(whole(table.column("interval")))) <= INTERVALS.keys():
+        raise ValueError("its intervals have other names than ours")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from numbers import Integral, Real
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pyarrow as pa
 
+from backbone.domain.arguments import shown
 from backbone.domain.canonical import integers, whole
 from backbone.domain.clock import to_us
 from backbone.domain.schema import arrow_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
     import numpy.typing as npt
 
@@ -37,9 +39,15 @@ def records_to_arrow(dimension: Dimension, records: Iterable[Mapping[str, object
     """One mapping per row as a table with the columns that occur in any of them.
 
     Raises:
+        TypeError: records are one mapping, no iterable, or not made of mappings.
         ValueError: a value is not of its column's type.
     """
+    if isinstance(records, Mapping | str | bytes) or not isinstance(records, Iterable):
+        raise TypeError(f"{shown(records)} given; allowed is a list of mappings, one for each row")
     rows = list(records)
+    for row in rows:
+        if not isinstance(row, Mapping):
+            raise TypeError(f"{shown(row)} given as a row; allowed is a mapping from column to value")
     names = {name: None for row in rows for name in row} if rows else dict.fromkeys(dimension.key)
     columns = {
         name: _column(dimension, name, [row.get(name) for row in rows])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
+from backbone.domain import arguments
 from backbone.domain.clock import from_us, to_us
 from backbone.domain.dimension import Dimension
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
     from typing import Any
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from backbone.domain.codec import Header
 
 __all__ = ["Frame"]
+
+
+_INSTALL: Final = "{0} is not installed, and Frame.{1} needs it: pip install {0}; to_arrow() needs nothing more"
+_MOST_DRAWN: Final = 20
 
 
 class Frame:
@@ -107,20 +113,36 @@ class Frame:
 
     @classmethod
     def from_polars(cls, dimension: Dimension | str, df: Any) -> Self:
-        """A frame of a polars DataFrame; see `from_arrow`."""
+        """A frame of a polars DataFrame; see `from_arrow`.
+
+        Raises:
+            TypeError: something else was given. ValueError: as `from_arrow`.
+        """
+        if not hasattr(df, "to_arrow"):
+            raise TypeError(f"{arguments.shown(df)} given; allowed is a polars.DataFrame; from_records takes mappings")
         return cls.from_arrow(dimension, df.to_arrow())
 
     @classmethod
     def from_pandas(cls, dimension: Dimension | str, df: Any) -> Self:
-        """A frame of a pandas DataFrame; index levels named as a column count as columns; see `from_arrow`."""
+        """A frame of a pandas DataFrame; index levels named as a column count as columns; see `from_arrow`.
+
+        Raises:
+            TypeError: something else was given. ValueError: as `from_arrow`.
+        """
         from backbone.domain.conversion import pandas_to_arrow
 
+        if not (hasattr(df, "reset_index") and hasattr(df, "iloc") and hasattr(df, "columns")):
+            raise TypeError(f"{arguments.shown(df)} given; allowed is a pandas.DataFrame; from_records takes mappings")
         parsed = Dimension.parse(dimension)
         return cls.from_arrow(parsed, pandas_to_arrow(parsed, df))
 
     @classmethod
     def from_records(cls, dimension: Dimension | str, records: Iterable[Mapping[str, object]]) -> Self:
-        """A frame of one mapping per row; for tests and trickles, not for bulk; see `from_arrow`."""
+        """A frame of one mapping per row; for tests and trickles, not for bulk; see `from_arrow`.
+
+        Raises:
+            TypeError: records are no mappings, or one mapping instead of several. ValueError: as `from_arrow`.
+        """
         from backbone.domain.conversion import records_to_arrow
 
         parsed = Dimension.parse(dimension)
@@ -141,11 +163,14 @@ class Frame:
         The result is stale when any of the frames is.
 
         Raises:
+            TypeError: something else than frames is given.
             ValueError: no frame is given, or they are of different dimensions.
         """
         from backbone.domain.canonical import joined
 
-        given = list(frames)
+        if isinstance(frames, Frame) or not isinstance(frames, Iterable):
+            raise TypeError(f"{arguments.shown(frames)} given; give several frames, as a list")
+        given = [arguments.instance("frames", frame, Frame) for frame in frames]
         dimensions = sorted({frame.dimension for frame in given})
         if len(dimensions) != 1:
             raise ValueError(f"frames of {', '.join(dimensions) or 'no dimension'} given; give frames of one dimension")
@@ -222,14 +247,27 @@ class Frame:
         return self._table
 
     def to_polars(self) -> Any:
-        """The rows as a polars DataFrame."""
-        import polars  # noqa: ICN001  optional
+        """The rows as a polars DataFrame.
 
+        Raises:
+            ModuleNotFoundError: polars is not installed.
+        """
+        try:
+            import polars  # noqa: ICN001  optional
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(_INSTALL.format("polars", "to_polars")) from error
         return polars.from_arrow(self.to_arrow())
 
     def to_pandas(self) -> Any:
-        """The rows as a pandas DataFrame with a plain index."""
-        return self.to_arrow().to_pandas()
+        """The rows as a pandas DataFrame with a plain index.
+
+        Raises:
+            ModuleNotFoundError: pandas is not installed.
+        """
+        try:
+            return self.to_arrow().to_pandas()
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(_INSTALL.format("pandas", "to_pandas")) from error
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """One column as numpy: ``datetime64[us]`` (UTC), ``float64`` with NaN for null, ``int64``, or text objects.
@@ -237,11 +275,11 @@ class Frame:
         It can't be written to; timestamps, integers and doubles without nulls are views.
 
         Raises:
-            ValueError: the dimension has no such column.
+            TypeError: the name is no text. ValueError: the dimension has no such column.
         """
         from backbone.domain.conversion import column_to_numpy
 
-        if name not in self._dimension.kinds:
+        if arguments.instance("name", name, str) not in self._dimension.kinds:
             raise ValueError(f"{self._dimension} has no column {name!r}; it has {', '.join(self._dimension.columns)}")
         return column_to_numpy(self.to_arrow().column(name), self._dimension.kinds[name])
 
@@ -254,12 +292,11 @@ class Frame:
         """The n newest rows by ``ts`` over the whole frame, still ascending by key; of equal moments the last rows.
 
         Raises:
-            ValueError: n is negative.
+            TypeError, ValueError: n is no whole number of 0 or more.
         """
         from backbone.domain.selection import newest_rows
 
-        if n < 0:
-            raise ValueError(f"the newest {n} rows asked for; ask for 0 or more")
+        n = arguments.count("n", n)
         if n >= self._rows:
             return self
         return self._of(self._dimension, newest_rows(self.to_arrow(), self._stamps(), n), stale=self._stale)
@@ -274,17 +311,18 @@ class Frame:
         """The rows of the given symbols with ``start <= ts <= end``, and of one interval; None means all.
 
         Raises:
-            ValueError: a moment has no zone, symbols are one text instead of several, or an interval is asked of a
-                dimension that has none.
+            TypeError: symbols are one text instead of several, or an argument is of a wrong type.
+            ValueError: a moment has no zone, the start lies after the end, or an interval is asked of a dimension that
+                has none.
         """
         from backbone.domain.selection import matching_rows
 
-        if isinstance(symbols, str):
-            raise ValueError(f"symbols={symbols!r} given; give a list, such as [{symbols!r}]")  # noqa: TRY004
+        interval = arguments.interval(interval)
         if interval is not None and not self._dimension.has_interval:
             raise ValueError(f"interval={interval!r} given, but {self._dimension} has no interval; leave it out")
-        bounds = (None if start is None else to_us(start), None if end is None else to_us(end))
-        wanted = None if symbols is None else sorted(set(symbols))
+        first, last = arguments.window(start, end)
+        bounds = (None if first is None else to_us(first), None if last is None else to_us(last))
+        wanted = None if symbols is None else sorted(arguments.symbols(symbols))
         table = matching_rows(self.to_arrow(), self._stamps(), wanted, bounds, interval)
         return self if table.num_rows == self._rows else self._of(self._dimension, table, stale=self._stale)
 
@@ -300,10 +338,10 @@ class Frame:
         """Rows from ``offset`` on, at most ``length`` of them; the rows are not copied.
 
         Raises:
-            ValueError: offset or length is negative.
+            TypeError, ValueError: offset or length is no whole number of 0 or more.
         """
-        if offset < 0 or (length is not None and length < 0):
-            raise ValueError(f"slice({offset}, {length}) given; offset and length are 0 or more")
+        offset = arguments.count("offset", offset)
+        length = None if length is None else arguments.count("length", length, default="None for the rest")
         table = self.to_arrow().slice(offset, length)
         return self._of(self._dimension, table if table.num_rows else table.schema.empty_table(), stale=self._stale)
 
@@ -314,6 +352,10 @@ class Frame:
             setattr(copy, name, getattr(self, name))
         copy._stale = True
         return copy
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The rows by the Arrow PyCapsule interface, for every library that reads it; not a copy."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
 
     def __len__(self) -> int:
         return self._rows
@@ -327,6 +369,12 @@ class Frame:
 
     def __hash__(self) -> int:
         return hash((self._dimension, self._rows, self.span_us))
+
+    def _repr_html_(self) -> str:
+        """The rows as a table, for notebooks: the first and the last ones of many."""
+        from backbone.domain.drawing import html_table
+
+        return html_table(self, _MOST_DRAWN)
 
     def __repr__(self) -> str:
         symbols = self.symbols if len(self.symbols) <= 3 else (*self.symbols[:3], f"… {len(self.symbols)} in all")

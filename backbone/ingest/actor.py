@@ -9,11 +9,10 @@ from typing import Any, Protocol
 import anyio
 
 from actors import Actor, Message, Reject, handles
-from backbone.domain import Frame
 from backbone.domain.clock import utc_now
 from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import ingest_id, new_run_id
-from backbone.ingest.live import LiveBatches
+from backbone.ingest.live import LiveBatch, LiveBatches
 from backbone.ingest.plan import IngestRun
 from backbone.ingest.run import Run, Writer
 from backbone.ingest.settings import IngestRules
@@ -27,7 +26,6 @@ from backbone.messages import (
     WriteChunk,
 )
 from backbone.peers import Peers, ask_through
-from backbone.quality.screening import screen
 from backbone.refusals import REFUSABLE, refuse
 from backbone.sources.port import Progress
 from backbone.store.records import Chunk, JournalRow, QuarantineRow, WriteResult
@@ -87,6 +85,7 @@ class IngestActor(Actor):
         self._slots = anyio.Semaphore(_RUNS, fast_acquire=True)
         self._one_writer: defaultdict[tuple[str, Dimension], anyio.Lock] = defaultdict(anyio.Lock)
         self._live = LiveBatches(self._commit_live, rules.batch_rows)
+        self._lingering = False
         self._rows = self._runs = 0
 
     def inspect(self) -> dict[str, Any]:
@@ -123,7 +122,7 @@ class IngestActor(Actor):
                 attempt,
             )
             # a second run of one source would fence the first one out: it waits instead
-            async with self._one_writer[run.source_name, Dimension(message.plan.dimensions[0])]:
+            async with self._one_writer[run.source_name, message.plan.dimension]:
                 result = await run.execute()
         except REFUSABLE as error:
             await self._journal_failure(message, str(error))
@@ -149,7 +148,7 @@ class IngestActor(Actor):
         row = JournalRow(
             run_id=message.run_id,
             ingest_id="",
-            dimension=Dimension(message.plan.dimensions[0]),
+            dimension=message.plan.dimension,
             source=message.plan.source,
             status="failed",
             rows=0,
@@ -170,36 +169,38 @@ class IngestActor(Actor):
 
     @handles
     def record(self, message: RecordRows) -> None:
-        """See RecordRows."""
+        """See RecordRows; the first rows that wait set the time at which all are written, later ones do not move it."""
         full = self._live.add(message.frame, self.context.defer_reply())
         if full:
             self.flush(Flush())
-        elif self._live.due:
+        elif self._live.due and not self._lingering:
+            self._lingering = True
             self.context.send_after(self._rules.linger, Flush(), key="linger")
 
     @handles
     def flush(self, message: Flush) -> None:
         """Write the live rows that wait."""
+        self._lingering = False
+        self.context.cancel_timer("linger")
         for dimension in self._live.due:
             self.context.run_task(self._flush(dimension), name=f"live-{dimension.value}")
 
     async def _flush(self, dimension: Dimension) -> None:
-        try:
-            await self._live.flush(dimension)
-        except Reject as reject:
+        for reject in await self._live.flush(dimension):
             self.context.log.warning("live rows refused; their senders were told", why=str(reject))
 
-    async def _commit_live(self, frame: Frame) -> int:
-        good, bad = screen(frame)
-        run_id = new_run_id()
-        if bad:
-            rows = [
-                QuarantineRow(_LIVE, each.location, each.reason, each.excerpt, frame.dimension.value, run_id, utc_now())
-                for each in bad
-            ]
-            await self.writer.quarantine(rows)
-        if not good.num_rows:
-            return 0
-        result = await self.writer.write(Chunk(ingest_id(_LIVE, good), run_id, _LIVE, good))
+    async def _commit_live(self, batch: LiveBatch) -> WriteResult | None:
+        frame, run_id = batch.frame(), new_run_id()
+        if batch.bad:
+            dimension, now = frame.dimension.value, utc_now()
+            await self.writer.quarantine(
+                [
+                    QuarantineRow(_LIVE, each.location, each.reason, each.excerpt, dimension, run_id, now)
+                    for each in batch.bad
+                ]
+            )
+        if not frame.num_rows:
+            return None
+        result = await self.writer.write(Chunk(ingest_id(_LIVE, frame), run_id, _LIVE, frame))
         self._rows += result.rows
-        return result.position
+        return result

@@ -5,35 +5,95 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from actors import Reject, Reply
 from backbone.domain import Frame
+from backbone.domain.canonical import places
 from backbone.domain.dimension import Dimension
+from backbone.messages import RecordResult
+from backbone.quality.screening import Rejected, screen
+from backbone.store.records import Outcome, WriteResult
 
-__all__ = ["LiveBatch", "LiveBatches"]
+__all__ = ["Live", "LiveBatch", "LiveBatches"]
+
+
+Outcomes = npt.NDArray[np.uint8]
+
+
+class Live:
+    """The rows of one caller: those that may be stored, those that may not, and who waits for them."""
+
+    __slots__ = ("bad", "frame", "reply")
+
+    def __init__(self, frame: Frame, reply: Reply[Any]) -> None:
+        self.frame, self.bad = screen(frame)
+        self.reply = reply
+
+    def result(self, written: WriteResult | None, outcomes: Outcomes) -> RecordResult:
+        """What became of these rows, of the commit that they were part of."""
+        inserted, changed = (int((outcomes == each).sum()) for each in (Outcome.INSERTED, Outcome.CHANGED))
+        return RecordResult(
+            position=written.position if written is not None and inserted + changed else 0,
+            inserted=inserted,
+            changed=changed,
+            unchanged=self.frame.num_rows - inserted - changed,
+            quarantined=len(self.bad),
+            reasons=tuple(dict.fromkeys(each.reason for each in self.bad)),
+        )
 
 
 class LiveBatch:
-    """Rows of one dimension that wait for company, and who waits for them."""
+    """Rows of one dimension that wait for company."""
 
-    __slots__ = ("frames", "replies", "rows")
+    __slots__ = ("callers", "rows")
 
     def __init__(self) -> None:
-        self.frames: list[Frame] = []
-        self.replies: list[Reply[Any]] = []
+        self.callers: list[Live] = []
         self.rows = 0
+
+    @property
+    def bad(self) -> list[Rejected]:
+        """All rows that may not be stored."""
+        return [each for caller in self.callers for each in caller.bad]
+
+    def frame(self) -> Frame:
+        """All rows that may be stored; of versions of one row the last."""
+        return Frame.concat([caller.frame for caller in self.callers])
+
+    def answer(self, written: WriteResult | None) -> None:
+        """Tell each caller what became of their rows; who gave an older version of a row is told of the row."""
+        frames = [caller.frame.to_arrow() for caller in self.callers]
+        single = len(self.callers) == 1
+        rows = [np.arange(frames[0].num_rows)] if single else places(self.callers[0].frame.dimension, frames)
+        outcomes = _outcomes(written, 1 + max((int(each.max()) for each in rows if each.size), default=-1))
+        for caller, own in zip(self.callers, rows, strict=True):
+            caller.reply(caller.result(written, outcomes[own]))
+
+
+def _outcomes(written: WriteResult | None, rows: int) -> Outcomes:
+    """What became of each row of a commit."""
+    if written is None or not written.inserted + written.changed:
+        return np.full(rows, Outcome.UNCHANGED, np.uint8)
+    if not written.outcomes:
+        # the store's actor fell between commit and answer, and the journal knows sums only: never "nothing new"
+        every = Outcome.INSERTED if written.inserted == written.rows else Outcome.CHANGED
+        return np.full(rows, every, np.uint8)
+    return np.frombuffer(written.outcomes, np.uint8)
 
 
 class LiveBatches:
-    """Collects per dimension; `commit` writes one batch and gives its position.
+    """Collects per dimension; `commit` writes one batch.
 
     Rows of one key within one batch are one row, the last: whoever needs each version must wait for each answer.
 
     Args:
-        commit: writes a frame and returns the outbox position (0: all rows were known).
+        commit: writes the rows of a batch; None where none of them may be stored.
         batch_rows: a batch of so many rows is written at once.
     """
 
-    def __init__(self, commit: Callable[[Frame], Awaitable[int]], batch_rows: int) -> None:
+    def __init__(self, commit: Callable[[LiveBatch], Awaitable[WriteResult | None]], batch_rows: int) -> None:
         self._commit = commit
         self._batch_rows = batch_rows
         self._waiting: dict[Dimension, LiveBatch] = {}
@@ -42,8 +102,7 @@ class LiveBatches:
     def add(self, frame: Frame, reply: Reply[Any]) -> bool:
         """Let rows wait; True where their batch is full and should be written now."""
         batch = self._waiting.setdefault(frame.dimension, LiveBatch())
-        batch.frames.append(frame)
-        batch.replies.append(reply)
+        batch.callers.append(Live(frame, reply))
         batch.rows += frame.num_rows
         return batch.rows >= self._batch_rows
 
@@ -52,23 +111,24 @@ class LiveBatches:
         """Dimensions with rows that wait while none of theirs is being written."""
         return [dimension for dimension in self._waiting if dimension not in self._writing]
 
-    async def flush(self, dimension: Dimension) -> None:
-        """Write what waits of one dimension, until nothing does; a no-op while another flush of it runs."""
+    async def flush(self, dimension: Dimension) -> list[Reject]:
+        """Write what waits of one dimension, until nothing does; a no-op while another flush of it runs.
+
+        Returns:
+            The refusals; their callers were told, and what came in behind them was written all the same.
+        """
+        refused: list[Reject] = []
         if dimension in self._writing:
-            return
+            return refused
         self._writing.add(dimension)
         try:
             while (batch := self._waiting.pop(dimension, None)) is not None:
-                await self._write(batch)
+                try:
+                    batch.answer(await self._commit(batch))
+                except Reject as reject:  # anything else is a bug: it crashes the actor, whose end tells those who wait
+                    refused.append(reject)
+                    for caller in batch.callers:
+                        caller.reply.fail(reject)
         finally:
             self._writing.discard(dimension)
-
-    async def _write(self, batch: LiveBatch) -> None:
-        try:
-            position = await self._commit(Frame.concat(batch.frames))
-        except Reject as refused:  # anything else is a bug: it crashes the actor, whose end tells those who wait
-            for reply in batch.replies:
-                reply.fail(refused)
-            raise
-        for reply in batch.replies:
-            reply(position)
+        return refused

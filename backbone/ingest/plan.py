@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
 import msgspec
+from msgspec.structs import force_setattr
 
-from backbone.domain.clock import parse_interval
+from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.report import Report, cell, markdown_table
 from backbone.quality.report import QualityReport
@@ -18,11 +20,11 @@ __all__ = ["IngestPlan", "IngestRun"]
 
 
 class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What to read from where.
+    """What to read from where. It is checked and brought into canonical form when it is made.
 
     Attributes:
-        dimensions: what the rows are; a file holds one dimension.
-        symbols: only these; empty: all that the source has.
+        dimensions: what the rows are, by name or alias; a file holds one dimension.
+        symbols: only these, whatever their case in the file; empty: all that the source has.
         interval: bar interval, such as "1h", where the dimension has one.
         source: kind of the source: "csv", "parquet" or a plugin's name.
         path: the file, for sources that read files.
@@ -33,7 +35,7 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
         columns: renames, from the file's column to ours.
     """
 
-    dimensions: Sequence[Dimension]
+    dimensions: Sequence[Dimension | str]
     symbols: Sequence[str] = ()
     interval: str | None = None
     source: str = "csv"
@@ -44,32 +46,74 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
     chunk_rows: int | None = None
     columns: Mapping[str, str] = {}
 
-    def checked(self) -> IngestPlan:
-        """The plan in canonical form: dimensions parsed, symbols in upper case without repetition, start before end.
+    def __post_init__(self) -> None:
+        """Bring the plan into its canonical form, or refuse it where it is made.
+
+        Dimensions are parsed, symbols in upper case and without repetition, the interval has its one name.
 
         Raises:
-            ValueError: says what was given and what is allowed.
+            TypeError, ValueError: says what was given, what is allowed, what to do.
         """
-        dimensions = tuple(Dimension.parse(each) for each in self.dimensions)
-        if len(dimensions) != 1:
-            raise ValueError(f"{len(dimensions)} dimensions given; a source of one file holds exactly one")
-        symbols = tuple(dict.fromkeys(each.strip().upper() for each in self.symbols))
-        if "" in symbols:
-            raise ValueError("an empty symbol given; name it or leave it out")
-        interval = None if self.interval is None else parse_interval(self.interval)
-        if interval is not None and not dimensions[0].has_interval:
-            raise ValueError(f"interval {interval!r} given; {dimensions[0]} has none, leave it out")
-        start, end = self.start, self.end
-        for moment in (start, end):
-            if moment is not None and moment.tzinfo is None:
-                raise ValueError(f"{moment} given without a zone; give an aware time")
-        if start is not None and end is not None and start > end:
-            start, end = end, start
-        if self.chunk_rows is not None and not 1 <= self.chunk_rows <= 100_000:
-            raise ValueError(f"chunk_rows={self.chunk_rows} given; allowed: 1 to 100000")
-        return msgspec.structs.replace(
-            self, dimensions=dimensions, symbols=symbols, interval=interval, start=start, end=end
-        )
+        dimension = _one_dimension(self.dimensions)
+        interval = arguments.interval(self.interval)
+        if interval is not None and not dimension.has_interval:
+            raise ValueError(f"interval {interval!r} given; {dimension} has none, leave it out")
+        symbols = tuple(dict.fromkeys(each.strip().upper() for each in arguments.symbols(self.symbols)))
+        arguments.text("source", self.source)
+        arguments.window(self.start, self.end)
+        _check_path(self.path)
+        _check_zone(self.zone)
+        if self.chunk_rows is not None and not 1 <= arguments.count("chunk_rows", self.chunk_rows, 1) <= _MOST_ROWS:
+            raise ValueError(f"chunk_rows={self.chunk_rows} given; allowed: 1 to {_MOST_ROWS}")
+        _check_columns(self.columns)
+        force_setattr(self, "dimensions", (dimension,))
+        force_setattr(self, "symbols", symbols)
+        force_setattr(self, "interval", interval)
+
+    @property
+    def dimension(self) -> Dimension:
+        """What the rows are."""
+        return Dimension(self.dimensions[0])
+
+    def checked(self) -> IngestPlan:
+        """The plan itself: it was checked when it was made."""
+        return self
+
+
+_MOST_ROWS = 100_000
+
+
+def _one_dimension(given: object) -> Dimension:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"dimensions={arguments.shown(given)} given; give a list, such as ['intraday_bars']")
+    dimensions = tuple(Dimension.parse(each) for each in given)
+    if len(dimensions) != 1:
+        raise ValueError(f"{len(dimensions)} dimensions given; a source of one file holds exactly one")
+    return dimensions[0]
+
+
+def _check_path(path: object) -> None:
+    if path is None:
+        return
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path={arguments.shown(path)} given; allowed is a text or a pathlib.Path")
+    if not os.fspath(path) or "\0" in os.fspath(path):
+        raise ValueError(f"path={arguments.shown(path)} given, which names no file; give the path of one")
+
+
+def _check_columns(columns: object) -> None:
+    if not isinstance(columns, Mapping):
+        raise TypeError(f"columns={arguments.shown(columns)} given; allowed is a mapping from their names to ours")
+    for name in (*columns, *columns.values()):
+        arguments.text("columns", name)
+
+
+def _check_zone(zone: object) -> None:
+    if zone is None:
+        return
+    from backbone.domain.zones import load_zone
+
+    load_zone(arguments.text("zone", zone))
 
 
 _COUNTS = ("rows_read", "quarantined", "filtered", "duplicates", "inserted", "changed", "unchanged")

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import anyio
 import anyio.to_thread
 import msgspec
+import pyarrow as pa
 
 from backbone.domain import Frame
 from backbone.domain.clock import utc_now
@@ -21,8 +22,9 @@ from backbone.ingest.settings import IngestRules
 from backbone.quality.merging import merge
 from backbone.quality.report import QualityReport, assess
 from backbone.quality.screening import Rejected, screen
-from backbone.sources.port import BadRow, Progress, Source
-from backbone.sources.registry import open_source
+from backbone.sources.errors import SourceError
+from backbone.sources.port import BadRow, Progress, Source, SourceChunk
+from backbone.sources.registry import built_in, open_source
 from backbone.store.records import Chunk, QuarantineRow, WriteResult
 
 __all__ = ["Piece", "Run", "Writer"]
@@ -87,7 +89,7 @@ class Run:
         self._report = report
         self._clock = clock
         self._attempt = attempt
-        self._dimension = Dimension(plan.dimensions[0])
+        self._dimension = plan.dimension
         self._source = self._open(plan, rules)
         self._progress = Progress(0, 0, 0)
         self._results: list[WriteResult] = []
@@ -154,8 +156,8 @@ class Run:
         plan = self._plan
         before: Frame | None = None
         read = 0
-        for chunk in self._source.chunks(progress=self._note):
-            wanted = chunk.frame.select(symbols=plan.symbols or None, start=plan.start, end=plan.end)
+        for chunk in self._chunks():
+            wanted = chunk.frame.select(symbols=self._named(chunk.frame), start=plan.start, end=plan.end)
             frame, bad = screen(wanted)
             judged = self._judge(wanted, before) if wanted.num_rows else None
             before = wanted if wanted.num_rows else before
@@ -173,6 +175,32 @@ class Run:
                 good - wanted.num_rows,
                 duplicates,
             )
+
+    def _chunks(self) -> Iterator[SourceChunk]:
+        """What the source gives. What fails below it (disk, library) or in a plugin is its error, no bug of ours.
+
+        Raises:
+            SourceError: says what failed.
+        """
+        outside: tuple[type[Exception], ...] = (
+            (OSError, pa.ArrowException) if built_in(self._plan.source) else (Exception,)
+        )
+        try:
+            yield from self._source.chunks(progress=self._note)
+        except SourceError:
+            raise
+        except outside as error:
+            text = f"{self.source_name}: {type(error).__name__}: {error}"
+            raise SourceError(
+                f"{text}; nothing more was read, mend the source and start the same plan again"
+            ) from error
+
+    def _named(self, frame: Frame) -> list[str] | None:
+        """The symbols of a frame that the plan names, whatever their case; None: it names none, and means all."""
+        if not self._plan.symbols:
+            return None
+        named = {symbol.casefold() for symbol in self._plan.symbols}
+        return [symbol for symbol in frame.symbols if symbol.casefold() in named]
 
     def _judge(self, frame: Frame, before: Frame | None) -> QualityReport:
         """Judge a part; bars missing since the part before count, where both are of one and the same symbol."""

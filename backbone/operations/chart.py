@@ -220,7 +220,7 @@ def _rendered(lines: list[_Line]) -> bytes:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ChartUnavailable("pictures need matplotlib; pip install matplotlib") from error
+        raise ChartUnavailable("pictures need matplotlib: pip install matplotlib") from error
     figure = Figure(figsize=(11, 1.2 + 3.2 * len(lines)), dpi=110, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     for line, axes in zip(lines, figure.subplots(len(lines), 1, squeeze=False)[:, 0], strict=True):

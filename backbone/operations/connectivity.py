@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import anyio
 import msgspec
 
-from actors import ActorError
+from actors import ActorError, AskTimeout, MailboxFull
 from backbone.cache.port import CacheInfo
 from backbone.domain.advice import INSTEAD
 from backbone.domain.report import Report, markdown_table
@@ -98,19 +98,26 @@ async def _probe(name: str, ask: Ask, embedded: str | None, clock: Callable[[], 
         with anyio.fail_after(timeout):
             info = await ask()
     except (ActorError, TimeoutError) as error:
-        why = str(error) or f"no answer within {timeout:g} s"
-        return Probe(
-            name=name,
-            status=Status.FAILED,
-            healthy=False,
-            latency_ms=None,
-            backend="unknown",
-            why=why,
-            action="backbone roster shows its actor, with its last error",
-        )
+        return _unanswered(name, error, timeout)
     latency = round((clock() - began) * 1000, 3)
     healthy = info.writable if isinstance(info, StoreInfo) else info.healthy
     return _judge(name, info, healthy, latency, embedded)
+
+
+def _unanswered(name: str, error: ActorError | TimeoutError, timeout: float) -> Probe:
+    """No answer: failed where its actor is down or says so, degraded where it only has too much to do."""
+    ref = getattr(error, "ref", None)
+    busy = isinstance(error, AskTimeout | MailboxFull | TimeoutError) and (ref is None or ref.is_alive)
+    text = str(error) or f"no answer within {timeout:g} s"
+    return Probe(
+        name=name,
+        status=Status.DEGRADED if busy else Status.FAILED,
+        healthy=False,
+        latency_ms=None,
+        backend="unknown",
+        why=f"busy: {text}" if busy else text,
+        action="ask again when it has caught up" if busy else "backbone roster shows its actor and its last error",
+    )
 
 
 def _judge(
@@ -118,8 +125,10 @@ def _judge(
 ) -> Probe:
     why = info.degraded_reason or ("" if embedded is None else f"embedded stand-in: {embedded}")
     status = Status.FAILED if not healthy else Status.DEGRADED if why else Status.OK
+    if info.backend == "off" and healthy:
+        status, why = Status.OFF, "switched off: every read goes to the store"
     instead = "what the reason says" if info.degraded_reason else INSTEAD.get(name, "")
-    action = "" if status is Status.OK else instead
+    action = "" if status in {Status.OK, Status.OFF} else instead
     details = {**info.details}
     if isinstance(info, StoreInfo):
         details |= {"version": info.version, "path": info.path}

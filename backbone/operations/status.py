@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -60,10 +61,7 @@ class StatusReport(Report, frozen=True, kw_only=True):
 def judge(connectivity: ConnectivityReport, roster: RosterSnapshot) -> StatusReport:
     """Put together what was observed."""
     problems = [problem for entry in roster.entries if (problem := _problem(entry)) is not None]
-    told = {name for each in problems if each.status is Status.FAILED for name in each.path.split("/")}
-    problems += [
-        _silent(each) for each in connectivity.probes if each.status is Status.FAILED and each.name not in told
-    ]
+    problems += [_unexplained(probe) for probe in connectivity.probes if not _explained(probe, problems)]
     problems.sort(key=lambda problem: (-problem.status.severity, problem.path))
     return StatusReport(
         status=Status.worst([connectivity.status, *(problem.status for problem in problems)]),
@@ -74,7 +72,27 @@ def judge(connectivity: ConnectivityReport, roster: RosterSnapshot) -> StatusRep
     )
 
 
-_STATES = {"failed": Status.FAILED, "backoff": Status.DEGRADED, "starting": Status.DEGRADED}
+def _explained(probe: Probe, problems: Sequence[Problem]) -> bool:
+    """Whether a probe found nothing worse than what the part's own actors say."""
+    own = [each.status.severity for each in problems if f"/{probe.name}" in f"{each.path}/"]
+    return probe.status.severity <= max(own, default=0)
+
+
+def _unexplained(probe: Probe) -> Problem:
+    """What only the probe knows: a red line in the headline has its reason below."""
+    return Problem(
+        path=probe.name,
+        status=Status.worst([probe.status]),
+        state="running",
+        why=probe.why or "it does not work, and does not say why",
+        since=None,
+        now="the others go on",
+        action=probe.action or "backbone roster shows the tree around it",
+        restarts=0,
+    )
+
+
+_STATES = {"failed": Status.FAILED, "backoff": Status.FAILED, "starting": Status.DEGRADED}
 
 
 def _problem(entry: RosterEntry) -> Problem | None:
@@ -92,20 +110,6 @@ def _problem(entry: RosterEntry) -> Problem | None:
         now=health.next if own else _meanwhile(entry),
         action=health.action if own else "backbone roster shows the tree around it",
         restarts=entry.restarts,
-    )
-
-
-def _silent(probe: Probe) -> Problem:
-    """A part that failed its probe, whatever its actor says of itself."""
-    return Problem(
-        path=probe.name,
-        status=probe.status,
-        state="running" if probe.latency_ms is not None else "no answer",
-        why=probe.why or f"{probe.backend} does not work now",
-        since=None,
-        now="the other parts go on",
-        action=probe.action or "backbone roster shows its actor, with its last error",
-        restarts=0,
     )
 
 

@@ -96,6 +96,13 @@ def missing_price(frame: Frame) -> Mask:
     return _any(frame, _NEEDED, np.isnan)
 
 
+def no_price(frame: Frame) -> Mask:
+    """Rows without the one price that they are about: a bar's close, a trade's price, either side of a quote."""
+    if frame.dimension is Dimension.QUOTES:
+        return missing_price(frame)
+    return _any(frame, ("close", "price"), np.isnan)
+
+
 def inconsistent_bar(frame: Frame) -> Mask:
     """Bars whose open or close lies outside low to high (and whose high is not below their low)."""
     if frame.dimension not in _BARS:
@@ -118,6 +125,7 @@ CHECKS: tuple[RowCheck, ...] = (
     RowCheck("non_positive_price", "error", True, "has a price of zero or less", non_positive_price),
     RowCheck("negative_size", "error", True, "has a negative size", negative_size),
     RowCheck("high_below_low", "error", True, "has a high below its low", high_below_low),
+    RowCheck("no_price", "error", True, "has no price to go by", no_price),
     RowCheck("missing_price", "error", False, "lacks a price", missing_price),
     RowCheck("inconsistent_bar", "warning", False, "opens or closes outside its low and high", inconsistent_bar),
     RowCheck("crossed_quote", "warning", False, "has a bid above its ask", crossed_quote),

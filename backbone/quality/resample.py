@@ -162,6 +162,8 @@ def _starts(
     stamps: Stamps, stretches: list[tuple[str, int, int]], source: str, interval: str, calendar_of: CalendarOf
 ) -> Stamps:
     """Where the wide bar of each row begins; NaT outside all sessions."""
+    if source == "1d":
+        return _of_dates(stamps.astype("datetime64[D]"), stretches, interval, calendar_of)
     if span_of(source) >= _DAY:
         return period_starts(stamps.astype("datetime64[D]"), interval).astype(_US)
     width = np.timedelta64(span_of(source)).astype("timedelta64[us]")
@@ -179,6 +181,20 @@ def _starts(
                 f"{crossing.size - 1:,} others; a finer interval is needed to make {interval} bars"
             )
         starts[first:last] = np.where(np.isnat(begin), end, begin)
+    return starts
+
+
+def _of_dates(
+    dates: NDArray[np.datetime64], stretches: list[tuple[str, int, int]], interval: str, calendar_of: CalendarOf
+) -> Stamps:
+    """Where the wide bar of each daily bar begins; NaT where its date is no session.
+
+    Spot forex opens on Sunday evening, but that belongs to Monday: a bar dated Sunday would give a week the prices of
+    the next one.
+    """
+    starts = period_starts(dates, interval).astype(_US)
+    for calendar, first, last in _by_calendar(stretches, calendar_of):
+        starts[first:last][~calendar.trades_on(dates[first:last])] = np.datetime64("NaT", "us")
     return starts
 
 

@@ -33,7 +33,8 @@ class Rejected:
 def screen(frame: Frame) -> tuple[Frame, tuple[Rejected, ...]]:
     """Divide a frame into rows that may be stored and rows that can't be true.
 
-    Impossible are: infinite numbers, prices of zero or less, negative sizes, a high below the low. What is merely odd
+    Impossible are: infinite numbers, prices of zero or less, negative sizes, a high below the low, and a row without
+    the price that it is about (close, price, either side of a quote), as in files. What is merely odd
     stays; `backbone.quality.report.assess` reports it.
 
     Returns:

@@ -102,6 +102,11 @@ class Calendar:
         inside = trading[where] & (moments >= opens[where]) & (moments < closes[where])
         return np.where(inside, days, np.datetime64("NaT", "D"))
 
+    def trades_on(self, dates: Dates) -> NDArray[np.bool_]:
+        """Whether each date (datetime64[D], in any order, also repeated) is a session date."""
+        unique, where = np.unique(dates, return_inverse=True)
+        return self._is_session(unique)[where]
+
     def is_open(self, moment: Moment) -> bool:
         """Whether the market is open at this moment."""
         return not bool(np.isnat(self.session_of(np.array([_us(moment)]))[0]))

@@ -70,13 +70,16 @@ class StoreSettings(Section, frozen=True, kw_only=True):
     ssl_cert: Annotated[Text | None, Meta(description="timescale: file of the client certificate")] = None
     ssl_key: Annotated[Text | None, Meta(description="timescale: file of the client key")] = None
     schema_name: Annotated[Identifier, Meta(description="schema of the market data tables")] = "market_data"
-    pool_size: Annotated[int, Meta(ge=1, le=500, description="timescale: connections kept open")] = 5
+    pool_size: Annotated[int, Meta(ge=1, le=500, description="timescale: connections made at the start")] = 5
     max_overflow: Annotated[int, Meta(ge=0, le=500, description="timescale: further connections under load")] = 5
     pool_timeout: Annotated[Seconds, Meta(description="timescale: wait for a free connection")] = 5.0
     pool_recycle: Annotated[Seconds, Meta(description="timescale: close a connection idle for so long")] = 1800.0
     pool_pre_ping: Annotated[bool, Meta(description="timescale: test a connection before use")] = True
     connect_timeout: Annotated[Seconds, Meta(description="timescale: wait for a new connection")] = 5.0
     statement_timeout: Annotated[Seconds, Meta(description="timescale: a statement lasts at most")] = 10.0
+    start_timeout: Annotated[
+        float, Meta(ge=0, le=3600, description="timescale: a server that is not up yet is waited for so long")
+    ] = 10.0
     application_name: Annotated[Text, Meta(description="timescale: how the server lists us")] = "backbone"
 
     def dsn(self) -> Secret | None:
@@ -259,7 +262,12 @@ class ControlSettings(Section, frozen=True, kw_only=True):
 class SupervisionSettings(Section, frozen=True, kw_only=True):
     """When actors are restarted, and how long things may take."""
 
-    restarts: Annotated[int, Meta(ge=0, le=1000, description="restarts allowed within the window")] = 3
+    backoff: Annotated[Seconds, Meta(description="a part that fell is restarted after so long, then ever later")] = 0.1
+    backoff_most: Annotated[Seconds, Meta(description="at the latest after so long, for as long as we are open")] = 30.0
+    # above what the backoff lets all parts together come to, so that it never ends the tree by itself
+    restarts: Annotated[int, Meta(ge=0, le=1000, description="restarts within the window; one more ends the tree")] = (
+        100
+    )
     within: Annotated[Seconds, Meta(description="the window")] = 5.0
     ask_timeout: Annotated[Seconds, Meta(description="wait for an actor's answer")] = 5.0
     shutdown: Annotated[Seconds, Meta(description="an actor has so long to stop")] = 5.0

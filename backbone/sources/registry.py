@@ -21,7 +21,7 @@ from backbone.sources.errors import SourceError
 if TYPE_CHECKING:
     from backbone.sources.port import Source
 
-__all__ = ["GROUP", "available_sources", "open_source"]
+__all__ = ["GROUP", "available_sources", "built_in", "open_source"]
 
 GROUP = "backbone.sources"
 """Entry-point group of sources in other packages."""
@@ -32,6 +32,11 @@ _BUILT_IN = {"csv": "backbone.sources.csv:CsvSource", "parquet": "backbone.sourc
 def available_sources() -> tuple[str, ...]:
     """The kinds that can be opened, ascending."""
     return tuple(sorted({*_BUILT_IN, *(point.name for point in entry_points(group=GROUP))}))
+
+
+def built_in(kind: str) -> bool:
+    """Whether a kind is one of ours, not a plugin's."""
+    return kind.strip().lower() in _BUILT_IN
 
 
 def open_source(kind: str, **options: Any) -> Source:

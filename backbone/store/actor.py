@@ -25,13 +25,14 @@ from backbone.messages import (
     ReadQuarantine,
     ReadRows,
     ReadStamps,
+    ReadSymbols,
     RecordJournal,
     RelayCursor,
     WriteChunk,
 )
 from backbone.peers import Peers
 from backbone.refusals import REFUSABLE, refuse
-from backbone.store.errors import StoreUnavailable, UnknownOutcome
+from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
 from backbone.store.port import Store
 from backbone.store.records import Chunk, StoreInfo, WriteResult
 
@@ -40,8 +41,6 @@ __all__ = ["StoreActor"]
 _OPEN_TIMEOUT = 30.0
 _CLOSE_TIMEOUT = 5.0
 _IN_FLIGHT = 8  # requests at work at once: reads do not queue behind a long write, and nobody swamps the store
-
-
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
 
@@ -57,15 +56,17 @@ class StoreActor(Actor):
         make: makes the adapter; each incarnation opens a fresh one.
         peers: whom to tell that the outbox grew.
         embedded: why this store is less than a real one, or None.
-        reopen: whether a store that fails may be closed and opened again; False where that would lose its rows.
+        start_timeout: seconds for which the first incarnation waits for a server that is not up yet. A later one does
+            not wait: it runs, says that its store is down, and goes on looking.
     """
 
     def __init__(
-        self, make: Callable[[], Store], peers: Peers, embedded: str | None = None, reopen: bool = True
+        self, make: Callable[[], Store], peers: Peers, embedded: str | None = None, start_timeout: float = 0.0
     ) -> None:
         self._make = make
-        self._reopen = reopen
+        self._start_timeout = start_timeout
         self._pause = 0.0
+        self._busy = False
         self._peers = peers
         self._embedded = embedded
         self._store: Store
@@ -74,17 +75,56 @@ class StoreActor(Actor):
 
     async def on_start(self) -> None:
         """Open, migrate, prove a round trip."""
+        try:
+            await (self._wait_for() if self.context.ref.incarnation == 1 else self._open())
+        except (StoreUnavailable, UnknownOutcome, TimeoutError) as error:
+            if self.context.ref.incarnation == 1:
+                raise
+            self._went_down(error)
+        else:
+            self._report_ok()
+
+    async def _wait_for(self) -> None:
+        """Open, as often as it takes a server to come up, and as long as only waiting can help."""
+        until = self.context.clock.time() + self._start_timeout
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await self._open()
+            except StoreUnavailable as error:
+                if not error.passing or self.context.clock.time() + pause > until:
+                    raise
+                self._report_waiting(error)
+            await anyio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _report_waiting(self, error: StoreUnavailable) -> None:
+        if self.context.health.level != "failed":
+            self.context.log.warning("the store is not up yet", why=str(error), waits_s=self._start_timeout)
+        following = f"waits for it for {self._start_timeout:g} s, then gives up; store.start_timeout says how long"
+        self.context.report_health("failed", str(error), following, "start the server; `backbone services up` does")
+
+    async def _open(self) -> None:
+        """A fresh adapter, opened; one that does not open is closed again."""
         self._store = self._make()
-        with anyio.fail_after(_OPEN_TIMEOUT):
-            await self._store.open()
-            await self._store.migrate()
-            self._info = await self._store.probe()
-        self._report_ok()
+        opened = False
+        try:
+            with anyio.fail_after(_OPEN_TIMEOUT):
+                await self._store.open()
+                await self._store.migrate()
+                self._info = await self._store.probe()
+            opened = True
+        finally:
+            if not opened:
+                await self._close()
+
+    async def _close(self) -> None:
+        with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
+            await self._store.close()
 
     async def on_stop(self, reason: StopReason) -> None:
         """Let go of the store, within a bound."""
-        with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
-            await self._store.close()
+        await self._close()
 
     def inspect(self) -> dict[str, Any]:
         """Backend, version and place of the store."""
@@ -114,6 +154,9 @@ class StoreActor(Actor):
     async def _guarded(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         try:
             result = await work()
+        except StoreBusy as error:
+            self._report_busy(error)
+            raise refuse(error) from error
         except (StoreUnavailable, UnknownOutcome) as error:
             self._went_down(error)
             raise refuse(error) from error
@@ -121,9 +164,16 @@ class StoreActor(Actor):
             raise refuse(error) from error
         finally:
             self._slots.release()
-        if self.context.health.level == "failed":
+        if self._pause or self._busy:
             self._came_back()
         return result
+
+    def _report_busy(self, error: StoreBusy) -> None:
+        """It answers, if only others: that is less than failed."""
+        if not self._pause:
+            self._busy = True
+            following = "goes on with other requests; this one was refused, nothing of it was written"
+            self.context.report_health("degraded", f"busy: {error}", following, "ask for less at a time, or later")
 
     def _went_down(self, error: Exception) -> None:
         """Say so, and look again soon, ever less often up to every two seconds.
@@ -136,13 +186,12 @@ class StoreActor(Actor):
             self._report_failed(error)
 
     def _report_failed(self, error: Exception) -> None:
+        why = str(error) or f"no answer within {_OPEN_TIMEOUT:g} s"
         following = "looks again at least every 2 s; requests are refused meanwhile, the cache serves what it has"
-        self.context.report_health(
-            "failed", str(error), following, "start the server, or mend what the reason names; it goes on by itself"
-        )
+        self.context.report_health("failed", why, following, "start or mend the server; nothing else has to be done")
 
     def _came_back(self) -> None:
-        self._pause = 0.0
+        self._pause, self._busy = 0.0, False
         self.context.cancel_timer("recover")
         self._report_ok()
 
@@ -150,21 +199,24 @@ class StoreActor(Actor):
     async def recover(self, message: Recover) -> None:
         """Ask the store whether it works; where it does not, open it anew."""
         try:
-            with anyio.fail_after(_OPEN_TIMEOUT):
-                if self._pause > _FIRST_PAUSE and self._reopen:
-                    await self._store.close()
-                    self._store = self._make()
-                    await self._store.open()
-                    await self._store.migrate()
-                self._info = await self._store.probe()
+            await self._look()
         except (StoreUnavailable, UnknownOutcome, TimeoutError) as error:
-            if str(error):
-                self._report_failed(error)
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            self._report_failed(error)
+            self._pause = min(2 * self._pause or _FIRST_PAUSE, _LONGEST_PAUSE)
             self.context.log.info("store still down", why=str(error), next_look_in_s=self._pause)
             self.context.send_after(self._pause, Recover(), key="recover")
         else:
             self._came_back()
+
+    async def _look(self) -> None:
+        try:
+            with anyio.fail_after(_OPEN_TIMEOUT):
+                self._info = await self._store.probe()
+        except (StoreUnavailable, UnknownOutcome, TimeoutError):
+            if self._pause <= _FIRST_PAUSE:
+                raise
+            await self._close()
+            await self._open()
 
     async def _write(self, chunk: Chunk) -> WriteResult:
         result = await self._store.write(chunk)
@@ -239,6 +291,11 @@ class StoreActor(Actor):
     async def read_quarantine(self, message: ReadQuarantine) -> None:
         """See ReadQuarantine."""
         await self._serve("quarantine", lambda: self._store.quarantined(message.limit))
+
+    @handles
+    async def read_symbols(self, message: ReadSymbols) -> None:
+        """See ReadSymbols."""
+        await self._serve("symbols", lambda: self._store.symbols(message.dimension))
 
     @handles
     async def read_coverage(self, message: ReadCoverage) -> None:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["FencedOut", "SchemaMismatch", "StoreError", "StoreUnavailable", "UnknownOutcome", "Unsupported"]
+__all__ = [
+    "FencedOut",
+    "SchemaMismatch",
+    "StoreBusy",
+    "StoreError",
+    "StoreUnavailable",
+    "UnknownOutcome",
+    "Unsupported",
+]
 
 
 class StoreError(Exception):
@@ -10,7 +18,19 @@ class StoreError(Exception):
 
 
 class StoreUnavailable(StoreError):
-    """The store can't be reached, opened or written to now. Nothing was written; try again when the cause is gone."""
+    """The store can't be reached, opened or written to now. Nothing was written; try again when the cause is gone.
+
+    Attributes:
+        passing: it may well pass by itself: the server is starting, silent or full. False: somebody has to act.
+    """
+
+    def __init__(self, text: str, *, passing: bool = False) -> None:
+        super().__init__(text)
+        self.passing = passing
+
+
+class StoreBusy(StoreUnavailable):
+    """The store works, but had no time for this: others had it locked, or it took too long. Nothing was written."""
 
 
 class FencedOut(StoreError):

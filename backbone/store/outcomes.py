@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from backbone.store.records import Chunk, JournalRow, WriteResult
+import numpy as np
+import numpy.typing as npt
 
-__all__ = ["journal_row", "replayed", "result_of"]
+from backbone.domain.frame import Frame
+from backbone.store.records import Chunk, JournalRow, Outcome, WriteResult
+
+__all__ = ["Merged", "journal_row", "replayed", "result_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge did with the rows of a frame.
+
+    Attributes:
+        written: the rows that were new or other, in key order.
+        outcomes: an `Outcome` for each row of the frame.
+    """
+
+    written: Frame
+    outcomes: npt.NDArray[np.uint8]
+
+    @classmethod
+    def all_new(cls, frame: Frame) -> Merged:
+        """Every row was inserted."""
+        return cls(frame, np.full(frame.num_rows, Outcome.INSERTED, np.uint8))
+
+    @property
+    def inserted(self) -> int:
+        """Rows whose key was new."""
+        return int((self.outcomes == Outcome.INSERTED).sum())
+
+    @property
+    def changed(self) -> int:
+        """Rows whose key was known with other values."""
+        return int((self.outcomes == Outcome.CHANGED).sum())
 
 
 def result_of(
-    chunk: Chunk, *, inserted: int = 0, changed: int = 0, known: bool = False, position: int = 0, outbox_rows: int = 0
+    chunk: Chunk, merged: Merged | None = None, *, known: bool = False, position: int = 0, outbox_rows: int = 0
 ) -> WriteResult:
-    """The result of a chunk; how long it took is not known yet."""
+    """The result of a chunk, of which nothing had to be merged where `merged` is None; how long it took comes later."""
     frame = chunk.frame
+    inserted, changed = (0, 0) if merged is None else (merged.inserted, merged.changed)
     return WriteResult(
         ingest_id=chunk.ingest_id,
         run_id=chunk.run_id,
@@ -29,6 +63,7 @@ def result_of(
         start=frame.start,
         end=frame.end,
         duration_s=0.0,
+        outcomes=b"" if merged is None else merged.outcomes.tobytes(),
     )
 
 

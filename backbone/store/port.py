@@ -42,6 +42,7 @@ __all__ = [
     "Query",
     "ReadResult",
     "Store",
+    "StoreFactory",
     "StoreInfo",
     "WriteResult",
 ]
@@ -143,6 +144,10 @@ class Store(Protocol):
         """Journal rows, newest first."""
         ...
 
+    async def symbols(self, dimension: Dimension) -> list[str]:
+        """The symbols (or calendars) that rows of a dimension were ever published of, ascending."""
+        ...
+
     async def coverage(self, dimension: Dimension, as_of: datetime | None = None) -> list[Coverage]:
         """What is stored per symbol and interval, ascending; of rows up to the moment `as_of`, where given."""
         ...
@@ -174,4 +179,20 @@ class Store(Protocol):
         Returns:
             Rows deleted, or, with `dry_run`, to be deleted; revisions are not counted.
         """
+        ...
+
+
+class StoreFactory(Protocol):
+    """Makes the store's adapter, anew for each incarnation of the actor that owns it."""
+
+    def __call__(self) -> Store:
+        """A store that is not open yet; all of them are on the same rows.
+
+        Raises:
+            StoreUnavailable: the client of the server is not installed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what outlives the single store: rows in memory."""
         ...

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import IntEnum
 from typing import Literal
 
 import msgspec
 
+from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 
@@ -19,6 +21,7 @@ __all__ = [
     "MigrationReport",
     "OutboxRow",
     "OutboxStatus",
+    "Outcome",
     "QuarantineRow",
     "Query",
     "ReadResult",
@@ -70,6 +73,8 @@ class WriteResult(msgspec.Struct, frozen=True):
         start: earliest moment of the chunk, None without rows.
         end: latest moment, likewise.
         duration_s: seconds that the write took; of a replay, those of the first time.
+        outcomes: what became of each row, in the order of the frame: a byte of `Outcome`; empty of a chunk that stood
+            already, all of it unchanged, and of a replay.
     """
 
     ingest_id: str
@@ -86,6 +91,15 @@ class WriteResult(msgspec.Struct, frozen=True):
     start: datetime | None
     end: datetime | None
     duration_s: float
+    outcomes: bytes = b""
+
+
+class Outcome(IntEnum):
+    """What became of one row."""
+
+    UNCHANGED = 0
+    INSERTED = 1
+    CHANGED = 2
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -108,6 +122,22 @@ class Query(msgspec.Struct, frozen=True):
     end: datetime | None = None
     limit: int | None = None
     as_of: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no store could make sense of, before anybody is asked.
+
+        Raises:
+            TypeError, ValueError: says what was given, what is allowed, what to do.
+        """
+        arguments.instance("dimension", self.dimension, Dimension, "Dimension.parse reads a name")
+        arguments.symbols(arguments.instance("symbols", self.symbols, tuple))
+        interval = arguments.interval(self.interval)
+        if interval is not None and self.dimension is not Dimension.DAILY_BARS and not self.dimension.has_interval:
+            raise ValueError(f"interval={interval!r} given, but {self.dimension} has no interval; leave it out")
+        arguments.window(self.start, self.end)
+        if self.limit is not None:
+            arguments.count("limit", self.limit, default="None for all")
+        arguments.moment("as_of", self.as_of)
 
 
 class ReadResult(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any
 from actors import Actor, ActorError, Message, Reject, StopReason, handles
 from backbone.domain import decode
 from backbone.domain.advice import INSTEAD
+from backbone.domain.codec import CodecError
 from backbone.domain.dimension import Dimension
 from backbone.messages import (
     AdvanceRelay,
@@ -23,13 +24,12 @@ from backbone.messages import (
 )
 from backbone.peers import Peers, ask_through
 from backbone.store.records import OutboxRow
-from backbone.stream.errors import PositionGone
+from backbone.stream.errors import PositionGone, StreamClosed
 from backbone.stream.port import Log, Reader, Record, Start, StreamInfo
 
 __all__ = ["ConsumerActor", "RelayActor"]
 
 _BATCH = 500
-_BATCHES_A_TURN = 20  # then other messages get their turn, although the outbox has more
 
 
 class Poll(Message, frozen=True):
@@ -38,6 +38,8 @@ class Poll(Message, frozen=True):
 
 class RelayActor(Actor):
     """Reads the outbox in order, publishes, invalidates the cache, then moves the cursor: a crash in between re-sends.
+
+    It does so beside its mailbox, so that it answers and stops at once, however long store or log take.
 
     Args:
         log: the stream; in process it is the log itself and outlives this actor.
@@ -57,18 +59,30 @@ class RelayActor(Actor):
         self._timeout = timeout
         self._cursor = 0
         self._published = 0
+        self._resumed = False
+        self._pumping = False
+        self._due = False
 
     async def on_start(self) -> None:
-        """Open the log where the cursor of the store stands."""
+        """Open the log where the cursor of the store stands; a store that is down is waited for in the pump."""
         await self._log.open()
-        self._cursor = await self._ask(RelayCursor())
-        await self._log.resume(self._cursor)
-        self._report_ok()
+        try:
+            await self._resume()
+        except Reject as reject:
+            self._report_behind(reject)
+        else:
+            self._report_ok()
         self.context.send_every(self._interval, Poll(), key="poll")
 
     async def after_start(self) -> None:
         """Publish what an earlier process left."""
-        await self._pump()
+        self._pump_soon()
+
+    async def _resume(self) -> None:
+        if not self._resumed:
+            self._cursor = await self._ask(RelayCursor())
+            await self._log.resume(self._cursor)
+            self._resumed = True
 
     async def on_stop(self, reason: StopReason) -> None:
         """Close the log only where the backbone ends: consumers read on through a restart of the relay."""
@@ -94,30 +108,42 @@ class RelayActor(Actor):
         return await ask_through(lambda: self._peers.store, request, self._timeout)
 
     @handles
-    async def poll(self, message: Poll) -> None:
+    def poll(self, message: Poll) -> None:
         """Publish what there is."""
-        await self._pump()
+        self._pump_soon()
 
     @handles
-    async def grew(self, message: OutboxGrew) -> None:
+    def grew(self, message: OutboxGrew) -> None:
         """Publish at once, unless that was done since the hint was given."""
         if message.position > self._cursor:
-            await self._pump()
+            self._pump_soon()
+
+    def _pump_soon(self) -> None:
+        """One pump at a time; one that is at work looks once more before it ends."""
+        self._due = True
+        if not self._pumping:
+            self._pumping = True
+            self.context.run_task(self._pump(), name="pump")
 
     async def _pump(self) -> None:
         try:
-            for _ in range(_BATCHES_A_TURN):
-                rows = await self._ask(ReadOutbox(self._cursor, _BATCH))
-                if not rows:
-                    break
-                await self._publish(rows)
-            else:
-                self.context.ref.tell_nowait(Poll())
+            await self._resume()
+            while self._due:
+                self._due = False
+                while rows := await self._ask(ReadOutbox(self._cursor, _BATCH)):
+                    await self._publish(rows)
         except Reject as reject:
-            following = f"tries again every {self._interval:g} s; nothing is lost, the outbox keeps it"
-            self.context.report_health("degraded", f"store: {reject.text}", following, "see the store's own line")
+            self._report_behind(reject)
         else:
             self._report_ok()
+        finally:
+            self._pumping = False
+
+    def _report_behind(self, reject: Reject) -> None:
+        following = f"tries again every {self._interval:g} s; nothing is lost, the outbox keeps it"
+        self.context.report_health(
+            "degraded", f"store: {reject.text}", following, "see the store's own line in backbone status"
+        )
 
     async def _publish(self, rows: Sequence[OutboxRow]) -> None:
         result = await self._log.publish(rows)
@@ -199,8 +225,9 @@ class ConsumerActor(Actor):
             records: Sequence[Record | OutboxRow] = await self._reader.poll(message.limit, message.timeout)
         except PositionGone:
             records = await self._from_outbox(message.limit)
-        items = tuple(Update(each.event_id, each.position, _symbol(each), decode(each.payload)) for each in records)
-        return Updates(items, self._reader.position)
+        except StreamClosed as error:
+            raise Reject("unavailable", str(error)) from error
+        return Updates(tuple(_update(each) for each in records), self._reader.position)
 
     async def _from_outbox(self, limit: int) -> list[OutboxRow]:
         """What the log no longer has, from the outbox; the cursor moves past all that was looked at."""
@@ -222,5 +249,15 @@ class ConsumerActor(Actor):
         return not self._symbols or symbol in self._symbols
 
 
-def _symbol(each: Record | OutboxRow) -> str:
-    return each.key if isinstance(each, Record) else each.symbol
+def _update(each: Record | OutboxRow) -> Update:
+    """What a subscriber gets.
+
+    Raises:
+        Reject: the payload is no frame.
+    """
+    symbol = each.key if isinstance(each, Record) else each.symbol
+    try:
+        return Update(each.event_id, each.position, symbol, decode(each.payload))
+    except CodecError as error:
+        text = f"the change at position {each.position} can't be read: {error}; subscribe from a later position"
+        raise Reject("store", text) from error

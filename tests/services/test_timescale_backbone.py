@@ -49,8 +49,8 @@ async def test_ingest_fetch_subscribe_and_probe(dsn: str) -> None:
                 seen += len(update.frame)
                 if seen == 5000:
                     break
-        position = await backbone.record(bars({0: 1.5}, "GBPUSD"))
-        assert position > run.position
+        result = await backbone.record(bars({0: 1.5}, "GBPUSD"))
+        assert (result.inserted, result.position > run.position) == (1, True)
         live = await backbone.fetch(BARS, symbols=["GBPUSD"], interval="1h")
         assert live == bars({0: 1.5}, "GBPUSD")
         assert len(await backbone.fetch(BARS, symbols=["EURUSD"], interval="1h", as_of=DAY)) == 0

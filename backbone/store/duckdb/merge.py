@@ -9,22 +9,13 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.store.duckdb.ledger import Truths
 from backbone.store.duckdb.sql import Connection, given, names, quoted, rows_table, table
+from backbone.store.outcomes import Merged
 from backbone.store.payloads import Origin
+from backbone.store.records import Outcome
 
-__all__ = ["Merged", "merge"]
+__all__ = ["merge"]
 
 _ORIGIN = ("source", "ingest_id", "revision", "ingested_at")
-
-
-class Merged:
-    """The rows that were written, in key order, and how many of them were new or other."""
-
-    __slots__ = ("changed", "inserted", "written")
-
-    def __init__(self, written: Frame, inserted: int, changed: int) -> None:
-        self.written = written
-        self.inserted = inserted
-        self.changed = changed
 
 
 def merge(connection: Connection, frame: Frame, fresh: Truths, origin: Origin) -> Merged:
@@ -38,18 +29,19 @@ def merge(connection: Connection, frame: Frame, fresh: Truths, origin: Origin) -
     """
     if fresh.all():
         _insert(connection, frame, origin)
-        return Merged(frame, inserted=frame.num_rows, changed=0)
-    compared = np.flatnonzero(~fresh)
-    differing = _differing(connection, frame, compared)
-    replaced = differing.column("stored").drop_null()
-    keep = fresh.copy()
-    keep[differing.column("n").to_numpy()] = True
+        return Merged.all_new(frame)
+    differing = _differing(connection, frame, np.flatnonzero(~fresh))
+    stored = differing.column("stored")
+    outcomes = np.where(fresh, Outcome.INSERTED, Outcome.UNCHANGED).astype(np.uint8)
+    unknown = stored.is_null().to_numpy()
+    outcomes[differing.column("n").to_numpy()] = np.where(unknown, Outcome.INSERTED, Outcome.CHANGED)
+    keep = outcomes != Outcome.UNCHANGED
     written = frame if keep.all() else _chosen(frame, keep)
-    if len(replaced):
-        _retire(connection, frame.dimension, replaced, origin.ingested_at_us)
+    if not unknown.all():
+        _retire(connection, frame.dimension, stored.drop_null(), origin.ingested_at_us)
     if written.num_rows:
         _insert(connection, written, origin)
-    return Merged(written, inserted=written.num_rows - len(replaced), changed=len(replaced))
+    return Merged(written, outcomes)
 
 
 def _chosen(frame: Frame, keep: Truths) -> Frame:

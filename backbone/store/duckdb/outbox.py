@@ -13,7 +13,7 @@ from backbone.store.duckdb.sql import Connection, count, first, given, moment, t
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus
 
-__all__ = ["advance", "append", "cursor", "position_of", "read", "status"]
+__all__ = ["advance", "append", "cursor", "position_of", "read", "status", "symbols"]
 
 
 def append(connection: Connection, dimension: Dimension, payloads: Sequence[Payload], origin: Origin) -> int:
@@ -56,6 +56,14 @@ def position_of(connection: Connection, dimension: Dimension, symbols: Sequence[
     if symbols:
         return count(connection, f"{query} AND list_contains(?, symbol)", [dimension.value, list(symbols)])
     return count(connection, query, [dimension.value])
+
+
+def symbols(connection: Connection, dimension: Dimension) -> list[str]:
+    """Symbols of a dimension that have a position, ascending."""
+    found = connection.execute(
+        "SELECT symbol FROM telemetry.positions WHERE dimension = ? ORDER BY symbol", [dimension.value]
+    ).fetchall()
+    return [symbol for (symbol,) in found]
 
 
 def read(connection: Connection, after: int, limit: int, max_bytes: int) -> list[OutboxRow]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import duckdb
 
+from backbone.store.duckdb.memory import MEMORY
 from backbone.store.duckdb.migrator import applied
-from backbone.store.duckdb.session import MEMORY, transaction
+from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, count
 from backbone.store.migrations import Migration
 from backbone.store.records import StoreInfo

@@ -27,7 +27,8 @@ def read(connection: Connection, query: Query) -> ReadResult:
     selected = f"SELECT {names(dimension.columns)} FROM {rows_table(dimension)} WHERE {where}"  # noqa: S608
     if query.limit is not None:
         newest_first = ", ".join(f"{quoted(name)} DESC" for name in ("ts", *_without_ts(dimension)))
-        selected = f"SELECT * FROM ({selected} ORDER BY {newest_first} LIMIT {int(query.limit)})"  # noqa: S608
+        selected = f"SELECT * FROM ({selected} ORDER BY {newest_first} LIMIT ?)"  # noqa: S608
+        parameters = [*parameters, query.limit]
     with transaction(connection):
         rows = table(connection, f"{selected} ORDER BY {names(dimension.key)}", parameters)
         position = outbox.position_of(connection, dimension, query.symbols)
@@ -68,8 +69,6 @@ def _refuse(query: Query) -> None:
         raise Unsupported("as_of given, but the DuckDB store reads rows as they are now; leave as_of out")
     if query.interval is not None and not query.dimension.has_interval:
         raise ValueError(f"interval={query.interval!r} given, but {query.dimension} has no interval; leave it out")
-    if query.limit is not None and query.limit < 0:
-        raise ValueError(f"limit={query.limit} given; allowed: 0 or more, or None for all rows")
 
 
 def _where(query: Query) -> tuple[str, list[object]]:

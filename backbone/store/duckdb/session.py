@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sized
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,11 +12,11 @@ import anyio.lowlevel
 import anyio.to_thread
 import duckdb
 
-from backbone.store.errors import SchemaMismatch, StoreUnavailable, UnknownOutcome
+from backbone.store.duckdb.failures import explained, first_line, not_opened
+from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
+from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
 
-__all__ = ["MEMORY", "Session", "transaction"]
-
-MEMORY = ":memory:"
+__all__ = ["Session", "transaction"]
 
 T = TypeVar("T")
 Work = Callable[[duckdb.DuckDBPyConnection], T]
@@ -29,13 +28,17 @@ class Session:
     Args:
         path: database file, or `MEMORY`.
         config: DuckDB settings.
+        memory: the database to connect to where the path is `MEMORY`; None: one of its own, gone when it closes.
         deadline: seconds that one piece of work may take, waiting for its turn included; then it is interrupted.
         inline: work in the calling thread, which blocks the loop: for deterministic tests only.
     """
 
-    def __init__(self, path: str, config: dict[str, str], *, deadline: float, inline: bool) -> None:
+    def __init__(
+        self, path: str, config: dict[str, str], *, memory: MemoryDatabase | None = None, deadline: float, inline: bool
+    ) -> None:
         self._path = path
         self._config = config
+        self._memory = memory
         self._deadline = deadline
         self._inline = inline
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -54,7 +57,7 @@ class Session:
             StoreUnavailable: the file can't be opened; the message says why and what to do.
         """
         if self._connection is None:
-            self._turn, self._threads = anyio.Lock(), anyio.CapacityLimiter(1)
+            self._turn, self._threads = anyio.Lock(fast_acquire=True), anyio.CapacityLimiter(1)
             self._connection = await self._in_thread(self._connect)
 
     async def close(self) -> None:
@@ -69,8 +72,10 @@ class Session:
         """Do a piece of work with the connection, alone.
 
         Raises:
-            StoreUnavailable: not open, no turn or no end within the deadline, or DuckDB can't go on.
+            StoreBusy: no turn or no end within the deadline.
+            StoreUnavailable: not open, or DuckDB can't go on.
             SchemaMismatch: a table is missing.
+            StoreError: DuckDB refuses the statement or its values.
         """
         until = anyio.current_time() + self._deadline
         if self._connection is None or self._turn is None:
@@ -80,7 +85,7 @@ class Session:
         with anyio.move_on_after(self._deadline) as waiting:
             await self._turn.acquire()
         if waiting.cancelled_caught:
-            raise StoreUnavailable(f"{self._path} was busy for {self._deadline:g} s; try again")
+            raise StoreBusy(f"{self._path} was busy for {self._deadline:g} s; try again")
         try:
             return await self._work(work, until)
         finally:
@@ -117,25 +122,39 @@ class Session:
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         try:
+            if self._path == MEMORY and self._memory is not None:
+                return self._memory.connect(self._config)
             if self._path != MEMORY:
                 Path(self._path).parent.mkdir(parents=True, exist_ok=True)
             return duckdb.connect(self._path, config={**self._config})
         except (OSError, duckdb.Error) as error:
-            raise StoreUnavailable(_why_not_opened(self._path, error)) from error
+            raise not_opened(self._path, error) from error
 
     def _guarded(self, work: Work[T], connection: duckdb.DuckDBPyConnection) -> T:
         try:
             return work(connection)
-        except duckdb.InterruptException as error:
-            raise StoreUnavailable(
-                f"{self._path}: gave up after {self._deadline:g} s and rolled back; ask for less, or raise the deadline"
-            ) from error
-        except duckdb.CatalogException as error:
-            raise SchemaMismatch(f"{self._path}: {_first_line(error)}; run `backbone migrate`") from error
-        except (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException) as error:
-            raise StoreUnavailable(
-                f"{self._path}: {_first_line(error)}; check disk and memory, then open it again"
-            ) from error
+        except duckdb.Error as error:
+            self._connection = _sound(connection)
+            raise explained(error, self._path, self._deadline) from error
+
+
+def _sound(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection | None:
+    """The connection after an error, if it takes statements again, or another one to the same database.
+
+    An interrupt may come between two statements, or into the ROLLBACK itself, and leave a transaction that refuses
+    everything for ever. None: nothing more is to be had from this database until it is opened again.
+    """
+    with suppress(duckdb.Error):
+        connection.execute("SELECT 1").fetchall()
+        return connection
+    with suppress(duckdb.Error):
+        other = connection.cursor()
+        other.execute("SELECT 1").fetchall()
+        connection.close()
+        return other
+    with suppress(duckdb.Error):
+        connection.close()
+    return None
 
 
 @contextmanager
@@ -155,7 +174,7 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         connection.commit()
     except duckdb.Error as error:
-        raise UnknownOutcome(f"COMMIT failed: {_first_line(error)}; look the chunk up before a retry") from error
+        raise UnknownOutcome(f"COMMIT failed: {first_line(error)}; look the chunk up before a retry") from error
 
 
 async def _interrupt(connection: duckdb.DuckDBPyConnection, until: float, outcome: Sized) -> None:
@@ -167,17 +186,3 @@ async def _interrupt(connection: duckdb.DuckDBPyConnection, until: float, outcom
         if not len(outcome):
             connection.interrupt()
         raise
-
-
-def _why_not_opened(path: str, error: Exception) -> str:
-    text = _first_line(error)
-    if locked := re.search(r"Conflicting lock is held.*?\(PID (\d+)\)", text):
-        return (
-            f"{path} is open in another process (pid {locked[1]}), and DuckDB allows one at a time; "
-            "ask that process through `backbone status`, or stop it"
-        )
-    return f"{path} can't be opened: {text}; give store.path a DuckDB file in a folder that can be written to"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -52,7 +52,10 @@ def given(connection: Connection, name: str, rows: pa.Table) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.unregister(name)
+        # in a transaction that was aborted this is refused as well; the error that led here is the one to see, and the
+        # next table of that name takes its place
+        with suppress(duckdb.Error):
+            connection.unregister(name)
 
 
 def count(connection: Connection, query: str, parameters: list[object] | None = None) -> int:

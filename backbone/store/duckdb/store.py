@@ -13,6 +13,7 @@ import numpy.typing as npt
 from backbone.domain.clock import utc_now
 from backbone.domain.dimension import Dimension
 from backbone.store.duckdb import checkpoint, journal, migrator, outbox, reading, upkeep, writing
+from backbone.store.duckdb.memory import MemoryDatabase
 from backbone.store.duckdb.probe import probe
 from backbone.store.duckdb.session import Session
 from backbone.store.migrations import Migration, shipped
@@ -39,7 +40,9 @@ class DuckDBStore:
     """A store in one DuckDB file, or in memory. One process has it open, and in it one call works at a time.
 
     Args:
-        path: the file, made with its folder when it is missing; ":memory:" keeps rows as long as the store is open.
+        path: the file, made with its folder when it is missing; ":memory:" keeps rows as long as `memory`, or without
+            one as long as the store is open.
+        memory: what keeps the rows in memory while stores on them come and go.
         threads: threads of DuckDB.
         memory_limit: memory that DuckDB may use, such as "1GB"; it spills beside the file.
         inline: work in the event loop's thread instead of a worker: deterministic on a virtual clock, tests only.
@@ -56,6 +59,7 @@ class DuckDBStore:
         self,
         path: str | Path,
         *,
+        memory: MemoryDatabase | None = None,
         threads: int = 2,
         memory_limit: str = "1GB",
         inline: bool = False,
@@ -76,7 +80,7 @@ class DuckDBStore:
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }
-        self._session = Session(self._path, config, deadline=deadline, inline=inline)
+        self._session = Session(self._path, config, memory=memory, deadline=deadline, inline=inline)
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
         self._timer = timer
@@ -163,6 +167,10 @@ class DuckDBStore:
     async def journal(self, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
         """Journal rows, newest first."""
         return await self._session.run(lambda c: journal.newest(c, limit, dimension))
+
+    async def symbols(self, dimension: Dimension) -> list[str]:
+        """Symbols that rows were ever published of."""
+        return await self._session.run(lambda c: outbox.symbols(c, dimension))
 
     async def coverage(self, dimension: Dimension, as_of: datetime | None = None) -> list[Coverage]:
         """What is stored per symbol and interval."""

@@ -56,6 +56,4 @@ def _apply(connection: Connection, chunk: Chunk, now: datetime, max_payload_byte
     merged = merge(connection, frame, ranges.rows(verdict.fresh), origin)
     payloads = list(payloads_of(merged.written, origin, max_payload_bytes)) if merged.written.num_rows else []
     position = outbox.append(connection, frame.dimension, payloads, origin) if payloads else 0
-    return result_of(
-        chunk, inserted=merged.inserted, changed=merged.changed, position=position, outbox_rows=len(payloads)
-    )
+    return result_of(chunk, merged, position=position, outbox_rows=len(payloads))

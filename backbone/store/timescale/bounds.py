@@ -12,7 +12,7 @@ class Bounds:
     """Every wait on the server has one of these as its end. Durations in seconds.
 
     Attributes:
-        pool_size: connections kept open.
+        pool_size: connections made at the start; later ones when they are wanted.
         max_overflow: further connections under load.
         pool_timeout: wait for a free connection; making one is part of it.
         pool_recycle: a connection idle for so long is closed.

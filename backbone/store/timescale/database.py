@@ -67,7 +67,10 @@ class Database:
             with anyio.fail_after(bounds.connect_timeout + bounds.pool_timeout):
                 self._pool = await asyncpg.create_pool(
                     self._dsn,
-                    min_size=bounds.pool_size,
+                    # no floor: a task of the client's own would keep it, and print a traceback at each try while the
+                    # server is down; connections are made when they are wanted
+                    min_size=0,
+                    init_size=bounds.pool_size,
                     max_size=bounds.most_connections,
                     max_inactive_connection_lifetime=bounds.pool_recycle,
                     timeout=bounds.connect_timeout,
@@ -108,7 +111,8 @@ class Database:
         self.drop_idle()
         if any(session.committing for session in sessions):
             raise self._unknown()
-        raise StoreUnavailable(f"{self.place}: no answer within {bound:g} s, given up; see `backbone status`")
+        text = f"{self.place}: no answer within {bound:g} s, given up; see `backbone status`"
+        raise StoreUnavailable(text, passing=True)
 
     async def _attempts(self, work: Work[T], sessions: list[Session], timeout: float | None) -> T:
         for last in (False, False, True):

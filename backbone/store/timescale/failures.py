@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from backbone.store.errors import SchemaMismatch, StoreError, StoreUnavailable
+from backbone.store.errors import SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
 
 __all__ = ["BROKEN", "connection_lost", "explained", "plan_is_stale", "rolled_back"]
 
@@ -29,7 +29,10 @@ _REMEDIES = {
 
 
 def explained(error: BaseException, place: str, waited: float) -> StoreError | ValueError | None:
-    """The error to raise instead, None if this one is a bug and has to be seen as it is.
+    """The error to raise instead, None if this one is a bug of ours and has to be seen as it is.
+
+    Whatever server and client complain of is no such bug, known to this table or not: a trigger may raise what it
+    likes.
 
     Args:
         error: what the client raised.
@@ -41,32 +44,38 @@ def explained(error: BaseException, place: str, waited: float) -> StoreError | V
     if isinstance(error, TimeoutError):
         return StoreUnavailable(
             f"{place} did not answer in time, or all connections were busy (a statement gets {waited:g} s); "
-            "see `backbone status`, then the server"
+            "see `backbone status`, then the server",
+            passing=True,
         )
     if isinstance(error, asyncpg.PostgresError) and getattr(error, "sqlstate", None):
         return _by_sqlstate(error, place)
     if connection_lost(error):
-        return StoreUnavailable(f"{place}: connection lost or refused: {_first_line(error)}; is the server up?")
+        text = f"{place}: connection lost or refused: {_first_line(error)}; is the server up?"
+        return StoreUnavailable(text, passing=True)
+    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return StoreError(f"{place}: {_first_line(error)}; nothing was written, see the server's log")
     return None
 
 
-def _by_sqlstate(error: asyncpg.PostgresError, place: str) -> StoreError | ValueError | None:
+def _by_sqlstate(error: asyncpg.PostgresError, place: str) -> StoreError | ValueError:
     state = str(error.sqlstate)
     text = f"{place}: {_first_line(error)} (SQLSTATE {state})"
     if state in _NO_TABLES:
         return SchemaMismatch(f"{text}; run `backbone migrate`")
-    if state.startswith(_LOST) or state in _BUSY:
-        return StoreUnavailable(f"{text}; try again")
+    if state in _BUSY:
+        return StoreBusy(f"{text}; try again", passing=True)
+    if state.startswith(_LOST):
+        return StoreUnavailable(f"{text}; try again", passing=True)
     remedy = _REMEDIES.get(state) or _REMEDIES.get(state[:2])
     if remedy is not None:
-        return StoreUnavailable(f"{text}; {remedy}")
+        return StoreUnavailable(f"{text}; {remedy}", passing=state.startswith("53"))
     if state.startswith("54"):
         return StoreError(f"{text}; a key text is too long, or too much was asked for at a time")
     if state.startswith("22"):
         return ValueError(text)
     if state.startswith("23"):
         return StoreError(f"{text}, constraint {error.constraint_name}; somebody else writes to these tables")
-    return None
+    return StoreError(f"{text}; nothing was written, see the server's log")
 
 
 def connection_lost(error: BaseException) -> bool:

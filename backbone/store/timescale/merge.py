@@ -14,25 +14,18 @@ from backbone.domain.cleaning import constant_text
 from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
+from backbone.store.outcomes import Merged
 from backbone.store.payloads import Origin
+from backbone.store.records import Outcome
 from backbone.store.timescale.copying import Field, Rows, Stream, constant, int4
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import ORIGIN, SQL_TYPES, Tables, names, quoted
 from backbone.store.timescale.workers import Workers
 
-__all__ = ["Merged", "Merger", "Truths"]
+__all__ = ["Merger", "Truths"]
 
 Truths = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """The rows that were written, in key order, and how many of them were new or other."""
-
-    written: Frame
-    inserted: int
-    changed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +53,18 @@ class Merger:
         """
         if fresh.all():
             await self._insert(frame)
-            return Merged(frame, inserted=frame.num_rows, changed=0)
+            return Merged.all_new(frame)
         compared = np.flatnonzero(~fresh)
         missing, changed = await self._compare(frame, compared)
-        new = fresh.copy()
-        new[missing] = True
+        outcomes = np.where(fresh, Outcome.INSERTED, Outcome.UNCHANGED).astype(np.uint8)
+        outcomes[missing] = Outcome.INSERTED
+        new = outcomes == Outcome.INSERTED
+        outcomes[changed] = Outcome.CHANGED
         if len(changed):
             await self._replace(frame.dimension, changed)
         if new.any():
             await self._insert(await self._keep(frame, new))
-        written = new.copy()
-        written[changed] = True
-        return Merged(await self._keep(frame, written), inserted=int(new.sum()), changed=len(changed))
+        return Merged(await self._keep(frame, outcomes != Outcome.UNCHANGED), outcomes)
 
     async def _keep(self, frame: Frame, keep: Truths) -> Frame:
         return await self.workers.run(frame.num_rows, _chosen, frame, keep)

@@ -30,7 +30,18 @@ from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import MAX_BIGINT
 from backbone.store.timescale.workers import Workers
 
-__all__ = ["HORIZON", "ROW_BITS", "advance", "append", "cursor", "first_position", "next_revision", "read", "status"]
+__all__ = [
+    "HORIZON",
+    "ROW_BITS",
+    "advance",
+    "append",
+    "cursor",
+    "first_position",
+    "next_revision",
+    "read",
+    "status",
+    "symbols",
+]
 
 ROW_BITS: Final = 17
 _MOST_ROWS: Final = 1 << ROW_BITS
@@ -139,6 +150,14 @@ async def read(session: Session, after: int, limit: int, max_bytes: int) -> list
         OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, at)
         for position, event, ingest, dimension, symbol, rows, revision, payload, at in rows
     ]
+
+
+async def symbols(session: Session, dimension: Dimension) -> list[str]:
+    """Symbols of a dimension that have a position, ascending."""
+    found = await session.fetch(
+        "SELECT symbol FROM telemetry.positions WHERE dimension = $1 ORDER BY symbol", dimension.value
+    )
+    return [symbol for (symbol,) in found]
 
 
 async def cursor(session: Session) -> int:

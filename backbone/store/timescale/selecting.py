@@ -18,12 +18,10 @@ def checked(query: Query) -> Query:
     """The query itself, if it makes sense.
 
     Raises:
-        ValueError: an interval asked of a dimension without, or a negative limit.
+        ValueError: an interval asked of a dimension without.
     """
     if query.interval is not None and not query.dimension.has_interval:
         raise ValueError(f"interval={query.interval!r} given, but {query.dimension} has no interval; leave it out")
-    if query.limit is not None and query.limit < 0:
-        raise ValueError(f"limit={query.limit} given; allowed: 0 or more, or None for all rows")
     return query
 
 

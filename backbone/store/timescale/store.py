@@ -179,6 +179,10 @@ class TimescaleStore:
         """Journal rows, newest first."""
         return await self._database.run(lambda s: journal.newest(s, limit, dimension))
 
+    async def symbols(self, dimension: Dimension) -> list[str]:
+        """Symbols that rows were ever published of."""
+        return await self._database.run(lambda s: outbox.symbols(s, dimension))
+
     async def coverage(self, dimension: Dimension, as_of: datetime | None = None) -> list[Coverage]:
         """What is stored per symbol and interval."""
         return await self._database.run(lambda s: reading.coverage(s, self._tables, dimension, as_of))

@@ -11,12 +11,12 @@ import msgspec
 
 from backbone.domain.clock import to_us
 from backbone.domain.frame import Frame
-from backbone.store.outcomes import journal_row, result_of
+from backbone.store.outcomes import Merged, journal_row, result_of
 from backbone.store.payloads import Origin, payloads_of
 from backbone.store.ranges import Ranges, ranges_of
 from backbone.store.records import Chunk, WriteResult
 from backbone.store.timescale import checkpoint, journal, ledger, locks, outbox
-from backbone.store.timescale.merge import Merged, Merger, Truths
+from backbone.store.timescale.merge import Merger, Truths
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.values import moment, plain
@@ -101,13 +101,7 @@ class Writer:
         for batch in batches:
             position = await outbox.append(session, dimension, batch, self.workers)
             outbox_rows = batch.rows.count
-        return result_of(
-            chunk,
-            inserted=merged.inserted,
-            changed=merged.changed,
-            position=position,
-            outbox_rows=outbox_rows,
-        )
+        return result_of(chunk, merged, position=position, outbox_rows=outbox_rows)
 
     async def _insert_and_lay_out(self, merger: Merger, fresh: Truths, batches: list[outbox.Batch]) -> Merged:
         """All rows are new, so what will be published is known: it is laid out while the server works."""

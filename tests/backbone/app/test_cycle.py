@@ -8,7 +8,7 @@ import pytest
 
 from actors import ActorSystem, HealthChanged
 from backbone import Backbone, Frame, InputInvalid, NotBuilt, StoreUnavailable, load_settings
-from backbone.messages import Update
+from backbone.messages import RecordResult, Update
 from backbone.store.records import OutboxStatus
 from backbone.subscription import Subscription
 from backbone.testing import Faults, InjectedCrash, embedded
@@ -108,17 +108,17 @@ async def test_a_fetch_is_never_older_than_what_was_ingested() -> None:
 
 async def test_live_rows_of_many_callers_are_committed_together_and_each_is_told() -> None:
     async with embedded() as backbone:
-        positions: list[int] = []
+        results: list[RecordResult] = []
 
         async def send(number: int) -> None:
-            positions.append(await backbone.record(bars(1, symbol=f"S{number}")))
+            results.append(await backbone.record(bars(1, symbol=f"S{number}")))
 
         async with anyio.create_task_group() as group:
             for number in range(20):
                 group.start_soon(send, number)
-        assert all(position > 0 for position in positions)
+        assert all(result.position > 0 and result.inserted == 1 for result in results)
         assert (await backbone.fetch(BARS)).symbols == tuple(sorted(f"S{number}" for number in range(20)))
-        assert await backbone.record(bars(1, symbol="S1")) == 0
+        assert await backbone.record(bars(1, symbol="S1")) == RecordResult(unchanged=1)
 
 
 async def test_a_slow_subscriber_is_waited_for_and_misses_nothing() -> None:
@@ -178,22 +178,28 @@ async def test_a_stale_window_is_marked_when_newer_rows_are_known() -> None:
         assert frame.column("close")[0] == 1.2
 
 
-async def test_a_store_actor_that_crashes_restarts_what_depends_on_it_and_subscriptions_live_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_a_file", [True, False])
+async def test_a_store_actor_that_crashes_is_restarted_alone_and_nobody_notices(
+    tmp_path: Path, in_a_file: bool
+) -> None:
     faults = Faults()
-    overrides = {"store.path": str(tmp_path / "b.duckdb")}
+    overrides = {"store.path": str(tmp_path / "b.duckdb")} if in_a_file else {}
     async with embedded(faults=faults, overrides=overrides) as backbone:
         async with backbone.subscribe(BARS) as updates:
             await backbone.record(bars(1))
             first = await take(updates, 1)
             faults.crash_store()
-            await backbone.record(bars(2))
+            result = await backbone.record(bars(2))
             second = await take(updates, 1)
+        assert result == RecordResult(position=second[0].position, inserted=1, unchanged=1)
         assert second[0].position > first[0].position
+        faults.crash_store()
+        assert (await backbone.fetch(BARS, limit=50)).num_rows == 2
         roster = backbone.roster()
-        for name, incarnation in (("store", 2), ("cache", 2), ("ingest", 2)):
+        for name, incarnation in (("store", 3), ("cache", 1), ("stream/relay", 1), ("ingest", 1), ("retention", 1)):
             entry = roster.find(f"/embedded/backbone/{name}")
             assert entry is not None
-            assert entry.incarnation == incarnation
+            assert (name, entry.incarnation) == (name, incarnation)
 
 
 async def test_last_is_the_newest_row_seen_on_the_stream() -> None:

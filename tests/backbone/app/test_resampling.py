@@ -37,7 +37,7 @@ def days(count: int, symbol: str = "AAPL", start: datetime = datetime(2018, 1, 1
 
 
 async def test_a_weekly_query_returns_weekly_bars_and_never_daily_ones() -> None:
-    async with embedded() as backbone:
+    async with embedded(overrides={"quality.session": "24x7"}) as backbone:
         await backbone.record(days(28))
         weekly = await backbone.fetch(DAILY, symbols=["AAPL"], interval="1w")
         assert weekly.column("ts").astype("datetime64[D]").astype(str).tolist() == [

@@ -15,7 +15,7 @@ def test_every_setting_is_shown_with_its_origin(cli: Cli, monkeypatch: pytest.Mo
     assert rows["store.threads"] == (3, "env BACKBONE_STORE_THREADS")
     assert rows["cache.ttl"] == (7.0, "--set cache.ttl")
     assert rows["store.backend"] == ("duckdb", "config/embedded.yaml")
-    assert rows["supervision.restarts"] == (3, "default")
+    assert rows["supervision.restarts"] == (100, "default")
 
 
 def test_only_what_was_changed_is_shown_where_asked(cli: Cli) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backbone.domain import CodecError, Dimension, Frame, decode, encode
-from backbone.domain.clock import MAX_US, MIN_US, from_us
+from backbone.domain.clock import INTERVALS, MAX_US, MIN_US, from_us
 from backbone.domain.codec import encode_parts, peek, read_meta
 
 from .conftest import bars_table
@@ -28,6 +28,7 @@ BY_KIND: dict[str, st.SearchStrategy[Any]] = {
     "double": NUMBER,
     "int64": st.integers(-(2**63), 2**63 - 1),
 }
+INTERVAL = st.sampled_from(list(INTERVALS))
 FEW = {
     "string": st.sampled_from(["A", "B", "日本", "x" * 300]),
     "timestamp": st.integers(0, 3).map(from_us),
@@ -41,7 +42,10 @@ def frames(draw: st.DrawFn) -> Frame:
     dimension = draw(st.sampled_from(list(Dimension)))
     pool = draw(st.sampled_from([FEW, BY_KIND]))
     row = st.fixed_dictionaries(
-        {name: pool[dimension.kinds[name]].filter(lambda value: value != "") for name in dimension.key},
+        {
+            name: INTERVAL if name == "interval" else pool[dimension.kinds[name]].filter(lambda value: value != "")
+            for name in dimension.key
+        },
         optional={name: st.none() | BY_KIND[dimension.kinds[name]] for name in dimension.values},
     )
     return Frame.from_records(dimension, draw(st.lists(row, max_size=12)))

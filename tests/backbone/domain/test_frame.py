@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -350,7 +351,7 @@ def test_the_newest_rows_are_taken_over_all_symbols_in_key_order(two: Frame) -> 
     assert newest.column("ts").astype("M8[h]").astype(int).tolist() == [9, 8, 9]
     assert two.newest(100) is two
     assert len(two.newest(0)) == 0
-    with pytest.raises(ValueError, match="newest -1 rows"):
+    with pytest.raises(ValueError, match="n=-1 given; allowed: 0 to"):
         two.newest(-1)
 
 
@@ -370,7 +371,7 @@ def test_rows_are_selected_by_symbol_time_and_interval(two: Frame) -> None:
 
 
 def test_a_selection_that_makes_no_sense_is_refused(two: Frame) -> None:
-    with pytest.raises(ValueError, match=r"give a list, such as \['B'\]"):
+    with pytest.raises(TypeError, match=r"give a list, such as \['B'\]"):
         two.select(symbols="B")
     with pytest.raises(ValueError, match="has no time zone"):
         two.select(start=datetime(1970, 1, 1))  # noqa: DTZ001
@@ -392,5 +393,54 @@ def test_a_slice_of_a_frame_is_a_frame_of_those_rows(two: Frame) -> None:
     assert part.fingerprint == Frame.from_records(BARS, part.to_arrow().to_pylist()).fingerprint
     assert len(two.slice(19)) == 1
     assert len(two.slice(25, 3)) == 0
-    with pytest.raises(ValueError, match=r"slice\(-1, None\) given"):
+    with pytest.raises(ValueError, match="offset=-1 given; allowed: 0 to"):
         two.slice(-1)
+
+
+def test_bars_of_one_interval_are_the_same_bars_however_it_is_spelt() -> None:
+    def frame(*intervals: str) -> Frame:
+        rows = [{"symbol": "A", "interval": each, "ts": T0, "close": float(n)} for n, each in enumerate(intervals)]
+        return Frame.from_records(BARS, rows)
+
+    assert frame("60m", "1 hr", "1h").to_arrow().column("interval").to_pylist() == ["1h"]
+    assert frame("60m", "1h").column("close").tolist() == [1.0]
+    assert frame("5min", "60m").to_arrow().column("interval").to_pylist() == ["1h", "5m"]
+    with pytest.raises(ValueError, match="unknown interval '7m'; use one of: 1m, 2m"):
+        frame("1h", "7m")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda any_frame: any_frame.from_records(BARS, {"symbol": "A"}), "one for each row"),
+        (lambda any_frame: any_frame.from_records(BARS, ["A"]), "allowed is a mapping"),
+        (lambda any_frame: any_frame.from_records(BARS, 7), "one for each row"),
+        (lambda any_frame: any_frame.from_polars(BARS, [1]), "allowed is a polars.DataFrame"),
+        (lambda any_frame: any_frame.from_pandas(BARS, [1]), "allowed is a pandas.DataFrame"),
+        (lambda any_frame: any_frame.concat(any_frame.empty(BARS)), "as a list"),
+        (lambda any_frame: any_frame.concat([1]), "allowed is a Frame"),
+        (lambda any_frame: any_frame.empty(BARS).newest("3"), "n='3' given"),
+        (lambda any_frame: any_frame.empty(BARS).newest(True), "n=True given"),
+        (lambda any_frame: any_frame.empty(BARS).slice(1.5), "offset=1.5 given"),
+        (lambda any_frame: any_frame.empty(BARS).column(3), "name=3 given"),
+        (lambda any_frame: any_frame.empty(BARS).select(start="2024-01-01"), "allowed is a datetime with a time zone"),
+        (lambda any_frame: any_frame.empty(BARS).select(interval=60), "allowed is text, such as '1h'"),
+    ],
+)
+def test_a_wrong_argument_is_refused_with_what_is_allowed(make: Callable[[Any], Frame], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        make(Frame)
+
+
+def test_a_frame_is_read_by_every_library_that_knows_arrow_streams() -> None:
+    frame = Frame.from_arrow(BARS, bars_table(3))
+    assert pa.table(frame) == frame.to_arrow()
+
+
+def test_a_notebook_draws_a_table_of_the_first_and_the_last_rows() -> None:
+    rows = [{"symbol": "<b>A", "interval": "1h", "ts": T0 + timedelta(hours=n), "close": float(n)} for n in range(50)]
+    drawn = Frame.from_records(BARS, rows)._repr_html_()
+    assert drawn.count("<tr>") == 1 + 20 + 1
+    assert "&lt;b&gt;A" in drawn
+    assert "<b>" not in drawn
+    assert "50 rows" in drawn

@@ -1,8 +1,14 @@
 """Wider bars by trading session: against values worked out by hand, and laws that hold for all bars."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +18,17 @@ from backbone.quality.resample import CrossesEdge, made_of, resample
 from backbone.quality.sessions import Calendar, calendar
 
 HOUR = timedelta(hours=1)
+PRICES = ("open", "high", "low", "close")
+SHARED = Path(__file__).parents[4] / "shared" / "data"
+
+
+def shared(name: str) -> Any:
+    """Real bars as an Arrow table, with times in UTC."""
+    table = (
+        pyarrow.parquet.read_table(SHARED / name) if name.endswith("parquet") else pyarrow.csv.read_csv(SHARED / name)
+    )
+    stamps = pc.cast(table.column("ts"), pa.timestamp("us", "UTC"))
+    return table.select(["symbol", *PRICES]).append_column("ts", stamps)
 
 
 def fx(_symbol: str) -> Calendar:
@@ -81,6 +98,29 @@ def test_four_hour_bars_begin_at_the_open_in_winter_and_in_summer() -> None:
     assert [stamp.astype(str)[11:13] for stamp in winter.column("ts")] == ["22", "02", "06", "10", "14", "18"]
     assert [stamp.astype(str)[11:13] for stamp in summer.column("ts")] == ["21", "01", "05", "09", "13", "17"]
     assert rows(winter)[1] == (utc("2018-03-09T02:00:00"), 4.0, 9.0, 3.0, 7.5, 22.0)
+
+
+def test_a_daily_bar_of_a_day_without_a_session_enters_no_week() -> None:
+    def bars(*days: str) -> Frame:
+        rows = [{"symbol": "EURUSD", "ts": utc(day), **dict.fromkeys(PRICES, float(day[-2:]))} for day in days]
+        return Frame.from_records(Dimension.DAILY_BARS, rows)
+
+    friday, sunday, monday = "2018-02-09", "2018-02-11", "2018-02-12"
+    weekly = resample(bars(friday, sunday, monday), "1d", "1wk", fx)
+    assert rows(weekly) == rows(resample(bars(friday, monday), "1d", "1wk", fx))
+    assert weekly.column("close").tolist() == [9.0, 12.0]
+    assert resample(bars("2018-12-25", sunday), "1d", "1mo", fx).num_rows == 0
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="needs the real bars beside the project")
+def test_weeks_of_daily_forex_bars_are_those_of_hourly_ones() -> None:
+    daily = Frame.from_arrow("daily", shared("eurusd_1d.csv.gz"))
+    hours = shared("eurusd_1h.parquet")
+    hourly = Frame.from_arrow("intraday", hours.append_column("interval", pa.repeat("1h", hours.num_rows)))
+    of_days, of_hours = resample(daily, "1d", "1wk", fx), resample(hourly, "1h", "1wk", fx)
+    assert of_days.column("ts").tolist() == of_hours.column("ts").tolist()
+    differing = np.abs(of_days.column("close") - of_hours.column("close")) > 1e-4
+    assert (of_days.num_rows, int(differing.sum())) == (627, 0)
 
 
 def test_weekly_and_monthly_bars_out_of_daily_ones() -> None:

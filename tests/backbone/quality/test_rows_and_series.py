@@ -36,15 +36,16 @@ def frame_of(dimension: str, *records: dict[str, object]) -> Frame:
         ("intraday", BAR | {"low": -1.0}, ["non_positive_price"]),
         ("intraday", BAR | {"volume": -1.0}, ["negative_size"]),
         ("intraday", BAR | {"high": 8.0}, ["high_below_low"]),
-        ("intraday", BAR | {"close": None}, ["missing_price"]),
-        ("intraday", BAR | {"close": float("nan")}, ["missing_price"]),
+        ("intraday", BAR | {"close": None}, ["no_price", "missing_price"]),
+        ("intraday", BAR | {"close": float("nan")}, ["no_price", "missing_price"]),
+        ("intraday", BAR | {"open": None}, ["missing_price"]),
         ("intraday", BAR | {"close": 12.5}, ["inconsistent_bar"]),
         ("intraday", BAR | {"open": 8.5}, ["inconsistent_bar"]),
         ("quotes", QUOTE, []),
         ("quotes", QUOTE | {"bid": None}, []),
         ("quotes", QUOTE | {"bid": 10.1}, []),
         ("quotes", QUOTE | {"bid": 10.2}, ["crossed_quote"]),
-        ("quotes", QUOTE | {"bid": None, "ask": None}, ["missing_price"]),
+        ("quotes", QUOTE | {"bid": None, "ask": None}, ["no_price", "missing_price"]),
         ("quotes", QUOTE | {"ask_size": -1.0}, ["negative_size"]),
         ("trades", TRADE, []),
         ("trades", TRADE | {"price": 0.0}, ["non_positive_price"]),
@@ -60,13 +61,14 @@ def test_what_each_check_finds(dimension: str, record: dict[str, object], found:
 
 def test_impossible_rows_are_screened_out_and_odd_ones_stay() -> None:
     negative: dict[str, object] = {"close": -1.0, "volume": -2.0}
-    changes: list[dict[str, object]] = [{}, negative, {"close": 12.5}, {"high": 8.0}, {"close": None}]
+    changes: list[dict[str, object]] = [{}, negative, {"close": 12.5}, {"high": 8.0}, {"open": None}, {"close": None}]
     rows = [{**BAR, "ts": T0 + timedelta(hours=n), **change} for n, change in enumerate(changes)]
     good, bad = screen(frame_of("intraday", *rows))
     assert good.num_rows == 3
     assert [(row.location, row.reason) for row in bad] == [
         ("A 1h 2018-06-04T11:00:00Z", "has a price of zero or less; has a negative size"),
         ("A 1h 2018-06-04T13:00:00Z", "has a high below its low"),
+        ("A 1h 2018-06-04T15:00:00Z", "has no price to go by"),
     ]
     assert bad[0].excerpt == "open=10.0 high=12.0 low=9.0 close=-1.0 volume=-2.0"
 

@@ -15,7 +15,7 @@ from backbone.domain import Dimension, Frame
 from backbone.domain.identifiers import ingest_id
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.duckdb.session import Session, transaction
-from backbone.store.errors import SchemaMismatch, StoreUnavailable, UnknownOutcome
+from backbone.store.errors import SchemaMismatch, StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.port import Chunk, Query
 
 DAILY = Dimension.DAILY_BARS
@@ -65,7 +65,7 @@ async def test_a_file_that_another_process_has_open_is_refused_with_its_pid(tmp_
     program = (
         "import anyio, sys\n"
         "from backbone.store.duckdb import DuckDBStore\n"
-        "from backbone.store.errors import StoreUnavailable\n"
+        "from backbone.store.errors import StoreError, StoreUnavailable\n"
         "try: anyio.run(DuckDBStore(sys.argv[1]).open)\n"
         "except StoreUnavailable as error: print(error)\n"
     )
@@ -211,7 +211,7 @@ def test_a_commit_that_fails_is_an_unknown_outcome() -> None:
 async def test_sql_can_reach_no_other_file(tmp_path: Path) -> None:
     store = await opened(":memory:")
     (tmp_path / "secret.csv").write_text("a\n1\n")
-    with pytest.raises(duckdb.PermissionException):
+    with pytest.raises(StoreError, match="Permission Error"):
         await store._session.run(
             lambda c: c.execute("SELECT * FROM read_csv(?)", [str(tmp_path / "secret.csv")]).fetchall()
         )

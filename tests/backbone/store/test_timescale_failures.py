@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone.store.errors import FencedOut, SchemaMismatch, StoreError, StoreUnavailable
+from backbone.store.errors import FencedOut, SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
 from backbone.store.timescale import Bounds, TimescaleStore
 from backbone.store.timescale.database import place_of
 from backbone.store.timescale.failures import connection_lost, explained, rolled_back
@@ -27,10 +27,10 @@ def server_error(sqlstate: str, **more: str) -> Any:
         ("08006", StoreUnavailable, "try again"),
         ("57P01", StoreUnavailable, "try again"),
         ("57P03", StoreUnavailable, "try again"),
-        ("57014", StoreUnavailable, "try again"),
-        ("40001", StoreUnavailable, "try again"),
-        ("40P01", StoreUnavailable, "try again"),
-        ("55P03", StoreUnavailable, "try again"),
+        ("57014", StoreBusy, "try again"),
+        ("40001", StoreBusy, "try again"),
+        ("40P01", StoreBusy, "try again"),
+        ("55P03", StoreBusy, "try again"),
         ("53300", StoreUnavailable, "pool_size"),
         ("53100", StoreUnavailable, "disk is full"),
         ("53200", StoreUnavailable, "out of resources"),
@@ -44,6 +44,10 @@ def server_error(sqlstate: str, **more: str) -> Any:
         ("23505", StoreError, "somebody else"),
         ("54000", StoreError, "at a time"),
         ("22P02", ValueError, "22P02"),
+        ("P0001", StoreError, "server's log"),
+        ("42P10", StoreError, "server's log"),
+        ("42601", StoreError, "server's log"),
+        ("XX000", StoreError, "server's log"),
     ],
 )
 def test_each_sqlstate_says_what_to_do_and_never_quotes_data(
@@ -57,9 +61,23 @@ def test_each_sqlstate_says_what_to_do_and_never_quotes_data(
     assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize("bug", [server_error("42601"), TypeError("x")])
-def test_a_bug_is_not_explained_away(bug: Exception) -> None:
-    assert explained(bug, "db:5432/x", 10.0) is None
+def test_what_the_client_complains_of_is_refused_too() -> None:
+    error = explained(asyncpg.InterfaceError("another operation is in progress"), "db:5432/x", 10.0)
+    assert type(error) is StoreError
+    assert "another operation" in str(error)
+
+
+def test_only_what_waiting_can_mend_is_waited_for() -> None:
+    passing = {
+        state: getattr(explained(server_error(state), "db:5432/x", 10.0), "passing", False)
+        for state in ("57P03", "08006", "53300", "28P01", "3D000", "25006", "42501", "P0001")
+    }
+    assert [state for state, waits in passing.items() if waits] == ["57P03", "08006", "53300"]
+    assert getattr(explained(ConnectionRefusedError("refused"), "db:5432/x", 10.0), "passing", False)
+
+
+def test_a_bug_of_ours_is_not_explained_away() -> None:
+    assert explained(TypeError("x"), "db:5432/x", 10.0) is None
 
 
 @pytest.mark.parametrize(

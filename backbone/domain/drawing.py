@@ -1,0 +1,37 @@
+"""A frame as a small HTML table, for notebooks."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from backbone.domain.frame import Frame
+
+__all__ = ["html_table"]
+
+
+def html_table(frame: Frame, most: int) -> str:
+    """The rows, or of more than `most` the first and the last ones, below a line that says what they are."""
+    table = frame.to_arrow()
+    half = most // 2
+    shown = (
+        table
+        if table.num_rows <= most
+        else pa.concat_tables([table.slice(0, half), table.slice(table.num_rows - half)])
+    )
+    rows = [_row("td", [_cell(value) for value in row.values()]) for row in shown.to_pylist()]
+    if table.num_rows > most:
+        rows.insert(half, _row("td", ["…"] * table.num_columns))
+    head = _row("th", list(table.column_names))
+    return f"<p>{escape(repr(frame))}</p><table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _row(tag: str, cells: list[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,99 @@
+"""What symbols are called in the store: one in another case is found, one that is only alike gets a word."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from actors import Request
+from backbone.domain.arguments import shown
+from backbone.domain.dimension import Dimension
+from backbone.messages import ReadSymbols
+
+__all__ = ["Ask", "Names"]
+
+R = TypeVar("R")
+
+_log = logging.getLogger("backbone")
+
+_KNOWN_FOR = 30.0  # seconds: a symbol that another process brings is noticed after so long
+_MOST_SAID = 1000
+
+
+class Ask(Protocol):
+    """A question to an actor of the backbone, by its name."""
+
+    async def __call__(self, name: str, request: Request[R], /) -> R:
+        """The answer."""
+        ...
+
+
+class _Stored(msgspec.Struct, frozen=True):
+    """The names of a dimension when the store was asked: each by itself in lower case."""
+
+    at: float
+    names: frozenset[str]
+    by_case: dict[str, list[str]]
+
+
+class Names:
+    """The symbols of which rows are stored, as known for a while.
+
+    Args:
+        ask: asks an actor.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, ask: Ask, clock: Callable[[], float]) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._stored: dict[Dimension, _Stored] = {}
+        self._said: dict[tuple[Dimension, str], None] = {}
+
+    def saw(self, dimension: Dimension, symbol: str) -> None:
+        """Rows of a symbol were written by this backbone; a name that is new makes what is known out of date."""
+        known = self._stored.get(dimension)
+        if known is not None and symbol not in known.names:
+            del self._stored[dimension]
+
+    async def of(self, dimension: Dimension) -> _Stored:
+        """The names of a dimension.
+
+        Raises:
+            StoreUnavailable: they can't be had now.
+        """
+        known = self._stored.get(dimension)
+        if known is None or self._clock() - known.at >= _KNOWN_FOR:
+            names = await self._ask("store", ReadSymbols(dimension))
+            by_case: dict[str, list[str]] = {}
+            for name in names:
+                by_case.setdefault(name.casefold(), []).append(name)
+            known = self._stored[dimension] = _Stored(self._clock(), frozenset(names), by_case)
+        return known
+
+    def spelled(self, dimension: Dimension, stored: _Stored, symbol: str) -> str:
+        """The name under which a symbol is stored, or the symbol itself, with a word in the log about what is near."""
+        if symbol in stored.names:
+            return symbol
+        same = stored.by_case.get(symbol.casefold(), ())
+        if len(same) == 1:
+            return same[0]
+        self._say(dimension, symbol, same or _near(symbol, stored.by_case))
+        return symbol
+
+    def _say(self, dimension: Dimension, symbol: str, near: Sequence[str]) -> None:
+        """Once for each symbol: a strategy asks for the same one again and again."""
+        if not near or (dimension, symbol) in self._said or len(self._said) >= _MOST_SAID:
+            return
+        self._said[dimension, symbol] = None
+        _log.warning("%s: nothing is stored of %s; did you mean %s?", dimension, shown(symbol), " or ".join(near))
+
+
+def _near(symbol: str, by_case: dict[str, list[str]]) -> list[str]:
+    plain = "".join(char for char in symbol.casefold() if char.isalnum())
+    names = {"".join(char for char in name if char.isalnum()): same for name, same in by_case.items()}
+    return [name for close in get_close_matches(plain, names, n=3, cutoff=0.8) for name in names[close]]

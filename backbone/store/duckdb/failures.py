@@ -1,0 +1,53 @@
+"""What an error of DuckDB means to the caller of the store. Every one of them is refused; none is taken for a bug."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+
+from backbone.store.errors import SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
+
+__all__ = ["explained", "first_line", "not_opened"]
+
+_CANT_GO_ON = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.OutOfMemoryException)
+
+
+def explained(error: duckdb.Error, path: str, deadline: float) -> StoreError:
+    """The error to raise instead.
+
+    Args:
+        error: what DuckDB raised.
+        path: the database file.
+        deadline: seconds after which a piece of work is interrupted.
+    """
+    text = f"{path}: {first_line(error)}"
+    if isinstance(error, duckdb.InterruptException):
+        return StoreBusy(f"{path}: gave up after {deadline:g} s and rolled back; ask for less, or raise the deadline")
+    if isinstance(error, duckdb.CatalogException):
+        return SchemaMismatch(f"{text}; run `backbone migrate`")
+    if isinstance(error, _CANT_GO_ON):
+        return StoreUnavailable(f"{text}; check disk and memory, then open it again")
+    if isinstance(error, duckdb.TransactionException):
+        return StoreBusy(f"{text}; nothing was written, try again")
+    if isinstance(error, duckdb.ConnectionException):
+        return StoreUnavailable(f"{text}; nothing was written, try again", passing=True)
+    return StoreError(f"{text}; nothing was written: correct what was asked for, or the table where it was changed")
+
+
+def not_opened(path: str, error: Exception) -> StoreUnavailable:
+    """Why a file can't be opened, and what to do."""
+    text = first_line(error)
+    if locked := re.search(r"Conflicting lock is held.*?\(PID (\d+)\)", text):
+        return StoreUnavailable(
+            f"{path} is open in another process (pid {locked[1]}), and DuckDB allows one at a time; "
+            "ask that process through `backbone status`, or stop it"
+        )
+    return StoreUnavailable(
+        f"{path} can't be opened: {text}; give store.path a DuckDB file in a folder that can be written to"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text: DuckDB adds the statement and a picture of it below."""
+    return str(error).strip().split("\n", 1)[0]

@@ -1,0 +1,72 @@
+"""Tables that come from the code itself: every setting and every alias, every dimension and its columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+
+from backbone.domain.dimension import Dimension
+from backbone.settings.aliases import ALIASES, NEEDED_BACKEND
+from backbone.settings.leaves import Leaf, leaves
+from backbone.settings.schema import Settings
+
+__all__ = ["aliases", "dimensions", "settings"]
+
+
+def settings() -> str:
+    """Every setting by section: its names, default, what is allowed, and what it is for."""
+    parts = []
+    shown = (leaf for leaf in leaves().values() if leaf.path != "profile")
+    for section, group in groupby(shown, key=lambda leaf: leaf.path.partition(".")[0]):
+        about = (type(getattr(Settings(), section)).__doc__ or "").strip()
+        rows = [_setting(leaf) for leaf in group]
+        parts.append(f"### {section}\n\n{about}\n\n| setting | default | what for |\n|---|---|---|\n" + "\n".join(rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def _setting(leaf: Leaf) -> str:
+    about = f"{leaf.description}<br><small>{_cell(leaf.allowed)}</small>"
+    return f"| `{leaf.path}`<br>`{leaf.env}` | {_default(leaf)} | {about} |"
+
+
+def _default(leaf: Leaf) -> str:
+    if leaf.default is None:
+        return "not set"
+    if isinstance(leaf.default, bool):
+        return f"`{str(leaf.default).lower()}`"
+    if isinstance(leaf.default, Mapping):
+        return ", ".join(f"`{name}={value}`" for name, value in leaf.default.items()) or "none"
+    return f"`{leaf.default}`"
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"[\\|*_\[\]{}]", r"\\\g<0>", text).replace("&", "&amp;").replace("<", "&lt;")
+
+
+def aliases() -> str:
+    """The names of other tools that are read, by the setting they stand for."""
+    lines = ["| setting | also read from | where |", "|---|---|---|"]
+    for path, group in groupby(ALIASES, key=lambda alias: alias.path):
+        switch, backend = NEEDED_BACKEND[path.partition(".")[0]]
+        names = ", ".join(f"`{alias.name}`" + (" (ms)" if alias.factor == 0.001 else "") for alias in group)
+        lines.append(f"| `{path}` | {names} | `{switch}={backend}` |")
+    return "\n".join(lines) + "\n"
+
+
+def dimensions() -> str:
+    """Every dimension with its key, its further columns and its chunk, then every column with its type."""
+    lines = ["| dimension | key | further columns | a chunk holds |", "|---|---|---|---|"]
+    types: dict[str, dict[str, None]] = {}
+    for each in Dimension:
+        days = f"{each.chunk.days} day{'s' if each.chunk.days > 1 else ''}"
+        lines.append(f"| `{each}` | {_listed(each.key)} | {_listed(each.values)} | {days} |")
+        for column, kind in each.kinds.items():
+            types.setdefault(kind, {})[column] = None
+    lines += ["", "| type | columns |", "|---|---|"]
+    lines += [f"| {kind} | {_listed(names)} |" for kind, names in types.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " ".join(f"`{name}`" for name in names)

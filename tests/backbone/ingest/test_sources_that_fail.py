@@ -1,0 +1,69 @@
+"""What goes wrong outside of us while a source is read is refused with its words; nothing crashes, and it goes on."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from backbone import Frame, IngestPlan, SourceError
+from backbone.ingest import run as running
+from backbone.sources import registry
+from backbone.sources.port import SourceChunk
+from backbone.testing import embedded
+from tests.backbone.app.kit import BARS, bars
+
+
+class Failing:
+    """A source that gives three rows, then fails as it was told to."""
+
+    name = "plugin"
+    error: BaseException = OSError(5, "Input/output error")
+
+    def __init__(self, **_: Any) -> None:
+        pass
+
+    def describe(self) -> str:
+        return "a plugin"
+
+    def chunks(self, *, progress: Any = None) -> Iterator[SourceChunk]:
+        yield SourceChunk(bars(3), (), "3", 3)
+        raise type(self).error
+
+
+@pytest.mark.parametrize("kind", ["plugin", "csv"])
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), pa.ArrowInvalid("a damaged page")])
+async def test_a_failing_disk_or_library_is_the_sources_error(
+    kind: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Failing, "error", error)
+    monkeypatch.setattr(running, "open_source", lambda *_, **__: Failing())
+    async with embedded() as backbone:
+        with pytest.raises(SourceError, match=r"(Input/output error|a damaged page); nothing more was read"):
+            await backbone.ingest(IngestPlan(dimensions=[BARS], source=kind, interval="1h"))
+        assert (await backbone.fetch(BARS)).num_rows == 3
+        entry = backbone.roster().find("/embedded/backbone/ingest")
+        assert entry is not None
+        assert entry.restarts == 0
+
+
+@pytest.mark.parametrize("error", [KeyError("price"), ZeroDivisionError("x"), RuntimeError("rate limit")])
+async def test_a_plugins_own_bug_is_no_bug_of_ours(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Failing, "error", error)
+    monkeypatch.setattr(registry, "_load", lambda _: Failing)
+    async with embedded() as backbone:
+        with pytest.raises(SourceError, match=type(error).__name__):
+            await backbone.ingest(IngestPlan(dimensions=[BARS], source="plugin", interval="1h"))
+        assert sum(entry.restarts for entry in backbone.roster().entries) == 0
+
+
+async def test_a_frame_whose_bytes_are_damaged_is_refused_where_it_is_recorded() -> None:
+    from backbone.domain import CodecError, decode, encode
+
+    data = bytearray(encode(bars(3)))
+    data[-8:] = b"\xff" * 8
+    damaged: Frame = decode(bytes(data))
+    async with embedded() as backbone:
+        with pytest.raises(CodecError):
+            await backbone.record(damaged)
+        assert sum(entry.restarts for entry in backbone.roster().entries) == 0

@@ -1,0 +1,82 @@
+"""Clean environments: commands in them, bounded in time, and the interpreters that this machine has."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["MAKEFILE", "ROOT", "console_lines", "constraints", "interpreters", "make", "run"]
+
+ROOT = Path(__file__).parents[2]
+MAKEFILE = ROOT / "Makefile"
+_MINORS = (11, 12, 13)
+_OURS = ("BACKBONE_", "MAKE", "MFLAGS", "PYTHON", "VIRTUAL_ENV")
+
+
+def run(*command: str | Path, cwd: Path, path: Path | None = None, timeout: float = 300, **variables: str) -> str:
+    """What a command prints to stdout; nothing of our own environment reaches it.
+
+    Args:
+        command: the program and its arguments.
+        cwd: where it runs.
+        path: a folder to look for programs in first.
+        timeout: seconds, after which it is killed.
+        variables: of its environment.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)} | variables
+    if path is not None:
+        environment["PATH"] = f"{path}{os.pathsep}{environment['PATH']}"
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=timeout,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command} exits {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def make(*arguments: str, cwd: Path) -> str:
+    """What a target of our Makefile prints in a folder."""
+    return run("make", "-f", MAKEFILE, f"PYTHON={sys.executable}", *arguments, cwd=cwd)
+
+
+def interpreters() -> dict[str, str]:
+    """By version, such as "3.12": one interpreter that can make environments, where this machine has it."""
+    found = {f"3.{minor}": next((place for place in _places(minor) if _is(place, minor)), "") for minor in _MINORS}
+    return {version: place for version, place in found.items() if place}
+
+
+def _places(minor: int) -> Iterator[str]:
+    if sys.version_info[:2] == (3, minor):
+        yield sys.executable
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    yield from sorted(map(str, pyenv.glob(f"versions/3.{minor}.*/bin/python3")))
+    on_path = shutil.which(f"python3.{minor}")
+    if on_path:
+        yield on_path
+
+
+def _is(place: str, minor: int) -> bool:
+    code = f"import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, {minor}))"
+    return subprocess.run([place, "-c", code], capture_output=True, timeout=30, check=False).returncode == 0
+
+
+def constraints(lock: Path) -> str:
+    """The versions of a lock for those who install without it, so that no later release changes the outcome."""
+    pins = re.findall(r"^([\w.-]+)(?:\[.*?\])?(==.*?) \\$", lock.read_text(), flags=re.MULTILINE)
+    return "".join(f"{name}{pin}\n" for name, pin in pins)
+
+
+def console_lines(page: Path) -> list[str]:
+    """What a reader types: the lines after a prompt in the console blocks of a page."""
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]

@@ -1,0 +1,110 @@
+"""What is declared is what is imported, and the locks hold what they promise."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+OURS = {"actors", "backbone", "compose"}
+READ_BY_OTHERS = {"tzdata": "zoneinfo"}
+"""Packages that nobody imports by name, and the module of the standard library that reads them."""
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def named(requirements: list[str]) -> set[str]:
+    return {canonical(re.split(r"[^\w.-]", each, maxsplit=1)[0]) for each in requirements}
+
+
+def imported() -> set[str]:
+    """The first words of everything that the three packages import, wherever it stands."""
+    found: set[str] = set()
+    for folder in OURS:
+        for path in (ROOT / folder).glob("**/*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    found |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    found.add(node.module.partition(".")[0])
+    return found
+
+
+def needed() -> set[str]:
+    return named(PROJECT["project"]["dependencies"])
+
+
+def optional() -> set[str]:
+    return {name for extra in PROJECT["project"]["optional-dependencies"].values() for name in named(extra)} - OURS
+
+
+def declared() -> set[str]:
+    return needed() | optional()
+
+
+def locked(lock: str) -> dict[str, str]:
+    """By package: what a lock pins, with extras, versions and markers, in order."""
+    lines = re.findall(r"^([\w.-]+)(\S*==.*?) \\$", (ROOT / lock).read_text(), flags=re.MULTILINE)
+    pins: dict[str, str] = {}
+    for name, pin in lines:
+        pins[canonical(name)] = pins.get(canonical(name), "") + pin
+    return pins
+
+
+def test_every_declared_package_is_imported_somewhere() -> None:
+    modules = packages_distributions()
+    used = {canonical(owner) for module in imported() for owner in modules.get(module, ())}
+    used |= {package for package, reader in READ_BY_OTHERS.items() if reader in imported()}
+    assert declared() - used == set()
+
+
+def test_every_import_is_declared() -> None:
+    modules = packages_distributions()
+    foreign = imported() - OURS - set(sys.stdlib_module_names)
+    assert foreign
+    undeclared = {module for module in foreign if not declared() & {canonical(each) for each in modules[module]}}
+    assert undeclared == set()
+
+
+LOCKS = ["requirements.lock", "requirements-dev.lock", "requirements-build.lock"]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_pins_everything_by_hash_and_names_no_host(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    assert "://" not in text
+    assert re.findall(r"^\s*--(?!hash=)\S*", text, flags=re.MULTILINE) == []
+    for block in re.split(r"\n(?=\S)", text.strip()):
+        assert re.match(r"[\w.-]+(\[[\w,-]+\])?==[\w.!+]+( ; .*?)? \\\n    --hash=sha256:[0-9a-f]{64}", block), block
+
+
+def test_the_product_is_locked_without_a_development_tool() -> None:
+    product = set(locked("requirements.lock"))
+    groups = PROJECT["dependency-groups"]
+    assert needed() <= product
+    assert not product & (optional() | named([*groups["dev"], *groups["build"]]))
+
+
+def test_both_locks_agree_so_that_they_share_an_environment() -> None:
+    development = locked("requirements-dev.lock")
+    without_marker = {name: re.sub(r" ;.*", "", pin) for name, pin in development.items()}
+    for name, pin in locked("requirements.lock").items():
+        assert pin == development[name] or re.sub(r" ;.*", "", pin) == without_marker[name], name
+
+
+def test_the_development_lock_keeps_the_extras_that_packages_ask_for() -> None:
+    assert locked("requirements-dev.lock")["coverage"].startswith("[toml]==")
+
+
+@pytest.mark.parametrize("folder", ["backbone", "actors", "compose", "docs"])
+def test_no_advice_installs_our_name_from_a_registry(folder: str) -> None:
+    for path in (ROOT / folder).rglob("*"):
+        if path.suffix in {".py", ".md"} and "api" not in path.parts:
+            assert not re.search(r"install '?\"?backbone", path.read_text()), path.name
