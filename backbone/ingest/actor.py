@@ -187,7 +187,7 @@ class IngestActor(Actor):
 
     async def _flush(self, dimension: Dimension) -> None:
         for reject in await self._live.flush(dimension):
-            self.context.log.warning("live rows refused; their senders were told", why=str(reject))
+            self.context.log.info("live rows refused; their senders were told", why=str(reject))
 
     async def _commit_live(self, batch: LiveBatch) -> WriteResult | None:
         frame, run_id = batch.frame(), new_run_id()

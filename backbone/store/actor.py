@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 
-from actors import Actor, ActorError, Message, StopReason, handles
+from actors import Actor, ActorError, Message, Reject, StopReason, handles
 from backbone.domain.advice import INSTEAD
 from backbone.messages import (
     AdvanceRelay,
@@ -159,7 +159,7 @@ class StoreActor(Actor):
             raise refuse(error) from error
         except (StoreUnavailable, UnknownOutcome) as error:
             self._went_down(error)
-            raise refuse(error) from error
+            raise self._refusal(error) from error
         except REFUSABLE as error:
             raise refuse(error) from error
         finally:
@@ -184,6 +184,12 @@ class StoreActor(Actor):
             self._pause = _FIRST_PAUSE
             self.context.send_after(self._pause, Recover(), key="recover")
             self._report_failed(error)
+
+    def _refusal(self, error: StoreUnavailable | UnknownOutcome) -> Reject:
+        """Why the store is down, not that it is closed meanwhile; of an unknown outcome its own words."""
+        if isinstance(error, UnknownOutcome):
+            return refuse(error)
+        return Reject("unavailable", f"{self.context.health.why}; it is looked for again at least every 2 s, try again")
 
     def _report_failed(self, error: Exception) -> None:
         why = str(error) or f"no answer within {_OPEN_TIMEOUT:g} s"

@@ -380,8 +380,6 @@ async def test_p15_text_that_the_server_refuses_is_refused_before_it_or_written_
         await store.write(chunk(bars({0: 1.0}), text))
     with pytest.raises(ValueError, match="not allowed"):
         await store.write(chunk(bars({0: 1.0}), "run", checkpoint=text))
-    with pytest.raises(ValueError, match="not allowed"):
-        await store.read(Query(TRADES, (text,)))
     row = JournalRow("run", "", BARS, "csv", "failed", 0, 0, 0, 0, (text,), None, None, 0.0, DAY, text, {"why": text})
     await store.record_journal(row)
     [kept] = await store.journal()
@@ -393,9 +391,6 @@ async def test_p15_text_that_the_server_refuses_is_refused_before_it_or_written_
 async def test_p13_moments_without_a_zone_are_refused_everywhere(store: TimescaleStore) -> None:
     naive = datetime(2024, 1, 1)  # noqa: DTZ001
     for call in (
-        store.read(Query(TRADES, start=naive)),
-        store.read(Query(TRADES, end=naive)),
-        store.read(Query(TRADES, as_of=naive)),
         store.stamps(TRADES, "A", start=naive),
         store.coverage(TRADES, naive),
         store.prune(outbox_before=naive),

@@ -133,28 +133,36 @@ class Session:
     def _guarded(self, work: Work[T], connection: duckdb.DuckDBPyConnection) -> T:
         try:
             return work(connection)
+        except UnknownOutcome:
+            self._connection = self._sound(connection)
+            raise
         except duckdb.Error as error:
-            self._connection = _sound(connection)
+            self._connection = self._sound(connection)
             raise explained(error, self._path, self._deadline) from error
 
+    def _sound(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection | None:
+        """The connection after an error, if it takes statements again, or another one to the same database.
 
-def _sound(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection | None:
-    """The connection after an error, if it takes statements again, or another one to the same database.
-
-    An interrupt may come between two statements, or into the ROLLBACK itself, and leave a transaction that refuses
-    everything for ever. None: nothing more is to be had from this database until it is opened again.
-    """
-    with suppress(duckdb.Error):
-        connection.execute("SELECT 1").fetchall()
-        return connection
-    with suppress(duckdb.Error):
-        other = connection.cursor()
-        other.execute("SELECT 1").fetchall()
-        connection.close()
+        An interrupt may come between two statements, or into the ROLLBACK itself, and leave a transaction that refuses
+        everything for ever. None: nothing more is to be had from this database until it is opened again.
+        """
+        with suppress(duckdb.Error):
+            connection.rollback()  # refused where none is open, as it should be
+        if _answers(connection):
+            return connection
+        other: duckdb.DuckDBPyConnection | None = None
+        if self._path != MEMORY or self._memory is not None:
+            with suppress(StoreUnavailable):
+                other = self._connect()  # before the old one lets go of the database
+        with suppress(duckdb.Error):
+            connection.close()
         return other
+
+
+def _answers(connection: duckdb.DuckDBPyConnection) -> bool:
     with suppress(duckdb.Error):
-        connection.close()
-    return None
+        return connection.execute("SELECT 1").fetchall() == [(1,)]
+    return False
 
 
 @contextmanager
