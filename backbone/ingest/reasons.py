@@ -51,7 +51,7 @@ class Reasons:
 
     def _outside(self) -> str:
         there = list(self._symbols)
-        if self._plan.symbols and not set(self._plan.symbols) & set(there):
+        if self._plan.symbols and not {name.upper() for name in self._plan.symbols} & {name.upper() for name in there}:
             more = ", …" if len(there) > _KEPT else ""
             return f"the source has {', '.join(there[:_KEPT])}{more}; none of {', '.join(self._plan.symbols)}"
         span = f"{self._start:%Y-%m-%dT%H:%M:%SZ} to {self._end:%Y-%m-%dT%H:%M:%SZ}"

@@ -137,6 +137,13 @@ def test_an_ingest_that_takes_no_row_is_5_and_says_why(cli: Cli, bars: str, word
     assert cli("ingest", bars, "--interval", "1h").code == 0, "rows that are there already are taken"
 
 
+def test_a_symbol_in_another_case_is_not_what_was_missing(cli: Cli, bars: str) -> None:
+    Path("lower.csv").write_text(Path(bars).read_text().replace("EURUSD", "eurusd"))
+    done = cli("ingest", "lower.csv", "--interval", "1h", "--symbols", "EURUSD", "--start", "2021-01-01", "-q")
+    assert done.code == INPUT
+    assert "none within the times asked for" in done.err
+
+
 @pytest.mark.parametrize("command", ["ingest", "rehearse"])
 def test_a_file_of_bad_rows_alone_is_5_and_gives_the_first_reason(cli: Cli, command: str) -> None:
     Path("bad.csv").write_text("ts,symbol,open,high,low,close\n2020-01-06T00:00:00Z,A,1,2,0.5,-1\n")
