@@ -32,7 +32,7 @@ def test_the_embedding_code_runs_in_an_empty_folder_and_prints_what_the_page_say
 
 
 def test_the_embedding_code_is_a_file_that_is_type_checked() -> None:
-    assert python_of_the_page() == (ROOT / "examples" / "first_bars.py").read_text()
+    assert python_of_the_page() == (ROOT / "docs" / "examples" / "first_bars.py").read_text()
 
 
 def test_the_wheel_named_is_the_one_that_is_built() -> None:

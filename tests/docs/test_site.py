@@ -144,7 +144,7 @@ def test_signatures_are_python_without_quotes_or_private_names(api: dict[str, st
 def test_a_docstring_becomes_lists_and_no_section_runs_together(api: dict[str, str]) -> None:
     for package, text in api.items():
         assert re.findall(r"^(?:Args|Raises|Returns|Attributes|Yields):$", text, re.MULTILINE) == [], package
-    assert "- `limit`: the newest so many, in ascending order." in api["backbone"]
+    assert "- `limit`: the newest so many, in ascending order; 1 or more." in api["backbone"]
 
 
 def test_configuration_names_every_setting_and_every_alias(site: Path) -> None:
