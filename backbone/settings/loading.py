@@ -37,7 +37,8 @@ def load_settings(
             by ``BACKBONE_CONFIG`` or ``BACKBONE_PROFILE``; else the profile is ``institutional`` where the environment
             names a Redis or Kafka, and ``embedded`` where not.
         env: the environment, such as ``os.environ``; None reads no environment at all.
-        overrides: values by path, such as ``{"store.path": ":memory:"}``.
+        overrides: values by path, such as ``{"store.path": ":memory:"}``. Code may give secrets here, as `Secret` or as
+            text; the command line may not (see `parse_overrides`).
 
     Raises:
         SettingsError: a file, key or value is not usable; it tells all problems, one a line.
@@ -147,21 +148,19 @@ def _unknown(path: str) -> str:
     return f"unknown key {path!r}; allowed {where} are {', '.join(known)}{suggestion(name, known)}"
 
 
+class Assignments(dict[str, object]):
+    """Overrides that were written on the command line, which is what messages and origins say of them."""
+
+
 def _from_overrides(overrides: Mapping[str, object], problems: list[str]) -> dict[str, Given]:
     given: dict[str, Given] = {}
+    typed = isinstance(overrides, Assignments)
     for path, value in overrides.items():
-        if path not in leaves():
-            known = (
-                f"; its settings are {', '.join(_below(path))}" if path in sections() else suggestion(path, leaves())
-            )
-            problems.append(f"--set {path}: unknown setting{known}")
-        elif leaves()[path].secret and _reveals(leaves()[path], value):
-            problems.append(
-                f"--set {path}: secrets are not taken from the command line, where other users can read them; "
-                f"set {leaves()[path].env} or {leaves()[path].env}_FILE"
-            )
-        else:
-            given[path] = Given(value, f"--set {path}")
+        if path in leaves():
+            given[path] = Given(value, f"--set {path}" if typed else "code")
+            continue
+        known = f"; its settings are {', '.join(_below(path))}" if path in sections() else suggestion(path, leaves())
+        problems.append(f"{'--set' if typed else 'override'} {path}: unknown setting{known}")
     return given
 
 
@@ -216,7 +215,7 @@ def _rank(origin: str) -> int:
     """How strongly an origin speaks: an alias least, then files, our own variables, overrides."""
     if origin.endswith("(alias)"):
         return 0
-    return 3 if origin.startswith("--set ") else 2 if origin.startswith("env ") else 1
+    return 3 if origin == "code" or origin.startswith("--set ") else 2 if origin.startswith("env ") else 1
 
 
 def _build(values: Mapping[str, Any], origins: Mapping[str, str], ignored: tuple[str, ...]) -> Settings:
@@ -242,13 +241,13 @@ def _section(default: Any, branch: Mapping[str, Any]) -> Any:
 _ASSIGNMENT = re.compile(r"([^=]*)=(.*)", re.DOTALL)
 
 
-def parse_overrides(assignments: Iterable[str]) -> dict[str, object]:
+def parse_overrides(assignments: Iterable[str]) -> Mapping[str, object]:
     """The overrides of ``--set KEY=VALUE`` arguments.
 
     Raises:
-        SettingsError: an argument is no KEY=VALUE, its key is empty, or a key comes twice.
+        SettingsError: an argument is no KEY=VALUE, its key is empty, a key comes twice, or its value is a secret.
     """
-    overrides: dict[str, object] = {}
+    overrides = Assignments()
     for text in assignments:
         match = _ASSIGNMENT.fullmatch(text)
         key = match[1].strip() if match else ""
@@ -256,5 +255,10 @@ def parse_overrides(assignments: Iterable[str]) -> dict[str, object]:
             raise SettingsError(f"--set {key or text}: give KEY=VALUE, such as store.path=data/backbone.duckdb")
         if key in overrides:
             raise SettingsError(f"--set {key}: given twice; give it once")
+        if key in leaves() and _reveals(leaves()[key], match[2]):
+            raise SettingsError(
+                f"--set {key}: secrets are not taken from the command line, where other users can read them; "
+                f"set {leaves()[key].env} or {leaves()[key].env}_FILE"
+            )
         overrides[key] = match[2]
     return overrides

@@ -295,7 +295,7 @@ class Settings(Section, frozen=True, kw_only=True):
     logging: LoggingSettings = LoggingSettings()
 
     origins: Mapping[str, str] = {}
-    """Where each value came from, by path: "default", a file, "env NAME", "env NAME (alias)" or "--set path"."""
+    """By path: "default", a file, "env NAME", "env NAME (alias)", "--set path", or "code" for an override of Python code."""
     ignored: tuple[str, ...] = ()
     """Variables that were set but not used, each with the reason and what to do to use it."""
 

@@ -70,7 +70,7 @@ def test_every_setting_is_shown_with_value_origin_name_and_description() -> None
     rows = {row.path: row for row in show(load_settings(profile="embedded", overrides={"store.threads": 3}))}
     assert list(rows) == list(leaves())
     row = rows["store.threads"]
-    assert (row.value, row.origin, row.env) == (3, "--set store.threads", "BACKBONE_STORE_THREADS")
+    assert (row.value, row.origin, row.env) == (3, "code", "BACKBONE_STORE_THREADS")
     assert not [row.path for row in rows.values() if not row.description]
 
 
