@@ -52,8 +52,8 @@ from backbone.peers import Peers, ask_through
 from backbone.reading import Reader
 from backbone.refusals import BackboneClosed, NotBuilt, restore
 from backbone.retention.report import RetentionReport
-from backbone.settings import Settings, SettingsError
-from backbone.settings.explain import missing
+from backbone.settings import Settings
+from backbone.settings.starting import refuse_what_cannot_start
 from backbone.store.errors import StoreBusy, StoreUnavailable, Unsupported
 from backbone.store.records import MigrationReport, OutboxStatus, QuarantineRow, Query
 from backbone.stream.port import Record, Start
@@ -99,9 +99,9 @@ class Backbone:
 
         Raises:
             TypeError: settings or system are something else.
-            SettingsError: a service that the settings ask for has no address.
+            SettingsError: a service that the settings require or choose is not chosen, not built, or has no address; or
+                `live` was not confirmed.
             StoreUnavailable: the store can't be opened; the message says what to do.
-            NotBuilt: the settings name a backend that this version does not have.
         """
         if settings is None:
             from backbone.settings import load_settings
@@ -110,9 +110,7 @@ class Backbone:
         arguments.instance("settings", settings, Settings, "load_settings makes them")
         if system is not None:
             arguments.instance("system", system, ActorSystem)
-        problems = missing(settings)
-        if problems:
-            raise SettingsError(*problems)
+        refuse_what_cannot_start(settings)
         async with AsyncExitStack() as stack:
             if system is None:
                 system = await stack.enter_async_context(ActorSystem(settings.profile))

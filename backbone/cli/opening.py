@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from backbone.app import Backbone
-from backbone.cli.failures import UsageError
 from backbone.cli.output import replace_file
 from backbone.operations.validation import ValidationReport, observe
-from backbone.settings.explain import missing
+from backbone.settings.starting import refuse_what_cannot_start
 
 if TYPE_CHECKING:
     from actors import RosterSnapshot
@@ -48,7 +47,7 @@ async def observed(
         folder: where the report goes.
         afterwards: is called with the report, also where `work` fails or is stopped.
     """
-    _refuse_what_cannot_start(settings)
+    refuse_what_cannot_start(settings)
     host = asyncio.all_tasks()
     roster: RosterSnapshot | None = None
     report: ValidationReport | None = None
@@ -69,13 +68,7 @@ async def observed(
 
 async def briefly(settings: Settings, work: Callable[[Backbone], Awaitable[T]]) -> T:
     """Do `work` with a backbone that nobody else can ask meanwhile: for commands that only look."""
-    _refuse_what_cannot_start(settings)
+    refuse_what_cannot_start(settings)
     alone = msgspec.structs.replace(settings, control=msgspec.structs.replace(settings.control, enabled=False))
     async with Backbone.open(alone) as backbone:
         return await work(backbone)
-
-
-def _refuse_what_cannot_start(settings: Settings) -> None:
-    lines = missing(settings)
-    if lines:
-        raise UsageError("; ".join(lines))
