@@ -172,4 +172,5 @@ def retention_rules(settings: Settings) -> RetentionRules:
         interval=retention.interval,
         outbox_kept=timedelta(hours=retention.outbox_hours),
         quarantine_kept=timedelta(days=retention.quarantine_days),
+        kill_switch=settings.kill_switch,
     )
