@@ -63,7 +63,7 @@ class CacheActor(Actor):
                 "degraded",
                 f"in-process cache: {self._embedded}",
                 "everything works within this one process",
-                "backbone --profile institutional uses Redis",
+                "nothing: Redis is not built yet",
             )
 
     async def on_stop(self, reason: StopReason) -> None:

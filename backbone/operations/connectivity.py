@@ -61,6 +61,12 @@ class ConnectivityReport(Report, frozen=True, kw_only=True):
         return f"{self.heading()}- status: {self.status}\n\n{markdown_table(headers, rows)}"
 
 
+_ACTIONS = {
+    "store": "backbone run --profile timescale keeps rows in TimescaleDB",
+    "cache": "nothing: Redis is not built yet",
+    "stream": "nothing: Kafka is not built yet",
+}
+
 Ask = Callable[[], Awaitable[Any]]
 
 
@@ -138,7 +144,7 @@ def _judge(
     status = Status.FAILED if not healthy else Status.DEGRADED if why else Status.OK
     if info.backend == "off" and healthy:
         status, why = Status.OFF, "switched off: every read goes to the store"
-    action = "" if status in {Status.OK, Status.OFF} else "--profile institutional runs the real services"
+    action = "" if status in {Status.OK, Status.OFF} else _ACTIONS[name]
     details = {**info.details}
     if isinstance(info, StoreInfo):
         details |= {"version": info.version, "path": info.path}

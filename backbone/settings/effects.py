@@ -17,7 +17,7 @@ __all__ = ["advice", "rank", "without_effect"]
 def without_effect(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterator[str]:
     """What to say of each setting that differs from its default and has no effect beside the others."""
     for path, leaf in leaves().items():
-        if values[path] != leaf.default and not origins[path].endswith("(alias)"):
+        if values[path] != leaf.default:
             reason = _another_backend(leaf, values) or _beside_others(path, values, origins)
             if reason:
                 yield f"{path} ({origins[path]}): {reason}"
@@ -41,10 +41,11 @@ def _beside_others(path: str, values: Mapping[str, Any], origins: Mapping[str, s
         return reason if idle(values) else ""
     section, _, name = path.partition(".")
     url = f"{section}.url"
-    weaker = url in values and rank(origins[path]) < rank(origins[url])
-    if section not in {"store", "cache"} or values[url] is None or weaker or not _said_by_url(name, values, section):
+    if section not in {"store", "cache"} or values[url] is None or not _said_by_url(name, values, section):
         return ""
-    return f"{url} says it already; change the URL"
+    # a file describes its own host: a URL that was given above it replaces all of that, as it should
+    replaced = rank(origins[path]) == _FILE < rank(origins[url])
+    return "" if replaced else f"{url} says it already; change the URL"
 
 
 _IDLE: Mapping[str, tuple[Callable[[Mapping[str, Any]], bool], str]] = {
@@ -70,8 +71,11 @@ def _said_by_url(name: str, values: Mapping[str, Any], section: str) -> bool:
     return name in options and fill_in(url, None, {options[name]: given}).reveal() == url
 
 
+_FILE = 1
+
+
 def rank(origin: str) -> int:
     """How strongly an origin speaks: an alias least, then files, our own variables, overrides."""
     if origin.endswith("(alias)"):
         return 0
-    return 3 if origin == "code" or origin.startswith("--set ") else 2 if origin.startswith("env ") else 1
+    return 3 if origin == "code" or origin.startswith("--set ") else 2 if origin.startswith("env ") else _FILE

@@ -71,12 +71,18 @@ def _about_services(settings: Settings) -> Iterator[Obstacle]:
 def _why_required(settings: Settings, part: _Part) -> str:
     """Who asks for the server of a part; "" where nobody does. A stream that nobody consumes asks for none."""
     if part.required is not None:
-        return f"{part.section}.required is true" if part.required else ""
+        return _by(settings, f"{part.section}.required is true") if part.required else ""
     if part.section == "stream" and not settings.stream.consume:
         return ""
     if settings.run_mode == "live":
-        return "run_mode is live"
-    return f"tier is {settings.tier}" if part.section in TIERS.get(settings.tier or "", ()) else ""
+        return _by(settings, "run_mode is live")
+    return _by(settings, f"tier is {settings.tier}") if part.section in TIERS.get(settings.tier or "", ()) else ""
+
+
+def _by(settings: Settings, statement: str) -> str:
+    """A statement about a setting, and where that was set."""
+    origin = settings.origins.get(statement.partition(" ")[0], "")
+    return f"{statement}, {origin.removesuffix(' (alias)')}" if origin else statement
 
 
 def _missing(part: _Part, why: str) -> str:

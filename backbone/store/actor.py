@@ -141,7 +141,7 @@ class StoreActor(Actor):
                 "degraded",
                 f"embedded DuckDB: {self._embedded}",
                 "everything works within this one process",
-                "backbone --profile institutional uses TimescaleDB",
+                "backbone run --profile timescale keeps rows in TimescaleDB",
             )
 
     async def _serve(self, name: str, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:

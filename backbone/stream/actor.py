@@ -100,7 +100,7 @@ class RelayActor(Actor):
                 "degraded",
                 f"in-process log: {self._embedded}",
                 "subscribers of this process get every change",
-                "backbone --profile institutional uses Kafka",
+                "nothing: Kafka is not built yet",
             )
 
     async def _ask(self, request: Any) -> Any:

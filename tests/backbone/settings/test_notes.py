@@ -178,6 +178,17 @@ def test_a_piece_of_an_address_that_the_url_says_already_is_told(path: str, valu
     assert line == f"store.{path} (code): store.url says it already; change the URL"
 
 
+def test_an_alias_that_is_read_and_changes_nothing_is_told() -> None:
+    assert load_settings(env={"CONFIRM_LIVE": "1"}).ignored == (
+        "confirm_live (env CONFIRM_LIVE (alias)): run_mode is not live; set BACKBONE_RUN_MODE=live",
+    )
+    env = {"BACKBONE_STORE_URL": "postgresql://u:p@h/d", "PGUSER": "me", "PGPASSWORD": "x"}
+    lines = load_settings(profile="timescale", env=env).ignored
+    assert [line.partition(" (")[0] for line in lines] == ["store.user", "store.password"]
+    over_a_file = load_settings(profile="dev", env={"BACKBONE_STORE_URL": "postgresql://u:p@h/d"})
+    assert over_a_file.ignored == ()
+
+
 def test_of_two_aliases_for_one_address_the_second_is_told() -> None:
     env = {"TIMESCALE_URL": "postgresql://h/d", "PGHOST": "elsewhere", "PGPORT": "6543"}
     settings = load_settings(profile="timescale", env=env)

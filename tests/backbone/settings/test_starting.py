@@ -62,7 +62,8 @@ async def test_a_service_without_an_address_is_found_before_any_connection() -> 
 async def test_a_required_service_that_was_not_chosen_refuses_the_start(name: str, server: str, path: str) -> None:
     settings = load_settings(profile="embedded", env={name: "true"})
     assert list(failed(settings)) == [path]
-    assert failed(settings)[path].startswith(f"{server} is required ({path.removesuffix('backend')}required is true)")
+    by = f"{path.removesuffix('backend')}required is true, env {name}"
+    assert failed(settings)[path].startswith(f"{server} is required ({by})")
     assert await refused(settings) == tuple(failed(settings).values())
     assert failed(load_settings(profile="embedded", env={name: "false"})) == {}
 
@@ -72,14 +73,15 @@ def test_the_institutional_profile_requires_all_three_unless_told_otherwise() ->
     settings = load_settings(profile="institutional", overrides=memory)
     assert failed(settings) == {
         "store.backend": (
-            "timescale is required (tier is tier_2), but store.backend is duckdb; set BACKBONE_STORE_BACKEND=timescale"
+            "timescale is required (tier is tier_2, config/institutional.yaml), but store.backend is duckdb; "
+            "set BACKBONE_STORE_BACKEND=timescale"
         ),
         "cache.backend": (
-            "redis is required (tier is tier_2), but it is not built yet; "
+            "redis is required (tier is tier_2, config/institutional.yaml), but it is not built yet; "
             "set BACKBONE_CACHE_REQUIRED=false to go without"
         ),
         "stream.backend": (
-            "kafka is required (tier is tier_2), but it is not built yet; "
+            "kafka is required (tier is tier_2, config/institutional.yaml), but it is not built yet; "
             "set BACKBONE_STREAM_REQUIRED=false to go without"
         ),
     }
@@ -104,7 +106,7 @@ def test_kafka_is_required_only_where_streaming_is_on(word: str) -> None:
 async def test_live_needs_to_be_confirmed_and_every_service() -> None:
     settings = load_settings(profile="embedded", env={"RUN_MODE": "live"})
     assert list(failed(settings)) == ["confirm_live", "store.backend", "cache.backend", "stream.backend"]
-    assert "timescale is required (run_mode is live)" in failed(settings)["store.backend"]
+    assert "timescale is required (run_mode is live, env RUN_MODE)" in failed(settings)["store.backend"]
     assert await refused(settings) == tuple(failed(settings).values())
     env = {"RUN_MODE": "live", "CONFIRM_LIVE": "yes", **TIMESCALE}
     without = {"cache.required": False, "stream.required": False}
@@ -163,7 +165,7 @@ def test_a_tier_is_the_profile_where_none_is_named(tier: str, profile: str) -> N
 
 def test_a_tier_beside_a_named_profile_requires_its_servers_or_is_passed_over() -> None:
     ours = load_settings(profile="embedded", env={"BACKBONE_TIER": "tier_1"})
-    assert "timescale is required (tier is tier_1)" in failed(ours)["store.backend"]
+    assert "timescale is required (tier is tier_1, env BACKBONE_TIER)" in failed(ours)["store.backend"]
     stray = load_settings(profile="embedded", env={"EMP_TIER": "tier_1"})
     assert stray.tier == "tier_0"
     assert stray.ignored == ("EMP_TIER: tier is given by config/embedded.yaml; set BACKBONE_TIER to override it",)
