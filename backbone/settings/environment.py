@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backbone.settings.aliases import ADDRESSES, ALIASES, ALWAYS, NEEDED_BACKEND, RESERVED, Alias
 from backbone.settings.documents import read_text
-from backbone.settings.effects import advice
+from backbone.settings.effects import advice, rank
 from backbone.settings.errors import SettingsError, suggestion
 from backbone.settings.leaves import ENV_PREFIX, Leaf, leaves
 from backbone.settings.secrets import Secret
@@ -97,7 +97,9 @@ def _reason_against(path: str, given: Mapping[str, Given], taken: Mapping[str, G
             how = advice(switch, backend) if leaf.backend else f"set {leaf.env} instead"
             return f"{switch} is {chosen}; {how}"
     if path in given:
-        return f"{path} is given by {given[path].origin}; set {leaf.env} to override it"
+        origin = given[path].origin
+        how = f"set {leaf.env} to override it" if rank(origin) < rank(f"env {leaf.env}") else "leave one of them out"
+        return f"{path} is given by {origin}; {how}"
     if path in taken:
         return f"{taken[path].origin.removesuffix(' (alias)').removeprefix('env ')} comes first; unset one of them"
     addresses = ADDRESSES.get(section, frozenset())

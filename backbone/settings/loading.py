@@ -110,11 +110,15 @@ def _from_overrides(overrides: Mapping[str, object], problems: list[str]) -> dic
     given: dict[str, Given] = {}
     typed = isinstance(overrides, Assignments)
     for path, value in overrides.items():
-        if path in leaves():
+        if path == "profile":
+            how = "--profile NAME" if typed else "load_settings(profile=NAME)"
+            problems.append(f"{'--set' if typed else 'override'} profile: the profile is a file; choose it by {how}")
+        elif path in leaves():
             given[path] = Given(value, f"--set {path}" if typed else "code")
-            continue
-        known = f"; its settings are {', '.join(_below(path))}" if path in sections() else suggestion(path, leaves())
-        problems.append(f"{'--set' if typed else 'override'} {path}: unknown setting{known}")
+        else:
+            known = _below(path)
+            near = f"; its settings are {', '.join(known)}" if known else suggestion(path, leaves())
+            problems.append(f"{'--set' if typed else 'override'} {path}: unknown setting{near}")
     return given
 
 

@@ -17,6 +17,10 @@ STRAY = (
     "PG",
     "DATA_BACKBONE",
     "CACHE_",
+    "EMP_",
+    "RUN_MODE",
+    "CONFIRM_LIVE",
+    "CONNECTION_PROTOCOL",
     "NO_COLOR",
     "COLUMNS",
 )

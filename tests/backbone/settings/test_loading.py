@@ -200,6 +200,8 @@ def test_variables_that_steer_tests_and_the_choice_of_a_profile_are_no_settings(
         ({"store.threads": "x"}, r"store.threads \(code\): 'x' given"),
         (parse_overrides(["store.thread=3"]), "--set store.thread: unknown setting; did you mean 'store.threads'"),
         (parse_overrides(["store.threads=x"]), r"store.threads \(--set store.threads\): 'x' given"),
+        ({"profile": "dev"}, r"override profile: the profile is a file; choose it by load_settings\(profile=NAME\)"),
+        (parse_overrides(["profile=dev"]), "--set profile: the profile is a file; choose it by --profile NAME"),
         ({"store.password": 3}, r"store.password \(code\): int given; allowed is text \(a secret\)"),
         ({"store.password": ["hunter2"]}, r"store.password \(code\): list given"),
     ],

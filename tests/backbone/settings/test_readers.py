@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
 
+from backbone.cache.policy import Policy as CachePolicy
+from backbone.ingest.settings import IngestRules
+from backbone.retention.policy import Policy, RetentionRules
 from backbone.settings import check, load_settings, profiles, resource
 from backbone.settings.aliases import ALIASES
 from backbone.settings.backends import NOT_BUILT, SERVERS
 from backbone.settings.documents import read_yaml
 from backbone.settings.leaves import leaves
+from backbone.store.timescale.bounds import Bounds
 from tests.backbone.settings.readers import Readers, sources
 
 FOUND = Readers(sources())
@@ -52,6 +57,14 @@ def test_every_key_of_a_profile_is_a_setting_that_is_read(profile: str) -> None:
     paths |= {name for name, value in document.items() if not isinstance(value, dict)}
     assert paths <= set(leaves())
     assert {path for path in paths if not FOUND.places.get(path)} <= WAITING
+
+
+@pytest.mark.parametrize("kind", [IngestRules, RetentionRules, Policy, CachePolicy, Bounds], ids=str)
+def test_what_settings_are_copied_into_is_read_in_turn(kind: type) -> None:
+    """A setting that reaches a struct of a room and stops there would be as dead as one that nobody reads."""
+    rooms = [ast.parse(text) for path, text in sources().items() if path != "backbone/adapters.py"]
+    nodes = [node for room in rooms for node in ast.walk(room) if isinstance(node, ast.Attribute)]
+    assert set(kind.__annotations__) - {node.attr for node in nodes if isinstance(node.ctx, ast.Load)} == set()
 
 
 def without_readers(*paths: str) -> dict[str, str]:
