@@ -37,7 +37,7 @@ def test_status_roster_and_connectors_of_another_process(running: subprocess.Pop
     status = cli("status")
     assert (status.code, status.err) == (3, "")
     assert status.out.startswith("▲ degraded  embedded · 6 actors · 3 not well · orphans 0")
-    for word in ("why  embedded DuckDB", "now  everything works", "do   backbone --profile"):
+    for word in ("why  embedded DuckDB", "now  everything works", "do   backbone run --profile timescale"):
         assert word in status.out
     roster = json.loads(cli("roster", "--format", "json").out)
     assert {"/embedded/backbone/store", "/embedded/backbone/ingest"} <= {each["path"] for each in roster["entries"]}
