@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backbone.settings.backends import NOT_BUILT
-from backbone.settings.connections import fill_in, has_password
+from backbone.settings.connections import fill_in
 from backbone.settings.leaves import Leaf, leaves
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _said_by_url(name: str, values: Mapping[str, Any], section: str) -> bool:
     if name in {"port", "database", "db", "user", "ssl"}:
         return True
     if name == "password":
-        return has_password(url) or "@" not in url
+        return bool(fill_in(url, given, {}).reveal() == url)
     options = {"ssl_mode": "sslmode", "ssl_root_cert": "sslrootcert", "ssl_cert": "sslcert", "ssl_key": "sslkey"}
     return name in options and fill_in(url, None, {options[name]: given}).reveal() == url
 

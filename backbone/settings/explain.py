@@ -59,7 +59,7 @@ def check(settings: Settings) -> list[Finding]:
     """What is questionable: failed where a start would be refused, degraded where it would only be unwise."""
     refused = obstacles(settings)
     findings = [Finding(path, Status.FAILED, text) for path, text in refused]
-    findings += [Finding("env", Status.DEGRADED, f"not used: {line}") for line in settings.ignored]
+    findings += [Finding(_path_of(line), Status.DEGRADED, f"not used: {line}") for line in settings.ignored]
     findings += [
         Finding(each.path, Status.DEGRADED, each.text) for each in unencrypted(settings) if each not in refused
     ]
@@ -73,3 +73,9 @@ def check(settings: Settings) -> list[Finding]:
             message = f"{path}.cap_days {days.cap_days} is below the target; {days.target_days} is used"
             findings.append(Finding(f"{path}.cap_days", Status.DEGRADED, message))
     return findings
+
+
+def _path_of(line: str) -> str:
+    """The setting that a note is about, "env" for a variable that no setting is read from."""
+    name = line.partition(" (")[0]
+    return name if name in leaves() else "env"

@@ -110,11 +110,10 @@ def _about_addresses(settings: Settings) -> Iterator[Obstacle]:
 
 def unencrypted(settings: Settings) -> Iterator[Obstacle]:
     """Connections that leave this machine without verified TLS: refused in production, unwise elsewhere."""
-    for section, secret, encrypted in (
-        ("store", settings.store.dsn(), False),
-        ("cache", settings.cache.dsn(), settings.cache.uses_tls),
-    ):
-        if secret is not None and not (encrypted or "verify-full" in secret.reveal() or _is_local(secret.reveal())):
+    store, cache = settings.store.dsn(), settings.cache.dsn()
+    verified = store is not None and "sslmode=verify-full" in store.reveal().rpartition("?")[2]
+    for section, secret, encrypted in (("store", store, verified), ("cache", cache, settings.cache.uses_tls)):
+        if secret is not None and not (encrypted or _is_local(secret.reveal())):
             text = f"{section}.url leads to another machine without verified TLS; encrypt it"
             yield Obstacle(f"{section}.url", text)
 

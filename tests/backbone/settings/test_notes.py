@@ -6,7 +6,8 @@ from typing import get_args
 
 import pytest
 
-from backbone.settings import Settings, SettingsError, load_settings
+from backbone.domain import Status
+from backbone.settings import Settings, SettingsError, check, load_settings
 from backbone.settings.aliases import ALIASES, MODE, Alias
 from backbone.settings.backends import NOT_BUILT
 from backbone.settings.leaves import Leaf, leaves
@@ -187,6 +188,14 @@ def test_an_alias_that_is_read_and_changes_nothing_is_told() -> None:
     assert [line.partition(" (")[0] for line in lines] == ["store.user", "store.password"]
     over_a_file = load_settings(profile="dev", env={"BACKBONE_STORE_URL": "postgresql://u:p@h/d"})
     assert over_a_file.ignored == ()
+
+
+def test_the_check_tells_each_note_with_its_setting() -> None:
+    settings = load_settings(profile="embedded", env={"BACKBONE_STORE_POOL_SIZE": "7", "TIMESCALE_SYMBOLS": "EURUSD"})
+    assert [(each.path, each.status) for each in check(settings)] == [
+        ("env", Status.DEGRADED),
+        ("store.pool_size", Status.DEGRADED),
+    ]
 
 
 def test_of_two_aliases_for_one_address_the_second_is_told() -> None:

@@ -118,6 +118,8 @@ def test_production_takes_no_mock_data_and_no_connection_without_verified_tls() 
     assert list(failed(load_settings(profile="timescale", env=env))) == ["run_mode", "store.url"]
     for environment in ("demo", "staging"):
         assert failed(load_settings(profile="timescale", env={**env, "EMP_ENVIRONMENT": environment})) == {}
+    named = {"EMP_ENVIRONMENT": "production", "TIMESCALEDB_URL": "postgresql://u:verify-full@db/x"}
+    assert list(failed(load_settings(profile="timescale", env=named))) == ["store.url"]
     safe = {"EMP_ENVIRONMENT": "production", "TIMESCALEDB_URL": "postgresql://db/x", "PGSSLMODE": "verify-full"}
     assert failed(load_settings(profile="timescale", env=safe)) == {}
 
