@@ -43,6 +43,6 @@ def without_a_setting(env: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(set(env) - names):
         reason = next((reason for pattern, reason in _REASONS if pattern.fullmatch(name)), None)
         if reason is None and name.startswith(_OURS):
-            reason = f"no setting is read from it{suggestion(name, names)}; the names are shown by `config show`"
+            reason = f"no setting is read from it; `backbone config show` has those that are{suggestion(name, names)}"
         if reason is not None:
             yield f"{name}: {reason}"
