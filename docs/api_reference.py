@@ -51,7 +51,7 @@ def page(name: str) -> str:
             parts.append(_entry(2, each, each, function_signature(value, each), markdown(inspect.getdoc(value) or "")))
         elif inspect.ismodule(value):
             text = f"{_summary(value)} See [`{value.__name__}`]({value.__name__}.md)."
-            parts.append(_entry(2, each, each, f"from {name} import {each}", text))
+            parts.append(_entry(2, each, each, f"{each}: ModuleType", text))
         else:
             parts.append(_entry(2, each, each, constant(value, each), markdown(_text_below(module, each))))
     return "\n".join(parts)

@@ -279,7 +279,7 @@ class SupervisionSettings(Section, frozen=True, kw_only=True):
         100
     )
     within: Annotated[Seconds, Meta(description="the window")] = 5.0
-    ask_timeout: Annotated[Seconds, Meta(description="a part that answers no probe within this has failed")] = 5.0
+    ask_timeout: Annotated[Seconds, Meta(description="a part that answers no probe within this is busy")] = 5.0
     shutdown: Annotated[Seconds, Meta(description="an actor has so long to stop")] = 5.0
 
 
