@@ -10,7 +10,10 @@ from backbone.domain.dimension import Dimension
 from backbone.ingest.settings import IngestRules
 from backbone.refusals import NotBuilt
 from backbone.retention.policy import Policy, RetentionRules
-from backbone.settings import Settings
+from backbone.settings import Settings, SettingsError
+from backbone.settings.backends import not_built
+from backbone.settings.explain import origin_of
+from backbone.settings.starting import refuse_what_cannot_start
 from backbone.store.errors import StoreUnavailable
 from backbone.store.port import Store, StoreFactory
 from backbone.stream.port import Log
@@ -49,8 +52,9 @@ def store_factory(settings: Settings) -> StoreFactory:
     """Makes the store's adapter.
 
     Raises:
-        StoreUnavailable: the settings do not say where the server is.
+        SettingsError: a required server was not chosen, or its address is missing or no address of it.
     """
+    refuse_what_cannot_start(settings, "store.")
     return _Stores(_timescale(settings)) if settings.store.backend == "timescale" else _duckdb(settings)
 
 
@@ -77,7 +81,7 @@ def _timescale(settings: Settings) -> Callable[[], Store]:
     store = settings.store
     dsn = store.dsn()
     if dsn is None:
-        raise StoreUnavailable("store.backend=timescale, but no address given; set store.url, or store.host and others")
+        raise SettingsError("store.backend is timescale, but its address is missing; set BACKBONE_STORE_URL")
 
     def make() -> Store:
         try:
@@ -111,9 +115,7 @@ def cache_factory(settings: Settings, *, clock: Callable[[], float] | None = Non
 
     cache = settings.cache
     if cache.backend == "redis":
-        raise NotBuilt(
-            "cache.backend=redis is not built yet; use --set cache.backend=memory --set cache.required=false"
-        )
+        raise NotBuilt(not_built("cache", cache.backend))
     policy = CachePolicy.of(
         "disabled" if cache.backend == "off" else cache.strategy,
         ttl=cache.ttl if _given(settings, "cache.ttl") else "default",
@@ -126,7 +128,7 @@ def cache_factory(settings: Settings, *, clock: Callable[[], float] | None = Non
 
 def _given(settings: Settings, path: str) -> bool:
     """Whether somebody set this value: only then it replaces the strategy's own figure."""
-    return settings.origins.get(path, "default") != "default"
+    return origin_of(settings, path) != "default"
 
 
 def log(settings: Settings) -> Log:
@@ -135,8 +137,7 @@ def log(settings: Settings) -> Log:
 
     stream = settings.stream
     if stream.backend != "memory":
-        instead = "--set stream.backend=memory --set stream.required=false"
-        raise NotBuilt(f"stream.backend={stream.backend} is not built yet; use {instead}")
+        raise NotBuilt(not_built("stream", stream.backend))
     return MemoryLog(partitions=stream.partitions, capacity_bytes=stream.capacity_bytes)
 
 
@@ -171,4 +172,5 @@ def retention_rules(settings: Settings) -> RetentionRules:
         interval=retention.interval,
         outbox_kept=timedelta(hours=retention.outbox_hours),
         quarantine_kept=timedelta(days=retention.quarantine_days),
+        kill_switch=settings.kill_switch,
     )

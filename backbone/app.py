@@ -52,8 +52,8 @@ from backbone.peers import Peers, ask_through
 from backbone.reading import Reader
 from backbone.refusals import BackboneClosed, NotBuilt, restore
 from backbone.retention.report import RetentionReport
-from backbone.settings import Settings, SettingsError
-from backbone.settings.explain import missing
+from backbone.settings import Settings
+from backbone.settings.starting import refuse_what_cannot_start
 from backbone.store.errors import StoreBusy, StoreUnavailable, Unsupported
 from backbone.store.records import MigrationReport, OutboxStatus, QuarantineRow, Query
 from backbone.stream.port import Record, Start
@@ -66,7 +66,7 @@ R = TypeVar("R")
 
 _READ_TIMEOUT = 60.0
 _RUN_TIMEOUT = 24 * 3600.0  # a run has deadlines of its own for every chunk
-_PROBE_TIMEOUT = 5.0
+_LEAVE_TIMEOUT = 5.0
 _RETRY_PAUSE = 0.02
 
 
@@ -99,9 +99,9 @@ class Backbone:
 
         Raises:
             TypeError: settings or system are something else.
-            SettingsError: a service that the settings ask for has no address.
+            SettingsError: a service that the settings require or choose is not chosen, not built, or has no address; or
+                `live` was not confirmed.
             StoreUnavailable: the store can't be opened; the message says what to do.
-            NotBuilt: the settings name a backend that this version does not have.
         """
         if settings is None:
             from backbone.settings import load_settings
@@ -110,9 +110,7 @@ class Backbone:
         arguments.instance("settings", settings, Settings, "load_settings makes them")
         if system is not None:
             arguments.instance("system", system, ActorSystem)
-        problems = missing(settings)
-        if problems:
-            raise SettingsError(*problems)
+        refuse_what_cannot_start(settings)
         async with AsyncExitStack() as stack:
             if system is None:
                 system = await stack.enter_async_context(ActorSystem(settings.profile))
@@ -280,9 +278,16 @@ class Backbone:
 
         Raises:
             TypeError, ValueError: an argument is wrong.
+            Unsupported: `stream.consume` is false.
         """
         self._open()
-        return self._subscribed(Dimension.parse(dimension), arguments.symbols(symbols), _start(start))
+        wanted = Dimension.parse(dimension), arguments.symbols(symbols), _start(start)
+        if not self._parts.consume:
+            raise Unsupported(
+                "stream.consume is false: changes are published, nothing is consumed here; "
+                "set BACKBONE_STREAM_CONSUME=true to subscribe"
+            )
+        return self._subscribed(*wanted)
 
     @asynccontextmanager
     async def _subscribed(
@@ -306,7 +311,7 @@ class Backbone:
         try:
             yield subscription
         finally:
-            with anyio.move_on_after(_PROBE_TIMEOUT, shield=True):
+            with anyio.move_on_after(_LEAVE_TIMEOUT, shield=True):
                 await subscription.close()
 
     def last(self, dimension: Dimension | str, symbol: str) -> Mapping[str, Any] | None:
@@ -340,16 +345,17 @@ class Backbone:
     async def connectivity(self) -> ConnectivityReport:
         """A round trip through store, cache and stream, all at once."""
         self._open()
-        peers = self._peers
+        peers, timeout = self._peers, self.settings.supervision.ask_timeout
         return await probe_all(
             {
-                "store": lambda: peers.store.ask(ProbeStore(), _PROBE_TIMEOUT),
-                "cache": lambda: peers.cache.ask(ProbeCache(), _PROBE_TIMEOUT),
-                "stream": lambda: peers.relay.ask(ProbeStream(), _PROBE_TIMEOUT),
+                "store": lambda: peers.store.ask(ProbeStore(), timeout),
+                "cache": lambda: peers.cache.ask(ProbeCache(), timeout),
+                "stream": lambda: peers.relay.ask(ProbeStream(), timeout),
             },
             embedded=self._parts.embedded,
             clock=self.system.clock.time,
-            timeout=_PROBE_TIMEOUT,
+            timeout=timeout,
+            facts={"stream": {"consuming": "on" if self._parts.consume else "off"}},
             settings_hash=self.settings.hash,
         )
 
@@ -466,6 +472,7 @@ def _assemble(settings: Settings, system: ActorSystem, replaced: Mapping[str, An
         "rules": adapters.rules(settings),
         "retention": adapters.retention_rules(settings),
         "poll_interval": settings.stream.poll_interval,
+        "consume": settings.stream.consume,
         "embedded": adapters.embedded(settings),
         "attempts": {},
         "start_timeout": settings.store.start_timeout,

@@ -178,6 +178,7 @@ async def embedded(
         overrides: settings, such as `{"ingest.chunk_rows": 1000}`; a `store.path` makes it outlive this backbone.
     """
     base: dict[str, object] = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
+    base["kill_switch"] = None  # a test's outcome does not hang on a file that lies about
     settings = load_settings(profile="embedded", overrides={**base, **(overrides or {})})
     parts: dict[str, Any] = {}
     if faults is not None:

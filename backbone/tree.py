@@ -35,6 +35,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the actors are made of.
 
     Attributes:
+        consume: False: there are no consumers; what is committed is published, and nobody here reads it.
         embedded: by part, why a stand-in is less than the real service.
         release: called once everything has stopped: lets go of what outlives the single store, rows in memory.
     """
@@ -46,6 +47,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     rules: IngestRules
     retention: RetentionRules
     poll_interval: float
+    consume: bool
     embedded: dict[str, str | None]
     start_timeout: float
     attempts: dict[str, int]
@@ -58,6 +60,7 @@ def tree(parts: Parts, limits: SupervisionSettings, *, control: ChildSpec | None
     intensity = Intensity(restarts=limits.restarts, within=limits.within)
     backoff = Backoff(initial=limits.backoff, maximum=limits.backoff_most)
     peers, embedded = parts.peers, parts.embedded
+    consumers = SupervisorSpec("consumers", parallel_shutdown=True, intensity=intensity, backoff=backoff)
     stream = SupervisorSpec(
         "stream",
         intensity=intensity,
@@ -69,9 +72,9 @@ def tree(parts: Parts, limits: SupervisionSettings, *, control: ChildSpec | None
                 args=(parts.log, peers, embedded["stream"], parts.poll_interval),
                 shutdown=limits.shutdown,
                 backoff=backoff,
-                metadata={"part": "stream"},
+                metadata={"part": "stream", "consuming": "on" if parts.consume else "off"},
             ),
-            SupervisorSpec("consumers", parallel_shutdown=True, intensity=intensity, backoff=backoff),
+            *((consumers,) if parts.consume else ()),
         ),
     )
     children: tuple[ChildSpec | SupervisorSpec, ...] = (

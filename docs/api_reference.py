@@ -16,6 +16,7 @@ __all__ = ["PACKAGES", "index", "page"]
 
 PACKAGES = (
     "backbone",
+    "backbone.samples",
     "backbone.testing",
     "backbone.messages",
     "backbone.store.port",
@@ -48,6 +49,9 @@ def page(name: str) -> str:
             parts.extend(_members(value, each))
         elif inspect.isfunction(value):
             parts.append(_entry(2, each, each, function_signature(value, each), markdown(inspect.getdoc(value) or "")))
+        elif inspect.ismodule(value):
+            text = f"{_summary(value)} See [`{value.__name__}`]({value.__name__}.md)."
+            parts.append(_entry(2, each, each, f"{each}: ModuleType", text))
         else:
             parts.append(_entry(2, each, each, constant(value, each), markdown(_text_below(module, each))))
     return "\n".join(parts)

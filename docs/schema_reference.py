@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from backbone.domain.dimension import Dimension
-from backbone.settings.aliases import ALIASES, NEEDED_BACKEND
+from backbone.settings.aliases import ALIASES, ALWAYS, NEEDED_BACKEND
 from backbone.settings.leaves import Leaf, leaves
 from backbone.settings.schema import Settings
 
@@ -48,9 +48,10 @@ def aliases() -> str:
     """The names of other tools that are read, by the setting they stand for."""
     lines = ["| setting | also read from | where |", "|---|---|---|"]
     for path, group in groupby(ALIASES, key=lambda alias: alias.path):
-        switch, backend = NEEDED_BACKEND[path.partition(".")[0]]
+        switch, backend = NEEDED_BACKEND.get(path.partition(".")[0], ("", ""))
+        where = f"`{switch}={backend}`" if switch and path not in ALWAYS else "always"
         names = ", ".join(f"`{alias.name}`" + (" (ms)" if alias.factor == 0.001 else "") for alias in group)
-        lines.append(f"| `{path}` | {names} | `{switch}={backend}` |")
+        lines.append(f"| `{path}` | {names} | {where} |")
     return "\n".join(lines) + "\n"
 
 

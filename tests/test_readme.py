@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone import NotBuilt
+from backbone import NotBuilt, SettingsError
 from backbone.cli.commands import COMMANDS
 from backbone.cli.exits import EXITS
 from backbone.testing import embedded
@@ -32,7 +32,7 @@ def test_the_embedding_code_runs_in_an_empty_folder_and_prints_what_the_page_say
 
 
 def test_the_embedding_code_is_a_file_that_is_type_checked() -> None:
-    assert python_of_the_page() == (ROOT / "examples" / "first_bars.py").read_text()
+    assert python_of_the_page() == (ROOT / "docs" / "examples" / "first_bars.py").read_text()
 
 
 def test_the_wheel_named_is_the_one_that_is_built() -> None:
@@ -66,7 +66,7 @@ async def test_what_the_page_calls_not_built_is_refused_as_such(verb: str) -> No
 )
 async def test_a_service_that_the_page_calls_not_built_is_refused_as_such(name: str, setting: dict[str, str]) -> None:
     assert name in NOT_BUILT
-    with pytest.raises(NotBuilt, match="not built yet"):
+    with pytest.raises(SettingsError, match="not built yet"):
         async with embedded(overrides=setting):
             pass
 

@@ -60,14 +60,11 @@ def check(*, how: Format = "human", output: Output = None, common: Common = COMM
     """
     settings = settings_of(common)
     from backbone.cli.output import page, write
-    from backbone.cli.startable import hindrances
     from backbone.domain.report import markdown_table
     from backbone.domain.status import Status
-    from backbone.settings import Finding
     from backbone.settings import check as findings_of
 
-    refused = [Finding(line.partition("=")[0].partition(" ")[0], Status.FAILED, line) for line in hindrances(settings)]
-    findings = [*refused, *(each for each in findings_of(settings) if each.status is not Status.FAILED)]
+    findings = findings_of(settings)
     worst = Status.worst([Status.OK, *(finding.status for finding in findings)])
     if how == "json":
         body = {"status": worst, "profile": settings.profile, "hash": settings.hash, "findings": findings}

@@ -51,5 +51,6 @@ def draw_parts(console: Console, probes: Sequence[Probe]) -> None:
         state = str(probe.status)
         took = "no answer" if probe.latency_ms is None else f"{probe.latency_ms:.1f} ms"
         mark = Text(SYMBOLS[state], style=STYLES[state])
-        table.add_row(mark, probe.name, Text(state, style=STYLES[state]), one_line(probe.backend), took)
+        idle = ", consuming off" if probe.details.get("consuming") == "off" else ""
+        table.add_row(mark, probe.name, Text(state, style=STYLES[state]), one_line(probe.backend + idle), took)
     console.print(table)

@@ -41,7 +41,7 @@ def _level(settings: Settings, verbose: int, quiet: bool, serves: bool) -> str:
         return "error"
     if verbose:
         return "info" if verbose == 1 else "debug"
-    explicit = settings.origins.get("logging.level", "default").startswith(("env ", "--set "))
+    explicit = settings.origins.get("logging.level", "default").startswith(("env ", "--set ", "code"))
     return settings.logging.level if serves or explicit else "warning"
 
 

@@ -13,8 +13,8 @@ import msgspec
 from backbone.app import Backbone
 from backbone.cli.failures import UsageError
 from backbone.cli.output import replace_file
-from backbone.cli.startable import hindrances
 from backbone.operations.validation import ValidationReport, observe
+from backbone.settings.starting import refuse_what_cannot_start
 
 if TYPE_CHECKING:
     from actors import RosterSnapshot
@@ -49,7 +49,7 @@ async def observed(
         folder: where the report goes.
         afterwards: is called with the report, also where `work` fails or is stopped.
     """
-    _refuse_what_cannot_start(settings)
+    refuse_what_cannot_start(settings)
     host = asyncio.all_tasks()
     roster: RosterSnapshot | None = None
     report: ValidationReport | None = None
@@ -71,7 +71,7 @@ async def observed(
 
 async def briefly(settings: Settings, work: Callable[[Backbone], Awaitable[T]]) -> T:
     """Do `work` with a backbone that nobody else can ask meanwhile: for commands that only look."""
-    _refuse_what_cannot_start(settings)
+    refuse_what_cannot_start(settings)
     alone = msgspec.structs.replace(settings, control=msgspec.structs.replace(settings.control, enabled=False))
     async with Backbone.open(alone) as backbone:
         with _arguments():
@@ -90,9 +90,3 @@ def _arguments() -> Iterator[None]:
         if type(error) is not ValueError:
             raise
         raise UsageError(str(error)) from error
-
-
-def _refuse_what_cannot_start(settings: Settings) -> None:
-    lines = hindrances(settings)
-    if lines:
-        raise UsageError("; ".join(lines))

@@ -79,8 +79,8 @@ class Page:
             "Delivery",
             [
                 ("events published", "missing" if published is None else count(published)),
-                ("events received", count(sent.events)),
-                ("rows received", count(sent.rows)),
+                ("events received", count(sent.events) if sent.consumed else "consuming is off"),
+                ("rows received", count(sent.rows) if sent.consumed else "consuming is off"),
                 ("in order", "yes" if sent.in_order else "NO"),
                 ("came twice", count(sent.duplicates)),
                 ("equal in bytes", {True: "yes", False: "NO", None: "nothing sent"}[sent.identical]),

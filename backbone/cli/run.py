@@ -32,7 +32,8 @@ def run(*, common: Common = COMMON) -> int:
 
     async def work(backbone: Backbone) -> None:
         if not common.quiet:
-            say(f"running with the {settings.profile} settings; {_how_to_ask(backbone)}; Ctrl-C stops it")
+            mode = f"{settings.run_mode}, {settings.environment}"
+            say(f"running with the {settings.profile} settings ({mode}); {_how_to_ask(backbone)}; Ctrl-C stops it")
         await anyio.sleep_forever()
 
     def afterwards(report: ValidationReport) -> None:

@@ -76,7 +76,7 @@ def _how_to_use(file: Path, names: Sequence[str]) -> str:
     line = f"addresses and passwords are in {file}"
     if "timescale" not in names:
         return line
-    return f"{line}; backbone run --profile embedded --env-file {file} --set store.backend=timescale uses TimescaleDB"
+    return f"{line}; backbone run --profile timescale --env-file {file} uses TimescaleDB"
 
 
 def down(

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import anyio
 import msgspec
+from msgspec.structs import replace
 
 from actors import ActorError, AskTimeout, MailboxFull
 from backbone.cache.port import CacheInfo
@@ -70,13 +71,24 @@ async def probe_all(
     embedded: Mapping[str, str | None],
     clock: Callable[[], float],
     timeout: float,
+    facts: Mapping[str, Mapping[str, str]],
     settings_hash: str,
 ) -> ConnectivityReport:
-    """Run all probes at once."""
+    """Run all probes at once.
+
+    Args:
+        asks: how each part is asked.
+        embedded: by part, why a stand-in is less than the real service; None where it is one.
+        clock: in seconds.
+        timeout: a part that gives no answer within so many seconds has failed.
+        facts: by part, what is known of it besides its answer.
+        settings_hash: of the settings.
+    """
     found: dict[str, Probe] = {}
 
     async def one(name: str, ask: Ask) -> None:
         found[name] = await _probe(name, ask, embedded.get(name), clock, timeout)
+        found[name] = replace(found[name], details={**found[name].details, **facts.get(name, {})})
 
     async with anyio.create_task_group() as group:
         for name, ask in asks.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import anyio
@@ -32,6 +33,7 @@ __all__ = ["RetentionActor"]
 _TIMEOUT = 60.0
 _DROP_TIMEOUT = 300.0  # one chunk of a large table, with its revisions
 _FORGET_TIMEOUT = 5.0
+_LOOK_INTERVAL = 1.0  # seconds between two looks for the kill switch
 _HOUR = timedelta(hours=1)
 _EMBEDDED = "an embedded store is never dropped from"
 _MICROSECOND = timedelta(microseconds=1)
@@ -43,8 +45,12 @@ class Upkeep(Message, frozen=True):
     """Time for the schedule."""
 
 
+class LookForSwitch(Message, frozen=True):
+    """Time to look whether the kill switch is there."""
+
+
 class RetentionActor(Actor):
-    """Judges and enforces retention on request, and by a schedule.
+    """Judges and enforces retention on request, and by a schedule, which pauses while the kill switch exists.
 
     Args:
         peers: where store and cache are.
@@ -58,15 +64,48 @@ class RetentionActor(Actor):
         self._rules = rules
         self._one_at_a_time = anyio.Lock(fast_acquire=True)
         self._last: dict[str, Any] = {}
+        self._trouble = ""
+        self._paused = False
 
     async def on_start(self) -> None:
         """Begin the schedule; its first run comes after one interval."""
         if self._retention.interval:
             self.context.send_after(self._retention.interval, Upkeep(), key="upkeep")
+        if self._retention.kill_switch is not None:
+            self.context.send_every(_LOOK_INTERVAL, LookForSwitch(), key="switch")
+            self._look()
 
     def inspect(self) -> dict[str, Any]:
-        """What the last run of the schedule did."""
-        return dict(self._last)
+        """What the last run of the schedule did, and whether the kill switch holds it."""
+        return {**self._last, "paused": self._paused} if self._paused else dict(self._last)
+
+    @handles
+    def look(self, message: LookForSwitch) -> None:
+        """Pause, or go on."""
+        self._look()
+
+    def _look(self) -> None:
+        paused = _exists(self._retention.kill_switch)
+        if paused != self._paused:
+            self._paused = paused
+            self.context.log.warning("kill switch", path=self._retention.kill_switch, paused=paused)
+            self._say()
+
+    def _say(self) -> None:
+        if self._paused:
+            self.context.report_health(
+                "degraded",
+                f"the kill switch {self._retention.kill_switch} is there",
+                "nothing is done by schedule: no rows are dropped or pruned; ingest, fetch and subscriptions go on",
+                "remove the file to let the schedule go on",
+            )
+        elif self._trouble:
+            following = f"tries again in {self._retention.interval:g} s; until then old rows are kept"
+            self.context.report_health(
+                "degraded", self._trouble, following, "see the store's own line in backbone status"
+            )
+        else:
+            self.context.report_health("ok")
 
     @handles
     def run(self, message: RunRetention) -> None:
@@ -91,7 +130,12 @@ class RetentionActor(Actor):
         self.context.run_task(self._upkeep(), name="upkeep")
 
     async def _upkeep(self) -> None:
-        interval = self._retention.interval
+        self._look()
+        if not self._paused:
+            await self._keep_up()
+        self.context.send_after(self._retention.interval, Upkeep(), key="upkeep")
+
+    async def _keep_up(self) -> None:
         try:
             async with self._one_at_a_time:
                 dropped = 0
@@ -101,15 +145,12 @@ class RetentionActor(Actor):
                     dropped = sum(drop.rows for drop in drops)
                 pruned = await self._prune(apply=True)
         except Reject as reject:
-            following = f"tries again in {interval:g} s; until then old rows are kept"
-            self.context.report_health(
-                "degraded", f"upkeep failed: {reject.text}", following, "see the store's own line"
-            )
+            self._trouble = f"upkeep failed: {reject.text}"
         else:
-            self.context.report_health("ok")
+            self._trouble = ""
             self._last = {"dropped": dropped, **{f"pruned_{what}": count for what, count in pruned.items()}}
             self.context.log.info("upkeep done", **self._last)
-        self.context.send_after(interval, Upkeep(), key="upkeep")
+        self._say()
 
     async def _run(self, as_of: datetime, *, apply: bool) -> RetentionReport:
         async with self._one_at_a_time:
@@ -249,3 +290,11 @@ def _unread(unread: Mapping[Dimension, Reject]) -> str:
         return ""
     dimension, reject = next(iter(unread.items()))
     return f"what is stored of {', '.join(unread)} could not be read ({dimension}: {reject.text})"
+
+
+def _exists(path: str | None) -> bool:
+    """Whether the kill switch is there; one that can't be looked at counts as there."""
+    try:
+        return path is not None and Path(path).exists()
+    except OSError:
+        return True

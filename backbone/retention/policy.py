@@ -55,6 +55,7 @@ class RetentionRules(msgspec.Struct, frozen=True, kw_only=True):
         interval: seconds between two runs of the schedule; 0: there is none.
         outbox_kept: for how long published outbox rows are kept.
         quarantine_kept: for how long quarantined rows are kept.
+        kill_switch: a file; while it exists the schedule pauses. None: there is none.
     """
 
     policies: tuple[Policy, ...]
@@ -63,3 +64,4 @@ class RetentionRules(msgspec.Struct, frozen=True, kw_only=True):
     interval: float = 0.0
     outbox_kept: timedelta = timedelta(hours=24)
     quarantine_kept: timedelta = timedelta(days=30)
+    kill_switch: str | None = None

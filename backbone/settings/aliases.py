@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["ADDRESSES", "ALIASES", "INDICATORS", "MODE", "NEEDED_BACKEND", "RESERVED", "Alias"]
+__all__ = ["ADDRESSES", "ALIASES", "ALWAYS", "INDICATORS", "MODE", "NEEDED_BACKEND", "RESERVED", "Alias"]
 
 
 class Alias(NamedTuple):
@@ -24,6 +24,11 @@ def _aliases(path: str, names: str, factor: float | None = None) -> tuple[Alias,
 
 
 ALIASES: tuple[Alias, ...] = (
+    *_aliases("tier", "EMP_TIER"),
+    *_aliases("run_mode", "RUN_MODE"),
+    *_aliases("environment", "EMP_ENVIRONMENT"),
+    *_aliases("confirm_live", "CONFIRM_LIVE"),
+    *_aliases("kill_switch", "EMP_KILL_SWITCH"),
     *_aliases("store.url", "TIMESCALEDB_URL TIMESCALE_URL DATABASE_URL"),
     *_aliases("store.host", "TIMESCALEDB_HOST TIMESCALE_HOST PGHOST"),
     *_aliases("store.port", "TIMESCALEDB_PORT TIMESCALE_PORT PGPORT"),
@@ -90,7 +95,10 @@ NEEDED_BACKEND = {
     "cache": ("cache.backend", "redis"),
     "stream": ("stream.backend", "kafka"),
 }
-"""What a section must be set to before its aliases count."""
+"""What a section must be set to before its aliases count; those of the top and `ALWAYS` count in any case."""
+
+ALWAYS = frozenset({"store.required", "cache.required", "stream.required", "stream.consume"})
+"""Settings that say which backend must be chosen, or that mean the same with each of them."""
 
 ADDRESSES = {
     "store": frozenset({"store.url", "store.host", "store.port", "store.database"}),

@@ -11,7 +11,13 @@ from backbone.settings.secrets import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["compose_url", "has_password", "strip_driver", "why_no_postgres"]
+__all__ = ["compose_url", "fill_in", "has_password", "strip_driver", "url_problem"]
+
+_URLS = {
+    "store.url": (("postgresql", "postgres"), "postgresql://user@host:port/database"),
+    "cache.url": (("redis", "rediss"), "redis://host:port/db, or rediss:// for TLS"),
+}
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}", re.IGNORECASE)
 
 
 def compose_url(
@@ -37,25 +43,41 @@ def strip_driver(url: str) -> str:
     return re.sub(r"^(postgres(?:ql)?)\+[a-z0-9]+://", r"\1://", url)
 
 
-def why_no_postgres(url: str) -> str:
-    """Why a URL can't lead to a PostgreSQL server, without any of its secrets; "" where it can."""
-    scheme, colon, _ = url.partition("://")
-    if colon and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme) and scheme not in {"postgres", "postgresql"}:
-        return f"it begins with {scheme}://; give postgresql://user:password@host:port/database"
-    try:
-        parts = urlsplit(url)
-        clear = parts.port != 0 and "@" not in parts.path + parts.query + parts.fragment
-    except ValueError:
-        clear = False
-    if colon and clear:
-        return ""
-    return (
-        "it can't be read; give postgresql://user:password@host:port/database, "
-        "with everything but letters and digits in user and password percent-encoded"
-    )
-
-
 def has_password(url: str) -> bool:
     """Whether a URL carries a password, before the host or among its options."""
     rest = url.partition("://")[2]
     return ":" in rest[: max(rest.rfind("@"), 0)] or bool(re.search(r"[?&]pass(word)?=", rest, re.IGNORECASE))
+
+
+def fill_in(url: str, password: Secret | None, options: Mapping[str, str | None]) -> Secret:
+    """The URL, and what it leaves open: a password for its user, options. What it says itself wins."""
+    scheme, separator, rest = url.partition("://")
+    userinfo, at, place = rest.rpartition("@")
+    if at and userinfo and password is not None and not has_password(f"{scheme}://{userinfo}{at}{place}"):
+        userinfo = f"{userinfo}:{quote(password.reveal(), safe='')}"
+    missing = {
+        key: value
+        for key, value in options.items()
+        if value is not None and not re.search(rf"[?&]{re.escape(key)}=", place, re.IGNORECASE)
+    }
+    if missing:
+        place = f"{place}{'&' if '?' in place else '?'}{urlencode(missing, safe='/')}"
+    return Secret(f"{scheme}{separator}{userinfo}{at}{place}")
+
+
+def url_problem(path: str, url: str) -> str | None:
+    """What is wrong with the URL of a setting, None if nothing is; of the URL only its scheme is ever told."""
+    schemes, example = _URLS[path]
+    scheme, separator, _ = strip_driver(url).partition("://")
+    if not separator or not _SCHEME.fullmatch(scheme):
+        return f"text that is no URL given; allowed is {example}"
+    if scheme.lower() not in schemes:
+        return f"a URL of {scheme}:// given; allowed is {example}"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        parts = None
+    if parts is None or "@" in parts.path + parts.query + parts.fragment:
+        return "a URL that can't be read given; write @ : / ? # [ ] in user and password percent-encoded, or give parts"
+    return None

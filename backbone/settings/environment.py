@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from backbone.settings.aliases import ADDRESSES, ALIASES, NEEDED_BACKEND, RESERVED, Alias
+from backbone.settings.aliases import ADDRESSES, ALIASES, ALWAYS, NEEDED_BACKEND, RESERVED, Alias
 from backbone.settings.documents import read_text
+from backbone.settings.effects import advice, rank
 from backbone.settings.errors import SettingsError, suggestion
 from backbone.settings.leaves import ENV_PREFIX, Leaf, leaves
 from backbone.settings.secrets import Secret
@@ -73,6 +74,8 @@ def from_aliases(
             name = f"{name}_FILE"
         if name not in env:
             continue
+        if name == alias.name and _says_the_same(alias, env[name], given):
+            continue
         reason = _reason_against(alias.path, given, taken)
         if reason:
             ignored.append(f"{name}: {reason}")
@@ -85,21 +88,38 @@ def from_aliases(
 
 def _reason_against(path: str, given: Mapping[str, Given], taken: Mapping[str, Given]) -> str | None:
     """Why an alias of this setting is passed over; None when it counts."""
-    section = path.partition(".")[0]
-    switch, backend = NEEDED_BACKEND[section]
-    chosen = given[switch].raw if switch in given else leaves()[switch].default
     leaf = leaves()[path]
-    if str(chosen).strip().lower() != backend:
-        return f"{switch} is {chosen}; set {leaves()[switch].env}={backend} to use it"
+    section = path.partition(".")[0]
+    if section in NEEDED_BACKEND and path not in ALWAYS:
+        switch, backend = NEEDED_BACKEND[section]
+        chosen = str(given[switch].raw if switch in given else leaves()[switch].default).strip().lower()
+        if chosen != backend:
+            how = advice(switch, backend) if leaf.backend else f"set {leaf.env} instead"
+            return f"{switch} is {chosen}; {how}"
     if path in given:
-        return f"{path} is given by {given[path].origin}; set {leaf.env} to override it"
+        origin = given[path].origin
+        how = f"set {leaf.env} to override it" if rank(origin) < rank(f"env {leaf.env}") else "leave one of them out"
+        return f"{path} is given by {origin}; {how}"
     if path in taken:
         return f"{taken[path].origin.removesuffix(' (alias)').removeprefix('env ')} comes first; unset one of them"
     addresses = ADDRESSES.get(section, frozenset())
-    anchors = [anchor for anchor in (f"{section}.url", f"{section}.host") if anchor in given]
-    if path in addresses and anchors:
-        return f"the address is given by {given[anchors[0]].origin} ({anchors[0]}); set {leaf.env} to change it"
+    url, host = f"{section}.url", f"{section}.host"
+    anchor = next((each for each in (url, host) if each in given), url if url in taken else None)
+    if path in addresses and anchor is not None:
+        origin = {**taken, **given}[anchor].origin
+        return f"the address is given by {origin} ({anchor}); set {leaf.env} to change it"
     return None
+
+
+def _says_the_same(alias: Alias, text: str, given: Mapping[str, Given]) -> bool:
+    """Whether a setting that is given elsewhere has the alias's value already: then there is nothing to say."""
+    leaf = leaves()[alias.path]
+    if alias.path not in given or leaf.secret:
+        return False
+    try:
+        return bool(leaf.read(_scaled(alias, text)) == leaf.read(given[alias.path].raw))
+    except ValueError:
+        return False
 
 
 def _scaled(alias: Alias, text: str) -> object:

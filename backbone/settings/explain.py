@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from backbone.domain.status import Status
-from backbone.settings.connections import why_no_postgres
 from backbone.settings.fingerprint import shown
 from backbone.settings.leaves import leaves
+from backbone.settings.starting import obstacles, unencrypted
 
 if TYPE_CHECKING:
     from backbone.settings.schema import Settings
 
-__all__ = ["Finding", "SettingRow", "check", "missing", "show"]
+__all__ = ["Finding", "SettingRow", "check", "origin_of", "show"]
 
 
 class SettingRow(msgspec.Struct, frozen=True):
@@ -43,43 +42,27 @@ def show(settings: Settings) -> list[SettingRow]:
         value: Any = settings
         for name in path.split("."):
             value = getattr(value, name)
-        origin = settings.origins.get(path, "default" if value == leaf.default else "code")
-        rows.append(SettingRow(path, shown(path.rpartition(".")[2], value), origin, leaf.env, leaf.description))
+        shown_value = shown(path.rpartition(".")[2], value)
+        rows.append(SettingRow(path, shown_value, origin_of(settings, path), leaf.env, leaf.description))
     return rows
 
 
-def missing(settings: Settings) -> tuple[str, ...]:
-    """What refuses a start: services asked for without saying, legibly, where they are, or required and not chosen."""
-    store, cache, stream = settings.store, settings.cache, settings.stream
-    wanted = (
-        ("store", "timescale", store.backend, store.required, store.dsn() is not None, "URL"),
-        ("cache", "redis", cache.backend, cache.required, cache.dsn() is not None, "URL"),
-        ("stream", "kafka", stream.backend, stream.required, stream.bootstrap is not None, "BOOTSTRAP"),
-    )
-    lines = []
-    for section, service, backend, required, has_address, name in wanted:
-        prefix = f"BACKBONE_{section.upper()}"
-        if backend == service and not has_address:
-            lines.append(f"{section}.backend is {service}, but its address is missing; set {prefix}_{name}")
-        elif required and backend != service:
-            choice = f"set {prefix}_BACKEND={service}, or {prefix}_REQUIRED=false"
-            lines.append(f"{service} is required, but {section}.backend is {backend}; {choice}")
-    address = store.dsn()
-    why = why_no_postgres(address.reveal()) if address is not None and store.backend == "timescale" else ""
-    return (*lines, f"store.url given, but {why}") if why else tuple(lines)
+def origin_of(settings: Settings, path: str) -> str:
+    """Where a value came from; of settings that code constructed, whether it is the default."""
+    value: Any = settings
+    for name in path.split("."):
+        value = getattr(value, name)
+    return settings.origins.get(path, "default" if value == leaves()[path].default else "code")
 
 
 def check(settings: Settings) -> list[Finding]:
     """What is questionable: failed where a start would be refused, degraded where it would only be unwise."""
-    findings = [Finding(line.partition(" ")[0], Status.FAILED, line) for line in missing(settings)]
-    findings += [Finding("env", Status.DEGRADED, f"not used: {line}") for line in settings.ignored]
-    for section, secret, encrypted in (
-        ("store", settings.store.dsn(), settings.store.ssl_mode == "verify-full"),
-        ("cache", settings.cache.dsn(), settings.cache.uses_tls),
-    ):
-        if secret is not None and not (encrypted or "verify-full" in secret.reveal() or _is_local(secret.reveal())):
-            message = f"{section}.url leads to another machine without verified TLS; encrypt it"
-            findings.append(Finding(f"{section}.url", Status.DEGRADED, message))
+    refused = obstacles(settings)
+    findings = [Finding(path, Status.FAILED, text) for path, text in refused]
+    findings += [Finding(_path_of(line), Status.DEGRADED, f"not used: {line}") for line in settings.ignored]
+    findings += [
+        Finding(each.path, Status.DEGRADED, each.text) for each in unencrypted(settings) if each not in refused
+    ]
     for name in ("daily_bars", "intraday_bars", "trades", "quotes", "order_book", "macro_events"):
         days = getattr(settings.retention, name)
         path = f"retention.{name}"
@@ -92,9 +75,7 @@ def check(settings: Settings) -> list[Finding]:
     return findings
 
 
-def _is_local(url: str) -> bool:
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return False
-    return host in {"", "localhost", "::1"} or host.startswith("127.")
+def _path_of(line: str) -> str:
+    """The setting that a note is about, "env" for a variable that no setting is read from."""
+    name = line.partition(" (")[0]
+    return name if name in leaves() else "env"

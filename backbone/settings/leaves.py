@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 from types import NoneType, UnionType
@@ -43,6 +44,17 @@ class Leaf(NamedTuple):
         return self.base is Secret
 
     @property
+    def section(self) -> str:
+        """The section it stands in; "" at the top."""
+        return self.path.rpartition(".")[0]
+
+    @property
+    def backend(self) -> str | None:
+        """The one backend of its section that reads it, by which its description begins; None: any."""
+        match = re.match(r"(duckdb|timescale|memory|redis|kafka): ", self.description)
+        return match[1] if match else None
+
+    @property
     def allowed(self) -> str:
         """What it may be, in words."""
         words = _WORDS.get(self.base) or " or ".join(map(_literal, get_args(self.base)))
@@ -58,7 +70,7 @@ class Leaf(NamedTuple):
         Raises:
             ValueError: it is not allowed here; the message says what is.
         """
-        if raw is None or (self.optional and _says_nothing(raw)):
+        if raw is None or (self.optional and _says_nothing(raw, self.base)):
             if self.optional:
                 return None
             raise ValueError(f"no value given; allowed is {self.allowed}")
@@ -95,7 +107,9 @@ def _quoted(raw: object) -> str:
     return text if len(text) <= 100 else f"{text[:100]}…"
 
 
-def _says_nothing(raw: object) -> bool:
+def _says_nothing(raw: object, base: object) -> bool:
+    if base is bool and not (isinstance(raw, str) and raw.strip().lower() in {"none", "null"}):
+        return False  # where false is a value of its own, off and false mean that
     return raw is False or (isinstance(raw, str) and not isinstance(raw, Secret) and raw.strip().lower() in NOTHING)
 
 

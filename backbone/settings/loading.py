@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from backbone.settings.aliases import INDICATORS, MODE
-from backbone.settings.connections import has_password
+from backbone.settings.choosing import Source, choose, indicator
+from backbone.settings.connections import has_password, url_problem
 from backbone.settings.documents import read_yaml
+from backbone.settings.effects import rank, without_effect
 from backbone.settings.environment import Given, from_aliases, from_environment
 from backbone.settings.errors import SettingsError, suggestion
+from backbone.settings.foreign import without_a_setting
 from backbone.settings.leaves import Leaf, leaves, sections
-from backbone.settings.resources import profiles, resource
 from backbone.settings.schema import Section, Settings
 from backbone.settings.secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 __all__ = ["indicator", "load_settings", "parse_overrides"]
 
@@ -34,16 +35,18 @@ def load_settings(
     Args:
         path: a YAML file.
         profile: the name of a file that travels with the package, instead of ``path``. Without either, ``env`` chooses
-            by ``BACKBONE_CONFIG`` or ``BACKBONE_PROFILE``; else the profile is ``institutional`` where the environment
-            names a Redis or Kafka, and ``embedded`` where not.
+            by ``BACKBONE_CONFIG`` or ``BACKBONE_PROFILE``; else the profile is the one of the tier, where one is given
+            (embedded, timescale, institutional); else ``institutional`` where the environment names a Redis or Kafka,
+            and ``embedded`` where not.
         env: the environment, such as ``os.environ``; None reads no environment at all.
-        overrides: values by path, such as ``{"store.path": ":memory:"}``.
+        overrides: values by path, such as ``{"store.path": ":memory:"}``. Code may give secrets here, as `Secret` or as
+            text; the command line may not (see `parse_overrides`).
 
     Raises:
         SettingsError: a file, key or value is not usable; it tells all problems, one a line.
     """
     environment = {name: value for name, value in (env or {}).items() if value.strip()}
-    source, ignored = _choose(path, profile, environment)
+    source, ignored = choose(path, profile, environment, overrides or {})
     problems: list[str] = []
     given = _from_file(source, problems)
     given.update(from_environment(environment, problems))
@@ -53,59 +56,11 @@ def load_settings(
     problems += _contradictions(values, origins)
     if problems:
         raise SettingsError(*problems)
-    return _build(values, origins, (*ignored, *passed_over))
+    notes = (*ignored, *passed_over, *without_a_setting(environment), *without_effect(values, origins))
+    return _build(values, origins, notes)
 
 
-class _Source(NamedTuple):
-    """A settings file, and how messages and origins call it."""
-
-    path: Path
-    shown: str
-    profile: str | None
-
-
-def _choose(path: str | Path | None, profile: str | None, env: Mapping[str, str]) -> tuple[_Source, tuple[str, ...]]:
-    """The settings file, and the variables that would have chosen another one."""
-    if path is not None and profile is not None:
-        raise SettingsError(f"both the file {path} and the profile {profile} given; give one of them")
-    choosers = [name for name in ("BACKBONE_CONFIG", "BACKBONE_PROFILE") if name in env]
-    if path is not None or profile is not None:
-        what = f"the file {path}" if path is not None else f"the profile {profile}"
-        ignored = [f"{name}: {what} is given explicitly; leave it out to use {name}" for name in choosers]
-        return _source(path, profile), tuple(ignored)
-    if len(choosers) == 2:
-        raise SettingsError("both BACKBONE_CONFIG and BACKBONE_PROFILE are set; unset one of them")
-    if choosers:
-        return _source(env.get("BACKBONE_CONFIG"), env.get("BACKBONE_PROFILE")), ()
-    return _source(None, _inferred(env)), ()
-
-
-def _inferred(env: Mapping[str, str]) -> str:
-    mode = env.get(MODE, "").strip().lower()
-    if mode:
-        chosen = {"bootstrap": "embedded", "embedded": "embedded", "institutional": "institutional"}.get(mode)
-        if chosen is None:
-            raise SettingsError(f"{MODE}={env[MODE]!r} given; allowed are bootstrap, institutional")
-        return chosen
-    return "institutional" if indicator(env) else "embedded"
-
-
-def indicator(env: Mapping[str, str]) -> str | None:
-    """The variable by which the institutional profile is taken where none is named; None: there is none."""
-    return next((name for name in INDICATORS if env.get(name)), None)
-
-
-def _source(path: str | Path | None, profile: str | None) -> _Source:
-    if path is not None:
-        return _Source(Path(path), str(path), None)
-    name = str(profile)
-    if name not in profiles():
-        allowed = profiles()
-        raise SettingsError(f"unknown profile {name!r}; allowed are {', '.join(allowed)}{suggestion(name, allowed)}")
-    return _Source(resource(f"config/{name}.yaml"), f"config/{name}.yaml", name)
-
-
-def _from_file(source: _Source, problems: list[str]) -> dict[str, Given]:
+def _from_file(source: Source, problems: list[str]) -> dict[str, Given]:
     document = read_yaml(source.path, source.shown)
     nested = document.pop("backbone", {})
     if not isinstance(nested, dict):
@@ -147,21 +102,23 @@ def _unknown(path: str) -> str:
     return f"unknown key {path!r}; allowed {where} are {', '.join(known)}{suggestion(name, known)}"
 
 
+class Assignments(dict[str, object]):
+    """Overrides that were written on the command line, which is what messages and origins say of them."""
+
+
 def _from_overrides(overrides: Mapping[str, object], problems: list[str]) -> dict[str, Given]:
     given: dict[str, Given] = {}
+    typed = isinstance(overrides, Assignments)
     for path, value in overrides.items():
-        if path not in leaves():
-            known = (
-                f"; its settings are {', '.join(_below(path))}" if path in sections() else suggestion(path, leaves())
-            )
-            problems.append(f"--set {path}: unknown setting{known}")
-        elif leaves()[path].secret and _reveals(leaves()[path], value):
-            problems.append(
-                f"--set {path}: secrets are not taken from the command line, where other users can read them; "
-                f"set {leaves()[path].env} or {leaves()[path].env}_FILE"
-            )
+        if path == "profile":
+            how = "--profile NAME" if typed else "load_settings(profile=NAME)"
+            problems.append(f"{'--set' if typed else 'override'} profile: the profile is a file; choose it by {how}")
+        elif path in leaves():
+            given[path] = Given(value, f"--set {path}" if typed else "code")
         else:
-            given[path] = Given(value, f"--set {path}")
+            known = _below(path)
+            near = f"; its settings are {', '.join(known)}" if known else suggestion(path, leaves())
+            problems.append(f"{'--set' if typed else 'override'} {path}: unknown setting{near}")
     return given
 
 
@@ -204,19 +161,16 @@ def _contradictions(values: Mapping[str, Any], origins: Mapping[str, str]) -> It
             f"quality.fail_score is {values['quality.fail_score']}, above quality.warn_score "
             f"{values['quality.warn_score']}; give a lower one"
         )
+    for path in ("store.url", "cache.url"):
+        problem = None if values[path] is None else url_problem(path, values[path].reveal())
+        if problem:
+            yield f"{path} ({origins[path]}): {problem}"
     for section in ("store", "cache"):
         url, host = f"{section}.url", f"{section}.host"
         given = values[url] is not None and values[host] is not None
         # the url wins, so a host that was given later, or beside it, would silently count for nothing
-        if given and _rank(origins[host]) >= _rank(origins[url]) > 0:
+        if given and rank(origins[host]) >= rank(origins[url]) > 0:
             yield f"{url} ({origins[url]}) and {host} ({origins[host]}) are both given; give one of them"
-
-
-def _rank(origin: str) -> int:
-    """How strongly an origin speaks: an alias least, then files, our own variables, overrides."""
-    if origin.endswith("(alias)"):
-        return 0
-    return 3 if origin.startswith("--set ") else 2 if origin.startswith("env ") else 1
 
 
 def _build(values: Mapping[str, Any], origins: Mapping[str, str], ignored: tuple[str, ...]) -> Settings:
@@ -242,13 +196,13 @@ def _section(default: Any, branch: Mapping[str, Any]) -> Any:
 _ASSIGNMENT = re.compile(r"([^=]*)=(.*)", re.DOTALL)
 
 
-def parse_overrides(assignments: Iterable[str]) -> dict[str, object]:
+def parse_overrides(assignments: Iterable[str]) -> Mapping[str, object]:
     """The overrides of ``--set KEY=VALUE`` arguments.
 
     Raises:
-        SettingsError: an argument is no KEY=VALUE, its key is empty, or a key comes twice.
+        SettingsError: an argument is no KEY=VALUE, its key is empty, a key comes twice, or its value is a secret.
     """
-    overrides: dict[str, object] = {}
+    overrides = Assignments()
     for text in assignments:
         match = _ASSIGNMENT.fullmatch(text)
         key = match[1].strip() if match else ""
@@ -256,5 +210,10 @@ def parse_overrides(assignments: Iterable[str]) -> dict[str, object]:
             raise SettingsError(f"--set {key or text}: give KEY=VALUE, such as store.path=data/backbone.duckdb")
         if key in overrides:
             raise SettingsError(f"--set {key}: given twice; give it once")
+        if key in leaves() and _reveals(leaves()[key], match[2]):
+            raise SettingsError(
+                f"--set {key}: secrets are not taken from the command line, where other users can read them; "
+                f"set {leaves()[key].env} or {leaves()[key].env}_FILE"
+            )
         overrides[key] = match[2]
     return overrides

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from backbone.domain.dimension import Dimension
-from backbone.settings.connections import compose_url, strip_driver
+from backbone.settings.connections import compose_url, fill_in, strip_driver
 from backbone.settings.fingerprint import fingerprint, redacted_sections
 from backbone.settings.secrets import Secret
 
@@ -49,7 +49,9 @@ class StoreSettings(Section, frozen=True, kw_only=True):
     """Where rows are kept."""
 
     backend: Annotated[Literal["duckdb", "timescale"], Meta(description="where rows are kept")] = "duckdb"
-    required: Annotated[bool, Meta(description="refuse to start without the timescale store")] = False
+    required: Annotated[
+        bool | None, Meta(description="refuse to start without timescale; none: as tier and run_mode say")
+    ] = None
     path: Annotated[Text, Meta(description="duckdb: the database file, or :memory:")] = "data/backbone.duckdb"
     inline: Annotated[bool, Meta(description="duckdb: work on the event loop, for deterministic tests")] = False
     threads: Annotated[int, Meta(ge=1, le=256, description="duckdb: worker threads")] = 2
@@ -69,7 +71,7 @@ class StoreSettings(Section, frozen=True, kw_only=True):
     ssl_root_cert: Annotated[Text | None, Meta(description="timescale: file of the certificate authority")] = None
     ssl_cert: Annotated[Text | None, Meta(description="timescale: file of the client certificate")] = None
     ssl_key: Annotated[Text | None, Meta(description="timescale: file of the client key")] = None
-    schema_name: Annotated[Identifier, Meta(description="schema of the market data tables")] = "market_data"
+    schema_name: Annotated[Identifier, Meta(description="timescale: schema of the tables")] = "market_data"
     pool_size: Annotated[int, Meta(ge=1, le=500, description="timescale: connections made at the start")] = 5
     max_overflow: Annotated[int, Meta(ge=0, le=500, description="timescale: further connections under load")] = 5
     pool_timeout: Annotated[Seconds, Meta(description="timescale: wait for a free connection")] = 5.0
@@ -85,18 +87,18 @@ class StoreSettings(Section, frozen=True, kw_only=True):
     def dsn(self) -> Secret | None:
         """The connection URL: ``url`` if given (without a driver suffix), else composed of the pieces; None if neither.
 
-        User and password are percent-encoded in a composed URL.
+        A password and TLS options that a given URL leaves open are filled in; user and password are percent-encoded.
         """
-        if self.url is not None:
-            return Secret(strip_driver(self.url.reveal()))
-        if self.host is None:
-            return None
         options = {
             "sslmode": self.ssl_mode,
             "sslrootcert": self.ssl_root_cert,
             "sslcert": self.ssl_cert,
             "sslkey": self.ssl_key,
         }
+        if self.url is not None:
+            return fill_in(strip_driver(self.url.reveal()), self.password, options)
+        if self.host is None:
+            return None
         return compose_url("postgresql", self.user, self.password, self.host, self.port, self.database, options)
 
 
@@ -104,7 +106,9 @@ class CacheSettings(Section, frozen=True, kw_only=True):
     """Where hot windows are kept."""
 
     backend: Annotated[Literal["memory", "redis", "off"], Meta(description="where hot windows are kept")] = "memory"
-    required: Annotated[bool, Meta(description="refuse to start without the redis cache")] = False
+    required: Annotated[
+        bool | None, Meta(description="refuse to start without redis; none: as tier and run_mode say")
+    ] = None
     strategy: Annotated[
         Literal["standard", "aggressive", "extended", "disabled"],
         Meta(description="sets ttl and capacity: aggressive 120 s/512, extended 12 h/4096, disabled keeps nothing"),
@@ -131,9 +135,14 @@ class CacheSettings(Section, frozen=True, kw_only=True):
     retry_on_timeout: Annotated[bool, Meta(description="redis: try a timed-out read once more")] = True
 
     def dsn(self) -> Secret | None:
-        """The connection URL: ``url`` if given, else composed of the pieces; None if neither."""
-        if self.url is not None or self.host is None:
-            return self.url
+        """The connection URL: ``url`` if given, else composed of the pieces; None if neither.
+
+        A password that a given URL leaves open is filled in.
+        """
+        if self.url is not None:
+            return fill_in(self.url.reveal(), self.password, {})
+        if self.host is None:
+            return None
         scheme = "rediss" if self.ssl else "redis"
         return compose_url(scheme, self.user, self.password, self.host, self.port, str(self.db), {})
 
@@ -147,11 +156,12 @@ class StreamSettings(Section, frozen=True, kw_only=True):
     """Where committed changes are published."""
 
     backend: Annotated[Literal["memory", "kafka"], Meta(description="where committed changes are published")] = "memory"
-    required: Annotated[bool, Meta(description="refuse to start without the kafka stream")] = False
+    required: Annotated[
+        bool | None, Meta(description="refuse to start without kafka; none: as tier and run_mode say")
+    ] = None
     consume: Annotated[bool, Meta(description="run consumers; publishing goes on without them")] = True
     partitions: Annotated[int, Meta(ge=1, le=10_000, description="partitions of each topic")] = 8
     capacity_bytes: Annotated[Count, Meta(description="memory: bytes of records kept")] = 64 * 1024 * 1024
-    batch_rows: Annotated[int, Meta(ge=1, le=100_000, description="rows of one outbox payload at most")] = 5000
     max_payload_bytes: Annotated[int, Meta(ge=4096, le=900_000, description="bytes of one outbox payload at most")] = (
         524_288
     )
@@ -269,7 +279,7 @@ class SupervisionSettings(Section, frozen=True, kw_only=True):
         100
     )
     within: Annotated[Seconds, Meta(description="the window")] = 5.0
-    ask_timeout: Annotated[Seconds, Meta(description="wait for an actor's answer")] = 5.0
+    ask_timeout: Annotated[Seconds, Meta(description="a part that answers no probe within this is busy")] = 5.0
     shutdown: Annotated[Seconds, Meta(description="an actor has so long to stop")] = 5.0
 
 
@@ -284,6 +294,22 @@ class Settings(Section, frozen=True, kw_only=True):
     """All settings, and where each came from. Made by `load_settings`; a test may also construct it directly."""
 
     profile: Annotated[Text, Meta(description="the name of the profile these settings began with")] = "custom"
+    tier: Annotated[
+        Literal["tier_0", "tier_1", "tier_2"] | None,
+        Meta(description="servers asked for: none, TimescaleDB, Redis and Kafka too; the profile where none is named"),
+    ] = None
+    run_mode: Annotated[
+        Literal["mock", "paper", "live"],
+        Meta(description="live needs confirm_live and every server; mock is refused in production"),
+    ] = "paper"
+    environment: Annotated[
+        Literal["demo", "staging", "production"],
+        Meta(description="production refuses mock data, and connections to other machines without verified TLS"),
+    ] = "demo"
+    confirm_live: Annotated[bool, Meta(description="says that run_mode live is meant")] = False
+    kill_switch: Annotated[
+        Text | None, Meta(description="a file: while it exists, nothing is done by schedule, and status says so")
+    ] = "data/backbone.kill"
     store: StoreSettings = StoreSettings()
     cache: CacheSettings = CacheSettings()
     stream: StreamSettings = StreamSettings()
@@ -295,9 +321,9 @@ class Settings(Section, frozen=True, kw_only=True):
     logging: LoggingSettings = LoggingSettings()
 
     origins: Mapping[str, str] = {}
-    """Where each value came from, by path: "default", a file, "env NAME", "env NAME (alias)" or "--set path"."""
+    """Where each value came from, by path: "default", a file, "env NAME", "env NAME (alias)", "--set path", "code"."""
     ignored: tuple[str, ...] = ()
-    """Variables that were set but not used, each with the reason and what to do to use it."""
+    """What was set but changes nothing, each with the reason and what to do."""
 
     def redacted(self) -> dict[str, Any]:
         """The sections as plain nested values, secrets masked."""

@@ -189,7 +189,7 @@ class StoreActor(Actor):
         """Why the store is down, not that it is closed meanwhile; of an unknown outcome its own words."""
         if isinstance(error, UnknownOutcome):
             return refuse(error)
-        return Reject("unavailable", f"{self.context.health.why}; it is looked for again at least every 2 s, try again")
+        return Reject("unavailable", self.context.health.why)
 
     def _report_failed(self, error: Exception) -> None:
         why = str(error) or f"no answer within {_OPEN_TIMEOUT:g} s"

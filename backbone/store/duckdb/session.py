@@ -14,7 +14,7 @@ import duckdb
 
 from backbone.store.duckdb.failures import explained, first_line, not_opened
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
-from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
+from backbone.store.errors import StoreBusy, StoreError, StoreUnavailable, UnknownOutcome
 
 __all__ = ["Session", "transaction"]
 
@@ -98,6 +98,7 @@ class Session:
         if self._inline:
             return self._guarded(work, connection)
         outcome: list[T | BaseException] = []
+        given_up: list[bool] = []
 
         def attempt() -> None:
             try:
@@ -106,12 +107,15 @@ class Session:
                 outcome.append(error)
 
         async with anyio.create_task_group() as group:
-            group.start_soon(_interrupt, connection, until, outcome, name="deadline")
+            group.start_soon(_interrupt, connection, until, outcome, given_up, name="deadline")
             await anyio.to_thread.run_sync(attempt, limiter=self._threads)
             group.cancel_scope.cancel()
         [result] = outcome
         if isinstance(result, BaseException):
-            await anyio.lowlevel.checkpoint_if_cancelled()  # it was interrupted because its caller goes away
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            if given_up and isinstance(result, StoreBusy):
+                # who stops an actor may let its code rest between two cancellations: this is such a rest
+                raise StoreError(f"{self._path}: interrupted and rolled back, for its caller goes away") from result
             raise result
         return result
 
@@ -185,12 +189,13 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise UnknownOutcome(f"COMMIT failed: {first_line(error)}; look the chunk up before a retry") from error
 
 
-async def _interrupt(connection: duckdb.DuckDBPyConnection, until: float, outcome: Sized) -> None:
+async def _interrupt(connection: duckdb.DuckDBPyConnection, until: float, outcome: Sized, given_up: list[bool]) -> None:
     """Interrupt the work when its time is up or its caller was cancelled; a transaction rolls back then."""
     try:
         await anyio.sleep_until(until)
         connection.interrupt()
     except anyio.get_cancelled_exc_class():
         if not len(outcome):
+            given_up.append(True)
             connection.interrupt()
         raise

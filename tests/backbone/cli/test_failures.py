@@ -24,7 +24,7 @@ CASES = [
     (("rehearse", "--config", "missing.yaml"), USAGE, "no such file"),
     (("rehearse", "--profile", "embeded"), USAGE, "did you mean 'embedded'?"),
     (("rehearse", "--profile", "embedded", "--config", "x.yaml"), USAGE, "give one of them"),
-    (("rehearse", "--profile", "institutional"), USAGE, "BACKBONE_STORE_URL"),
+    (("rehearse", "--profile", "timescale"), USAGE, "BACKBONE_STORE_URL"),
     (("rehearse", "--set", "store.pth=x"), USAGE, "did you mean 'store.path'?"),
     (("rehearse", "--set", "store.path"), USAGE, "KEY=VALUE"),
     (("rehearse", "--set", "store.threads=many"), USAGE, "'many' given; allowed is a whole number"),

@@ -83,6 +83,7 @@ def test_json_on_stdout_is_the_report_alone(cli: Cli) -> None:
     done = cli("rehearse", "--format", "json")
     report = json.loads(done.out)
     assert report["delivery"] | {"events": 1} == {
+        "consumed": True,
         "events": 1,
         "rows": 5000,
         "expected_rows": 5000,

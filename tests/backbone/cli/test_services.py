@@ -72,12 +72,26 @@ def test_the_settings_loader_reads_the_env_file_that_up_wrote(cli: Cli, docker: 
 def test_what_up_says_next_works_as_typed(cli: Cli, docker: Path) -> None:
     said = cli("services", "up", "--data", "here").err.splitlines()[-1]
     typed = said.partition("backbone run ")[2].partition(" uses TimescaleDB")[0].split()
-    assert typed[:2] == ["--profile", "embedded"]
+    assert typed[:2] == ["--profile", "timescale"]
     done = cli("config", "show", "--changed", "--format", "json", *typed)
     rows = {row["path"]: row["value"] for row in json.loads(done.out)["settings"]}
     assert (done.code, rows["store.backend"]) == (0, "timescale")
     assert cli("config", "check", *typed).code == 0
     assert "backbone run" not in cli("services", "up", "redis", "--data", "other").err
+
+
+def test_the_profile_that_the_documentation_names_starts_with_the_env_file_that_up_wrote(
+    cli: Cli, docker: Path
+) -> None:
+    assert cli("services", "up", "--data", "here", "-q").code == 0
+    file = str(Path("here", ".env"))
+    done = cli("config", "check", "--profile", "timescale", "--env-file", file, "--format", "json")
+    assert done.code == 0
+    assert {each["status"] for each in json.loads(done.out)["findings"]} == {"degraded"}
+    refused = cli("config", "check", "--profile", "institutional", "--env-file", file)
+    assert refused.code == 2
+    assert "is not built yet; use --profile timescale" in " ".join(refused.out.split())
+    assert cli("run", "--profile", "institutional", "--env-file", file).code == 2
 
 
 def test_passwords_are_private_and_stay_from_one_up_to_the_next(cli: Cli, docker: Path) -> None:

@@ -25,7 +25,7 @@ async def probed(**answers: object) -> ConnectivityReport:
 
     given = {"store": STORE, "cache": CACHE, "stream": STREAM, **answers}
     asks = {name: (lambda found=found: answer(found)) for name, found in given.items()}
-    return await probe_all(asks, embedded={}, clock=lambda: 0.0, timeout=1.0, settings_hash="")
+    return await probe_all(asks, embedded={}, facts={}, clock=lambda: 0.0, timeout=1.0, settings_hash="")
 
 
 def roster() -> RosterSnapshot:

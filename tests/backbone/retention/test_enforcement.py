@@ -15,6 +15,7 @@ from actors.testing import TestSystem
 from backbone import Backbone, Dimension, Frame, NotBuilt, StoreUnavailable, load_settings
 from backbone.adapters import retention_rules
 from backbone.domain.status import Status
+from backbone.operations.status import judge
 from backbone.store.duckdb.store import DuckDBStore
 from backbone.store.errors import StoreUnavailable as Unavailable
 from backbone.store.records import Coverage, QuarantineRow, Query, ReadResult
@@ -62,12 +63,17 @@ class Store(DuckDBStore):
 
 @asynccontextmanager
 async def enforcing(
-    store: Store, *, system: ActorSystem | None = None, enforceable: bool = True, **retention: Any
+    store: Store,
+    *,
+    system: ActorSystem | None = None,
+    enforceable: bool = True,
+    kill_switch: Path | None = None,
+    **retention: Any,
 ) -> AsyncIterator[Backbone]:
     """A backbone whose embedded store may be enforced."""
     chosen = {f"retention.{name}": value for name, value in retention.items()}
     overrides = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
-    overrides |= {"stream.poll_interval": 3600, **chosen}
+    overrides |= {"stream.poll_interval": 3600, "kill_switch": kill_switch and str(kill_switch), **chosen}
     settings = load_settings(profile="embedded", overrides=overrides)
     rules = msgspec.structs.replace(retention_rules(settings), enforceable=enforceable)
     parts: dict[str, Any] = {"retention": rules, "make_store": lambda: store}
@@ -284,6 +290,42 @@ async def test_a_schedule_that_can_not_read_the_store_drops_nothing_says_so_and_
         await anyio.sleep(600)
         assert backbone.roster().find("/test/backbone/retention").health.level == "ok"  # type: ignore[union-attr]
         assert (await backbone.fetch(BARS)).num_rows == 65
+
+
+async def test_the_kill_switch_pauses_the_schedule_says_so_and_leaves_the_rest_alone(tmp_path: Path) -> None:
+    store, switch = Store(), tmp_path / "kill"
+    async with enforcing(store, enabled=True, interval=600, kill_switch=switch) as backbone:
+        await backbone.record(daily(NOW - 100 * DAY, 100))
+        await published(backbone)
+        switch.touch()
+        await anyio.sleep(2)
+        entry = backbone.roster().find("/test/backbone/retention")
+        assert entry is not None
+        assert (entry.health.level, entry.health.why) == ("degraded", f"the kill switch {switch} is there")
+        assert (entry.detail or {})["paused"] is True
+        (problem,) = [
+            each for each in judge(await backbone.connectivity(), backbone.roster()).problems if each.path == entry.path
+        ]
+        assert problem.action == "remove the file to let the schedule go on"
+        await anyio.sleep(6000)
+        assert store.drops == []
+        await backbone.record(daily(NOW - DAY, 1, "GBPUSD"))
+        assert (await backbone.fetch(BARS)).num_rows == 101
+        switch.unlink()
+        await anyio.sleep(660)
+        entry = backbone.roster().find("/test/backbone/retention")
+        assert entry is not None
+        assert entry.health.level == "ok"
+        assert store.drops != []
+
+
+async def test_a_kill_switch_that_is_there_from_the_start_counts_from_the_start(tmp_path: Path) -> None:
+    switch = tmp_path / "kill"
+    switch.touch()
+    async with enforcing(Store(), interval=0, kill_switch=switch) as backbone:
+        entry = backbone.roster().find("/test/backbone/retention")
+        assert entry is not None
+        assert entry.health.level == "degraded"
 
 
 async def test_an_interval_of_0_means_no_schedule() -> None:

@@ -51,9 +51,7 @@ def test_the_first_of_several_aliases_wins_and_the_others_are_named() -> None:
 def test_our_own_names_win_over_aliases() -> None:
     settings = institutional(BACKBONE_CACHE_URL="redis://ours", REDIS_URL="redis://stray")
     assert settings.cache.url == Secret("redis://ours")
-    assert settings.ignored == (
-        "REDIS_URL: cache.url is given by env BACKBONE_CACHE_URL; set BACKBONE_CACHE_URL to override it",
-    )
+    assert settings.ignored == ("REDIS_URL: cache.url is given by env BACKBONE_CACHE_URL; leave one of them out",)
 
 
 def test_a_stray_url_does_not_bend_the_address_that_a_file_gives(tmp_path: Path) -> None:
@@ -131,7 +129,7 @@ def test_every_alias_stands_for_a_setting_and_is_named_once() -> None:
     names = [alias.name for alias in ALIASES]
     assert len(names) == len(set(names))
     assert {alias.path for alias in ALIASES} <= set(leaves())
-    assert {alias.path.split(".")[0] for alias in ALIASES} == set(NEEDED_BACKEND)
+    assert {alias.path.split(".")[0] for alias in ALIASES if "." in alias.path} == set(NEEDED_BACKEND)
     assert not [name for name in names if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name)]
 
 

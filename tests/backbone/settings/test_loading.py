@@ -30,7 +30,7 @@ def test_defaults_give_way_to_the_file_the_file_to_the_environment_and_that_to_o
         "default",
         str(file),
         "env BACKBONE_STORE_POOL_SIZE",
-        "--set store.max_overflow",
+        "code",
     ]
 
 
@@ -101,9 +101,10 @@ def test_an_explicit_profile_is_not_changed_by_the_environment() -> None:
     assert settings.redacted() == plain.redacted()
     assert settings.ignored == (
         "BACKBONE_PROFILE: the profile embedded is given explicitly; leave it out to use BACKBONE_PROFILE",
+        "DATA_BACKBONE_MODE: the profile embedded is given explicitly; leave it out to use DATA_BACKBONE_MODE",
         "DATABASE_URL: store.backend is duckdb; set BACKBONE_STORE_BACKEND=timescale to use it",
-        "REDIS_URL: cache.backend is memory; set BACKBONE_CACHE_BACKEND=redis to use it",
-        "KAFKA_BROKERS: stream.backend is memory; set BACKBONE_STREAM_BACKEND=kafka to use it",
+        "REDIS_URL: cache.backend is memory; redis is not built yet",
+        "KAFKA_BROKERS: stream.backend is memory; kafka is not built yet",
     )
 
 
@@ -194,11 +195,15 @@ def test_variables_that_steer_tests_and_the_choice_of_a_profile_are_no_settings(
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"store.thread": 3}, "--set store.thread: unknown setting; did you mean 'store.threads'"),
-        ({"store": "duckdb"}, "--set store: unknown setting; its settings are store.backend, store.required"),
-        ({"store.threads": "x"}, r"store.threads \(--set store.threads\): 'x' given"),
-        ({"store.password": "hunter2"}, "secrets are not taken from the command line.*BACKBONE_STORE_PASSWORD_FILE"),
-        ({"cache.url": "redis://:hunter2@h"}, "--set cache.url: secrets are not taken"),
+        ({"store.thread": 3}, "override store.thread: unknown setting; did you mean 'store.threads'"),
+        ({"store": "duckdb"}, "override store: unknown setting; its settings are store.backend, store.required"),
+        ({"store.threads": "x"}, r"store.threads \(code\): 'x' given"),
+        (parse_overrides(["store.thread=3"]), "--set store.thread: unknown setting; did you mean 'store.threads'"),
+        (parse_overrides(["store.threads=x"]), r"store.threads \(--set store.threads\): 'x' given"),
+        ({"profile": "dev"}, r"override profile: the profile is a file; choose it by load_settings\(profile=NAME\)"),
+        (parse_overrides(["profile=dev"]), "--set profile: the profile is a file; choose it by --profile NAME"),
+        ({"store.password": 3}, r"store.password \(code\): int given; allowed is text \(a secret\)"),
+        ({"store.password": ["hunter2"]}, r"store.password \(code\): list given"),
     ],
 )
 def test_an_override_that_is_not_usable_is_refused(overrides: dict[str, object], message: str) -> None:
@@ -207,12 +212,18 @@ def test_an_override_that_is_not_usable_is_refused(overrides: dict[str, object],
     assert "hunter2" not in str(refused.value)
 
 
-def test_code_may_override_a_secret_with_a_secret() -> None:
-    settings = load_settings(
-        profile="embedded", overrides={"store.password": Secret("hunter2"), "cache.url": "redis://h"}
-    )
+@pytest.mark.parametrize("given", ["hunter2", Secret("hunter2")], ids=["text", "Secret"])
+def test_code_may_give_a_secret(given: str) -> None:
+    settings = load_settings(profile="embedded", overrides={"store.password": given, "cache.url": "redis://h"})
     assert settings.store.password == Secret("hunter2")
     assert settings.cache.url == Secret("redis://h")
+    assert settings.origins["store.password"] == "code"
+
+
+def test_code_may_give_a_url_with_a_password() -> None:
+    settings = load_settings(profile="embedded", overrides={"store.url": "postgresql://u:hunter2@h/db"})
+    assert settings.store.url == Secret("postgresql://u:hunter2@h/db")
+    assert "hunter2" not in str(settings)
 
 
 # reading values
@@ -293,6 +304,21 @@ def test_settings_can_not_be_changed() -> None:
 
 def test_set_arguments_become_overrides() -> None:
     assert parse_overrides(["store.path=a=b", " cache.ttl =5"]) == {"store.path": "a=b", "cache.ttl": "5"}
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("store.password=hunter2", "--set store.password: secrets .*set BACKBONE_STORE_PASSWORD or .*_FILE"),
+        ("cache.url=redis://:hunter2@h", "--set cache.url: secrets are not taken"),
+        ("store.url=postgresql://h/db?password=hunter2", "--set store.url: secrets are not taken"),
+    ],
+)
+def test_a_secret_is_refused_on_the_command_line(argument: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as refused:
+        parse_overrides([argument])
+    assert "hunter2" not in str(refused.value)
+    assert parse_overrides(["store.url=postgresql://me@h/db"]) == {"store.url": "postgresql://me@h/db"}
 
 
 @pytest.mark.parametrize("arguments", [["store.path"], ["=x"], [""], ["a=1", "a=2"]])

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from backbone.domain import Status
 from backbone.settings import check, load_settings, profiles, read_env_file, render_template, resource, show
 from backbone.settings import resources as resources_module
 from backbone.settings.leaves import leaves
 
-PROFILES = ["dev", "embedded", "institutional"]
+PROFILES = ["dev", "embedded", "institutional", "timescale"]
 
 
 def test_the_profiles_are_those_of_the_config_folder() -> None:
@@ -70,41 +69,23 @@ def test_every_setting_is_shown_with_value_origin_name_and_description() -> None
     rows = {row.path: row for row in show(load_settings(profile="embedded", overrides={"store.threads": 3}))}
     assert list(rows) == list(leaves())
     row = rows["store.threads"]
-    assert (row.value, row.origin, row.env) == (3, "--set store.threads", "BACKBONE_STORE_THREADS")
+    assert (row.value, row.origin, row.env) == (3, "code", "BACKBONE_STORE_THREADS")
     assert not [row.path for row in rows.values() if not row.description]
 
 
-def test_a_service_without_an_address_is_found_before_any_connection() -> None:
-    found = check(load_settings(profile="institutional"))
-    assert [(finding.path, finding.status) for finding in found] == [
-        ("store.backend", Status.FAILED),
-        ("cache.backend", Status.FAILED),
-        ("stream.backend", Status.FAILED),
-    ]
-    assert found[0].message == "store.backend is timescale, but its address is missing; set BACKBONE_STORE_URL"
-
-
-def test_a_required_service_that_was_not_chosen_is_found() -> None:
-    found = check(load_settings(profile="embedded", overrides={"store.required": True}))
-    assert found[0].message == (
-        "timescale is required, but store.backend is duckdb; "
-        "set BACKBONE_STORE_BACKEND=timescale, or BACKBONE_STORE_REQUIRED=false"
-    )
-
-
 def test_unencrypted_addresses_of_other_machines_and_odd_retention_are_found() -> None:
-    env = {"TIMESCALEDB_URL": "postgresql://db/x", "REDIS_URL": "redis://localhost", "KAFKA_BROKERS": "b:9092"}
     chosen = {"retention.trades.cap_days": 3, "retention.trades.minimum_days": 31}
-    settings = load_settings(profile="institutional", env=env, overrides=chosen)
+    settings = load_settings(profile="timescale", env={"TIMESCALEDB_URL": "postgresql://db/x"}, overrides=chosen)
     paths = ["store.url", "retention.trades.minimum_days", "retention.trades.cap_days"]
     assert [finding.path for finding in check(settings)] == paths
-    safe = {**env, "TIMESCALEDB_URL": "postgresql://db/x?sslmode=verify-full"}
-    assert check(load_settings(profile="institutional", env=safe)) == []
+    safe = {"TIMESCALEDB_URL": "postgresql://db/x?sslmode=verify-full"}
+    assert check(load_settings(profile="timescale", env=safe)) == []
+    assert check(load_settings(profile="timescale", env={"TIMESCALEDB_URL": "postgresql://localhost/x"})) == []
 
 
 def test_the_hash_follows_values_but_not_secrets_or_origins(tmp_path: Path) -> None:
     file = tmp_path / "same.yaml"
-    file.write_text("profile: embedded\nstore: {threads: 2}\n", encoding="utf-8")
+    file.write_text("profile: embedded\ntier: tier_0\nstore: {threads: 2}\n", encoding="utf-8")
     embedded = load_settings(profile="embedded").hash
     assert load_settings(file).hash == embedded
     assert load_settings(file, overrides={"store.threads": 3}).hash != embedded

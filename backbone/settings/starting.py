@@ -1,0 +1,126 @@
+"""Why a backbone with these settings would not start: found before any connection is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from backbone.settings.backends import NOT_BUILT, SERVERS, TIERS, not_built
+from backbone.settings.connections import url_problem
+from backbone.settings.errors import SettingsError
+
+if TYPE_CHECKING:
+    from backbone.settings.schema import Settings
+
+__all__ = ["Obstacle", "obstacles", "refuse_what_cannot_start", "unencrypted"]
+
+
+class Obstacle(NamedTuple):
+    """A setting because of which a backbone would not start, and what to do."""
+
+    path: str
+    text: str
+
+
+class _Part(NamedTuple):
+    section: str
+    backend: str
+    required: bool | None
+    addressed: bool
+    address: str
+
+
+def refuse_what_cannot_start(settings: Settings, section: str = "") -> None:
+    """Refuse settings with which a backbone, or one section of it, would not start.
+
+    Raises:
+        SettingsError: it tells all obstacles, one a line.
+    """
+    found = [each.text for each in obstacles(settings) if each.path.startswith(section)]
+    if found:
+        raise SettingsError(*found)
+
+
+def obstacles(settings: Settings) -> tuple[Obstacle, ...]:
+    """All that keeps a backbone with these settings from starting."""
+    return (*_about_the_mode(settings), *_about_services(settings), *_about_addresses(settings))
+
+
+def _about_the_mode(settings: Settings) -> Iterator[Obstacle]:
+    if settings.run_mode == "live" and not settings.confirm_live:
+        text = "run_mode is live, but confirm_live is false; set BACKBONE_CONFIRM_LIVE=true where real money is meant"
+        yield Obstacle("confirm_live", text)
+    if settings.run_mode == "mock" and settings.environment == "production":
+        text = "run_mode is mock, which production does not take; set BACKBONE_RUN_MODE=paper or another environment"
+        yield Obstacle("run_mode", text)
+
+
+def _about_services(settings: Settings) -> Iterator[Obstacle]:
+    store, cache, stream = settings.store, settings.cache, settings.stream
+    for part in (
+        _Part("store", store.backend, store.required, store.dsn() is not None, "URL"),
+        _Part("cache", cache.backend, cache.required, cache.dsn() is not None, "URL"),
+        _Part("stream", stream.backend, stream.required, stream.bootstrap is not None, "BOOTSTRAP"),
+    ):
+        text = _missing(part, _why_required(settings, part))
+        if text:
+            yield Obstacle(f"{part.section}.backend", text)
+
+
+def _why_required(settings: Settings, part: _Part) -> str:
+    """Who asks for the server of a part; "" where nobody does. A stream that nobody consumes asks for none."""
+    if part.required is not None:
+        return _by(settings, f"{part.section}.required is true") if part.required else ""
+    if part.section == "stream" and not settings.stream.consume:
+        return ""
+    if settings.run_mode == "live":
+        return _by(settings, "run_mode is live")
+    return _by(settings, f"tier is {settings.tier}") if part.section in TIERS.get(settings.tier or "", ()) else ""
+
+
+def _by(settings: Settings, statement: str) -> str:
+    """A statement about a setting, and where that was set."""
+    origin = settings.origins.get(statement.partition(" ")[0], "")
+    return f"{statement}, {origin.removesuffix(' (alias)')}" if origin else statement
+
+
+def _missing(part: _Part, why: str) -> str:
+    server, name = SERVERS[part.section], f"BACKBONE_{part.section.upper()}"
+    if part.backend == server and server in NOT_BUILT:
+        return not_built(part.section, server)
+    if part.backend == server:
+        lost = f"{part.section}.backend is {server}, but its address is missing; set {name}_{part.address}"
+        return "" if part.addressed else lost
+    if not why:
+        return ""
+    if server in NOT_BUILT:
+        return f"{server} is required ({why}), but it is not built yet; set {name}_REQUIRED=false to go without"
+    return f"{server} is required ({why}), but {part.section}.backend is {part.backend}; set {name}_BACKEND={server}"
+
+
+def _about_addresses(settings: Settings) -> Iterator[Obstacle]:
+    for path, url in (("store.url", settings.store.url), ("cache.url", settings.cache.url)):
+        problem = None if url is None else url_problem(path, url.reveal())
+        if problem:
+            yield Obstacle(path, f"{path}: {problem}")
+    if settings.environment == "production":
+        yield from unencrypted(settings)
+
+
+def unencrypted(settings: Settings) -> Iterator[Obstacle]:
+    """Connections that leave this machine without verified TLS: refused in production, unwise elsewhere."""
+    store, cache = settings.store.dsn(), settings.cache.dsn()
+    verified = store is not None and "sslmode=verify-full" in store.reveal().rpartition("?")[2]
+    for section, secret, encrypted in (("store", store, verified), ("cache", cache, settings.cache.uses_tls)):
+        if secret is not None and not (encrypted or _is_local(secret.reveal())):
+            text = f"{section}.url leads to another machine without verified TLS; encrypt it"
+            yield Obstacle(f"{section}.url", text)
+
+
+def _is_local(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return host in {"", "localhost", "::1"} or host.startswith("127.")
