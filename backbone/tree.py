@@ -29,6 +29,7 @@ __all__ = ["CONSUMERS", "NAME", "Parts", "tree"]
 
 NAME = "backbone"
 CONSUMERS = "stream/consumers"
+_WELL = 5.0  # seconds after which a part that fell has proved itself: its next fall is a first one
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +59,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 def tree(parts: Parts, limits: SupervisionSettings, *, control: ChildSpec | None = None) -> SupervisorSpec:
     """Store · cache · stream (relay, consumers) · ingest · retention · control."""
     intensity = Intensity(restarts=limits.restarts, within=limits.within)
-    backoff = Backoff(initial=limits.backoff, maximum=limits.backoff_most)
+    backoff = Backoff(initial=limits.backoff, maximum=limits.backoff_most, reset_after=_WELL)
     peers, embedded = parts.peers, parts.embedded
     consumers = SupervisorSpec("consumers", parallel_shutdown=True, intensity=intensity, backoff=backoff)
     stream = SupervisorSpec(

@@ -57,3 +57,15 @@ async def test_a_store_that_is_down_when_its_actor_is_restarted_is_looked_for_ev
         faults.store_up()
         await anyio.sleep(2.5)
         assert not (await backbone.fetch(BARS)).stale
+
+
+async def test_a_part_that_ran_well_for_a_while_is_restarted_at_once_again() -> None:
+    faults = Faults()
+    async with TestSystem(seed=1) as system, embedded(faults=faults, system=system) as backbone:
+        for _ in range(5):
+            faults.crash_store()
+            await backbone.outbox()
+            await anyio.sleep(6)
+        delays = [event.delay for event in system.recorded(ActorRestarting) if event.path.endswith("/store")]
+        assert len(delays) == 5
+        assert max(delays) <= 0.12
