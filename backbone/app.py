@@ -90,12 +90,12 @@ class Backbone:
     ) -> AsyncIterator[Backbone]:
         """Start the tree, migrate, prove that the store answers; on leaving, stop what was started, and only that.
 
+        A server that is not up yet is waited for, `store.start_timeout` seconds at most.
+
         Args:
             settings: from `load_settings`; None: the embedded profile, without any environment.
             system: a tree that the trading process already has; the backbone becomes one of its children.
             parts: replaces parts of the tree, for tests (see `backbone.testing`).
-
-        A server that is not up yet is waited for, `store.start_timeout` seconds at most.
 
         Raises:
             TypeError: settings or system are something else.
