@@ -76,9 +76,9 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxy(target: int) -> AsyncIterator[Proxy]:
-    """A proxy before a port of this machine."""
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+async def proxy(target: int, *, port: int = 0) -> AsyncIterator[Proxy]:
+    """A proxy before a port of this machine, on a given port or any."""
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=port)
     made = Proxy(target)
     made.port = listener.extra_attributes[anyio.abc.SocketAttribute.local_port]()
     async with listener, anyio.create_task_group() as group:

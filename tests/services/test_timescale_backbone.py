@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import pytest
 
-from backbone import Backbone, Dimension, IngestPlan, StoreUnavailable, load_settings
+from backbone import Backbone, Dimension, IngestPlan, StoreError, StoreUnavailable, load_settings
 from backbone.domain.status import Status
 from compose import native
-from tests.services.stores import DAY, bars, drop_database, make_database
+from tests.services.proxy import Proxy, proxy
+from tests.services.stores import DAY, bare, bars, drop_database, make_database
 
 SAMPLE = Path(__file__).parents[2] / "config" / "samples" / "eurusd_1h_tail.csv.gz"
 BARS = Dimension.INTRADAY_BARS
@@ -68,3 +71,76 @@ async def test_a_server_that_is_not_there_is_said_in_one_line(dsn: str) -> None:
     assert "127.0.0.1:1/" in str(refused.value)
     assert "canary" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+class Said(logging.Handler):
+    """Tells when a line with some words is logged."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+        self.told = anyio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.words in record.getMessage():
+            self.told.set()
+
+
+async def test_a_server_that_is_not_up_yet_is_waited_for(dsn: str) -> None:
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as free:
+        port = free.extra_attributes[anyio.abc.SocketAttribute.local_port]()
+    target = urlsplit(dsn).port or 5432
+    later = Proxy(target)
+    later.port = port
+    waits = load_settings(
+        profile="embedded",
+        env={"BACKBONE_STORE_URL": later.dsn(dsn)},
+        overrides={"store.backend": "timescale", "store.start_timeout": 60.0, "control.enabled": False},
+    )
+    said, logger = Said("the store is not up yet"), logging.getLogger("actors")
+    opened = anyio.Event()
+
+    async def trade() -> None:
+        async with Backbone.open(waits) as backbone:
+            assert (await backbone.connectivity()).store
+            opened.set()
+
+    logger.addHandler(said)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(trade)
+            with anyio.fail_after(30):
+                await said.told.wait()
+                assert not opened.is_set()
+                async with proxy(target, port=port):
+                    await opened.wait()
+                    group.cancel_scope.cancel()
+    finally:
+        logger.removeHandler(said)
+
+
+async def test_whatever_a_trigger_of_somebody_else_raises_is_refused_and_nothing_is_restarted(dsn: str) -> None:
+    async with Backbone.open(settings(dsn)) as backbone, bare(dsn) as other:
+        await backbone.record(bars({0: 1.0}, "TRIGGER"))
+        await other.execute(
+            """
+            CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'not on my watch' USING ERRCODE = 'P0001'; END $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON telemetry.ingest_runs EXECUTE FUNCTION public.refuse();
+            """
+        )
+        try:
+            for _ in range(20):
+                with pytest.raises(StoreError, match=r"not on my watch \(SQLSTATE P0001\)"):
+                    await backbone.record(bars({1: 1.0}, "TRIGGER"))
+        finally:
+            await other.execute("DROP TRIGGER refuse ON telemetry.ingest_runs; DROP FUNCTION public.refuse()")
+        assert (await backbone.record(bars({1: 1.0}, "TRIGGER"))).inserted == 1
+        assert sum(entry.restarts for entry in backbone.roster().entries) == 0
+
+
+async def test_symbols_are_found_whatever_their_case(dsn: str) -> None:
+    async with Backbone.open(settings(dsn)) as backbone:
+        await backbone.record(bars({0: 1.0}, "CaseOnly"))
+        assert (await backbone.fetch(BARS, symbols=["CASEONLY"])).symbols == ("CaseOnly",)
+        assert "CaseOnly" in await backbone.symbols(BARS)
