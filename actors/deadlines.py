@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from actors.tasks import absorb_cancellation
+
 _SWEEP = 1024
 _LANES = 64  # callers who compute their timeouts would make a lane for each call
 
@@ -101,6 +103,18 @@ class Deadlines:
             if timer is not None:
                 timer.cancel()
         return future.done()
+
+    async def outlasted(
+        self, future: asyncio.Future[Any], timeout: float | None, cancelled: Callable[[], None]
+    ) -> bool:
+        """As `settled`, but a cancellation of the waiting task is told to `cancelled` and does not end the wait."""
+        due = None if timeout is None else self.loop.time() + timeout
+        while True:
+            try:
+                return await self.settled(future, None if due is None else max(0.0, due - self.loop.time()))
+            except asyncio.CancelledError:
+                absorb_cancellation()
+                cancelled()
 
     def close(self) -> None:
         """Cancel all timers."""

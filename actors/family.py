@@ -21,6 +21,7 @@ from actors.events import ActorRestarted, ActorRestarting, IntensityExceeded
 from actors.incarnation import Incarnation
 from actors.ref import ChildCount, ChildInfo
 from actors.specs import AutoShutdown, ChildSpec, Restart, Shutdown, StopReason, Strategy, SupervisorSpec
+from actors.tasks import absorb_cancellation
 
 if TYPE_CHECKING:
     from actors.cell import Run, Wait
@@ -51,6 +52,10 @@ class Family(ABC):
         self._inbox: deque[tuple[str, tuple[Any, ...], asyncio.Future[Any] | None]] = deque()
         self._idle: asyncio.Future[None] | None = None
         self._host_waits: list[Wait] = []
+
+    @abstractmethod
+    def cancelled(self) -> None:
+        """Somebody outside the runtime has cancelled the task."""
 
     @abstractmethod
     def _new_run(self, cell: Cell) -> Run:
@@ -85,10 +90,7 @@ class Family(ABC):
         self.system.deadlines.add(run.started, timeout, lambda: TimeoutError(f"on_start took longer than {timeout} s"))
         outcome: Any
         with self._awaiting(cell, "start"):
-            try:
-                outcome = await run.started
-            except TimeoutError as error:
-                outcome = error
+            outcome = await self._outcome(run.started)
         if outcome is None:
             cell.started_time = self.system.time()
             cell.started_at = cell.state_since
@@ -105,8 +107,22 @@ class Family(ABC):
             run.kill(StopReason("killed", "its start was given up"))
         elif isinstance(outcome, TimeoutError):
             run.kill(StopReason("timeout", str(outcome)))
-        await self.system.deadlines.settled(run.exited(), None)
+        await self._ended(run)
         return outcome
+
+    async def _outcome(self, started: asyncio.Future[Any]) -> Any:
+        try:
+            return await started
+        except TimeoutError as error:
+            return error
+        except asyncio.CancelledError:
+            absorb_cancellation()
+            self.cancelled()
+            return INTERRUPTED if started.cancelled() else started.exception() or started.result()
+
+    async def _ended(self, run: Run, limit: float | None = None) -> bool:
+        """Wait for the end of a life, whoever cancels this task; False: it took longer than `limit` seconds."""
+        return await self.system.deadlines.outlasted(run.exited(), limit, self.cancelled)
 
     async def _halt(self, cell: Cell, reason: StopReason, drain: bool = False) -> None:
         """Stop a child within its shutdown time; after that it is killed, and a zombie is let go."""
@@ -117,9 +133,9 @@ class Family(ABC):
             return
         with self._awaiting(cell, "stop"):
             limit = self._ask_to_end(cell, run, reason, drain)
-            if not await self.system.deadlines.settled(run.exited(), limit):
+            if not await self._ended(run, limit):
                 run.kill(StopReason("killed", f"did not stop within {limit:g} s"))
-                await self.system.deadlines.settled(run.exited(), None)
+                await self._ended(run)
 
     def _ask_to_end(self, cell: Cell, run: Run, reason: StopReason, drain: bool) -> float | None:
         """Send the stop, or the kill where it is brutal; returns the seconds that it may take, None: no limit."""

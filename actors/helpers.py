@@ -44,6 +44,7 @@ class Helpers:
         system.version += 1
         path = f"{self._run.cell.path}:{name}"
         helper.task = system.tasks.start(self._work(helper, work, reply), self._owner, path)
+        helper.task.add_done_callback(lambda _: self._lost(helper, work))
 
     async def _work(self, helper: Helper, work: Coroutine[Any, Any, Any], reply: Reply[Any] | None) -> None:
         run = self._run
@@ -62,11 +63,20 @@ class Helpers:
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - supervision: it becomes the actor's
             run.helper_failed(helper.name, error)
         finally:
-            work.close()
-            self.active.pop(helper, None)
-            run.cell.system.version += 1
-            if not self.active and self._empty is not None and not self._empty.done():
-                self._empty.set_result(None)
+            self._forget(helper, work)
+
+    def _lost(self, helper: Helper, work: Coroutine[Any, Any, Any]) -> None:
+        """Cancelled from outside before its first step: it never ran, but its failure counts as any other."""
+        if helper in self.active:
+            self._forget(helper, work)
+            self._run.helper_failed(helper.name, asyncio.CancelledError())
+
+    def _forget(self, helper: Helper, work: Coroutine[Any, Any, Any]) -> None:
+        work.close()
+        self.active.pop(helper, None)
+        self._run.cell.system.version += 1
+        if not self.active and self._empty is not None and not self._empty.done():
+            self._empty.set_result(None)
 
     async def close(self, timeout: float) -> list[Helper]:
         """Cancel all and wait; returns those that did not end."""
@@ -74,7 +84,7 @@ class Helpers:
             self.abandon()
             system = self._run.cell.system
             self._empty = system.future()
-            await system.deadlines.settled(self._empty, timeout)
+            await system.deadlines.outlasted(self._empty, timeout, lambda: None)
         self._owner.alive = False
         return list(self.active)
 

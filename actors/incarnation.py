@@ -20,7 +20,7 @@ from actors.loop import WARM, Killed, serve, serve_scoped
 from actors.mailbox import Ask, Queue, Tick, payload, rejection
 from actors.messages import Terminated
 from actors.specs import ChildSpec, Shutdown, StopReason, SupervisorSpec
-from actors.tasks import Owner
+from actors.tasks import Owner, absorb_cancellation
 from actors.timers import Timers
 from actors.watches import Watches
 
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from actors.supervisor import Supervisor
 
 _MADE: Any = None  # set when it is made
+CANCELLED = StopReason("killed", "its task was cancelled from outside")
+
+
+def lost(error: BaseException | None) -> StopReason:
+    """The reason of a life whose task has ended without an end of its own; None: it was cancelled."""
+    return CANCELLED if error is None else StopReason("crash", f"{type(error).__name__} ended its task", error)
 
 
 class Incarnation(msgspec.Struct, eq=False):
@@ -45,6 +51,7 @@ class Incarnation(msgspec.Struct, eq=False):
     ready: bool = False
     signal: bool = False
     draining: bool = False
+    cancelled: bool = False  # from outside, once
     over: StopReason | None = None
     report: StopReason | None = None  # what to report, where it is not the reason that decides
     stopping: StopReason | None = None
@@ -157,7 +164,9 @@ class Incarnation(msgspec.Struct, eq=False):
         if isinstance(error, Killed):
             return self.abort or StopReason("killed")
         if isinstance(error, asyncio.CancelledError):
-            return self.abort or StopReason("killed", "its task was cancelled from outside", error)
+            absorb_cancellation()
+            self.cancelled = True
+            return self.abort or StopReason(CANCELLED.kind, CANCELLED.detail, error)
         if isinstance(error, KeyboardInterrupt | SystemExit):
             self._fail_current(error)
             self.cell.system.abort(error)
@@ -166,6 +175,22 @@ class Incarnation(msgspec.Struct, eq=False):
             return StopReason("crash", f"{type(error).__name__}: {error}", error)
         raise error
 
+    def lost(self, error: BaseException | None) -> None:
+        """The task has ended, and not by its own end: cancelled before its first step, or broken by a fault."""
+        if self.over is not None:
+            self.cell.system.zombies.pop(self, None)
+            return
+        reason = lost(error)
+        if self.children is not None and not self.children.ended:
+            self.children.kill(reason)
+            self.children.exited().add_done_callback(lambda _: self.lost(error))
+            return
+        self._fail_current(error, reason)
+        if self.helpers is not None:
+            self._disown(self.helpers.abandon())
+        self._let_go(reason)
+        self._over(reason)
+
     async def _begin(self) -> StopReason | None:
         self.actor = actor = self._make()
         if type(actor).on_start is not Actor.on_start and await self._guard(actor.on_start) is IGNORE:
@@ -173,6 +198,8 @@ class Incarnation(msgspec.Struct, eq=False):
             return StopReason("normal", "declined to start")
         if self.abort is not None:
             return self.abort
+        if self.started.done():
+            return StopReason("killed", "its start was given up")
         self.ready = True
         self.cell.mark("running")
         self.report_start(None)
@@ -389,6 +416,10 @@ class Incarnation(msgspec.Struct, eq=False):
     def helper_failed(self, name: str, error: BaseException) -> None:
         """A helper's failure is the actor's crash."""
         self._interrupt(StopReason("crash", f"task {name}: {type(error).__name__}: {error}", error))
+
+    def children_lost(self, reason: StopReason) -> None:
+        """It can't go on without the supervisor of its children."""
+        self._interrupt(StopReason("crash", f"the supervisor of its children ended: {reason}", reason.error))
 
     def nursery(self) -> Supervisor:
         """The supervisor of this actor's own children, made at the first one."""

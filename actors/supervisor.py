@@ -22,12 +22,12 @@ from actors.errors import (
     MaxChildren,
     StartError,
 )
-from actors.events import ActorStarted, ActorStopped
+from actors.events import ActorCrashed, ActorStarted, ActorStopped
 from actors.family import INTERRUPTED, Family
-from actors.incarnation import Incarnation
+from actors.incarnation import CANCELLED, Incarnation, lost
 from actors.ref import ActorRef
 from actors.specs import Spec, StopReason, SupervisorSpec, check
-from actors.tasks import Owner, blocked_run
+from actors.tasks import Owner, absorb_cancellation, blocked_run
 
 if TYPE_CHECKING:
     from actors.cell import Run
@@ -39,6 +39,7 @@ class Supervisor(Family):
     def __init__(self, cell: Cell, spec: SupervisorSpec, host: Incarnation | None = None) -> None:
         super().__init__(cell, spec, host)
         self._command: asyncio.Future[Any] | None = None
+        self._ready = self._cancelled = self._awaited = False
         self.owner = Owner(cell.path, self, True, self.system)
         name = cell.path if host is None else f"{cell.path}:children"
         self.task = self.system.tasks.start(self._main(), self.owner, name)
@@ -113,27 +114,57 @@ class Supervisor(Family):
                 child.run.started.set_result(INTERRUPTED)
 
     async def _main(self) -> None:
-        outcome = await self._boot()
-        if outcome is None and self.stopping is None:
-            self.claimed = False
-            if self.host is None:
-                self.cell.mark("running")
-                self.system.publish(ActorStarted, self.cell.path, incarnation=self.number)
-            self.started.set_result(None)
-            try:
+        outcome: BaseException | None = None
+        try:
+            outcome = await self._boot()
+            if outcome is None and not self._given_up():
+                self._report_start()
                 await self._serve()
-            except Exception as error:  # noqa: BLE001 - a fault of the runtime itself: the supervisor above decides
-                self.stopping = StopReason("crash", f"supervisor failed: {type(error).__name__}: {error}", error)
-        reason = self.stopping or StopReason("crash", str(outcome), outcome)
+        except Exception as error:  # noqa: BLE001 - a fault of the runtime itself: the supervisor above decides
+            self.stopping = StopReason("crash", f"supervisor failed: {type(error).__name__}: {error}", error)
+        reason = self.stopping or StopReason("shutdown", "its start was given up")
+        if outcome is not None and self.stopping is None:
+            reason = StopReason("crash", str(outcome), outcome)
         if self.host is None:
             self.cell.mark("stopping")
         await self._stop_all(StopReason("shutdown") if reason.kind != "parent_died" else reason)
         self._over(reason, outcome)
 
+    def _given_up(self) -> bool:
+        """Whether the start is to end: by a stop, or because who waits for it has already answered in its place."""
+        return self.stopping is not None or self.started.done()
+
+    def _report_start(self) -> None:
+        self.claimed = False
+        self._ready = True
+        if self.host is None:
+            self.cell.mark("running")
+            self.system.publish(ActorStarted, self.cell.path, incarnation=self.number)
+        self.started.set_result(None)
+
+    def cancelled(self) -> None:
+        """Stop in order, as killed; who cancels a second time wants it now."""
+        if self._cancelled:
+            self.kill(CANCELLED)
+        self._cancelled = True  # the first may come with a stop under way: a host that cancels all tasks at once
+        self.request_stop(CANCELLED)
+
+    def lost(self, error: BaseException | None) -> None:
+        """The task has ended, and not by its own end: cancelled before its first step, or broken by a fault."""
+        if self.ended:
+            return
+        reason = lost(error)
+        self.kill(reason)
+        for child in self.children.values():
+            if child.run is not None:
+                child.run.exited().add_done_callback(lambda _: self.lost(error))
+                return
+        self._over(self.stopping or reason, error)
+
     async def _boot(self) -> BaseException | None:
         """Start the static children one at a time; the first failure is the supervisor's."""
         for spec in self.spec.children:
-            if self.stopping is not None:
+            if self._given_up():
                 return None
             cell = self.cell.kept.get(spec.id) or self.system.new_cell(self, spec)
             self.cell.kept[spec.id] = self.children[spec.id] = cell
@@ -150,7 +181,11 @@ class Supervisor(Family):
         while self.stopping is None:
             if not self._inbox:
                 self._idle = idle = self.system.future()
-                await idle
+                try:
+                    await idle
+                except asyncio.CancelledError:
+                    absorb_cancellation()
+                    self.cancelled()
                 continue
             await self._execute(*self._inbox.popleft())
 
@@ -251,7 +286,14 @@ class Supervisor(Family):
         if self.host is not None and self.host.abort_kind() == "killed":
             self.kill(reason)
         self.request_stop(reason)
-        await self.system.deadlines.settled(self._exited, None)
+        self._awaited = True
+        await self.system.deadlines.outlasted(self._exited, None, self._host_cancelled)
+
+    def _host_cancelled(self) -> None:
+        if self.host is not None:
+            if self.host.cancelled:
+                self.kill(CANCELLED)
+            self.host.cancelled = True
 
     def _over(self, reason: StopReason, outcome: Any) -> None:
         self.ended = True
@@ -266,17 +308,29 @@ class Supervisor(Family):
             self._exited.set_result(reason)
             if reason.kind == "intensity":
                 self.host.kill(reason)
+            elif reason.abnormal and not self._awaited:
+                self.host.children_lost(reason)
             return
         cell = self.cell
         cell.run = None
         cell.mark("failed" if reason.abnormal else "stopped")
-        if self.started.done():
-            self.system.publish(ActorStopped, cell.path, incarnation=self.number, reason=reason)
-        else:
-            self.started.set_result(outcome if outcome is not None else INTERRUPTED)
+        if self._ready:
+            self._report_end(reason)
+        elif not self.started.done():
+            self.started.set_result(outcome if outcome is not None else cell.dead(reason=reason))
         self._exited.set_result(reason)
         if not self.claimed:
             if cell.parent is not None:
                 cell.parent.post("exit", cell, self.number, reason)
             else:
                 self.system.root_ended(reason)
+
+    def _report_end(self, reason: StopReason) -> None:
+        cell = self.cell
+        if not reason.abnormal:
+            self.system.publish(ActorStopped, cell.path, incarnation=self.number, reason=reason)
+            return
+        cell.failed += 1
+        cell.error, cell.error_at = reason.detail or reason.kind, self.system.clock.now()
+        facts = {"restart": cell.spec.restart.value, "supervisor": cell.parent.cell.path if cell.parent else ""}
+        self.system.publish(ActorCrashed, cell.path, incarnation=self.number, reason=reason, **facts)

@@ -81,6 +81,7 @@ class ActorSystem(Children):
         self._seq = 0
         self._body: asyncio.Task[Any] | None = None
         self._cancelled_body = False
+        self._cancelling = 0  # cancellations of the body that were there before
         self._cause: BaseException | None = None
         self._failure: StopReason | None = None
 
@@ -102,33 +103,44 @@ class ActorSystem(Children):
         self.tasks = TaskRegistry(self.loop)
         self.lag = LagMeter(self.loop)
         attach(self.events)
-        self._body = asyncio.current_task()
+        self._body = body = asyncio.current_task()
+        self._cancelling = 0 if body is None else body.cancelling()
         self._root = self.new_cell(None, self._spec)
         self._root.incarnation = 1
         self._root.mark("starting")
         self._root.run = self._root_run = Supervisor(self._root, self._spec)
-        await self._root_run.started
+        started = self._root_run.started
+        try:
+            await self.deadlines.settled(started, None)
+        except asyncio.CancelledError:
+            await self._stop_shielded()
+            raise
+        if started.result() is not None:
+            await self._stop_shielded()
+            raise self._failed(self._root_run.stopping, started.result())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         interrupted = await self._stop_shielded()
-        self.lag.close()
-        self.deadlines.close()
-        self.events.close()
         body = self._body
         ours = self._cancelled_body and body is not None and body is asyncio.current_task()
         if ours and body is not None and (interrupted is not None or isinstance(error, asyncio.CancelledError)):
-            body.uncancel()
+            if body.uncancel() > self._cancelling and self._cause is None:
+                if interrupted is not None:
+                    raise interrupted
+                return  # the host has cancelled the body as well: that goes on
         elif interrupted is not None:
             raise interrupted
         if self._cause is not None:
             raise self._cause
         if self._failure is not None:
             cause = self._failure.error if isinstance(self._failure.error, BaseException) else None
-            text = f"system {self.name} failed: {self._failure}"
-            raise SystemFailed(text, path=f"/{self.name}", cause=cause) from cause
+            raise self._failed(self._failure, cause) from cause
+
+    def _failed(self, reason: StopReason | None, cause: BaseException | None) -> SystemFailed:
+        return SystemFailed(f"system {self.name} failed: {reason}", path=f"/{self.name}", cause=cause)
 
     async def _stop_shielded(self) -> asyncio.CancelledError | None:
         """Stop whatever cancels the caller meanwhile; returns that cancellation for later."""
@@ -140,6 +152,9 @@ class ActorSystem(Children):
                     self.closed = True
                 except asyncio.CancelledError as error:
                     interrupted = error
+        self.lag.close()
+        self.deadlines.close()
+        self.events.close()
         return interrupted
 
     async def stop(self) -> None:

@@ -36,6 +36,13 @@ def blocked_run() -> Run | None:
     return owner.run if owner is not None and owner.blocking else None
 
 
+def absorb_cancellation() -> None:
+    """Take the current task's cancellation as dealt with: timeouts and groups in what it still runs must not see it."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+
+
 class TaskRegistry:
     """Owns the runtime's tasks and finds out to whom the others belong."""
 
@@ -57,9 +64,10 @@ class TaskRegistry:
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self.tasks.pop(task, None)
-        if not task.cancelled():
-            task.exception()  # marks it as seen: the runtime's coroutines report their failures themselves
+        owner = self.tasks.pop(task)
+        error = None if task.cancelled() else task.exception()  # reading it marks it as seen
+        if owner.blocking and owner.run is not None:
+            owner.run.lost(error)
 
     def foreign(self) -> list[tuple[asyncio.Task[Any], Owner | None]]:
         """All other unfinished tasks of the loop with their owners; None: the embedding process's own."""

@@ -5,6 +5,7 @@ A journal's `events` read "start a#1", "stop a#1", "note a#1 hello": the child's
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -178,3 +179,35 @@ async def states(supervisor: SupervisorRef) -> dict[str, str]:
 async def numbers(supervisor: SupervisorRef) -> dict[str, int | None]:
     """The living children's incarnation numbers by id, in start order; None: not alive."""
     return {child.id: child.ref.incarnation if child.ref else None for child in await supervisor.which_children()}
+
+
+async def turns(count: int) -> None:
+    """Let the loop turn so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def turns_until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until it is so; timers do not fire meanwhile."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to be")
+
+
+def tasks_of(*paths: str) -> list[asyncio.Task[Any]]:
+    """The tasks of these lives, as a host finds them."""
+    return [task for task in asyncio.all_tasks() if task.get_name() in paths]
+
+
+def cancel(*paths: str) -> None:
+    """Cancel the tasks of these lives from outside."""
+    for task in tasks_of(*paths):
+        task.cancel()
+
+
+def cancel_all() -> None:
+    """What `asyncio.run` does at its end."""
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
