@@ -127,15 +127,16 @@ class ActorSystem(Children):
         body = self._body
         ours = self._cancelled_body and body is not None and body is asyncio.current_task()
         if ours and body is not None and (interrupted is not None or isinstance(error, asyncio.CancelledError)):
-            if body.uncancel() > self._cancelling and self._cause is None:
-                if interrupted is not None:
-                    raise interrupted
-                return  # the host has cancelled the body as well: that goes on
+            theirs = body.uncancel() > self._cancelling and self._cause is None  # the host cancels the body as well
+            if theirs and interrupted is not None:
+                raise interrupted
+            if theirs:
+                return
         elif interrupted is not None:
             raise interrupted
         if self._cause is not None:
             raise self._cause
-        if self._failure is not None:
+        if self._failure is not None and (ours or not isinstance(error, GeneratorExit | asyncio.CancelledError)):
             cause = self._failure.error if isinstance(self._failure.error, BaseException) else None
             raise self._failed(self._failure, cause) from cause
 

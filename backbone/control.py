@@ -90,13 +90,9 @@ class ControlActor(Actor):
             if _answers_at(self._path):
                 raise OSError(None, "another running backbone has it")
             self._path.unlink(missing_ok=True)
-        previous = os.umask(0o177)  # never a moment in which others could connect
-        try:
-            listener = await anyio.create_unix_listener(self._path, mode=0o600)
-        finally:
-            os.umask(previous)
+        listening = _listening(self._path)
         self._inode = _inode(self._path)
-        return listener
+        return await anyio.abc.SocketListener.from_socket(listening)
 
     async def _serve(self, listener: anyio.abc.SocketListener) -> None:
         slots = anyio.Semaphore(_CONNECTIONS)
@@ -144,6 +140,22 @@ def _inode(path: Path) -> int | None:
         return path.lstat().st_ino
     except OSError:
         return None
+
+
+def _listening(path: Path) -> socket.socket:
+    """Bound here and not by anyio, which takes a thread for it: one that outlives a session that never leaves."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    previous = os.umask(0o177)  # never a moment in which others could connect
+    try:
+        listening.setblocking(False)
+        listening.bind(str(path))
+        listening.listen()
+    except BaseException:
+        listening.close()
+        raise
+    finally:
+        os.umask(previous)
+    return listening
 
 
 def _answers_at(path: Path) -> bool:

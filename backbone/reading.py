@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-import anyio.to_thread
 import msgspec
 
 from backbone.domain import Frame
@@ -17,6 +16,7 @@ from backbone.messages import Fetch, ReadCoverage
 from backbone.spelling import Ask, Names
 from backbone.store.errors import StoreUnavailable
 from backbone.store.records import Coverage, Query
+from backbone.threads import in_thread
 
 __all__ = ["Reader"]
 
@@ -230,7 +230,7 @@ class Reader:
         if frame.num_rows <= _ROWS_INLINE or self._rules.inline:
             made = work()
         else:
-            made = await anyio.to_thread.run_sync(work)
+            made = await in_thread(work)
         return made.select(start=start, end=query.end)
 
     def _at_least(self, dimension: Dimension, symbols: Sequence[str]) -> int:

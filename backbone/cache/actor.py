@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
-import anyio.to_thread
 
 from actors import Actor, Reject, Reply, StopReason, handles
 from backbone.cache.key import CacheKey
@@ -17,6 +16,7 @@ from backbone.messages import Fetch, Fetched, ForgetWindows, Invalidate, ProbeCa
 from backbone.peers import Peers, ask_through
 from backbone.refusals import PASSING
 from backbone.store.records import Query
+from backbone.threads import in_thread
 
 __all__ = ["CacheActor"]
 
@@ -133,7 +133,7 @@ class CacheActor(Actor):
         if frame.num_rows > _MOST_ROWS:
             return
         if frame.num_rows > _ROWS_INLINE and not self._inline:
-            payload = await anyio.to_thread.run_sync(encode, frame)
+            payload = await in_thread(lambda: encode(frame))
         else:
             payload = encode(frame)
         await self._cache.put(key, payload, position)

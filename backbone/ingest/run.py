@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import anyio
-import anyio.to_thread
 import msgspec
 import pyarrow as pa
 
@@ -26,6 +25,7 @@ from backbone.sources.errors import SourceError
 from backbone.sources.port import BadRow, Progress, Source, SourceChunk
 from backbone.sources.registry import built_in, open_source
 from backbone.store.records import Chunk, QuarantineRow, WriteResult
+from backbone.threads import in_thread
 
 __all__ = ["Piece", "Run", "Writer"]
 
@@ -143,7 +143,7 @@ class Run:
                 if self._rules.inline:
                     piece = next(pieces, None)
                 else:
-                    piece = await anyio.to_thread.run_sync(next, pieces, None)
+                    piece = await in_thread(lambda: next(pieces, None))
                 if piece is None:
                     return
                 try:

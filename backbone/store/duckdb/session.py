@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import anyio
-import anyio.lowlevel
-import anyio.to_thread
 import duckdb
 
 from backbone.store.duckdb.failures import explained, first_line, not_opened
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
-from backbone.store.errors import StoreBusy, StoreError, StoreUnavailable, UnknownOutcome
+from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
+from backbone.threads import in_thread
 
 __all__ = ["Session", "transaction"]
 
@@ -43,7 +43,7 @@ class Session:
         self._inline = inline
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._turn: anyio.Lock | None = None
-        self._threads: anyio.CapacityLimiter | None = None
+        self._thread: ThreadPoolExecutor | None = None
 
     @property
     def is_open(self) -> bool:
@@ -57,7 +57,9 @@ class Session:
             StoreUnavailable: the file can't be opened; the message says why and what to do.
         """
         if self._connection is None:
-            self._turn, self._threads = anyio.Lock(fast_acquire=True), anyio.CapacityLimiter(1)
+            self._turn = anyio.Lock(fast_acquire=True)
+            if self._thread is None and not self._inline:
+                self._thread = ThreadPoolExecutor(1, "duckdb")  # starts a thread when there is work
             self._connection = await self._in_thread(self._connect)
 
     async def close(self) -> None:
@@ -67,6 +69,9 @@ class Session:
                 connection, self._connection = self._connection, None
                 if connection is not None:
                     await self._in_thread(connection.close)
+                thread, self._thread = self._thread, None
+                if thread is not None:
+                    thread.shutdown(wait=False)
 
     async def run(self, work: Work[T]) -> T:
         """Do a piece of work with the connection, alone.
@@ -97,32 +102,17 @@ class Session:
             raise StoreUnavailable(f"{self._path} was closed; open the store first")
         if self._inline:
             return self._guarded(work, connection)
-        outcome: list[T | BaseException] = []
-        given_up: list[bool] = []
-
-        def attempt() -> None:
-            try:
-                outcome.append(self._guarded(work, connection))
-            except BaseException as error:  # noqa: BLE001  carried over to the caller, which raises it
-                outcome.append(error)
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(_interrupt, connection, until, outcome, given_up, name="deadline")
-            await anyio.to_thread.run_sync(attempt, limiter=self._threads)
-            group.cancel_scope.cancel()
-        [result] = outcome
-        if isinstance(result, BaseException):
-            await anyio.lowlevel.checkpoint_if_cancelled()
-            if given_up and isinstance(result, StoreBusy):
-                # who stops an actor may let its code rest between two cancellations: this is such a rest
-                raise StoreError(f"{self._path}: interrupted and rolled back, for its caller goes away") from result
-            raise result
-        return result
+        return await in_thread(
+            lambda: self._guarded(work, connection),
+            executor=self._thread,
+            interrupt=connection.interrupt,  # a transaction rolls back then
+            patience=max(0.0, until - anyio.current_time()),
+        )
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         if self._inline:
             return function()
-        return await anyio.to_thread.run_sync(function, limiter=self._threads)
+        return await in_thread(function, executor=self._thread)
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         try:
@@ -187,15 +177,3 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.commit()
     except duckdb.Error as error:
         raise UnknownOutcome(f"COMMIT failed: {first_line(error)}; look the chunk up before a retry") from error
-
-
-async def _interrupt(connection: duckdb.DuckDBPyConnection, until: float, outcome: Sized, given_up: list[bool]) -> None:
-    """Interrupt the work when its time is up or its caller was cancelled; a transaction rolls back then."""
-    try:
-        await anyio.sleep_until(until)
-        connection.interrupt()
-    except anyio.get_cancelled_exc_class():
-        if not len(outcome):
-            given_up.append(True)
-            connection.interrupt()
-        raise

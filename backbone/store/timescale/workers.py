@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
-import anyio.to_thread
+
+from backbone.threads import in_thread
 
 __all__ = ["Workers"]
 
@@ -27,4 +29,5 @@ class Workers:
         """Call a function that works through so many rows."""
         if rows <= _INLINE_ROWS:
             return function(*values)
-        return await anyio.to_thread.run_sync(function, *values, limiter=self._limiter)
+        async with self._limiter:
+            return await in_thread(partial(function, *values))
