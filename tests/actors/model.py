@@ -116,6 +116,12 @@ class Model:
         self._down(node, hook)
         self._ended(node, abnormal)
 
+    def cancel(self, node: Node) -> None:
+        """Its task is cancelled from outside: an orderly end, and an abnormal one."""
+        if isinstance(node, Group):
+            self._stop_children(node)
+        self.end(node, abnormal=True)
+
     def advance(self, until: float) -> None:
         """Let time pass: restarts that are due happen."""
         while True:

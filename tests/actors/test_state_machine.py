@@ -34,10 +34,11 @@ from actors import (
     Strategy,
     SupervisorRef,
     SupervisorSpec,
+    SystemFailed,
     handles,
 )
 from actors.testing import TestSystem, VirtualLoop, virtual_loop
-from tests.actors.kit import Boom, Crash, Number, Quit, settle
+from tests.actors.kit import Boom, Crash, Number, Quit, cancel, settle, turns
 from tests.actors.model import FAILED, IGNORED, UP, Group, Model, Node
 
 T = TypeVar("T")
@@ -155,6 +156,7 @@ class Supervision(RuleBasedStateMachine):
         self.loop: VirtualLoop = self.runner.get_loop()  # type: ignore[assignment]
         self.world = World()
         self.system = TestSystem(intensity=Intensity(10**9))
+        self.farewell = (0, 0, False)
         self.asks: list[tuple[asyncio.Task[int], float, Node | None, int]] = []
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -249,6 +251,21 @@ class Supervision(RuleBasedStateMachine):
             ref = self.run(self.ref(node))
             self.model.end(node, abnormal=True, hook=False)
             self.happen(ref.kill())
+
+    @rule(index=INDEX)
+    def cancel_from_outside(self, index: int) -> None:
+        self.sync()
+        node = self.pick(index)
+        if node.alive:
+            self.model.cancel(node)
+            self.happen(self.cancelled(node.path))
+
+    async def cancelled(self, path: str) -> None:
+        cancel(path)
+
+    @rule(index=INDEX, count=st.integers(0, 40), everything=st.booleans())
+    def choose_the_end(self, index: int, count: int, everything: bool) -> None:
+        self.farewell = (index, count, everything)
 
     @rule(index=INDEX, outcomes=st.lists(st.sampled_from([FAILED, FAILED, IGNORED]), max_size=3))
     def spoil_next_starts(self, index: int, outcomes: list[str]) -> None:
@@ -380,12 +397,29 @@ class Supervision(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            self.run(self.system.__aexit__(None, None, None))
+            self.run(self.leave())
             outcomes = self.run(self.outcomes())
             assert all(isinstance(each, int | ActorDead | AskTimeout) for each in outcomes)
             assert asyncio.all_tasks(self.loop) == set()
         finally:
             self.runner.close()
+
+    async def leave(self) -> None:
+        """Perhaps in the middle of a restart, and perhaps with a host that cancels all tasks at that moment."""
+        index, count, everything = self.farewell
+        nodes = [node for node in self.model.nodes() if node.alive and not isinstance(node, Group)] if count else []
+        if nodes:
+            await self.system.find(nodes[index % len(nodes)].path).tell(Crash())
+            await turns(count)
+        leaving = asyncio.ensure_future(self.system.__aexit__(None, None, None))
+        if everything:
+            await turns(count % 3)
+            asks = {task for task, *_ in self.asks}
+            for task in asyncio.all_tasks() - {asyncio.current_task(), leaving} - asks:
+                task.cancel()
+        await asyncio.wait({leaving}, timeout=60.0)
+        assert leaving.done(), "leaving waits for ever"
+        assert isinstance(leaving.exception(), SystemFailed | None) if everything else leaving.result() is None
 
     async def outcomes(self) -> list[Any]:
         return await asyncio.gather(*(task for task, *_ in self.asks), return_exceptions=True)
