@@ -16,63 +16,71 @@ async with ActorSystem("demo") as system:
     counter = await system.start_child(ChildSpec("counter", Counter))
     await counter.tell(Add(2))
 ```
+
+Names are imported when first used, so that `import actors` stays quick.
 """
 
-from actors.actor import IGNORE, Actor, Context, Ignore
-from actors.cell import Health
-from actors.clock import Clock
-from actors.errors import (
-    ActorDead,
-    ActorError,
-    AlreadyPresent,
-    AlreadyStarted,
-    AskRejected,
-    AskTimeout,
-    ChildNotFound,
-    ChildRestarting,
-    ChildRunning,
-    DeadlockError,
-    InvalidMessage,
-    MailboxFull,
-    MaxChildren,
-    Reject,
-    SpecError,
-    StartError,
-    SystemFailed,
-)
-from actors.events import (
-    ActorCrashed,
-    ActorRestarted,
-    ActorRestarting,
-    ActorStarted,
-    ActorStopped,
-    DeadLetter,
-    Event,
-    EventStream,
-    HealthChanged,
-    IntensityExceeded,
-    OrphanDetected,
-    Subscription,
-    ZombieDetected,
-)
-from actors.mailbox import Reply
-from actors.messages import Message, Request, Terminated, handles
-from actors.ref import ActorRef, ChildCount, ChildInfo, SupervisorRef
-from actors.roster import RosterEntry, RosterSnapshot
-from actors.specs import (
-    AutoShutdown,
-    Backoff,
-    ChildSpec,
-    Intensity,
-    Mailbox,
-    Overflow,
-    Restart,
-    Shutdown,
-    StopReason,
-    Strategy,
-    SupervisorSpec,
-)
-from actors.system import ActorSystem, run
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from actors.actor import IGNORE, Actor, Context, Ignore
+    from actors.cell import Health
+    from actors.clock import Clock
+    from actors.errors import (
+        ActorDead,
+        ActorError,
+        AlreadyPresent,
+        AlreadyStarted,
+        AskRejected,
+        AskTimeout,
+        ChildNotFound,
+        ChildRestarting,
+        ChildRunning,
+        DeadlockError,
+        InvalidMessage,
+        MailboxFull,
+        MaxChildren,
+        Reject,
+        SpecError,
+        StartError,
+        SystemFailed,
+    )
+    from actors.events import (
+        ActorCrashed,
+        ActorRestarted,
+        ActorRestarting,
+        ActorStarted,
+        ActorStopped,
+        DeadLetter,
+        Event,
+        EventStream,
+        HealthChanged,
+        IntensityExceeded,
+        OrphanDetected,
+        Subscription,
+        ZombieDetected,
+    )
+    from actors.mailbox import Reply
+    from actors.messages import Message, Request, Terminated, handles
+    from actors.ref import ActorRef, ChildCount, ChildInfo, SupervisorRef
+    from actors.roster import RosterEntry, RosterSnapshot
+    from actors.specs import (
+        AutoShutdown,
+        Backoff,
+        ChildSpec,
+        Intensity,
+        Mailbox,
+        Overflow,
+        Restart,
+        Shutdown,
+        StopReason,
+        Strategy,
+        SupervisorSpec,
+    )
+    from actors.system import ActorSystem, run
 
 __all__ = [
     "IGNORE",
@@ -95,3 +103,40 @@ __all__ += ["EventStream", "HealthChanged", "IntensityExceeded", "OrphanDetected
 __all__ += ["ActorDead", "ActorError", "AlreadyPresent", "AlreadyStarted", "AskRejected", "AskTimeout"]
 __all__ += ["ChildNotFound", "ChildRestarting", "ChildRunning", "DeadlockError", "InvalidMessage", "MailboxFull"]
 __all__ += ["MaxChildren", "Reject", "SpecError", "StartError", "SystemFailed"]
+
+_HOMES = {
+    "actor": "IGNORE Actor Context Ignore",
+    "cell": "Health",
+    "clock": "Clock",
+    "errors": (
+        "ActorDead ActorError AlreadyPresent AlreadyStarted AskRejected AskTimeout ChildNotFound "
+        "ChildRestarting ChildRunning DeadlockError InvalidMessage MailboxFull MaxChildren Reject SpecError "
+        "StartError SystemFailed"
+    ),
+    "events": (
+        "ActorCrashed ActorRestarted ActorRestarting ActorStarted ActorStopped DeadLetter Event EventStream "
+        "HealthChanged IntensityExceeded OrphanDetected Subscription ZombieDetected"
+    ),
+    "mailbox": "Reply",
+    "messages": "Message Request Terminated handles",
+    "ref": "ActorRef ChildCount ChildInfo SupervisorRef",
+    "roster": "RosterEntry RosterSnapshot",
+    "specs": (
+        "AutoShutdown Backoff ChildSpec Intensity Mailbox Overflow Restart Shutdown StopReason Strategy SupervisorSpec"
+    ),
+    "system": "ActorSystem run",
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
