@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -101,7 +102,11 @@ def indicator(env: Mapping[str, str]) -> str | None:
 def _source(path: str | Path | None, profile: str | None) -> Source:
     if path is not None:
         return Source(Path(path), str(path), None)
-    name = str(profile)
+    return _profile_source(str(profile))
+
+
+@cache
+def _profile_source(name: str) -> Source:
     if name not in profiles():
         allowed = profiles()
         raise SettingsError(f"unknown profile {name!r}; allowed are {', '.join(allowed)}{suggestion(name, allowed)}")

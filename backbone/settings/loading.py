@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from backbone.settings.choosing import Source, choose, indicator
@@ -61,7 +63,7 @@ def load_settings(
 
 
 def _from_file(source: Source, problems: list[str]) -> dict[str, Given]:
-    document = read_yaml(source.path, source.shown)
+    document = _document(source)
     nested = document.pop("backbone", {})
     if not isinstance(nested, dict):
         raise SettingsError(f"{source.shown}: backbone is no mapping; give sections below it, or leave it out")
@@ -76,6 +78,18 @@ def _from_file(source: Source, problems: list[str]) -> dict[str, Given]:
                 f"or {leaves()[path].env}_FILE"
             )
     return given
+
+
+def _document(source: Source) -> dict[str, Any]:
+    """What the file holds; that of a profile is read once, for it travels with the package."""
+    if source.profile is None:
+        return read_yaml(source.path, source.shown)
+    return deepcopy(_profile(source.path, source.shown))
+
+
+@cache
+def _profile(path: Path, shown: str) -> dict[str, Any]:
+    return read_yaml(path, shown)
 
 
 def _flat(mapping: Mapping[str, Any], prefix: str, shown: str, problems: list[str]) -> dict[str, Any]:

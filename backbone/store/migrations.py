@@ -7,6 +7,7 @@ has applied; a file that was edited since is refused, for nobody could say what 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -29,7 +30,16 @@ class Migration(msgspec.Struct, frozen=True):
 
 def shipped(backend: str, folder: Path = _FOLDER) -> list[Migration]:
     """The migrations of a backend that come with this version, in order."""
-    return [_load(path) for path in sorted((folder / backend).glob("*.sql"))]
+    return list(_shipped(backend)) if folder == _FOLDER else _read(folder / backend)
+
+
+@cache
+def _shipped(backend: str) -> tuple[Migration, ...]:
+    return tuple(_read(_FOLDER / backend))
+
+
+def _read(folder: Path) -> list[Migration]:
+    return [_load(path) for path in sorted(folder.glob("*.sql"))]
 
 
 def _load(path: Path) -> Migration:

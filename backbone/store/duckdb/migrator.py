@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import duckdb
+
 from backbone.store.duckdb.session import transaction
-from backbone.store.duckdb.sql import Connection, count, parameter
+from backbone.store.duckdb.sql import Connection, parameter
 from backbone.store.migrations import Migration, pending
 from backbone.store.records import MigrationReport
 
@@ -47,9 +49,8 @@ def migrate(
 
 def applied(connection: Connection) -> dict[str, str]:
     """Checksum by name of the migrations in force."""
-    if not count(
-        connection,
-        "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'telemetry' AND table_name = 'schema_migrations'",
-    ):
+    try:  # cheaper than asking whether the table is there, which makes a new database list all that it has by itself
+        found = connection.execute("SELECT name, checksum FROM telemetry.schema_migrations ORDER BY name").fetchall()
+    except duckdb.CatalogException:
         return {}
-    return dict(connection.execute("SELECT name, checksum FROM telemetry.schema_migrations ORDER BY name").fetchall())
+    return dict(found)
