@@ -17,10 +17,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 try:
     import pytest_asyncio as maker
 except ImportError:
-    import pytest as maker  # type: ignore[no-redef]  # noqa: PT013 - stands in for the other
+    maker = pytest  # type: ignore[misc]
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -1,18 +1,31 @@
 """For authors of tests: a whole backbone in memory, deterministic, in milliseconds, with faults to inject.
 
 DuckDB works in memory and on the event loop, not in a thread, so a backbone also runs on the virtual clock of
-`actors.testing`. There is no control socket.
+`actors.testing`. There is no control socket. `backbone.testing.fixtures` offers it as fixtures of pytest.
 
 ```python
+from datetime import UTC, datetime
+
+import pytest
+
+from backbone import Frame, StoreUnavailable
 from backbone.testing import Faults, embedded
 
-async def test_my_strategy():
+PRICES = {"open": 1.16, "high": 1.17, "low": 1.15, "close": 1.165}
+BAR = {"symbol": "EURUSD", "interval": "1h", "ts": datetime(2018, 6, 4, tzinfo=UTC), **PRICES}
+
+
+async def test_my_strategy_lives_through_an_outage():
     faults = Faults()
     async with embedded(faults=faults) as backbone:
-        await backbone.record(frame)
-        faults.store_down()          # from here on the store refuses; the cache still serves, marked stale
-        frame = await backbone.fetch("intraday", symbols=["EURUSD"])
-        assert frame.stale
+        await backbone.record(Frame.from_records("intraday", [BAR]))
+        assert (await backbone.fetch("intraday", symbols=["EURUSD"])).num_rows == 1
+        faults.store_down()
+        assert (await backbone.fetch("intraday", symbols=["EURUSD"])).num_rows == 1  # the cache has seen this question
+        with pytest.raises(StoreUnavailable):
+            await backbone.fetch("intraday", symbols=["EURUSD"], limit=1)  # and not this one
+        faults.store_up()
+        assert (await backbone.fetch("intraday", symbols=["EURUSD"], limit=1)).num_rows == 1
 ```
 """
 
@@ -52,14 +65,20 @@ class Faults:
         self._backbone: Backbone | None = None
 
     def crash_ingest(self, *, before_write: int | None = None, after_write: int | None = None) -> None:
-        """Crash the ingest actor once, before or after the nth chunk (from 1) is committed."""
+        """Crash the ingest actor once, before or after the nth chunk (from 1) is committed.
+
+        Who waits for an answer does not notice: the facade asks the next incarnation, which knows what is committed.
+        """
         if before_write is not None:
             self._crashes["before", before_write] = None
         if after_write is not None:
             self._crashes["after", after_write] = None
 
     def crash_store(self, times: int = 1) -> None:
-        """Crash the store actor at each of its next requests, so many times."""
+        """Crash the store actor at each of its next requests, so many of them; it is restarted.
+
+        Requests that are under way together crash it together.
+        """
         self._store_crashes = times
 
     def refuse_write_once(self) -> None:
@@ -67,7 +86,10 @@ class Faults:
         self._refused_writes = 1
 
     def store_down(self, why: str = "injected: the store does not answer") -> None:
-        """Let every request to the store fail as unavailable, until `store_up`; its actor notices at once."""
+        """Let every request to the store fail as unavailable, until `store_up`; its actor notices at once.
+
+        What the cache has is still served, and marked stale.
+        """
         self._down = why
         self._look()
 
