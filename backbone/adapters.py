@@ -62,7 +62,7 @@ def _duckdb(settings: Settings) -> StoreFactory:
     from backbone.store.duckdb.memory import MemoryDatabase
     from backbone.store.duckdb.store import DuckDBStore
 
-    store, memory = settings.store, MemoryDatabase()
+    store, memory = settings.store, MemoryDatabase(attached=settings.store.inline)
 
     def make() -> Store:
         return DuckDBStore(

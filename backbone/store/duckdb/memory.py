@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import threading
+import atexit
+from contextlib import suppress
+from itertools import count
+from threading import Lock
 
 import duckdb
 
@@ -10,24 +13,54 @@ __all__ = ["MEMORY", "MemoryDatabase"]
 
 MEMORY = ":memory:"
 
+_INSTANCES: dict[tuple[tuple[str, str], ...], duckdb.DuckDBPyConnection] = {}
+_NUMBERS = count(1)
+_LOCK = Lock()  # stores connect in threads of their own, and tests may run loops in several
+
 
 class MemoryDatabase:
-    """Rows that live until `close`, whoever connects and leaves meanwhile."""
+    """Rows that live until `close`, whoever connects and leaves meanwhile.
 
-    def __init__(self) -> None:
-        self._keeper: duckdb.DuckDBPyConnection | None = None
-        self._lock = threading.Lock()  # stores connect in threads of their own
+    Args:
+        attached: to an instance of DuckDB that is kept for the next ones with the same settings: making one takes
+            longer than a test. Its memory and threads are those of all that are attached.
+    """
+
+    def __init__(self, *, attached: bool = False) -> None:
+        self._attached = attached
+        self._instance: duckdb.DuckDBPyConnection | None = None
+        self._name = f"memory{next(_NUMBERS)}"
 
     def connect(self, config: dict[str, str]) -> duckdb.DuckDBPyConnection:
         """A connection of one's own; the first one makes the database, by its configuration."""
-        with self._lock:
-            if self._keeper is None:
-                self._keeper = duckdb.connect(MEMORY, config={**config})
-            return self._keeper.cursor()
+        with _LOCK:
+            if self._instance is None:
+                self._instance = _instance(config) if self._attached else duckdb.connect(MEMORY, config={**config})
+                self._instance.execute(f"ATTACH '{MEMORY}' AS {self._name}")
+            connection = self._instance.cursor()
+        connection.execute(f"USE {self._name}")
+        return connection
 
     def close(self) -> None:
         """Let the rows go."""
-        with self._lock:
-            keeper, self._keeper = self._keeper, None
-        if keeper is not None:
-            keeper.close()
+        with _LOCK:
+            instance, self._instance = self._instance, None
+            if instance is None:
+                return
+            with suppress(duckdb.Error):  # whoever was killed may hold it still: it goes with the last connection
+                instance.execute(f"DETACH {self._name}")
+            if not self._attached:
+                instance.close()
+
+
+def _instance(config: dict[str, str]) -> duckdb.DuckDBPyConnection:
+    key = tuple(sorted(config.items()))
+    if key not in _INSTANCES:
+        _INSTANCES[key] = duckdb.connect(MEMORY, config={**config})
+    return _INSTANCES[key]
+
+
+@atexit.register
+def _close() -> None:
+    while _INSTANCES:
+        _INSTANCES.popitem()[1].close()
