@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from types import TracebackType
 from typing import Any, TypeVar, cast
 
 import anyio
@@ -82,12 +83,12 @@ class Backbone:
         self._newest: dict[tuple[Dimension, str], tuple[Record, Mapping[str, Any]]] = {}
         self._subscriptions = 0
         self._closed = False
+        self._opening: object = None
 
     @classmethod
-    @asynccontextmanager
-    async def open(
+    def open(
         cls, settings: Settings | None = None, *, system: ActorSystem | None = None, parts: dict[str, Any] | None = None
-    ) -> AsyncIterator[Backbone]:
+    ) -> AbstractAsyncContextManager[Backbone]:
         """Start the tree, migrate, prove that the store answers; on leaving, stop what was started, and only that.
 
         A server that is not up yet is waited for, `store.start_timeout` seconds at most.
@@ -111,10 +112,17 @@ class Backbone:
         if system is not None:
             arguments.instance("system", system, ActorSystem)
         refuse_what_cannot_start(settings)
+        return _Opening(cls._opened(settings, system, parts or {}))
+
+    @classmethod
+    @asynccontextmanager
+    async def _opened(
+        cls, settings: Settings, system: ActorSystem | None, parts: dict[str, Any]
+    ) -> AsyncIterator[Backbone]:
         async with AsyncExitStack() as stack:
             if system is None:
                 system = await stack.enter_async_context(ActorSystem(settings.profile))
-            assembled = _assemble(settings, system, parts or {})
+            assembled = _assemble(settings, system, parts)
             stack.callback(assembled.release)
             backbone = cls(settings, system, assembled)
             try:
@@ -433,6 +441,23 @@ class Backbone:
 
 def _raw(roster: RosterSnapshot) -> msgspec.Raw:
     return msgspec.Raw(roster.to_json())
+
+
+class _Opening(AbstractAsyncContextManager[Backbone]):
+    """What `open` gives. Its backbone holds on to it: one entered by hand would be closed as garbage at once."""
+
+    def __init__(self, opened: AbstractAsyncContextManager[Backbone]) -> None:
+        self._opened = opened
+
+    async def __aenter__(self) -> Backbone:
+        backbone = await self._opened.__aenter__()
+        backbone._opening = self
+        return backbone
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._opened.__aexit__(kind, error, trace)
 
 
 def _start(given: object) -> Start:

@@ -21,7 +21,7 @@ async def test_my_strategy_lives_through_an_outage():
         await backbone.record(Frame.from_records("intraday", [BAR]))
         assert (await backbone.fetch("intraday", symbols=["EURUSD"])).num_rows == 1
         faults.store_down()
-        assert (await backbone.fetch("intraday", symbols=["EURUSD"])).num_rows == 1  # the cache has seen this question
+        assert (await backbone.fetch("intraday", symbols=["EURUSD"])).stale  # the cache has seen this question
         with pytest.raises(StoreUnavailable):
             await backbone.fetch("intraday", symbols=["EURUSD"], limit=1)  # and not this one
         faults.store_up()

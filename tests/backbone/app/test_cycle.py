@@ -1,9 +1,11 @@
 """The whole cycle, in memory: rows in, committed once, published once, read back equal."""
 
 import asyncio
+import gc
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from actors import ActorSystem, HealthChanged
@@ -353,3 +355,12 @@ async def test_live_rows_survive_a_crash_of_the_ingest_actor_and_are_seen_by_the
         entry = backbone.roster().find("/embedded/backbone/ingest")
         assert entry is not None
         assert entry.restarts == 1
+
+
+async def test_a_backbone_that_is_entered_by_hand_stays_open_until_it_is_left() -> None:
+    overrides = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
+    backbone = await Backbone.open(load_settings(profile="embedded", overrides=overrides)).__aenter__()
+    gc.collect()
+    await anyio.lowlevel.checkpoint()
+    assert (await backbone.record(bars())).inserted == 3
+    await backbone._opening.__aexit__(None, None, None)  # type: ignore[attr-defined]

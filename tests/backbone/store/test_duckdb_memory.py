@@ -56,5 +56,6 @@ def test_other_settings_are_another_instance() -> None:
     databases = [MemoryDatabase(attached=True) for _ in range(2)]
     connections = [each.connect({"threads": str(n)}) for n, each in enumerate(databases, 1)]
     assert [each.execute("SELECT current_setting('threads')").fetchall()[0][0] for each in connections] == [1, 2]
-    for each in (*connections, *databases):
-        each.close()
+    for connection, database in zip(connections, databases, strict=True):
+        connection.close()
+        database.close()
