@@ -92,13 +92,19 @@ def _message_types(cls: type, method: Handler, depth: int) -> tuple[type, ...]:
 
 
 def _resolve(text: str, method: Handler, where: str, depth: int) -> Any:
-    """Evaluate an annotation in the module's globals and the locals of the frames that define the class."""
+    """What an annotation means in the module's globals and the locals of the frames that define the class."""
+
+    def carrier() -> None: ...
+
+    carrier.__annotations__ = {"message": text}  # that of the message alone: the others may name what is not there yet
     frame: types.FrameType | None = sys._getframe(depth)
     spaces = getattr(method, "__globals__", {})
     for _ in range(4):
         local = frame.f_locals if frame is not None else {}
         try:
-            return eval(text, dict(spaces), dict(local))  # noqa: S307 - the class author's own annotation
+            found = inspect.get_annotations(carrier, globals=dict(spaces), locals=dict(local), eval_str=True)
         except NameError:
             frame = frame.f_back if frame is not None else None
+        else:
+            return found["message"]
     raise TypeError(f"{where}: cannot resolve the annotation {text!r}; define the message class before the actor")
