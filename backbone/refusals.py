@@ -6,6 +6,7 @@ from actors import AskRejected, Reject
 from backbone.sources.errors import InputInvalid, InputMissing, SourceError
 from backbone.store.errors import (
     FencedOut,
+    RowRefused,
     SchemaMismatch,
     StoreBusy,
     StoreError,
@@ -37,6 +38,7 @@ _CODES: dict[str, type[Exception]] = {
     "unsupported": Unsupported,
     "unknown_outcome": UnknownOutcome,
     "position_lost": PositionLost,
+    "row": RowRefused,
     "input_missing": InputMissing,
     "input_invalid": InputInvalid,
     "source": SourceError,

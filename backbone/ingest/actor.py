@@ -15,6 +15,7 @@ from backbone.domain.identifiers import ingest_id, new_run_id
 from backbone.ingest.live import LiveBatch, LiveBatches
 from backbone.ingest.plan import IngestRun
 from backbone.ingest.run import Run, Writer
+from backbone.ingest.salvage import Salvaged, write_what_goes_in
 from backbone.ingest.settings import IngestRules
 from backbone.messages import (
     ClaimEpoch,
@@ -26,6 +27,7 @@ from backbone.messages import (
     WriteChunk,
 )
 from backbone.peers import Peers, ask_through
+from backbone.quality.screening import Rejected
 from backbone.refusals import REFUSABLE, refuse
 from backbone.sources.port import Progress
 from backbone.store.records import Chunk, JournalRow, QuarantineRow, WriteResult
@@ -189,18 +191,20 @@ class IngestActor(Actor):
         for reject in await self._live.flush(dimension):
             self.context.log.info("live rows refused; their senders were told", why=str(reject))
 
-    async def _commit_live(self, batch: LiveBatch) -> WriteResult | None:
+    async def _commit_live(self, batch: LiveBatch) -> Salvaged | None:
         frame, run_id = batch.frame(), new_run_id()
         if batch.bad:
-            dimension, now = frame.dimension.value, utc_now()
-            await self.writer.quarantine(
-                [
-                    QuarantineRow(_LIVE, each.location, each.reason, each.excerpt, dimension, run_id, now)
-                    for each in batch.bad
-                ]
-            )
+            await self._keep_aside(batch.bad, frame.dimension, run_id)
         if not frame.num_rows:
             return None
-        result = await self.writer.write(Chunk(ingest_id(_LIVE, frame), run_id, _LIVE, frame))
-        self._rows += result.rows
-        return result
+        salvaged = await write_what_goes_in(self.writer.write, Chunk(ingest_id(_LIVE, frame), run_id, _LIVE, frame))
+        if salvaged.refused:
+            await self._keep_aside(salvaged.refused, frame.dimension, run_id)
+        self._rows += salvaged.result.rows
+        return salvaged
+
+    async def _keep_aside(self, rows: Sequence[Rejected], dimension: Dimension, run_id: str) -> None:
+        now = utc_now()
+        await self.writer.quarantine(
+            [QuarantineRow(_LIVE, row.location, row.reason, row.excerpt, dimension.value, run_id, now) for row in rows]
+        )

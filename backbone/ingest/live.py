@@ -12,6 +12,7 @@ from actors import Reject, Reply
 from backbone.domain import Frame
 from backbone.domain.canonical import places
 from backbone.domain.dimension import Dimension
+from backbone.ingest.salvage import Salvaged
 from backbone.messages import RecordResult
 from backbone.quality.screening import Rejected, screen
 from backbone.store.records import Outcome, WriteResult
@@ -31,16 +32,21 @@ class Live:
         self.frame, self.bad = screen(frame)
         self.reply = reply
 
-    def result(self, written: WriteResult | None, outcomes: Outcomes) -> RecordResult:
+    def result(self, salvaged: Salvaged | None, outcomes: Outcomes) -> RecordResult:
         """What became of these rows, of the commit that they were part of."""
-        inserted, changed = (int((outcomes == each).sum()) for each in (Outcome.INSERTED, Outcome.CHANGED))
+        inserted, changed, refused = (
+            int((outcomes == each).sum()) for each in (Outcome.INSERTED, Outcome.CHANGED, Outcome.REFUSED)
+        )
+        reasons = [each.reason for each in self.bad]
+        if refused and salvaged is not None:
+            reasons += [each.reason for each in salvaged.refused]
         return RecordResult(
-            position=written.position if written is not None and inserted + changed else 0,
+            position=salvaged.result.position if salvaged is not None and inserted + changed else 0,
             inserted=inserted,
             changed=changed,
-            unchanged=self.frame.num_rows - inserted - changed,
-            quarantined=len(self.bad),
-            reasons=tuple(dict.fromkeys(each.reason for each in self.bad)),
+            unchanged=self.frame.num_rows - inserted - changed - refused,
+            quarantined=len(self.bad) + refused,
+            reasons=tuple(dict.fromkeys(reasons)),
         )
 
 
@@ -62,19 +68,24 @@ class LiveBatch:
         """All rows that may be stored; of versions of one row the last."""
         return Frame.concat([caller.frame for caller in self.callers])
 
-    def answer(self, written: WriteResult | None) -> None:
+    def answer(self, salvaged: Salvaged | None) -> None:
         """Tell each caller what became of their rows; who gave an older version of a row is told of the row."""
         frames = [caller.frame.to_arrow() for caller in self.callers]
         single = len(self.callers) == 1
         rows = [np.arange(frames[0].num_rows)] if single else places(self.callers[0].frame.dimension, frames)
-        outcomes = _outcomes(written, 1 + max((int(each.max()) for each in rows if each.size), default=-1))
+        outcomes = _outcomes(
+            None if salvaged is None else salvaged.result,
+            1 + max((int(each.max()) for each in rows if each.size), default=-1),
+        )
         for caller, own in zip(self.callers, rows, strict=True):
-            caller.reply(caller.result(written, outcomes[own]))
+            caller.reply(caller.result(salvaged, outcomes[own]))
 
 
 def _outcomes(written: WriteResult | None, rows: int) -> Outcomes:
     """What became of each row of a commit."""
-    if written is None or not written.inserted + written.changed:
+    if written is None:
+        return np.full(rows, Outcome.UNCHANGED, np.uint8)
+    if not written.outcomes and not written.inserted + written.changed:
         return np.full(rows, Outcome.UNCHANGED, np.uint8)
     if not written.outcomes:
         # the store's actor fell between commit and answer, and the journal knows sums only: never "nothing new"
@@ -93,7 +104,7 @@ class LiveBatches:
         batch_rows: a batch of so many rows is written at once.
     """
 
-    def __init__(self, commit: Callable[[LiveBatch], Awaitable[WriteResult | None]], batch_rows: int) -> None:
+    def __init__(self, commit: Callable[[LiveBatch], Awaitable[Salvaged | None]], batch_rows: int) -> None:
         self._commit = commit
         self._batch_rows = batch_rows
         self._waiting: dict[Dimension, LiveBatch] = {}

@@ -17,6 +17,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import ingest_id
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.reasons import Reasons
+from backbone.ingest.salvage import write_what_goes_in
 from backbone.ingest.settings import IngestRules
 from backbone.quality.merging import merge
 from backbone.quality.report import QualityReport, assess
@@ -223,7 +224,7 @@ class Run:
 
     async def _commit(self, piece: Piece, epoch: int) -> None:
         if piece.bad:
-            await self._writer.quarantine([self._bad(each) for each in piece.bad])
+            await self._keep_aside(piece.bad)
         if piece.frame.num_rows:
             chunk = Chunk(
                 ingest_id=piece.ingest_id,
@@ -234,9 +235,10 @@ class Run:
                 checkpoint=piece.token,
                 metadata={"attempt": str(self._attempt)},
             )
-            self._results.append(await self._writer.write(chunk))
-        self._quarantined += len(piece.bad)
-        self._reasons.bad(each.reason for each in piece.bad)
+            salvaged = await write_what_goes_in(self._writer.write, chunk)
+            self._results.append(salvaged.result)
+            if salvaged.refused:
+                await self._keep_aside(salvaged.refused)
         self._filtered += piece.filtered
         self._duplicates += piece.duplicates
         self._rows_read = piece.rows_read
@@ -244,6 +246,11 @@ class Run:
             self._judged.append(piece.quality)
         committed, known = sum(each.rows for each in self._results), sum(each.unchanged for each in self._results)
         self._report(self._rows_read, committed, known, self._progress)
+
+    async def _keep_aside(self, rows: Sequence[BadRow | Rejected]) -> None:
+        await self._writer.quarantine([self._bad(each) for each in rows])
+        self._quarantined += len(rows)
+        self._reasons.bad(each.reason for each in rows)
 
     def _bad(self, row: BadRow | Rejected) -> QuarantineRow:
         dimension = self._dimension.value

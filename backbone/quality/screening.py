@@ -10,7 +10,7 @@ import pyarrow as pa
 from backbone.domain import Frame
 from backbone.quality.checks import CHECKS, label
 
-__all__ = ["Rejected", "screen"]
+__all__ = ["Rejected", "rejected_row", "screen"]
 
 _EXCERPT = 200
 
@@ -48,9 +48,14 @@ def screen(frame: Frame) -> tuple[Frame, tuple[Rejected, ...]]:
     rejected = []
     for row in np.flatnonzero(wrong).tolist():
         reason = "; ".join(text for text, mask in masks.items() if mask[row])
-        values = table.select(frame.dimension.values).slice(row, 1).to_pylist()[0]
-        shown = " ".join(f"{name}={value}" for name, value in values.items() if value is not None)
-        safe = "".join(c if c.isprintable() else "�" for c in shown[:_EXCERPT])
-        rejected.append(Rejected(label(frame, row), reason, safe))
+        rejected.append(rejected_row(frame, row, reason))
     good = table.filter(pa.array(~wrong))
     return Frame.from_arrow(frame.dimension, good, presorted=True), tuple(rejected)
+
+
+def rejected_row(frame: Frame, row: int, reason: str) -> Rejected:
+    """A row of a frame that is kept aside, as it is shown."""
+    values = frame.to_arrow().select(frame.dimension.values).slice(row, 1).to_pylist()[0]
+    shown = " ".join(f"{name}={value}" for name, value in values.items() if value is not None)
+    safe = "".join(c if c.isprintable() else "�" for c in shown[:_EXCERPT])
+    return Rejected(label(frame, row), reason, safe)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "FencedOut",
+    "RowRefused",
     "SchemaMismatch",
     "StoreBusy",
     "StoreError",
@@ -31,6 +32,10 @@ class StoreUnavailable(StoreError):
 
 class StoreBusy(StoreUnavailable):
     """The store works, but had no time for this: others had it locked, or it took too long. Nothing was written."""
+
+
+class RowRefused(StoreError, ValueError):
+    """One of the rows can't be stored: it has a value or a text that the tables don't take. The others can."""
 
 
 class FencedOut(StoreError):

@@ -100,6 +100,7 @@ class Outcome(IntEnum):
     UNCHANGED = 0
     INSERTED = 1
     CHANGED = 2
+    REFUSED = 3
 
 
 class Query(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ import re
 
 import duckdb
 
-from backbone.store.errors import SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
+from backbone.store.errors import RowRefused, SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
 
 __all__ = ["explained", "first_line", "not_opened"]
 
@@ -32,6 +32,8 @@ def explained(error: duckdb.Error, path: str, deadline: float) -> StoreError:
         return StoreBusy(f"{text}; nothing was written, try again")
     if isinstance(error, duckdb.ConnectionException):
         return StoreUnavailable(f"{text}; nothing was written, try again", passing=True)
+    if isinstance(error, duckdb.DataError | duckdb.IntegrityError):
+        return RowRefused(f"{text}; nothing was written: correct the row")
     return StoreError(f"{text}; nothing was written: correct what was asked for, or the table where it was changed")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from backbone.store.errors import SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
+from backbone.store.errors import RowRefused, SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
 
 __all__ = ["BROKEN", "connection_lost", "explained", "plan_is_stale", "rolled_back"]
 
@@ -17,6 +17,7 @@ BROKEN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientE
 _LOST = ("08", "57P01", "57P02", "57P03")
 _BUSY = ("40001", "40P01", "55P03", "57014", "25P03", "25P04")
 _NO_TABLES = ("42P01", "3F000", "42703", "42883", "42704")
+_OF_A_ROW = ("23502", "23514")  # what a column or a check of the tables does not take
 _REMEDIES = {
     "25006": "it is a read-only standby: give store.url the primary",
     "28": "check store.user and store.password",
@@ -70,9 +71,9 @@ def _by_sqlstate(error: asyncpg.PostgresError, place: str) -> StoreError | Value
     if remedy is not None:
         return StoreUnavailable(f"{text}; {remedy}", passing=state.startswith("53"))
     if state.startswith("54"):
-        return StoreError(f"{text}; a key text is too long, or too much was asked for at a time")
-    if state.startswith("22"):
-        return ValueError(text)
+        return RowRefused(f"{text}; a key text is too long, or too much was asked for at a time")
+    if state.startswith("22") or state in _OF_A_ROW:
+        return RowRefused(text)
     if state.startswith("23"):
         return StoreError(f"{text}, constraint {error.constraint_name}; somebody else writes to these tables")
     return StoreError(f"{text}; nothing was written, see the server's log")

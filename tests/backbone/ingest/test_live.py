@@ -1,13 +1,19 @@
 """Live rows: how long they wait, what becomes of those behind a refusal, and what each caller is told."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import anyio
 import pytest
 
-from backbone import Backbone, Frame, RecordResult, StoreUnavailable
+from backbone import Backbone, Frame, RecordResult, StoreUnavailable, load_settings
+from backbone.store.duckdb import DuckDBStore
+from backbone.store.errors import RowRefused
+from backbone.store.records import Chunk, WriteResult
 from backbone.testing import Faults, embedded
-from tests.backbone.app.kit import BARS, START, bars
+from tests.backbone.app.kit import BARS, START, bars, plan, write_csv
 
 LINGER = 0.05
 
@@ -107,3 +113,62 @@ async def test_a_row_that_a_file_could_not_bring_in_is_not_recorded_either(
         result = await backbone.record(Frame.from_records(dimension, [{"symbol": "A", "ts": START, **row}]))
         assert (result.quarantined, result.reasons, result.position) == (1, (reason,), 0)
         assert (await backbone.fetch(dimension)).num_rows == 0
+
+
+class Picky(DuckDBStore):
+    """A store that refuses rows of one symbol, as a server does whose index can't take it: it does not say which."""
+
+    def __init__(self) -> None:
+        super().__init__(":memory:", inline=True)
+        self.writes = 0
+
+    async def write(self, chunk: Chunk) -> WriteResult:
+        self.writes += 1
+        if "BAD" in chunk.frame.symbols:
+            raise RowRefused("index row size 9000 exceeds maximum 2704 (SQLSTATE 54000)")
+        return await super().write(chunk)
+
+
+@asynccontextmanager
+async def picky(**overrides: object) -> AsyncIterator[tuple[Backbone, Picky]]:
+    base = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
+    store = Picky()
+    settings = load_settings(profile="embedded", overrides={**base, **overrides})
+    async with Backbone.open(settings, parts={"make_store": lambda: store}) as backbone:
+        yield backbone, store
+
+
+async def test_a_row_that_the_store_refuses_takes_nobody_with_it_and_its_caller_is_told() -> None:
+    async with picky() as (backbone, _):
+        good, bad, mixed = await record_all(
+            backbone, [bars(5, symbol="A"), bars(1, symbol="BAD"), Frame.concat([bars(2, symbol="BAD"), bars(2)])]
+        )
+        assert (good.inserted, good.quarantined, good.position > 0) == (5, 0, True)
+        assert (bad.inserted, bad.quarantined, bad.position) == (0, 1, 0)
+        assert bad.reasons == ("the store refuses it: index row size 9000 exceeds maximum 2704 (SQLSTATE 54000)",)
+        assert (mixed.inserted, mixed.quarantined) == (2, 2)
+        stored = await backbone.fetch(BARS)
+        assert (stored.symbols, stored.num_rows) == (("A", "EURUSD"), 7)
+        assert {row.location.partition(" ")[0] for row in await backbone.quarantined()} == {"BAD"}
+
+
+async def test_a_file_with_such_a_row_goes_in_but_for_that_row(tmp_path: Path) -> None:
+    good = Frame.concat([bars(700, symbol=f"S{n}") for n in range(3)])
+    path = write_csv(tmp_path / "bars.csv", Frame.concat([good, bars(1, symbol="BAD")]))
+    async with picky(**{"ingest.chunk_rows": 1000}) as (backbone, store):
+        run = await backbone.ingest(plan(path))
+        assert (run.rows_read, run.inserted, run.quarantined) == (2101, 2100, 1)
+        assert run.reasons == ("the store refuses it: index row size 9000 exceeds maximum 2704 (SQLSTATE 54000)",)
+        assert store.writes < 30
+        again = await backbone.ingest(plan(path))
+        assert (again.inserted, again.unchanged, again.quarantined) == (0, 2100, 1)
+        assert len(await backbone.quarantined()) == 1
+
+
+async def test_a_chunk_of_which_too_much_is_refused_is_refused_as_a_whole() -> None:
+    async with picky() as (backbone, store):
+        with pytest.raises(RowRefused, match="index row size"):
+            await backbone.record(bars(500, symbol="BAD"))
+        assert store.writes < 100
+        assert (await backbone.fetch(BARS)).num_rows == 0
+        assert await backbone.quarantined() == []

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone.store.errors import FencedOut, SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
+from backbone.store.errors import FencedOut, RowRefused, SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
 from backbone.store.timescale import Bounds, TimescaleStore
 from backbone.store.timescale.database import place_of
 from backbone.store.timescale.failures import connection_lost, explained, rolled_back
@@ -42,8 +42,9 @@ def server_error(sqlstate: str, **more: str) -> Any:
         ("3F000", SchemaMismatch, "backbone migrate"),
         ("42703", SchemaMismatch, "backbone migrate"),
         ("23505", StoreError, "somebody else"),
-        ("54000", StoreError, "at a time"),
-        ("22P02", ValueError, "22P02"),
+        ("54000", RowRefused, "at a time"),
+        ("22P02", RowRefused, "22P02"),
+        ("23514", RowRefused, "23514"),
         ("P0001", StoreError, "server's log"),
         ("42P10", StoreError, "server's log"),
         ("42601", StoreError, "server's log"),

@@ -1,0 +1,147 @@
+"""Writing what a store takes of a chunk: a row that it refuses is kept aside and takes nobody with it.
+
+Which row of a chunk is refused the server does not say, or not for certain. So a refused chunk is halved until single
+rows are left: a few commits more for a bad row among many good ones. A chunk of which too much is refused is given up
+as a whole: then it is not its rows that are wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from actors import Reject
+from backbone.domain import Frame
+from backbone.domain.identifiers import ingest_id
+from backbone.quality.screening import Rejected, rejected_row
+from backbone.store.records import Chunk, Outcome, WriteResult
+
+__all__ = ["Salvaged", "write_what_goes_in"]
+
+Write = Callable[[Chunk], Awaitable[WriteResult]]
+
+_OF_ROWS = frozenset({"invalid", "row"})
+"""Codes of refusals that are about a row. Of others (unavailable, fenced, somebody else's trigger) none is guilty."""
+_MOST_REFUSALS = 64
+
+
+@dataclass
+class Salvaged:
+    """What became of a chunk.
+
+    Attributes:
+        result: of all that went in, and an outcome for each row of the chunk.
+        refused: the rows that the store does not take.
+    """
+
+    result: WriteResult
+    refused: list[Rejected] = field(default_factory=list)
+
+
+async def write_what_goes_in(write: Write, chunk: Chunk) -> Salvaged:
+    """Write a chunk, or all of it but the rows that are refused.
+
+    Raises:
+        Reject: the store is unavailable, or it refuses too much for its rows to be the reason.
+    """
+    try:
+        return Salvaged(await write(chunk))
+    except Reject as reject:
+        if reject.code not in _OF_ROWS or not chunk.frame.num_rows:
+            raise
+        search = _Search(write, chunk)
+        parts = await search.halves(chunk.frame, reject)
+        return Salvaged(_joined(chunk, parts), search.refused)
+
+
+class _Search:
+    """Halves a chunk until the rows that are refused stand alone."""
+
+    def __init__(self, write: Write, chunk: Chunk) -> None:
+        self._write = write
+        self._chunk = chunk
+        self._refusals = 0
+        self.refused: list[Rejected] = []
+
+    async def halves(self, frame: Frame, reject: Reject) -> list[WriteResult]:
+        """The results of the parts of a refused frame, in its order."""
+        self._refusals += 1
+        if self._refusals > _MOST_REFUSALS:
+            raise reject
+        rows = frame.num_rows
+        if rows == 1:
+            self.refused.append(rejected_row(frame, 0, f"the store refuses it: {reject.text}"))
+            return [_of_refused(self._chunk, frame)]
+        found: list[WriteResult] = []
+        for part in (frame.slice(0, rows // 2), frame.slice(rows // 2)):
+            found += await self._part(part)
+        return found
+
+    async def _part(self, frame: Frame) -> list[WriteResult]:
+        own = ingest_id(self._chunk.source, frame)
+        try:
+            # the checkpoint stands behind the chunk: no part of it may move it
+            return [
+                await self._write(msgspec.structs.replace(self._chunk, frame=frame, ingest_id=own, checkpoint=None))
+            ]
+        except Reject as reject:
+            if reject.code not in _OF_ROWS:
+                raise
+            return await self.halves(frame, reject)
+
+
+def _of_refused(chunk: Chunk, frame: Frame) -> WriteResult:
+    return WriteResult(
+        ingest_id=chunk.ingest_id,
+        run_id=chunk.run_id,
+        dimension=frame.dimension,
+        rows=0,
+        inserted=0,
+        changed=0,
+        unchanged=0,
+        position=0,
+        outbox_rows=0,
+        known=False,
+        symbols=(),
+        start=None,
+        end=None,
+        duration_s=0.0,
+        outcomes=bytes([Outcome.REFUSED]),
+    )
+
+
+def _joined(chunk: Chunk, parts: list[WriteResult]) -> WriteResult:
+    """The results of parts as that of their chunk."""
+    starts = [part.start for part in parts if part.start is not None]
+    ends = [part.end for part in parts if part.end is not None]
+    return WriteResult(
+        ingest_id=chunk.ingest_id,
+        run_id=chunk.run_id,
+        dimension=chunk.frame.dimension,
+        rows=sum(part.rows for part in parts),
+        inserted=sum(part.inserted for part in parts),
+        changed=sum(part.changed for part in parts),
+        unchanged=sum(part.unchanged for part in parts),
+        position=max(part.position for part in parts),
+        outbox_rows=sum(part.outbox_rows for part in parts),
+        known=all(part.known for part in parts),
+        symbols=tuple(sorted({symbol for part in parts for symbol in part.symbols})),
+        start=min(starts, default=None),
+        end=max(ends, default=None),
+        duration_s=sum(part.duration_s for part in parts),
+        outcomes=b"".join(part.outcomes or _uniform(part) for part in parts),
+    )
+
+
+def _uniform(part: WriteResult) -> bytes:
+    """Outcomes of a part of which only sums are known."""
+    every = (
+        Outcome.UNCHANGED
+        if part.unchanged == part.rows
+        else Outcome.INSERTED
+        if part.inserted == part.rows
+        else Outcome.CHANGED
+    )
+    return bytes([every]) * part.rows
