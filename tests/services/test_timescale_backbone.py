@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import logging
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from urllib.parse import urlsplit
 import anyio
 import pytest
 
-from backbone import Backbone, Dimension, IngestPlan, StoreError, StoreUnavailable, load_settings
+from backbone import Backbone, Dimension, IngestPlan, RecordResult, StoreError, StoreUnavailable, load_settings
 from backbone.domain.status import Status
 from compose import native
 from tests.services.proxy import Proxy, proxy
@@ -144,3 +146,21 @@ async def test_symbols_are_found_whatever_their_case(dsn: str) -> None:
         await backbone.record(bars({0: 1.0}, "CaseOnly"))
         assert (await backbone.fetch(BARS, symbols=["CASEONLY"])).symbols == ("CaseOnly",)
         assert "CaseOnly" in await backbone.symbols(BARS)
+
+
+async def test_a_row_that_an_index_can_not_take_is_kept_aside_and_takes_nobody_with_it(dsn: str) -> None:
+    long = base64.b64encode(random.Random(1).randbytes(9000)).decode()  # what can't be compressed either
+    async with Backbone.open(settings(dsn)) as backbone:
+        results: dict[str, RecordResult] = {}
+
+        async def send(symbol: str) -> None:
+            results[symbol] = await backbone.record(bars({0: 1.0, 1: 1.0}, symbol))
+
+        async with anyio.create_task_group() as group:
+            for symbol in ("NEIGHBOUR", long, "OTHER"):
+                group.start_soon(send, symbol)
+        assert (results["NEIGHBOUR"].inserted, results["OTHER"].inserted) == (2, 2)
+        assert (results[long].inserted, results[long].quarantined) == (0, 2)
+        assert "54000" in results[long].reasons[0]
+        assert (await backbone.fetch(BARS, symbols=["NEIGHBOUR", "OTHER"])).num_rows == 4
+        assert sum(entry.restarts for entry in backbone.roster().entries) == 0
