@@ -73,3 +73,36 @@ async def test_what_waiting_can_not_mend_is_refused_at_once(monkeypatch: pytest.
         with pytest.raises(StoreUnavailable, match="password"):
             await opened(system)
     assert NotUp.opened == 1
+
+
+class Hesitant(DuckDBStore):
+    """A store that refuses to say where the relay stands, a few times."""
+
+    refusals = 0
+
+    async def relay_cursor(self) -> int:
+        if self.refusals:
+            self.refusals -= 1
+            raise StoreUnavailable("no room for that now")
+        return await super().relay_cursor()
+
+
+async def test_a_relay_whose_store_refuses_it_at_first_catches_up_and_hides_nothing() -> None:
+    store = Hesitant(":memory:", inline=True)
+    store.refusals = 3
+    settings = load_settings(profile="embedded", overrides={"store.inline": True, "control.enabled": False})
+    async with (
+        TestSystem() as system,
+        Backbone.open(settings, system=system, parts={"make_store": lambda: store}) as backbone,
+        backbone.subscribe(BARS) as updates,
+    ):
+        relay = backbone.roster().find("/test/backbone/stream/relay")
+        assert relay is not None
+        assert relay.health.why == "store: no room for that now"
+        await backbone.record(bars())
+        with anyio.fail_after(10):
+            assert (await anext(updates)).frame.num_rows == 3
+        await anyio.sleep(2)
+        relay = backbone.roster().find("/test/backbone/stream/relay")
+        assert relay is not None
+        assert (relay.restarts, "in-process log" in relay.health.why) == (0, True)
