@@ -315,8 +315,8 @@ class Backbone:
             start,
             self._open,
         )
-        await subscription.open()
         try:
+            await subscription.open()
             yield subscription
         finally:
             with anyio.move_on_after(_LEAVE_TIMEOUT, shield=True):
@@ -329,7 +329,8 @@ class Backbone:
             TypeError, ValueError: an argument is wrong.
         """
         self._open()
-        key = (Dimension.parse(dimension), arguments.text("symbol", symbol))
+        of = Dimension.parse(dimension)
+        key = (of, self._reader.name_of(of, arguments.text("symbol", symbol)))
         record = self._parts.log.last(*key)
         if record is None:
             return None

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from actors import Event, Message, Request
 from backbone.cache.port import CacheInfo, CacheMetrics
@@ -48,7 +49,7 @@ class RunIngest(Request[IngestRun], frozen=True):
 
 
 class RecordResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the rows of one `record` call. Each was inserted, changed, unchanged or quarantined.
+    """What became of the rows of one `record` call: inserted, changed, unchanged, quarantined or superseded.
 
     Attributes:
         position: the outbox position by which the rows are published; 0: nothing new was among them.
@@ -57,6 +58,7 @@ class RecordResult(msgspec.Struct, frozen=True, kw_only=True):
         unchanged: rows that were there already.
         quarantined: rows that can't be true; they are kept aside, `backbone quarantine list` shows them.
         reasons: why, each reason once.
+        superseded: rows of which another caller gave a later version in the same commit; that one is stored.
     """
 
     position: int = 0
@@ -65,6 +67,7 @@ class RecordResult(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: int = 0
     quarantined: int = 0
     reasons: tuple[str, ...] = ()
+    superseded: int = 0
 
 
 class RecordRows(Request[RecordResult], frozen=True):
@@ -145,7 +148,7 @@ class ReadOutbox(Request[list[OutboxRow]], frozen=True):
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.count("after", self.after)
-        arguments.count("limit", self.limit, 1)
+        force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
 
 
 class RelayCursor(Request[int], frozen=True):
@@ -174,7 +177,7 @@ class Invalidate(Message, frozen=True):
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.instance("dimension", self.dimension, Dimension)
-        arguments.texts("positions", tuple(self.positions))
+        arguments.instance("positions", self.positions, dict)
 
 
 # The trading process reads: from the cache, which reads from the store; from a consumer of the stream.
@@ -244,7 +247,7 @@ class NextUpdates(Request[Updates], frozen=True):
         """Refuse wrong arguments where they are given."""
         if self.after is not None:
             arguments.count("after", self.after)
-        arguments.count("limit", self.limit, 1)
+        force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
         arguments.seconds("timeout", self.timeout)
 
 
@@ -277,7 +280,7 @@ class ReadJournal(Request[list[JournalRow]], frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
-        arguments.count("limit", self.limit, 1)
+        force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
         if self.dimension is not None:
             arguments.instance("dimension", self.dimension, Dimension)
 
@@ -289,7 +292,7 @@ class ReadQuarantine(Request[list[QuarantineRow]], frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
-        arguments.count("limit", self.limit, 1)
+        force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
 
 
 class ReadSymbols(Request[list[str]], frozen=True):
@@ -311,7 +314,7 @@ class ReadCoverage(Request[list[Coverage]], frozen=True):
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.instance("dimension", self.dimension, Dimension)
-        arguments.moment("as_of", self.as_of)
+        force_setattr(self, "as_of", arguments.moment("as_of", self.as_of))
 
 
 class ReadStamps(Request[object], frozen=True):
@@ -325,7 +328,9 @@ class ReadStamps(Request[object], frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
-        Query(self.dimension, (self.symbol,), self.interval, self.start, self.end)  # which refuses
+        query = Query(self.dimension, (self.symbol,), self.interval, self.start, self.end)  # which refuses
+        force_setattr(self, "start", query.start)
+        force_setattr(self, "end", query.end)
 
 
 class ProbeCache(Request[CacheInfo], frozen=True):
@@ -358,7 +363,11 @@ class RunRetention(Request[RetentionReport], frozen=True):
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.flag("apply", self.apply)
-        arguments.moment("as_of", self.as_of)
+        at = arguments.moment("as_of", self.as_of)
+        if at is not None and not 1000 <= at.year <= 9000:
+            text = "allowed are the years 1000 to 9000, for days are counted from it"
+            raise ValueError(f"as_of={at.isoformat()} given; {text}")
+        force_setattr(self, "as_of", at)
 
 
 class DropRows(Request[int], frozen=True):
@@ -371,7 +380,7 @@ class DropRows(Request[int], frozen=True):
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.instance("dimension", self.dimension, Dimension)
-        arguments.instance("before", arguments.moment("before", self.before), datetime)
+        force_setattr(self, "before", arguments.instance("before", arguments.moment("before", self.before), datetime))
         arguments.flag("dry_run", self.dry_run)
 
 
@@ -384,8 +393,8 @@ class PruneStore(Request[dict[str, int]], frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
-        arguments.moment("outbox_before", self.outbox_before)
-        arguments.moment("quarantine_before", self.quarantine_before)
+        force_setattr(self, "outbox_before", arguments.moment("outbox_before", self.outbox_before))
+        force_setattr(self, "quarantine_before", arguments.moment("quarantine_before", self.quarantine_before))
         arguments.flag("dry_run", self.dry_run)
 
 

@@ -24,6 +24,7 @@ __all__ = ["Peers", "ask_through"]
 R = TypeVar("R")
 
 _ASKED_AGAIN = 3  # a request that brings its actor down each time is given up then
+_RESTARTING = 5.0  # seconds
 _FIRST_PAUSE = 0.05  # seconds, doubled each time: where a supervisor is restarted, its children are gone for a moment
 
 
@@ -92,15 +93,20 @@ async def ask_through(target: Callable[[], ActorRef], request: Request[R], timeo
     """
     for attempt in range(_ASKED_AGAIN):
         try:
-            return await target().ask(request, timeout)
+            return await _asked(target(), request, timeout)
         except (ActorDead, ChildNotFound):
             await anyio.sleep(_FIRST_PAUSE * 2**attempt)
         except (AskRejected, AskTimeout, MailboxFull) as error:
             raise _refusal(error) from error
     try:
-        return await target().ask(request, timeout)
+        return await _asked(target(), request, timeout)
     except (ActorDead, ChildNotFound, AskRejected, AskTimeout, MailboxFull) as error:
         raise _refusal(error) from error
+
+
+async def _asked(ref: ActorRef, request: Request[R], timeout: float) -> R:
+    """Ask; one that waits for its restart is given no more time than the first of them take."""
+    return await ref.ask(request, timeout if ref.is_alive else min(timeout, _RESTARTING))
 
 
 def _refusal(error: Exception) -> Reject:

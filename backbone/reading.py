@@ -21,6 +21,8 @@ from backbone.threads import in_thread
 __all__ = ["Reader"]
 
 _KNOWN_FOR = 30.0  # seconds: an interval that another process brings is noticed after so long
+_NAMES_FOR_SOME = 0.25  # seconds to wait for the names that are stored, where rows of other symbols are there already
+_NAMES_FOR_NOTHING = 5.0  # and where there are none
 _ROWS_INLINE = 5_000  # what can be resampled in a few milliseconds
 _MARGIN = timedelta(days=2)  # a bar may bear a date that its session began before, and end after
 _PERIODS = ("1wk", "1mo", "3mo")
@@ -91,15 +93,16 @@ class Reader:
             symbols: as they were given.
             lacking: those in question; None: all of them.
         """
-        if not symbols:
-            return symbols
-        try:
-            names = await self._names.of(dimension)
-        except StoreUnavailable:
-            return symbols
         doubtful = set(symbols if lacking is None else lacking)
-        found = (self._names.spelled(dimension, names, each) if each in doubtful else each for each in symbols)
+        if not doubtful:
+            return symbols
+        await self._names.look(dimension, _NAMES_FOR_SOME if doubtful < set(symbols) else _NAMES_FOR_NOTHING)
+        found = (self._names.spelled(dimension, each) if each in doubtful else each for each in symbols)
         return tuple(dict.fromkeys(found))
+
+    def name_of(self, dimension: Dimension, symbol: str) -> str:
+        """The same of one symbol, by what is known already."""
+        return self._names.spelled(dimension, symbol)
 
     async def stored(self, query: Query) -> Frame:
         """Rows as they are stored."""

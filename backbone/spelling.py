@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Protocol, TypeVar
 
+import anyio
 import msgspec
 
 from actors import Request
 from backbone.domain.arguments import shown
 from backbone.domain.dimension import Dimension
 from backbone.messages import ReadSymbols
+from backbone.store.errors import StoreError
 
 __all__ = ["Ask", "Names"]
 
@@ -33,11 +36,14 @@ class Ask(Protocol):
 
 
 class _Stored(msgspec.Struct, frozen=True):
-    """The names of a dimension when the store was asked: each by itself in lower case."""
+    """The names of a dimension, in lower case each by itself; `until` then they are taken for what is stored."""
 
-    at: float
+    until: float
     names: frozenset[str]
     by_case: dict[str, list[str]]
+
+
+_NOTHING = _Stored(float("-inf"), frozenset(), {})
 
 
 class Names:
@@ -58,39 +64,45 @@ class Names:
         """Rows of a symbol were written by this backbone; a name that is new makes what is known out of date."""
         known = self._stored.get(dimension)
         if known is not None and symbol not in known.names:
-            del self._stored[dimension]
+            self._stored[dimension] = msgspec.structs.replace(known, until=float("-inf"))
 
-    async def of(self, dimension: Dimension) -> _Stored:
-        """The names of a dimension.
+    async def look(self, dimension: Dimension, patience: float) -> None:
+        """Learn the names, unless they are known; whoever has rows in hand does not wait long for that.
 
-        Raises:
-            StoreUnavailable: they can't be had now.
+        Where the store has no answer in time, what was known last has to do for a while.
         """
-        known = self._stored.get(dimension)
-        if known is None or self._clock() - known.at >= _KNOWN_FOR:
+        known = self._stored.get(dimension, _NOTHING)
+        if self._clock() < known.until:
+            return
+        names: list[str] | None = None
+        with anyio.move_on_after(patience), suppress(StoreError):
             names = await self._ask("store", ReadSymbols(dimension))
-            by_case: dict[str, list[str]] = {}
-            for name in names:
-                by_case.setdefault(name.casefold(), []).append(name)
-            known = self._stored[dimension] = _Stored(self._clock(), frozenset(names), by_case)
-        return known
+        until = self._clock() + _KNOWN_FOR
+        if names is None:
+            self._stored[dimension] = msgspec.structs.replace(known, until=until)
+            return
+        by_case: dict[str, list[str]] = {}
+        for name in names:
+            by_case.setdefault(name.casefold(), []).append(name)
+        self._stored[dimension] = _Stored(until, frozenset(names), by_case)
 
-    def spelled(self, dimension: Dimension, stored: _Stored, symbol: str) -> str:
+    def spelled(self, dimension: Dimension, symbol: str) -> str:
         """The name under which a symbol is stored, or the symbol itself, with a word in the log about what is near."""
+        stored = self._stored.get(dimension, _NOTHING)
         if symbol in stored.names:
             return symbol
         same = stored.by_case.get(symbol.casefold(), ())
         if len(same) == 1:
             return same[0]
-        self._say(dimension, symbol, same or _near(symbol, stored.by_case))
+        # once for each symbol: a strategy asks for the same one again and again, and to find what is near takes time
+        if (dimension, symbol) not in self._said and len(self._said) < _MOST_SAID:
+            self._said[dimension, symbol] = None
+            near = same or _near(symbol, stored.by_case)
+            if near:
+                _log.warning(
+                    "%s: nothing is stored of %s; did you mean %s?", dimension, shown(symbol), " or ".join(near)
+                )
         return symbol
-
-    def _say(self, dimension: Dimension, symbol: str, near: Sequence[str]) -> None:
-        """Once for each symbol: a strategy asks for the same one again and again."""
-        if not near or (dimension, symbol) in self._said or len(self._said) >= _MOST_SAID:
-            return
-        self._said[dimension, symbol] = None
-        _log.warning("%s: nothing is stored of %s; did you mean %s?", dimension, shown(symbol), " or ".join(near))
 
 
 def _near(symbol: str, by_case: dict[str, list[str]]) -> list[str]:

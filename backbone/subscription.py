@@ -57,6 +57,7 @@ class Subscription:
         self._symbols = symbols
         self._start: Start = start
         self._require_open = require_open
+        self._left = False
         self._read: int | None = start if isinstance(start, int) else None
         self._ready: deque[Update] = deque()
         self.position = start if isinstance(start, int) else 0
@@ -69,7 +70,8 @@ class Subscription:
             self._ready.extend(answer)
 
     async def close(self) -> None:
-        """Give the cursor back."""
+        """Give the cursor back; who still iterates comes to the end."""
+        self._left = True
         try:
             await self._consumers().terminate_child(self._name)
         except (ActorDead, ChildNotFound):
@@ -79,8 +81,10 @@ class Subscription:
         return self
 
     async def __anext__(self) -> Update:
-        while not self._ready:
+        while not self._ready and not self._left:
             self._ready.extend(await self._next(timeout=_WAIT, limit=256))
+        if self._left:
+            raise StopAsyncIteration
         update = self._ready.popleft()
         self.position = update.position
         return update
@@ -106,7 +110,7 @@ class Subscription:
         is down is waited for: a subscriber wants what comes, whenever it comes.
         """
         attempt, alone_since = 0, None
-        while True:
+        while not self._left:
             self._require_open()
             try:
                 consumer = self._peers.system.find(f"{self._consumers().path}/{self._name}")
@@ -128,6 +132,7 @@ class Subscription:
                 self._read = answer.position
                 return answer.items
             attempt += 1
+        return ()
 
     async def _pause(self, attempt: int) -> None:
         await anyio.sleep(min(0.01 * 2 ** min(attempt, 10), _LONGEST_PAUSE))
@@ -135,5 +140,7 @@ class Subscription:
     async def _revive(self) -> None:
         """The stream part of the tree may be restarting: then the next try comes soon."""
         self._require_open()
+        if self._left:
+            return
         with suppress(ActorDead, ChildNotFound, StartError):
             await self._start_consumer()

@@ -18,6 +18,8 @@ __all__ = ["in_thread"]
 
 T = TypeVar("T")
 
+_AGAIN = 0.05  # seconds between two interrupts
+
 
 async def in_thread(
     function: Callable[[], T],
@@ -31,7 +33,8 @@ async def in_thread(
     Args:
         function: what to do; nothing else may use what it works on before it is back.
         executor: whose thread; None: the loop's own executor.
-        interrupt: makes the function end early; called once where the caller is cancelled, and after `patience`.
+        interrupt: makes the function end early; called where the caller is cancelled, and after `patience`, again and
+            again until the function is back: one that comes between two of its steps is lost.
         patience: seconds, None: no limit.
 
     Raises:
@@ -41,21 +44,21 @@ async def in_thread(
     hurry = interrupt or _nothing
     try:
         await asyncio.wait((future,), timeout=patience)
-        if not future.done():
+        while not future.done():
             hurry()
-            await asyncio.wait((future,))
+            await asyncio.wait((future,), timeout=_AGAIN)
     except asyncio.CancelledError:
-        hurry()
-        await _back(future)
+        await _back(future, hurry)
         raise
     return future.result()
 
 
-async def _back(future: asyncio.Future[T]) -> None:
+async def _back(future: asyncio.Future[T], hurry: Callable[[], object]) -> None:
     with anyio.CancelScope(shield=True):
         while not future.done():
+            hurry()
             with suppress(asyncio.CancelledError):  # one has been told already
-                await asyncio.wait((future,))
+                await asyncio.wait((future,), timeout=_AGAIN)
     future.exception()  # marks it as seen
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import operator
+import reprlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from numbers import Real
 from typing import Any, Final, TypeVar
 
-from backbone.domain.clock import MAX_US, MIN_US, parse_interval, to_us
+from backbone.domain.clock import MAX_US, MIN_US, from_us, parse_interval, to_us
 
 __all__ = [
     "LARGEST",
@@ -36,13 +37,15 @@ LARGEST: Final = 2**63 - 1
 """The greatest whole number that a store, a stream or an Arrow column holds."""
 
 _SHOWN = 80
-_LONGEST_TEXT = 1024
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = _SHOWN
+_LONGEST_TEXT = 1024  # as the longest name that a frame takes
 
 
 def shown(value: object) -> str:
     """What was given, in a few words that fit into a message; what can't even be printed is named by its type."""
     try:
-        words = repr(value)
+        words = _SHORT.repr(value)  # looks at no more of a large value than it shows
     except Exception:  # noqa: BLE001  the value is foreign, and the message about it must not fail over it
         return f"a {type(value).__name__}"
     return words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…"
@@ -61,7 +64,7 @@ def instance(name: str, value: object, kind: type[T], remedy: str = "") -> T:
 
 
 def moment(name: str, value: object) -> datetime | None:
-    """A moment with a time zone, or None.
+    """A moment with a time zone, as a plain datetime in UTC, or None.
 
     Raises:
         TypeError: it is no datetime: a text, a date.
@@ -82,7 +85,7 @@ def moment(name: str, value: object) -> datetime | None:
         raise ValueError(f"{name}={shown(value)} given, which is no moment; give a datetime or None") from error
     if not MIN_US <= at <= MAX_US:
         raise ValueError(f"{name}={shown(value)} given, outside the years 1 to 9999 in UTC; give a moment within")
-    return value
+    return from_us(at)  # plain and in UTC, whatever kind of datetime and zone came
 
 
 def window(start: object, end: object) -> tuple[datetime | None, datetime | None]:

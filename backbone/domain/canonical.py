@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backbone.domain.cleaning import clean, constant_text
+from backbone.domain.cleaning import check_names, clean, constant_text
 from backbone.domain.clock import parse_interval
 from backbone.domain.schema import arrow_schema, arrow_type
 
@@ -41,8 +41,12 @@ def canonical(dimension: Dimension, table: Any, *, presorted: bool = False) -> p
     table = _table(table)
     columns = _named(dimension, table)
     arrays = {name: clean(dimension, name, columns[name]) for name in dimension.columns if name in columns}
-    if dimension.has_interval and not presorted:
-        arrays["interval"] = _intervals(arrays["interval"])
+    if not presorted:
+        for name in dimension.key:
+            if dimension.kinds[name] == "string":
+                check_names(dimension, name, arrays[name])
+        if dimension.has_interval:
+            arrays["interval"] = _intervals(arrays["interval"])
     if "sequence" in dimension.key and "sequence" not in arrays:
         arrays["sequence"] = _ordinals(arrays)
     for name in dimension.values:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from backbone.domain.dimension import Dimension
 
-__all__ = ["check", "check_doubles", "clean", "constant_text", "doubles", "text_buffers"]
+__all__ = ["LONGEST_NAME", "check", "check_doubles", "check_names", "clean", "constant_text", "doubles", "text_buffers"]
+
+LONGEST_NAME = 1024
+"""Bytes of the longest text in a key: several of them have to fit into an index."""
 
 _NEGATIVE_ZERO = np.int64(np.iinfo(np.int64).min)
 _WANTED = {
@@ -148,6 +151,23 @@ def _check_text(where: str, array: pa.Array, *, key: bool) -> None:
     if key and not np.diff(offsets).all():
         row = int(np.flatnonzero(np.diff(offsets) == 0)[0])
         raise ValueError(f"{where}: empty text given in row {row}; a key column needs a value")
+
+
+def check_names(dimension: Dimension, name: str, array: pa.Array) -> None:
+    """Refuse names by which rows could not be asked for again, of rows that are new; what is stored is as it is.
+
+    Raises:
+        ValueError: a text of a key is blank, or longer than an index takes.
+    """
+    if not len(array):
+        return
+    distinct = array.unique()
+    sizes = np.diff(text_buffers(distinct)[0])
+    if sizes.max() > LONGEST_NAME:
+        text = f"a text of {sizes.max():,} bytes given; allowed are {LONGEST_NAME:,}"
+        raise ValueError(f"{dimension}.{name}: {text}")
+    if pc.any(pc.equal(pc.utf8_trim_whitespace(distinct), "")).as_py():
+        raise ValueError(f"{dimension}.{name}: blank text given; a key column needs a value")
 
 
 def text_buffers(array: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:

@@ -11,7 +11,7 @@ from backbone.domain.clock import from_us, to_us
 from backbone.domain.dimension import Dimension
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -176,6 +176,16 @@ class Frame:
             raise ValueError(f"frames of {', '.join(dimensions) or 'no dimension'} given; give frames of one dimension")
         table = joined(dimensions[0], [frame.to_arrow() for frame in given])
         return cls._of(dimensions[0], table, stale=any(frame.stale for frame in given))
+
+    @classmethod
+    def stacked(cls, frames: Sequence[Frame]) -> Self:
+        """The rows of frames of one dimension, one after the other as they are: for looking at, not for storing."""
+        import pyarrow as pa
+
+        if len(frames) == 1:
+            return cls._of(frames[0].dimension, frames[0].to_arrow())
+        table = pa.concat_tables([frame.to_arrow() for frame in frames]).combine_chunks()
+        return cls._of(frames[0].dimension, table)
 
     @property
     def dimension(self) -> Dimension:

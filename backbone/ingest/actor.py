@@ -62,7 +62,13 @@ class _StoreWriter(RunWriter):
         return await ask_through(lambda: self._peers.store, ClaimEpoch(source, dimension), _WRITE_TIMEOUT)
 
     async def write(self, chunk: Chunk) -> WriteResult:
-        return await ask_through(lambda: self._peers.store, WriteChunk(chunk), _WRITE_TIMEOUT)
+        """A chunk whose outcome is unknown is given again: the store knows it by run and content."""
+        try:
+            return await ask_through(lambda: self._peers.store, WriteChunk(chunk), _WRITE_TIMEOUT)
+        except Reject as reject:
+            if reject.code != "unknown_outcome":
+                raise
+            return await ask_through(lambda: self._peers.store, WriteChunk(chunk), _WRITE_TIMEOUT)
 
     async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
         return await ask_through(lambda: self._peers.store, QuarantineRows(rows), _WRITE_TIMEOUT)
@@ -192,7 +198,7 @@ class IngestActor(Actor):
             self.context.log.info("live rows refused; their senders were told", why=str(reject))
 
     async def _commit_live(self, batch: LiveBatch) -> Salvaged | None:
-        frame, run_id = batch.frame(), new_run_id()
+        frame, run_id = batch.screened(), new_run_id()
         if batch.bad:
             await self._keep_aside(batch.bad, frame.dimension, run_id)
         if not frame.num_rows:

@@ -14,7 +14,7 @@ from backbone.domain.canonical import places
 from backbone.domain.dimension import Dimension
 from backbone.ingest.salvage import Salvaged
 from backbone.messages import RecordResult
-from backbone.quality.screening import Rejected, screen
+from backbone.quality.screening import Rejected, impossible, screen
 from backbone.store.records import Outcome, WriteResult
 
 __all__ = ["Live", "LiveBatch", "LiveBatches"]
@@ -29,11 +29,12 @@ class Live:
     __slots__ = ("bad", "frame", "reply")
 
     def __init__(self, frame: Frame, reply: Reply[Any]) -> None:
-        self.frame, self.bad = screen(frame)
+        self.frame = frame
+        self.bad: tuple[Rejected, ...] = ()
         self.reply = reply
 
-    def result(self, salvaged: Salvaged | None, outcomes: Outcomes) -> RecordResult:
-        """What became of these rows, of the commit that they were part of."""
+    def result(self, salvaged: Salvaged | None, outcomes: Outcomes, superseded: int) -> RecordResult:
+        """What became of these rows, of the commit that they were part of; `outcomes` leaves superseded ones out."""
         inserted, changed, refused = (
             int((outcomes == each).sum()) for each in (Outcome.INSERTED, Outcome.CHANGED, Outcome.REFUSED)
         )
@@ -44,9 +45,10 @@ class Live:
             position=salvaged.result.position if salvaged is not None and inserted + changed else 0,
             inserted=inserted,
             changed=changed,
-            unchanged=self.frame.num_rows - inserted - changed - refused,
+            unchanged=len(outcomes) - inserted - changed - refused,
             quarantined=len(self.bad) + refused,
             reasons=tuple(dict.fromkeys(reasons)),
+            superseded=superseded,
         )
 
 
@@ -64,21 +66,30 @@ class LiveBatch:
         """All rows that may not be stored."""
         return [each for caller in self.callers for each in caller.bad]
 
-    def frame(self) -> Frame:
-        """All rows that may be stored; of versions of one row the last."""
+    def screened(self) -> Frame:
+        """All rows that may be stored, of versions of one row the last; the others are the callers' `bad` from now on.
+
+        All are looked at together, and one by one only where something is wrong: callers of single rows are many.
+        """
+        wrong = impossible([caller.frame for caller in self.callers])
+        for caller, mask in zip(self.callers, wrong, strict=True):
+            if mask.any():
+                caller.frame, caller.bad = screen(caller.frame)
         return Frame.concat([caller.frame for caller in self.callers])
 
     def answer(self, salvaged: Salvaged | None) -> None:
-        """Tell each caller what became of their rows; who gave an older version of a row is told of the row."""
+        """Tell each caller what became of their rows."""
         frames = [caller.frame.to_arrow() for caller in self.callers]
         single = len(self.callers) == 1
         rows = [np.arange(frames[0].num_rows)] if single else places(self.callers[0].frame.dimension, frames)
-        outcomes = _outcomes(
-            None if salvaged is None else salvaged.result,
-            1 + max((int(each.max()) for each in rows if each.size), default=-1),
-        )
-        for caller, own in zip(self.callers, rows, strict=True):
-            caller.reply(caller.result(salvaged, outcomes[own]))
+        count = 1 + max((int(each.max()) for each in rows if each.size), default=-1)
+        outcomes = _outcomes(None if salvaged is None else salvaged.result, count)
+        last = np.full(count, -1)
+        for number, own in enumerate(rows):
+            last[own] = number
+        for number, (caller, own) in enumerate(zip(self.callers, rows, strict=True)):
+            mine = own[last[own] == number]
+            caller.reply(caller.result(salvaged, outcomes[mine], len(own) - len(mine)))
 
 
 def _outcomes(written: WriteResult | None, rows: int) -> Outcomes:

@@ -62,6 +62,8 @@ class ConnectivityReport(Report, frozen=True, kw_only=True):
         return f"{self.heading()}- status: {self.status}\n\n{markdown_table(headers, rows)}"
 
 
+_SLACK = 1.0
+
 Ask = Callable[[], Awaitable[Any]]
 
 
@@ -107,7 +109,7 @@ async def probe_all(
 async def _probe(name: str, ask: Ask, embedded: str | None, clock: Callable[[], float], timeout: float) -> Probe:
     began = clock()
     try:
-        with anyio.fail_after(timeout):
+        with anyio.fail_after(timeout + _SLACK):  # the ask's own deadline says more
             info = await ask()
     except (ActorError, TimeoutError) as error:
         return _unanswered(name, error, timeout)
@@ -119,7 +121,8 @@ async def _probe(name: str, ask: Ask, embedded: str | None, clock: Callable[[], 
 def _unanswered(name: str, error: ActorError | TimeoutError, timeout: float) -> Probe:
     """No answer: failed where its actor is down or says so, degraded where it only has too much to do."""
     ref = getattr(error, "ref", None)
-    busy = isinstance(error, AskTimeout | MailboxFull | TimeoutError) and (ref is None or ref.is_alive)
+    down = ref is not None and (not ref.is_alive or ref.health.level == "failed")
+    busy = isinstance(error, AskTimeout | MailboxFull | TimeoutError) and not down
     text = str(error) or f"no answer within {timeout:g} s"
     return Probe(
         name=name,

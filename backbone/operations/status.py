@@ -100,7 +100,7 @@ def _problem(entry: RosterEntry) -> Problem | None:
     status = Status.worst([Status.parse(health.level), _STATES.get(entry.state, Status.OK)])
     if status is Status.OK:
         return None
-    own = health.level != "ok"
+    own = health.level != "ok" and entry.state not in {"backoff", "failed"}  # its word was that of its former life
     return Problem(
         path=entry.path,
         status=status,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from backbone.domain import Frame
-from backbone.quality.checks import CHECKS, label
+from backbone.quality.checks import CHECKS, Mask, label
 
-__all__ = ["Rejected", "rejected_row", "screen"]
+__all__ = ["Rejected", "impossible", "rejected_row", "screen"]
 
 _EXCERPT = 200
 
@@ -51,6 +52,13 @@ def screen(frame: Frame) -> tuple[Frame, tuple[Rejected, ...]]:
         rejected.append(rejected_row(frame, row, reason))
     good = table.filter(pa.array(~wrong))
     return Frame.from_arrow(frame.dimension, good, presorted=True), tuple(rejected)
+
+
+def impossible(frames: Sequence[Frame]) -> list[Mask]:
+    """Which rows of several frames of one dimension can't be true: a mask for each, made in one pass over all."""
+    together = Frame.stacked(frames)
+    wrong = np.logical_or.reduce([check.find(together) for check in CHECKS if check.impossible])
+    return np.split(wrong, np.cumsum([frame.num_rows for frame in frames])[:-1])
 
 
 def rejected_row(frame: Frame, row: int, reason: str) -> Rejected:

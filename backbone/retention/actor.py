@@ -14,7 +14,6 @@ from typing import Any, cast
 import anyio
 
 from actors import Actor, ActorError, Message, Reject, handles
-from backbone.domain.clock import to_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
 from backbone.domain.zones import Stamps
@@ -33,6 +32,7 @@ __all__ = ["RetentionActor"]
 _TIMEOUT = 60.0
 _DROP_TIMEOUT = 300.0  # one chunk of a large table, with its revisions
 _FORGET_TIMEOUT = 5.0
+_PAUSED = "paused"
 _LOOK_INTERVAL = 1.0  # seconds between two looks for the kill switch
 _HOUR = timedelta(hours=1)
 _EMBEDDED = "an embedded store is never dropped from"
@@ -66,6 +66,7 @@ class RetentionActor(Actor):
         self._last: dict[str, Any] = {}
         self._trouble = ""
         self._paused = False
+        self._by_schedule = False
 
     async def on_start(self) -> None:
         """Begin the schedule; its first run comes after one interval."""
@@ -114,11 +115,7 @@ class RetentionActor(Actor):
         if message.apply and not self._retention.enforceable:
             text = "retention over the embedded store is a dry run: nothing is dropped; leave --apply out"
             raise refuse(NotBuilt(text))
-        try:
-            ahead = message.as_of is not None and to_us(message.as_of) > to_us(now)
-        except ValueError as error:
-            raise refuse(error) from error
-        if message.apply and ahead:
+        if message.apply and message.as_of is not None and message.as_of > now:
             text = f"as_of={message.as_of} given with apply, a moment to come; give one that has passed"
             raise refuse(ValueError(text))
         reply = self.context.defer_reply()
@@ -138,6 +135,7 @@ class RetentionActor(Actor):
     async def _keep_up(self) -> None:
         try:
             async with self._one_at_a_time:
+                self._by_schedule = True
                 dropped = 0
                 if self._retention.scheduled and self._retention.enforceable:
                     now = self.context.clock.now()
@@ -145,12 +143,21 @@ class RetentionActor(Actor):
                     dropped = sum(drop.rows for drop in drops)
                 pruned = await self._prune(apply=True)
         except Reject as reject:
-            self._trouble = f"upkeep failed: {reject.text}"
+            self._trouble = "" if reject.code == _PAUSED else f"upkeep failed: {reject.text}"
         else:
             self._trouble = ""
             self._last = {"dropped": dropped, **{f"pruned_{what}": count for what, count in pruned.items()}}
             self.context.log.info("upkeep done", **self._last)
+        finally:
+            self._by_schedule = False
         self._say()
+
+    def _heed_the_switch(self) -> None:
+        """Before each step of scheduled work: what is under way stops there, too."""
+        if self._by_schedule:
+            self._look()
+        if self._by_schedule and self._paused:
+            raise Reject(_PAUSED, "the kill switch is there; the schedule stopped between two steps")
 
     async def _run(self, as_of: datetime, *, apply: bool) -> RetentionReport:
         async with self._one_at_a_time:
@@ -237,6 +244,7 @@ class RetentionActor(Actor):
         dropped = 0
         try:
             for moment in steps(earliest, before, dimension.chunk):
+                self._heed_the_switch()
                 dropped += await self._ask(DropRows(dimension, moment, dry_run=False), _DROP_TIMEOUT)
         finally:
             with anyio.move_on_after(_FORGET_TIMEOUT, shield=True):
@@ -258,6 +266,7 @@ class RetentionActor(Actor):
         begin = min(oldest[0].created_at, published - _MICROSECOND) if oldest else published - _MICROSECOND
         pruned = {"outbox": 0}
         for moment in steps(begin, published, _HOUR) if apply else [published]:
+            self._heed_the_switch()
             last = bad if moment == published else None
             found = await self._ask(PruneStore(moment, last, dry_run=not apply))
             pruned = {what: pruned.get(what, 0) + count for what, count in found.items()}

@@ -129,7 +129,7 @@ def _texts(array: pa.Array, normalise: Callable[[str], str] | None) -> tuple[pa.
         trimmed: str | None = text.strip()
         if normalise is not None and trimmed:
             trimmed = _or_none(normalise, trimmed)
-        texts.append(trimmed if trimmed and len(trimmed) <= MAX_TEXT else None)
+        texts.append(trimmed if trimmed and len(trimmed.encode()) <= MAX_TEXT else None)
     found = pa.array(texts, pa.string()).take(coded.indices)
     return found, _nulls(found) & ~_nulls(coded.indices)
 

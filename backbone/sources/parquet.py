@@ -22,6 +22,7 @@ from backbone.sources.errors import InputInvalid
 from backbone.sources.layout import match_columns, required_columns
 from backbone.sources.opening import open_file
 from backbone.sources.port import BadRow, Progress, SourceChunk, excerpt
+from backbone.sources.rows import MAX_TEXT
 
 __all__ = ["ParquetSource"]
 
@@ -123,8 +124,11 @@ class ParquetSource:
             array = pc.if_else(pc.is_nan(array), None, array)
         if kind == "string":
             faults[f"{column} holds a NUL character"] = _true(pc.match_substring(array, "\0"))
+            faults[f"{column} is too long: over {MAX_TEXT} bytes"] = _true(
+                pc.greater(pc.binary_length(array), MAX_TEXT)
+            )
         if column in required_columns(self.dimension):
-            empty = _true(pc.equal(array, "")) if kind == "string" else False
+            empty = _true(pc.equal(pc.utf8_trim_whitespace(array), "")) if kind == "string" else False
             faults[f"{column} is empty"] = array.is_null().to_numpy(zero_copy_only=False) | empty
         return array
 

@@ -15,7 +15,7 @@ from backbone.sources.lines import MAX_LINE
 __all__ = ["MAX_TEXT", "RowError", "read_row"]
 
 MAX_TEXT = 1000
-"""Characters of the longest field."""
+"""Bytes of the longest field, in UTF-8."""
 
 Value = str | float | int | datetime | None
 
@@ -43,8 +43,8 @@ def read_row(line: bytes, layout: Layout, dimension: Dimension, zone: ZoneInfo |
         text = fields[position].strip()
         if not text and column in required:
             raise RowError(f"{column} is empty")
-        if len(text) > MAX_TEXT:
-            raise RowError(f"{column} is too long: {len(text)} characters, at most {MAX_TEXT}")
+        if len(text.encode()) > MAX_TEXT:
+            raise RowError(f"{column} is too long: {len(text.encode())} bytes, at most {MAX_TEXT}")
         row[column] = _value(column, text, dimension, zone) if text else None
     return row
 

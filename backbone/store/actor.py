@@ -66,7 +66,7 @@ class StoreActor(Actor):
         self._make = make
         self._start_timeout = start_timeout
         self._pause = 0.0
-        self._busy = False
+        self._busy = self._looking = False
         self._peers = peers
         self._embedded = embedded
         self._store: Store
@@ -92,10 +92,11 @@ class StoreActor(Actor):
             try:
                 return await self._open()
             except StoreUnavailable as error:
-                if not error.passing or self.context.clock.time() + pause > until:
+                left = until - self.context.clock.time()
+                if not error.passing or left <= 0:
                     raise
                 self._report_waiting(error)
-            await anyio.sleep(pause)
+            await anyio.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _report_waiting(self, error: StoreUnavailable) -> None:
@@ -164,9 +165,16 @@ class StoreActor(Actor):
             raise refuse(error) from error
         finally:
             self._slots.release()
-        if self._pause or self._busy:
+        if self._pause:
+            self._look_at_once()  # it may be a success from before the outage
+        elif self._busy:
             self._came_back()
         return result
+
+    def _look_at_once(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self.context.send_after(0.0, Recover(), key="recover")
 
     def _report_busy(self, error: StoreBusy) -> None:
         """It answers, if only others: that is less than failed."""
@@ -204,6 +212,7 @@ class StoreActor(Actor):
     @handles
     async def recover(self, message: Recover) -> None:
         """Ask the store whether it works; where it does not, open it anew."""
+        self._looking = False
         try:
             await self._look()
         except (StoreUnavailable, UnknownOutcome, TimeoutError) as error:

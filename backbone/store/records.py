@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Literal
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
@@ -125,20 +126,27 @@ class Query(msgspec.Struct, frozen=True):
     as_of: datetime | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no store could make sense of, before anybody is asked.
+        """Refuse what no store could make sense of, before anybody is asked; moments and numbers become plain ones.
+
+        Names are not judged: what is stored already may be asked for by whatever name it has.
 
         Raises:
             TypeError, ValueError: says what was given, what is allowed, what to do.
         """
         arguments.instance("dimension", self.dimension, Dimension, "Dimension.parse reads a name")
-        arguments.symbols(arguments.instance("symbols", self.symbols, tuple))
-        interval = arguments.interval(self.interval)
-        if interval is not None and self.dimension is not Dimension.DAILY_BARS and not self.dimension.has_interval:
-            raise ValueError(f"interval={interval!r} given, but {self.dimension} has no interval; leave it out")
-        arguments.window(self.start, self.end)
+        for symbol in arguments.instance("symbols", self.symbols, tuple):
+            arguments.instance("symbols", symbol, str)
+        if self.interval is not None:
+            arguments.instance("interval", self.interval, str)
+            if self.dimension is not Dimension.DAILY_BARS and not self.dimension.has_interval:
+                text = f"{self.dimension} has no interval; leave it out"
+                raise ValueError(f"interval={self.interval!r} given, but {text}")
+        start, end = arguments.window(self.start, self.end)
+        force_setattr(self, "start", start)
+        force_setattr(self, "end", end)
         if self.limit is not None:
-            arguments.count("limit", self.limit, default="None for all")
-        arguments.moment("as_of", self.as_of)
+            force_setattr(self, "limit", arguments.count("limit", self.limit, default="None for all"))
+        force_setattr(self, "as_of", arguments.moment("as_of", self.as_of))
 
 
 class ReadResult(msgspec.Struct, frozen=True):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import logging
-import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,19 +146,23 @@ async def test_symbols_are_found_whatever_their_case(dsn: str) -> None:
         assert "CaseOnly" in await backbone.symbols(BARS)
 
 
-async def test_a_row_that_an_index_can_not_take_is_kept_aside_and_takes_nobody_with_it(dsn: str) -> None:
-    long = base64.b64encode(random.Random(1).randbytes(9000)).decode()  # what can't be compressed either
-    async with Backbone.open(settings(dsn)) as backbone:
+async def test_a_row_that_a_check_does_not_take_is_kept_aside_and_takes_nobody_with_it(dsn: str) -> None:
+    async with Backbone.open(settings(dsn)) as backbone, bare(dsn) as other:
+        await other.execute(
+            "ALTER TABLE market_data.intraday_bars ADD CONSTRAINT no_refused CHECK (symbol <> 'REFUSED') NOT VALID"
+        )
         results: dict[str, RecordResult] = {}
 
         async def send(symbol: str) -> None:
             results[symbol] = await backbone.record(bars({0: 1.0, 1: 1.0}, symbol))
 
         async with anyio.create_task_group() as group:
-            for symbol in ("NEIGHBOUR", long, "OTHER"):
+            for symbol in ("NEIGHBOUR", "REFUSED", "OTHER"):
                 group.start_soon(send, symbol)
         assert (results["NEIGHBOUR"].inserted, results["OTHER"].inserted) == (2, 2)
-        assert (results[long].inserted, results[long].quarantined) == (0, 2)
-        assert "54000" in results[long].reasons[0]
+        assert (results["REFUSED"].inserted, results["REFUSED"].quarantined) == (0, 2)
+        assert "23514" in results["REFUSED"].reasons[0]
         assert (await backbone.fetch(BARS, symbols=["NEIGHBOUR", "OTHER"])).num_rows == 4
+        assert {row.location.partition(" ")[0] for row in await backbone.quarantined()} >= {"REFUSED"}
         assert sum(entry.restarts for entry in backbone.roster().entries) == 0
+        await other.execute("ALTER TABLE market_data.intraday_bars DROP CONSTRAINT no_refused")

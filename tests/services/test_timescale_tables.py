@@ -380,6 +380,8 @@ async def test_p15_text_that_the_server_refuses_is_refused_before_it_or_written_
         await store.write(chunk(bars({0: 1.0}), text))
     with pytest.raises(ValueError, match="not allowed"):
         await store.write(chunk(bars({0: 1.0}), "run", checkpoint=text))
+    with pytest.raises(ValueError, match="not allowed"):
+        await store.read(Query(TRADES, (text,)))
     row = JournalRow("run", "", BARS, "csv", "failed", 0, 0, 0, 0, (text,), None, None, 0.0, DAY, text, {"why": text})
     await store.record_journal(row)
     [kept] = await store.journal()

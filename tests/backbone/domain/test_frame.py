@@ -444,3 +444,12 @@ def test_a_notebook_draws_a_table_of_the_first_and_the_last_rows() -> None:
     assert "&lt;b&gt;A" in drawn
     assert "<b>" not in drawn
     assert "50 rows" in drawn
+
+
+@pytest.mark.parametrize(
+    ("symbol", "why"), [(" ", "blank text"), ("\t", "blank text"), ("é" * 600, "1,200 bytes given")]
+)
+def test_a_name_that_nobody_could_ask_for_again_is_refused_of_new_rows_only(symbol: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Frame.from_arrow(BARS, bars_table(2, symbol))
+    assert Frame.from_arrow(BARS, bars_table(2, symbol), presorted=True).symbols == (symbol,)

@@ -10,7 +10,7 @@ import pytest
 
 from backbone import Backbone, Frame, RecordResult, StoreUnavailable, load_settings
 from backbone.store.duckdb import DuckDBStore
-from backbone.store.errors import RowRefused
+from backbone.store.errors import RowRefused, UnknownOutcome
 from backbone.store.records import Chunk, WriteResult
 from backbone.testing import Faults, embedded
 from tests.backbone.app.kit import BARS, START, bars, plan, write_csv
@@ -87,7 +87,7 @@ async def test_each_caller_of_one_commit_is_told_what_became_of_their_own_rows()
         )
         assert known == RecordResult(unchanged=1)
         assert (new.inserted, new.changed, new.unchanged, new.position > 0) == (2, 0, 0, True)
-        assert (other.inserted, other.changed) == (0, 1)
+        assert other == RecordResult(superseded=1)
         assert (mixed.inserted, mixed.changed) == (2, 1)
         assert kept_aside == RecordResult(quarantined=1, reasons=("has a price of zero or less",))
         assert empty == RecordResult()
@@ -141,7 +141,12 @@ async def picky(**overrides: object) -> AsyncIterator[tuple[Backbone, Picky]]:
 async def test_a_row_that_the_store_refuses_takes_nobody_with_it_and_its_caller_is_told() -> None:
     async with picky() as (backbone, _):
         good, bad, mixed = await record_all(
-            backbone, [bars(5, symbol="A"), bars(1, symbol="BAD"), Frame.concat([bars(2, symbol="BAD"), bars(2)])]
+            backbone,
+            [
+                bars(5, symbol="A"),
+                bars(1, symbol="BAD"),
+                Frame.concat([bars(2, symbol="BAD", start=START + timedelta(days=1)), bars(2)]),
+            ],
         )
         assert (good.inserted, good.quarantined, good.position > 0) == (5, 0, True)
         assert (bad.inserted, bad.quarantined, bad.position) == (0, 1, 0)
@@ -172,3 +177,33 @@ async def test_a_chunk_of_which_too_much_is_refused_is_refused_as_a_whole() -> N
         assert store.writes < 100
         assert (await backbone.fetch(BARS)).num_rows == 0
         assert await backbone.quarantined() == []
+
+
+async def test_who_is_overtaken_within_a_commit_is_told_so() -> None:
+    async with embedded() as backbone:
+        await backbone.record(bars(1, close=3.0))
+        first, second, third = await record_all(backbone, [bars(2, close=1.0), bars(1, close=4.0), bars(1, close=3.0)])
+        assert (first.inserted, first.superseded, first.unchanged) == (1, 1, 0)
+        assert second == RecordResult(superseded=1)
+        assert third == RecordResult(unchanged=1)
+        assert (await backbone.fetch(BARS)).column("close").tolist() == [3.0, 1.0]
+
+
+class Unsure(Picky):
+    """A store whose first answer to a COMMIT is lost, after the rows went in."""
+
+    async def write(self, chunk: Chunk) -> WriteResult:
+        result = await super().write(chunk)
+        if self.writes == 1:
+            raise UnknownOutcome("the answer to COMMIT was lost; look the chunk up before a retry")
+        return result
+
+
+async def test_a_chunk_of_unknown_outcome_is_given_again_and_counts_once() -> None:
+    base = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
+    store = Unsure()
+    settings = load_settings(profile="embedded", overrides=base)
+    async with Backbone.open(settings, parts={"make_store": lambda: store}) as backbone:
+        result = await backbone.record(bars(3))
+        assert (result.inserted, store.writes) == (3, 2)
+        assert (await backbone.fetch(BARS)).num_rows == 3

@@ -334,3 +334,28 @@ async def test_an_interval_of_0_means_no_schedule() -> None:
         await backbone.record(daily(NOW - 100 * DAY, 100))
         await anyio.sleep(86_400)
         assert store.drops == []
+
+
+async def test_the_kill_switch_stops_a_schedule_that_is_at_work_between_two_steps(tmp_path: Path) -> None:
+    switch = tmp_path / "kill"
+
+    class Watched(Store):
+        async def drop(self, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
+            dropped = await super().drop(dimension, before=before, dry_run=dry_run)
+            if not dry_run:
+                switch.touch()
+            return dropped
+
+    store = Watched()
+    async with enforcing(store, enabled=True, interval=600, kill_switch=switch) as backbone:
+        await backbone.record(daily(NOW - 300 * DAY, 300))
+        await anyio.sleep(700)
+        assert len(store.drops) == 1
+        entry = backbone.roster().find("/test/backbone/retention")
+        assert entry is not None
+        assert entry.health.why == f"the kill switch {switch} is there"
+        report = await backbone.retention(apply=True)
+        assert report.drops[0].rows > 0, "who asks for it gets it"
+        switch.unlink()
+        await anyio.sleep(1300)
+        assert (await backbone.fetch(BARS)).num_rows == 65

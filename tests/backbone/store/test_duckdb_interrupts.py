@@ -107,3 +107,25 @@ async def test_whatever_duckdb_complains_of_is_refused_in_one_line(statement: st
     assert isinstance(caught.value, StoreUnavailable) == issubclass(meaning, StoreUnavailable)
     assert await session.run(lambda c: c.execute("SELECT 42").fetchall()) == [(42,)]
     await session.close()
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_an_interrupt_that_comes_between_two_statements_is_given_again(cancelled: bool) -> None:
+    session = Session(":memory:", {}, deadline=60.0 if cancelled else 0.05, inline=False)
+    await session.open()
+    done: list[int] = []
+
+    def many(connection: duckdb.DuckDBPyConnection) -> None:
+        for number in range(1_000_000):
+            connection.execute("SELECT 1").fetchall()
+            done[:] = [number]
+
+    if cancelled:
+        with anyio.move_on_after(0.05):
+            await session.run(many)
+    else:
+        with pytest.raises(StoreBusy):
+            await session.run(many)
+    assert done[0] < 999_999
+    assert await session.run(lambda c: c.execute("SELECT 42").fetchall()) == [(42,)]
+    await session.close()
