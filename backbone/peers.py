@@ -34,6 +34,7 @@ class Peers:
     def __init__(self, system: ActorSystem, base: str) -> None:
         self.system = system
         self.base = base
+        self._known: dict[str, ActorRef] = {}
 
     def ref(self, name: str) -> ActorRef:
         """The actor at a path below the base: "store", "stream/relay".
@@ -41,7 +42,10 @@ class Peers:
         Raises:
             ChildNotFound: it is not there, or not yet again.
         """
-        return self.system.find(f"{self.base}/{name}")
+        known = self._known.get(name)
+        if known is None or not known.is_alive:
+            known = self._known[name] = self.system.find(f"{self.base}/{name}")
+        return known
 
     @property
     def store(self) -> ActorRef:

@@ -14,7 +14,7 @@ from datetime import datetime
 from numbers import Real
 from typing import Any, Final, TypeVar
 
-from backbone.domain.clock import MAX_US, MIN_US, from_us, parse_interval, to_us
+from backbone.domain.clock import INTERVALS, MAX_US, MIN_US, from_us, parse_interval, to_us
 
 __all__ = [
     "LARGEST",
@@ -157,6 +157,8 @@ def count(name: str, value: object, least: int = 0, *, default: str = "") -> int
         TypeError: it is no whole number; truth is none either.
         ValueError: it is too small, or does not fit 64 bits.
     """
+    if type(value) is int and least <= value <= LARGEST:
+        return value
     allowed = f"allowed: {least} to {LARGEST}{f', or {default}' if default else ''}"
     if isinstance(value, bool):
         raise TypeError(f"{name}={value} given; {allowed}")
@@ -202,4 +204,4 @@ def interval(value: Any) -> str | None:
         return None
     if not isinstance(value, str):
         raise TypeError(f"interval={shown(value)} given; allowed is text, such as '1h', or None")
-    return parse_interval(value)
+    return value if value in INTERVALS else parse_interval(value)

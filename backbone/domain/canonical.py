@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backbone.domain.cleaning import check_names, clean, constant_text
-from backbone.domain.clock import parse_interval
+from backbone.domain.clock import INTERVALS, parse_interval
 from backbone.domain.schema import arrow_schema, arrow_type
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _intervals(given: pa.Array) -> pa.Array:
     Raises:
         ValueError: there is no such interval; lists what there is.
     """
-    names = {name: parse_interval(name) for name in distinct(given)}
+    names = {name: name if name in INTERVALS else parse_interval(name) for name in distinct(given)}
     changed = {name: own for name, own in names.items() if name != own}
     if not changed:
         return given

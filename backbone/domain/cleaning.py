@@ -161,13 +161,13 @@ def check_names(dimension: Dimension, name: str, array: pa.Array) -> None:
     """
     if not len(array):
         return
-    distinct = array.unique()
-    sizes = np.diff(text_buffers(distinct)[0])
-    if sizes.max() > LONGEST_NAME:
-        text = f"a text of {sizes.max():,} bytes given; allowed are {LONGEST_NAME:,}"
-        raise ValueError(f"{dimension}.{name}: {text}")
-    if pc.any(pc.equal(pc.utf8_trim_whitespace(distinct), "")).as_py():
-        raise ValueError(f"{dimension}.{name}: blank text given; a key column needs a value")
+    only = constant_text(array)  # most frames are of one symbol, and those of one row should cost little
+    for text in array.unique().to_pylist() if only is None else [only.decode()]:
+        size = len(text.encode())
+        if size > LONGEST_NAME:
+            raise ValueError(f"{dimension}.{name}: a text of {size:,} bytes given; allowed are {LONGEST_NAME:,}")
+        if not text.strip():
+            raise ValueError(f"{dimension}.{name}: blank text given; a key column needs a value")
 
 
 def text_buffers(array: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:

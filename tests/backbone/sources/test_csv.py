@@ -117,7 +117,7 @@ def test_the_same_bars_in_many_shapes(write: Write, content: str) -> None:
         (b"2024-01-02T12:00:00Z,EUR\0USD,1.1,1.2,1.0,1.15,5", "holds a NUL character"),
         (b"2024-01-02T12:00:00Z,EUR\rUSD,1.1,1.2,1.0,1.15,5", "carriage return"),
         (b"2024-01-02T12:00:00Z,EUR\xffUSD,1.1,1.2,1.0,1.15,5", "not UTF-8: byte 0xff at position 25"),
-        (b"2024-01-02T12:00:00Z," + b"X" * 1001 + b",1.1,1.2,1.0,1.15,5", "symbol is too long: 1001 characters"),
+        (b"2024-01-02T12:00:00Z," + b"X" * 1001 + b",1.1,1.2,1.0,1.15,5", "symbol is too long: 1001 bytes"),
         (b"2024-01-02T12:00:00Z," + b"X" * 70_000 + b",1.1,1.2,1.0,1.15,5", "the line is too long"),
         (b'2024-01-02T12:00:00Z,EURUSD,"1.1"2,1.2,1.0,1.15,5', "misplaced quote"),
         (b'2024-01-02T12:00:00Z,"EURUSD,1.1,1.2,1.0,1.15,5', "misplaced quote"),
