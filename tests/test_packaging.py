@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ALONE = tomllib.loads((ROOT / "actors" / "pyproject.toml").read_text())["project"]
 OURS = {"actors", "backbone", "compose"}
 READ_BY_OTHERS = {"tzdata": "zoneinfo"}
 """Packages that nobody imports by name, and the module of the standard library that reads them."""
@@ -24,10 +25,10 @@ def named(requirements: list[str]) -> set[str]:
     return {canonical(re.split(r"[^\w.-]", each, maxsplit=1)[0]) for each in requirements}
 
 
-def imported() -> set[str]:
-    """The first words of everything that the three packages import, wherever it stands."""
+def imported(*folders: str) -> set[str]:
+    """The first words of everything that these packages import, or all three, wherever it stands."""
     found: set[str] = set()
-    for folder in OURS:
+    for folder in folders or OURS:
         for path in (ROOT / folder).glob("**/*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Import):
@@ -73,6 +74,31 @@ def test_every_import_is_declared() -> None:
     assert undeclared == set()
 
 
+def test_the_runtime_alone_declares_what_it_imports_and_no_more() -> None:
+    extras = ALONE["optional-dependencies"]
+    assert set(extras) == {"test"}
+    foreign = {canonical(name) for name in imported("actors") - set(sys.stdlib_module_names)}
+    assert foreign - {"actors"} == named(ALONE["dependencies"]) | named(extras["test"])
+
+
+def test_the_runtime_alone_asks_for_what_backbone_asks_for() -> None:
+    ours = PROJECT["project"]
+    assert set(ALONE["dependencies"]) <= set(ours["dependencies"])
+    assert ALONE["optional-dependencies"]["test"] == ours["optional-dependencies"]["test"]
+    for field in ("version", "requires-python", "license"):
+        assert ALONE[field] == ours[field], field
+    assert (ROOT / "actors" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+
+
+def test_both_wheels_name_the_pytest_plugin_alike_so_that_it_is_loaded_once() -> None:
+    (plugin,) = ALONE["entry-points"]["pytest11"].items()
+    assert plugin in PROJECT["project"]["entry-points"]["pytest11"].items()
+
+
+def test_no_registry_takes_the_runtime_by_mistake() -> None:
+    assert "Private :: Do Not Upload" in ALONE["classifiers"]
+
+
 LOCKS = ["requirements.lock", "requirements-dev.lock", "requirements-build.lock"]
 
 
@@ -107,4 +133,4 @@ def test_the_development_lock_keeps_the_extras_that_packages_ask_for() -> None:
 def test_no_advice_installs_our_name_from_a_registry(folder: str) -> None:
     for path in (ROOT / folder).rglob("*"):
         if path.suffix in {".py", ".md"} and "api" not in path.parts:
-            assert not re.search(r"install '?\"?backbone", path.read_text()), path.name
+            assert not re.search(r"install '?\"?(backbone|actors)", path.read_text()), path.name

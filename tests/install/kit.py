@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["MAKEFILE", "ROOT", "console_lines", "constraints", "interpreters", "make", "run"]
+__all__ = ["MAKEFILE", "ROOT", "constraints", "interpreters", "make", "run", "typed"]
 
 ROOT = Path(__file__).parents[2]
 MAKEFILE = ROOT / "Makefile"
@@ -76,7 +76,25 @@ def constraints(lock: Path) -> str:
     return "".join(f"{name}{pin}\n" for name, pin in pins)
 
 
-def console_lines(page: Path) -> list[str]:
+def typed(page: Path, sources: Path, folder: Path, version: str) -> Path:
+    """The sources, in which a reader has typed the commands of a page where Python has this version.
+
+    The packages come in the versions of our lock; they stand in `pins.txt` beside the sources.
+    """
+    project = Path(shutil.copytree(sources, folder / "project"))
+    pins = folder / "pins.txt"
+    pins.write_text(constraints(ROOT / "requirements-dev.lock"))
+    python3 = folder / "bin" / "python3"
+    python3.parent.mkdir()
+    python3.write_text(f'#!/bin/sh\nexec {interpreters()[version]} "$@"\n')
+    python3.chmod(0o755)
+    for line in _console_lines(page):
+        run("bash", "-c", line, cwd=project, path=python3.parent, PIP_CONSTRAINT=str(pins))
+    assert run(project / "env/bin/python", "-V", cwd=folder).startswith(f"Python {version}.")
+    return project
+
+
+def _console_lines(page: Path) -> list[str]:
     """What a reader types: the lines after a prompt in the console blocks of a page."""
     blocks = re.findall(r"```console\n(.*?)```", page.read_text(), flags=re.DOTALL)
     return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import re
-import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.install.kit import ROOT, console_lines, constraints, interpreters, run
+from tests.install.kit import ROOT, interpreters, run, typed
 
 README = ROOT / "README.md"
-INTERPRETERS = interpreters()
 
 
-@pytest.fixture(scope="module", params=INTERPRETERS)
+@pytest.fixture(scope="module", params=interpreters())
 def installed(request: pytest.FixtureRequest, sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which a reader has typed README's commands, with the versions of our lock."""
-    folder = tmp_path_factory.mktemp(f"python{request.param}")
-    project = Path(shutil.copytree(sources, folder / "project"))
-    pins = folder / "pins.txt"
-    pins.write_text(constraints(ROOT / "requirements-dev.lock"))
-    python3 = folder / "bin" / "python3"
-    python3.parent.mkdir()
-    python3.write_text(f'#!/bin/sh\nexec {INTERPRETERS[request.param]} "$@"\n')
-    python3.chmod(0o755)
-    for line in console_lines(README):
-        run("bash", "-c", line, cwd=project, path=python3.parent, PIP_CONSTRAINT=str(pins))
-    assert run(project / "env/bin/python", "-V", cwd=folder).startswith(f"Python {request.param}.")
-    return project
+    return typed(README, sources, tmp_path_factory.mktemp(f"python{request.param}"), request.param)
 
 
 def test_the_example_runs_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
