@@ -17,6 +17,8 @@ import pytest
 from anyio import fail_after
 from anyio.lowlevel import checkpoint
 
+import actors
+import actors.testing
 from actors import SystemFailed
 from tests.docs.test_examples import HTTPException, StandIn
 
@@ -105,3 +107,9 @@ async def _exceed_the_budget(application: dict[str, Any]) -> None:
             while True:
                 await app.state.counter.kill()
                 await checkpoint()
+
+
+def test_every_public_name_is_on_a_page() -> None:
+    pages = [path for path in DOCS.rglob("*.md") if not {"api", "generated", "project"} & set(path.parts)]
+    words = {word for path in [*pages, *FILES] for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+    assert [name for name in [*actors.__all__, *actors.testing.__all__] if name not in words] == []
