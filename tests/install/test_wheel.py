@@ -50,6 +50,8 @@ def test_the_wheel_holds_the_packages_and_their_files_and_nothing_else(installed
         "backbone",
         "-".join(wheel.name.split("-")[:2]) + ".dist-info",
     }
+    of_the_runtime = {name for name in names if name.startswith("actors/")}
+    assert {name for name in of_the_runtime if not name.endswith(".py")} == {"actors/py.typed"}
     for path in ("py.typed", "_files/config/embedded.yaml", "_files/config/samples/eurusd_1h_tail.csv.gz"):
         assert f"backbone/{path}" in names
     assert not [name for name in names if name.endswith((".pyc", ".env.local", ".duckdb")) or "test_" in name]
