@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,6 @@ import msgspec
 from actors.specs import StopReason
 
 if TYPE_CHECKING:
-    import asyncio
     from typing import Self
 
 
@@ -30,13 +31,18 @@ class ActorStarted(Event, frozen=True, kw_only=True):
 
 
 class ActorCrashed(Event, frozen=True, kw_only=True):
-    """An incarnation ended abnormally: exactly one report for each crash. `detail` is the actor's own inspect()."""
+    """An incarnation ended abnormally: exactly one report for each crash.
+
+    `detail` is the actor's own inspect(), `message_type` the class of the message in hand, `traceback` text.
+    """
 
     incarnation: int
     reason: StopReason
     restart: str
     supervisor: str
     detail: dict[str, Any] | None = None
+    message_type: str | None = None
+    traceback: str = ""
 
 
 class ActorRestarting(Event, frozen=True, kw_only=True):
@@ -155,6 +161,20 @@ class Subscription:
         self.close()
 
 
+def _complain(error: BaseException) -> None:
+    """An observer has failed: the loop's exception handler hears of it, and what was observed goes on."""
+    loop = asyncio.get_running_loop()
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        loop.call_soon(_end_program, error)
+        return
+    with suppress(Exception):  # the host's handler may write to the very log that is broken
+        loop.call_exception_handler({"message": "an observer of actors' events failed", "exception": error})
+
+
+def _end_program(error: BaseException) -> None:
+    raise error
+
+
 class EventStream:
     """Publishes to subscribers by class. An event that nobody wants is not even built: ask `wanted` first."""
 
@@ -184,9 +204,12 @@ class EventStream:
         for subscription in self._subscribers:
             if subscription.wants(kind):
                 return True
-        for wants, _ in self._sinks:  # noqa: SIM110 - on the path of every start; a generator costs more than the rest
-            if wants(kind):
-                return True
+        for wants, _ in self._sinks:
+            try:
+                if wants(kind):
+                    return True
+            except BaseException as error:  # noqa: BLE001 - see _complain
+                _complain(error)
         return False
 
     def publish(self, event: Any) -> None:
@@ -197,8 +220,11 @@ class EventStream:
             if subscription.wants(kind):
                 subscription.put(event)
         for wants, write in self._sinks:
-            if wants(kind):
-                write(event)
+            try:
+                if wants(kind):
+                    write(event)
+            except BaseException as error:  # noqa: BLE001 - see _complain
+                _complain(error)
 
     def close(self) -> None:
         """End all subscriptions."""

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from actors.actor import IGNORE
 from actors.cell import Cell
+from actors.crash import describe, words
 from actors.deadlock import Edges
 from actors.events import ActorRestarted, ActorRestarting, IntensityExceeded
 from actors.incarnation import Incarnation
@@ -98,7 +99,7 @@ class Family(ABC):
                 cell.spec = replace(cell.spec, args=(), kwargs={})  # never started again: let its arguments go
             return None
         if isinstance(outcome, BaseException):
-            cell.error, cell.error_at = f"{type(outcome).__name__}: {outcome}", self.system.clock.now()
+            cell.error, cell.error_at = describe(outcome), self.system.clock.now()
         run.claimed = True
         cell.seen = cell.incarnation
         if outcome is INTERRUPTED and cell.box is None:
@@ -106,7 +107,7 @@ class Family(ABC):
         elif outcome is INTERRUPTED:
             run.kill(StopReason("killed", "its start was given up"))
         elif isinstance(outcome, TimeoutError):
-            run.kill(StopReason("timeout", str(outcome)))
+            run.kill(StopReason("timeout", words(outcome)))
         await self._ended(run)
         return outcome
 
@@ -240,7 +241,7 @@ class Family(ABC):
     async def _retry(self, cell: Cell, up: list[Cell], error: BaseException) -> None:
         """A restart failed: count it and queue the next try, so that commands get in between."""
         cell.pending = True
-        reason = StopReason("crash", f"{type(error).__name__}: {error}", error)
+        reason = StopReason("crash", describe(error), error)
         delay = self._planned(cell, reason)
         if delay is None:
             return

@@ -55,13 +55,13 @@ class Helpers:
                     reply(result)
         except Reject as reject:
             if reply is None:
-                run.helper_failed(helper.name, reject)
+                run.helper_ended(helper.name, reject)
             else:
                 reply.fail(reject)
-        except (KeyboardInterrupt, SystemExit) as error:
-            run.cell.system.abort(error)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - supervision: it becomes the actor's
-            run.helper_failed(helper.name, error)
+        except BaseException as error:  # supervision: it becomes the actor's
+            if isinstance(error, GeneratorExit) and not run.cell.system.loop.is_running():
+                raise  # as in an actor's own task
+            run.helper_ended(helper.name, error)
         finally:
             self._forget(helper, work)
 
@@ -69,7 +69,7 @@ class Helpers:
         """Cancelled from outside before its first step: it never ran, but its failure counts as any other."""
         if helper in self.active:
             self._forget(helper, work)
-            self._run.helper_failed(helper.name, asyncio.CancelledError())
+            self._run.helper_ended(helper.name, asyncio.CancelledError())
 
     def _forget(self, helper: Helper, work: Coroutine[Any, Any, Any]) -> None:
         work.close()

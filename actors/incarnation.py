@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.actor import IGNORE, Actor, Context
+from actors.crash import describe, ending, release, trace, words
 from actors.deadlock import release_below
 from actors.errors import ActorDead, Reject, SpecError
 from actors.events import ActorCrashed, ActorStarted, ActorStopped, OrphanDetected, ZombieDetected
@@ -58,6 +58,7 @@ class Incarnation(msgspec.Struct, eq=False):
     abort: StopReason | None = None
     leash: Leash | None = None
     current: Any = None
+    victim: str | None = None  # the class of the message in hand at the end
     since: float = 0.0
     waiting: list[Wait] = []
     helpers: Helpers | None = None
@@ -167,13 +168,14 @@ class Incarnation(msgspec.Struct, eq=False):
             absorb_cancellation()
             self.cancelled = True
             return self.abort or StopReason(CANCELLED.kind, CANCELLED.detail, error)
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            self._fail_current(error)
-            self.cell.system.abort(error)
-            return StopReason("shutdown", f"{type(error).__name__} ends the system")
-        if isinstance(error, Exception):
-            return StopReason("crash", f"{type(error).__name__}: {error}", error)
-        raise error
+        if isinstance(error, GeneratorExit) and not self.cell.system.loop.is_running():
+            raise error  # the loop is gone and the interpreter closes what it left: nothing can be awaited here
+        ends = ending(error)
+        if ends is None:
+            return StopReason("crash", describe(error), error)
+        self._fail_current(ends)
+        self.cell.system.abort(ends)
+        return StopReason("shutdown", f"{type(ends).__name__} ends the system")
 
     def lost(self, error: BaseException | None) -> None:
         """The task has ended, and not by its own end: cancelled before its first step, or broken by a fault."""
@@ -274,7 +276,7 @@ class Incarnation(msgspec.Struct, eq=False):
         if item.__class__ is Ask:
             item.fail(rejection(item, reject))
         else:
-            self.cell.system.dead_letter(self.cell.path, payload(item), f"rejected: {reject}")
+            self.cell.system.dead_letter(self.cell.path, payload(item), f"rejected: {words(reject)}")
 
     async def _end(self, reason: StopReason) -> None:
         """Children, helpers, hook, open replies: in this order, each bounded; then tell the supervisor."""
@@ -339,7 +341,8 @@ class Incarnation(msgspec.Struct, eq=False):
     def _tell_end(self, reason: StopReason) -> None:
         cell = self.cell
         if not self.started.done():
-            self.started.set_result(reason.error if isinstance(reason.error, Exception) else cell.dead(reason=reason))
+            failed = reason.kind == "crash" and reason.error is not None
+            self.started.set_result(reason.error if failed else cell.dead(reason=reason))
         if self._exited is not None and not self._exited.done():
             self._exited.set_result(reason)
         if not self.claimed and cell.parent is not None:
@@ -350,23 +353,29 @@ class Incarnation(msgspec.Struct, eq=False):
         cell.failed += 1
         cell.error = reason.detail or reason.kind
         cell.error_at = cell.system.clock.now()
+        origin = ""
         if isinstance(reason.error, BaseException):
-            traceback.clear_frames(reason.error.__traceback__)  # no locals kept: memory, and secrets
+            origin = trace(reason.error)
+            doing = f", handling {self.victim}" if self.victim is not None else ""
+            release(reason.error, origin, f"{cell.path} #{self.number}{doing}")
         if not self.ready or not cell.system.events.wanted(ActorCrashed):
             return  # a failed start is told to the starter
         try:
             detail = self.actor.inspect()
-        except Exception as error:  # noqa: BLE001 - a report must not fail over the actor's own view of itself
+        except BaseException as error:  # noqa: BLE001 - a report must not fail over the actor's own view of itself
             detail = {"inspect": f"failed: {type(error).__name__}"}
-        facts = {"restart": cell.spec.restart.value, "supervisor": cell.parent.cell.path if cell.parent else ""}
-        cell.system.publish(ActorCrashed, cell.path, incarnation=self.number, reason=reason, detail=detail, **facts)
+        supervisor = cell.parent.cell.path if cell.parent else ""
+        facts: dict[str, Any] = {"restart": cell.spec.restart.value, "supervisor": supervisor, "detail": detail}
+        facts |= {"message_type": self.victim, "traceback": origin}
+        cell.system.publish(ActorCrashed, cell.path, incarnation=self.number, reason=reason, **facts)
 
     def _fail_current(self, error: Any, reason: StopReason | None = None) -> None:
         """The message in hand when the actor ended: its asker gets the cause, a tell becomes a dead letter."""
         item, self.current = self.current, None
         if item is None:
             return
-        why = reason or StopReason("crash", f"{type(error).__name__}: {error}", error)
+        self.victim = type(payload(item)).__name__
+        why = reason or StopReason("crash", describe(error), error)
         if item.__class__ is Ask:
             if not item.deferred:
                 item.fail(self.cell.dead(item.message, why))
@@ -413,9 +422,13 @@ class Incarnation(msgspec.Struct, eq=False):
         if self._watches is not None:
             self._watches.close()
 
-    def helper_failed(self, name: str, error: BaseException) -> None:
-        """A helper's failure is the actor's crash."""
-        self._interrupt(StopReason("crash", f"task {name}: {type(error).__name__}: {error}", error))
+    def helper_ended(self, name: str, error: BaseException) -> None:
+        """A helper's failure is the actor's crash, unless it ends the program."""
+        ends = ending(error)
+        if ends is not None:
+            self.cell.system.abort(ends)
+            return
+        self._interrupt(StopReason("crash", f"task {name}: {describe(error)}", error))
 
     def children_lost(self, reason: StopReason) -> None:
         """It can't go on without the supervisor of its children."""

@@ -25,11 +25,16 @@ _logger: Any = None
 
 
 def _rendered(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> tuple[tuple[str], dict[str, Any]]:
-    """The line as text, for any host; and its event and fields beside it, as `record.fields`, for those who can."""
+    """The line as text, for any host; and its event and fields beside it, as `record.fields`, for those who can.
+
+    A traceback follows the line as it is, to be read.
+    """
     import structlog
 
-    text = structlog.processors.KeyValueRenderer(key_order=["event", "path", "incarnation"])(None, "", {**line})
-    return (text,), {"extra": {"fields": line}}
+    shown = {**line}
+    trace = shown.pop("exception", None)
+    text = structlog.processors.KeyValueRenderer(key_order=["event", "path", "incarnation"])(None, "", shown)
+    return (f"{text}\n{trace}" if trace else text,), {"extra": {"fields": line}}
 
 
 def logger() -> Any:
@@ -62,6 +67,10 @@ def write(event: Any) -> None:
     fields = {name: getattr(event, name) for name in event.__struct_fields__ if name not in ("at", "message", "detail")}
     if isinstance(event, events.DeadLetter):
         fields["message_type"] = type(event.message).__name__  # never the content
+    if isinstance(event, events.ActorCrashed):
+        fields["exception"] = fields.pop("traceback")  # the name that structlog gives to it
+        if not fields["message_type"]:
+            del fields["message_type"]
     if "level" in fields:
         fields["health"] = fields.pop("level")  # structlog's own argument has that name
     if "reason" in fields:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
+from actors.crash import words
 from actors.errors import AskRejected, AskTimeout, Reject
 from actors.messages import Message, Terminated
 from actors.specs import Overflow
@@ -82,7 +83,7 @@ def rejection(ask: Ask, reject: Reject) -> AskRejected:
     """The asker's side of a Reject."""
     path, kind = ask.cell.path, type(ask.message).__name__
     return AskRejected(
-        f"{path} refused {kind}: {reject}", path=path, message=ask.message, code=reject.code, text=reject.text
+        f"{path} refused {kind}: {words(reject)}", path=path, message=ask.message, code=reject.code, text=reject.text
     )
 
 

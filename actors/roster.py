@@ -238,7 +238,7 @@ def _inspect(run: Any) -> dict[str, Any] | None:
         return None
     try:
         return run.actor.inspect()
-    except Exception as error:  # noqa: BLE001 - one actor's faulty view of itself must not hide the others
+    except BaseException as error:  # noqa: BLE001 - one actor's faulty view of itself must not hide the others
         return {"inspect": f"failed: {type(error).__name__}"}
 
 

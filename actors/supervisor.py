@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.actor import IGNORE
 from actors.cell import Cell
+from actors.crash import describe, words
 from actors.deadlock import NO_EDGE, Edges, check_ask
 from actors.errors import (
     ActorDead,
@@ -121,10 +122,10 @@ class Supervisor(Family):
                 self._report_start()
                 await self._serve()
         except Exception as error:  # noqa: BLE001 - a fault of the runtime itself: the supervisor above decides
-            self.stopping = StopReason("crash", f"supervisor failed: {type(error).__name__}: {error}", error)
+            self.stopping = StopReason("crash", f"supervisor failed: {describe(error)}", error)
         reason = self.stopping or StopReason("shutdown", "its start was given up")
         if outcome is not None and self.stopping is None:
-            reason = StopReason("crash", str(outcome), outcome)
+            reason = StopReason("crash", words(outcome), outcome)
         if self.host is None:
             self.cell.mark("stopping")
         await self._stop_all(StopReason("shutdown") if reason.kind != "parent_died" else reason)
@@ -236,7 +237,7 @@ class Supervisor(Family):
             cell.finish(StopReason("killed", "its start was given up"))
             raise self.cell.dead(reason=self.stopping)
         elif outcome is not None:
-            cell.finish(StopReason("crash", str(outcome), outcome), "failed")
+            cell.finish(StopReason("crash", words(outcome), outcome), "failed")
             raise self._start_error(cell, outcome)
         return cell.ref
 
@@ -276,7 +277,7 @@ class Supervisor(Family):
         return cell
 
     def _start_error(self, cell: Cell, cause: Any) -> StartError:
-        text = f"{cell.id} did not start: {type(cause).__name__}: {cause}"
+        text = f"{cell.id} did not start: {describe(cause)}"
         error = StartError(text, path=cell.path, child=cell.id, cause=cause, spec=cell.spec)
         error.__cause__ = cause if isinstance(cause, BaseException) else None
         return error

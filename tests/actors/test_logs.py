@@ -40,7 +40,8 @@ async def test_each_lifecycle_event_is_one_line_with_path_incarnation_and_reason
     ]  # fmt: skip
     crashed, stopped = lines(log, "/test/a")[2], lines(log, "/test/a")[-1]
     fields = "path='/test/a' incarnation=1 reason='crash: Boom: boom' restart='permanent' supervisor='/test'"
-    assert crashed == (logging.WARNING, f"event='ActorCrashed' {fields}")
+    level, text = crashed
+    assert (level, text.split("\n")[0]) == (logging.WARNING, f"event='ActorCrashed' {fields} message_type='Crash'")
     assert stopped == (
         logging.DEBUG,
         "event='ActorStopped' path='/test/a' incarnation=2 reason='shutdown: terminated'",

@@ -1,0 +1,71 @@
+"""What remains of an error: words that can't fail and are never long. Its frames go, for they hold whole actors."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Iterator
+
+_WORDS = 2_000  # characters of an error's text: a driver may put the rows that it was given into one
+_TRACE = 8_000  # characters of a traceback: the innermost frames and the error come last, so the end is kept
+_CHAIN = 100  # errors looked at along causes, contexts and groups
+_NOTE = "Traceback of the crash"
+
+
+def words(error: BaseException) -> str:
+    """The error's own text, whatever its `__str__` does."""
+    try:
+        text = str(error)
+    except BaseException as fault:  # noqa: BLE001 - an error that can't be printed is reported all the same
+        return f"(its text can't be had: {type(fault).__name__})"
+    return text if len(text) <= _WORDS else f"{text[:_WORDS]}… ({len(text):,} characters)"
+
+
+def describe(error: BaseException) -> str:
+    """The class and at most about 2 kB of the text, as in "LookupError: no such symbol"; never raises."""
+    return f"{type(error).__name__}: {words(error)}"
+
+
+def trace(error: BaseException) -> str:
+    """The traceback as text, its end where it is long; empty where there is no fault in the code to be found by it."""
+    if error.__traceback__ is None or isinstance(error, asyncio.CancelledError):
+        return ""
+    try:
+        text = "".join(traceback.format_exception(error)).rstrip()
+    except BaseException as fault:  # noqa: BLE001 - causes and notes are an author's objects, too
+        return f"{describe(error)} (its traceback can't be had: {type(fault).__name__})"
+    return text if len(text) <= _TRACE else f"… {text[-_TRACE:]}"
+
+
+def release(error: BaseException, trace: str, where: str) -> None:
+    """Drop the frames of an error and of all that it came from; `trace` stays in it as a note for whoever prints it.
+
+    Not by clearing the frames: that of the actor's own task still runs, and through it they hold the actor.
+    """
+    for each in _chain(error):
+        each.__traceback__ = None
+    notes = getattr(error, "__notes__", ())
+    if trace and not any(str(note).startswith(_NOTE) for note in notes):  # the same error may crash many
+        error.add_note(f"{_NOTE} in {where}:\n{trace}")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    stack: list[BaseException | None] = [error]
+    while stack and len(seen) < _CHAIN:
+        each = stack.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        stack += (each.__cause__, each.__context__)
+        if isinstance(each, BaseExceptionGroup):
+            stack += each.exceptions
+
+
+def ending(error: BaseException) -> KeyboardInterrupt | SystemExit | None:
+    """The error by which somebody ends the program, also out of a group; None: it is an actor's own failure."""
+    for each in _chain(error) if isinstance(error, BaseExceptionGroup) else (error,):
+        if isinstance(each, KeyboardInterrupt | SystemExit):
+            return each
+    return None
