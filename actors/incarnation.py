@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.actor import IGNORE, Actor, Context
-from actors.crash import describe, ending, release, trace, words
+from actors.crash import describe, ending, places, release, trace, words
 from actors.deadlock import release_below
 from actors.errors import ActorDead, Reject, SpecError
 from actors.events import ActorCrashed, ActorStarted, ActorStopped, OrphanDetected, ZombieDetected
@@ -353,12 +353,12 @@ class Incarnation(msgspec.Struct, eq=False):
         cell.failed += 1
         cell.error = reason.detail or reason.kind
         cell.error_at = cell.system.clock.now()
-        origin = ""
+        origin, wanted = "", self.ready and cell.system.events.wanted(ActorCrashed)
         if isinstance(reason.error, BaseException):
-            origin = trace(reason.error)
+            origin = trace(reason.error) if wanted else places(reason.error)
             doing = f", handling {self.victim}" if self.victim is not None else ""
             release(reason.error, origin, f"{cell.path} #{self.number}{doing}")
-        if not self.ready or not cell.system.events.wanted(ActorCrashed):
+        if not wanted:
             return  # a failed start is told to the starter
         try:
             detail = self.actor.inspect()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from actors.supervisor import Supervisor
 
 _NEVER = math.inf
-_YIELD_EVERY = 256  # a sender that never finds a full mailbox lets others run after so many messages
+_GIVE_WAY = 64  # sends in one system and one turn of the loop: as many as a receiver takes, so that none outruns it
 
 
 class ActorRef:
@@ -68,6 +68,10 @@ class ActorRef:
             InvalidMessage: it declares no handler for this class.
         """
         cell = self._cell
+        system = cell.system
+        system.sends = sends = system.sends + 1
+        if not sends % _GIVE_WAY:
+            await pause()  # before the send: who is cancelled here has not sent
         box = cell.box
         if message.__class__ not in cell.accepts or box is None:
             return self._refuse(message)
@@ -76,8 +80,6 @@ class ActorRef:
             items.append(message)
             if box.idle is not None:
                 box.wake()
-            if not len(items) % _YIELD_EVERY:
-                await pause()
         else:
             await self._put(message, message, timeout)
         return None
@@ -109,6 +111,10 @@ class ActorRef:
             DeadlockError: this actor already waits for the asker.
         """
         cell = self._cell
+        system = cell.system
+        system.sends = sends = system.sends + 1
+        if not sends % _GIVE_WAY:
+            await pause()
         box = cell.box
         kind = request.__class__
         if kind not in cell.accepts or box is None:
@@ -116,7 +122,6 @@ class ActorRef:
         if not kind.__asks__:
             text = f"can't be asked: {kind.__name__} is not a Request; tell it, or derive it from Request[R]"
             raise cell.problem(InvalidMessage, text, message=request)
-        system = cell.system
         future = system.future()
         limit = _NEVER if timeout is None else timeout
         ask = Ask(request, future, cell, limit, system.time() + limit)

@@ -65,6 +65,7 @@ class ActorSystem(Children):
         self.kill_timeout = kill_timeout
         self.version = 0
         self.dead_letters = 0
+        self.sends = 0
         self.warm = 0  # actors that keep their scope open while they rest
         self.lively = 0  # actors that keep their loop's frame while they rest
         self.zombies: dict[Incarnation, tuple[float, str | None]] = {}  # since when, in which message

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -16,11 +18,16 @@ import pytest
 from actors import (
     Actor,
     ActorCrashed,
+    ActorDead,
+    ActorSystem,
     AskTimeout,
     ChildSpec,
     Intensity,
+    InvalidMessage,
     Mailbox,
+    MailboxFull,
     Message,
+    Overflow,
     Request,
     Restart,
     SupervisorSpec,
@@ -127,6 +134,52 @@ async def test_a_sender_that_never_waits_lets_others_run(actor_system: TestSyste
     async with anyio.create_task_group() as group:
         group.start_soon(send)
         assert await turns(done) > 30
+
+
+async def swamp(system: ActorSystem, names: list[str], mailbox: Mailbox, asks: bool = False) -> None:
+    """Send 5,000 messages to actors of these names in turn, none of which gets round to one."""
+    refs = [await system.start_child(worker(name, mailbox=mailbox)) for name in names]
+    for number in range(5_000):
+        ref = refs[number % len(refs)]
+        with suppress(ActorDead, MailboxFull, InvalidMessage):
+            if asks:
+                await ref.ask(Big())
+            else:
+                await ref.tell(Note())
+
+
+@pytest.mark.parametrize("policy", [Overflow.DROP_OLDEST, Overflow.DROP_NEWEST, Overflow.REJECT])
+@pytest.mark.parametrize("capacity", [1, 300])
+async def test_a_sender_into_a_full_mailbox_lets_others_run(
+    actor_system: TestSystem, policy: Overflow, capacity: int
+) -> None:
+    """hazard: starvation by a tight mailbox loop."""
+    assert await others_while(swamp(actor_system, ["a"], Mailbox(capacity, policy))) >= 5_000 // 64
+
+
+async def test_a_sender_into_many_mailboxes_lets_others_run(actor_system: TestSystem) -> None:
+    """hazard: starvation by a tight mailbox loop."""
+    names = [f"a{number}" for number in range(100)]
+    assert await others_while(swamp(actor_system, names, Mailbox())) >= 5_000 // 64
+
+
+async def test_a_sender_whose_messages_are_refused_lets_others_run(actor_system: TestSystem) -> None:
+    """hazard: starvation by a tight mailbox loop."""
+    assert await others_while(swamp(actor_system, ["a"], Mailbox(), asks=True)) >= 5_000 // 64
+
+
+async def others_while(work: Coroutine[Any, Any, None]) -> int:
+    """How often another task gets its turn while this is done."""
+    done, count = asyncio.Event(), 0
+
+    async def whole() -> None:
+        await work
+        done.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(whole)
+        count += await turns(done)
+    return count
 
 
 class Big(Request[int], weakref=True):
