@@ -158,7 +158,10 @@ class ActorRef:
             raise
 
     async def stop(self) -> None:
-        """Stop in order and stay stopped (as terminate_child): the spec is kept, nothing is counted."""
+        """Stop in order and stay stopped (as terminate_child): the spec is kept, nothing is counted.
+
+        Whoever gives up waiting does not give up the stop. That goes for drain(), kill() and terminate_child(), too.
+        """
         await self._end(False)
 
     async def drain(self) -> None:
@@ -181,8 +184,6 @@ class ActorRef:
         if parent is None:
             await cell.system.stop()
         elif parent.children.get(cell.id) is cell and not parent.ended:
-            if drain:
-                cell.shut(StopReason("shutdown", "drained"))
             await parent.stop_child(cell, drain)
 
     def _refuse(self, message: Message) -> None:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from actors.cell import Run
 
 
+_GO_ON = ("stop", "terminate")  # commands that are carried out though whoever gave them waits no more
+
+
 class Supervisor(Family):
     """One life of a supervisor; also the nursery of an actor that has children (`host`)."""
 
@@ -79,12 +82,12 @@ class Supervisor(Family):
         """Run a command in the supervisor's own task and wait for its outcome."""
         if self.ended or self.stopping is not None:
             raise self.cell.dead(reason=self.stopping)
-        run = blocked_run()
+        edge = self._edge(blocked_run())  # before anything is queued: what is refused must not be done later
         command = self.system.future()
         self._inbox.append((verb, args, command))
         self._wake()
         try:
-            with self._edge(run):
+            with edge:
                 return await command
         except asyncio.CancelledError:
             if self._command is command:
@@ -93,6 +96,9 @@ class Supervisor(Family):
 
     async def stop_child(self, cell: Cell, drain: bool) -> None:
         """Stop a child and wait; where this supervisor ends meanwhile, its own way of stopping the child counts."""
+        self._edge(blocked_run())
+        if drain:
+            cell.shut(StopReason("shutdown", "drained"))
         try:
             await self.call("stop", cell, drain)
         except ActorDead:
@@ -194,7 +200,7 @@ class Supervisor(Family):
         if command is None:
             await getattr(self, f"_event_{verb}")(*args)
             return
-        if command.done():
+        if command.done() and verb not in _GO_ON:
             return
         self._command = command
         try:
