@@ -11,7 +11,7 @@ from actors.events import HealthChanged
 from actors.helpers import Helpers
 from actors.mailbox import Ask, Reply
 from actors.messages import Message, Table, build_table
-from actors.specs import ChildSpec, Spec, StopReason, SupervisorSpec
+from actors.specs import ChildSpec, Restart, Spec, StopReason, SupervisorSpec
 
 if TYPE_CHECKING:
     from actors.clock import Clock
@@ -151,9 +151,13 @@ class Context:
         return Reply(ask, self._run)
 
     def stop_self(self) -> None:
-        """End normally after the current handler; the restart type decides what follows."""
+        """End normally after the current handler; the restart type decides what follows.
+
+        A permanent actor comes back and finds in its mailbox what is sent meanwhile; others refuse it from now on.
+        """
         reason = StopReason("normal", "stop_self()")
-        self._run.cell.shut(reason)
+        if self._run.cell.spec.restart is not Restart.PERMANENT:
+            self._run.cell.shut(reason)
         if self._run.stopping is None:
             self._run.stopping = reason
         self._run.wake()

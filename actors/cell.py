@@ -74,6 +74,7 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
     box: Queue | None = None
     run: Run | None = None
     closed: StopReason | None = None
+    in_doubt: bool = False  # its supervisor has ended, and may bring it back
     state: str = "starting"
     state_since: datetime = _UNSTARTED
     started_at: datetime = _UNSTARTED
@@ -133,6 +134,7 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
     def open(self) -> None:
         """Accept messages (again)."""
         self.closed = None
+        self.in_doubt = False
         self.accepts = self.table
 
     def shut(self, reason: StopReason) -> None:
@@ -169,10 +171,11 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
         if item.__class__ is Ask:
             item.fail(self.problem(ActorDead, why, message=item.message))
 
-    def finish(self, reason: StopReason, state: str = "stopped") -> None:
-        """Dead for good, or until started by hand: left-overs are told, watchers hear of it."""
+    def finish(self, reason: StopReason, state: str = "stopped", *, in_doubt: bool = False) -> None:
+        """Dead for good, or until started by hand: left-overs are told, and watchers, unless it is `in_doubt`."""
         self.shut(reason)
-        self.mark(state)
+        if state != self.state:
+            self.mark(state)
         self.cancel_restart()
         if self.box is not None:
             for item in self.box.close():
@@ -180,6 +183,16 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
                     item.fail(self.dead(item.message))
                 elif item.__class__ is not Tick or item.live:
                     self.system.dead_letter(self.path, payload(item), f"actor ended ({reason})")
+        self.in_doubt = in_doubt
+        if not in_doubt:
+            self.part(reason)
+
+    def part(self, reason: StopReason) -> None:
+        """Tell the watchers of it, and of the static children that would have come back with it."""
+        self.in_doubt = False
+        for child in reversed(self.kept.values()):
+            if child.in_doubt:
+                child.part(child.closed or reason)
         watchers, self.watchers = self.watchers, None
         for watcher in watchers or ():
             watcher.receive(Terminated(self.path, self.incarnation, reason))

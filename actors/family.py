@@ -157,6 +157,10 @@ class Family(ABC):
             del self.children[cell.id]
             self.system.bury(cell)
 
+    def _dismiss(self, cell: Cell, reason: StopReason, state: str = "stopped") -> None:
+        """A child ends with its supervisor; a static one may come back with it, so whoever watches it waits."""
+        cell.finish(reason, state, in_doubt=self.cell.kept.get(cell.id) is cell)
+
     async def _event_exit(self, cell: Cell, number: int, reason: StopReason) -> None:
         if number <= cell.seen or self.children.get(cell.id) is not cell:
             return
@@ -181,6 +185,7 @@ class Family(ABC):
         if delay is None:
             return
         cell.pending = True
+        cell.open()  # it comes back, though it may have told itself to stop before it crashed
         for other in reversed(self._group(cell)):
             await self._halt(other, StopReason("shutdown", f"restart of {cell.id}"))
             if other.spec.restart is Restart.TEMPORARY:
@@ -297,7 +302,7 @@ class Family(ABC):
         text = f"max restart intensity: {budget}, last of {cell.id}: {reason}"
         facts: dict[str, Any] = {"restarts": len(window), "within": limit.within, "reason": reason}
         self.system.publish(IntensityExceeded, self.cell.path, offender=cell.path, **facts)
-        cell.finish(reason, "failed")
+        self._dismiss(cell, reason, "failed")
         self.stopping = StopReason("shutdown" if self.host is None else "intensity", text, reason.error)
         return False
 
@@ -314,8 +319,10 @@ class Family(ABC):
         for cell in cells:
             failed = cell.state == "failed"
             await self._halt(cell, reason)
-            if not failed:
-                cell.finish(reason)
+            if failed:
+                self._dismiss(cell, cell.closed or reason, "failed")
+            else:
+                self._dismiss(cell, reason)
         for timer in timers:
             timer.cancel()
 

@@ -237,13 +237,14 @@ class Supervisor(Family):
 
     def _started(self, cell: Cell, outcome: Any) -> ActorRef:
         """What a start by hand returns, or raises."""
+        end = Cell.finish if self._ready else self._dismiss
         if outcome is IGNORE:
             self._settle(cell, StopReason("normal", "declined to start"))
         elif outcome is INTERRUPTED:
-            cell.finish(StopReason("killed", "its start was given up"))
+            end(cell, StopReason("killed", "its start was given up"))
             raise self.cell.dead(reason=self.stopping)
         elif outcome is not None:
-            cell.finish(StopReason("crash", words(outcome), outcome), "failed")
+            end(cell, StopReason("crash", words(outcome), outcome), "failed")
             raise self._start_error(cell, outcome)
         return cell.ref
 
@@ -311,6 +312,8 @@ class Supervisor(Family):
         self._inbox.clear()
         for child in self.children.values():
             self.system.bury(child)
+        if self.cell.parent is None:
+            self.cell.part(reason)
         if self.host is not None:
             self._exited.set_result(reason)
             if reason.kind == "intensity":

@@ -26,7 +26,7 @@ class Watches:
         if cell.path in self._expecting:
             return
         self._expecting[cell.path] = cell
-        if cell.closed is not None and cell.run is None:
+        if cell.closed is not None and cell.run is None and not cell.in_doubt:
             self.receive(Terminated(cell.path, cell.incarnation, cell.closed))
         else:
             if cell.watchers is None:
