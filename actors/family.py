@@ -125,8 +125,11 @@ class Family(ABC):
         """Wait for the end of a life, whoever cancels this task; False: it took longer than `limit` seconds."""
         return await self.system.deadlines.outlasted(run.exited(), limit, self.cancelled)
 
-    async def _halt(self, cell: Cell, reason: StopReason, drain: bool = False) -> None:
-        """Stop a child within its shutdown time; after that it is killed, and a zombie is let go."""
+    async def _halt(self, cell: Cell, reason: StopReason, drain: bool | None = None) -> None:
+        """Stop a child within its shutdown time; after that it is killed, and a zombie is let go.
+
+        It drains its mailbox where told to, or (None) where its spec says so.
+        """
         cell.cancel_restart()
         cell.seen = cell.incarnation
         run = cell.run
@@ -138,16 +141,28 @@ class Family(ABC):
                 run.kill(StopReason("killed", f"did not stop within {limit:g} s"))
                 await self._ended(run)
 
-    def _ask_to_end(self, cell: Cell, run: Run, reason: StopReason, drain: bool) -> float | None:
+    async def _halt_group(self, cells: list[Cell], offender: Cell) -> None:
+        """Stop those that restart with another one, in reverse; what is queued waits for their next lives."""
+        for cell in reversed(cells):
+            reason = StopReason("shutdown", f"restart of {offender.id}")
+            if cell.spec.restart is Restart.TEMPORARY:
+                await self._halt(cell, reason)
+                self._settle(cell, reason)
+            else:
+                await self._halt(cell, reason, drain=False)
+                cell.pending = True
+
+    def _ask_to_end(self, cell: Cell, run: Run, reason: StopReason, drain: bool | None = None) -> float | None:
         """Send the stop, or the kill where it is brutal; returns the seconds that it may take, None: no limit."""
         run.claimed = True
         shutdown = cell.spec.shutdown
         if self._brutal or shutdown is Shutdown.BRUTAL:
             run.kill(StopReason("killed", "brutal shutdown"))
             return None
-        if drain and isinstance(run, Incarnation):
-            run.draining = True
-        run.request_stop(reason)
+        if isinstance(run, Incarnation):
+            run.request_stop(reason, cell.spec.drain_on_stop if drain is None else drain)  # type: ignore[union-attr]
+        else:
+            run.request_stop(reason)
         return float(shutdown) if isinstance(shutdown, int | float) else None
 
     def _settle(self, cell: Cell, reason: StopReason, state: str = "stopped") -> None:
@@ -186,12 +201,7 @@ class Family(ABC):
             return
         cell.pending = True
         cell.open()  # it comes back, though it may have told itself to stop before it crashed
-        for other in reversed(self._group(cell)):
-            await self._halt(other, StopReason("shutdown", f"restart of {cell.id}"))
-            if other.spec.restart is Restart.TEMPORARY:
-                self._settle(other, StopReason("shutdown", f"restart of {cell.id}"))
-            else:
-                other.pending = True
+        await self._halt_group(self._group(cell), cell)
         await self._revive_later(cell, delay)
 
     async def _revive_later(self, cell: Cell, delay: float) -> None:
@@ -251,9 +261,7 @@ class Family(ABC):
         if delay is None:
             return
         if self.spec.strategy is Strategy.ONE_FOR_ALL:
-            for other in reversed(up):
-                await self._halt(other, StopReason("shutdown", f"restart of {cell.id}"))
-                other.pending = True
+            await self._halt_group(up, cell)
         if delay > 0:
             await self._revive_later(cell, delay)
         else:
@@ -312,7 +320,7 @@ class Family(ABC):
         timers = []
         for cell in cells if self.spec.parallel_shutdown else ():
             if cell.run is not None:
-                limit = self._ask_to_end(cell, cell.run, reason, False)
+                limit = self._ask_to_end(cell, cell.run, reason)
                 if limit is not None:
                     late = StopReason("killed", f"did not stop within {limit:g} s")
                     timers.append(self.system.loop.call_later(limit, cell.run.kill, late))

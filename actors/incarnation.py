@@ -100,6 +100,8 @@ class Incarnation(msgspec.Struct, eq=False):
         """Its timers, made when first wanted: an idle actor stays small."""
         if self._timers is None:
             self._timers = Timers(self.cell)
+            if self.draining:
+                self._timers.rest()
         return self._timers
 
     def live(self) -> Incarnation:
@@ -108,12 +110,18 @@ class Incarnation(msgspec.Struct, eq=False):
             raise self.cell.dead(reason=self.abort or self.stopping or self.cell.closed)
         return self
 
-    def request_stop(self, reason: StopReason) -> None:
-        """Stop in order: the current handler finishes; queued messages only where the spec or drain() says so."""
+    def request_stop(self, reason: StopReason, drain: bool = False) -> None:
+        """Stop in order: the current handler finishes; what is queued, too, where it is to `drain`.
+
+        A drain takes in nothing more, be it from senders or from timers: so it ends.
+        """
         if self.stopping is None:
             self.stopping = reason
-            spec = self.cell.spec
-            self.draining = self.draining or (isinstance(spec, ChildSpec) and spec.drain_on_stop)
+        if drain and not self.draining:
+            self.draining = True
+            self.cell.shut(reason)
+            if self._timers is not None:
+                self._timers.rest()
         self.wake()
 
     def kill(self, reason: StopReason) -> None:

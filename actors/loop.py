@@ -103,7 +103,9 @@ async def serve(run: Incarnation, work: Coroutine[Any, Any, Any] | None = None, 
         if box.items:
             await pause()
         elif run.stopping is not None:
-            return run.stopping
+            if not box.senders:
+                return run.stopping
+            await pause()  # who waited for room when the drain began comes in, too
         elif not stay:
             return None
         else:

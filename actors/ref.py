@@ -189,8 +189,8 @@ class ActorRef:
     def _refuse(self, message: Message) -> None:
         """Raise why `message` can't be sent; an actor that tells itself after stop_self gets a dead letter instead."""
         cell = self._cell
-        run = blocked_run()
-        if cell.closed is not None and run is not None and run is cell.run:
+        owner = OWNER.get()
+        if cell.closed is not None and owner is not None and owner.run is not None and owner.run is cell.run:
             cell.system.dead_letter(cell.path, message, "sent to itself after it was told to stop")
             return
         raise cell.refusal(message)

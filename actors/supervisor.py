@@ -260,7 +260,7 @@ class Supervisor(Family):
         if self.children.get(cell.id) is not cell:
             return
         others = cell.pending
-        await self._halt(cell, StopReason("shutdown", "drained" if drain else "terminated"), drain)
+        await self._halt(cell, StopReason("shutdown", "drained" if drain else "terminated"), drain or None)
         self._settle(cell, StopReason("shutdown", "terminated"))
         if others:
             self._revive_rest()

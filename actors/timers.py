@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 class Timers:
     """Keyed timers: their messages go into the actor's own mailbox, above its capacity, at most one for each timer."""
 
-    __slots__ = ("_cell", "_count", "_due")
+    __slots__ = ("_cell", "_count", "_due", "_resting")
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._due: dict[str, tuple[Tick, asyncio.TimerHandle]] = {}
         self._count = 0
+        self._resting = False
 
     def add(self, delay: float, message: Message, key: str | None, *, repeat: bool) -> str:
         """Start a timer, in place of one with the same key."""
@@ -33,6 +34,8 @@ class Timers:
             self._count += 1
             key = f"timer-{self._count}"
         self.cancel(key)
+        if self._resting:
+            return key
         self._arm(Tick(key, message, repeat), delay, self._cell.system.loop.time() + delay)
         return key
 
@@ -63,6 +66,12 @@ class Timers:
         tick.live = False
         handle.cancel()
         return True
+
+    def rest(self) -> None:
+        """Fire no more: what is queued is still delivered, and a new timer never comes."""
+        self._resting = True
+        for _, handle in self._due.values():
+            handle.cancel()
 
     def close(self) -> None:
         """End all; nothing that they queued is delivered to the next incarnation."""

@@ -218,7 +218,8 @@ async def test_who_restarts_in_a_group_has_not_ended(
     actor_system: TestSystem, probe: Probe, strategy: Strategy
 ) -> None:
     """101."""
-    children = [worker("a", backoff=SLOW), worker("b"), SupervisorSpec("inner", children=[worker("c")])]
+    inner = SupervisorSpec("inner", children=[worker("c")])
+    children = (worker("a", backoff=SLOW), worker("b"), inner)
     await actor_system.start_child(SupervisorSpec("top", children=children, strategy=strategy))
     refs = below(actor_system)
     for ref in refs:
