@@ -6,10 +6,10 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, overload
 
 from actors.cell import Health
-from actors.errors import ActorError, SpecError
+from actors.errors import ActorDead, SpecError
 from actors.events import HealthChanged
 from actors.helpers import Helpers
-from actors.mailbox import Ask, Reply
+from actors.mailbox import Reply
 from actors.messages import Message, Table, build_table
 from actors.specs import ChildSpec, Restart, Spec, StopReason, SupervisorSpec
 
@@ -131,24 +131,29 @@ class Context:
     def run_task(self, work: Coroutine[Any, Any, Any], *, name: str = "task", reply: Reply[Any] | None = None) -> None:
         """Run `work` beside the mailbox; it ends with this actor, and its failure crashes it.
 
-        With `reply`, what the work returns is the reply, and a Reject that it raises refuses the request.
+        With `reply`, what the work returns is the reply, and a Reject that it raises refuses the request. Work that
+        is started in on_stop is cancelled when that has returned.
+
+        Raises:
+            TypeError: `work` is no coroutine. ActorDead: this incarnation has ended.
         """
-        run = self._run.live()
-        if run.helpers is None:
+        if not isinstance(work, Coroutine):
+            raise TypeError(f"run_task: got {type(work).__name__}; allowed: a coroutine, such as self.work()")
+        try:
+            run = self._run.live()
+        except ActorDead:
+            work.close()
+            raise
+        if run.helpers is None or run.helpers.closed:
             run.helpers = Helpers(run)
         run.helpers.start(work, name, reply)
 
     def defer_reply(self) -> Reply[Any]:
-        """Take the current request's reply along: the return value is ignored, `reply(value)` answers later."""
-        ask = self._run.current
-        if not isinstance(ask, Ask):
-            text = "can't defer: defer_reply() is for handlers of a Request that was asked"
-            raise self._run.cell.problem(ActorError, text)
-        ask.deferred = True
-        if self._run.deferred is None:
-            self._run.deferred = set()
-        self._run.deferred.add(ask)
-        return Reply(ask, self._run)
+        """Take the current request's reply along: the return value is ignored, `reply(value)` answers later.
+
+        For handlers; a task of `run_task` is given the reply, since another request may be in hand by the time it runs.
+        """
+        return self._run.defer()
 
     def stop_self(self) -> None:
         """End normally after the current handler; the restart type decides what follows.

@@ -195,7 +195,7 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
                 child.part(child.closed or reason)
         watchers, self.watchers = self.watchers, None
         for watcher in watchers or ():
-            watcher.receive(Terminated(self.path, self.incarnation, reason))
+            watcher.receive(self, Terminated(self.path, self.incarnation, reason))
 
     def cancel_restart(self) -> None:
         """Forget a restart that was planned."""

@@ -34,6 +34,7 @@ class Helpers:
         self.active: dict[Helper, None] = {}
         self._run = run
         self._owner = Owner(run.cell.path, run, False, run.cell.system)
+        self.closed = False
         self._empty: asyncio.Future[None] | None = None
 
     def start(self, work: Coroutine[Any, Any, Any], name: str, reply: Reply[Any] | None) -> None:
@@ -80,6 +81,7 @@ class Helpers:
 
     async def close(self, timeout: float) -> list[Helper]:
         """Cancel all and wait; returns those that did not end."""
+        self.closed = True
         if self.active:
             self.abandon()
             system = self._run.cell.system

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,12 @@ import msgspec
 from actors.actor import IGNORE, Actor, Context
 from actors.crash import describe, ending, places, release, trace, words
 from actors.deadlock import release_below
-from actors.errors import ActorDead, Reject, SpecError
+from actors.errors import ActorDead, ActorError, Reject, SpecError
 from actors.events import ActorCrashed, ActorStarted, ActorStopped, OrphanDetected, ZombieDetected
 from actors.helpers import Helper, Helpers
 from actors.leash import Leash
 from actors.loop import WARM, Killed, serve, serve_scoped
-from actors.mailbox import Ask, Queue, Tick, payload, rejection
+from actors.mailbox import Ask, Queue, Reply, Tick, payload, rejection
 from actors.messages import Terminated
 from actors.specs import ChildSpec, Shutdown, StopReason, SupervisorSpec
 from actors.tasks import Owner, absorb_cancellation
@@ -37,6 +38,10 @@ def lost(error: BaseException | None) -> StopReason:
     return CANCELLED if error is None else StopReason("crash", f"{type(error).__name__} ended its task", error)
 
 
+def _forget(deferred: set[Ask], ask: Ask, _: asyncio.Future[Any]) -> None:
+    deferred.discard(ask)
+
+
 class Incarnation(msgspec.Struct, eq=False):
     """Runs one actor instance in one task."""
 
@@ -52,6 +57,7 @@ class Incarnation(msgspec.Struct, eq=False):
     signal: bool = False
     draining: bool = False
     cancelled: bool = False  # from outside, once
+    closing: bool = False  # past its last hook: nothing can be started any more
     over: StopReason | None = None
     report: StopReason | None = None  # what to report, where it is not the reason that decides
     stopping: StopReason | None = None
@@ -62,7 +68,7 @@ class Incarnation(msgspec.Struct, eq=False):
     since: float = 0.0
     waiting: list[Wait] = []
     helpers: Helpers | None = None
-    deferred: set[Ask] | None = None
+    deferred: set[Ask] | None = None  # those whose askers still wait
     children: Supervisor | None = None
     _exited: asyncio.Future[StopReason] | None = None
     _watches: Watches | None = None
@@ -106,7 +112,7 @@ class Incarnation(msgspec.Struct, eq=False):
 
     def live(self) -> Incarnation:
         """This incarnation, or an error where it is over."""
-        if not self.owner.alive:
+        if not self.owner.alive or self.closing:
             raise self.cell.dead(reason=self.abort or self.stopping or self.cell.closed)
         return self
 
@@ -290,18 +296,28 @@ class Incarnation(msgspec.Struct, eq=False):
         """Children, helpers, hook, open replies: in this order, each bounded; then tell the supervisor."""
         spec = self.cell.spec
         self._fail_current(reason.error, reason)
-        if self.children is not None:
-            release_below(self.cell, self.children)
-            await self.children.finish(StopReason("parent_died", str(reason)) if reason.abnormal else reason)
-        if self._timers is not None:
-            self._timers.close()
-        if self.helpers is not None:
-            self._disown(await self.helpers.close(self.cell.system.kill_timeout / 2))
+        await self._end_below(reason)
         hook = self.ready and self.abort_kind() != "killed" and spec.shutdown is not Shutdown.BRUTAL
         if hook and type(self.actor).on_stop is not Actor.on_stop:
             reason = await self._stop_hook(reason)
+        self.closing = True
+        await self._end_below(reason)  # what the hook, or a helper at its end, has started
         self._let_go(reason)
         self._over(reason)
+
+    async def _end_below(self, reason: StopReason) -> None:
+        """End children, timers and helpers; the stop hook may start new ones."""
+        children, helpers = self.children, self.helpers
+        if children is not None:
+            release_below(self.cell, children)
+            await children.finish(StopReason("parent_died", str(reason)) if reason.abnormal else reason)
+            self.children = None
+        if self._timers is not None:
+            self._timers.close()
+        if helpers is not None:
+            self._disown(await helpers.close(self.cell.system.kill_timeout / 2))
+            if self.helpers is helpers:
+                self.helpers = None
 
     def abort_kind(self) -> str:
         """The kind of the reason for which it was interrupted."""
@@ -441,6 +457,26 @@ class Incarnation(msgspec.Struct, eq=False):
     def children_lost(self, reason: StopReason) -> None:
         """It can't go on without the supervisor of its children."""
         self._interrupt(StopReason("crash", f"the supervisor of its children ended: {reason}", reason.error))
+
+    def defer(self) -> Reply[Any]:
+        """Take the reply to the request in hand along; the asker's patience ends it, too.
+
+        Raises:
+            ActorError: nobody asks, or another task than the actor's own wants the reply to whatever is in hand now.
+        """
+        ask = self.current
+        if not isinstance(ask, Ask):
+            text = "can't defer: defer_reply() is for handlers of a Request that was asked"
+            raise self.cell.problem(ActorError, text)
+        if asyncio.current_task() is not self.task:
+            text = "can't defer in a task beside the mailbox: call defer_reply() in the handler and hand the reply on"
+            raise self.cell.problem(ActorError, text)
+        ask.deferred = True
+        if self.deferred is None:
+            self.deferred = set()
+        self.deferred.add(ask)
+        ask.future.add_done_callback(partial(_forget, self.deferred, ask))
+        return Reply(ask)
 
     def nursery(self) -> Supervisor:
         """The supervisor of this actor's own children, made at the first one."""

@@ -17,7 +17,6 @@ from actors.specs import Overflow
 if TYPE_CHECKING:
     from actors.cell import Cell
     from actors.deadlines import Deadlines
-    from actors.incarnation import Incarnation
 
 R = TypeVar("R", contravariant=True)
 
@@ -54,11 +53,10 @@ class Ask(msgspec.Struct, eq=False):
 class Reply(Generic[R]):
     """A deferred reply: call it with the value, once; a second call is ignored. `fail(error)` answers by an error."""
 
-    __slots__ = ("_ask", "_run")
+    __slots__ = ("_ask",)
 
-    def __init__(self, ask: Ask, run: Incarnation) -> None:
+    def __init__(self, ask: Ask) -> None:
         self._ask: Ask | None = ask
-        self._run = run
 
     def __call__(self, value: R) -> None:
         """Answer."""
@@ -74,8 +72,6 @@ class Reply(Generic[R]):
 
     def _take(self) -> Ask | None:
         ask, self._ask = self._ask, None
-        if ask is not None and self._run.deferred:
-            self._run.deferred.discard(ask)
         return ask
 
 

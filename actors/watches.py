@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 class Watches:
     """The watches of one incarnation; made at the first one."""
 
-    __slots__ = ("_expecting", "_run")
+    __slots__ = ("_expecting", "_news", "_run")
 
     def __init__(self, run: Incarnation) -> None:
         self._run = run
-        self._expecting: dict[str, Cell] = {}
+        self._expecting: dict[Cell, None] = {}  # by cell: a path may pass on to another one, or be in two systems
+        self._news: dict[int, tuple[Cell, Terminated]] = {}  # queued, by the message's id
 
     def add(self, cell: Cell) -> None:
         """See Context.watch."""
-        if cell.path in self._expecting:
+        if cell in self._expecting or self._is_news(cell):
             return
-        self._expecting[cell.path] = cell
+        self._expecting[cell] = None
         if cell.closed is not None and cell.run is None and not cell.in_doubt:
-            self.receive(Terminated(cell.path, cell.incarnation, cell.closed))
+            self.receive(cell, Terminated(cell.path, cell.incarnation, cell.closed))
         else:
             if cell.watchers is None:
                 cell.watchers = {}
@@ -35,18 +36,30 @@ class Watches:
 
     def remove(self, cell: Cell) -> None:
         """See Context.unwatch."""
-        self._expecting.pop(cell.path, None)
+        self._expecting.pop(cell, None)
         if cell.watchers is not None:
             cell.watchers.pop(self, None)
-        queued = self._run.box.system
-        for message in [each for each in queued or () if each.path == cell.path]:
-            if queued is not None:
-                queued.remove(message)
+        self._drop([message for each, message in self._news.values() if each is cell])
 
-    def receive(self, message: Terminated) -> None:
+    def _is_news(self, cell: Cell) -> bool:
+        """Whether the end of its present life is queued: a second watch of the dead gives no second message."""
+        return cell.run is None and any(
+            each is cell and message.incarnation == cell.incarnation for each, message in self._news.values()
+        )
+
+    def _drop(self, messages: list[Terminated]) -> None:
+        queued = self._run.box.system
+        for message in messages:
+            del self._news[id(message)]
+            if queued is not None:
+                self._run.box.system = queued = deque(each for each in queued if each is not message)
+
+    def receive(self, cell: Cell, message: Terminated) -> None:
         """News of a watched actor."""
         run = self._run
+        self._expecting.pop(cell, None)
         if run.owner.alive:
+            self._news[id(message)] = (cell, message)
             if run.box.system is None:
                 run.box.system = deque()
             run.box.system.append(message)
@@ -54,10 +67,11 @@ class Watches:
 
     def due(self, message: Terminated) -> bool:
         """False for news of a watch that was given up while they waited."""
-        return self._expecting.pop(message.path, None) is not None
+        return self._news.pop(id(message), None) is not None
 
     def close(self) -> None:
         """End all."""
-        for cell in self._expecting.values():
+        for cell in self._expecting:
             if cell.watchers is not None:
                 cell.watchers.pop(self, None)
+        self._drop([message for _, message in self._news.values()])

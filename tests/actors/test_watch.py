@@ -39,6 +39,13 @@ class Seen(Request[list[str]]):
     """What came, in order."""
 
 
+class Renew(Request[list[int]]):
+    """Start, watch and stop one of the same path three times over; gives the numbers of its lives."""
+
+    restart: Restart
+    by_hand: bool
+
+
 class Watcher(Actor):
     """Keeps what it hears."""
 
@@ -65,6 +72,25 @@ class Watcher(Actor):
     @handles
     def get(self, message: Seen) -> list[str]:
         return self.seen
+
+
+class Warden(Watcher):
+    """Ends and starts those whom it watches, all within one handler."""
+
+    @handles
+    async def renew(self, message: Renew) -> list[int]:
+        system, lives = self.context.system, list[int]()
+        for _ in range(3):
+            if message.by_hand and lives:
+                ref = await system.restart_child("w")
+            else:
+                ref = await system.start_child(worker("w", restart=message.restart))
+            self.context.watch(ref)
+            self.context.watch(ref)
+            lives.append(ref.incarnation)
+            await ref.stop()
+            self.context.watch(ref)
+        return lives
 
 
 class DeathPact(Actor):
@@ -186,3 +212,40 @@ async def test_watching_again_after_terminated_works_for_the_next_life(actor_sys
         await settle()
         assert len(await watcher.ask(Seen())) == times
         await actor_system.restart_child("a")
+
+
+@pytest.mark.parametrize(("restart", "by_hand"), [(Restart.TEMPORARY, False), (Restart.PERMANENT, True)])
+async def test_each_watch_of_one_path_gives_its_own_terminated(
+    actor_system: TestSystem, restart: Restart, by_hand: bool
+) -> None:
+    """101."""
+    ref = await actor_system.start_child(ChildSpec("warden", Warden))
+    assert await ref.ask(Renew(restart, by_hand)) == ([1, 2, 3] if by_hand else [1, 1, 1])
+    assert await ref.ask(Seen()) == ["Terminated"] * 3
+
+
+async def test_those_of_one_path_in_two_systems_are_watched_apart(actor_system: TestSystem) -> None:
+    """101."""
+    watcher = await actor_system.start_child(ChildSpec("watcher", Watcher))
+    here = await actor_system.start_child(worker("w"))
+    await watcher.tell(Watch(here))
+    async with TestSystem() as other:
+        there = await other.start_child(worker("w"))
+        assert there.path == here.path
+        await watcher.tell(Watch(there))
+        await settle()
+        await there.stop()
+        assert await watcher.ask(Seen()) == ["Terminated"]
+    await here.stop()
+    assert await watcher.ask(Seen()) == ["Terminated"] * 2
+
+
+async def test_news_for_a_former_life_do_not_reach_the_next(actor_system: TestSystem) -> None:
+    """101."""
+    target = await actor_system.start_child(worker("target"))
+    ref = await actor_system.start_child(ChildSpec("pact", DeathPact))
+    await ref.tell(Watch(target))
+    await settle()
+    await target.stop()  # its news crashes the watcher, once
+    await settle()
+    assert await ref.ask(Number()) == 2
