@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast, overload
 
 from actors.cell import Health
 from actors.errors import ActorDead, SpecError
@@ -31,10 +31,19 @@ IGNORE: Final = Ignore()
 Level = Literal["ok", "degraded", "failed"]
 
 
+class _TooEarly:
+    """Stands in for the context until an instance has one: a class attribute, so that it costs nothing later."""
+
+    def __get__(self, actor: object, owner: type) -> Any:
+        if actor is None:
+            return self
+        raise AttributeError(f"{owner.__name__}.context is not there in __init__; use it from on_start on")
+
+
 class Actor:
     """State that one message at a time may touch. Each incarnation is a fresh instance with the spec's arguments."""
 
-    context: Context
+    context: Context = cast("Context", _TooEarly())  # from on_start on
     __table__: ClassVar[Table] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

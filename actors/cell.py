@@ -151,6 +151,9 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
         """Why `message` can't be sent now."""
         if self.closed is not None:
             return self.dead(message)
+        if isinstance(message, type):
+            text = f"can't take {message.__name__}, which is a class; give an instance: {message.__name__}(...)"
+            return self.problem(InvalidMessage, text, message=message)
         if self.box is None:
             return self.problem(InvalidMessage, "is a supervisor: it takes no messages", message=message)
         names = tuple(sorted(kind.__name__ for kind in self.table))
@@ -160,10 +163,19 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
     def dead(self, message: Any = None, reason: StopReason | None = None) -> ActorDead:
         """The error for somebody who reaches for a dead actor."""
         why = reason or self.closed
-        error = self.problem(ActorDead, f"is dead ({why})", message=message, reason=why)
+        error = self.problem(ActorDead, self._obituary(why), message=message, reason=why)
         if why is not None and isinstance(why.error, BaseException):
             error.__cause__ = why.error
         return error
+
+    def _obituary(self, why: StopReason | None) -> str:
+        if why is not None and not self.in_doubt:
+            return f"is dead ({why})"
+        if self.restart_due is not None:
+            return (
+                f"is down; it is restarted in {max(0.0, self.restart_due - self.system.time()):.3g} s: try again then"
+            )
+        return f"is down ({why or self.state}); its restart is not decided yet: try again later"
 
     def drop(self, item: Any, why: str) -> None:
         """Turn a mailbox item into a dead letter; an asker is told."""

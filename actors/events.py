@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from actors.errors import SpecError
 from actors.specs import StopReason
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Subscription:
         self._kinds = kinds
         self._events: deque[Any] = deque()
         self._capacity = capacity
-        self._wake: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
         self._closed = False
 
     def wants(self, kind: type) -> bool:
@@ -140,8 +141,10 @@ class Subscription:
         self._signal()
 
     def _signal(self) -> None:
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:  # all of them: what one takes, the others wait for anew
+            if not each.done():
+                each.set_result(None)
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self
@@ -150,8 +153,9 @@ class Subscription:
         while not self._events:
             if self._closed:
                 raise StopAsyncIteration
-            self._wake = self._stream.future()
-            await self._wake
+            wake = self._stream.future()
+            self._waiting.append(wake)
+            await wake
         return self._events.popleft()
 
     def __enter__(self) -> Self:
@@ -181,13 +185,26 @@ class EventStream:
     def __init__(self, future: Callable[[], asyncio.Future[None]]) -> None:
         self.future = future
         self.published = 0
+        self._closed = False
         self._subscribers: list[Subscription] = []
         self._sinks: list[tuple[Callable[[type], bool], Callable[[Any], None]]] = []
 
     def subscribe(self, *kinds: type, capacity: int = 1024) -> Subscription:
-        """Receive events of these classes (all, if none is given) from now on."""
+        """Receive events of these classes (all, if none is given) from now on; nothing where the system is closed.
+
+        Raises:
+            SpecError: a kind is no class, or there is no room for an event.
+        """
+        for kind in kinds:
+            if not isinstance(kind, type):
+                raise SpecError(f"subscribe: got {kind!r}; allowed: classes of events, such as ActorCrashed")
+        if not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1:
+            raise SpecError(f"subscribe: capacity: got {capacity!r}; allowed: a whole number >= 1")
         subscription = Subscription(self, kinds, capacity)
-        self._subscribers.append(subscription)
+        if self._closed:
+            subscription.close()
+        else:
+            self._subscribers.append(subscription)
         return subscription
 
     def sink(self, wants: Callable[[type], bool], write: Callable[[Any], None]) -> None:
@@ -227,6 +244,7 @@ class EventStream:
                 _complain(error)
 
     def close(self) -> None:
-        """End all subscriptions."""
+        """End all subscriptions, also those that are still to come."""
+        self._closed = True
         for subscription in list(self._subscribers):
             subscription.close()

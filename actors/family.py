@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from actors.actor import IGNORE
-from actors.cell import Cell
+from actors.cell import HEALTHY, Cell
 from actors.crash import describe, words
 from actors.deadlock import Edges
 from actors.events import ActorRestarted, ActorRestarting, IntensityExceeded
@@ -84,6 +84,7 @@ class Family(ABC):
         cell.incarnation += 1
         cell.cancel_restart()
         cell.open()
+        cell.health = HEALTHY  # what the former life said of itself is over
         cell.mark("starting")
         cell.started_at = cell.state_since
         cell.run = run = self._new_run(cell)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -255,7 +254,7 @@ class Incarnation(msgspec.Struct, eq=False):
             self.leash = Leash()
             with self.leash:
                 result = hook(*args)
-                return await result if result.__class__ is CoroutineType else result
+                return await result if hasattr(result, "__await__") else result
         finally:
             self.leash = None
         raise Killed

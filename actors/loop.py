@@ -7,7 +7,7 @@ the system keeps warm; it weighs more than an idle actor, so the others close th
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 BUDGET = 64  # messages in one turn of the loop, so that no actor starves the others
 WARM = 256  # actors of one system that keep their scope while they rest, and as many that keep their loop's frame
+
+
+async def _awaited(future: Awaitable[Any]) -> Any:
+    return await future
 
 
 class Killed(Exception):
@@ -80,7 +84,9 @@ async def serve(run: Incarnation, work: Coroutine[Any, Any, Any] | None = None, 
                         message = item
                     run.current = item
                     result = table[message.__class__](actor, message)
-                    if result.__class__ is CoroutineType:
+                    if result is not None and hasattr(result, "__await__"):
+                        if result.__class__ is not CoroutineType:
+                            result = _awaited(result)
                         if bare:
                             return result
                         work = result

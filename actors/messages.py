@@ -73,6 +73,8 @@ def _message_types(cls: type, method: Handler, depth: int) -> tuple[type, ...]:
     cached: tuple[type, ...] | None = getattr(method, "__message_types__", None)
     if cached is not None:
         return cached
+    if inspect.isasyncgenfunction(method) or inspect.isgeneratorfunction(method):
+        raise TypeError(f"{cls.__qualname__}.{method.__name__}: a handler can't yield; return one reply, or tell many")
     parameters = list(inspect.signature(method).parameters.values())
     where = f"{cls.__qualname__}.{method.__name__}"
     if len(parameters) != 2 or parameters[1].annotation is inspect.Parameter.empty:
@@ -86,6 +88,10 @@ def _message_types(cls: type, method: Handler, depth: int) -> tuple[type, ...]:
         if not (isinstance(kind, type) and issubclass(kind, Message)):
             raise TypeError(
                 f"{where}: {kind!r} is not a Message; handlers take subclasses of Message or a union of them"
+            )
+        if kind in (Message, Request):
+            raise TypeError(
+                f"{where}: {kind.__name__} itself is never sent, and handlers go by the exact class; name it"
             )
     method.__message_types__ = kinds  # type: ignore[attr-defined]
     return kinds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 import msgspec
 
@@ -16,6 +16,8 @@ from actors.tasks import OWNER, blocked_run
 from actors.turn import pause
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from actors.cell import Cell, Health, Run
     from actors.supervisor import Supervisor
 
@@ -33,6 +35,15 @@ class ActorRef:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._cell.path} #{self._cell.incarnation} {self._cell.state}>"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self  # a handle: a copy would be of the whole system
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"{self._cell.path}: a ref lives in one process; send its path and use system.find(path) there")
 
     @property
     def path(self) -> str:
@@ -72,6 +83,8 @@ class ActorRef:
         system.sends = sends = system.sends + 1
         if not sends % _GIVE_WAY:
             await pause()  # before the send: who is cancelled here has not sent
+        if system.debug:
+            system.check_thread(cell.path)
         box = cell.box
         if message.__class__ not in cell.accepts or box is None:
             return self._refuse(message)
@@ -91,6 +104,8 @@ class ActorRef:
             MailboxFull: there is no room now; also ActorDead and InvalidMessage, as `tell`.
         """
         cell = self._cell
+        if cell.system.debug:
+            cell.system.check_thread(cell.path)
         if message.__class__ not in cell.accepts or cell.box is None:
             return self._refuse(message)
         try:
@@ -115,6 +130,8 @@ class ActorRef:
         system.sends = sends = system.sends + 1
         if not sends % _GIVE_WAY:
             await pause()
+        if system.debug:
+            system.check_thread(cell.path)
         box = cell.box
         kind = request.__class__
         if kind not in cell.accepts or box is None:

@@ -164,7 +164,11 @@ def check(spec: Spec, auto_shutdown: AutoShutdown = AutoShutdown.NEVER) -> None:
         raise _wrong(spec, "id", "a non-empty text without '/'")
     if not isinstance(spec.restart, Restart):
         raise _wrong(spec, "restart", "a Restart")
-    if not isinstance(spec.shutdown, Shutdown) and not (_number(spec.shutdown) and spec.shutdown >= 0):
+    if not isinstance(spec.significant, bool):
+        raise _wrong(spec, "significant", "True or False")
+    if not isinstance(spec.metadata, Mapping):
+        raise _wrong(spec, "metadata", "a mapping")
+    if not isinstance(spec.shutdown, Shutdown) and not (number(spec.shutdown) and spec.shutdown >= 0):
         raise _wrong(spec, "shutdown", "seconds >= 0 or a Shutdown")
     if spec.significant and spec.restart is Restart.PERMANENT:
         raise _wrong(spec, "significant", "transient or temporary children only")
@@ -181,10 +185,16 @@ def check(spec: Spec, auto_shutdown: AutoShutdown = AutoShutdown.NEVER) -> None:
 def _check_child(spec: ChildSpec) -> None:
     if not callable(spec.factory):
         raise _wrong(spec, "factory", "a callable that makes an Actor")
-    if not _number(spec.start_timeout) or not spec.start_timeout > 0:
+    if not isinstance(spec.args, Sequence) or isinstance(spec.args, str | bytes):
+        raise _wrong(spec, "args", "a tuple or list of the factory's arguments")
+    if not isinstance(spec.kwargs, Mapping) or not all(isinstance(name, str) for name in spec.kwargs):
+        raise _wrong(spec, "kwargs", "a mapping of the factory's named arguments")
+    if not isinstance(spec.drain_on_stop, bool):
+        raise _wrong(spec, "drain_on_stop", "True or False")
+    if not number(spec.start_timeout) or not spec.start_timeout > 0:
         raise _wrong(spec, "start_timeout", "seconds > 0")
     mailbox = spec.mailbox
-    if not isinstance(mailbox, Mailbox) or not isinstance(mailbox.capacity, int) or mailbox.capacity < 1:
+    if not isinstance(mailbox, Mailbox) or not _whole(mailbox.capacity) or mailbox.capacity < 1:
         raise _wrong(spec, "mailbox", "a Mailbox with capacity >= 1")
     if not isinstance(mailbox.overflow, Overflow):
         raise _wrong(spec, "mailbox", "a Mailbox whose overflow is an Overflow")
@@ -196,7 +206,12 @@ def _check_supervisor(spec: SupervisorSpec) -> None:
     if not isinstance(spec.auto_shutdown, AutoShutdown):
         raise _wrong(spec, "auto_shutdown", "an AutoShutdown")
     check_intensity(f"{spec.id}: ", spec.intensity)
-    if spec.max_children is not None and spec.max_children < max(1, len(spec.children)):
+    if not isinstance(spec.parallel_shutdown, bool):
+        raise _wrong(spec, "parallel_shutdown", "True or False")
+    if not isinstance(spec.children, Sequence):
+        raise _wrong(spec, "children", "a tuple or list of specs")
+    most = spec.max_children
+    if most is not None and (not _whole(most) or most < max(1, len(spec.children))):
         raise _wrong(spec, "max_children", "None or >= the static children")
     seen: set[str] = set()
     for child in spec.children:
@@ -208,19 +223,40 @@ def _check_supervisor(spec: SupervisorSpec) -> None:
 
 def check_intensity(where: str, intensity: Intensity) -> None:
     """Refuse a negative budget or an empty period."""
-    if not isinstance(intensity, Intensity) or not intensity.restarts >= 0 or not intensity.within > 0:
-        raise SpecError(f"{where}intensity: got {intensity!r}; allowed: restarts >= 0, within > 0 seconds")
+    fine = isinstance(intensity, Intensity) and _whole(intensity.restarts) and number(intensity.within)
+    if not fine or intensity.restarts < 0 or not intensity.within > 0:
+        allowed = "an Intensity with whole restarts >= 0, within > 0 seconds"
+        raise SpecError(f"{where}intensity: got {intensity!r}; allowed: {allowed}")
 
 
 def _check_backoff(spec: Spec, backoff: Backoff) -> None:
-    fine = 0 <= backoff.initial <= backoff.maximum and backoff.factor >= 1 and backoff.jitter >= 0
-    if not fine or (backoff.max_restarts is not None and backoff.max_restarts < 0):
-        allowed = "0 <= initial <= maximum, factor >= 1, jitter >= 0, max_restarts None or >= 0"
-        raise _wrong(spec, "backoff", allowed)
+    if not isinstance(backoff, Backoff) or not _fine(backoff):
+        allowed = "a Backoff with 0 <= initial <= maximum, factor >= 1, jitter >= 0"
+        raise _wrong(
+            spec, "backoff", f"{allowed}, reset_after None or >= 0 seconds, max_restarts None or whole and >= 0"
+        )
 
 
-def _number(value: object) -> bool:
+def _fine(backoff: Backoff) -> bool:
+    if not all(map(number, (backoff.initial, backoff.maximum, backoff.factor, backoff.jitter))):
+        return False
+    reset, most = backoff.reset_after, backoff.max_restarts
+    return (
+        0 <= backoff.initial <= backoff.maximum
+        and backoff.factor >= 1
+        and backoff.jitter >= 0
+        and (reset is None or (number(reset) and reset >= 0))
+        and (most is None or (_whole(most) and most >= 0))
+    )
+
+
+def number(value: object) -> bool:
+    """True for an int or a float; True and False are neither."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _wrong(spec: Spec, field: str, allowed: str) -> SpecError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -19,15 +20,15 @@ from actors.cell import UNKNOWN, Cell
 from actors.clock import Clock, LoopClock
 from actors.deadlines import Deadlines
 from actors.deadlock import check_wait
-from actors.errors import ActorError, ChildNotFound, SystemFailed
+from actors.errors import ActorError, ChildNotFound, SpecError, SystemFailed
 from actors.events import DeadLetter, Event, EventStream
 from actors.incarnation import Incarnation
 from actors.logs import attach
 from actors.ref import ActorRef, Children
 from actors.roster import LagMeter, RosterSnapshot, RosterWatch, snapshot
-from actors.specs import Intensity, Spec, StopReason, Strategy, SupervisorSpec, check_intensity
+from actors.specs import Intensity, Spec, StopReason, Strategy, SupervisorSpec, check, number
 from actors.supervisor import Supervisor
-from actors.tasks import TaskRegistry
+from actors.tasks import OWNER, TaskRegistry
 
 if TYPE_CHECKING:
     from typing import Self
@@ -59,7 +60,10 @@ class ActorSystem(Children):
         clock: Clock | None = None,
         kill_timeout: float = 1.0,
     ) -> None:
-        check_intensity(f"{name}: ", intensity)
+        self._spec = SupervisorSpec(name, strategy=strategy, intensity=intensity)
+        check(self._spec)
+        if not number(kill_timeout) or not kill_timeout > 0:
+            raise SpecError(f"{name}: kill_timeout: got {kill_timeout!r}; allowed: seconds > 0")
         self.name = name
         self.random = random.Random(seed)  # noqa: S311 - jitter, not secrets
         self.kill_timeout = kill_timeout
@@ -75,13 +79,13 @@ class ActorSystem(Children):
         self.loop: asyncio.AbstractEventLoop
         self.events: EventStream
         self._given_clock = clock
-        self._spec = SupervisorSpec(name, strategy=strategy, intensity=intensity)
         self.closed = False
         self._root: Cell | None = None
         self._root_run: Supervisor | None = None
         self._seq = 0
         self._body: asyncio.Task[Any] | None = None
         self._cancelled_body = False
+        self._stopped_inside = False
         self._cancelling = 0  # cancellations of the body that were there before
         self._cause: BaseException | None = None
         self._failure: StopReason | None = None
@@ -90,6 +94,7 @@ class ActorSystem(Children):
         if self._root is not None:
             raise ActorError(f"{self.name}: an ActorSystem is opened once; make a new one")
         self.loop = asyncio.get_running_loop()
+        self.debug, self._thread = self.loop.get_debug(), threading.get_ident()
         self.future, self.time = self.loop.create_future, self.loop.time
         kind = type(self.loop)
         if kind.create_future is asyncio.BaseEventLoop.create_future:  # what they do, without their frames
@@ -123,16 +128,18 @@ class ActorSystem(Children):
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    ) -> bool | None:
         interrupted = await self._stop_shielded()
         body = self._body
         ours = self._cancelled_body and body is not None and body is asyncio.current_task()
-        if ours and body is not None and (interrupted is not None or isinstance(error, asyncio.CancelledError)):
-            theirs = body.uncancel() > self._cancelling and self._cause is None  # the host cancels the body as well
+        if ours and body is not None:
+            if body.cancelling() > self._cancelling:  # also where the body has swallowed it
+                body.uncancel()
+            theirs = body.cancelling() > self._cancelling and self._cause is None  # the host cancels the body as well
             if theirs and interrupted is not None:
                 raise interrupted
-            if theirs:
-                return
+            if theirs and isinstance(error, asyncio.CancelledError):
+                return None
         elif interrupted is not None:
             raise interrupted
         if self._cause is not None:
@@ -140,6 +147,8 @@ class ActorSystem(Children):
         if self._failure is not None and (ours or not isinstance(error, GeneratorExit | asyncio.CancelledError)):
             cause = self._failure.error if isinstance(self._failure.error, BaseException) else None
             raise self._failed(self._failure, cause) from cause
+        stopped = ours and isinstance(error, asyncio.CancelledError)
+        return True if stopped else None  # from inside, by an actor's task: the body is over
 
     def _failed(self, reason: StopReason | None, cause: BaseException | None) -> SystemFailed:
         return SystemFailed(f"system {self.name} failed: {reason}", path=f"/{self.name}", cause=cause)
@@ -160,9 +169,15 @@ class ActorSystem(Children):
         return interrupted
 
     async def stop(self) -> None:
-        """Stop the whole tree in order; closing the `async with` does it, too."""
+        """Stop the whole tree in order; closing the `async with` does it, too.
+
+        A task that an actor started may do so: then the body of the `async with` ends as well, without an error.
+        """
         root = self._supervisor()
         check_wait(root.cell, "stop")
+        owner = OWNER.get()
+        if owner is not None and owner.system is self:
+            self._stopped_inside = True
         root.request_stop(StopReason("shutdown", "system stops"))
         await self.deadlines.settled(root.exited(), None)
 
@@ -177,12 +192,14 @@ class ActorSystem(Children):
         if reason.detail.startswith("max restart") or reason.abnormal:
             self._failure = reason
             self._cancel_body()
+        elif self._stopped_inside:
+            self._cancel_body()
 
     def _cancel_body(self) -> None:
         body = self._body
         if body is not None and not body.done() and not self._cancelled_body:
             self._cancelled_body = True
-            body.cancel(f"actor system {self.name} failed")
+            body.cancel(f"actor system {self.name} {'stops' if self._failure is None else 'failed'}")
 
     def _supervisor(self) -> Supervisor:
         if self._root_run is None:
@@ -195,13 +212,16 @@ class ActorSystem(Children):
         return self._supervisor().cell.ref
 
     def find(self, path: str) -> ActorRef:
-        """The handle of the actor at a path, whether it is alive or not.
+        """The handle of the actor at a path, whether it is alive or not: "/trading/store", or "store" below the root.
 
         Raises:
             ChildNotFound: nothing is listed there.
         """
         cell = self._supervisor().cell
-        for id_ in path.removeprefix(cell.path).strip("/").split("/"):
+        below_root = path.removeprefix(f"{cell.path}/") if path != cell.path else ""
+        if below_root.startswith("/"):
+            raise ChildNotFound(f"no actor at {path}: paths of this system begin with {cell.path}", path=path)
+        for id_ in below_root.split("/") if below_root else ():
             below = cell.run if cell.box is None else getattr(cell.run, "children", None)
             child = below.children.get(id_) if isinstance(below, Supervisor) else None
             if child is None:
@@ -222,6 +242,12 @@ class ActorSystem(Children):
         while self.graves and self.graves[0][0] <= now:
             self.graves.popleft()
         self.graves.append((now + GRAVE_WINDOW, cell))
+
+    def check_thread(self, path: str) -> None:
+        """In the loop's debug mode: refuse a message from another thread, which would not wake the loop."""
+        if threading.get_ident() != self._thread:
+            text = "sent from another thread; use loop.call_soon_threadsafe(ref.tell_nowait, message)"
+            raise ActorError(f"{path}: {text}", path=path)
 
     def publish(self, kind: type[Event], path: str, **fields: Any) -> None:
         """Build and publish an event, if anybody wants it."""

@@ -35,11 +35,12 @@ class TestSystem(ActorSystem):
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await super().__aexit__(kind, error, trace)
+    ) -> bool | None:
+        ended = await super().__aexit__(kind, error, trace)
         left = [name for name in self.leftovers() if name]
         if left and error is None:
             raise ActorError(f"tasks outlive the system: {', '.join(left)}")
+        return ended
 
     def leftovers(self) -> list[str]:
         """Names of tasks that an actor started and that are still alive, zombies made on purpose included."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import anyio
@@ -78,6 +79,24 @@ async def test_the_window_slides(actor_system: TestSystem) -> None:
     assert sup.is_alive
     await crash(a, 2, every=1.0)
     assert not sup.is_alive
+
+
+@pytest.mark.parametrize(("after", "trips"), [(4.0, True), (4.0 + 2.0**-10, False)])
+async def test_a_restart_counts_to_the_very_end_of_the_period(
+    actor_system: TestSystem, after: float, trips: bool
+) -> None:
+    """35. Both ends of the period belong to it, as in OTP."""
+    sup, (a,) = await start(actor_system, 1, within=4.0, ids="a")
+    began = float(math.ceil(anyio.current_time()))  # sums of such numbers are exact
+    for at in (began, began + after):
+        await anyio.sleep_until(at)
+        assert anyio.current_time() == at
+        await a.tell(Crash())
+    entry = actor_system.roster().find("/test/sup")
+    assert entry is not None
+    assert entry.restarts_in_window == (1 if trips else 0)  # the second crash is to come
+    await settle()
+    assert sup.is_alive is not trips
 
 
 class JumpingClock:
