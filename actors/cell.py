@@ -74,6 +74,7 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
     box: Queue | None = None
     run: Run | None = None
     closed: StopReason | None = None
+    ended: StopReason | None = None  # for good, or until it is started by hand
     in_doubt: bool = False  # its supervisor has ended, and may bring it back
     state: str = "starting"
     state_since: datetime = _UNSTARTED
@@ -133,7 +134,7 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
 
     def open(self) -> None:
         """Accept messages (again)."""
-        self.closed = None
+        self.closed = self.ended = None
         self.in_doubt = False
         self.accepts = self.table
 
@@ -202,6 +203,7 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
     def part(self, reason: StopReason) -> None:
         """Tell the watchers of it, and of the static children that would have come back with it."""
         self.in_doubt = False
+        self.ended = reason
         for child in reversed(self.kept.values()):
             if child.in_doubt:
                 child.part(child.closed or reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 
 _WORDS = 2_000  # characters of an error's text: a driver may put the rows that it was given into one
 _TRACE = 8_000  # characters of a traceback: the innermost frames and the error come last, so the end is kept
@@ -54,10 +55,17 @@ def release(error: BaseException, trace: str, where: str) -> None:
     Not by clearing the frames: that of the actor's own task still runs, and through it they hold the actor.
     """
     for each in _chain(error):
-        each.__traceback__ = None
-    notes = getattr(error, "__notes__", ())
-    if trace and not any(str(note).startswith(_NOTE) for note in notes):  # the same error may crash many
-        error.add_note(f"{_NOTE} in {where}:\n{trace}")
+        BaseException.with_traceback(each, None)  # not by assignment, which a frozen class of errors refuses
+    if trace:
+        with suppress(BaseException):  # so does its adding of a note
+            BaseException.add_note(error, f"{_NOTE} in {where}:\n{trace}")
+
+
+def forget_notes(error: BaseException) -> None:
+    """Drop what an earlier crash by the same object has left in it: an error may be a constant that many raise."""
+    with suppress(BaseException):  # the notes are an author's, too
+        notes = error.__notes__
+        notes[:] = [note for note in notes if not str(note).startswith(_NOTE)]
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -76,7 +84,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def ending(error: BaseException) -> KeyboardInterrupt | SystemExit | None:
     """The error by which somebody ends the program, also out of a group; None: it is an actor's own failure."""
-    for each in _chain(error) if isinstance(error, BaseExceptionGroup) else (error,):
+    members: list[BaseException] = [error]
+    for _ in range(_CHAIN):
+        if not members:
+            break
+        each = members.pop()
         if isinstance(each, KeyboardInterrupt | SystemExit):
             return each
+        if isinstance(each, BaseExceptionGroup):  # not its causes: those have been dealt with
+            members += each.exceptions
     return None

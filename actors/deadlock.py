@@ -120,10 +120,10 @@ def room_edge(run: Run | None, cell: Cell) -> Edges:
     """The edge of one that waits for room in a mailbox.
 
     Raises:
-        Full: the mailbox is its own, where only it can make room.
+        Full: the mailbox is its own, or that of one above which stops and waits for its end: nobody makes room.
     """
     if run is None:
         return NO_EDGE
-    if run is cell.run:
+    if run is cell.run or (cell.state == "stopping" and run.cell.path.startswith(cell.path + "/")):
         raise Full
     return Edges((run.waiting,), (cell, "tell", None))

@@ -155,7 +155,11 @@ class Subscription:
                 raise StopAsyncIteration
             wake = self._stream.future()
             self._waiting.append(wake)
-            await wake
+            try:
+                await wake
+            finally:
+                if wake in self._waiting:  # its reader has given up
+                    self._waiting.remove(wake)
         return self._events.popleft()
 
     def __enter__(self) -> Self:
@@ -165,7 +169,7 @@ class Subscription:
         self.close()
 
 
-def _complain(error: BaseException) -> None:
+def complain(error: BaseException) -> None:
     """An observer has failed: the loop's exception handler hears of it, and what was observed goes on."""
     loop = asyncio.get_running_loop()
     if isinstance(error, KeyboardInterrupt | SystemExit):
@@ -225,8 +229,8 @@ class EventStream:
             try:
                 if wants(kind):
                     return True
-            except BaseException as error:  # noqa: BLE001 - see _complain
-                _complain(error)
+            except BaseException as error:  # noqa: BLE001 - see complain
+                complain(error)
         return False
 
     def publish(self, event: Any) -> None:
@@ -240,8 +244,8 @@ class EventStream:
             try:
                 if wants(kind):
                     write(event)
-            except BaseException as error:  # noqa: BLE001 - see _complain
-                _complain(error)
+            except BaseException as error:  # noqa: BLE001 - see complain
+                complain(error)
 
     def close(self) -> None:
         """End all subscriptions, also those that are still to come."""

@@ -18,7 +18,7 @@ from actors.actor import IGNORE
 from actors.cell import HEALTHY, Cell
 from actors.crash import describe, words
 from actors.deadlock import Edges
-from actors.events import ActorRestarted, ActorRestarting, IntensityExceeded
+from actors.events import ActorRestarted, ActorRestarting, HealthChanged, IntensityExceeded
 from actors.incarnation import Incarnation
 from actors.ref import ChildCount, ChildInfo
 from actors.specs import AutoShutdown, ChildSpec, Restart, Shutdown, StopReason, Strategy, SupervisorSpec
@@ -84,6 +84,8 @@ class Family(ABC):
         cell.incarnation += 1
         cell.cancel_restart()
         cell.open()
+        if cell.health.level != HEALTHY.level:
+            self.system.publish(HealthChanged, cell.path, level=HEALTHY.level, why="", next="", action="")
         cell.health = HEALTHY  # what the former life said of itself is over
         cell.mark("starting")
         cell.started_at = cell.state_since
@@ -152,6 +154,7 @@ class Family(ABC):
             else:
                 await self._halt(cell, reason, drain=False)
                 cell.pending = True
+                cell.open()  # it may have told itself to stop
 
     def _ask_to_end(self, cell: Cell, run: Run, reason: StopReason, drain: bool | None = None) -> float | None:
         """Send the stop, or the kill where it is brutal; returns the seconds that it may take, None: no limit."""
@@ -318,6 +321,7 @@ class Family(ABC):
     async def _stop_all(self, reason: StopReason) -> None:
         """All children, in reverse and one at a time; at once where the spec says so."""
         cells = list(reversed(self.children.values()))
+        news = {args[0]: args[2] for verb, args, _ in self._inbox if verb == "exit" and args[1] > args[0].seen}
         timers = []
         for cell in cells if self.spec.parallel_shutdown else ():
             if cell.run is not None:
@@ -329,9 +333,9 @@ class Family(ABC):
             failed = cell.state == "failed"
             await self._halt(cell, reason)
             if failed:
-                self._dismiss(cell, cell.closed or reason, "failed")
+                self._dismiss(cell, news.get(cell) or cell.closed or reason, "failed")
             else:
-                self._dismiss(cell, reason)
+                self._dismiss(cell, news.get(cell, reason))
         for timer in timers:
             timer.cancel()
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.actor import IGNORE, Actor, Context
-from actors.crash import describe, ending, places, release, trace, words
+from actors.crash import describe, ending, forget_notes, places, release, trace, words
 from actors.deadlock import release_below
 from actors.errors import ActorDead, ActorError, Reject, SpecError
-from actors.events import ActorCrashed, ActorStarted, ActorStopped, OrphanDetected, ZombieDetected
+from actors.events import ActorCrashed, ActorStarted, ActorStopped, OrphanDetected, ZombieDetected, complain
 from actors.helpers import Helper, Helpers
 from actors.leash import Leash
 from actors.loop import WARM, Killed, serve, serve_scoped
 from actors.mailbox import Ask, Queue, Reply, Tick, payload, rejection
 from actors.messages import Terminated
-from actors.specs import ChildSpec, Shutdown, StopReason, SupervisorSpec
+from actors.specs import ChildSpec, Restart, Shutdown, StopReason, SupervisorSpec
 from actors.tasks import Owner, absorb_cancellation
 from actors.timers import Timers
 from actors.watches import Watches
@@ -56,6 +56,9 @@ class Incarnation(msgspec.Struct, eq=False):
     signal: bool = False
     draining: bool = False
     cancelled: bool = False  # from outside, once
+    ending: bool = False  # on its way out, whatever fails now
+    elsewhere: bool = False  # the crash came from a helper or the children, not from the message in hand
+    late: StopReason | None = None  # a failure of a helper while all ends
     closing: bool = False  # past its last hook: nothing can be started any more
     over: StopReason | None = None
     report: StopReason | None = None  # what to report, where it is not the reason that decides
@@ -294,6 +297,7 @@ class Incarnation(msgspec.Struct, eq=False):
     async def _end(self, reason: StopReason) -> None:
         """Children, helpers, hook, open replies: in this order, each bounded; then tell the supervisor."""
         spec = self.cell.spec
+        self.ending = True
         self._fail_current(reason.error, reason)
         await self._end_below(reason)
         hook = self.ready and self.abort_kind() != "killed" and spec.shutdown is not Shutdown.BRUTAL
@@ -301,6 +305,8 @@ class Incarnation(msgspec.Struct, eq=False):
             reason = await self._stop_hook(reason)
         self.closing = True
         await self._end_below(reason)  # what the hook, or a helper at its end, has started
+        if self.late is not None and not reason.abnormal:
+            self.report = self.report or self.late
         self._let_go(reason)
         self._over(reason)
 
@@ -355,10 +361,16 @@ class Incarnation(msgspec.Struct, eq=False):
         cell = self.cell
         cell.run = None
         cell.mark("failed" if reason.abnormal else "stopped")
-        if reason.abnormal or self.report is not None:
-            self._report_crash(self.report or reason)
-        elif self.ready:
-            cell.system.publish(ActorStopped, cell.path, incarnation=self.number, reason=reason)
+        left = cell.closed is not None and cell.closed.kind == "normal"
+        if reason.abnormal and left and not self.claimed and cell.spec.restart is not Restart.TEMPORARY:
+            cell.open()  # it had told itself to stop, but its crash brings it back
+        try:
+            if reason.abnormal or self.report is not None:
+                self._report_crash(self.report or reason)
+            elif self.ready:
+                cell.system.publish(ActorStopped, cell.path, incarnation=self.number, reason=reason)
+        except BaseException as fault:  # noqa: BLE001 - whoever waits for the end is told of it all the same
+            complain(fault)
         self._tell_end(reason)
 
     def _tell_end(self, reason: StopReason) -> None:
@@ -378,8 +390,9 @@ class Incarnation(msgspec.Struct, eq=False):
         cell.error_at = cell.system.clock.now()
         origin, wanted = "", self.ready and cell.system.events.wanted(ActorCrashed)
         if isinstance(reason.error, BaseException):
+            forget_notes(reason.error)
             origin = trace(reason.error) if wanted else places(reason.error)
-            doing = f", handling {self.victim}" if self.victim is not None else ""
+            doing = f", handling {self.victim}" if self.victim is not None and not self.elsewhere else ""
             release(reason.error, origin, f"{cell.path} #{self.number}{doing}")
         if not wanted:
             return  # a failed start is told to the starter
@@ -389,7 +402,7 @@ class Incarnation(msgspec.Struct, eq=False):
             detail = {"inspect": f"failed: {type(error).__name__}"}
         supervisor = cell.parent.cell.path if cell.parent else ""
         facts: dict[str, Any] = {"restart": cell.spec.restart.value, "supervisor": supervisor, "detail": detail}
-        facts |= {"message_type": self.victim, "traceback": origin}
+        facts |= {"message_type": None if self.elsewhere else self.victim, "traceback": origin}
         cell.system.publish(ActorCrashed, cell.path, incarnation=self.number, reason=reason, **facts)
 
     def _fail_current(self, error: Any, reason: StopReason | None = None) -> None:
@@ -422,7 +435,10 @@ class Incarnation(msgspec.Struct, eq=False):
         self._fail_current(None, reason)
         self._let_go(reason)
         cell.run = None
-        self._report_crash(reason)
+        try:
+            self._report_crash(reason)
+        except BaseException as fault:  # noqa: BLE001 - as in _over
+            complain(fault)
         cell.mark("zombie")
         self._tell_end(reason)
 
@@ -451,10 +467,17 @@ class Incarnation(msgspec.Struct, eq=False):
         if ends is not None:
             self.cell.system.abort(ends)
             return
-        self._interrupt(StopReason("crash", f"task {name}: {describe(error)}", error))
+        reason = StopReason("crash", f"task {name}: {describe(error)}", error)
+        if self.ending:
+            if not isinstance(error, ActorDead):  # that it can't use the actor any more is no failure
+                self.late = self.late or reason
+            return
+        self.elsewhere = self.elsewhere or self.abort is None
+        self._interrupt(reason)
 
     def children_lost(self, reason: StopReason) -> None:
         """It can't go on without the supervisor of its children."""
+        self.elsewhere = self.elsewhere or self.abort is None
         self._interrupt(StopReason("crash", f"the supervisor of its children ended: {reason}", reason.error))
 
     def defer(self) -> Reply[Any]:

@@ -164,10 +164,18 @@ class Queue(msgspec.Struct, eq=False):
         if self.overflow is Overflow.DROP_NEWEST:
             self.cell.drop(item, "mailbox full: dropped the newest")
             return True
-        if items is not None:
-            self.cell.drop(items.popleft(), "mailbox full: dropped the oldest")
+        if items:
+            self._drop_oldest(items)
         self.append(item)
         return True
+
+    def _drop_oldest(self, items: deque[Any]) -> None:
+        """The oldest that somebody has sent: timers and news of watches stand above the capacity, and are owed."""
+        for number, item in enumerate(items):
+            if item.__class__ is not Tick and item.__class__ is not Terminated:
+                del items[number]
+                self.cell.drop(item, "mailbox full: dropped the oldest")
+                return
 
     async def put(self, item: Any, timeout: float | None, deadlines: Deadlines) -> None:
         """Wait for room in the order of arrival, then add. A sender that gave up is not delivered.

@@ -200,6 +200,8 @@ class ActorRef:
         parent = cell.parent
         if parent is None:
             await cell.system.stop()
+        elif cell.in_doubt:
+            raise cell.dead()  # its supervisor is down and may bring it back: to return would be a lie
         elif parent.children.get(cell.id) is cell and not parent.ended:
             await parent.stop_child(cell, drain)
 

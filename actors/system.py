@@ -129,6 +129,9 @@ class ActorSystem(Children):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
+        leaver = asyncio.current_task()
+        if leaver is not self._body and not self._cancelled_body:  # handed on: who entered does other work by now
+            self._body, self._cancelling = leaver, 0 if leaver is None else leaver.cancelling()
         interrupted = await self._stop_shielded()
         body = self._body
         ours = self._cancelled_body and body is not None and body is asyncio.current_task()
@@ -171,7 +174,8 @@ class ActorSystem(Children):
     async def stop(self) -> None:
         """Stop the whole tree in order; closing the `async with` does it, too.
 
-        A task that an actor started may do so: then the body of the `async with` ends as well, without an error.
+        A task that an actor started by `run_task` may do so: then the body of the `async with` ends as well, without an
+        error. In a handler or hook itself it raises DeadlockError, and so it does in a task that those made.
         """
         root = self._supervisor()
         check_wait(root.cell, "stop")

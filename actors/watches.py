@@ -27,8 +27,8 @@ class Watches:
         if cell in self._expecting or self._is_news(cell):
             return
         self._expecting[cell] = None
-        if cell.closed is not None and cell.run is None and not cell.in_doubt:
-            self.receive(cell, Terminated(cell.path, cell.incarnation, cell.closed))
+        if cell.ended is not None:
+            self.receive(cell, Terminated(cell.path, cell.incarnation, cell.ended))
         else:
             if cell.watchers is None:
                 cell.watchers = {}

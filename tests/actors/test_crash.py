@@ -274,8 +274,8 @@ async def test_who_gets_the_error_of_a_crash_reads_where_it_happened(actor_syste
         with pytest.raises(ActorDead) as caught:
             await ref.ask(Where("awaited"))
         assert isinstance(caught.value.__cause__, Boom)
-        (note,) = caught.value.__cause__.__notes__  # of the first crash by this very error
-        assert note.startswith("Traceback of the crash in /test/a #1, handling Where:")
+        (note,) = caught.value.__cause__.__notes__  # of the newest crash by this very error
+        assert note.startswith(f"Traceback of the crash in /test/a #{number}, handling Where:")
         assert "in fall" in note
         assert ref.incarnation >= number
 
