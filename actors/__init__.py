@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from actors.actor import IGNORE, Actor, Context, Ignore
-    from actors.cell import Health
+    from actors.cell import Health, TaskRun
     from actors.clock import Clock
     from actors.errors import (
         ActorDead,
@@ -47,11 +47,13 @@ if TYPE_CHECKING:
         SpecError,
         StartError,
         SystemFailed,
+        TaskCancelled,
     )
     from actors.events import (
         ActorCrashed,
         ActorRestarted,
         ActorRestarting,
+        ActorStalled,
         ActorStarted,
         ActorStopped,
         DeadLetter,
@@ -63,9 +65,11 @@ if TYPE_CHECKING:
         Subscription,
         ZombieDetected,
     )
+    from actors.helpers import TaskHandle
     from actors.mailbox import Reply
+    from actors.mapping import TaskMap
     from actors.messages import Message, Request, Terminated, handles
-    from actors.ref import ActorRef, ChildCount, ChildInfo, SupervisorRef
+    from actors.ref import ActorRef, ChildCount, ChildInfo, SupervisorRef, TaskRef
     from actors.roster import RosterEntry, RosterSnapshot
     from actors.specs import (
         AutoShutdown,
@@ -79,7 +83,9 @@ if TYPE_CHECKING:
         StopReason,
         Strategy,
         SupervisorSpec,
+        TaskSpec,
     )
+    from actors.supervised import current_context
     from actors.system import ActorSystem, run
 
 __all__ = [
@@ -96,9 +102,19 @@ __all__ = [
 ]
 __all__ += ["Message", "Request", "Terminated", "handles", "run"]
 __all__ += ["ChildCount", "ChildInfo", "RosterEntry", "RosterSnapshot"]
+__all__ += ["TaskCancelled", "TaskHandle", "TaskMap", "TaskRef", "TaskRun", "TaskSpec", "current_context"]
 __all__ += ["AutoShutdown", "Backoff", "ChildSpec", "Intensity", "Mailbox", "Overflow", "Restart"]
 __all__ += ["Shutdown", "StopReason", "Strategy", "SupervisorSpec"]
-__all__ += ["ActorCrashed", "ActorRestarted", "ActorRestarting", "ActorStarted", "ActorStopped", "DeadLetter", "Event"]
+__all__ += [
+    "ActorCrashed",
+    "ActorRestarted",
+    "ActorRestarting",
+    "ActorStalled",
+    "ActorStarted",
+    "ActorStopped",
+    "DeadLetter",
+    "Event",
+]
 __all__ += ["EventStream", "HealthChanged", "IntensityExceeded", "OrphanDetected", "Subscription", "ZombieDetected"]
 __all__ += ["ActorDead", "ActorError", "AlreadyPresent", "AlreadyStarted", "AskRejected", "AskTimeout"]
 __all__ += ["ChildNotFound", "ChildRestarting", "ChildRunning", "DeadlockError", "InvalidMessage", "MailboxFull"]
@@ -106,24 +122,28 @@ __all__ += ["MaxChildren", "Reject", "SpecError", "StartError", "SystemFailed"]
 
 _HOMES = {
     "actor": "IGNORE Actor Context Ignore",
-    "cell": "Health",
+    "cell": "Health TaskRun",
     "clock": "Clock",
     "errors": (
         "ActorDead ActorError AlreadyPresent AlreadyStarted AskRejected AskTimeout ChildNotFound "
         "ChildRestarting ChildRunning DeadlockError InvalidMessage MailboxFull MaxChildren Reject SpecError "
-        "StartError SystemFailed"
+        "StartError SystemFailed TaskCancelled"
     ),
     "events": (
-        "ActorCrashed ActorRestarted ActorRestarting ActorStarted ActorStopped DeadLetter Event EventStream "
-        "HealthChanged IntensityExceeded OrphanDetected Subscription ZombieDetected"
+        "ActorCrashed ActorRestarted ActorRestarting ActorStalled ActorStarted ActorStopped DeadLetter Event "
+        "EventStream HealthChanged IntensityExceeded OrphanDetected Subscription ZombieDetected"
     ),
+    "helpers": "TaskHandle",
     "mailbox": "Reply",
+    "mapping": "TaskMap",
     "messages": "Message Request Terminated handles",
-    "ref": "ActorRef ChildCount ChildInfo SupervisorRef",
+    "ref": "ActorRef ChildCount ChildInfo SupervisorRef TaskRef",
     "roster": "RosterEntry RosterSnapshot",
     "specs": (
-        "AutoShutdown Backoff ChildSpec Intensity Mailbox Overflow Restart Shutdown StopReason Strategy SupervisorSpec"
+        "AutoShutdown Backoff ChildSpec Intensity Mailbox Overflow Restart Shutdown StopReason Strategy SupervisorSpec "
+        "TaskSpec"
     ),
+    "supervised": "current_context",
     "system": "ActorSystem run",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar, cast, overload
 
 from actors.cell import Health
 from actors.errors import ActorDead, SpecError
 from actors.events import HealthChanged
-from actors.helpers import Helpers
+from actors.helpers import Helpers, TaskHandle
 from actors.mailbox import Reply
 from actors.messages import Message, Table, build_table
-from actors.specs import ChildSpec, Restart, Spec, StopReason, SupervisorSpec
+from actors.specs import ChildSpec, Restart, Spec, StopReason, SupervisorSpec, TaskSpec
 
 if TYPE_CHECKING:
     from actors.clock import Clock
     from actors.incarnation import Incarnation
-    from actors.ref import ActorRef, SupervisorRef
+    from actors.ref import ActorRef, SupervisorRef, TaskRef
     from actors.system import ActorSystem
+
+
+T = TypeVar("T")
 
 
 class Ignore:
@@ -107,6 +110,8 @@ class Context:
         return self._log
 
     @overload
+    async def start_child(self, spec: TaskSpec) -> TaskRef[Any]: ...
+    @overload
     async def start_child(self, spec: ChildSpec) -> ActorRef: ...
     @overload
     async def start_child(self, spec: SupervisorSpec) -> SupervisorRef: ...
@@ -137,7 +142,15 @@ class Context:
         """Cancel; a message that is already queued is not delivered. False: there was no such timer."""
         return self._run.timers.cancel(key)
 
-    def run_task(self, work: Coroutine[Any, Any, Any], *, name: str = "task", reply: Reply[Any] | None = None) -> None:
+    def beat(self) -> None:
+        """Say that this work goes on; owed at least every `stall_timeout` seconds, where the spec has one."""
+        pulse = self._run.pulse
+        if pulse is not None:
+            pulse.beat()
+
+    def run_task(
+        self, work: Coroutine[Any, Any, T], *, name: str = "task", reply: Reply[Any] | None = None
+    ) -> TaskHandle[T]:
         """Run `work` beside the mailbox; it ends with this actor, and its failure crashes it.
 
         With `reply`, what the work returns is the reply, and a Reject that it raises refuses the request. Work that
@@ -155,7 +168,7 @@ class Context:
             raise
         if run.helpers is None or run.helpers.closed:
             run.helpers = Helpers(run)
-        run.helpers.start(work, name, reply)
+        return run.helpers.start(work, name, reply)
 
     def defer_reply(self) -> Reply[Any]:
         """Take the current request's reply along: the return value is ignored, `reply(value)` answers later.

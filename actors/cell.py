@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 import msgspec
 
 from actors.errors import ActorDead, ActorError, InvalidMessage
 from actors.mailbox import Ask, Queue, Tick, payload
 from actors.messages import Terminated
-from actors.ref import ActorRef, SupervisorRef
-from actors.specs import ChildSpec, Spec, StopReason
+from actors.ref import ActorRef, SupervisorRef, TaskRef
+from actors.specs import ChildSpec, Spec, StopReason, TaskSpec
 
 if TYPE_CHECKING:
     from actors.incarnation import Incarnation
     from actors.supervisor import Supervisor
     from actors.system import ActorSystem
-    from actors.watches import Watches
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -34,12 +34,30 @@ class Health(msgspec.Struct, frozen=True):
 HEALTHY = Health()
 
 
+class TaskRun(msgspec.Struct, frozen=True):
+    """One run of a supervised task: "finished", "failed" or "stopped"; times are UTC, `error` says why it failed."""
+
+    incarnation: int
+    outcome: str
+    started_at: datetime
+    ended_at: datetime
+    seconds: float
+    error: str | None = None
+
+
 Wait = tuple["Cell", str, Ask | None]
 """Whom somebody waits on, how (ask, tell, start, stop), and the request that is out, if it is one."""
 
 
 Run: TypeAlias = "Incarnation | Supervisor"
 """One life of a child."""
+
+
+class Watcher(Protocol):
+    """Whoever wants to hear that a child has ended for good."""
+
+    def receive(self, cell: Cell, message: Terminated, /) -> None:
+        """It has."""
 
 
 class _Nothing(dict[type, Any]):
@@ -75,6 +93,7 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
     run: Run | None = None
     closed: StopReason | None = None
     ended: StopReason | None = None  # for good, or until it is started by hand
+    unwanted: bool = False  # it was cancelled, and its end is not waited for: no restart follows
     in_doubt: bool = False  # its supervisor has ended, and may bring it back
     state: str = "starting"
     state_since: datetime = _UNSTARTED
@@ -92,8 +111,10 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
     error: str | None = None
     error_at: datetime | None = None
     health: Health = HEALTHY
-    watchers: dict[Watches, None] | None = None
+    watchers: dict[Watcher, None] | None = None
     kept: dict[str, Cell] = _NOBODY  # a supervisor's static children: their refs outlive its restarts
+    runs: deque[TaskRun] | None = None  # of a supervised task: its last runs
+    value: Any = None  # of a supervised task: what its last run returned
     entry: Any = None  # the roster's last picture, kept while nothing changes
 
     def __post_init__(self) -> None:
@@ -101,17 +122,19 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
         self.id = spec.id
         self.path = f"{self.parent.cell.path}/{spec.id}" if self.parent is not None else f"/{spec.id}"
         self.accepts = self.table
+        if isinstance(spec, TaskSpec):
+            self.runs = deque(maxlen=spec.history)
         if isinstance(spec, ChildSpec):
             self.box = Queue(spec.mailbox.capacity, spec.mailbox.overflow, self)
-            self.ref = ActorRef(self)
+            self.ref = ActorRef(self) if self.runs is None else TaskRef(self)
         else:
             self.kept = {}
             self.ref = SupervisorRef(self)
 
     @property
     def kind(self) -> str:
-        """Actor or supervisor."""
-        return "supervisor" if self.box is None else "actor"
+        """Actor, supervisor or task."""
+        return "supervisor" if self.box is None else "actor" if self.runs is None else "task"
 
     @property
     def alive(self) -> bool:
@@ -157,6 +180,8 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
             return self.problem(InvalidMessage, text, message=message)
         if self.box is None:
             return self.problem(InvalidMessage, "is a supervisor: it takes no messages", message=message)
+        if self.runs is not None:
+            return self.problem(InvalidMessage, "is a task: it takes no messages", message=message)
         names = tuple(sorted(kind.__name__ for kind in self.table))
         text = f"does not handle {type(message).__name__}; it handles: {', '.join(names) or 'nothing'}"
         return self.problem(InvalidMessage, text, message=message, accepted=names)
@@ -186,6 +211,9 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
 
     def finish(self, reason: StopReason, state: str = "stopped", *, in_doubt: bool = False) -> None:
         """Dead for good, or until started by hand: left-overs are told, and watchers, unless it is `in_doubt`."""
+        if self.ended is not None:  # the first reason stays: a stop of what has ended changes nothing
+            reason, state = self.ended, self.state
+        self.unwanted = False
         self.shut(reason)
         if state != self.state:
             self.mark(state)

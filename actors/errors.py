@@ -28,6 +28,10 @@ class ActorDead(ActorError):
     reason: StopReason | None = None
 
 
+class TaskCancelled(ActorDead):
+    """The task was stopped before it had a result: by cancel(), or with its actor, supervisor or system."""
+
+
 class AskTimeout(ActorError):
     """No reply in time; the handler may still run. Raise the timeout, or see in the roster what it waits on."""
 

@@ -93,6 +93,14 @@ class HealthChanged(Event, frozen=True, kw_only=True):
     action: str
 
 
+class ActorStalled(Event, frozen=True, kw_only=True):
+    """No `beat()` within the spec's stall_timeout, so it is interrupted; `doing` says in what."""
+
+    incarnation: int
+    quiet_s: float
+    doing: str
+
+
 class ZombieDetected(Event, frozen=True, kw_only=True):
     """A killed incarnation does not end; it was detached so that nobody waits for it."""
 

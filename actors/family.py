@@ -144,6 +144,17 @@ class Family(ABC):
                 run.kill(StopReason("killed", f"did not stop within {limit:g} s"))
                 await self._ended(run)
 
+    def _news(self, cell: Cell) -> StopReason | None:
+        """The end of its present life, where the news of it is still in the inbox."""
+        exits = (args for verb, args, _ in self._inbox if verb == "exit")
+        return next((reason for each, number, reason in exits if each is cell and number > cell.seen), None)
+
+    def _own_end(self, cell: Cell, run: Run | None, news: StopReason | None) -> StopReason | None:
+        """A task that returned before its stop reached it has finished, and keeps its result."""
+        if news is None and isinstance(run, Incarnation):
+            news = run.over
+        return news if cell.runs is not None and news is not None and news.kind == "normal" else None
+
     async def _halt_group(self, cells: list[Cell], offender: Cell) -> None:
         """Stop those that restart with another one, in reverse; what is queued waits for their next lives."""
         for cell in reversed(cells):
@@ -153,6 +164,9 @@ class Family(ABC):
                 self._settle(cell, reason)
             else:
                 await self._halt(cell, reason, drain=False)
+                if cell.unwanted:
+                    self._settle(cell, StopReason("shutdown", "cancelled"))
+                    continue
                 cell.pending = True
                 cell.open()  # it may have told itself to stop
 
@@ -184,6 +198,10 @@ class Family(ABC):
         if number <= cell.seen or self.children.get(cell.id) is not cell:
             return
         cell.seen = number
+        if cell.unwanted:
+            end = reason if reason.kind == "normal" else StopReason("shutdown", "cancelled")
+            self._settle(cell, end)
+            return
         kind = cell.spec.restart
         if kind is Restart.PERMANENT or (kind is Restart.TRANSIENT and reason.abnormal):
             await self._restart(cell, reason)
@@ -321,7 +339,7 @@ class Family(ABC):
     async def _stop_all(self, reason: StopReason) -> None:
         """All children, in reverse and one at a time; at once where the spec says so."""
         cells = list(reversed(self.children.values()))
-        news = {args[0]: args[2] for verb, args, _ in self._inbox if verb == "exit" and args[1] > args[0].seen}
+        news = {cell: self._news(cell) for cell in cells}
         timers = []
         for cell in cells if self.spec.parallel_shutdown else ():
             if cell.run is not None:
@@ -330,12 +348,12 @@ class Family(ABC):
                     late = StopReason("killed", f"did not stop within {limit:g} s")
                     timers.append(self.system.loop.call_later(limit, cell.run.kill, late))
         for cell in cells:
-            failed = cell.state == "failed"
+            failed, run = cell.state == "failed", cell.run
             await self._halt(cell, reason)
             if failed:
-                self._dismiss(cell, news.get(cell) or cell.closed or reason, "failed")
+                self._dismiss(cell, news[cell] or cell.closed or reason, "failed")
             else:
-                self._dismiss(cell, news.get(cell, reason))
+                self._dismiss(cell, news[cell] or self._own_end(cell, run, None) or reason)
         for timer in timers:
             timer.cancel()
 

@@ -14,7 +14,8 @@ from actors.crash import describe, ending, forget_notes, places, release, trace,
 from actors.deadlock import release_below
 from actors.errors import ActorDead, ActorError, Reject, SpecError
 from actors.events import ActorCrashed, ActorStarted, ActorStopped, OrphanDetected, ZombieDetected, complain
-from actors.helpers import Helper, Helpers
+from actors.heartbeat import Heartbeat
+from actors.helpers import Helpers, TaskHandle
 from actors.leash import Leash
 from actors.loop import WARM, Killed, serve, serve_scoped
 from actors.mailbox import Ask, Queue, Reply, Tick, payload, rejection
@@ -75,6 +76,7 @@ class Incarnation(msgspec.Struct, eq=False):
     _exited: asyncio.Future[StopReason] | None = None
     _watches: Watches | None = None
     _timers: Timers | None = None
+    pulse: Heartbeat | None = None
 
     def __post_init__(self) -> None:
         cell = self.cell
@@ -220,6 +222,9 @@ class Incarnation(msgspec.Struct, eq=False):
             return StopReason("killed", "its start was given up")
         self.ready = True
         self.cell.mark("running")
+        spec = self.cell.spec
+        if isinstance(spec, ChildSpec) and spec.stall_timeout is not None:
+            self.pulse = Heartbeat(self, spec.stall_timeout)
         self.report_start(None)
         if type(actor).after_start is not Actor.after_start:
             await self._guard(actor.after_start)
@@ -423,7 +428,10 @@ class Incarnation(msgspec.Struct, eq=False):
         if self.over is not None:
             return
         cell, system = self.cell, self.cell.system
-        self.over = reason = StopReason("killed", "does not end after the kill: zombie")
+        text, why = "does not end after the kill: zombie", self.abort
+        self.over = reason = StopReason("killed", text)
+        if why is not None and why.kind in ("timeout", "stalled"):
+            self.over = reason = StopReason(why.kind, f"{why.detail}; {text}")
         self.owner.alive = False
         if self.leash is not None:
             self.leash.release()
@@ -442,7 +450,7 @@ class Incarnation(msgspec.Struct, eq=False):
         cell.mark("zombie")
         self._tell_end(reason)
 
-    def _disown(self, left: list[Helper]) -> None:
+    def _disown(self, left: list[TaskHandle[Any]]) -> None:
         """Helpers that do not end are orphans from now on."""
         system = self.cell.system
         for helper in left:
@@ -455,6 +463,8 @@ class Incarnation(msgspec.Struct, eq=False):
         """End its timers, its promised replies and its watches."""
         if self._timers is not None:
             self._timers.close()
+        if self.pulse is not None:
+            self.pulse.close()
         for ask in self.deferred or ():
             ask.fail(self.cell.dead(ask.message, reason))
         self.deferred = None
@@ -499,6 +509,10 @@ class Incarnation(msgspec.Struct, eq=False):
         self.deferred.add(ask)
         ask.future.add_done_callback(partial(_forget, self.deferred, ask))
         return Reply(ask)
+
+    def busy_since(self) -> float | None:
+        """Since when (loop time) it has had the message in hand; None: it is at rest, and owes no heartbeat."""
+        return None if self.current is None else self.since
 
     def nursery(self) -> Supervisor:
         """The supervisor of this actor's own children, made at the first one."""

@@ -16,6 +16,7 @@ _LEVELS: dict[type, int] = {
     events.HealthChanged: logging.INFO,
     events.DeadLetter: logging.DEBUG,
     events.ActorCrashed: logging.WARNING,
+    events.ActorStalled: logging.WARNING,
     events.OrphanDetected: logging.WARNING,
     events.IntensityExceeded: logging.ERROR,
     events.ZombieDetected: logging.ERROR,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NoReturn, overload
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast, overload
 
 import msgspec
 
-from actors.deadlock import Edges, check_ask, check_wait, room_edge
-from actors.errors import InvalidMessage, MailboxFull
+from actors.deadlock import NO_EDGE, Edges, check_ask, check_wait, room_edge
+from actors.errors import InvalidMessage, MailboxFull, TaskCancelled
 from actors.mailbox import Ask, Closed, Full
-from actors.messages import Message, R, Request
-from actors.specs import ChildSpec, Restart, Spec, StopReason, SupervisorSpec
+from actors.messages import Message, R, Request, Terminated
+from actors.specs import ChildSpec, Restart, Spec, StopReason, SupervisorSpec, TaskSpec
 from actors.tasks import OWNER, blocked_run
 from actors.turn import pause
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from actors.cell import Cell, Health, Run
     from actors.supervisor import Supervisor
 
+T = TypeVar("T")
 _NEVER = math.inf
 _GIVE_WAY = 64  # sends in one system and one turn of the loop: as many as a receiver takes, so that none outruns it
 
@@ -194,6 +196,37 @@ class ActorRef:
             run.kill(StopReason("killed", "kill() was called"))
             await cell.system.deadlines.settled(run.exited(), None)
 
+    async def stopped(self) -> StopReason:
+        """Wait until it has ended for good, as a watcher is told it, and say why; restarts do not count.
+
+        Raises:
+            DeadlockError: this actor is a part of it.
+        """
+        cell = self._cell
+        check_wait(cell, "end")
+        run = blocked_run()
+        if run is not None:
+            check_ask(run, cell)
+        ended = cell.system.future()
+        forget = self._on_end(lambda reason: None if ended.done() else ended.set_result(reason))
+        try:
+            with NO_EDGE if run is None else Edges((run.waiting,), (cell, "end", None)):
+                return await ended  # type: ignore[no-any-return]
+        finally:
+            forget()
+
+    def _on_end(self, tell: Callable[[StopReason], None]) -> Callable[[], None]:
+        """Have `tell(reason)` called when it has ended for good, now if it has; what is returned takes that back."""
+        cell = self._cell
+        if cell.ended is not None:
+            tell(cell.ended)
+            return lambda: None
+        ending = _Ending(tell)
+        if cell.watchers is None:
+            cell.watchers = {}
+        cell.watchers[ending] = None
+        return lambda: None if cell.watchers is None else cell.watchers.pop(ending, None)
+
     async def _end(self, drain: bool) -> None:
         cell = self._cell
         check_wait(cell, "stop")
@@ -237,6 +270,68 @@ class ActorRef:
         return cell.problem(MailboxFull, text, message=message, elapsed=elapsed)
 
 
+class TaskRef(ActorRef, Generic[T]):
+    """The handle of a supervised task, through all of its runs."""
+
+    __slots__ = ()
+
+    @property
+    def state(self) -> str:
+        """As in the roster: "running", "backoff", "stopped" (it finished or was stopped), "failed" and others."""
+        return self._cell.state
+
+    def cancel(self) -> None:
+        """Stop it for good, and do not wait: `await ref.stop()` does."""
+        cell = self._cell
+        if cell.parent is not None and cell.parent.children.get(cell.id) is cell:
+            cell.parent.post("stop", cell)  # before its end can come, so that no restart follows that
+            if cell.run is not None and cell.run.started.done():
+                cell.run.request_stop(StopReason("shutdown", "cancelled"))
+
+    async def stop(self) -> None:
+        """Stop it for good. Its supervisor may be busy, even with a stop of the very task that waits here."""
+        cell = self._cell
+        check_wait(cell, "stop")
+        if cell.in_doubt:
+            raise cell.dead()
+        run = cell.run
+        self.cancel()
+        if run is not None:
+            await cell.system.deadlines.settled(run.exited(), None)
+        if blocked_run() is None:
+            await self.stopped()
+
+    async def result(self) -> T:
+        """Wait until it has ended for good and return what its last run returned.
+
+        Raises:
+            TaskCancelled: it was stopped, or ended with its supervisor. TimeoutError: its deadline, or a stall, was
+            the end of it. Else what its last run raised.
+        """
+        reason = await self.stopped()
+        cell = self._cell
+        if reason.kind == "normal":
+            return cast("T", cell.value)
+        if isinstance(reason.error, Exception):
+            raise reason.error.with_traceback(None)  # or it would grow with every caller
+        if reason.kind in ("timeout", "stalled"):
+            raise TimeoutError(f"{cell.path} {reason.detail}")
+        raise TaskCancelled(f"{cell.path} has no result: {reason}", path=cell.path, ref=self, reason=reason)
+
+
+class _Ending:
+    """Hears of the end of one child, as a watch does, but by a call instead of a mailbox."""
+
+    __slots__ = ("tell",)
+
+    def __init__(self, tell: Callable[[StopReason], None]) -> None:
+        self.tell = tell
+
+    def receive(self, _cell: Cell, message: Terminated) -> None:
+        """It has ended for good."""
+        self.tell(message.reason)
+
+
 class ChildInfo(msgspec.Struct, frozen=True):
     """A child as its supervisor sees it. `ref` is None while no incarnation is alive."""
 
@@ -264,6 +359,8 @@ class Children:
     def _supervisor(self) -> Supervisor:
         raise RuntimeError("a subclass tells which supervisor")
 
+    @overload
+    async def start_child(self, spec: TaskSpec) -> TaskRef[Any]: ...
     @overload
     async def start_child(self, spec: ChildSpec) -> ActorRef: ...
     @overload

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors.cell import Cell, Health
+from actors.cell import Cell, Health, TaskRun
 from actors.deadlock import chain
 from actors.incarnation import Incarnation
 from actors.mailbox import payload
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class RosterEntry(msgspec.Struct, frozen=True, gc=False):
-    """One actor, supervisor or task. Times are UTC, `_s` are seconds; counters never fall."""
+    """One actor, supervisor or task. Times are UTC, `_s` are seconds; counters never fall.
+
+    `runs` are the last ones of a supervised task, oldest first.
+    """
 
     path: str
     id: str
@@ -47,6 +50,7 @@ class RosterEntry(msgspec.Struct, frozen=True, gc=False):
     next_restart_in_s: float | None
     metadata: Any
     detail: dict[str, Any] | None = None
+    runs: tuple[TaskRun, ...] = ()
 
 
 class RosterSnapshot(msgspec.Struct, frozen=True):
@@ -151,8 +155,8 @@ def snapshot(system: ActorSystem, root: Cell, seq: int, detail: bool) -> RosterS
     entries.extend(_zombie(run, *seen, now) for run, seen in system.zombies.items())
     if system.graves:
         shown = {entry.path for entry in entries}
-        graves = {cell.path: cell for due, cell in system.graves if due > now and cell.path not in shown}
-        entries.extend(_entry(cell, now, False) for cell in graves.values())
+        graves = {each.path: each for due, each in system.graves if due > now and each.path not in shown}
+        entries.extend(each if isinstance(each, RosterEntry) else picture(each, now, False) for each in graves.values())
     tasks, orphans, hosts = _foreign(system)
     return RosterSnapshot(
         seq, system.clock.now(), system.name, (*entries, *tasks), tuple(orphans), tuple(hosts),
@@ -170,7 +174,7 @@ def _read_tree(root: Cell, now: float, detail: bool, entries: list[RosterEntry],
         if same and (run is None or (run.current is None and not run.waiting)):
             entries.append(kept)
         else:
-            entries.append(_entry(cell, now, detail))
+            entries.append(picture(cell, now, detail))
         if run is None:
             continue
         if run.waiting:
@@ -201,21 +205,22 @@ def _foreign(system: ActorSystem) -> tuple[list[RosterEntry], list[str], list[st
     return tasks, orphans, hosts
 
 
-def _entry(cell: Cell, now: float, detail: bool) -> RosterEntry:
+def picture(cell: Cell, now: float, detail: bool) -> RosterEntry:
+    """How one child is now."""
     run, box = cell.run, cell.box
     depth = len(box.items) if box is not None and box.items else 0
     in_window, budget = _window(run if isinstance(run, Supervisor) else cell.parent, cell, now)
     current = None if run is None else run.current
     waiting = f"{run.waiting[-1][1]} {run.waiting[-1][0].path}" if run is not None and run.waiting else None
     entry = RosterEntry(
-        cell.path, cell.id, "supervisor" if box is None else "actor", cell.state, cell.health, cell.incarnation,
+        cell.path, cell.id, cell.kind, cell.state, cell.health, cell.incarnation,
         cell.restarts, in_window, budget, cell.started_at, cell.state_since,
         None if current is None else type(payload(current)).__name__,
         None if current is None or not isinstance(run, Incarnation) else max(0.0, now - run.since), waiting,
         depth, 0 if box is None else box.capacity, 0 if box is None else max(box.peak, depth),
         cell.handled, cell.failed, 0 if box is None else box.dropped, cell.error, cell.error_at,
         None if cell.restart_due is None else max(0.0, cell.restart_due - now),
-        cell.spec.metadata, _inspect(run) if detail else None,
+        cell.spec.metadata, _inspect(run) if detail else None, () if cell.runs is None else tuple(cell.runs),
     )  # fmt: skip
     resting = current is None and waiting is None and not depth and cell.restart_due is None and not detail
     if resting and box is not None and not in_window:
@@ -253,7 +258,7 @@ def _task(cell: Cell, path: str, age: float | None) -> RosterEntry:
 def _zombie(run: Incarnation, since: float, handling: str | None, now: float) -> RosterEntry:
     """A detached life, beside the entry of the cell, which may live again."""
     return msgspec.structs.replace(
-        _entry(run.cell, now, False),
+        picture(run.cell, now, False),
         path=f"{run.cell.path}#{run.number}",
         id=f"{run.cell.id}#{run.number}",
         state="zombie",

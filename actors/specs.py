@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from inspect import iscoroutinefunction
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ import msgspec
 from actors.errors import SpecError
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})  # one for all specs
-StopKind = Literal["normal", "shutdown", "killed", "crash", "parent_died", "intensity", "timeout"]
+StopKind = Literal["normal", "shutdown", "killed", "crash", "parent_died", "intensity", "timeout", "stalled"]
 
 
 class StopReason(msgspec.Struct, frozen=True):
@@ -26,7 +27,7 @@ class StopReason(msgspec.Struct, frozen=True):
     @property
     def abnormal(self) -> bool:
         """True where a transient child is to be restarted."""
-        return self.kind in ("crash", "killed", "intensity", "timeout")
+        return self.kind in ("crash", "killed", "intensity", "timeout", "stalled")
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.detail}" if self.detail else self.kind
@@ -125,6 +126,20 @@ class ChildSpec(msgspec.Struct, frozen=True):
     mailbox: Mailbox = Mailbox()
     drain_on_stop: bool = False
     metadata: Mapping[str, Any] = _NOTHING
+    stall_timeout: float | None = None
+
+
+class TaskSpec(ChildSpec, frozen=True):
+    """A plain `async def` as a child: `factory(*args, **kwargs)` is awaited, once in each incarnation.
+
+    Where it returns, the task has ended normally; where it raises, it has crashed; `restart` decides what follows.
+    A stop cancels it and gives it `shutdown` seconds to clean up. `deadline` bounds the seconds of one run,
+    `stall_timeout` those between two `beat()`s. The roster shows its last `history` runs.
+    """
+
+    restart: Restart = Restart.TRANSIENT
+    deadline: float | None = None
+    history: int = 10
 
 
 class SupervisorSpec(msgspec.Struct, frozen=True):
@@ -183,14 +198,17 @@ def check(spec: Spec, auto_shutdown: AutoShutdown = AutoShutdown.NEVER) -> None:
 
 
 def _check_child(spec: ChildSpec) -> None:
-    if not callable(spec.factory):
-        raise _wrong(spec, "factory", "a callable that makes an Actor")
+    if isinstance(spec, TaskSpec):
+        _check_task(spec)
+    elif not callable(spec.factory) or iscoroutinefunction(spec.factory):
+        raise _wrong(spec, "factory", "a callable that makes an Actor; an `async def` goes into a TaskSpec")
     if not isinstance(spec.args, Sequence) or isinstance(spec.args, str | bytes):
         raise _wrong(spec, "args", "a tuple or list of the factory's arguments")
     if not isinstance(spec.kwargs, Mapping) or not all(isinstance(name, str) for name in spec.kwargs):
         raise _wrong(spec, "kwargs", "a mapping of the factory's named arguments")
     if not isinstance(spec.drain_on_stop, bool):
         raise _wrong(spec, "drain_on_stop", "True or False")
+    _check_seconds(spec, "stall_timeout")
     if not number(spec.start_timeout) or not spec.start_timeout > 0:
         raise _wrong(spec, "start_timeout", "seconds > 0")
     mailbox = spec.mailbox
@@ -198,6 +216,20 @@ def _check_child(spec: ChildSpec) -> None:
         raise _wrong(spec, "mailbox", "a Mailbox with capacity >= 1")
     if not isinstance(mailbox.overflow, Overflow):
         raise _wrong(spec, "mailbox", "a Mailbox whose overflow is an Overflow")
+
+
+def _check_task(spec: TaskSpec) -> None:
+    if not callable(spec.factory) or isinstance(spec.factory, type):
+        raise _wrong(spec, "factory", "an `async def`, given without calling it; an Actor goes into a ChildSpec")
+    _check_seconds(spec, "deadline")
+    if not isinstance(spec.history, int) or spec.history < 1:
+        raise _wrong(spec, "history", "a number of runs >= 1")
+
+
+def _check_seconds(spec: ChildSpec, field: str) -> None:
+    value = getattr(spec, field)
+    if value is not None and (not number(value) or not value > 0):
+        raise _wrong(spec, field, "None or seconds > 0")
 
 
 def _check_supervisor(spec: SupervisorSpec) -> None:

@@ -27,7 +27,8 @@ from actors.events import ActorCrashed, ActorStarted, ActorStopped
 from actors.family import INTERRUPTED, Family
 from actors.incarnation import CANCELLED, Incarnation, lost
 from actors.ref import ActorRef
-from actors.specs import Spec, StopReason, SupervisorSpec, check
+from actors.specs import Spec, StopReason, SupervisorSpec, TaskSpec, check
+from actors.supervised import TaskLife
 from actors.tasks import Owner, absorb_cancellation, blocked_run
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ class Supervisor(Family):
         self.task = self.system.tasks.start(self._main(), self.owner, name)
 
     def _new_run(self, cell: Cell) -> Run:
-        return Supervisor(cell, cell.spec) if isinstance(cell.spec, SupervisorSpec) else Incarnation(cell)
+        spec = cell.spec
+        if isinstance(spec, SupervisorSpec):
+            return Supervisor(cell, spec)
+        return TaskLife(cell) if isinstance(spec, TaskSpec) else Incarnation(cell)
 
     def exited(self) -> asyncio.Future[StopReason]:
         """Done when this life is over."""
@@ -92,6 +96,8 @@ class Supervisor(Family):
         except asyncio.CancelledError:
             if self._command is command:
                 self._interrupt_start()
+            if verb == "start" and command.done() and not command.cancelled() and command.exception() is None:
+                self.post("stop", command.result()._cell)  # it is up, and nobody is left who knows of it
             raise
 
     async def stop_child(self, cell: Cell, drain: bool) -> None:
@@ -260,10 +266,24 @@ class Supervisor(Family):
         if self.children.get(cell.id) is not cell:
             return
         others = cell.pending
+        run, news = cell.run, self._news(cell)
         await self._halt(cell, StopReason("shutdown", "drained" if drain else "terminated"), drain or None)
-        self._settle(cell, StopReason("shutdown", "terminated"))
+        self._settle(cell, self._own_end(cell, run, news) or StopReason("shutdown", "terminated"))
         if others:
             self._revive_rest()
+
+    async def _event_stop(self, cell: Cell) -> None:
+        """A stop for which nobody waits: the end of the child is taken in when it comes."""
+        run = cell.run
+        if run is None or isinstance(run, Supervisor) or self.children.get(cell.id) is not cell:
+            await self._command_stop(cell, False)
+            return
+        cell.unwanted = True
+        limit = self._ask_to_end(cell, run, StopReason("shutdown", "cancelled"))
+        run.claimed = False  # so the news of its end does come
+        if limit is not None:
+            late = StopReason("killed", f"did not stop within {limit:g} s")
+            self.system.loop.call_later(limit, run.kill, late)
 
     async def _command_delete(self, id: str) -> None:  # noqa: A002
         del self.children[self._find_stopped(id).id]

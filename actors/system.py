@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -20,20 +20,38 @@ from actors.cell import UNKNOWN, Cell
 from actors.clock import Clock, LoopClock
 from actors.deadlines import Deadlines
 from actors.deadlock import check_wait
-from actors.errors import ActorError, ChildNotFound, SpecError, SystemFailed
+from actors.errors import ActorError, AlreadyStarted, ChildNotFound, SpecError, SystemFailed
 from actors.events import DeadLetter, Event, EventStream
 from actors.incarnation import Incarnation
 from actors.logs import attach
-from actors.ref import ActorRef, Children
-from actors.roster import LagMeter, RosterSnapshot, RosterWatch, snapshot
-from actors.specs import Intensity, Spec, StopReason, Strategy, SupervisorSpec, check, number
+from actors.mapping import TaskMap, mapped
+from actors.ref import ActorRef, Children, SupervisorRef, TaskRef
+from actors.roster import LagMeter, RosterEntry, RosterSnapshot, RosterWatch, picture, snapshot
+from actors.specs import (
+    Backoff,
+    Intensity,
+    Restart,
+    Spec,
+    StopReason,
+    Strategy,
+    SupervisorSpec,
+    TaskSpec,
+    check,
+    number,
+)
 from actors.supervisor import Supervisor
 from actors.tasks import OWNER, TaskRegistry
 
 if TYPE_CHECKING:
     from typing import Self
 
+I = TypeVar("I")  # noqa: E741 - an item
 T = TypeVar("T")
+_TASKS = "tasks"
+_TASKS_SPEC = SupervisorSpec(
+    _TASKS, intensity=Intensity(100, 5.0), parallel_shutdown=True
+)  # one must not end the others
+_TASK_OPTIONS = {*TaskSpec.__struct_fields__} - {"id", "factory", "args", "significant", "mailbox", "drain_on_stop"}
 GRAVE_WINDOW = 60.0  # seconds for which a dead child without a spec stays visible
 _GRAVES = 1000  # at most so many of them
 
@@ -74,7 +92,7 @@ class ActorSystem(Children):
         self.lively = 0  # actors that keep their loop's frame while they rest
         self.zombies: dict[Incarnation, tuple[float, str | None]] = {}  # since when, in which message
         self.strays: dict[asyncio.Task[Any], str] = {}  # helper tasks that outlive their actor
-        self.graves: deque[tuple[float, Cell]] = deque(maxlen=_GRAVES)
+        self.graves: deque[tuple[float, Cell | RosterEntry]] = deque(maxlen=_GRAVES)
         self.clock: Clock
         self.loop: asyncio.AbstractEventLoop
         self.events: EventStream
@@ -83,6 +101,7 @@ class ActorSystem(Children):
         self._root: Cell | None = None
         self._root_run: Supervisor | None = None
         self._seq = 0
+        self._named_tasks = 0
         self._body: asyncio.Task[Any] | None = None
         self._cancelled_body = False
         self._stopped_inside = False
@@ -215,6 +234,75 @@ class ActorSystem(Children):
         """The handle of the root supervisor."""
         return self._supervisor().cell.ref
 
+    async def stopped(self) -> StopReason:
+        """Wait until the whole tree has ended, by whomever it was stopped, and say why."""
+        root = self._supervisor()
+        check_wait(root.cell, "end")
+        await self.deadlines.settled(root.exited(), None)
+        return root.exited().result()
+
+    async def start_task(
+        self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, name: str = "", **options: Any
+    ) -> TaskRef[T]:
+        """Run `function(*args)` supervised, below "/<system>/tasks"; returns its handle when it runs.
+
+        Not in the `on_start` of a child of the system itself, which the system waits for: use `after_start` there.
+
+        A failure is told by `await ref.result()`, and restarts it only where `options`, fields of TaskSpec, say so.
+        They are: kwargs, restart (default TEMPORARY), backoff, deadline, stall_timeout, shutdown, history, metadata.
+
+        Raises:
+            SpecError: a wrong function or option. AlreadyStarted: another task runs under this `name`; AlreadyPresent:
+            one that may be restarted has ended under it.
+        """
+        self._named_tasks += 1
+        id_ = name or f"{getattr(function, '__name__', 'task').strip('<>')}-{self._named_tasks}"
+        unknown = sorted(options.keys() - _TASK_OPTIONS)
+        if unknown:
+            raise SpecError(f"start_task: got {', '.join(unknown)}; allowed: {', '.join(sorted(_TASK_OPTIONS))}")
+        options = {"restart": Restart.TEMPORARY, **options}
+        if options["restart"] is not Restart.TEMPORARY and options.get("backoff") is None:
+            options["backoff"] = Backoff()  # without, one that fails at once would use up the budget of all
+        spec = TaskSpec(id_, function, args, **options)
+        check(spec)
+        ref: TaskRef[T] = await (await self._tasks_ref()).start_child(spec)
+        return ref
+
+    async def _tasks_ref(self) -> SupervisorRef:
+        """The supervisor of the tasks that the system itself started; made with the first one."""
+        cell = self._supervisor().children.get(_TASKS)
+        if cell is None:
+            try:
+                return await self.start_child(_TASKS_SPEC)
+            except AlreadyStarted:  # by somebody else, meanwhile
+                return await self._tasks_ref()
+        if cell.spec is not _TASKS_SPEC or not isinstance(cell.ref, SupervisorRef):
+            raise ActorError(f"{cell.path} is the name of the supervisor of start_task and map; give yours another one")
+        if cell.run is None and not cell.pending:  # stopped by hand
+            await self.restart_child(_TASKS)
+        return cell.ref
+
+    def map(
+        self,
+        function: Callable[[I], Coroutine[Any, Any, T]],
+        items: Iterable[I] | AsyncIterable[I],
+        *,
+        limit: int = 4,
+        ordered: bool = True,
+        stop_on_error: bool = False,
+        name: str = "",
+    ) -> TaskMap[T]:
+        """Call `function(item)` for every item, at most `limit` at a time, in a supervised task: an async iterator.
+
+        Results come in the order of the items, or with `ordered=False` as they are there. At most twice `limit` items
+        are begun and not yet read. A failure leaves the others alone: what succeeded is given, and at the end an
+        ExceptionGroup raised, whose notes name the items; `stop_on_error` cancels the rest and raises the first one.
+
+        Raises:
+            SpecError: a wrong function, items or limit.
+        """
+        return mapped(self, function, items, limit=limit, ordered=ordered, stop_on_error=stop_on_error, name=name)
+
     def find(self, path: str) -> ActorRef:
         """The handle of the actor at a path, whether it is alive or not: "/trading/store", or "store" below the root.
 
@@ -237,7 +325,7 @@ class ActorSystem(Children):
 
     def new_cell(self, parent: Supervisor | None, spec: Spec) -> Cell:
         """The state and the ref of a new child."""
-        table = {} if isinstance(spec, SupervisorSpec) else getattr(spec.factory, "__table__", None)
+        table = {} if isinstance(spec, SupervisorSpec | TaskSpec) else getattr(spec.factory, "__table__", None)
         return Cell(self, parent, spec, UNKNOWN if table is None else table)
 
     def bury(self, cell: Cell) -> None:
@@ -245,7 +333,8 @@ class ActorSystem(Children):
         now = self.time()
         while self.graves and self.graves[0][0] <= now:
             self.graves.popleft()
-        self.graves.append((now + GRAVE_WINDOW, cell))
+        # of a task the picture alone: its cell holds what it returned, which may be large
+        self.graves.append((now + GRAVE_WINDOW, cell if cell.runs is None else picture(cell, now, False)))
 
     def check_thread(self, path: str) -> None:
         """In the loop's debug mode: refuse a message from another thread, which would not wake the loop."""
