@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import actors_asks, actors_life, actors_roster, actors_tells
+from tests.benchmarks import actors_asks, actors_life, actors_roster, actors_tasks, actors_tells
 from tests.benchmarks.report import Floor, Report, Table
 
 _INTRO = (
@@ -18,7 +18,7 @@ def run(quick: bool = False) -> Report:
     scale = 0.1 if quick else 1.0
     tables: list[Table] = []
     floors: list[Floor] = []
-    for module in (actors_tells, actors_asks, actors_life, actors_roster):
+    for module in (actors_tells, actors_asks, actors_life, actors_tasks, actors_roster):
         made, kept = module.run(scale)
         tables += made
         floors += kept
