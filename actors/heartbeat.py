@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from actors.incarnation import Incarnation
 
 _LATE = 0.02  # seconds by which a timer is late on a loop that is held up
+_GRACE = 0.25  # of the timeout, for what was due meanwhile to run
 _ROUNDING = 1e-6  # seconds by which a loop's timer may fire early
 
 
@@ -47,7 +48,7 @@ class Heartbeat:
         late = run.cell.system.loop.time() - self._due
         if late > _LATE and not self._forgiven:  # somebody has held up the whole loop, this work as well
             self._forgiven = True
-            self._timer = self._arm(min(self._timeout, late))
+            self._timer = self._arm(self._timeout * _GRACE)
             return
         self._forgiven = False
         busy = run.busy_since()
