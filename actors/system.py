@@ -148,9 +148,8 @@ class ActorSystem(Children):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        leaver = asyncio.current_task()
-        if leaver is not self._body and not self._cancelled_body:  # handed on: who entered does other work by now
-            self._body, self._cancelling = leaver, 0 if leaver is None else leaver.cancelling()
+        if asyncio.current_task() is not self._body and not self._cancelled_body:
+            self._body = None  # handed on: who entered does other work by now, and is not to be cancelled
         interrupted = await self._stop_shielded()
         body = self._body
         ours = self._cancelled_body and body is not None and body is asyncio.current_task()
