@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from actors.actor import IGNORE, Actor, Context, Ignore
+    from actors.admin import ChildCount, ChildInfo, SupervisorRef
     from actors.cell import Health, TaskRun
     from actors.clock import Clock
     from actors.errors import (
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
     from actors.mailbox import Reply
     from actors.mapping import TaskMap
     from actors.messages import Message, Request, Terminated, handles
-    from actors.ref import ActorRef, ChildCount, ChildInfo, SupervisorRef, TaskRef
+    from actors.ref import ActorRef
     from actors.roster import RosterEntry, RosterSnapshot
     from actors.specs import (
         AutoShutdown,
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
     )
     from actors.supervised import current_context
     from actors.system import ActorSystem, run
+    from actors.task_ref import TaskRef
 
 __all__ = [
     "IGNORE",
@@ -137,7 +139,9 @@ _HOMES = {
     "mailbox": "Reply",
     "mapping": "TaskMap",
     "messages": "Message Request Terminated handles",
-    "ref": "ActorRef ChildCount ChildInfo SupervisorRef TaskRef",
+    "admin": "ChildCount ChildInfo SupervisorRef",
+    "ref": "ActorRef",
+    "task_ref": "TaskRef",
     "roster": "RosterEntry RosterSnapshot",
     "specs": (
         "AutoShutdown Backoff ChildSpec Intensity Mailbox Overflow Restart Shutdown StopReason Strategy SupervisorSpec "

@@ -14,10 +14,12 @@ from actors.messages import Message, Table, build_table
 from actors.specs import ChildSpec, Restart, Spec, StopReason, SupervisorSpec, TaskSpec
 
 if TYPE_CHECKING:
+    from actors.admin import SupervisorRef
     from actors.clock import Clock
     from actors.incarnation import Incarnation
-    from actors.ref import ActorRef, SupervisorRef, TaskRef
+    from actors.ref import ActorRef
     from actors.system import ActorSystem
+    from actors.task_ref import TaskRef
 
 
 T = TypeVar("T")

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 import msgspec
 
+from actors.admin import SupervisorRef
 from actors.errors import ActorDead, ActorError, InvalidMessage
 from actors.mailbox import Ask, Queue, Tick, payload
 from actors.messages import Terminated
-from actors.ref import ActorRef, SupervisorRef, TaskRef
+from actors.ref import ActorRef
 from actors.specs import ChildSpec, Spec, StopReason, TaskSpec
+from actors.task_ref import TaskRef
 
 if TYPE_CHECKING:
     from actors.incarnation import Incarnation

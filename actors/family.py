@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from actors.actor import IGNORE
+from actors.admin import ChildCount, ChildInfo
 from actors.cell import HEALTHY, Cell
 from actors.crash import describe, words
 from actors.deadlock import Edges
 from actors.events import ActorRestarted, ActorRestarting, HealthChanged, IntensityExceeded
 from actors.incarnation import Incarnation
-from actors.ref import ChildCount, ChildInfo
 from actors.specs import AutoShutdown, ChildSpec, Restart, Shutdown, StopReason, Strategy, SupervisorSpec
 from actors.tasks import absorb_cancellation
 

@@ -189,13 +189,14 @@ class Queue(msgspec.Struct, eq=False):
         turn = deadlines.future()
         self.senders.append(turn)
         deadlines.add(turn, timeout, Full)
+        granted = False
         try:
             await turn
-        except BaseException:
+            granted = True
+        finally:
             self.senders.remove(turn)
-            self.admit()  # the place goes to the next one
-            raise
-        self.senders.remove(turn)
+            if not granted:
+                self.admit()  # the place goes to the next one
         self.append(item)
 
     def admit(self) -> None:

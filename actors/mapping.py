@@ -12,9 +12,9 @@ from anyio import CancelScope, Event, Lock
 
 from actors.crash import describe
 from actors.errors import ActorError, SpecError
-from actors.ref import TaskRef
 from actors.specs import StopReason
 from actors.supervised import current_context
+from actors.task_ref import TaskRef
 from actors.turn import pause
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Work(Generic[I, R]):
                 raise
             except Exception as error:  # noqa: BLE001 - of the item, and told to the reader
                 self._fail(number, item, error)
-            except BaseException as error:
+            except BaseException as error:  # as a supervisor: one odd item must not take the others' results along
                 task = asyncio.current_task()
                 if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                     raise  # this worker is to end; else the item awaited something that was cancelled

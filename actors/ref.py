@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast, overload
-
-import msgspec
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from actors.deadlock import NO_EDGE, Edges, check_ask, check_wait, room_edge
-from actors.errors import InvalidMessage, MailboxFull, TaskCancelled
+from actors.errors import InvalidMessage, MailboxFull
 from actors.mailbox import Ask, Closed, Full
 from actors.messages import Message, R, Request, Terminated
-from actors.specs import ChildSpec, Restart, Spec, StopReason, SupervisorSpec, TaskSpec
+from actors.specs import StopReason
 from actors.tasks import OWNER, blocked_run
 from actors.turn import pause
 
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from actors.cell import Cell, Health, Run
-    from actors.supervisor import Supervisor
 
 T = TypeVar("T")
 _NEVER = math.inf
@@ -169,12 +166,13 @@ class ActorRef:
             return await ask.future
 
     async def _put_ask(self, ask: Ask, timeout: float | None) -> None:
+        sent = False
         try:
             await self._put(ask, ask.message, timeout)
-        except BaseException:
-            if not ask.future.cancel() and not ask.future.cancelled():
+            sent = True
+        finally:
+            if not sent and not ask.future.cancel() and not ask.future.cancelled():
                 ask.future.exception()  # its deadline was the mailbox's, too: seen
-            raise
 
     async def stop(self) -> None:
         """Stop in order and stay stopped (as terminate_child): the spec is kept, nothing is counted.
@@ -270,55 +268,6 @@ class ActorRef:
         return cell.problem(MailboxFull, text, message=message, elapsed=elapsed)
 
 
-class TaskRef(ActorRef, Generic[T]):
-    """The handle of a supervised task, through all of its runs."""
-
-    __slots__ = ()
-
-    @property
-    def state(self) -> str:
-        """As in the roster: "running", "backoff", "stopped" (it finished or was stopped), "failed" and others."""
-        return self._cell.state
-
-    def cancel(self) -> None:
-        """Stop it for good, and do not wait: `await ref.stop()` does."""
-        cell = self._cell
-        if cell.parent is not None and cell.parent.children.get(cell.id) is cell:
-            cell.parent.post("stop", cell)  # before its end can come, so that no restart follows that
-            if cell.run is not None and cell.run.started.done():
-                cell.run.request_stop(StopReason("shutdown", "cancelled"))
-
-    async def stop(self) -> None:
-        """Stop it for good. Its supervisor may be busy, even with a stop of the very task that waits here."""
-        cell = self._cell
-        check_wait(cell, "stop")
-        if cell.in_doubt:
-            raise cell.dead()
-        run = cell.run
-        self.cancel()
-        if run is not None:
-            await cell.system.deadlines.settled(run.exited(), None)
-        if blocked_run() is None:
-            await self.stopped()
-
-    async def result(self) -> T:
-        """Wait until it has ended for good and return what its last run returned.
-
-        Raises:
-            TaskCancelled: it was stopped, or ended with its supervisor. TimeoutError: its deadline, or a stall, was
-            the end of it. Else what its last run raised.
-        """
-        reason = await self.stopped()
-        cell = self._cell
-        if reason.kind == "normal":
-            return cast("T", cell.value)
-        if isinstance(reason.error, Exception):
-            raise reason.error.with_traceback(None)  # or it would grow with every caller
-        if reason.kind in ("timeout", "stalled"):
-            raise TimeoutError(f"{cell.path} {reason.detail}")
-        raise TaskCancelled(f"{cell.path} has no result: {reason}", path=cell.path, ref=self, reason=reason)
-
-
 class _Ending:
     """Hears of the end of one child, as a watch does, but by a call instead of a mailbox."""
 
@@ -330,85 +279,3 @@ class _Ending:
     def receive(self, _cell: Cell, message: Terminated) -> None:
         """It has ended for good."""
         self.tell(message.reason)
-
-
-class ChildInfo(msgspec.Struct, frozen=True):
-    """A child as its supervisor sees it. `ref` is None while no incarnation is alive."""
-
-    id: str
-    ref: ActorRef | None
-    kind: str
-    state: str
-    restart: Restart
-
-
-class ChildCount(msgspec.Struct, frozen=True):
-    """How many specs a supervisor holds, and how many of them are alive now."""
-
-    specs: int
-    active: int
-    supervisors: int
-    workers: int
-
-
-class Children:
-    """The administration of a supervisor's children; shared by refs and systems."""
-
-    __slots__ = ()
-
-    def _supervisor(self) -> Supervisor:
-        raise RuntimeError("a subclass tells which supervisor")
-
-    @overload
-    async def start_child(self, spec: TaskSpec) -> TaskRef[Any]: ...
-    @overload
-    async def start_child(self, spec: ChildSpec) -> ActorRef: ...
-    @overload
-    async def start_child(self, spec: SupervisorSpec) -> SupervisorRef: ...
-    async def start_child(self, spec: Spec) -> ActorRef:
-        """Start a child; returns when its on_start has returned. The ref of one that declined is not alive.
-
-        Raises:
-            SpecError, AlreadyStarted, AlreadyPresent, MaxChildren, StartError, ActorDead.
-        """
-        supervisor = self._supervisor()
-        supervisor.check(spec)
-        ref: ActorRef = await supervisor.call("start", spec)
-        return ref
-
-    async def restart_child(self, id: str) -> ActorRef:  # noqa: A002 - the field's name
-        """Start a stopped child again, by its spec; nothing is counted."""
-        ref: ActorRef = await self._supervisor().call("restart", id)
-        return ref
-
-    async def terminate_child(self, id: str) -> None:  # noqa: A002
-        """Stop a child in order; its spec stays (a temporary one's goes). Twice is fine."""
-        supervisor = self._supervisor()
-        cell = supervisor.children.get(id)
-        if cell is not None:
-            check_wait(cell, "terminate")
-        await supervisor.call("terminate", id)
-
-    async def delete_child(self, id: str) -> None:  # noqa: A002
-        """Forget the spec of a stopped child."""
-        await self._supervisor().call("delete", id)
-
-    async def which_children(self) -> tuple[ChildInfo, ...]:
-        """All children in start order, read at once."""
-        return self._supervisor().which()
-
-    async def count_children(self) -> ChildCount:
-        """Counts of the children, read at once."""
-        return self._supervisor().count()
-
-
-class SupervisorRef(Children, ActorRef):
-    """The handle of a supervisor."""
-
-    __slots__ = ()
-
-    def _supervisor(self) -> Supervisor:
-        run = self._cell.run
-        if run is None or self._cell.closed is not None:
-            raise self._cell.dead()
-        return run  # type: ignore[return-value]

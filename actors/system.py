@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyio import CancelScope
 
+from actors.admin import Children, SupervisorRef
 from actors.cell import UNKNOWN, Cell
 from actors.clock import Clock, LoopClock
 from actors.deadlines import Deadlines
@@ -25,7 +26,7 @@ from actors.events import DeadLetter, Event, EventStream
 from actors.incarnation import Incarnation
 from actors.logs import attach
 from actors.mapping import TaskMap, mapped
-from actors.ref import ActorRef, Children, SupervisorRef, TaskRef
+from actors.ref import ActorRef
 from actors.roster import LagMeter, RosterEntry, RosterSnapshot, RosterWatch, picture, snapshot
 from actors.specs import (
     Backoff,
@@ -40,6 +41,7 @@ from actors.specs import (
     number,
 )
 from actors.supervisor import Supervisor
+from actors.task_ref import TaskRef
 from actors.tasks import OWNER, TaskRegistry
 
 if TYPE_CHECKING:

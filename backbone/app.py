@@ -25,7 +25,7 @@ from actors import (
     RosterSnapshot,
     StartError,
 )
-from actors.ref import SupervisorRef
+from actors.admin import SupervisorRef
 from backbone import adapters
 from backbone.cache.port import CacheMetrics
 from backbone.control import ControlActor

@@ -10,6 +10,7 @@ import os
 import socket
 import stat
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -147,12 +148,12 @@ def _listening(path: Path) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     previous = os.umask(0o177)  # never a moment in which others could connect
     try:
-        listening.setblocking(False)
-        listening.bind(str(path))
-        listening.listen()
-    except BaseException:
-        listening.close()
-        raise
+        with ExitStack() as failed:
+            failed.callback(listening.close)
+            listening.setblocking(False)
+            listening.bind(str(path))
+            listening.listen()
+            failed.pop_all()  # it listens: whoever asked for it closes it
     finally:
         os.umask(previous)
     return listening

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import anyio
 import pytest
-import pytest_asyncio
 
 from actors import (
     Actor,
@@ -22,12 +20,6 @@ from actors import (
     handles,
 )
 from actors.testing import TestSystem, VirtualLoop
-
-
-@pytest_asyncio.fixture
-async def system() -> AsyncIterator[TestSystem]:
-    async with TestSystem() as system:
-        yield system
 
 
 async def beating(beats: int, then: float) -> str:

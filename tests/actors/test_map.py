@@ -8,17 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import anyio
 import pytest
-import pytest_asyncio
 
 from actors import ActorError, SpecError, TaskCancelled
 from actors.testing import TestSystem
 from tests.actors.kit import Boom, settle
-
-
-@pytest_asyncio.fixture
-async def system() -> AsyncIterator[TestSystem]:
-    async with TestSystem() as system:
-        yield system
 
 
 class Calls:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import weakref
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -42,12 +41,6 @@ from actors import (
 )
 from actors.testing import TestSystem
 from tests.actors.kit import Boom, Note, settle
-
-
-@pytest_asyncio.fixture
-async def system() -> AsyncIterator[TestSystem]:
-    async with TestSystem() as system:
-        yield system
 
 
 async def double(number: int, *, plus: int = 0) -> int:

@@ -167,12 +167,14 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         UnknownOutcome: the COMMIT itself failed.
     """
     connection.begin()
+    whole = False
     try:
         yield
-    except BaseException:
-        with suppress(duckdb.Error):  # it has rolled back on its own; the error that led here is the one to see
-            connection.rollback()
-        raise
+        whole = True
+    finally:
+        if not whole:
+            with suppress(duckdb.Error):  # it has rolled back on its own; the error that led here is the one to see
+                connection.rollback()
     try:
         connection.commit()
     except duckdb.Error as error:
