@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -404,3 +405,49 @@ def test_a_system_fails_with_an_error_that_resists() -> None:
 
     with pytest.raises(Exception, match="system s failed"):
         asyncio.run(main())
+
+
+class Numbered(Message):
+    """One of several."""
+
+    number: int
+
+
+async def test_a_sender_that_gives_up_with_its_place_granted_passes_it_on(actor_system: TestSystem) -> None:
+    handled: list[int] = []
+    senders: dict[int, asyncio.Task[None]] = {}
+
+    class Reader(Actor):
+        @handles
+        async def work(self, message: Numbered) -> None:
+            handled.append(message.number)
+            if message.number == 1:
+                await anyio.sleep(1)
+            if message.number == 2:
+                senders[3].cancel()  # it was given the place of this message a moment ago, and does not know it yet
+
+    ref = await actor_system.start_child(ChildSpec("r", Reader, mailbox=Mailbox(1)))
+    await ref.tell(Numbered(1))
+    await settle()
+    await ref.tell(Numbered(2))
+    for number in (3, 4):
+        senders[number] = asyncio.get_running_loop().create_task(ref.tell(Numbered(number), timeout=60))
+        await settle()
+    await anyio.sleep(2)
+    assert senders[3].cancelled()
+    assert handled == [1, 2, 4]
+    await senders[4]
+
+
+async def test_an_ask_that_finds_no_room_leaves_no_error_behind_that_nobody_sees(actor_system: TestSystem) -> None:
+    unseen: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
+    asked = await actor_system.start_child(ChildSpec("b", Raiser, args=(Boom,), mailbox=Mailbox(1)))
+    await asked.tell(Go(seconds=20))
+    await settle()
+    await asked.tell(Go())
+    with pytest.raises(MailboxFull):
+        await asked.ask(Here(), timeout=1)
+    await settle()
+    gc.collect()
+    assert unseen == []
