@@ -26,10 +26,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from actors.actor import IGNORE, Actor, Context, Ignore
-    from actors.admin import ChildCount, ChildInfo, SupervisorRef
-    from actors.cell import Health, TaskRun
+    from actors._core.background import TaskHandle
+    from actors._core.mailbox import Reply
+    from actors.actor import Actor
     from actors.clock import Clock
+    from actors.context import Context, current_context
     from actors.errors import (
         ActorDead,
         ActorError,
@@ -66,12 +67,11 @@ if TYPE_CHECKING:
         Subscription,
         ZombieDetected,
     )
-    from actors.helpers import TaskHandle
-    from actors.mailbox import Reply
+    from actors.hooks import IGNORE, Ignore
     from actors.mapping import TaskMap
     from actors.messages import Message, Request, Terminated, handles
     from actors.ref import ActorRef
-    from actors.roster import RosterEntry, RosterSnapshot
+    from actors.roster import Health, RosterEntry, RosterSnapshot, TaskRun
     from actors.specs import (
         AutoShutdown,
         Backoff,
@@ -81,12 +81,12 @@ if TYPE_CHECKING:
         Overflow,
         Restart,
         Shutdown,
-        StopReason,
         Strategy,
         SupervisorSpec,
         TaskSpec,
     )
-    from actors.supervised import current_context
+    from actors.stop_reason import StopReason
+    from actors.supervisor_ref import ChildCount, ChildInfo, SupervisorRef
     from actors.system import ActorSystem, run
     from actors.task_ref import TaskRef
 
@@ -123,8 +123,10 @@ __all__ += ["ChildNotFound", "ChildRestarting", "ChildRunning", "DeadlockError",
 __all__ += ["MaxChildren", "Reject", "SpecError", "StartError", "SystemFailed"]
 
 _HOMES = {
-    "actor": "IGNORE Actor Context Ignore",
-    "cell": "Health TaskRun",
+    "actor": "Actor",
+    "context": "Context current_context",
+    "hooks": "IGNORE Ignore",
+    "roster": "Health RosterEntry RosterSnapshot TaskRun",
     "clock": "Clock",
     "errors": (
         "ActorDead ActorError AlreadyPresent AlreadyStarted AskRejected AskTimeout ChildNotFound "
@@ -135,19 +137,17 @@ _HOMES = {
         "ActorCrashed ActorRestarted ActorRestarting ActorStalled ActorStarted ActorStopped DeadLetter Event "
         "EventStream HealthChanged IntensityExceeded OrphanDetected Subscription ZombieDetected"
     ),
-    "helpers": "TaskHandle",
-    "mailbox": "Reply",
+    "_core.background": "TaskHandle",
+    "_core.mailbox": "Reply",
     "mapping": "TaskMap",
     "messages": "Message Request Terminated handles",
-    "admin": "ChildCount ChildInfo SupervisorRef",
+    "supervisor_ref": "ChildCount ChildInfo SupervisorRef",
     "ref": "ActorRef",
     "task_ref": "TaskRef",
-    "roster": "RosterEntry RosterSnapshot",
     "specs": (
-        "AutoShutdown Backoff ChildSpec Intensity Mailbox Overflow Restart Shutdown StopReason Strategy SupervisorSpec "
-        "TaskSpec"
+        "AutoShutdown Backoff ChildSpec Intensity Mailbox Overflow Restart Shutdown Strategy SupervisorSpec TaskSpec"
     ),
-    "supervised": "current_context",
+    "stop_reason": "StopReason",
     "system": "ActorSystem run",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

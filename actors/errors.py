@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from actors.ref import ActorRef
-    from actors.specs import StopReason
+from actors.stop_reason import StopReason
 
 
 class ActorError(Exception):
@@ -17,7 +15,7 @@ class ActorError(Exception):
         self.path: str | None = None
         self.message: Any = None
         self.elapsed: float | None = None
-        self.ref: ActorRef | None = None
+        self.ref: Any = None  # the ActorRef of the target, where there is one
         for name, value in data.items():
             setattr(self, name, value)
 

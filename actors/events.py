@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from actors.errors import SpecError
-from actors.specs import StopReason
+from actors.stop_reason import StopReason
 
 if TYPE_CHECKING:
     from typing import Self
@@ -177,14 +177,14 @@ class Subscription:
         self.close()
 
 
-def complain(error: BaseException) -> None:
+def complain(error: BaseException, what: str = "an observer of actors' events failed") -> None:
     """An observer has failed: the loop's exception handler hears of it, and what was observed goes on."""
     loop = asyncio.get_running_loop()
     if isinstance(error, KeyboardInterrupt | SystemExit):
         loop.call_soon(_end_program, error)
         return
     with suppress(Exception):  # the host's handler may write to the very log that is broken
-        loop.call_exception_handler({"message": "an observer of actors' events failed", "exception": error})
+        loop.call_exception_handler({"message": what, "exception": error})
 
 
 def _end_program(error: BaseException) -> None:

@@ -6,23 +6,21 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from anyio import CancelScope, Event, Lock
 
-from actors.crash import describe
+from actors._core.background import TaskHandle
+from actors._core.cell import life_of
+from actors._core.error_text import describe
+from actors._core.incarnation import Incarnation
+from actors._core.tasks import OWNER, pause
 from actors.errors import ActorError, SpecError
-from actors.specs import StopReason
-from actors.supervised import current_context
+from actors.stop_reason import StopReason
 from actors.task_ref import TaskRef
-from actors.turn import pause
 
 if TYPE_CHECKING:
     from typing import Self
-
-    from actors.actor import Context
-    from actors.helpers import TaskHandle
-    from actors.system import ActorSystem
 
 I = TypeVar("I")  # noqa: E741 - an item
 R = TypeVar("R")
@@ -57,7 +55,7 @@ class Work(Generic[I, R]):
         self.ready: deque[R] = deque()
         self.errors: list[Exception] = []
         self.exhausted = False
-        self.context: Context | None = None
+        self.life: Incarnation | None = None
         self.workers: deque[TaskHandle[None]] = deque()
         self.hired = 0
         self.broken: BaseException | None = None  # what ends it all: of the items, or of a call where that is asked
@@ -67,15 +65,16 @@ class Work(Generic[I, R]):
 
     async def run(self) -> None:
         """The supervised task's own function."""
-        self.context = current_context()
+        life = life_of(OWNER.get())
+        self.life = life if isinstance(life, Incarnation) else None
         self._hire()
         while self.workers:
             await self.workers.popleft().result()
 
     def _hire(self) -> None:
         """Another worker, while there are items and fewer than may be."""
-        if self.context is not None and self.hired < self.limit and not self.exhausted:
-            self.workers.append(self.context.run_task(self._worker(), name=f"worker-{self.hired}"))
+        if self.life is not None and self.hired < self.limit and not self.exhausted:
+            self.workers.append(self.life.live().start_background(self._worker(), f"worker-{self.hired}", None))
             self.hired += 1
 
     async def _worker(self) -> None:
@@ -159,11 +158,19 @@ def _renamed(error: BaseException) -> RuntimeError:
     return other
 
 
+class Start(Protocol):
+    """`ActorSystem.start_task`, as far as it is needed here."""
+
+    async def __call__(self, function: Callable[[], Coroutine[Any, Any, None]], /, *, name: str) -> TaskRef[None]:
+        """Start a supervised task."""
+
+
 class TaskMap(Generic[R]):
     """An async iterator over the results; left early, it stops the work that still runs."""
 
-    def __init__(self, system: ActorSystem, work: Work[Any, R], name: str) -> None:
-        self._system = system
+    def __init__(self, start: Start, work: Work[Any, R], name: str) -> None:
+        self._start = start
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._work = work
         self._name = name
         self._ref: TaskRef[None] | None = None
@@ -190,7 +197,8 @@ class TaskMap(Generic[R]):
                 work.room.set()
                 return value
             if self._ref is None:
-                self._ref = await self._system.start_task(work.run, name=self._name)
+                self._loop = asyncio.get_running_loop()
+                self._ref = await self._start(work.run, name=self._name)
                 if self._told:
                     self._ref.cancel()  # type: ignore[unreachable]  # aclose() was called meanwhile
             elif work.over is None and not (work.stop_on_error and work.broken):
@@ -253,13 +261,13 @@ class TaskMap(Generic[R]):
 
     def __del__(self) -> None:
         ref = self._ref
-        if ref is not None and not self._told:  # left by `break`: nobody will ask for more
+        if ref is not None and self._loop is not None and not self._told:  # left by `break`: nobody will ask for more
             with suppress(RuntimeError):  # the loop is closed
-                self._system.loop.call_soon_threadsafe(ref.cancel)
+                self._loop.call_soon_threadsafe(ref.cancel)
 
 
 def mapped(
-    system: ActorSystem,
+    start: Start,
     function: Callable[[I], Coroutine[Any, Any, R]],
     items: Iterable[I] | AsyncIterable[I],
     *,
@@ -275,4 +283,4 @@ def mapped(
         raise SpecError(f"map: items: got {type(items).__name__}; allowed: an iterable or an async iterable")
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise SpecError(f"map: limit: got {limit!r}; allowed: calls at the same time, >= 1")
-    return TaskMap(system, Work(function, items, limit, ordered, stop_on_error), name)
+    return TaskMap(start, Work(function, items, limit, ordered, stop_on_error), name)

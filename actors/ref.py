@@ -6,18 +6,18 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from actors.deadlock import NO_EDGE, Edges, check_ask, check_wait, room_edge
+from actors._core.cell import Cell, Life, Wait, blocked_run, life_of
+from actors._core.deadlock import NO_EDGE, Edges, check_ask, check_wait, room_edge
+from actors._core.mailbox import Ask, Closed, Full
+from actors._core.tasks import OWNER, pause
 from actors.errors import InvalidMessage, MailboxFull
-from actors.mailbox import Ask, Closed, Full
 from actors.messages import Message, R, Request, Terminated
-from actors.specs import StopReason
-from actors.tasks import OWNER, blocked_run
-from actors.turn import pause
+from actors.roster import Health
+from actors.stop_reason import StopReason
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from actors.cell import Cell, Health, Run
 
 T = TypeVar("T")
 _NEVER = math.inf
@@ -78,12 +78,12 @@ class ActorRef:
             InvalidMessage: it declares no handler for this class.
         """
         cell = self._cell
-        system = cell.system
-        system.sends = sends = system.sends + 1
+        runtime = cell.runtime
+        runtime.sends = sends = runtime.sends + 1
         if not sends % _GIVE_WAY:
             await pause()  # before the send: who is cancelled here has not sent
-        if system.debug:
-            system.check_thread(cell.path)
+        if runtime.debug:
+            runtime.check_thread(cell.path)
         box = cell.box
         if message.__class__ not in cell.accepts or box is None:
             return self._refuse(message)
@@ -103,8 +103,8 @@ class ActorRef:
             MailboxFull: there is no room now; also ActorDead and InvalidMessage, as `tell`.
         """
         cell = self._cell
-        if cell.system.debug:
-            cell.system.check_thread(cell.path)
+        if cell.runtime.debug:
+            cell.runtime.check_thread(cell.path)
         if message.__class__ not in cell.accepts or cell.box is None:
             return self._refuse(message)
         try:
@@ -125,12 +125,12 @@ class ActorRef:
             DeadlockError: this actor already waits for the asker.
         """
         cell = self._cell
-        system = cell.system
-        system.sends = sends = system.sends + 1
+        runtime = cell.runtime
+        runtime.sends = sends = runtime.sends + 1
         if not sends % _GIVE_WAY:
             await pause()
-        if system.debug:
-            system.check_thread(cell.path)
+        if runtime.debug:
+            runtime.check_thread(cell.path)
         box = cell.box
         kind = request.__class__
         if kind not in cell.accepts or box is None:
@@ -138,14 +138,14 @@ class ActorRef:
         if not kind.__asks__:
             text = f"can't be asked: {kind.__name__} is not a Request; tell it, or derive it from Request[R]"
             raise cell.problem(InvalidMessage, text, message=request)
-        future = system.future()
+        future = runtime.future()
         limit = _NEVER if timeout is None else timeout
-        ask = Ask(request, future, cell, limit, system.time() + limit)
+        ask = Ask(request, future, cell, limit, runtime.time() + limit)
         owner = OWNER.get()
-        if owner is not None and owner.blocking and owner.run is not None:
-            return await self._ask_within(owner.run, ask, timeout)  # type: ignore[no-any-return]
+        if owner is not None and owner.blocking and (run := life_of(owner)) is not None:
+            return await self._ask_within(run, ask, timeout)  # type: ignore[no-any-return]
         if timeout is not None:
-            system.deadlines.watch(ask, timeout)
+            runtime.deadlines.watch(ask, timeout)
         items = box.items
         if items is not None and len(items) < box.capacity and not box.senders:
             items.append(ask)
@@ -155,13 +155,13 @@ class ActorRef:
             await self._put_ask(ask, timeout)
         return await future  # type: ignore[no-any-return]
 
-    async def _ask_within(self, run: Run, ask: Ask, timeout: float | None) -> Any:
+    async def _ask_within(self, run: Life, ask: Ask, timeout: float | None) -> Any:
         """From a handler or hook: an edge in the graph of waits, and refused where it would close a circle."""
         cell = self._cell
         check_ask(run, cell, ask.message)
-        with Edges((run.waiting,), (cell, "ask", ask)):
+        with Edges((run.waiting,), Wait(cell, "ask", ask)):
             if timeout is not None:
-                cell.system.deadlines.watch(ask, timeout)
+                cell.runtime.deadlines.watch(ask, timeout)
             await self._put_ask(ask, timeout)
             return await ask.future
 
@@ -192,7 +192,7 @@ class ActorRef:
         run = cell.run
         if run is not None:
             run.kill(StopReason("killed", "kill() was called"))
-            await cell.system.deadlines.settled(run.exited(), None)
+            await cell.runtime.deadlines.settled(run.exited(), None)
 
     async def stopped(self) -> StopReason:
         """Wait until it has ended for good, as a watcher is told it, and say why; restarts do not count.
@@ -205,10 +205,10 @@ class ActorRef:
         run = blocked_run()
         if run is not None:
             check_ask(run, cell)
-        ended = cell.system.future()
+        ended = cell.runtime.future()
         forget = self._on_end(lambda reason: None if ended.done() else ended.set_result(reason))
         try:
-            with NO_EDGE if run is None else Edges((run.waiting,), (cell, "end", None)):
+            with NO_EDGE if run is None else Edges((run.waiting,), Wait(cell, "end")):
                 return await ended  # type: ignore[no-any-return]
         finally:
             forget()
@@ -230,7 +230,7 @@ class ActorRef:
         check_wait(cell, "stop")
         parent = cell.parent
         if parent is None:
-            await cell.system.stop()
+            await cell.runtime.system.stop()
         elif cell.in_doubt:
             raise cell.dead()  # its supervisor is down and may bring it back: to return would be a lie
         elif parent.children.get(cell.id) is cell and not parent.ended:
@@ -241,7 +241,7 @@ class ActorRef:
         cell = self._cell
         owner = OWNER.get()
         if cell.closed is not None and owner is not None and owner.run is not None and owner.run is cell.run:
-            cell.system.dead_letter(cell.path, message, "sent to itself after it was told to stop")
+            cell.runtime.dead_letter(cell.path, message, "sent to itself after it was told to stop")
             return
         raise cell.refusal(message)
 
@@ -250,14 +250,14 @@ class ActorRef:
         box = cell.box
         if box is None:
             raise cell.refusal(message)
-        began = cell.system.time()
+        began = cell.runtime.time()
         try:
             if box.put_nowait(item):
                 return
             with room_edge(blocked_run(), cell):
-                await box.put(item, timeout, cell.system.deadlines)
+                await box.put(item, timeout, cell.runtime.deadlines)
         except Full:
-            raise self._full(message, cell.system.time() - began) from None
+            raise self._full(message, cell.runtime.time() - began) from None
         except Closed:
             raise cell.dead(message) from None
 

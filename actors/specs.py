@@ -7,30 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from inspect import iscoroutinefunction
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from actors.errors import SpecError
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})  # one for all specs
-StopKind = Literal["normal", "shutdown", "killed", "crash", "parent_died", "intensity", "timeout", "stalled"]
-
-
-class StopReason(msgspec.Struct, frozen=True):
-    """Why an incarnation ended. `error` is the exception, where there was one."""
-
-    kind: StopKind
-    detail: str = ""
-    error: Any = None
-
-    @property
-    def abnormal(self) -> bool:
-        """True where a transient child is to be restarted."""
-        return self.kind in ("crash", "killed", "intensity", "timeout", "stalled")
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.detail}" if self.detail else self.kind
 
 
 class Strategy(Enum):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar, cast
 
-from actors.deadlock import check_wait
+from actors._core.cell import blocked_run
+from actors._core.deadlock import check_wait
 from actors.errors import TaskCancelled
 from actors.ref import ActorRef
-from actors.specs import StopReason
-from actors.tasks import blocked_run
+from actors.stop_reason import StopReason
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class TaskRef(ActorRef, Generic[T]):
         """Stop it for good, and do not wait: `await ref.stop()` does."""
         cell = self._cell
         if cell.parent is not None and cell.parent.children.get(cell.id) is cell:
-            cell.parent.post("stop", cell)  # before its end can come, so that no restart follows that
+            cell.parent.forget_child(cell)  # before its end can come, so that no restart follows that
             if cell.run is not None and cell.run.started.done():
                 cell.run.request_stop(StopReason("shutdown", "cancelled"))
 
@@ -40,7 +40,7 @@ class TaskRef(ActorRef, Generic[T]):
         run = cell.run
         self.cancel()
         if run is not None:
-            await cell.system.deadlines.settled(run.exited(), None)
+            await cell.runtime.deadlines.settled(run.exited(), None)
         if blocked_run() is None:
             await self.stopped()
 

@@ -24,8 +24,8 @@ from actors import (
     Restart,
     RosterSnapshot,
     StartError,
+    SupervisorRef,
 )
-from actors.admin import SupervisorRef
 from backbone import adapters
 from backbone.cache.port import CacheMetrics
 from backbone.control import ControlActor

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,37 @@ def test_imports_point_downwards(path: Path) -> None:
             assert LEVELS[other] <= LEVELS[room], f"{module} imports {imported}, which lies above it"
 
 
+# The data of `actors`: what it is told and what it tells. Below the kernel, so that its users see it as well.
+DATA = {"stop_reason", "errors", "specs", "messages", "events", "roster", "clock", "hooks"}
+
+
+def test_the_runtime_is_layers_with_data_at_the_bottom_and_the_system_on_top() -> None:
+    """Imports for types alone count, too: who can be read only together with its users is no layer."""
+    modules = {module_of(path): path for path in ROOT.glob("actors/**/*.py") if path.name != "__init__.py"}
+    needs = {
+        module: imports_of(ast.parse(path.read_text())) & modules.keys()
+        for module, path in modules.items()
+        if "testing" not in path.parts
+    }
+    try:
+        order = list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        pytest.fail(f"these need each other: {' -> '.join(error.args[1])}")
+    assert order.index("actors.system") > max(order.index(name) for name in needs if name.startswith("actors._core."))
+    for module in needs:
+        room, _, name = module.removeprefix("actors.").rpartition(".")
+        kernel = {each for each in needs[module] if each.startswith("actors._core.")}
+        assert not (name in DATA and not room and kernel), f"{module} is data and imports {kernel}"
+        above = needs[module] - kernel - {f"actors.{data}" for data in DATA}
+        assert not (room == "_core" and above), f"{module} is of the kernel and imports {above}, which stands above it"
+
+
+def test_nobody_outside_reaches_into_the_kernel() -> None:
+    for path in [*ROOT.glob("backbone/**/*.py"), *ROOT.glob("docs/**/*.py"), *ROOT.glob("tests/**/*.py")]:
+        reached = {name for name in imports_of(ast.parse(path.read_text())) if name.startswith("actors._core")}
+        assert not reached or path.is_relative_to(ROOT / "tests/actors/core"), f"{path.relative_to(ROOT)}: {reached}"
+
+
 def test_actors_imports_nothing_but_its_four_packages() -> None:
     allowed = {"actors", "anyio", "msgspec", "structlog"} | set(sys.stdlib_module_names)
     testing = allowed | {"pytest", "pytest_asyncio"}
@@ -86,8 +118,6 @@ def test_actors_imports_nothing_but_its_four_packages() -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_only_the_runtime_starts_tasks_and_nobody_uses_what_loses_cancellations(path: Path) -> None:
     banned = {"create_task", "ensure_future", "wait_for", "Condition"}
-    if module_of(path) == "actors.tasks":
-        banned -= {"create_task"}
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and node.attr in banned:
             owner = node.value

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 
 from actors.actor import Actor
-from actors.specs import StopReason
+from actors.stop_reason import StopReason
 
 
 class Fault(RuntimeError):

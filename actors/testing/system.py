@@ -27,8 +27,8 @@ class TestSystem(ActorSystem):
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        if self._given_clock is None and getattr(loop, "is_virtual", False):
-            self._given_clock = VirtualClock(loop)
+        if self._clock is None and getattr(loop, "is_virtual", False):
+            self._clock = VirtualClock(loop)
         await super().__aenter__()
         self._record = self.events.subscribe(capacity=100_000)
         return self
@@ -40,14 +40,16 @@ class TestSystem(ActorSystem):
         left = [name for name in self.leftovers() if name]
         if left and error is None:
             raise ActorError(f"tasks outlive the system: {', '.join(left)}")
+        if error is None and self._opened().faults:
+            raise ActorError("the runtime itself is at fault") from self._opened().faults[0]
         return ended
 
     def leftovers(self) -> list[str]:
         """Names of tasks that an actor started and that are still alive, zombies made on purpose included."""
-        current = asyncio.current_task()
-        known = [task.get_name() for task in self.tasks.tasks if not task.done() and task is not current]
+        tasks, current = self._opened().tasks, asyncio.current_task()
+        known = [task.get_name() for task in tasks.tasks if not task.done() and task is not current]
         foreign = [
-            task.get_name() for task, owner in self.tasks.foreign() if owner is not None and owner.system is self
+            task.get_name() for task, owner in tasks.foreign() if owner is not None and owner.system is self._runtime
         ]
         return known + foreign
 

@@ -244,7 +244,7 @@ async def test_events_come_in_order_to_whoever_wants_them(actor_system: TestSyst
 async def test_a_slow_subscriber_loses_the_oldest_and_they_are_counted(actor_system: TestSystem) -> None:
     events = actor_system.events.subscribe(DeadLetter, capacity=3)
     for number in range(5):
-        actor_system.dead_letter("/x", Note(str(number)), "a test")
+        actor_system._opened().dead_letter("/x", Note(str(number)), "a test")
     assert events.dropped == 2
     assert [(await anext(events)).message.text for _ in range(3)] == ["2", "3", "4"]
 

@@ -70,7 +70,7 @@ async def test_a_command_that_is_refused_as_a_deadlock_is_not_carried_out_later(
     await ref.stop()
     await settle(1.0)
     assert refused == ["DeadlockError"]
-    assert await states(actor_system.ref) == {"sibling": "running", "resting": "stopped", "a": "stopped"}  # type: ignore[arg-type]
+    assert await states(actor_system.ref) == {"sibling": "running", "resting": "stopped", "a": "stopped"}
 
 
 @pytest.mark.parametrize("how", ["stop", "drain"])
@@ -110,7 +110,7 @@ async def test_a_stop_goes_on_whoever_gives_up_waiting_for_it(actor_system: Test
             await ENDS[how](actor_system, ref)
         assert scope.cancelled_caught
     await settle(20.0)
-    assert (await states(actor_system.ref))["a"] == "stopped"  # type: ignore[arg-type]
+    assert (await states(actor_system.ref))["a"] == "stopped"
     assert journal.events[-1] == "stop a#1"
     with pytest.raises(ActorDead):
         await ref.tell(Note())
@@ -139,4 +139,4 @@ async def test_a_start_and_a_restart_by_hand_that_are_given_up_are_not_carried_o
             with anyio.move_on_after(1.0):
                 await command
     await settle(20.0)
-    assert await states(actor_system.ref) == {"resting": "stopped", "slow": "running"}  # type: ignore[arg-type]
+    assert await states(actor_system.ref) == {"resting": "stopped", "slow": "running"}

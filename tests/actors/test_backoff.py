@@ -115,9 +115,9 @@ async def test_during_backoff_the_supervisor_answers_which_children_and_obeys_st
     await ref.tell(Crash())
     await settle()
     assert await states(sup) == {"a": "restarting", "b": "running"}
-    began = actor_system.time()
+    began = actor_system.clock.time()
     await sup.stop()
-    assert (actor_system.time() - began, sup.is_alive) == (0.0, False)
+    assert (actor_system.clock.time() - began, sup.is_alive) == (0.0, False)
     await settle(20.0)
     assert ref.incarnation == 1
 

@@ -128,7 +128,7 @@ async def test_one_that_is_still_starting_fails_its_start_at_once(actor_system: 
         cancel("/test/sup")
     assert anyio.current_time() - began < 1.0
     assert journal.events == ["start a#1", "init slow#1", "stop a#1"]
-    assert await states(actor_system.ref) == {}  # type: ignore[arg-type]
+    assert await states(actor_system.ref) == {}
 
 
 @pytest.mark.parametrize("kind", ["actor", "supervisor"])
@@ -207,7 +207,7 @@ async def test_a_supervisor_that_is_cancelled_again_while_it_stops_kills_its_chi
     cancel("/test/sup")
     await settle()
     assert anyio.current_time() - began < 1.1
-    assert await states(actor_system.ref) == {}  # type: ignore[arg-type]
+    assert await states(actor_system.ref) == {}
 
 
 async def test_a_stop_in_order_goes_on_to_its_end_where_the_children_are_quick(actor_system: TestSystem) -> None:
@@ -273,7 +273,7 @@ async def test_an_actor_ends_as_killed_wherever_it_is(actor_system: TestSystem, 
         cancel("/test/a")
         await settle()
     assert anyio.current_time() - began < 1.0
-    assert await numbers(actor_system.ref) == {} if moment == "start" else {"a": None if moment == "stop" else 2}  # type: ignore[arg-type]
+    assert await numbers(actor_system.ref) == {} if moment == "start" else {"a": None if moment == "stop" else 2}
 
 
 async def test_timeouts_in_the_stop_hook_do_not_see_the_cancellation(actor_system: TestSystem) -> None:

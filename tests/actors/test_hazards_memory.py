@@ -285,7 +285,7 @@ async def test_watchers_that_end_are_forgotten(actor_system: TestSystem) -> None
     for _ in range(50):
         ref = await actor_system.start_child(ChildSpec("w", Watching, restart=Restart.TEMPORARY))
         await ref.stop()
-        actor_system.graves.clear()
+        actor_system._opened().graves.clear()
     del ref
     await settle(60.0)
     gc.collect()
@@ -302,7 +302,7 @@ async def test_a_crash_loop_keeps_only_the_restarts_that_count(actor_system: Tes
     entry = actor_system.roster().find("/test/sup")
     assert entry is not None
     assert entry.restarts_in_window <= 3
-    assert len(sup._supervisor().window) <= 4
+    assert len(sup._supervisor().restarter.window) <= 4
 
 
 async def test_tasks_of_actors_do_not_go_through_the_hosts_task_factory(actor_system: TestSystem) -> None:

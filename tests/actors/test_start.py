@@ -31,11 +31,11 @@ async def test_start_returns_after_the_init_of_every_static_child_one_at_a_time_
     actor_system: TestSystem,
 ) -> None:
     """1."""
-    journal, began = Journal(), actor_system.time()
+    journal, began = Journal(), actor_system.clock.time()
     children = [worker(name, journal, start=takes(1.0)) for name in "cab"]
     await actor_system.start_child(SupervisorSpec("sup", children=children))
     assert journal.events == ["init c#1", "start c#1", "init a#1", "start a#1", "init b#1", "start b#1"]
-    assert actor_system.time() - began == pytest.approx(3.0)
+    assert actor_system.clock.time() - began == pytest.approx(3.0)
 
 
 async def test_a_static_child_that_raises_in_init_fails_the_start_and_stops_the_earlier_ones_in_reverse(
@@ -77,11 +77,11 @@ async def test_an_init_longer_than_its_start_timeout_fails_the_start_and_frees_t
     actor_system: TestSystem,
 ) -> None:
     """5."""
-    began = actor_system.time()
+    began = actor_system.clock.time()
     with pytest.raises(StartError) as caught:
         await actor_system.start_child(worker("a", start=takes(60.0), start_timeout=2.0))
     assert isinstance(caught.value.cause, TimeoutError)
-    assert actor_system.time() - began == pytest.approx(2.0)
+    assert actor_system.clock.time() - began == pytest.approx(2.0)
     assert actor_system.leftovers() == ["/test"]
     assert (await actor_system.start_child(worker("a"))).is_alive
 

@@ -155,9 +155,9 @@ async def test_a_function_that_takes_longer_than_its_shutdown_to_clean_up_is_kil
 
     ref = await system.start_child(TaskSpec("work", work, shutdown=3.0))
     await settle()
-    began = system.time()
+    began = system.clock.time()
     await ref.stop()
-    assert 3 <= system.time() - began <= 4.5
+    assert 3 <= system.clock.time() - began <= 4.5
 
 
 async def test_a_brutal_shutdown_does_not_wait(system: TestSystem) -> None:
@@ -169,9 +169,9 @@ async def test_a_brutal_shutdown_does_not_wait(system: TestSystem) -> None:
 
     ref = await system.start_child(TaskSpec("work", work, shutdown=Shutdown.BRUTAL))
     await settle()
-    began = system.time()
+    began = system.clock.time()
     await ref.stop()
-    assert system.time() - began <= 1.5
+    assert system.clock.time() - began <= 1.5
 
 
 async def test_a_task_that_is_stopped_before_its_first_step_never_begins(system: TestSystem) -> None:
@@ -207,10 +207,10 @@ async def test_who_gives_up_waiting_for_a_result_leaves_the_task_alone(system: T
 
 async def test_a_deadline_bounds_one_run_and_counts_as_a_crash(system: TestSystem) -> None:
     ref = await system.start_child(TaskSpec("slow", anyio.sleep, args=(60,), deadline=5, restart=Restart.TEMPORARY))
-    began = system.time()
+    began = system.clock.time()
     with pytest.raises(TimeoutError, match="/test/slow took longer than its deadline of 5 s"):
         await ref.result()
-    assert system.time() - began == pytest.approx(5, abs=0.1)
+    assert system.clock.time() - began == pytest.approx(5, abs=0.1)
     again = await system.start_child(TaskSpec("again", anyio.sleep, args=(60,), deadline=5))
     await anyio.sleep(6)
     assert again.incarnation == 2
@@ -374,10 +374,10 @@ async def test_a_hundred_tasks_that_start_at_once_share_one_supervisor(system: T
 
 async def test_start_task_takes_the_options_of_a_task_spec_and_names_a_wrong_one(system: TestSystem) -> None:
     flaky = Flaky(1)
-    began = system.time()
+    began = system.clock.time()
     ref = await system.start_task(flaky, name="flaky", restart=Restart.TRANSIENT)
     assert await ref.result() == "run 2 held"
-    assert system.time() - began >= 2.1  # two runs of a second, and a backoff between
+    assert system.clock.time() - began >= 2.1  # two runs of a second, and a backoff between
     with pytest.raises(SpecError, match="got retries; allowed: backoff, deadline, history, kwargs"):
         await system.start_task(flaky, retries=3)
 
@@ -585,8 +585,8 @@ async def test_a_zombie_does_not_speak_for_its_successor(system: TestSystem) -> 
         nonlocal runs
         runs += 1
         mine = runs
-        ends = system.time() + (10 if mine == 1 else 1)
-        while system.time() < ends:
+        ends = system.clock.time() + (10 if mine == 1 else 1)
+        while system.clock.time() < ends:
             with contextlib.suppress(asyncio.CancelledError):
                 await anyio.sleep(0.5)
         return f"run {mine}"
@@ -616,9 +616,9 @@ async def test_a_task_that_is_stopped_may_stop_what_it_started(system: TestSyste
 
     ref = await system.start_task(outer)
     await anyio.sleep(1)
-    began = system.time()
+    began = system.clock.time()
     await ref.stop()
-    assert system.time() - began < 1
+    assert system.clock.time() - began < 1
     assert not inner[0].is_alive
 
 
@@ -631,14 +631,14 @@ async def test_a_slow_end_of_one_task_holds_up_no_other(system: TestSystem) -> N
 
     slow = [await system.start_task(slow_to_end) for _ in range(3)]
     await settle()
-    began = system.time()
+    began = system.clock.time()
     for ref in slow:
         ref.cancel()
     assert await (await system.start_task(double, 1)).result() == 2
-    assert system.time() - began == pytest.approx(1, abs=0.1)
+    assert system.clock.time() - began == pytest.approx(1, abs=0.1)
     for ref in slow:
         await ref.stopped()
-    assert system.time() - began == pytest.approx(4, abs=0.1)
+    assert system.clock.time() - began == pytest.approx(4, abs=0.1)
 
 
 async def test_a_start_whose_caller_is_gone_leaves_no_task_without_an_owner(system: TestSystem) -> None:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import anyio
 
 from actors import ActorSystem, ChildSpec, Event
-from actors.turn import pause
 from tests.benchmarks.actors_tells import CAPACITY, Add, SyncCounter, Total, rates
 from tests.benchmarks.measure import Watch, Work, interleave
 from tests.benchmarks.report import Floor, Table
@@ -20,7 +19,7 @@ LIMIT = 16  # calls at the same time
 
 async def step(item: int = 0) -> int:
     """A function that waits once."""
-    await pause()
+    await asyncio.sleep(0)
     return item
 
 

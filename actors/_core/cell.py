@@ -1,58 +1,123 @@
-"""What stands behind a ref: one child's identity, counters and current incarnation, stable across restarts."""
+"""What stands behind a ref: one child's identity, counters and present life, stable across restarts.
+
+The protocols say what the rest of the kernel may know of a life and of a parent, so that nothing down here needs them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
+from copy import copy
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 
-from actors.admin import SupervisorRef
+from actors._core.kill_scope import KillScope
+from actors._core.mailbox import Ask, Queue, Tick, payload
+from actors._core.runtime import Runtime
+from actors._core.states import CHILD, IllegalMove, Phase, State
+from actors._core.tasks import OWNER, Owner
 from actors.errors import ActorDead, ActorError, InvalidMessage
-from actors.mailbox import Ask, Queue, Tick, payload
+from actors.events import HealthChanged
 from actors.messages import Terminated
-from actors.ref import ActorRef
-from actors.specs import ChildSpec, Spec, StopReason, TaskSpec
-from actors.task_ref import TaskRef
-
-if TYPE_CHECKING:
-    from actors.incarnation import Incarnation
-    from actors.supervisor import Supervisor
-    from actors.system import ActorSystem
+from actors.roster import HEALTHY, Health, TaskRun
+from actors.specs import ChildSpec, Spec, TaskSpec
+from actors.stop_reason import StopReason
 
 
-class Health(msgspec.Struct, frozen=True):
-    """An actor's own word on how it is (ok, degraded, failed), why, since when, what happens next, what you can do."""
+class Wait(NamedTuple):
+    """One wait: for whom, how ("ask", "tell", "start", "stop", "end", "admin"), and the request, if one is out."""
 
-    level: str = "ok"
-    why: str = ""
-    since: datetime | None = None
-    next: str = ""
-    action: str = ""
+    target: Cell
+    how: str
+    ask: Ask | None = None
 
 
-HEALTHY = Health()
+class Life(Protocol):
+    """One life of a child: an incarnation of an actor or of a supervisor."""
+
+    cell: Cell
+    number: int
+    owner: Owner
+    started: asyncio.Future[Any]  # None, IGNORE, INTERRUPTED, or what the start failed with
+    claimed: bool  # its supervisor waits for the end itself and needs no notice of it
+    waiting: list[Wait]
+    current: Any  # the mailbox item in hand
+    over: StopReason | None
+
+    def exited(self) -> asyncio.Future[StopReason]:
+        """Done when this life is over."""
+
+    def height(self) -> int:
+        """Levels below and with this one: how many kill timeouts its end may take."""
+
+    def below(self) -> Mapping[str, Cell]:
+        """The children that end with this life, in start order."""
+
+    def request_stop(self, reason: StopReason, drain: bool = False) -> None:
+        """Stop in order."""
+
+    def kill(self, reason: StopReason) -> None:
+        """Interrupt at the next await, and whatever is below it."""
+
+    def lost(self, error: BaseException | None, /) -> None:
+        """The task has ended, and not by its own end: cancelled before its first step, or broken by a fault."""
 
 
-class TaskRun(msgspec.Struct, frozen=True):
-    """One run of a supervised task: "finished", "failed" or "stopped"; times are UTC, `error` says why it failed."""
+class ActorLife(Life, Protocol):
+    """One life of an actor, as those parts see it that serve it: loop, timers, watches, heartbeat, background."""
 
-    incarnation: int
-    outcome: str
-    started_at: datetime
-    ended_at: datetime
-    seconds: float
-    error: str | None = None
+    actor: Any
+    box: Queue
+    phase: Phase
+    signal: bool  # something comes before the messages: a stop, a kill, the end of a watched actor
+    stopping: StopReason | None
+    abort: StopReason | None
+    scope: KillScope | None
+    since: float  # loop time at which the message in hand was begun
+
+    def wake(self) -> None:
+        """Let it look at what comes before all messages."""
+
+    def attend(self) -> StopReason | None:
+        """Look at that now."""
+
+    def due(self, item: Any) -> bool:
+        """False for a timer or a watch that was given up while its message waited."""
+
+    def reject(self, reject: Any) -> None:
+        """Refuse the message in hand."""
+
+    def busy_since(self) -> float | None:
+        """Since when it has had a message in hand; None: it is at rest."""
+
+    def background_failed(self, name: str, error: BaseException) -> None:
+        """A background task has failed."""
 
 
-Wait = tuple["Cell", str, Ask | None]
-"""Whom somebody waits on, how (ask, tell, start, stop), and the request that is out, if it is one."""
+class Parent(Protocol):
+    """The supervisor of a child, or the actor that started it."""
 
+    cell: Cell
+    children: dict[str, Cell]
 
-Run: TypeAlias = "Incarnation | Supervisor"
-"""One life of a child."""
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+
+    def start_answered(self, cell: Cell) -> None:
+        """The start of this child has succeeded: whoever asked for it may go on."""
+
+    def child_ended(self, cell: Cell, number: int, reason: StopReason) -> None:
+        """A life of this child is over."""
+
+    def forget_child(self, cell: Cell) -> None:
+        """Stop this child for good; nobody waits for it."""
+
+    async def stop_child(self, cell: Cell, drain: bool) -> None:
+        """Stop this child for good and wait."""
 
 
 class Watcher(Protocol):
@@ -75,29 +140,30 @@ class _Anything(dict[type, Any]):
 
 E = TypeVar("E", bound=ActorError)
 CLOSED = _Nothing()
+_TAKES = (State.STARTING, State.RUNNING)
 _UNSTARTED = datetime.min.replace(tzinfo=UTC)
 _NOBODY: dict[str, Any] = {}
 UNKNOWN = _Anything()
 
 
 class Cell(msgspec.Struct, eq=False, weakref=True):
-    """State of one child. Its supervisor writes it, the roster reads it."""
+    """State of one child. Its supervisor writes it, the roster reads it. `ref` is its handle, made a floor above."""
 
-    system: ActorSystem
-    parent: Supervisor | None
+    runtime: Runtime
+    parent: Parent | None
     spec: Spec
     table: dict[type, Any]
     accepts: dict[type, Any] = CLOSED
     id: str = ""
     path: str = ""
-    ref: ActorRef = cast("ActorRef", None)
+    ref: Any = None
     box: Queue | None = None
-    run: Run | None = None
+    run: Life | None = None
     closed: StopReason | None = None
     ended: StopReason | None = None  # for good, or until it is started by hand
     unwanted: bool = False  # it was cancelled, and its end is not waited for: no restart follows
     in_doubt: bool = False  # its supervisor has ended, and may bring it back
-    state: str = "starting"
+    state: State = State.STARTING
     state_since: datetime = _UNSTARTED
     started_at: datetime = _UNSTARTED
     started_time: float = 0.0
@@ -128,10 +194,8 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
             self.runs = deque(maxlen=spec.history)
         if isinstance(spec, ChildSpec):
             self.box = Queue(spec.mailbox.capacity, spec.mailbox.overflow, self)
-            self.ref = ActorRef(self) if self.runs is None else TaskRef(self)
         else:
             self.kept = {}
-            self.ref = SupervisorRef(self)
 
     @property
     def kind(self) -> str:
@@ -141,21 +205,23 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
     @property
     def alive(self) -> bool:
         """True while an incarnation runs and takes messages."""
-        return self.run is not None and self.closed is None and self.state in ("starting", "running")
+        return self.run is not None and self.closed is None and self.state in _TAKES
 
-    def mark(self, state: str) -> None:
+    def mark(self, state: State) -> None:
         """Enter a state, now."""
+        if state is not self.state and state not in CHILD[self.state]:  # reported, not raised: the tree must go on
+            self.runtime.fault(IllegalMove(f"{self.path} can't go from {self.state} to {state}"))
         self.state = state
-        self.state_since = self.system.clock.now()
+        self.state_since = self.runtime.clock.now()
         self.entry = None
-        self.system.version += 1
+        self.runtime.version += 1
 
     def activity(self) -> str:
         """What it does now, in words for errors."""
         run = self.run
         current = None if run is None else run.current
         doing = f"{self.state}, handling {type(payload(current)).__name__}" if current is not None else self.state
-        return f"{doing}, waiting on {run.waiting[-1][0].path}" if run is not None and run.waiting else doing
+        return f"{doing}, waiting on {run.waiting[-1].target.path}" if run is not None and run.waiting else doing
 
     def open(self) -> None:
         """Accept messages (again)."""
@@ -201,17 +267,17 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
             return f"is dead ({why})"
         if self.restart_due is not None:
             return (
-                f"is down; it is restarted in {max(0.0, self.restart_due - self.system.time()):.3g} s: try again then"
+                f"is down; it is restarted in {max(0.0, self.restart_due - self.runtime.time()):.3g} s: try again then"
             )
         return f"is down ({why or self.state}); its restart is not decided yet: try again later"
 
     def drop(self, item: Any, why: str) -> None:
         """Turn a mailbox item into a dead letter; an asker is told."""
-        self.system.dead_letter(self.path, payload(item), why)
+        self.runtime.dead_letter(self.path, payload(item), why)
         if item.__class__ is Ask:
             item.fail(self.problem(ActorDead, why, message=item.message))
 
-    def finish(self, reason: StopReason, state: str = "stopped", *, in_doubt: bool = False) -> None:
+    def finish(self, reason: StopReason, state: State = State.STOPPED, *, in_doubt: bool = False) -> None:
         """Dead for good, or until started by hand: left-overs are told, and watchers, unless it is `in_doubt`."""
         if self.ended is not None:  # the first reason stays: a stop of what has ended changes nothing
             reason, state = self.ended, self.state
@@ -225,7 +291,7 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
                 if item.__class__ is Ask:
                     item.fail(self.dead(item.message))
                 elif item.__class__ is not Tick or item.live:
-                    self.system.dead_letter(self.path, payload(item), f"actor ended ({reason})")
+                    self.runtime.dead_letter(self.path, payload(item), f"actor ended ({reason})")
         self.in_doubt = in_doubt
         if not in_doubt:
             self.part(reason)
@@ -248,3 +314,35 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
         if self.restart_timer is not None:
             self.restart_timer.cancel()
             self.restart_timer = None
+
+    def report_health(self, level: str, why: str = "", next: str = "", action: str = "") -> None:  # noqa: A002
+        """See Context.report_health."""
+        before = self.health
+        since = before.since if before.level == level else self.runtime.clock.now()
+        self.health = Health(level, why, since, next, action)
+        self.entry = None
+        if (before.level, before.why) != (level, why):
+            self.runtime.version += 1
+            self.runtime.publish(HealthChanged, self.path, level=level, why=why, next=next, action=action)
+
+    def bury(self) -> None:
+        """Stay in the roster for a while after the spec has gone; of a task without its result, which may be large."""
+        dead = self
+        if self.runs is not None:
+            dead = copy(self)
+            dead.box = copy(self.box)
+            dead.value = dead.ref = None  # the ref leads to this cell, and so does the mailbox
+            if dead.box is not None:
+                dead.box.cell = dead
+        self.runtime.bury(dead)
+
+
+def life_of(owner: Owner | None) -> ActorLife | None:
+    """The life that owns a task."""
+    return None if owner is None else cast("ActorLife | None", owner.run)  # below here an owner's run is just a Run
+
+
+def blocked_run() -> ActorLife | None:
+    """The life whose handler or hook is running here, if one is."""
+    owner = OWNER.get()
+    return life_of(owner) if owner is not None and owner.blocking else None

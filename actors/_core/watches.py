@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
+from actors._core.cell import ActorLife, Cell
 from actors.messages import Terminated
-
-if TYPE_CHECKING:
-    from actors.cell import Cell
-    from actors.incarnation import Incarnation
 
 
 class Watches:
@@ -17,7 +13,7 @@ class Watches:
 
     __slots__ = ("_expecting", "_news", "_run")
 
-    def __init__(self, run: Incarnation) -> None:
+    def __init__(self, run: ActorLife) -> None:
         self._run = run
         self._expecting: dict[Cell, None] = {}  # by cell: a path may pass on to another one, or be in two systems
         self._news: dict[int, tuple[Cell, Terminated]] = {}  # queued, by the message's id
@@ -55,7 +51,7 @@ class Watches:
                 self._run.box.system = queued = deque(each for each in queued if each is not message)
 
     def receive(self, cell: Cell, message: Terminated) -> None:
-        """News of a watched actor."""
+        """News of a watched actor: they go before all messages, and no mailbox is too full for them."""
         run = self._run
         self._expecting.pop(cell, None)
         if run.owner.alive:

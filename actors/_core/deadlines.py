@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from actors.tasks import absorb_cancellation
+from actors._core.tasks import absorb_cancellation
 
 _SWEEP = 1024
 _LANES = 64  # callers who compute their timeouts would make a lane for each call

@@ -11,7 +11,7 @@ _ROUNDS = 10  # turns of the loop for which a cancellation is repeated at every 
 _FIRST_REST = 0.1  # seconds of rest after them; each further one is twice as long
 
 
-class Leash:
+class KillScope:
     """A context in which code can be cancelled at every await, by a scope of anyio.
 
     A scope repeats its cancellation in every turn of the loop, which spins where code swallows it. So a second scope

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import msgspec
 
-from actors.deadlock import check_wait
+from actors._core.cell import Cell
+from actors._core.deadlock import check_wait
+from actors._core.states import State
+from actors._core.supervisor import Supervisor
 from actors.ref import ActorRef
 from actors.specs import ChildSpec, Restart, Spec, SupervisorSpec, TaskSpec
-
-if TYPE_CHECKING:
-    from actors.supervisor import Supervisor
-    from actors.task_ref import TaskRef
+from actors.task_ref import TaskRef
 
 
 class ChildInfo(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class ChildCount(msgspec.Struct, frozen=True):
     workers: int
 
 
-class Children:
+class Administration:
     """The administration of a supervisor's children; shared by refs and systems."""
 
     __slots__ = ()
@@ -54,14 +54,14 @@ class Children:
         Raises:
             SpecError, AlreadyStarted, AlreadyPresent, MaxChildren, StartError, ActorDead.
         """
-        supervisor = self._supervisor()
-        supervisor.check(spec)
-        ref: ActorRef = await supervisor.call("start", spec)
+        cell = await self._supervisor().start_child(spec)
+        ref: ActorRef = cell.ref
         return ref
 
     async def restart_child(self, id: str) -> ActorRef:  # noqa: A002 - the field's name
         """Start a stopped child again, by its spec; nothing is counted."""
-        ref: ActorRef = await self._supervisor().call("restart", id)
+        cell = await self._supervisor().restart_child(id)
+        ref: ActorRef = cell.ref
         return ref
 
     async def terminate_child(self, id: str) -> None:  # noqa: A002
@@ -70,28 +70,47 @@ class Children:
         cell = supervisor.children.get(id)
         if cell is not None:
             check_wait(cell, "terminate")
-        await supervisor.call("terminate", id)
+        await supervisor.terminate_child(id)
 
     async def delete_child(self, id: str) -> None:  # noqa: A002
         """Forget the spec of a stopped child."""
-        await self._supervisor().call("delete", id)
+        await self._supervisor().delete_child(id)
 
     async def which_children(self) -> tuple[ChildInfo, ...]:
         """All children in start order, read at once."""
-        return self._supervisor().which()
+        return tuple(
+            ChildInfo(cell.id, cell.ref if cell.alive else None, cell.kind, _word(cell), cell.spec.restart)
+            for cell in self._supervisor().children.values()
+        )
 
     async def count_children(self) -> ChildCount:
         """Counts of the children, read at once."""
-        return self._supervisor().count()
+        cells = tuple(self._supervisor().children.values())
+        supervisors = sum(1 for cell in cells if cell.box is None)
+        active = sum(1 for cell in cells if cell.alive)
+        return ChildCount(len(cells), active, supervisors, len(cells) - supervisors)
 
 
-class SupervisorRef(Children, ActorRef):
+def _word(cell: Cell) -> str:
+    """A child's state; that it waits for its restart is said in one word, whatever it waits for."""
+    waits = cell.pending and cell.state in (State.BACKOFF, State.STARTING, State.FAILED)
+    return "restarting" if waits else cell.state.value
+
+
+class SupervisorRef(Administration, ActorRef):
     """The handle of a supervisor."""
 
     __slots__ = ()
 
     def _supervisor(self) -> Supervisor:
         run = self._cell.run
-        if run is None or self._cell.closed is not None:
+        if not isinstance(run, Supervisor) or self._cell.closed is not None:
             raise self._cell.dead()
-        return run  # type: ignore[return-value]
+        return run
+
+
+def ref_of(cell: Cell) -> ActorRef:
+    """The handle of a new cell."""
+    if cell.box is None:
+        return SupervisorRef(cell)
+    return ActorRef(cell) if cell.runs is None else TaskRef(cell)

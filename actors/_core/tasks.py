@@ -6,15 +6,27 @@ import asyncio
 import contextvars
 import gc
 import sys
+import types
 import weakref
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine, Generator
+from typing import Any, Protocol
 
 import msgspec
 
-if TYPE_CHECKING:
-    from actors.cell import Run
-    from actors.system import ActorSystem
+
+class System(Protocol):
+    """What a task's owner lives in."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has been left."""
+
+
+class Run(Protocol):
+    """Whoever must hear of it where the task in which it runs has ended without an end of its own."""
+
+    def lost(self, error: BaseException | None, /) -> None:
+        """The task was cancelled (None) or broken by `error`."""
 
 
 class Owner(msgspec.Struct, eq=False):
@@ -22,18 +34,18 @@ class Owner(msgspec.Struct, eq=False):
 
     path: str
     run: Run | None
-    blocking: bool  # False in helper tasks: what they wait for does not block the mailbox
-    system: ActorSystem
+    blocking: bool  # False in background tasks: what they wait for does not block the mailbox
+    system: System
     alive: bool = True
 
 
 OWNER: contextvars.ContextVar[Owner | None] = contextvars.ContextVar("actors_owner", default=None)
 
 
-def blocked_run() -> Run | None:
-    """The incarnation whose handler or hook is running here, if one is."""
-    owner = OWNER.get()
-    return owner.run if owner is not None and owner.blocking else None
+@types.coroutine
+def pause() -> Generator[None, None, None]:
+    """Give the loop one turn: the bare yield, without what a checkpoint costs."""
+    yield
 
 
 def absorb_cancellation() -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
 
+from actors._core.cell import ActorLife, Cell, Life, Wait, blocked_run
+from actors._core.mailbox import Full
 from actors.errors import DeadlockError
-from actors.mailbox import Full
-from actors.specs import StopReason
-from actors.tasks import blocked_run
-
-if TYPE_CHECKING:
-    from actors.cell import Cell, Run, Wait
-    from actors.supervisor import Supervisor
+from actors.stop_reason import StopReason
 
 _LONGEST = 1000
 
@@ -61,12 +57,11 @@ def chain(start: Cell, end: Cell) -> list[Cell] | None:
 
 def _targets(cell: Cell) -> list[Cell]:
     """Whom a cell can't do without: an ask whose reply was deferred needs the target's mailbox no more."""
-    return (
-        [] if cell.run is None else [target for target, _, ask in cell.run.waiting if ask is None or not ask.deferred]
-    )
+    waiting = [] if cell.run is None else cell.run.waiting
+    return [wait.target for wait in waiting if wait.ask is None or not wait.ask.deferred]
 
 
-def check_ask(run: Run, target: Cell, message: object = None) -> None:
+def check_ask(run: Life, target: Cell, message: object = None) -> None:
     """Refuse an ask from `run`'s handler to a cell that waits for it, however indirectly.
 
     Raises:
@@ -95,14 +90,14 @@ def check_wait(target: Cell, verb: str) -> None:
     if run is None:
         return
     here, there = run.cell.path, target.path
-    if (here + "/").startswith(there + "/") and run.cell.system is target.system:
+    if (here + "/").startswith(there + "/") and run.cell.runtime is target.runtime:
         text = f"{here} can't await the {verb} of {there}, of which it is a part; use context.stop_self()"
         raise DeadlockError(text, path=there, ref=target.ref, chain=(here, there))
 
 
-def release_below(cell: Cell, children: Supervisor) -> None:
+def release_below(cell: Cell, children: Iterable[Cell]) -> None:
     """An actor stops: fail the asks that actors below it wait for, since its end waits for them."""
-    stack = list(children.children.values())
+    stack = list(children)
     while stack:
         each = stack.pop()
         if each.run is None:
@@ -111,12 +106,11 @@ def release_below(cell: Cell, children: Supervisor) -> None:
             if target is cell and ask is not None:
                 ask.fail(cell.dead(ask.message, StopReason("shutdown", "it is stopping")))
                 if cell.box is not None and cell.box.items and ask in cell.box.items:
-                    cell.box.items.remove(ask)
-        below: Any = each.run if each.box is None else each.run.children
-        stack.extend(below.children.values() if below is not None else ())
+                    cell.box.items.remove(ask)  # or it would be handled, though its asker was told that it is not
+        stack.extend(each.run.below().values())
 
 
-def room_edge(run: Run | None, cell: Cell) -> Edges:
+def room_edge(run: ActorLife | None, cell: Cell) -> Edges:
     """The edge of one that waits for room in a mailbox.
 
     Raises:
@@ -126,4 +120,4 @@ def room_edge(run: Run | None, cell: Cell) -> Edges:
         return NO_EDGE
     if run is cell.run or (cell.state == "stopping" and run.cell.path.startswith(cell.path + "/")):
         raise Full
-    return Edges((run.waiting,), (cell, "tell", None))
+    return Edges((run.waiting,), Wait(cell, "tell"))

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Coroutine
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from actors._core.cell import ActorLife
+from actors._core.kill_scope import KillScope
+from actors._core.mailbox import Ask, Tick, payload
+from actors._core.tasks import pause
 from actors.errors import Reject
-from actors.leash import Leash
-from actors.mailbox import Ask, Tick, payload
 from actors.messages import Terminated
-from actors.specs import StopReason
-from actors.turn import pause
-
-if TYPE_CHECKING:
-    from actors.incarnation import Incarnation
+from actors.stop_reason import StopReason
 
 BUDGET = 64  # messages in one turn of the loop, so that no actor starves the others
 WARM = 256  # actors of one system that keep their scope while they rest, and as many that keep their loop's frame
@@ -33,28 +31,28 @@ class Killed(Exception):
     """A kill has interrupted a handler or a hook; the reason is in `Incarnation.abort`."""
 
 
-async def serve_scoped(run: Incarnation, work: Coroutine[Any, Any, Any]) -> StopReason | None:
+async def serve_scoped(run: ActorLife, work: Coroutine[Any, Any, Any]) -> StopReason | None:
     """Await `work` and what comes after it under a scope, until the incarnation is to end or (None) goes cold."""
-    system = run.cell.system
+    system = run.cell.runtime
     warm = system.warm < WARM
     system.warm += warm
     try:
-        run.leash = Leash()
-        with run.leash:
+        run.scope = KillScope()
+        with run.scope:
             return await serve(run, work, warm)  # type: ignore[no-any-return]
     finally:
-        run.leash = None
+        run.scope = None
         system.warm -= warm
     raise Killed
 
 
-async def serve(run: Incarnation, work: Coroutine[Any, Any, Any] | None = None, stay: bool = False) -> Any:
+async def serve(run: ActorLife, work: Coroutine[Any, Any, Any] | None = None, stay: bool = False) -> Any:
     """Turns of the loop, ended by a StopReason, by an empty mailbox (None) unless told to `stay`, or by a coroutine.
 
     A coroutine is handed back only where no `work` was given: it must be awaited in a scope.
     """
-    cell, actor, time = run.cell, run.actor, run.cell.system.time
-    table, future, box = cell.table, cell.system.future, run.box
+    cell, actor, time = run.cell, run.actor, run.cell.runtime.time
+    table, future, box = cell.table, cell.runtime.future, run.box
     bare = work is None
     item = run.current
     while True:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
+from actors._core.cell import Cell
+from actors._core.mailbox import Tick
 from actors.errors import SpecError
-from actors.mailbox import Tick
 from actors.messages import Message
-
-if TYPE_CHECKING:
-    from actors.cell import Cell
 
 
 class Timers:
@@ -36,11 +33,11 @@ class Timers:
         self.cancel(key)
         if self._resting:
             return key
-        self._arm(Tick(key, message, repeat), delay, self._cell.system.loop.time() + delay)
+        self._arm(Tick(key, message, repeat), delay, self._cell.runtime.loop.time() + delay)
         return key
 
     def _arm(self, tick: Tick, delay: float, due: float) -> None:
-        self._due[tick.key] = (tick, self._cell.system.loop.call_at(due, self._fire, tick, delay, due))
+        self._due[tick.key] = (tick, self._cell.runtime.loop.call_at(due, self._fire, tick, delay, due))
 
     def _fire(self, tick: Tick, delay: float, due: float) -> None:
         box = self._cell.box
@@ -48,7 +45,7 @@ class Timers:
             tick.queued = True
             box.append(tick)
         if tick.repeat:
-            self._arm(tick, delay, max(due + delay, self._cell.system.loop.time()))
+            self._arm(tick, delay, max(due + delay, self._cell.runtime.loop.time()))
 
     def delivered(self, tick: Tick) -> bool:
         """Called when a queued tick's turn has come; False where its timer has been cancelled."""

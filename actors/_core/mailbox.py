@@ -5,20 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from actors.crash import words
+from actors._core.deadlines import Deadlines
+from actors._core.error_text import words
+from actors._core.runtime import Runtime
 from actors.errors import AskRejected, AskTimeout, Reject
 from actors.messages import Message, Terminated
 from actors.specs import Overflow
 
-if TYPE_CHECKING:
-    from actors.cell import Cell
-    from actors.deadlines import Deadlines
-
 R = TypeVar("R", contravariant=True)
+
+
+class Recipient(Protocol):
+    """The child whose mailbox it is."""
+
+    path: str
+    runtime: Runtime
+    ref: Any
+
+    def activity(self) -> str:
+        """What it does now, in words for errors."""
+
+    def drop(self, item: Any, why: str, /) -> None:
+        """Turn an item into a dead letter."""
 
 
 class Ask(msgspec.Struct, eq=False):
@@ -26,21 +38,21 @@ class Ask(msgspec.Struct, eq=False):
 
     message: Message
     future: asyncio.Future[Any]
-    cell: Cell
+    cell: Recipient
     timeout: float
     due: float
     deferred: bool = False
 
     def expired(self) -> AskTimeout:
         """The error of an asker whose deadline has passed."""
-        kind, elapsed = type(self.message).__name__, self.cell.system.loop.time() - self.due + self.timeout
+        kind, elapsed = type(self.message).__name__, self.cell.runtime.loop.time() - self.due + self.timeout
         text = f"{self.cell.path} did not reply to {kind} within {elapsed:.3f} s (it is {self.cell.activity()})"
         return AskTimeout(text, path=self.cell.path, message=self.message, elapsed=elapsed, ref=self.cell.ref)
 
     def reply(self, value: Any) -> None:
         """Answer; a reply to an asker who is gone is counted as one dead letter."""
         if self.future.done():
-            self.cell.system.dead_letter(self.cell.path, self.message, "late reply")
+            self.cell.runtime.dead_letter(self.cell.path, self.message, "late reply")
         else:
             self.future.set_result(value)
 
@@ -112,7 +124,7 @@ class Queue(msgspec.Struct, eq=False):
 
     capacity: int
     overflow: Overflow
-    cell: Cell
+    cell: Recipient
     items: deque[Any] | None = None  # made at the first message: an idle actor stays small
     system: deque[Terminated] | None = None
     senders: deque[asyncio.Future[None]] | None = None

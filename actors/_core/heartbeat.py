@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from asyncio import TimerHandle
-from typing import TYPE_CHECKING
 
+from actors._core.cell import ActorLife
 from actors.events import ActorStalled
-from actors.specs import Restart, StopReason
-
-if TYPE_CHECKING:
-    from actors.incarnation import Incarnation
+from actors.specs import Restart
+from actors.stop_reason import StopReason
 
 _LATE = 0.02  # seconds by which a timer is late on a loop that is held up
 _GRACE = 0.25  # of the timeout, for what was due meanwhile to run
@@ -21,23 +19,23 @@ class Heartbeat:
 
     __slots__ = ("_beaten", "_due", "_forgiven", "_run", "_timeout", "_timer")
 
-    def __init__(self, run: Incarnation, timeout: float) -> None:
+    def __init__(self, run: ActorLife, timeout: float) -> None:
         self._run = run
         self._timeout = timeout
-        self._beaten = self._due = run.cell.system.time()
+        self._beaten = self._due = run.cell.runtime.time()
         self._forgiven = False
         self._timer: TimerHandle = self._arm(timeout)
 
     def beat(self) -> None:
         """It goes on."""
-        self._beaten = self._run.cell.system.time()  # the timer finds it when it is due: a beat must cost nothing
+        self._beaten = self._run.cell.runtime.time()  # the timer finds it when it is due: a beat must cost nothing
 
     def close(self) -> None:
         """Watch no longer."""
         self._timer.cancel()
 
     def _arm(self, seconds: float) -> TimerHandle:
-        loop = self._run.cell.system.loop
+        loop = self._run.cell.runtime.loop
         self._due = loop.time() + seconds
         return loop.call_at(self._due, self._look)
 
@@ -45,14 +43,14 @@ class Heartbeat:
         run = self._run
         if run.over is not None or run.abort is not None or run.stopping is not None:
             return  # it ends already, and how long that may take is another limit
-        late = run.cell.system.loop.time() - self._due
+        late = run.cell.runtime.loop.time() - self._due
         if late > _LATE and not self._forgiven:  # somebody has held up the whole loop, this work as well
             self._forgiven = True
             self._timer = self._arm(self._timeout * _GRACE)
             return
         self._forgiven = False
         busy = run.busy_since()
-        quiet = 0.0 if busy is None else run.cell.system.time() - max(busy, self._beaten)
+        quiet = 0.0 if busy is None else run.cell.runtime.time() - max(busy, self._beaten)
         if quiet + _ROUNDING < self._timeout:
             self._timer = self._arm(self._timeout - quiet)
         else:
@@ -62,8 +60,8 @@ class Heartbeat:
         run, cell = self._run, self._run.cell
         doing = cell.activity()
         text = f"no beat within its stall_timeout of {self._timeout:g} s, while {doing}"
-        cell.system.publish(ActorStalled, cell.path, incarnation=run.number, quiet_s=quiet, doing=doing)
-        run.actor.context.report_health(
+        cell.runtime.publish(ActorStalled, cell.path, incarnation=run.number, quiet_s=quiet, doing=doing)
+        cell.report_health(
             "failed",
             why=text,
             next="it is interrupted and ends"

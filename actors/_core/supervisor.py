@@ -1,0 +1,507 @@
+"""A supervisor's task: commands and ends of children go through one inbox, one at a time; a stop passes them all.
+
+No user code runs here. What the end of a child leads to is in `restarter`, how children start and stop in `children`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from actors._core.cell import UNKNOWN, ActorLife, Cell, Life, Parent, Wait, blocked_run
+from actors._core.children import INTERRUPTED, ChildRunner
+from actors._core.deadlock import NO_EDGE, Edges, check_ask
+from actors._core.error_text import describe, words
+from actors._core.incarnation import CANCELLED, Incarnation, lost
+from actors._core.lifecycle import ActorIncarnation
+from actors._core.restarter import Restarter
+from actors._core.runtime import Runtime
+from actors._core.states import Phase, State, advance
+from actors._core.task_incarnation import TaskIncarnation
+from actors._core.tasks import Owner, absorb_cancellation
+from actors.errors import (
+    ActorDead,
+    ActorError,
+    AlreadyPresent,
+    AlreadyStarted,
+    ChildNotFound,
+    ChildRestarting,
+    ChildRunning,
+    MaxChildren,
+    StartError,
+)
+from actors.events import ActorCrashed, ActorStarted, ActorStopped
+from actors.hooks import IGNORE
+from actors.specs import Spec, SupervisorSpec, TaskSpec, check
+from actors.stop_reason import StopReason
+
+
+class _Item(msgspec.Struct, eq=False):
+    """What waits in the inbox: `do()` it, and give `waiter` its outcome."""
+
+    do: Callable[[], Awaitable[Any]]
+    waiter: asyncio.Future[Any] | None = None
+    anyway: bool = False  # also where whoever gave the command waits no more
+    end: tuple[Cell, int, StopReason] | None = None  # the news of a child's end
+
+
+class Supervisor:
+    """One life of a supervisor; also the nursery of an actor that has children (`host`)."""
+
+    def __init__(self, cell: Cell, spec: SupervisorSpec, host: Incarnation | None = None) -> None:
+        self.cell = cell
+        self.host = host
+        self.runtime = cell.runtime
+        self.number = cell.incarnation
+        self.started: asyncio.Future[Any] = self.runtime.future()
+        self.claimed = True
+        self.current = None  # it handles no messages
+        self.over: StopReason | None = None
+        self.phase = Phase.STARTING
+        self.runner = ChildRunner(cell, spec, host, self._make, self._foreign_cancel)
+        self.restarter = Restarter(self.runner, self._restart_later)
+        self.children, self.waiting = self.runner.children, self.runner.waiting
+        self._ready = self._cancelled = self._awaited = False
+        self._exited: asyncio.Future[StopReason] = self.runtime.future()
+        self._inbox: deque[_Item] = deque()
+        self._idle: asyncio.Future[None] | None = None
+        self._command: asyncio.Future[Any] | None = None  # the one in hand
+        self.owner = Owner(cell.path, self, True, self.runtime)
+        name = cell.path if host is None else f"{cell.path}:children"
+        self.task = self.runtime.tasks.start(self._main(), self.owner, name)
+
+    def _make(self, cell: Cell) -> Life:
+        spec = cell.spec
+        if isinstance(spec, SupervisorSpec):
+            return Supervisor(cell, spec)
+        return TaskIncarnation(cell) if isinstance(spec, TaskSpec) else ActorIncarnation(cell)
+
+    @property
+    def spec(self) -> SupervisorSpec:
+        """Its policy."""
+        return self.runner.spec
+
+    @property
+    def stopping(self) -> StopReason | None:
+        """Why it is to end."""
+        return self.runner.stopping
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self.phase is Phase.OVER
+
+    def exited(self) -> asyncio.Future[StopReason]:
+        """Done when this life is over."""
+        return self._exited
+
+    def height(self) -> int:
+        """Levels below and with this one: how many kill timeouts its end may take."""
+        return 1 + max((child.run.height() for child in self.children.values() if child.run is not None), default=0)
+
+    def below(self) -> Mapping[str, Cell]:
+        """Its children, in start order."""
+        return self.children
+
+    def request_stop(self, reason: StopReason, drain: bool = False) -> None:  # noqa: ARG002 - it has no mailbox
+        """Stop the children in reverse, then end; overtakes everything in the inbox."""
+        if self.runner.stopping is None:
+            self.runner.stopping = reason
+        self._interrupt_start()
+        self._wake()
+
+    def kill(self, reason: StopReason) -> None:
+        """Kill all children at once, then end."""
+        self.runner.brutal = True
+        self.request_stop(reason)
+        for child in self.children.values():
+            if child.run is not None:
+                child.run.kill(reason)
+
+    def _interrupt_start(self) -> None:
+        for child, how, _ in self.waiting:
+            if how == "start" and child.run is not None and not child.run.started.done():
+                child.run.started.set_result(INTERRUPTED)
+
+    def _foreign_cancel(self) -> None:
+        """Somebody outside has cancelled the task: stop in order, as killed; who cancels again wants it now."""
+        if self._cancelled:
+            self.kill(CANCELLED)
+        self._cancelled = True  # the first may come with a stop under way: a host that cancels all tasks at once
+        self.request_stop(CANCELLED)
+
+    async def finish(self, reason: StopReason) -> None:
+        """The host ends: stop all children and wait."""
+        host = self.host
+        if host is not None and host.abort is not None and host.abort.kind == "killed":
+            self.kill(reason)
+        self.request_stop(reason)
+        self._awaited = True
+        await self.runtime.deadlines.outlasted(self._exited, None, self._host_cancelled)
+
+    def _host_cancelled(self) -> None:
+        if self.host is not None:
+            if self.host.cancelled:
+                self.kill(CANCELLED)
+            self.host.cancelled = True
+
+    async def start_child(self, spec: Spec) -> Cell:
+        """Start a child; returns when its on_start has returned.
+
+        Raises:
+            SpecError, AlreadyStarted, AlreadyPresent, MaxChildren, StartError, ActorDead.
+        """
+        check(spec, self.spec.auto_shutdown)
+        # nobody knows of a child whose starter gave up in the very turn in which it came up: stop it again
+        cell: Cell = await self._command_of(partial(self._start, spec), unclaimed=self.forget_child)
+        return cell
+
+    async def restart_child(self, id: str) -> Cell:  # noqa: A002 - the field's name
+        """Start a stopped child again, by its spec; nothing is counted."""
+        cell: Cell = await self._command_of(partial(self._restart, id))
+        return cell
+
+    async def terminate_child(self, id: str) -> None:  # noqa: A002
+        """Stop a child in order; its spec stays (a temporary one's goes)."""
+        await self._command_of(partial(self._terminate, id), anyway=True)
+
+    async def delete_child(self, id: str) -> None:  # noqa: A002
+        """Forget the spec of a stopped child."""
+        await self._command_of(partial(self._delete, id))
+
+    async def stop_child(self, cell: Cell, drain: bool) -> None:
+        """Stop a child and wait; where this supervisor ends meanwhile, its own way of stopping the child counts."""
+        self._edge(blocked_run())
+        if drain:
+            cell.shut(StopReason("shutdown", "drained"))
+        try:
+            await self._command_of(partial(self._stop, cell, drain), anyway=True)
+        except ActorDead:
+            if cell.run is not None:
+                with self._edge(blocked_run()):
+                    await self.runtime.deadlines.settled(cell.run.exited(), None)
+
+    async def _command_of(
+        self, do: Callable[[], Awaitable[Any]], anyway: bool = False, unclaimed: Callable[[Any], None] | None = None
+    ) -> Any:
+        """Have it done in the supervisor's own task and wait for the outcome."""
+        if self.ended or self.stopping is not None:
+            raise self.cell.dead(reason=self.stopping)
+        edge = self._edge(blocked_run())  # before anything is queued: what is refused must not be done later
+        waiter = self.runtime.future()
+        self._post(_Item(do, waiter, anyway))
+        try:
+            with edge:
+                return await waiter
+        except asyncio.CancelledError:
+            if self._command is waiter:
+                self._interrupt_start()
+            done = waiter.done() and not waiter.cancelled() and waiter.exception() is None
+            if done and unclaimed is not None:
+                unclaimed(waiter.result())
+            raise
+
+    def _edge(self, run: ActorLife | None) -> Edges:
+        """Show in the wait graph that `run`'s handler waits for this supervisor."""
+        if run is None:
+            return NO_EDGE
+        if run is self.host:
+            return Edges((self.runner.host_waits,), Wait(self.cell, "admin"))
+        check_ask(run, self.cell)
+        return Edges((run.waiting,), Wait(self.cell, "admin"))
+
+    async def _start(self, spec: Spec) -> Cell:
+        present = self.children.get(spec.id)
+        if present is not None:
+            if present.run is not None:
+                raise present.problem(AlreadyStarted, "already runs; use its ref")
+            raise present.problem(AlreadyPresent, f"is {present.state}; use restart_child or delete_child")
+        limit = self.spec.max_children
+        if limit is not None and len(self.children) >= limit:
+            text = f"holds {limit} children, its max_children; {spec.id} was not started"
+            raise self.cell.problem(MaxChildren, text)
+        cell = self.children[spec.id] = new_cell(self.runtime, self, spec)
+        outcome = await self.runner.bring_up(cell)
+        if outcome is not None and outcome is not IGNORE:
+            del self.children[spec.id]
+        return self._started(cell, outcome)
+
+    def _started(self, cell: Cell, outcome: Any) -> Cell:
+        """What a start by hand returns, or raises."""
+        end = Cell.finish if self._ready else self.runner.dismiss
+        if outcome is IGNORE:
+            self.runner.settle(cell, StopReason("normal", "declined to start"))
+        elif outcome is INTERRUPTED:
+            end(cell, StopReason("killed", "its start was given up"))
+            raise self.cell.dead(reason=self.stopping)
+        elif outcome is not None:
+            end(cell, StopReason("crash", words(outcome), outcome), State.FAILED)
+            text = f"{cell.id} did not start: {describe(outcome)}"
+            error = StartError(text, path=cell.path, child=cell.id, cause=outcome, spec=cell.spec)
+            error.__cause__ = outcome if isinstance(outcome, BaseException) else None
+            raise error
+        return cell
+
+    async def _restart(self, id: str) -> Cell:  # noqa: A002
+        cell = self._find_stopped(id)
+        cell.attempts = 0
+        return self._started(cell, await self.runner.bring_up(cell))
+
+    async def _terminate(self, id: str) -> None:  # noqa: A002
+        await self._stop(self._find(id), False)
+
+    async def _stop(self, cell: Cell, drain: bool) -> None:
+        if self.children.get(cell.id) is not cell:
+            return
+        others = cell.pending
+        run, news = cell.run, self._news(cell)
+        await self.runner.halt(cell, StopReason("shutdown", "drained" if drain else "terminated"), drain or None)
+        self.runner.settle(cell, _own_end(cell, run, news) or StopReason("shutdown", "terminated"))
+        if others:  # a group waited for it
+            self.restarter.revive_rest()
+
+    async def _forget(self, cell: Cell) -> None:
+        """A stop for which nobody waits: the end of the child is taken in when it comes."""
+        run = cell.run
+        if run is None or isinstance(run, Supervisor) or self.children.get(cell.id) is not cell:
+            await self._stop(cell, False)
+            return
+        cell.unwanted = True
+        limit = self.runner.ask_to_end(cell, run, StopReason("shutdown", "cancelled"))
+        run.claimed = False  # so the news of its end does come
+        if limit is not None:
+            late = StopReason("killed", f"did not stop within {limit:g} s")
+            self.runtime.loop.call_later(limit, run.kill, late)
+
+    async def _delete(self, id: str) -> None:  # noqa: A002
+        del self.children[self._find_stopped(id).id]
+        self.cell.kept.pop(id, None)
+
+    def _find(self, id: str) -> Cell:  # noqa: A002
+        cell = self.children.get(id)
+        if cell is None:
+            raise self.cell.problem(ChildNotFound, f"has no child {id!r}; it has: {', '.join(self.children) or 'none'}")
+        return cell
+
+    def _find_stopped(self, id: str) -> Cell:  # noqa: A002
+        cell = self._find(id)
+        if cell.run is not None:
+            raise cell.problem(ChildRunning, "runs; terminate_child first")
+        if cell.pending:
+            raise cell.problem(ChildRestarting, "waits for its restart; terminate_child gives that up")
+        return cell
+
+    def start_answered(self, cell: Cell) -> None:
+        """Answer the command that starts `cell`: its caller wakes in the same turn of the loop, after us."""
+        if self._command is not None and not self._command.done():
+            self._command.set_result(cell)
+
+    def child_ended(self, cell: Cell, number: int, reason: StopReason) -> None:
+        """A life of this child is over."""
+        self._post(_Item(partial(self.restarter.ended, cell, number, reason), end=(cell, number, reason)))
+
+    def forget_child(self, cell: Cell) -> None:
+        """Stop this child for good; nobody waits for it."""
+        self._post(_Item(partial(self._forget, cell)))
+
+    def _restart_later(self, cell: Cell | None) -> None:
+        self._post(_Item(partial(self.restarter.due, cell)))
+
+    def _post(self, item: _Item) -> None:
+        if not self.ended:
+            self._inbox.append(item)
+            self._wake()
+
+    def _wake(self) -> None:
+        idle, self._idle = self._idle, None
+        if idle is not None and not idle.done():
+            idle.set_result(None)
+
+    def _news(self, cell: Cell) -> StopReason | None:
+        """The end of its present life, where the news of it is still in the inbox."""
+        ends = (item.end for item in self._inbox if item.end is not None)
+        return next((reason for each, number, reason in ends if each is cell and number > cell.seen), None)
+
+    async def _main(self) -> None:
+        outcome: BaseException | None = None
+        try:
+            outcome = await self._boot()
+            if outcome is None and not self._given_up():
+                self._report_start()
+                await self._serve()
+        except Exception as error:  # noqa: BLE001 - a fault of the runtime itself: the supervisor above decides
+            self.runner.stopping = StopReason("crash", f"supervisor failed: {describe(error)}", error)
+        reason = self.stopping or StopReason("shutdown", "its start was given up")
+        if outcome is not None and self.stopping is None:
+            reason = StopReason("crash", words(outcome), outcome)
+        self.phase = advance(self.phase, Phase.ENDING)
+        if self.host is None:
+            self.cell.mark(State.STOPPING)
+        await self._stop_all(StopReason("shutdown") if reason.kind != "parent_died" else reason)
+        self._over(reason, outcome)
+
+    async def _boot(self) -> BaseException | None:
+        """Start the static children one at a time; the first failure is the supervisor's."""
+        for spec in self.spec.children:
+            if self._given_up():
+                return None
+            cell = self.cell.kept.get(spec.id) or new_cell(self.runtime, self, spec)
+            self.cell.kept[spec.id] = self.children[spec.id] = cell
+            cell.parent, cell.spec = self, spec  # a temporary child's spec has lost its arguments
+            outcome = await self.runner.bring_up(cell)
+            try:
+                self._started(cell, outcome)
+            except ActorError as error:
+                del self.children[spec.id]
+                return error
+        return None
+
+    def _given_up(self) -> bool:
+        """Whether the start is to end: by a stop, or because who waits for it has already answered in its place."""
+        return self.stopping is not None or self.started.done()
+
+    def _report_start(self) -> None:
+        self.claimed = False
+        self._ready = True
+        self.phase = advance(self.phase, Phase.RUNNING)
+        if self.host is None:
+            self.cell.mark(State.RUNNING)
+            self.runtime.publish(ActorStarted, self.cell.path, incarnation=self.number)
+        self.started.set_result(None)
+
+    async def _serve(self) -> None:
+        while self.stopping is None:
+            if not self._inbox:
+                self._idle = idle = self.runtime.future()
+                try:
+                    await idle
+                except asyncio.CancelledError:
+                    absorb_cancellation()
+                    self._foreign_cancel()
+                continue
+            await self._execute(self._inbox.popleft())
+
+    async def _execute(self, item: _Item) -> None:
+        waiter = item.waiter
+        if waiter is None:
+            await item.do()
+            return
+        if waiter.done() and not item.anyway:
+            return
+        self._command = waiter
+        try:
+            result = await item.do()
+        except Exception as error:  # noqa: BLE001 - handed to the caller, who raises it
+            if not waiter.done():
+                waiter.set_exception(error)
+        else:
+            if not waiter.done():
+                waiter.set_result(result)
+        finally:
+            self._command = None
+
+    async def _stop_all(self, reason: StopReason) -> None:
+        """All children, in reverse and one at a time; at once where the spec says so."""
+        cells = list(reversed(self.children.values()))
+        news = {cell: self._news(cell) for cell in cells}
+        timers = []
+        for cell in cells if self.spec.parallel_shutdown else ():
+            if cell.run is not None:
+                limit = self.runner.ask_to_end(cell, cell.run, reason)
+                if limit is not None:
+                    late = StopReason("killed", f"did not stop within {limit:g} s")
+                    timers.append(self.runtime.loop.call_later(limit, cell.run.kill, late))
+        for cell in cells:
+            failed, run = cell.state is State.FAILED, cell.run
+            await self.runner.halt(cell, reason)
+            if failed:
+                self.runner.dismiss(cell, news[cell] or cell.closed or reason, State.FAILED)
+            else:
+                self.runner.dismiss(cell, news[cell] or _own_end(cell, run, None) or reason)
+        for timer in timers:
+            timer.cancel()
+
+    def lost(self, error: BaseException | None) -> None:
+        """The task has ended, and not by its own end: cancelled before its first step, or broken by a fault."""
+        if self.ended:
+            return
+        reason = lost(error)
+        self.kill(reason)
+        for child in self.children.values():
+            if child.run is not None:
+                child.run.exited().add_done_callback(lambda _: self.lost(error))
+                return
+        self._over(self.stopping or reason, error)
+
+    def _over(self, reason: StopReason, outcome: Any) -> None:
+        self.phase = advance(self.phase, Phase.OVER)
+        self.over = reason
+        self.owner.alive = False
+        for item in self._inbox:
+            if item.waiter is not None and not item.waiter.done():
+                item.waiter.set_exception(self.cell.dead(reason=reason))
+        self._inbox.clear()
+        for child in self.children.values():
+            child.bury()
+        if self.cell.parent is None:
+            self.cell.part(reason)
+        if self.host is not None:
+            self._tell_host(self.host, reason)
+            return
+        cell = self.cell
+        cell.run = None
+        cell.mark(State.FAILED if reason.abnormal else State.STOPPED)
+        if self._ready:
+            self._report_end(reason)
+        elif not self.started.done():
+            self.started.set_result(outcome if outcome is not None else cell.dead(reason=reason))
+        self._exited.set_result(reason)
+        if not self.claimed:
+            if cell.parent is None:
+                self.runtime.body.root_ended(reason)
+            else:
+                cell.parent.child_ended(cell, self.number, reason)
+
+    def _tell_host(self, host: Incarnation, reason: StopReason) -> None:
+        self._exited.set_result(reason)
+        if reason.kind == "intensity":
+            host.kill(reason)
+        elif reason.abnormal and not self._awaited:
+            host.children_lost(reason)
+
+    def _report_end(self, reason: StopReason) -> None:
+        cell = self.cell
+        if not reason.abnormal:
+            self.runtime.publish(ActorStopped, cell.path, incarnation=self.number, reason=reason)
+            return
+        cell.failed += 1
+        cell.error, cell.error_at = reason.detail or reason.kind, self.runtime.clock.now()
+        facts = {"restart": cell.spec.restart.value, "supervisor": cell.parent.cell.path if cell.parent else ""}
+        self.runtime.publish(ActorCrashed, cell.path, incarnation=self.number, reason=reason, **facts)
+
+
+def _own_end(cell: Cell, run: Life | None, news: StopReason | None) -> StopReason | None:
+    """A task that returned before its stop reached it has finished, and keeps its result."""
+    if news is None and run is not None:
+        news = run.over
+    return news if cell.runs is not None and news is not None and news.kind == "normal" else None
+
+
+def new_cell(runtime: Runtime, parent: Parent | None, spec: Spec) -> Cell:
+    """The state and the ref of a new child."""
+    table = {} if isinstance(spec, SupervisorSpec | TaskSpec) else getattr(spec.factory, "__table__", None)
+    cell = Cell(runtime, parent, spec, UNKNOWN if table is None else table)
+    cell.ref = runtime.refs(cell)
+    return cell
+
+
+def nursery(host: Incarnation) -> Supervisor:
+    """The supervisor of an actor's own children, made at the first one."""
+    if not isinstance(host.children, Supervisor):
+        host.children = Supervisor(host.cell, SupervisorSpec(host.cell.id), host=host)
+    return host.children
