@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyio import CancelScope
 
+from actors._core.cell import new_cell
 from actors._core.deadlock import check_wait
 from actors._core.runtime import Runtime
 from actors._core.snapshot import RosterWatch, snapshot
 from actors._core.states import State
-from actors._core.supervisor import Supervisor, new_cell
+from actors._core.supervisor import Supervisor
 from actors._core.tasks import OWNER
 from actors.clock import Clock
 from actors.errors import ActorError, AlreadyStarted, ChildNotFound, SpecError

@@ -23,7 +23,7 @@ from actors.errors import ActorDead, ActorError, InvalidMessage
 from actors.events import HealthChanged
 from actors.messages import Terminated
 from actors.roster import HEALTHY, Health, TaskRun
-from actors.specs import ChildSpec, Spec, TaskSpec
+from actors.specs import ChildSpec, Spec, SupervisorSpec, TaskSpec
 from actors.stop_reason import StopReason
 
 
@@ -335,6 +335,14 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
             if dead.box is not None:
                 dead.box.cell = dead
         self.runtime.bury(dead)
+
+
+def new_cell(runtime: Runtime, parent: Parent | None, spec: Spec) -> Cell:
+    """The state and the ref of a new child."""
+    table = {} if isinstance(spec, SupervisorSpec | TaskSpec) else getattr(spec.factory, "__table__", None)
+    cell = Cell(runtime, parent, spec, UNKNOWN if table is None else table)
+    cell.ref = runtime.refs(cell)
+    return cell
 
 
 def life_of(owner: Owner | None) -> ActorLife | None:

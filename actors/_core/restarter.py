@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from actors._core import restarts
 from actors._core.cell import Cell
 from actors._core.children import INTERRUPTED, ChildRunner
@@ -16,7 +18,7 @@ from actors._core.error_text import describe
 from actors._core.states import State
 from actors.events import ActorRestarted, ActorRestarting, IntensityExceeded
 from actors.hooks import IGNORE
-from actors.specs import Restart, Strategy
+from actors.specs import Intensity, Restart, Strategy
 from actors.stop_reason import StopReason
 
 
@@ -33,8 +35,15 @@ class Restarter:
         self._runner = runner
         self._runtime = runner.runtime
         self._later = later
-        limit = runner.spec.intensity
-        self.budget = f"{limit.restarts} in {limit.within:g} s"
+        self.budget = _written(runner.spec.intensity)
+
+    def allow(self, intensity: Intensity) -> None:
+        """Another budget from now on; what lies in the window counts."""
+        self._runner.spec = replace(self._runner.spec, intensity=intensity)
+        self.budget = _written(intensity)
+        for cell in (self._runner.cell, *self._runner.children.values()):
+            cell.entry = None  # the roster's picture shows the budget
+        self._runtime.version += 1
 
     async def ended(self, cell: Cell, number: int, reason: StopReason) -> None:
         """A life of `cell` is over, for this reason: the only place where that leads to a restart."""
@@ -77,12 +86,16 @@ class Restarter:
                 await runner.halt(cell, reason)
                 runner.settle(cell, reason)
             else:
-                await runner.halt(cell, reason, drain=False)
-                if cell.unwanted:
-                    runner.settle(cell, StopReason("shutdown", "cancelled"))
-                    continue
-                cell.pending = True
-                cell.open()  # it may have told itself to stop
+                await self.halt_for_restart(cell, reason)
+
+    async def halt_for_restart(self, cell: Cell, reason: StopReason) -> None:
+        """Stop a child that is to come up again: its mailbox is kept, not drained."""
+        await self._runner.halt(cell, reason, drain=False)
+        if cell.unwanted:  # somebody has cancelled it meanwhile
+            self._runner.settle(cell, StopReason("shutdown", "cancelled"))
+            return
+        cell.pending = True
+        cell.open()  # it may have told itself to stop
 
     async def _restart_in(self, cell: Cell, delay: float) -> None:
         number = cell.incarnation
@@ -107,14 +120,18 @@ class Restarter:
             outcome = await self._runner.bring_up(each)
             if outcome is None:
                 up.append(each)
-                each.restarts += 1
-                number, count = each.incarnation, each.restarts
-                self._runtime.publish(ActorRestarted, each.path, incarnation=number, restarts=count)
+                self.restarted(each)
             elif outcome is IGNORE:
                 self._runner.settle(each, StopReason("normal", "declined to start"))
             elif outcome is not INTERRUPTED:
-                await self._retry(each, up, outcome)
+                await self.failed_again(each, up, outcome)
                 return
+
+    def restarted(self, cell: Cell) -> None:
+        """A later life of it runs."""
+        cell.restarts += 1
+        number, count = cell.incarnation, cell.restarts
+        self._runtime.publish(ActorRestarted, cell.path, incarnation=number, restarts=count)
 
     def _waiting(self, cell: Cell | None) -> list[Cell]:
         """Those that come up now that `cell` is due."""
@@ -126,8 +143,11 @@ class Restarter:
             return []  # it depends on an earlier one whose delay still runs, and comes up with that
         return waiting
 
-    async def _retry(self, cell: Cell, up: list[Cell], error: BaseException) -> None:
-        """A restart failed: count it and queue the next try, so that commands get in between."""
+    async def failed_again(self, cell: Cell, up: list[Cell], error: BaseException) -> None:
+        """A restart failed: count it and queue the next try, so that commands get in between.
+
+        Of a group, `up` have been restarted in the same try.
+        """
         cell.pending = True
         delay = self._planned(cell, StopReason("crash", describe(error), error))
         if delay is None:
@@ -172,3 +192,7 @@ class Restarter:
         runner.dismiss(cell, reason, State.FAILED)
         runner.stopping = StopReason("shutdown" if runner.host is None else "intensity", text, reason.error)
         return False
+
+
+def _written(intensity: Intensity) -> str:
+    return f"{intensity.restarts} in {intensity.within:g} s"

@@ -13,31 +13,23 @@ from typing import Any
 
 import msgspec
 
-from actors._core.cell import UNKNOWN, ActorLife, Cell, Life, Parent, Wait, blocked_run
+from actors._core.cell import ActorLife, Cell, Life, Wait, blocked_run, new_cell
 from actors._core.children import INTERRUPTED, ChildRunner
+from actors._core.commands import Commands, own_end
 from actors._core.deadlock import NO_EDGE, Edges, check_ask
 from actors._core.error_text import describe, words
 from actors._core.incarnation import CANCELLED, Incarnation, lost
 from actors._core.lifecycle import ActorIncarnation
 from actors._core.restarter import Restarter
-from actors._core.runtime import Runtime
 from actors._core.states import Phase, State, advance
 from actors._core.task_incarnation import TaskIncarnation
 from actors._core.tasks import Owner, absorb_cancellation
 from actors.errors import (
     ActorDead,
     ActorError,
-    AlreadyPresent,
-    AlreadyStarted,
-    ChildNotFound,
-    ChildRestarting,
-    ChildRunning,
-    MaxChildren,
-    StartError,
 )
 from actors.events import ActorCrashed, ActorStarted, ActorStopped
-from actors.hooks import IGNORE
-from actors.specs import Spec, SupervisorSpec, TaskSpec, check
+from actors.specs import Intensity, Spec, SupervisorSpec, TaskSpec, check
 from actors.stop_reason import StopReason
 
 
@@ -65,6 +57,7 @@ class Supervisor:
         self.phase = Phase.STARTING
         self.runner = ChildRunner(cell, spec, host, self._make, self._foreign_cancel)
         self.restarter = Restarter(self.runner, self._restart_later)
+        self.commands = Commands(self, self.runner, self.restarter, self._news)
         self.children, self.waiting = self.runner.children, self.runner.waiting
         self._ready = self._cancelled = self._awaited = False
         self._exited: asyncio.Future[StopReason] = self.runtime.future()
@@ -158,21 +151,29 @@ class Supervisor:
         """
         check(spec, self.spec.auto_shutdown)
         # nobody knows of a child whose starter gave up in the very turn in which it came up: stop it again
-        cell: Cell = await self._command_of(partial(self._start, spec), unclaimed=self.forget_child)
+        cell: Cell = await self._command_of(partial(self.commands.start, spec), unclaimed=self.forget_child)
         return cell
 
     async def restart_child(self, id: str) -> Cell:  # noqa: A002 - the field's name
         """Start a stopped child again, by its spec; nothing is counted."""
-        cell: Cell = await self._command_of(partial(self._restart, id))
+        cell: Cell = await self._command_of(partial(self.commands.restart, id))
         return cell
+
+    async def bounce_child(self, cell: Cell) -> Cell:
+        """Stop a child in order and start it again, alone whatever the strategy; its mailbox is kept, nothing counted.
+
+        Where the start fails, its supervisor goes on trying as after a crash.
+        """
+        found: Cell = await self._command_of(partial(self.commands.bounce, cell))
+        return found
 
     async def terminate_child(self, id: str) -> None:  # noqa: A002
         """Stop a child in order; its spec stays (a temporary one's goes)."""
-        await self._command_of(partial(self._terminate, id), anyway=True)
+        await self._command_of(partial(self.commands.terminate, id), anyway=True)
 
     async def delete_child(self, id: str) -> None:  # noqa: A002
         """Forget the spec of a stopped child."""
-        await self._command_of(partial(self._delete, id))
+        await self._command_of(partial(self.commands.delete, id))
 
     async def stop_child(self, cell: Cell, drain: bool) -> None:
         """Stop a child and wait; where this supervisor ends meanwhile, its own way of stopping the child counts."""
@@ -180,11 +181,15 @@ class Supervisor:
         if drain:
             cell.shut(StopReason("shutdown", "drained"))
         try:
-            await self._command_of(partial(self._stop, cell, drain), anyway=True)
+            await self._command_of(partial(self.commands.stop, cell, drain), anyway=True)
         except ActorDead:
             if cell.run is not None:
                 with self._edge(blocked_run()):
                     await self.runtime.deadlines.settled(cell.run.exited(), None)
+
+    def allow(self, intensity: Intensity) -> None:
+        """Another restart budget, for the rest of this life."""
+        self.restarter.allow(intensity)
 
     async def _command_of(
         self, do: Callable[[], Awaitable[Any]], anyway: bool = False, unclaimed: Callable[[Any], None] | None = None
@@ -215,87 +220,6 @@ class Supervisor:
         check_ask(run, self.cell)
         return Edges((run.waiting,), Wait(self.cell, "admin"))
 
-    async def _start(self, spec: Spec) -> Cell:
-        present = self.children.get(spec.id)
-        if present is not None:
-            if present.run is not None:
-                raise present.problem(AlreadyStarted, "already runs; use its ref")
-            raise present.problem(AlreadyPresent, f"is {present.state}; use restart_child or delete_child")
-        limit = self.spec.max_children
-        if limit is not None and len(self.children) >= limit:
-            text = f"holds {limit} children, its max_children; {spec.id} was not started"
-            raise self.cell.problem(MaxChildren, text)
-        cell = self.children[spec.id] = new_cell(self.runtime, self, spec)
-        outcome = await self.runner.bring_up(cell)
-        if outcome is not None and outcome is not IGNORE:
-            del self.children[spec.id]
-        return self._started(cell, outcome)
-
-    def _started(self, cell: Cell, outcome: Any) -> Cell:
-        """What a start by hand returns, or raises."""
-        end = Cell.finish if self._ready else self.runner.dismiss
-        if outcome is IGNORE:
-            self.runner.settle(cell, StopReason("normal", "declined to start"))
-        elif outcome is INTERRUPTED:
-            end(cell, StopReason("killed", "its start was given up"))
-            raise self.cell.dead(reason=self.stopping)
-        elif outcome is not None:
-            end(cell, StopReason("crash", words(outcome), outcome), State.FAILED)
-            text = f"{cell.id} did not start: {describe(outcome)}"
-            error = StartError(text, path=cell.path, child=cell.id, cause=outcome, spec=cell.spec)
-            error.__cause__ = outcome if isinstance(outcome, BaseException) else None
-            raise error
-        return cell
-
-    async def _restart(self, id: str) -> Cell:  # noqa: A002
-        cell = self._find_stopped(id)
-        cell.attempts = 0
-        return self._started(cell, await self.runner.bring_up(cell))
-
-    async def _terminate(self, id: str) -> None:  # noqa: A002
-        await self._stop(self._find(id), False)
-
-    async def _stop(self, cell: Cell, drain: bool) -> None:
-        if self.children.get(cell.id) is not cell:
-            return
-        others = cell.pending
-        run, news = cell.run, self._news(cell)
-        await self.runner.halt(cell, StopReason("shutdown", "drained" if drain else "terminated"), drain or None)
-        self.runner.settle(cell, _own_end(cell, run, news) or StopReason("shutdown", "terminated"))
-        if others:  # a group waited for it
-            self.restarter.revive_rest()
-
-    async def _forget(self, cell: Cell) -> None:
-        """A stop for which nobody waits: the end of the child is taken in when it comes."""
-        run = cell.run
-        if run is None or isinstance(run, Supervisor) or self.children.get(cell.id) is not cell:
-            await self._stop(cell, False)
-            return
-        cell.unwanted = True
-        limit = self.runner.ask_to_end(cell, run, StopReason("shutdown", "cancelled"))
-        run.claimed = False  # so the news of its end does come
-        if limit is not None:
-            late = StopReason("killed", f"did not stop within {limit:g} s")
-            self.runtime.loop.call_later(limit, run.kill, late)
-
-    async def _delete(self, id: str) -> None:  # noqa: A002
-        del self.children[self._find_stopped(id).id]
-        self.cell.kept.pop(id, None)
-
-    def _find(self, id: str) -> Cell:  # noqa: A002
-        cell = self.children.get(id)
-        if cell is None:
-            raise self.cell.problem(ChildNotFound, f"has no child {id!r}; it has: {', '.join(self.children) or 'none'}")
-        return cell
-
-    def _find_stopped(self, id: str) -> Cell:  # noqa: A002
-        cell = self._find(id)
-        if cell.run is not None:
-            raise cell.problem(ChildRunning, "runs; terminate_child first")
-        if cell.pending:
-            raise cell.problem(ChildRestarting, "waits for its restart; terminate_child gives that up")
-        return cell
-
     def start_answered(self, cell: Cell) -> None:
         """Answer the command that starts `cell`: its caller wakes in the same turn of the loop, after us."""
         if self._command is not None and not self._command.done():
@@ -307,7 +231,7 @@ class Supervisor:
 
     def forget_child(self, cell: Cell) -> None:
         """Stop this child for good; nobody waits for it."""
-        self._post(_Item(partial(self._forget, cell)))
+        self._post(_Item(partial(self.commands.forget, cell)))
 
     def _restart_later(self, cell: Cell | None) -> None:
         self._post(_Item(partial(self.restarter.due, cell)))
@@ -355,7 +279,7 @@ class Supervisor:
             cell.parent, cell.spec = self, spec  # a temporary child's spec has lost its arguments
             outcome = await self.runner.bring_up(cell)
             try:
-                self._started(cell, outcome)
+                self.commands.started(cell, outcome, booting=True)
             except ActorError as error:
                 del self.children[spec.id]
                 return error
@@ -422,7 +346,7 @@ class Supervisor:
             if failed:
                 self.runner.dismiss(cell, news[cell] or cell.closed or reason, State.FAILED)
             else:
-                self.runner.dismiss(cell, news[cell] or _own_end(cell, run, None) or reason)
+                self.runner.dismiss(cell, news[cell] or own_end(cell, run, None) or reason)
         for timer in timers:
             timer.cancel()
 
@@ -483,21 +407,6 @@ class Supervisor:
         cell.error, cell.error_at = reason.detail or reason.kind, self.runtime.clock.now()
         facts = {"restart": cell.spec.restart.value, "supervisor": cell.parent.cell.path if cell.parent else ""}
         self.runtime.publish(ActorCrashed, cell.path, incarnation=self.number, reason=reason, **facts)
-
-
-def _own_end(cell: Cell, run: Life | None, news: StopReason | None) -> StopReason | None:
-    """A task that returned before its stop reached it has finished, and keeps its result."""
-    if news is None and run is not None:
-        news = run.over
-    return news if cell.runs is not None and news is not None and news.kind == "normal" else None
-
-
-def new_cell(runtime: Runtime, parent: Parent | None, spec: Spec) -> Cell:
-    """The state and the ref of a new child."""
-    table = {} if isinstance(spec, SupervisorSpec | TaskSpec) else getattr(spec.factory, "__table__", None)
-    cell = Cell(runtime, parent, spec, UNKNOWN if table is None else table)
-    cell.ref = runtime.refs(cell)
-    return cell
 
 
 def nursery(host: Incarnation) -> Supervisor:
