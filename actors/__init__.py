@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from actors.actor import Actor
     from actors.clock import Clock
     from actors.context import Context, current_context
+    from actors.description import Description, Happened
     from actors.errors import (
         ActorDead,
         ActorError,
@@ -55,9 +56,11 @@ if TYPE_CHECKING:
         ActorCrashed,
         ActorRestarted,
         ActorRestarting,
+        ActorResumed,
         ActorStalled,
         ActorStarted,
         ActorStopped,
+        ActorSuspended,
         DeadLetter,
         Event,
         EventStream,
@@ -75,6 +78,7 @@ if TYPE_CHECKING:
     from actors.specs import (
         AutoShutdown,
         Backoff,
+        Children,
         ChildSpec,
         Intensity,
         Mailbox,
@@ -94,33 +98,87 @@ __all__ = [
     "IGNORE",
     "Actor",
     "ActorRef",
+    "ChildCount",
+    "ChildInfo",
+    "Context",
+    "Ignore",
+    "Message",
+    "Reply",
+    "Request",
+    "SupervisorRef",
+    "Terminated",
+    "current_context",
+    "handles",
+]
+__all__ += [
+    "AutoShutdown",
+    "Backoff",
+    "ChildSpec",
+    "Children",
+    "Intensity",
+    "Mailbox",
+    "Overflow",
+    "Restart",
+    "Shutdown",
+    "StopReason",
+    "Strategy",
+    "SupervisorSpec",
+    "TaskSpec",
+]
+__all__ += [
+    "TaskHandle",
+    "TaskMap",
+    "TaskRef",
+]
+__all__ += [
     "ActorSystem",
     "Clock",
-    "Context",
+    "Description",
+    "Happened",
     "Health",
-    "Ignore",
-    "Reply",
-    "SupervisorRef",
+    "RosterEntry",
+    "RosterSnapshot",
+    "TaskRun",
+    "run",
 ]
-__all__ += ["Message", "Request", "Terminated", "handles", "run"]
-__all__ += ["ChildCount", "ChildInfo", "RosterEntry", "RosterSnapshot"]
-__all__ += ["TaskCancelled", "TaskHandle", "TaskMap", "TaskRef", "TaskRun", "TaskSpec", "current_context"]
-__all__ += ["AutoShutdown", "Backoff", "ChildSpec", "Intensity", "Mailbox", "Overflow", "Restart"]
-__all__ += ["Shutdown", "StopReason", "Strategy", "SupervisorSpec"]
 __all__ += [
     "ActorCrashed",
     "ActorRestarted",
     "ActorRestarting",
+    "ActorResumed",
     "ActorStalled",
     "ActorStarted",
     "ActorStopped",
+    "ActorSuspended",
     "DeadLetter",
     "Event",
+    "EventStream",
+    "HealthChanged",
+    "IntensityExceeded",
+    "OrphanDetected",
+    "Subscription",
+    "ZombieDetected",
 ]
-__all__ += ["EventStream", "HealthChanged", "IntensityExceeded", "OrphanDetected", "Subscription", "ZombieDetected"]
-__all__ += ["ActorDead", "ActorError", "AlreadyPresent", "AlreadyStarted", "AskRejected", "AskTimeout"]
-__all__ += ["ChildNotFound", "ChildRestarting", "ChildRunning", "DeadlockError", "InvalidMessage", "MailboxFull"]
-__all__ += ["MaxChildren", "Reject", "SpecError", "StartError", "SystemFailed"]
+__all__ += [
+    "ActorDead",
+    "ActorError",
+    "AlreadyPresent",
+    "AlreadyStarted",
+    "AskRejected",
+    "AskTimeout",
+    "ChildNotFound",
+    "ChildRestarting",
+    "ChildRunning",
+    "DeadlockError",
+    "InvalidMessage",
+    "MailboxFull",
+    "MaxChildren",
+    "Reject",
+    "SpecError",
+    "StartError",
+    "SystemFailed",
+    "TaskCancelled",
+]
 
 _HOMES = {
     "actor": "Actor",
@@ -128,14 +186,16 @@ _HOMES = {
     "hooks": "IGNORE Ignore",
     "roster": "Health RosterEntry RosterSnapshot TaskRun",
     "clock": "Clock",
+    "description": "Description Happened",
     "errors": (
         "ActorDead ActorError AlreadyPresent AlreadyStarted AskRejected AskTimeout ChildNotFound "
         "ChildRestarting ChildRunning DeadlockError InvalidMessage MailboxFull MaxChildren Reject SpecError "
         "StartError SystemFailed TaskCancelled"
     ),
     "events": (
-        "ActorCrashed ActorRestarted ActorRestarting ActorStalled ActorStarted ActorStopped DeadLetter Event "
-        "EventStream HealthChanged IntensityExceeded OrphanDetected Subscription ZombieDetected"
+        "ActorCrashed ActorRestarted ActorRestarting ActorResumed ActorStalled ActorStarted ActorStopped "
+        "ActorSuspended DeadLetter Event EventStream HealthChanged IntensityExceeded OrphanDetected "
+        "Subscription ZombieDetected"
     ),
     "_core.background": "TaskHandle",
     "_core.mailbox": "Reply",
@@ -145,7 +205,8 @@ _HOMES = {
     "ref": "ActorRef",
     "task_ref": "TaskRef",
     "specs": (
-        "AutoShutdown Backoff ChildSpec Intensity Mailbox Overflow Restart Shutdown Strategy SupervisorSpec TaskSpec"
+        "AutoShutdown Backoff Children ChildSpec Intensity Mailbox Overflow Restart Shutdown Strategy "
+        "SupervisorSpec TaskSpec"
     ),
     "stop_reason": "StopReason",
     "system": "ActorSystem run",

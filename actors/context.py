@@ -76,7 +76,7 @@ class Context:
     @overload
     async def start_child(self, spec: SupervisorSpec) -> SupervisorRef: ...
     async def start_child(self, spec: Spec) -> ActorRef:
-        """Start a child of this actor (one_for_one); it ends with this incarnation."""
+        """Start a child of this actor; it ends with this incarnation. The policy is the class attribute `children`."""
         cell = await nursery(self._run.live()).start_child(spec)
         ref: ActorRef = cell.ref
         return ref
@@ -134,16 +134,18 @@ class Context:
         """
         return self._run.defer()
 
-    def stop_self(self) -> None:
-        """End normally after the current handler; the restart type decides what follows.
+    def stop_self(self, reason: str = "stop_self()") -> None:
+        """End normally after the current handler; the restart type decides what follows. `reason`: why, in words.
 
         A permanent actor comes back and finds in its mailbox what is sent meanwhile; others refuse it from now on.
         """
-        reason = StopReason("normal", "stop_self()")
+        if not isinstance(reason, str):
+            raise SpecError(f"stop_self: got {reason!r}; allowed: a text that says why")
+        end = StopReason("normal", reason)
         if self._run.cell.spec.restart is not Restart.PERMANENT:
-            self._run.cell.shut(reason)
+            self._run.cell.shut(end)
         if self._run.stopping is None:
-            self._run.stopping = reason
+            self._run.stopping = end
         self._run.wake()
 
     @property

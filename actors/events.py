@@ -101,6 +101,19 @@ class ActorStalled(Event, frozen=True, kw_only=True):
     doing: str
 
 
+class ActorSuspended(Event, frozen=True, kw_only=True):
+    """An operator has suspended an incarnation (`why`, in their words): it takes no messages from its mailbox."""
+
+    incarnation: int
+    why: str
+
+
+class ActorResumed(Event, frozen=True, kw_only=True):
+    """A suspended incarnation goes on."""
+
+    incarnation: int
+
+
 class ZombieDetected(Event, frozen=True, kw_only=True):
     """A killed incarnation does not end; it was detached so that nobody waits for it."""
 

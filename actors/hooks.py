@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Final
 
 from actors.messages import Table, build_table
+from actors.specs import Children, check_children
 from actors.stop_reason import StopReason
 
 
@@ -21,10 +22,13 @@ IGNORE: Final = Ignore()
 class Hooks:
     """The hooks of an actor, all of which do nothing here. Derive from Actor, which has a context as well."""
 
+    children: ClassVar[Children] = Children()
     __table__: ClassVar[Table] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "children" in vars(cls):
+            check_children(cls.__qualname__, cls.children)
         cls.__table__ = build_table(cls)
 
     async def on_start(self) -> Ignore | None:

@@ -14,6 +14,8 @@ _LEVELS: dict[type, int] = {
     events.ActorRestarting: logging.INFO,
     events.ActorRestarted: logging.INFO,
     events.HealthChanged: logging.INFO,
+    events.ActorSuspended: logging.WARNING,
+    events.ActorResumed: logging.INFO,
     events.DeadLetter: logging.DEBUG,
     events.ActorCrashed: logging.WARNING,
     events.ActorStalled: logging.WARNING,

@@ -125,6 +125,18 @@ class TaskSpec(ChildSpec, frozen=True):
     history: int = 10
 
 
+class Children(msgspec.Struct, frozen=True):
+    """The policy for an actor's own children: a class attribute, `children = Children(intensity=Intensity(10, 5.0))`.
+
+    Over the intensity the actor itself crashes, and its supervisor decides.
+    """
+
+    strategy: Strategy = Strategy.ONE_FOR_ONE
+    intensity: Intensity = Intensity()
+    max_children: int | None = None
+    parallel_shutdown: bool = False
+
+
 class SupervisorSpec(msgspec.Struct, frozen=True):
     """A supervisor: its children in start order and its policy. No user code runs in one."""
 
@@ -234,6 +246,31 @@ def _check_supervisor(spec: SupervisorSpec) -> None:
         if child.id in seen:
             raise SpecError(f"{spec.id}: children: got two with id {child.id!r}; allowed: unique ids")
         seen.add(child.id)
+
+
+def check_children(owner: str, policy: object) -> None:
+    """Refuse a class attribute `children` that is no policy, and a wrong policy.
+
+    Raises:
+        SpecError: names the field, what was given and what is allowed.
+    """
+    if not isinstance(policy, Children):
+        allowed = (
+            "Children(strategy=…, intensity=…), the policy for an actor's own children; name your attribute otherwise"
+        )
+        raise SpecError(f"{owner}.children: got {policy!r}; allowed: {allowed}")
+    check(policy_spec(f"{owner}.children", policy))
+
+
+def policy_spec(id: str, policy: Children) -> SupervisorSpec:  # noqa: A002 - the field's name
+    """The supervisor of an actor's own children."""
+    return SupervisorSpec(
+        id,
+        strategy=policy.strategy,
+        intensity=policy.intensity,
+        max_children=policy.max_children,
+        parallel_shutdown=policy.parallel_shutdown,
+    )
 
 
 def check_intensity(where: str, intensity: Intensity) -> None:

@@ -11,7 +11,7 @@ from actors._core.deadlock import check_wait
 from actors._core.states import State
 from actors._core.supervisor import Supervisor
 from actors.ref import ActorRef
-from actors.specs import ChildSpec, Restart, Spec, SupervisorSpec, TaskSpec
+from actors.specs import ChildSpec, Intensity, Restart, Spec, SupervisorSpec, TaskSpec, check_intensity
 from actors.task_ref import TaskRef
 
 
@@ -75,6 +75,26 @@ class Administration:
     async def delete_child(self, id: str) -> None:  # noqa: A002
         """Forget the spec of a stopped child."""
         await self._supervisor().delete_child(id)
+
+    async def get_spec(self, id: str) -> Spec:  # noqa: A002
+        """The spec of a child; the arguments of a temporary one that runs are gone.
+
+        Raises:
+            ChildNotFound: no child has this id.
+        """
+        return self._supervisor().commands.find(id).spec
+
+    async def set_intensity(self, intensity: Intensity) -> None:
+        """Another restart budget from now on; restarts that lie in its window count.
+
+        When this supervisor is itself restarted, the budget in its spec holds again.
+
+        Raises:
+            SpecError: negative restarts, or an empty period.
+        """
+        supervisor = self._supervisor()
+        check_intensity(f"{supervisor.cell.path}: ", intensity)
+        supervisor.allow(intensity)
 
     async def which_children(self) -> tuple[ChildInfo, ...]:
         """All children in start order, read at once."""

@@ -19,15 +19,15 @@ from actors._core.states import State
 from actors._core.supervisor import Supervisor
 from actors._core.tasks import OWNER
 from actors.clock import Clock
-from actors.errors import ActorError, AlreadyStarted, ChildNotFound, SpecError
+from actors.errors import ActorError, AlreadyStarted, SpecError
 from actors.events import Event, EventStream
 from actors.logs import attach
 from actors.mapping import TaskMap, mapped
-from actors.ref import ActorRef
+from actors.operations import Operations
 from actors.roster import RosterSnapshot
 from actors.specs import Backoff, Intensity, Restart, Strategy, SupervisorSpec, TaskSpec, check, number
 from actors.stop_reason import StopReason
-from actors.supervisor_ref import Administration, SupervisorRef, ref_of
+from actors.supervisor_ref import SupervisorRef, ref_of
 from actors.task_ref import TaskRef
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _TASKS_SPEC = SupervisorSpec(
 _TASK_OPTIONS = {*TaskSpec.__struct_fields__} - {"id", "factory", "args", "significant", "mailbox", "drain_on_stop"}
 
 
-class ActorSystem(Administration):
+class ActorSystem(Operations):
     """A tree of actors. `async with ActorSystem("trading") as system:` starts it, and stops it in order.
 
     Args:
@@ -228,26 +228,6 @@ class ActorSystem(Administration):
         return mapped(
             self.start_task, function, items, limit=limit, ordered=ordered, stop_on_error=stop_on_error, name=name
         )
-
-    def find(self, path: str) -> ActorRef:
-        """The handle of the actor at a path, whether it is alive or not: "/trading/store", or "store" below the root.
-
-        Raises:
-            ChildNotFound: nothing is listed there.
-        """
-        cell = self._supervisor().cell
-        below_root = path.removeprefix(f"{cell.path}/") if path != cell.path else ""
-        if below_root.startswith("/"):
-            raise ChildNotFound(f"no actor at {path}: paths of this system begin with {cell.path}", path=path)
-        for id_ in below_root.split("/") if below_root else ():
-            child = None if cell.run is None else cell.run.below().get(id_)
-            if child is None:
-                child = cell.kept.get(id_)
-            if child is None:
-                raise ChildNotFound(f"no actor at {path}: {cell.path} has no child {id_!r}", path=path)
-            cell = child
-        ref: ActorRef = cell.ref
-        return ref
 
     def publish(self, kind: type[Event], path: str, **fields: Any) -> None:
         """Build and publish an event, if anybody wants it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any, Generic, TypeVar, cast
 
 from actors._core.cell import ActorLife
@@ -123,6 +123,12 @@ class BackgroundTasks:
         if not self.active and self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
 
+    def tasks(self) -> Iterator[tuple[TaskHandle[Any], asyncio.Task[Any]]]:
+        """Those that run, with their tasks."""
+        for handle in self.active:
+            if handle._task is not None:
+                yield handle, handle._task
+
     async def close(self, timeout: float) -> None:
         """Cancel all and wait; those that do not end within `timeout` seconds are orphans."""
         self.closed = True
@@ -144,9 +150,9 @@ class BackgroundTasks:
 
     def _disown(self) -> None:
         self._owner.alive = False
-        strays, path = self._runtime.strays, self._run.cell.path
+        strays = self._runtime.strays
         for handle in self.active:
             if handle._task is not None:
                 strays[handle._task] = handle.path
                 handle._task.add_done_callback(lambda task: strays.pop(task, None))
-            self._runtime.publish(OrphanDetected, path, task=handle.name)
+            self._run.cell.publish(OrphanDetected, task=handle.name)

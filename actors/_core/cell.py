@@ -19,8 +19,9 @@ from actors._core.mailbox import Ask, Queue, Tick, payload
 from actors._core.runtime import Runtime
 from actors._core.states import CHILD, IllegalMove, Phase, State
 from actors._core.tasks import OWNER, Owner
+from actors.description import Happened
 from actors.errors import ActorDead, ActorError, InvalidMessage
-from actors.events import HealthChanged
+from actors.events import Event, HealthChanged
 from actors.messages import Terminated
 from actors.roster import HEALTHY, Health, TaskRun
 from actors.specs import ChildSpec, Spec, SupervisorSpec, TaskSpec
@@ -119,6 +120,9 @@ class Parent(Protocol):
     async def stop_child(self, cell: Cell, drain: bool) -> None:
         """Stop this child for good and wait."""
 
+    async def bounce_child(self, cell: Cell) -> Cell:
+        """Stop this child and start it again."""
+
 
 class Watcher(Protocol):
     """Whoever wants to hear that a child has ended for good."""
@@ -140,9 +144,16 @@ class _Anything(dict[type, Any]):
 
 E = TypeVar("E", bound=ActorError)
 CLOSED = _Nothing()
-_TAKES = (State.STARTING, State.RUNNING)
+_TAKES = (State.STARTING, State.RUNNING, State.SUSPENDED)
 _UNSTARTED = datetime.min.replace(tzinfo=UTC)
 _NOBODY: dict[str, Any] = {}
+_KEPT = 10  # events of one child
+_WORDS = 300  # characters of one
+_SHOWN = frozenset(("reason", "delay", "attempt", "restarts", "level", "why", "next", "action", "quiet_s", "doing")) | {
+    "detail",
+    "offender",
+    "task",
+}  # fields of events that are words and numbers
 UNKNOWN = _Anything()
 
 
@@ -178,6 +189,8 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
     restart_due: float | None = None
     error: str | None = None
     error_at: datetime | None = None
+    error_chain: tuple[str, ...] = ()  # that error and what caused it
+    happened: deque[Happened] | None = None
     health: Health = HEALTHY
     watchers: dict[Watcher, None] | None = None
     kept: dict[str, Cell] = _NOBODY  # a supervisor's static children: their refs outlive its restarts
@@ -315,6 +328,20 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
             self.restart_timer.cancel()
             self.restart_timer = None
 
+    def publish(self, kind: type[Event], **fields: Any) -> None:
+        """Publish an event about this child, and keep it for who asks later what has happened."""
+        self.runtime.publish(kind, self.path, **fields)
+        self.note(kind, fields)
+
+    def note(self, kind: type[Event], fields: Mapping[str, Any]) -> None:
+        """Keep an event in words: what it carries may be large, and hold the actor."""
+        shown = (f"{name}={value}" for name, value in fields.items() if name in _SHOWN and value not in ("", None))
+        if self.happened is None:
+            self.happened = deque(maxlen=_KEPT)
+        self.happened.append(
+            Happened(self.runtime.clock.now(), self.incarnation, kind.__name__, ", ".join(shown)[:_WORDS])
+        )
+
     def report_health(self, level: str, why: str = "", next: str = "", action: str = "") -> None:  # noqa: A002
         """See Context.report_health."""
         before = self.health
@@ -323,7 +350,7 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
         self.entry = None
         if (before.level, before.why) != (level, why):
             self.runtime.version += 1
-            self.runtime.publish(HealthChanged, self.path, level=level, why=why, next=next, action=action)
+            self.publish(HealthChanged, level=level, why=why, next=next, action=action)
 
     def bury(self) -> None:
         """Stay in the roster for a while after the spec has gone; of a task without its result, which may be large."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from actors._core import restarts
 from actors._core.cell import Cell, Life, Wait
 from actors._core.deadlock import Edges
-from actors._core.error_text import describe, words
+from actors._core.error_text import causes, describe, words
 from actors._core.incarnation import Incarnation
 from actors._core.states import State
 from actors._core.tasks import absorb_cancellation
@@ -66,7 +66,7 @@ class ChildRunner:
         cell.cancel_restart()
         cell.open()
         if cell.health.level != HEALTHY.level:
-            self.runtime.publish(HealthChanged, cell.path, level=HEALTHY.level, why="", next="", action="")
+            cell.publish(HealthChanged, level=HEALTHY.level, why="", next="", action="")
         cell.health = HEALTHY  # what the former life said of itself is over
         cell.mark(State.STARTING)
         cell.started_at = cell.state_since
@@ -84,6 +84,7 @@ class ChildRunner:
             return None
         if isinstance(outcome, BaseException):
             cell.error, cell.error_at = describe(outcome), self.runtime.clock.now()
+            cell.error_chain = causes(outcome)
         # whoever fails to start is ended here, and its news must not come through the inbox as well
         run.claimed = True
         cell.seen = cell.incarnation

@@ -88,14 +88,16 @@ class Commands:
         if cell.spec.restart is Restart.TEMPORARY:
             text = "is temporary, and its arguments went when it was started: it can't be restarted; start another one"
             raise cell.problem(ActorError, text)
+        was_up = cell.run is not None or cell.pending
         cell.attempts = 0
         await self._restarter.halt_for_restart(cell, StopReason("shutdown", "restart by hand"))
-        if cell.unwanted:  # it was cancelled meanwhile
-            return cell
+        if not cell.pending:  # it was cancelled meanwhile
+            raise cell.dead()
         outcome = await self._runner.bring_up(cell)
         if outcome is None:
             self._restarter.restarted(cell)
-        elif isinstance(outcome, BaseException):
+            self._restarter.revive_rest()  # a group may have waited for it
+        elif was_up and isinstance(outcome, BaseException):
             await self._restarter.failed_again(cell, [], outcome)  # counted: it goes on as after a crash
             raise _start_error(cell, outcome)
         else:

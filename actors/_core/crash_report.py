@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors._core.error_text import describe, forget_notes, places, release, trace
+from actors._core.error_text import causes, describe, forget_notes, places, release, trace
 from actors._core.incarnation import Incarnation
 from actors._core.mailbox import Ask, payload
 from actors.events import ActorCrashed
@@ -34,6 +34,8 @@ def report_crash(run: Incarnation, reason: StopReason) -> None:
     cell.failed += 1
     cell.error = reason.detail or reason.kind
     cell.error_at = cell.runtime.clock.now()
+    cell.error_chain = causes(reason.error) if isinstance(reason.error, BaseException) else (str(reason),)
+    cell.note(ActorCrashed, {"reason": reason})
     origin, wanted = "", run.ready and cell.runtime.events.wanted(ActorCrashed)
     if isinstance(reason.error, BaseException):
         forget_notes(reason.error)

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 _WORDS = 2_000  # characters of an error's text: a driver may put the rows that it was given into one
 _TRACE = 8_000  # characters of a traceback: the innermost frames and the error come last, so the end is kept
+_CAUSES = 10  # errors told of one chain
 _CHAIN = 100  # errors looked at along causes, contexts and groups
 _NOTE = "Traceback of the crash"
 
@@ -47,6 +48,16 @@ def places(error: BaseException) -> str:
         lines.append(f'  File "{code.co_filename}", line {frames.tb_lineno}, in {code.co_name}')
         frames = frames.tb_next
     return "\n".join(lines)
+
+
+def causes(error: BaseException) -> tuple[str, ...]:
+    """The error and what caused it, the error itself first."""
+    found: list[str] = []
+    each: BaseException | None = error
+    while each is not None and len(found) < _CAUSES:
+        found.append(describe(each))
+        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+    return tuple(found)
 
 
 def release(error: BaseException, trace: str, where: str) -> None:

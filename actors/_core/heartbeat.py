@@ -60,7 +60,7 @@ class Heartbeat:
         run, cell = self._run, self._run.cell
         doing = cell.activity()
         text = f"no beat within its stall_timeout of {self._timeout:g} s, while {doing}"
-        cell.runtime.publish(ActorStalled, cell.path, incarnation=run.number, quiet_s=quiet, doing=doing)
+        cell.publish(ActorStalled, incarnation=run.number, quiet_s=quiet, doing=doing)
         cell.report_health(
             "failed",
             why=text,

@@ -20,11 +20,12 @@ from actors._core.error_text import describe, ending, words
 from actors._core.heartbeat import Heartbeat
 from actors._core.kill_scope import KillScope
 from actors._core.mailbox import Ask, Queue, Reply, Tick, payload, rejection
-from actors._core.states import Phase, advance
+from actors._core.states import Phase, State, advance
 from actors._core.tasks import Owner
 from actors._core.timers import Timers
 from actors._core.watches import Watches
 from actors.errors import ActorDead, ActorError, Reject
+from actors.events import ActorResumed, ActorSuspended
 from actors.messages import Terminated
 from actors.stop_reason import StopReason
 
@@ -82,6 +83,7 @@ class Incarnation(msgspec.Struct, eq=False):
     stopping: StopReason | None = None
     draining: bool = False
     abort: StopReason | None = None
+    suspended: bool = False
     cancelled: bool = False  # from outside, once
     # the message in hand
     current: Any = None
@@ -99,6 +101,7 @@ class Incarnation(msgspec.Struct, eq=False):
     background: BackgroundTasks | None = None
     children: Nursery | None = None
     pulse: Heartbeat | None = None
+    rested: asyncio.Future[None] | None = None  # done when a suspended one has nothing in hand
     _exited: asyncio.Future[StopReason] | None = None
     _watches: Watches | None = None
     _timers: Timers | None = None
@@ -161,10 +164,30 @@ class Incarnation(msgspec.Struct, eq=False):
             self.stopping = reason
         if drain and not self.draining:
             self.draining = True
+            self.resume()  # what is queued is to be handled
             self.cell.shut(reason)
             if self._timers is not None:
                 self._timers.rest()
         self.wake()
+
+    def suspend(self, why: str) -> asyncio.Future[None]:
+        """Take no message from the mailbox until resume(); done when nothing is in hand any more, or it is over."""
+        if not self.suspended:
+            self.suspended = True
+            self.cell.mark(State.SUSPENDED)
+            self.cell.publish(ActorSuspended, incarnation=self.number, why=why)
+        if self.rested is None or self.rested.done():
+            self.rested = self.cell.runtime.future()
+        self.wake()
+        return self.rested
+
+    def resume(self) -> None:
+        """Go on."""
+        if self.suspended:
+            self.suspended = False
+            self.cell.mark(State.RUNNING)
+            self.cell.publish(ActorResumed, incarnation=self.number)
+            self.wake()
 
     def kill(self, reason: StopReason) -> None:
         """Interrupt at the next await, and let go of it where it does not end: see `lifecycle`."""
@@ -188,12 +211,20 @@ class Incarnation(msgspec.Struct, eq=False):
         self.box.wake()
 
     def attend(self) -> StopReason | None:
-        """What comes before every message: kill, stop, the end of a watched actor."""
+        """What comes before every message: kill, stop, the end of a watched actor. Nothing is in hand now.
+
+        A suspended one is left with its `signal` up, so that it looks here again before it takes a message.
+        """
         self.signal = False
         if self.abort is not None:
             return self.abort
         if self.stopping is not None and not self.draining:
             return self.stopping
+        if self.suspended:
+            self.signal = True
+            if self.rested is not None and not self.rested.done():
+                self.rested.set_result(None)
+            return None
         box = self.box
         if box.system:
             if Terminated not in self.cell.table:
@@ -273,3 +304,5 @@ class Incarnation(msgspec.Struct, eq=False):
         self.deferred = None
         if self._watches is not None:
             self._watches.close()
+        if self.rested is not None and not self.rested.done():
+            self.rested.set_result(None)

@@ -216,7 +216,7 @@ class ActorIncarnation(Incarnation, eq=False):
             if reason.abnormal or self.report is not None:
                 report_crash(self, self.report or reason)
             elif self.ready:
-                cell.runtime.publish(ActorStopped, cell.path, incarnation=self.number, reason=reason)
+                cell.publish(ActorStopped, incarnation=self.number, reason=reason)
         except BaseException as fault:  # noqa: BLE001 - whoever waits for the end is told of it all the same
             cell.runtime.fault(fault)
         self._tell_end(reason)
@@ -260,7 +260,7 @@ class ActorIncarnation(Incarnation, eq=False):
             self.background.abandon()
         doing = None if self.current is None else type(payload(self.current)).__name__
         runtime.zombies[self] = (self.since, doing)
-        runtime.publish(ZombieDetected, cell.path, incarnation=self.number, detail=cell.activity())
+        cell.publish(ZombieDetected, incarnation=self.number, detail=cell.activity())
         fail_in_hand(self, None, reason)
         self.let_go(reason)
         cell.run = None

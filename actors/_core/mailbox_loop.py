@@ -60,6 +60,12 @@ async def serve(run: ActorLife, work: Coroutine[Any, Any, Any] | None = None, st
             reason = run.attend()
             if reason is not None:
                 return reason
+            if run.signal:  # suspended: only what comes before all messages wakes it, and it looks again each time
+                if not stay:
+                    return None
+                box.idle = idle = future()
+                await idle
+                continue
         items = box.items
         if items and len(items) > box.peak:
             box.peak = len(items)

@@ -99,7 +99,7 @@ class Restarter:
 
     async def _restart_in(self, cell: Cell, delay: float) -> None:
         number = cell.incarnation
-        self._runtime.publish(ActorRestarting, cell.path, incarnation=number, delay=delay, attempt=cell.attempts)
+        cell.publish(ActorRestarting, incarnation=number, delay=delay, attempt=cell.attempts)
         if delay <= 0:
             await self.due(cell)
             return
@@ -131,7 +131,7 @@ class Restarter:
         """A later life of it runs."""
         cell.restarts += 1
         number, count = cell.incarnation, cell.restarts
-        self._runtime.publish(ActorRestarted, cell.path, incarnation=number, restarts=count)
+        cell.publish(ActorRestarted, incarnation=number, restarts=count)
 
     def _waiting(self, cell: Cell | None) -> list[Cell]:
         """Those that come up now that `cell` is due."""
@@ -188,7 +188,7 @@ class Restarter:
         budget = f"more than {limit.restarts} restarts within {limit.within:g} s"
         text = f"max restart intensity: {budget}, last of {cell.id}: {reason}"
         facts: dict[str, Any] = {"restarts": len(self.window), "within": limit.within, "reason": reason}
-        self._runtime.publish(IntensityExceeded, runner.cell.path, offender=cell.path, **facts)
+        runner.cell.publish(IntensityExceeded, offender=cell.path, **facts)
         runner.dismiss(cell, reason, State.FAILED)
         runner.stopping = StopReason("shutdown" if runner.host is None else "intensity", text, reason.error)
         return False

@@ -43,6 +43,7 @@ class State(StrEnum):
 
     STARTING = "starting"
     RUNNING = "running"
+    SUSPENDED = "suspended"
     STOPPING = "stopping"
     STOPPED = "stopped"
     FAILED = "failed"
@@ -67,7 +68,8 @@ CHILD: dict[State, dict[State, str]] = {
         State.STOPPING: "the start is given up, or failed",
         **_ENDS,
     },
-    State.RUNNING: {State.STOPPING: "the life ends", **_ENDS},
+    State.RUNNING: {State.SUSPENDED: "an operator suspends it", State.STOPPING: "the life ends", **_ENDS},
+    State.SUSPENDED: {State.RUNNING: "an operator resumes it", State.STOPPING: "the life ends", **_ENDS},
     State.STOPPING: dict(_ENDS),
     State.STOPPED: _AGAIN,
     State.FAILED: _AGAIN,

@@ -17,7 +17,7 @@ from actors._core.cell import ActorLife, Cell, Life, Wait, blocked_run, new_cell
 from actors._core.children import INTERRUPTED, ChildRunner
 from actors._core.commands import Commands, own_end
 from actors._core.deadlock import NO_EDGE, Edges, check_ask
-from actors._core.error_text import describe, words
+from actors._core.error_text import causes, describe, words
 from actors._core.incarnation import CANCELLED, Incarnation, lost
 from actors._core.lifecycle import ActorIncarnation
 from actors._core.restarter import Restarter
@@ -29,7 +29,7 @@ from actors.errors import (
     ActorError,
 )
 from actors.events import ActorCrashed, ActorStarted, ActorStopped
-from actors.specs import Intensity, Spec, SupervisorSpec, TaskSpec, check
+from actors.specs import Intensity, Spec, SupervisorSpec, TaskSpec, check, policy_spec
 from actors.stop_reason import StopReason
 
 
@@ -401,16 +401,18 @@ class Supervisor:
     def _report_end(self, reason: StopReason) -> None:
         cell = self.cell
         if not reason.abnormal:
-            self.runtime.publish(ActorStopped, cell.path, incarnation=self.number, reason=reason)
+            cell.publish(ActorStopped, incarnation=self.number, reason=reason)
             return
         cell.failed += 1
         cell.error, cell.error_at = reason.detail or reason.kind, self.runtime.clock.now()
         facts = {"restart": cell.spec.restart.value, "supervisor": cell.parent.cell.path if cell.parent else ""}
-        self.runtime.publish(ActorCrashed, cell.path, incarnation=self.number, reason=reason, **facts)
+        cell.error_chain = causes(reason.error) if isinstance(reason.error, BaseException) else (str(reason),)
+        cell.publish(ActorCrashed, incarnation=self.number, reason=reason, **facts)
 
 
 def nursery(host: Incarnation) -> Supervisor:
     """The supervisor of an actor's own children, made at the first one."""
     if not isinstance(host.children, Supervisor):
-        host.children = Supervisor(host.cell, SupervisorSpec(host.cell.id), host=host)
+        policy = type(host.actor).children  # of the class: an instance may well keep its refs under that name
+        host.children = Supervisor(host.cell, policy_spec(host.cell.id, policy), host=host)
     return host.children
