@@ -50,10 +50,11 @@ test-services: .venv/installed  ## the tests on real TimescaleDB, Redis and Kafk
 drills: .venv/installed  ## the long fault runs on a real TimescaleDB, which they start, kill and freeze themselves
 	$(BIN)/python -m pytest tests/faults/drills -q -s $(ALONE)
 
-lint: .venv/installed  ## ruff and mypy --strict
+lint: .venv/installed  ## ruff, mypy --strict, and pyright on what it must refuse
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: .venv/installed  ## benchmarks, as ratios against the bare client in the same run
 	$(BIN)/python -m tests.benchmarks

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import msgspec
 
@@ -23,6 +23,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     at: datetime
+
+
+E = TypeVar("E", bound=Event)
+E_co = TypeVar("E_co", bound=Event, covariant=True)
 
 
 class ActorStarted(Event, frozen=True, kw_only=True):
@@ -127,14 +131,14 @@ class OrphanDetected(Event, frozen=True, kw_only=True):
     task: str
 
 
-class Subscription:
-    """An async iterator over events; bounded: the oldest gives way, and `dropped` counts it."""
+class Subscription(Generic[E_co]):
+    """An async iterator over events of the class `E_co`; bounded: the oldest gives way, and `dropped` counts it."""
 
     def __init__(self, stream: EventStream, kinds: tuple[type, ...], capacity: int) -> None:
         self.dropped = 0
         self._stream = stream
         self._kinds = kinds
-        self._events: deque[Any] = deque()
+        self._events: deque[E_co] = deque()
         self._capacity = capacity
         self._waiting: list[asyncio.Future[None]] = []
         self._closed = False
@@ -151,7 +155,7 @@ class Subscription:
         self._events.append(event)
         self._signal()
 
-    def get_nowait(self) -> Any | None:
+    def get_nowait(self) -> E_co | None:
         """The oldest unread event, or None."""
         return self._events.popleft() if self._events else None
 
@@ -167,10 +171,10 @@ class Subscription:
             if not each.done():
                 each.set_result(None)
 
-    def __aiter__(self) -> AsyncIterator[Any]:
+    def __aiter__(self) -> AsyncIterator[E_co]:
         return self
 
-    async def __anext__(self) -> Any:
+    async def __anext__(self) -> E_co:
         while not self._events:
             if self._closed:
                 raise StopAsyncIteration
@@ -211,10 +215,14 @@ class EventStream:
         self.future = future
         self.published = 0
         self._closed = False
-        self._subscribers: list[Subscription] = []
+        self._subscribers: list[Subscription[Any]] = []
         self._sinks: list[tuple[Callable[[type], bool], Callable[[Any], None]]] = []
 
-    def subscribe(self, *kinds: type, capacity: int = 1024) -> Subscription:
+    @overload
+    def subscribe(self, *, capacity: int = ...) -> Subscription[Event]: ...
+    @overload
+    def subscribe(self, *kinds: type[E], capacity: int = ...) -> Subscription[E]: ...
+    def subscribe(self, *kinds: type[Any], capacity: int = 1024) -> Subscription[Any]:
         """Receive events of these classes (all, if none is given) from now on; nothing where the system is closed.
 
         Raises:
@@ -225,7 +233,7 @@ class EventStream:
                 raise SpecError(f"subscribe: got {kind!r}; allowed: classes of events, such as ActorCrashed")
         if not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1:
             raise SpecError(f"subscribe: capacity: got {capacity!r}; allowed: a whole number >= 1")
-        subscription = Subscription(self, kinds, capacity)
+        subscription: Subscription[Any] = Subscription(self, kinds, capacity)
         if self._closed:
             subscription.close()
         else:
@@ -236,7 +244,7 @@ class EventStream:
         """Call `write` at once with every event of the classes that `wants` accepts (logs, watchers)."""
         self._sinks.append((wants, write))
 
-    def drop(self, subscription: Subscription) -> None:
+    def drop(self, subscription: Subscription[Any]) -> None:
         """Forget a subscriber."""
         if subscription in self._subscribers:
             self._subscribers.remove(subscription)

@@ -14,7 +14,6 @@ import msgspec
 from actors.stop_reason import StopReason
 
 R = TypeVar("R", covariant=True)
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @typing.dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
@@ -38,11 +37,14 @@ class Terminated(Message, frozen=True):
     reason: StopReason
 
 
+A = TypeVar("A")
+M = TypeVar("M", bound=Message)
+Result = TypeVar("Result")
 Handler = Callable[[Any, Any], Any]
 Table = Mapping[type, Handler]
 
 
-def handles(method: F) -> F:
+def handles(method: Callable[[A, M], Result]) -> Callable[[A, M], Result]:
     """Mark a method as the handler of the message type(s) that its parameter is annotated with."""
     method.__handles__ = True  # type: ignore[attr-defined]
     return method

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
 from inspect import iscoroutinefunction
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -94,11 +94,27 @@ class Mailbox(msgspec.Struct, frozen=True):
     overflow: Overflow = Overflow.WAIT
 
 
+class ActorLike(Protocol):
+    """An Actor, known here by its hooks alone: so specs need not know the class that is made of them."""
+
+    def on_start(self) -> Any:
+        """Acquire what is needed."""
+
+    def after_start(self) -> Any:
+        """Go on after the start was reported."""
+
+    def on_stop(self, reason: StopReason, /) -> Any:
+        """Release what on_start acquired."""
+
+    def inspect(self) -> dict[str, Any]:
+        """What others may see of it."""
+
+
 class ChildSpec(msgspec.Struct, frozen=True):
     """How to start an actor and what to do when it ends. `factory(*args, **kwargs)` makes each incarnation."""
 
     id: str
-    factory: Callable[..., Any]
+    factory: Callable[..., ActorLike]
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = _NOTHING
     restart: Restart = Restart.PERMANENT
@@ -120,6 +136,7 @@ class TaskSpec(ChildSpec, frozen=True):
     `stall_timeout` those between two `beat()`s. The roster shows its last `history` runs.
     """
 
+    factory: Callable[..., Awaitable[Any]]  # type: ignore[assignment]  # in place of the actor that a ChildSpec's makes
     restart: Restart = Restart.TRANSIENT
     deadline: float | None = None
     history: int = 10

@@ -32,7 +32,7 @@ class _Body(Hooks):
             reason = StopReason("timeout", f"took longer than its deadline of {spec.deadline:g} s")
             late = run.cell.runtime.loop.call_later(spec.deadline, run.kill, reason)
         try:
-            work = spec.factory(*spec.args, **spec.kwargs)
+            work: object = spec.factory(*spec.args, **spec.kwargs)
             if not isawaitable(work):
                 text = f"{spec.id}: factory: got a {type(work).__name__} from it; allowed: an `async def`"
                 raise SpecError(text)

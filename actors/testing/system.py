@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from actors.errors import ActorError
-from actors.events import Subscription
+from actors.events import Event, Subscription
 from actors.system import ActorSystem
 from actors.testing.clock import VirtualClock
 
@@ -22,7 +22,7 @@ class TestSystem(ActorSystem):
 
     def __init__(self, name: str = "test", *, seed: int | None = 0, **options: Any) -> None:
         super().__init__(name, seed=seed, **options)
-        self._record: Subscription | None = None
+        self._record: Subscription[Event] | None = None
         self._seen: list[Any] = []
 
     async def __aenter__(self) -> Self:

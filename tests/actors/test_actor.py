@@ -158,7 +158,7 @@ def test_a_handler_names_its_message_by_an_annotation() -> None:
     with pytest.raises(TypeError, match=r"is not a Message"):
 
         class Wrong(Actor):
-            @handles
+            @handles  # type: ignore[type-var]
             def wrong(self, message: int) -> None: ...
 
     with pytest.raises(TypeError, match=r"cannot resolve the annotation 'Nowhere'"):
@@ -252,7 +252,7 @@ async def test_a_slow_subscriber_loses_the_oldest_and_they_are_counted(actor_sys
 async def test_a_waiting_subscriber_wakes_and_ends_with_its_system() -> None:
     seen: list[str] = []
 
-    async def read(events: actors.Subscription) -> None:
+    async def read(events: actors.Subscription[ActorStarted]) -> None:
         async for event in events:
             seen.append(event.path)  # noqa: PERF401 - one at a time is the point
 

@@ -115,7 +115,7 @@ async def test_a_subscription_without_room_is_refused(actor_system: TestSystem, 
 
 async def test_a_subscription_to_what_is_no_class_is_refused(actor_system: TestSystem) -> None:
     with pytest.raises(SpecError, match="classes of events"):
-        actor_system.events.subscribe("ActorStarted")  # type: ignore[arg-type]
+        actor_system.events.subscribe("ActorStarted")  # type: ignore[call-overload]
     await actor_system.start_child(worker("a"))
 
 

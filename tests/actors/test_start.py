@@ -261,7 +261,8 @@ async def test_a_raising_init_in_start_child_leaves_the_supervisor_alive_and_not
 
 async def test_a_factory_that_raises_or_makes_no_actor_fails_the_start(actor_system: TestSystem) -> None:
     """14."""
-    for factory in (lambda: 1 / 0, lambda: "no actor"):
+    factories: tuple[Any, ...] = (lambda: 1 / 0, lambda: "no actor")
+    for factory in factories:
         with pytest.raises(StartError):
             await actor_system.start_child(ChildSpec("a", factory))
     assert await actor_system.which_children() == ()
