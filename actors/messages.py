@@ -6,7 +6,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -42,6 +42,7 @@ M = TypeVar("M", bound=Message)
 Result = TypeVar("Result")
 Handler = Callable[[Any, Any], Any]
 Table = Mapping[type, Handler]
+_NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 
 
 def handles(method: Callable[[A, M], Result]) -> Callable[[A, M], Result]:
@@ -54,24 +55,28 @@ def build_table(cls: type, depth: int = 2) -> dict[type, Handler]:
     """The dispatch table of `cls`: exact message class to function, base classes' handlers included.
 
     Raises:
-        TypeError: a handler lacks a message annotation, or two handlers claim one type.
+        TypeError: a handler lacks a message annotation, two handlers claim one type, or one is annotated to return
+            what is no reply to its request.
     """
+    frame = sys._getframe(depth)
     named: dict[type, str] = {}
     for base in reversed(cls.__mro__):
         seen: dict[type, str] = {}
         for name, member in vars(base).items():
             if getattr(member, "__handles__", False):
-                for kind in _message_types(base, member, depth):
+                for kind in _message_types(base, member, frame):
                     if kind in seen:
                         raise TypeError(
                             f"{base.__qualname__}.{name} and .{seen[kind]} both handle {kind.__name__}; keep one"
                         )
                     seen[kind] = name
         named.update(seen)
-    return {kind: getattr(cls, name) for kind, name in named.items()}
+    table: dict[type, Handler] = {kind: getattr(cls, name) for kind, name in named.items()}
+    _check_replies(cls, table, frame)
+    return table
 
 
-def _message_types(cls: type, method: Handler, depth: int) -> tuple[type, ...]:
+def _message_types(cls: type, method: Handler, frame: types.FrameType) -> tuple[type, ...]:
     cached: tuple[type, ...] | None = getattr(method, "__message_types__", None)
     if cached is not None:
         return cached
@@ -83,7 +88,11 @@ def _message_types(cls: type, method: Handler, depth: int) -> tuple[type, ...]:
         raise TypeError(f"{where}: a handler takes (self, message: MessageType); annotate exactly one message")
     annotation = parameters[1].annotation
     if isinstance(annotation, str):
-        annotation = _resolve(annotation, method, where, depth + 2)
+        try:
+            annotation = _meaning(annotation, method, frame)
+        except NameError:
+            text = f"{where}: cannot resolve the annotation {annotation!r}; define the message class before the actor"
+            raise TypeError(text) from None
     union = isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union
     kinds = typing.get_args(annotation) if union else (annotation,)
     for kind in kinds:
@@ -99,20 +108,129 @@ def _message_types(cls: type, method: Handler, depth: int) -> tuple[type, ...]:
     return kinds
 
 
-def _resolve(text: str, method: Handler, where: str, depth: int) -> Any:
-    """What an annotation means in the module's globals and the locals of the frames that define the class."""
+def _meaning(text: str, method: Handler, frame: types.FrameType | None, names: Mapping[str, Any] = _NOTHING) -> Any:
+    """What an annotation means among `names`, in the frames that define the class, and in the method's module.
+
+    Raises:
+        NameError: nothing there has this name (yet).
+    """
 
     def carrier() -> None: ...
 
-    carrier.__annotations__ = {"message": text}  # that of the message alone: the others may name what is not there yet
-    frame: types.FrameType | None = sys._getframe(depth)
-    spaces = getattr(method, "__globals__", {})
+    carrier.__annotations__ = {"": text}  # this one alone: the others may name what is not there yet
+    home = getattr(inspect.unwrap(method), "__globals__", None)
     for _ in range(4):
-        local = frame.f_locals if frame is not None else {}
+        # a mixin means the names of its own module, whatever the module of the class calls by them
+        local: Mapping[str, Any] = {}
+        if frame is not None and (home is None or frame.f_globals is home):
+            local = frame.f_locals
+        spaces: dict[str, Any] = {"globals": home or {}, "locals": {**local, **names}}
         try:
-            found = inspect.get_annotations(carrier, globals=dict(spaces), locals=dict(local), eval_str=True)
+            return inspect.get_annotations(carrier, eval_str=True, **spaces)[""]
         except NameError:
             frame = frame.f_back if frame is not None else None
-        else:
-            return found["message"]
-    raise TypeError(f"{where}: cannot resolve the annotation {text!r}; define the message class before the actor")
+    raise NameError(text)
+
+
+def _check_replies(cls: type, table: Table, frame: types.FrameType) -> None:
+    """Compare return annotations with what is asked for; each function once, by the first class that has it."""
+    answered: dict[types.FunctionType, list[type]] = {}
+    for kind, handler in table.items():
+        # of a decorated function (__wrapped__) the annotation is known, but not what its decorator makes of the value
+        if isinstance(handler, types.FunctionType) and not {"__wrapped__", "__replies__"} & handler.__dict__.keys():
+            answered.setdefault(handler, []).append(kind)
+    for handler, kinds in answered.items():
+        given = handler.__annotations__.get("return")
+        if given not in (None, "None") and any(issubclass(kind, Request) for kind in kinds):
+            _check_reply(cls, handler, kinds, given, frame)
+        handler.__replies__ = True  # type: ignore[attr-defined]
+
+
+def _check_reply(cls: type, handler: types.FunctionType, kinds: list[type], given: Any, frame: types.FrameType) -> None:
+    owner = next((base for base in cls.__mro__ if vars(base).get(handler.__name__) is handler), cls)
+    text = given if isinstance(given, str) else inspect.formatannotation(given)
+    if isinstance(given, str):
+        try:
+            given = _meaning(given, handler, frame, vars(owner))
+        except Exception:  # noqa: BLE001 - what stands under TYPE_CHECKING has no meaning here: nothing to compare
+            return
+    replies = {kind: _reply(kind) for kind in kinds if issubclass(kind, Request)}
+    returned = _members(given)
+    if not inspect.iscoroutinefunction(handler):
+        returned = tuple(kind for each in returned for kind in _members(_awaited(each)))
+    fit = [any(_fits(kind, reply) for reply in replies.values()) for kind in returned if kind is not None]
+    enough = all if len(replies) == len(kinds) else any  # what is returned for a message that asks nothing is no reply
+    if fit and not enough(fit):
+        asked = ", ".join(kind.__name__ for kind in replies)
+        allowed = " | ".join(dict.fromkeys(inspect.formatannotation(reply) for reply in replies.values()))
+        raise TypeError(
+            f"{owner.__qualname__}.{handler.__name__}: got the return annotation {text}; allowed: {allowed}, which "
+            f"{asked} asks for, or None where the reply is deferred"
+        )
+
+
+def _reply(kind: type) -> Any:
+    """What a class of requests says that it is answered with; a TypeVar where that is left open."""
+    for base in kind.__mro__:
+        for written in vars(base).get("__orig_bases__", ()):
+            if typing.get_origin(written) is Request:
+                return typing.get_args(written)[0]
+    return Any
+
+
+def _awaited(kind: Any) -> Any:
+    """What an annotation is once it was awaited, as a handler's result is; itself, if it can't be."""
+    origin = typing.get_origin(kind) or kind
+    if not isinstance(origin, type) or not issubclass(origin, Awaitable):
+        return kind
+    args = typing.get_args(kind)
+    return args[-1] if args and origin in (Awaitable, Coroutine) else Any
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    """The alternatives of a union or of a Literal; None for None; otherwise the annotation itself."""
+    origin = typing.get_origin(kind)
+    if origin is typing.Annotated:
+        return _members(kind.__origin__)
+    if origin is typing.Union or origin is types.UnionType:
+        return tuple(member for each in typing.get_args(kind) for member in _members(each))
+    if origin is typing.Literal:
+        return tuple(None if value is None else typing.Literal[value] for value in typing.get_args(kind))
+    return (None,) if kind is None or kind is types.NoneType else (kind,)
+
+
+def _fits(given: Any, allowed: Any) -> bool:
+    """False only where no type checker would take a `given` for an `allowed`; true of all that can't be judged."""
+    if given is allowed:
+        return True
+    return all(any(_is(each, other) for other in _members(allowed)) for each in _members(given))
+
+
+def _is(given: Any, allowed: Any) -> bool:
+    if typing.get_origin(given) is typing.Literal:
+        (value,) = typing.get_args(given)
+        return given == allowed if typing.get_origin(allowed) is typing.Literal else _fits(type(value), allowed)
+    if typing.get_origin(allowed) is typing.Literal:  # one may know better than one's annotation says
+        return _fits(type(typing.get_args(allowed)[0]), given)
+    kind, other = (typing.get_origin(each) or (types.NoneType if each is None else each) for each in (given, allowed))
+    if not isinstance(kind, type) or not isinstance(other, type) or {kind, other} & {object, Any}:
+        return True  # a TypeVar, Never, a NewType, a name in quotes; or what says nothing
+    if not _derives(kind, other):
+        return False
+    inner, outer = typing.get_args(given), typing.get_args(allowed)
+    if kind is not other or len(inner) != len(outer):
+        return True
+    return all(_fits(a, b) or _fits(b, a) for a, b in zip(inner, outer, strict=True))  # whatever its variance
+
+
+def _derives(kind: type, other: type) -> bool:
+    open_ended = Any in kind.__mro__ or getattr(kind, "_is_protocol", False) or getattr(other, "_is_protocol", False)
+    if open_ended or kind.__qualname__ == other.__qualname__ or (kind, other) in _PROMOTED:
+        return True
+    try:
+        return issubclass(kind, other)
+    except TypeError:  # a TypedDict, for one
+        return True
+
+
+_PROMOTED = {(int, float), (int, complex), (float, complex), (bytearray, bytes), (memoryview, bytes)}
