@@ -111,7 +111,10 @@ class ActorLike(Protocol):
 
 
 class ChildSpec(msgspec.Struct, frozen=True):
-    """How to start an actor and what to do when it ends. `factory(*args, **kwargs)` makes each incarnation."""
+    """How to start an actor and what to do when it ends. `factory(*args, **kwargs)` makes each incarnation.
+
+    What it makes is an Actor, which type checkers know here by its hooks.
+    """
 
     id: str
     factory: Callable[..., ActorLike]
