@@ -54,7 +54,7 @@ lint: .venv/installed  ## ruff, mypy --strict, and pyright on what it must refus
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --project pyproject.toml --pythonpath $(BIN)/python
 
 bench: .venv/installed  ## benchmarks, as ratios against the bare client in the same run
 	$(BIN)/python -m tests.benchmarks

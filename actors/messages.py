@@ -6,7 +6,7 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -211,9 +211,10 @@ def _is(given: Any, allowed: Any) -> bool:
         (value,) = typing.get_args(given)
         return given == allowed if typing.get_origin(allowed) is typing.Literal else _fits(type(value), allowed)
     if typing.get_origin(allowed) is typing.Literal:  # one may know better than one's annotation says
-        return _fits(type(typing.get_args(allowed)[0]), given)
+        wider = type(typing.get_args(allowed)[0])
+        return _fits(wider, given) or _fits(given, wider)
     kind, other = (typing.get_origin(each) or (types.NoneType if each is None else each) for each in (given, allowed))
-    if not isinstance(kind, type) or not isinstance(other, type) or {kind, other} & {object, Any}:
+    if not isinstance(kind, type) or not isinstance(other, type) or {kind, other} & {object, Any, Hashable}:
         return True  # a TypeVar, Never, a NewType, a name in quotes; or what says nothing
     if not _derives(kind, other):
         return False
@@ -224,13 +225,14 @@ def _is(given: Any, allowed: Any) -> bool:
 
 
 def _derives(kind: type, other: type) -> bool:
-    open_ended = Any in kind.__mro__ or getattr(kind, "_is_protocol", False) or getattr(other, "_is_protocol", False)
-    if open_ended or kind.__qualname__ == other.__qualname__ or (kind, other) in _PROMOTED:
+    by_shape = getattr(kind, "_is_protocol", False) or getattr(other, "_is_protocol", False)
+    unknown = any(base is Any or "__getattr__" in vars(base) for base in kind.__mro__)
+    if by_shape or unknown or kind.__qualname__ == other.__qualname__:  # the same one, loaded anew
         return True
     try:
-        return issubclass(kind, other)
+        return issubclass(kind, (other, *_PROMOTED.get(other, ())))
     except TypeError:  # a TypedDict, for one
         return True
 
 
-_PROMOTED = {(int, float), (int, complex), (float, complex), (bytearray, bytes), (memoryview, bytes)}
+_PROMOTED: dict[type, tuple[type, ...]] = {float: (int,), complex: (int, float), bytes: (bytearray, memoryview)}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, Mapping, Sequence
+from enum import Enum
 from types import ModuleType
 from typing import (
     TYPE_CHECKING,
@@ -44,6 +45,19 @@ class Priced(Protocol):
     price: float
 
 
+class Color(Enum):
+    RED = 1
+
+
+class Wild(Any):  # type: ignore[misc]
+    pass
+
+
+class Proxy:
+    def __getattr__(self, name: str) -> Any:
+        return getattr([], name)
+
+
 class Row(TypedDict):
     price: float
 
@@ -81,6 +95,11 @@ AGREE: list[tuple[Any, Any]] = [
     (int, bool),
     (float, int),
     (complex, float),
+    (float, bool),
+    (float, Literal[True]),
+    (Literal["a"], Wild),
+    (Sequence[int], Proxy),
+    (Hashable, dict[str, int]),
     (Bar, FineBar),
     (int, None),
     (int, "None"),
@@ -153,6 +172,7 @@ DISAGREE: list[tuple[Any, Any]] = [
     (int | None, str),
     (Literal["a", "b"], Literal["a", "c"]),
     (Literal["a"], int),
+    (Bar, Color),
     (list[int], list[str]),
     (list[int], int),
     (list[int], tuple[int, ...]),
