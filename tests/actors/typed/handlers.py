@@ -17,10 +17,6 @@ class Number(Request[int]):
     pass
 
 
-class Box(Message, Generic[T]):
-    item: T
-
-
 class Sound(Actor):
     @handles
     def note(self, message: Note) -> None: ...
@@ -31,9 +27,6 @@ class Sound(Actor):
 
     @handles
     def either(self, message: Terminated | Note) -> None: ...
-
-    @handles
-    def box(self, message: Box[int]) -> None: ...
 
     async def call(self) -> None:
         self.note(Note("direct"))
