@@ -70,9 +70,10 @@ if TYPE_CHECKING:
         Subscription,
         ZombieDetected,
     )
+    from actors.handlers import handles
     from actors.hooks import IGNORE, Ignore
     from actors.mapping import TaskMap
-    from actors.messages import Message, Request, Terminated, handles
+    from actors.messages import Message, Request, Terminated
     from actors.ref import ActorRef
     from actors.roster import Health, RosterEntry, RosterSnapshot, TaskRun
     from actors.specs import (
@@ -200,7 +201,8 @@ _HOMES = {
     "_core.background": "TaskHandle",
     "_core.mailbox": "Reply",
     "mapping": "TaskMap",
-    "messages": "Message Request Terminated handles",
+    "handlers": "handles",
+    "messages": "Message Request Terminated",
     "supervisor_ref": "ChildCount ChildInfo SupervisorRef",
     "ref": "ActorRef",
     "task_ref": "TaskRef",

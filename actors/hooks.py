@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-from actors.messages import Table, build_table
+from actors.handlers import Table, build_table
 from actors.specs import Children, check_children
 from actors.stop_reason import StopReason
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from actors.errors import SpecError
+from actors.stop_reason import StopReason
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})  # one for all specs
 

@@ -77,6 +77,7 @@ def test_imports_point_downwards(path: Path) -> None:
 
 # The data of `actors`: what it is told and what it tells. Below the kernel, so that its users see it as well.
 DATA = {"stop_reason", "errors", "specs", "messages", "events", "roster", "description", "clock", "hooks"}
+DATA |= {"handlers", "annotations", "replies"}
 
 
 def test_the_runtime_is_layers_with_data_at_the_bottom_and_the_system_on_top() -> None:
