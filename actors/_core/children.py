@@ -62,7 +62,7 @@ class ChildRunner:
 
     async def bring_up(self, cell: Cell) -> Any:
         """Start an incarnation and wait: None, IGNORE, INTERRUPTED or the exception that its start failed with."""
-        cell.incarnation += 1
+        cell.incarnation += 1  # before anything can fail: a failed start is a life of its own, and its number is seen
         cell.cancel_restart()
         cell.open()
         if cell.health.level != HEALTHY.level:

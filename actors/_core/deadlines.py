@@ -66,7 +66,9 @@ class Deadlines:
         waits = lane.waits
         while waits and waits[0].future.done():
             waits.popleft()
-        if len(waits) >= lane.limit:
+        if (
+            len(waits) >= lane.limit
+        ):  # one slow ask at the head keeps the answered ones behind it: sweep, ever more rarely
             lane.waits = waits = deque(each for each in waits if not each.future.done())
             lane.limit = max(_SWEEP, 2 * len(waits))
         waits.append(wait)
@@ -76,7 +78,7 @@ class Deadlines:
     def _expire(self, timeout: float) -> None:
         lane = self._lanes[timeout]
         waits = lane.waits
-        now = self.loop.time() + 1e-6
+        now = self.loop.time() + 1e-6  # a loop's timer may fire early by its clock's resolution
         while waits and (waits[0].future.done() or waits[0].due <= now):
             _expire_one(waits.popleft())
         if waits:
@@ -88,6 +90,7 @@ class Deadlines:
         """Wait until `future` is done, at most `timeout` seconds; its result stays in it."""
         if future.done():
             return True
+        # a future of this wait's own: awaiting `future` itself would cancel it for all others, with this task
         waiter: asyncio.Future[None] = self.loop.create_future()
 
         def wake(_: object = None) -> None:
@@ -113,7 +116,7 @@ class Deadlines:
             try:
                 return await self.settled(future, None if due is None else max(0.0, due - self.loop.time()))
             except asyncio.CancelledError:
-                absorb_cancellation()
+                absorb_cancellation()  # a supervisor that gave up here would leave its children to nobody
                 cancelled()
 
     def close(self) -> None:

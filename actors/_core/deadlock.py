@@ -37,6 +37,7 @@ NO_EDGE = Edges((), None)
 
 def chain(start: Cell, end: Cell) -> list[Cell] | None:
     """The cells from `start` along what each waits for, if that leads to `end`."""
+    # depth first by hand: a chain may be longer than Python's own stack
     found = [start]
     stack = [(start, iter(_targets(start)))]
     seen = {start}
@@ -71,7 +72,7 @@ def check_ask(run: Life, target: Cell, message: object = None) -> None:
     if target.state == "stopping" and run.cell.path.startswith(target.path + "/"):
         raise target.dead(message, StopReason("shutdown", "it is stopping"))
     if target is not run.cell and (target.run is None or not target.run.waiting):
-        return
+        return  # nearly always: who waits for nobody can't wait for the asker
     cells = chain(target, run.cell)
     if cells is not None:
         paths = (run.cell.path, *(cell.path for cell in cells))
@@ -118,6 +119,7 @@ def room_edge(run: ActorLife | None, cell: Cell) -> Edges:
     """
     if run is None:
         return NO_EDGE
+    # its own mailbox: only it could make room, and it waits here
     if run is cell.run or (cell.state == "stopping" and run.cell.path.startswith(cell.path + "/")):
         raise Full
     return Edges((run.waiting,), Wait(cell, "tell"))

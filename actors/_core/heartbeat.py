@@ -49,6 +49,7 @@ class Heartbeat:
             self._timer = self._arm(self._timeout * _GRACE)
             return
         self._forgiven = False
+        # a message that was begun counts as a beat: what is measured is silence while there is work
         busy = run.busy_since()
         quiet = 0.0 if busy is None else run.cell.runtime.time() - max(busy, self._beaten)
         if quiet + _ROUNDING < self._timeout:

@@ -201,7 +201,7 @@ class Incarnation(msgspec.Struct, eq=False):
         """Abort at the next await. A kill outranks what came before it: it skips the stop hook."""
         if self.abort is None or (reason.kind == "killed" and self.abort.kind != "killed"):
             self.abort = reason
-        self.wake()
+        self.wake()  # it may rest, outside of any scope
         if self.scope is not None:
             self.scope.cancel()
 

@@ -49,6 +49,7 @@ def places(task: asyncio.Task[Any]) -> tuple[str, ...]:
         frame = next((getattr(each, name) for name in _FRAMES if getattr(each, name, None) is not None), None)
         if frame is None:
             break
+        # by the chain of what awaits what, not by task.get_stack(), which shows the outermost frame alone
         if not frame.f_globals.get("__name__", "").startswith("actors._core"):
             code = frame.f_code
             found.append(f"{code.co_filename}:{frame.f_lineno} in {code.co_name}")

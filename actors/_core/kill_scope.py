@@ -32,7 +32,7 @@ class KillScope:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        self._closed = True
+        self._closed = True  # first: a press that is due in this turn must not touch a scope that is being left
         self._inner.__exit__(kind, error, trace)
         return bool(self._outer.__exit__(kind, error, trace))
 
@@ -40,11 +40,13 @@ class KillScope:
         """Interrupt the code at its next await, and again where it goes on."""
         if not self._outer.cancel_called:
             self._outer.cancel()
+            # by turns, not by time: code that swallows the cancellation gets _ROUNDS awaits, however fast they are
             loop = asyncio.get_running_loop()
             loop.call_soon(self._press, loop, _ROUNDS, _FIRST_REST)
 
     def release(self) -> None:
         """Let the code go: it is not interrupted any more."""
+        # a shield, not the end of the scope: a scope can be left only by the task that entered it, which hangs
         self._released = self._inner.shield = True
 
     def _press(self, loop: asyncio.AbstractEventLoop, rounds: int, rest: float) -> None:

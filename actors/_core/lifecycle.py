@@ -41,6 +41,7 @@ class ActorIncarnation(Incarnation, eq=False):
 
     async def _main(self) -> None:
         box, reason, runtime = self.box, None, self.cell.runtime
+        # the frame of serve() weighs more than the rest of an idle actor: only so many keep theirs while they rest
         stay = runtime.lively < WARM
         runtime.lively += stay
         try:
@@ -140,7 +141,7 @@ class ActorIncarnation(Incarnation, eq=False):
     async def _end(self, reason: StopReason) -> None:
         """Children, background tasks, hook, open replies: in this order, each bounded; then tell the supervisor."""
         spec = self.cell.spec
-        self.rise(Phase.ENDING)
+        self.rise(Phase.ENDING)  # from here on a failure beside is reported with the end, and starts no second one
         fail_in_hand(self, reason.error, reason)
         await self._end_below(reason)
         killed = self.abort is not None and self.abort.kind == "killed"
@@ -207,7 +208,7 @@ class ActorIncarnation(Incarnation, eq=False):
         self.over = reason
         self.owner.alive = False
         cell = self.cell
-        cell.run = None
+        cell.run = None  # before the news go out: who hears of the end may start the next life at once
         cell.mark(State.FAILED if reason.abnormal else State.STOPPED)
         left = cell.closed is not None and cell.closed.kind == "normal"
         if reason.abnormal and left and not self.claimed and cell.spec.restart is not Restart.TEMPORARY:
@@ -228,6 +229,7 @@ class ActorIncarnation(Incarnation, eq=False):
             self.started.set_result(reason.error if failed else cell.dead(reason=reason))
         if self._exited is not None and not self._exited.done():
             self._exited.set_result(reason)
+        # claimed: the supervisor itself waits for this end, and acts on it there; the news would be dealt with twice
         if not self.claimed and cell.parent is not None:
             cell.parent.child_ended(cell, self.number, reason)
 
@@ -278,6 +280,7 @@ class ActorIncarnation(Incarnation, eq=False):
             return
         reason = lost(error)
         if self.children is not None and not self.children.ended:
+            # no task is left here to wait in: the end goes on when the last child has ended
             self.children.kill(reason)
             self.children.exited().add_done_callback(lambda _: self.lost(error))
             return

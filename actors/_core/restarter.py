@@ -65,7 +65,7 @@ class Restarter:
         delay = self._planned(cell, reason)
         if delay is None:
             return
-        cell.pending = True
+        cell.pending = True  # before the group is halted: a stop of this child in between must find that it waits
         cell.open()  # it comes back, though it may have told itself to stop before it crashed
         await self._halt_group(self._group(cell), cell)
         await self._restart_in(cell, delay)
@@ -158,7 +158,7 @@ class Restarter:
             await self._restart_in(cell, delay)
         else:
             cell.mark(State.BACKOFF)
-            self._later(cell)
+            self._later(cell)  # not a loop here: a start that always fails would never let a command in
 
     def revive_rest(self) -> None:
         """The child for which a group waited won't come up: start the others, unless another one's delay is running."""

@@ -103,7 +103,7 @@ class Supervisor:
 
     def request_stop(self, reason: StopReason, drain: bool = False) -> None:  # noqa: ARG002 - it has no mailbox
         """Stop the children in reverse, then end; overtakes everything in the inbox."""
-        if self.runner.stopping is None:
+        if self.runner.stopping is None:  # the first reason stays: it is what the parent decides by
             self.runner.stopping = reason
         self._interrupt_start()
         self._wake()
@@ -237,7 +237,7 @@ class Supervisor:
         self._post(_Item(partial(self.restarter.due, cell)))
 
     def _post(self, item: _Item) -> None:
-        if not self.ended:
+        if not self.ended:  # a timer of a restart may fire after the end
             self._inbox.append(item)
             self._wake()
 
@@ -332,6 +332,7 @@ class Supervisor:
     async def _stop_all(self, reason: StopReason) -> None:
         """All children, in reverse and one at a time; at once where the spec says so."""
         cells = list(reversed(self.children.values()))
+        # of those that have ended by themselves: the stop overtook the inbox, but not what their watchers are to hear
         news = {cell: self._news(cell) for cell in cells}
         timers = []
         for cell in cells if self.spec.parallel_shutdown else ():
@@ -370,6 +371,7 @@ class Supervisor:
             if item.waiter is not None and not item.waiter.done():
                 item.waiter.set_exception(self.cell.dead(reason=reason))
         self._inbox.clear()
+        # static children come back under the same cells, dynamic ones do not: both are to be seen for a while
         for child in self.children.values():
             child.bury()
         if self.cell.parent is None:

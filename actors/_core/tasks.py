@@ -94,6 +94,7 @@ class TaskRegistry:
 
 def owner_of(task: asyncio.Task[Any]) -> Owner | None:
     """The owner in a task's context. Before Python 3.12 the garbage collector is asked for that context."""
+    # a task that a client library started has the context in which it was started, and so its actor's owner
     context: contextvars.Context | None
     if sys.version_info >= (3, 12):
         context = task.get_context()

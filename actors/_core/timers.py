@@ -32,7 +32,7 @@ class Timers:
             key = f"timer-{self._count}"
         self.cancel(key)
         if self._resting:
-            return key
+            return key  # a drain has begun: a timer that fired would keep it from ever ending
         self._arm(Tick(key, message, repeat), delay, self._cell.runtime.loop.time() + delay)
         return key
 
@@ -41,10 +41,11 @@ class Timers:
 
     def _fire(self, tick: Tick, delay: float, due: float) -> None:
         box = self._cell.box
-        if box is not None and not tick.queued:
+        if box is not None and not tick.queued:  # a slow handler finds one tick, not all that it has missed
             tick.queued = True
             box.append(tick)
         if tick.repeat:
+            # from when it was due, so that it does not drift; but not before now, or it would catch up in a burst
             self._arm(tick, delay, max(due + delay, self._cell.runtime.loop.time()))
 
     def delivered(self, tick: Tick) -> bool:
