@@ -1,12 +1,18 @@
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import pytest
 
-from actors.testing import TestSystem, VirtualLoop, virtual_loop
+from actors.testing import TestSystem
+from tests.actors import loops
 
 
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], VirtualLoop]]:
-    return {"virtual": virtual_loop}
+def pytest_asyncio_loop_factories(item: pytest.Function) -> Mapping[str, loops.LoopFactory]:
+    """A file that wants other loops than the virtual ones names them in its LOOPS."""
+    chosen: Mapping[str, loops.LoopFactory] = getattr(item.module, "LOOPS", VIRTUAL)
+    return chosen
+
+
+VIRTUAL = loops.virtual()
 
 
 @pytest.fixture
