@@ -41,7 +41,7 @@ run: .venv/product  ## ingest 5,000 real EURUSD bars through every stage (embedd
 test: .venv/installed  ## the hermetic tests, on all cores, with coverage
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal --cov --cov-report=term:skip-covered
 
-test-install: .venv/installed  ## locks and wheels in clean environments, on every Python found (needs a package registry)
+test-install: .venv/installed  ## locks, wheels and the tests of actors in clean environments, on every Python found (needs a package registry)
 	$(BIN)/python -m pytest tests/install -q -n auto --maxprocesses 2 --dist loadscope $(ALONE)
 
 test-services: .venv/installed  ## the tests on real TimescaleDB, Redis and Kafka, which they start themselves

@@ -1,28 +1,47 @@
-"""What a stranger gets: the sources in a folder of their own, made once."""
+"""What a stranger gets: the sources in a folder of their own, made once, and the wheel of the runtime out of them."""
 
 from __future__ import annotations
 
-import re
 import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from tests.install.kit import MAKEFILE, ROOT, run
+from tests.install.kit import LOCKED, ROOT, found, run
 
 
 @pytest.fixture(scope="session")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source distribution, unpacked; built by the locked builder in an environment of its own."""
-    folder = tmp_path_factory.mktemp("sources")
-    (locked,) = re.findall(r"^LOCKED := (.*)$", MAKEFILE.read_text(), flags=re.MULTILINE)
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that has the locked builder and nothing else."""
+    folder = tmp_path_factory.mktemp("builder")
     run(sys.executable, "-m", "venv", "builder", cwd=folder)
-    builder = folder / "builder" / "bin" / "python"
+    python = folder / "builder" / "bin" / "python"
     lock = ROOT / "requirements-build.lock"
-    run(builder, "-m", "pip", "install", "--quiet", "--no-deps", *locked.split(), "-r", lock, cwd=folder)
+    run(python, "-m", "pip", "install", "--quiet", "--no-deps", *LOCKED, "-r", lock, cwd=folder)
+    return python
+
+
+@pytest.fixture(scope="session")
+def sources(builder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution, unpacked."""
+    folder = tmp_path_factory.mktemp("sources")
     run(builder, "-m", "hatchling", "build", "-t", "sdist", "-d", folder / "dist", cwd=ROOT)
     (archive,) = (folder / "dist").glob("*.tar.gz")
     with tarfile.open(archive) as opened:
         opened.extractall(folder, filter="data")
     return folder / archive.name.removesuffix(".tar.gz")
+
+
+@pytest.fixture(scope="session")
+def runtime_wheel(builder: Path, sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that the runtime is alone."""
+    folder = tmp_path_factory.mktemp("wheel")
+    run(builder, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=sources / "actors")
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Where an interpreter is lacking, no test is missed: so it is said."""
+    terminalreporter.write_line(found())

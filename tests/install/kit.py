@@ -7,13 +7,15 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-__all__ = ["MAKEFILE", "ROOT", "constraints", "interpreters", "make", "run", "typed"]
+__all__ = ["LOCKED", "MAKEFILE", "ROOT", "constraints", "found", "interpreters", "make", "part_of", "run", "typed"]
 
 ROOT = Path(__file__).parents[2]
 MAKEFILE = ROOT / "Makefile"
+LOCKED = re.findall(r"^LOCKED := (.*)$", MAKEFILE.read_text(), flags=re.MULTILINE)[0].split()
+"""How the Makefile has pip install a lock."""
 _MINORS = (11, 12, 13)
 _OURS = ("BACKBONE_", "MAKE", "MFLAGS", "PYTHON", "VIRTUAL_ENV")
 
@@ -55,6 +57,13 @@ def interpreters() -> dict[str, str]:
     return {version: place for version, place in found.items() if place}
 
 
+def found() -> str:
+    """With which interpreters it was done, and which of those that the package names this machine lacks."""
+    here = interpreters()
+    lacking = [f"3.{minor}" for minor in _MINORS if f"3.{minor}" not in here]
+    return f"done on Python {', '.join(here)}" + (f"; not found here: {', '.join(lacking)}" if lacking else "")
+
+
 def _places(minor: int) -> Iterator[str]:
     if sys.version_info[:2] == (3, minor):
         yield sys.executable
@@ -74,6 +83,21 @@ def constraints(lock: Path) -> str:
     """The versions of a lock for those who install without it, so that no later release changes the outcome."""
     pins = re.findall(r"^([\w.-]+)(?:\[.*?\])?(==.*?) \\$", lock.read_text(), flags=re.MULTILINE)
     return "".join(f"{name}{pin}\n" for name, pin in pins)
+
+
+def part_of(lock: Path, requirements: Iterable[str]) -> str:
+    """The part of a lock that these requirements need, with what those need: the lock says who wants what."""
+    blocks = {_name(block): block for block in re.split(r"\n(?=\S)", lock.read_text().strip())}
+    via = re.compile(r"^    #(?: via)? +([\w.-]+)", flags=re.MULTILINE)
+    wanted_by = {name: set(via.findall(block)) for name, block in blocks.items()}
+    part = {_name(each) for each in requirements}
+    while more := {name for name, by in wanted_by.items() if by & part} - part:
+        part |= more
+    return "".join(f"{blocks[name]}\n" for name in sorted(part))
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
 
 
 def typed(page: Path, sources: Path, folder: Path, version: str) -> Path:
