@@ -122,7 +122,8 @@ class ActorSystem(Operations):
         """Stop the whole tree in order; closing the `async with` does it, too.
 
         A task that an actor started by `run_task` may do so: then the body of the `async with` ends as well, without an
-        error. In a handler or hook itself it raises DeadlockError, and so it does in a task that those made.
+        error. In a handler or hook itself it raises DeadlockError, and so it does in a task that those made. Another
+        task of the host may stop the system, too; that leaves the body alone, which can await `stopped()` to hear of it.
         """
         root, runtime = self._supervisor(), self._opened()
         check_wait(root.cell, "stop")

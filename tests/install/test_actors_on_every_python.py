@@ -11,7 +11,7 @@ import pytest
 
 from tests.install.kit import LOCKED, ROOT, interpreters, part_of, run
 
-TOOLS = {"hypothesis", "uvloop"}
+TOOLS = {"hypothesis", "mypy", "uvloop"}
 SUITES = ("tests/actors", "docs/examples/actors")
 
 
@@ -36,5 +36,7 @@ def project(
 
 
 def test_the_tests_of_the_runtime_pass_and_none_is_left_out(project: Path) -> None:
-    out = run(project / "env/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITES, cwd=project)
+    out = run(
+        project / "env/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITES, cwd=project, timeout=580
+    )
     assert re.fullmatch(r"\d+ passed in \S+s( \(.*\))?", out.strip().splitlines()[-1]), out[-2000:]
