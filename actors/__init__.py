@@ -46,6 +46,8 @@ if TYPE_CHECKING:
         InvalidMessage,
         MailboxFull,
         MaxChildren,
+        NameNotFound,
+        NameTaken,
         Reject,
         SpecError,
         StartError,
@@ -64,8 +66,12 @@ if TYPE_CHECKING:
         DeadLetter,
         Event,
         EventStream,
+        GroupJoined,
+        GroupLeft,
         HealthChanged,
         IntensityExceeded,
+        NameLeft,
+        NameRegistered,
         OrphanDetected,
         Subscription,
         ZombieDetected,
@@ -75,6 +81,7 @@ if TYPE_CHECKING:
     from actors.mapping import TaskMap
     from actors.messages import Message, Request, Terminated
     from actors.ref import ActorRef
+    from actors.registry import Registry, Told
     from actors.roster import Health, RosterEntry, RosterSnapshot, TaskRun
     from actors.specs import (
         AutoShutdown,
@@ -137,9 +144,11 @@ __all__ += [
     "Description",
     "Happened",
     "Health",
+    "Registry",
     "RosterEntry",
     "RosterSnapshot",
     "TaskRun",
+    "Told",
     "run",
 ]
 __all__ += [
@@ -154,8 +163,12 @@ __all__ += [
     "DeadLetter",
     "Event",
     "EventStream",
+    "GroupJoined",
+    "GroupLeft",
     "HealthChanged",
     "IntensityExceeded",
+    "NameLeft",
+    "NameRegistered",
     "OrphanDetected",
     "Subscription",
     "ZombieDetected",
@@ -174,6 +187,8 @@ __all__ += [
     "InvalidMessage",
     "MailboxFull",
     "MaxChildren",
+    "NameNotFound",
+    "NameTaken",
     "Reject",
     "SpecError",
     "StartError",
@@ -190,13 +205,13 @@ _HOMES = {
     "description": "Description Happened",
     "errors": (
         "ActorDead ActorError AlreadyPresent AlreadyStarted AskRejected AskTimeout ChildNotFound "
-        "ChildRestarting ChildRunning DeadlockError InvalidMessage MailboxFull MaxChildren Reject SpecError "
-        "StartError SystemFailed TaskCancelled"
+        "ChildRestarting ChildRunning DeadlockError InvalidMessage MailboxFull MaxChildren NameNotFound "
+        "NameTaken Reject SpecError StartError SystemFailed TaskCancelled"
     ),
     "events": (
         "ActorCrashed ActorRestarted ActorRestarting ActorResumed ActorStalled ActorStarted ActorStopped "
-        "ActorSuspended DeadLetter Event EventStream HealthChanged IntensityExceeded OrphanDetected "
-        "Subscription ZombieDetected"
+        "ActorSuspended DeadLetter Event EventStream GroupJoined GroupLeft HealthChanged IntensityExceeded "
+        "NameLeft NameRegistered OrphanDetected Subscription ZombieDetected"
     ),
     "_core.background": "TaskHandle",
     "_core.mailbox": "Reply",
@@ -207,11 +222,12 @@ _HOMES = {
     "ref": "ActorRef",
     "task_ref": "TaskRef",
     "specs": (
-        "AutoShutdown Backoff Children ChildSpec Intensity Mailbox Overflow Restart Shutdown Strategy "
+        "AutoShutdown Backoff ChildSpec Children Intensity Mailbox Overflow Restart Shutdown Strategy "
         "SupervisorSpec TaskSpec"
     ),
     "stop_reason": "StopReason",
     "system": "ActorSystem run",
+    "registry": "Registry Told",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -89,6 +89,20 @@ class Context:
         """Stop watching; a Terminated that is already queued is removed."""
         self._run.watches.remove(ref._cell)
 
+    def register(self, name: str) -> None:
+        """Take a name in `system.registry`; it stays through restarts, until this actor has ended for good.
+
+        Raises:
+            NameTaken: another one has it.
+        """
+        self._run.live()
+        self.system.registry.register(name, self.ref)
+
+    def join(self, group: str) -> None:
+        """Become a member of a group in `system.registry`; for as long as a name."""
+        self._run.live()
+        self.system.registry.join(group, self.ref)
+
     def send_after(self, delay: float, message: Message, *, key: str | None = None) -> str:
         """Send `message` to this actor in `delay` seconds. A timer of the same key is replaced. Returns the key."""
         return self._run.live().timers.add(delay, message, key, repeat=False)

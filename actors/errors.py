@@ -89,6 +89,18 @@ class MaxChildren(ActorError):
     """The supervisor holds as many children as its max_children allows. Stop one or raise the limit."""
 
 
+class NameTaken(ActorError):
+    """Somebody else has this name in the registry. Use `ref`, who is that, or choose another name."""
+
+    name: str = ""
+
+
+class NameNotFound(ActorError, LookupError):
+    """Nobody has this name in the registry; `names` are those that there are. Register it first, or use whereis."""
+
+    names: tuple[str, ...] = ()
+
+
 class SpecError(ActorError, ValueError):
     """A spec is wrong; nothing was started. The text names the field, what was given and what is allowed."""
 

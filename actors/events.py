@@ -118,6 +118,30 @@ class ActorResumed(Event, frozen=True, kw_only=True):
     incarnation: int
 
 
+class NameRegistered(Event, frozen=True, kw_only=True):
+    """An actor has got a name in the registry."""
+
+    name: str
+
+
+class NameLeft(Event, frozen=True, kw_only=True):
+    """A name is free again: it was taken away, or its holder has ended for good."""
+
+    name: str
+
+
+class GroupJoined(Event, frozen=True, kw_only=True):
+    """An actor has become a member of a group."""
+
+    group: str
+
+
+class GroupLeft(Event, frozen=True, kw_only=True):
+    """A member has left its group, or has ended for good."""
+
+    group: str
+
+
 class ZombieDetected(Event, frozen=True, kw_only=True):
     """A killed incarnation does not end; it was detached so that nobody waits for it."""
 

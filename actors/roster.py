@@ -36,7 +36,7 @@ class TaskRun(msgspec.Struct, frozen=True):
 class RosterEntry(msgspec.Struct, frozen=True, gc=False):
     """One actor, supervisor or task. Times are UTC, `_s` are seconds; counters never fall.
 
-    `runs` are the last ones of a supervised task, oldest first.
+    `runs` are the last ones of a supervised task, oldest first; `names` and `groups` are those of `system.registry`.
     """
 
     path: str
@@ -65,6 +65,8 @@ class RosterEntry(msgspec.Struct, frozen=True, gc=False):
     metadata: Any
     detail: dict[str, Any] | None = None
     runs: tuple[TaskRun, ...] = ()
+    names: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class RosterSnapshot(msgspec.Struct, frozen=True):

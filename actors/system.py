@@ -24,6 +24,7 @@ from actors.events import Event, EventStream
 from actors.logs import attach
 from actors.mapping import TaskMap, mapped
 from actors.operations import Operations
+from actors.registry import Registry
 from actors.roster import RosterSnapshot
 from actors.specs import Backoff, Intensity, Restart, Strategy, SupervisorSpec, TaskSpec, check, number
 from actors.stop_reason import StopReason
@@ -72,6 +73,7 @@ class ActorSystem(Operations):
         self._seed, self._clock, self._kill_timeout = seed, clock, kill_timeout
         self._runtime: Runtime | None = None
         self._root: Supervisor | None = None
+        self._registry: Registry  # from the opening on
         self._seq = 0
         self._named_tasks = 0
 
@@ -81,6 +83,7 @@ class ActorSystem(Operations):
         self._runtime = runtime = Runtime(
             self.name, self, ref_of, seed=self._seed, clock=self._clock, kill_timeout=self._kill_timeout
         )
+        self._registry = Registry(runtime)
         attach(runtime.events)
         cell = new_cell(runtime, None, self._spec)
         cell.incarnation = 1
@@ -152,6 +155,12 @@ class ActorSystem(Operations):
     def events(self) -> EventStream:
         """What the runtime reports about itself, and the host's own events with it."""
         return self._opened().events
+
+    @property
+    def registry(self) -> Registry:
+        """Unique names, and groups."""
+        self._opened()
+        return self._registry
 
     @property
     def ref(self) -> SupervisorRef:

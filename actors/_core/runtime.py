@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from actors._core.body import Body
 from actors._core.deadlines import Deadlines
 from actors._core.lag import LagMeter
+from actors._core.registrations import Registrations
 from actors._core.tasks import TaskRegistry
 from actors.clock import Clock, LoopClock
 from actors.errors import ActorError
@@ -73,6 +74,7 @@ class Runtime:
         self.zombies: dict[Any, tuple[float, str | None]] = {}  # lives: since when, in which message
         self.strays: dict[asyncio.Task[Any], str] = {}  # background tasks that outlive their actor
         self.faults: deque[BaseException] = deque(maxlen=10)
+        self.registrations: dict[Any, Registrations] = {}  # by cell, where there are any
         self.graves: deque[tuple[float, Any]] = deque(maxlen=_GRAVES)
 
     def close(self) -> None:

@@ -119,6 +119,7 @@ def picture(cell: Cell, now: float, detail: bool) -> RosterEntry:
     depth = len(box.items) if box is not None and box.items else 0
     in_window, budget = _window(run if isinstance(run, Supervisor) else cell.parent, cell, now)
     current = None if run is None else run.current
+    held = cell.runtime.registrations.get(cell)
     waiting = f"{run.waiting[-1].how} {run.waiting[-1].target.path}" if run is not None and run.waiting else None
     entry = RosterEntry(
         cell.path, cell.id, cell.kind, cell.state.value, cell.health, cell.incarnation,
@@ -129,6 +130,7 @@ def picture(cell: Cell, now: float, detail: bool) -> RosterEntry:
         cell.handled, cell.failed, 0 if box is None else box.dropped, cell.error, cell.error_at,
         None if cell.restart_due is None else max(0.0, cell.restart_due - now),
         cell.spec.metadata, _inspect(run) if detail else None, () if cell.runs is None else tuple(cell.runs),
+        () if held is None else tuple(held.names), () if held is None else tuple(held.groups),
     )  # fmt: skip
     resting = current is None and waiting is None and not depth and cell.restart_due is None and not detail
     if resting and box is not None and not in_window:
@@ -176,6 +178,8 @@ def _zombie(run: Incarnation, since: float, handling: str | None, now: float) ->
         handling=handling,
         handling_for_s=now - since,
         waiting_on=None,
+        names=(),
+        groups=(),
     )
 
 

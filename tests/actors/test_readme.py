@@ -29,7 +29,7 @@ def test_every_link_leads_to_a_file() -> None:
 def test_every_name_in_the_table_exists() -> None:
     table = README[README.index("## What there is") : README.index("## What it does not do")]
     names = re.findall(r"`([\w.]+)`", table)
-    homes = (actors, actors.SupervisorRef, actors.ActorSystem, actors.Actor, actors.Context)
+    homes = (actors, actors.SupervisorRef, actors.ActorSystem, actors.Actor, actors.Context, actors.Registry)
     for name in names:
         last = name.rpartition(".")[2]
         assert last in {"events", "testing"} or any(hasattr(home, last) for home in homes), name
