@@ -126,7 +126,7 @@ class ActorSystem(Operations):
 
         A task that an actor started by `run_task` may do so: then the body of the `async with` ends as well, without an
         error. In a handler or hook itself it raises DeadlockError, and so it does in a task that those made. Another
-        task of the host may stop the system, too; that leaves the body alone, which can await `stopped()` to hear of it.
+        task of the host may stop the system, too; that leaves the body alone, which can await `stopped()`.
         """
         root, runtime = self._supervisor(), self._opened()
         check_wait(root.cell, "stop")
@@ -239,7 +239,7 @@ class ActorSystem(Operations):
             self.start_task, function, items, limit=limit, ordered=ordered, stop_on_error=stop_on_error, name=name
         )
 
-    def publish(self, kind: type[Event], path: str, **fields: Any) -> None:
+    def publish(self, kind: type[Event], path: str, /, **fields: Any) -> None:
         """Build and publish an event, if anybody wants it."""
         self._opened().publish(kind, path, **fields)
 

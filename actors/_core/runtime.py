@@ -89,7 +89,7 @@ class Runtime:
             text = "sent from another thread; use loop.call_soon_threadsafe(ref.tell_nowait, message)"
             raise ActorError(f"{path}: {text}", path=path)
 
-    def publish(self, kind: type[Event], path: str, **fields: Any) -> None:
+    def publish(self, kind: type[Event], path: str, /, **fields: Any) -> None:
         """Build and publish an event, if anybody wants it."""
         if self.events.wanted(kind):
             self.events.publish(kind(path=path, at=self.clock.now(), **fields))
