@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import anyio
 import pytest
 
@@ -19,7 +21,7 @@ from actors import (
     Told,
     handles,
 )
-from actors.testing import Probe, TestSystem
+from actors.testing import Probe, TestSystem, VirtualLoop
 from tests.actors.kit import Journal, Note, Work, settle, takes, turns_until, worker
 
 
@@ -104,6 +106,17 @@ async def test_the_full_are_waited_for_side_by_side_and_after_all_others(system:
         assert notes(journal, "x") == ["c#1", "b#1", "a#1"]
     assert (told[0].delivered, [*told[0].refused]) == (3, ["/test/stuck"])
     assert told[0].refused["/test/stuck"].elapsed == pytest.approx(5.0)
+
+
+async def test_the_time_for_telling_the_others_is_part_of_the_timeout(system: TestSystem) -> None:
+    journal, loop = Journal(), asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    full, *_ = await joined(system, small("full", journal), *(worker(f"a{number}", journal) for number in range(100)))
+    await filled(full, 60.0)
+    began = system.clock.time()
+    loop.call_soon(loop.jump, 2.0)  # somebody else's turn takes two seconds
+    assert [*(await system.registry.tell_all("readers", Note("x"), timeout=3.0)).refused] == ["/test/full"]
+    assert system.clock.time() - began == pytest.approx(3.0)
 
 
 async def tell_all(system: TestSystem, told: list[Told]) -> None:
