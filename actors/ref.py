@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from actors._core.cell import Cell, Life, Wait, blocked_run, life_of
 from actors._core.deadlock import NO_EDGE, Edges, check_ask, check_wait, room_edge
 from actors._core.mailbox import Ask, Closed, Full
-from actors._core.tasks import OWNER, pause
+from actors._core.tasks import GIVE_WAY, OWNER, pause
 from actors.errors import InvalidMessage, MailboxFull
 from actors.messages import Message, R, Request, Terminated
 from actors.roster import Health
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _NEVER = math.inf
-_GIVE_WAY = 64  # sends in one system and one turn of the loop: as many as a receiver takes, so that none outruns it
 
 
 class ActorRef:
@@ -80,7 +79,7 @@ class ActorRef:
         cell = self._cell
         runtime = cell.runtime
         runtime.sends = sends = runtime.sends + 1
-        if not sends % _GIVE_WAY:
+        if not sends % GIVE_WAY:
             await pause()  # before the send: who is cancelled here has not sent
         if runtime.debug:
             runtime.check_thread(cell.path)
@@ -127,7 +126,7 @@ class ActorRef:
         cell = self._cell
         runtime = cell.runtime
         runtime.sends = sends = runtime.sends + 1
-        if not sends % _GIVE_WAY:
+        if not sends % GIVE_WAY:
             await pause()
         if runtime.debug:
             runtime.check_thread(cell.path)

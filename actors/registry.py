@@ -13,14 +13,13 @@ from anyio import create_task_group
 
 from actors._core.registrations import Registrations
 from actors._core.runtime import Runtime
-from actors._core.tasks import pause
+from actors._core.tasks import GIVE_WAY, pause
 from actors.errors import ActorDead, ActorError, InvalidMessage, MailboxFull, NameNotFound, NameTaken, SpecError
 from actors.events import GroupJoined, GroupLeft, NameLeft, NameRegistered
 from actors.messages import Message
 from actors.ref import ActorRef
 from actors.stop_reason import StopReason
 
-_GIVE_WAY = 64  # sends in one system and one turn of the loop, as in ActorRef.tell
 _SHOWN = 10  # names in the text of an error
 _REFUSALS = (MailboxFull, ActorDead, InvalidMessage)
 
@@ -142,7 +141,7 @@ class Registry:
         full: list[ActorRef] = []
         for ref in members:
             runtime.sends = sends = runtime.sends + 1
-            if not sends % _GIVE_WAY:
+            if not sends % GIVE_WAY:
                 await pause()
             if isinstance(_offer(ref, message, refused), MailboxFull):
                 full.append(ref)

@@ -1,9 +1,16 @@
 """The kernel: what stands behind the refs. Public names live one folder up; nothing here is for import from outside.
 
-From the bottom: `error_text`, `states`, `restarts` and `registrations` are plain data and pure functions; `kill_scope`,
-`tasks`, `deadlines` and `lag` know asyncio; `runtime` is one open system; `mailbox` and `cell` are a child as it stands
-across its lives; `deadlock`, `watches`, `timers`, `heartbeat` and `background` serve one life. `incarnation` is one
-life of an actor, `mailbox_loop` its hot path, `lifecycle` how it begins and ends, `task_life` the same for a plain
-coroutine. `children` starts and stops what is below a supervisor, `supervisor` decides what a crash leads to, by the
-rules of `restarts`; `snapshot` reads it all. What happens on a crash: `lifecycle`, then `supervisor`.
+From the bottom:
+
+- `error_text`, `states`, `restarts`, `registrations`: plain data and pure functions.
+- `kill_scope`, `tasks`, `deadlines`, `lag`: what is missing in asyncio. `body`, `runtime`: one open system.
+- `mailbox`, `cell`: a child as it stands across its lives, and the protocols by which the parts know each other.
+- `deadlock`, `watches`, `timers`, `heartbeat`, `background`: what serves one life.
+- `incarnation`: one life of an actor, and what may be asked of it; `mailbox_loop`: its hot path; `lifecycle`: how it
+  begins and ends; `crash_report`: what is told of that; `task_incarnation`: the same for a plain coroutine.
+- `children`: starts and stops what is below a supervisor; `restarter`: decides, by the rules of `restarts`, what an end
+  leads to; `commands`: what an operator may ask; `supervisor`: the task in which all that happens, one at a time.
+- `snapshot`, `inspection`: read it all, and send nothing.
+
+What happens on a crash: `lifecycle` from `_verdict` to `_over`, then `restarter` from `ended` on.
 """

@@ -42,6 +42,9 @@ class Owner(msgspec.Struct, eq=False):
 OWNER: contextvars.ContextVar[Owner | None] = contextvars.ContextVar("actors_owner", default=None)
 
 
+GIVE_WAY = 64  # sends in one system and one turn of the loop: as many as a receiver takes, so that none outruns it
+
+
 @types.coroutine
 def pause() -> Generator[None, None, None]:
     """Give the loop one turn: the bare yield, without what a checkpoint costs."""

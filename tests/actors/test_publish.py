@@ -30,7 +30,7 @@ class Feed(Actor):
         self.context.system.publish(Late, self.context.ref.path, seconds=3.0)
 
 
-def read(events: Subscription) -> list[Any]:
+def read(events: Subscription[Any]) -> list[Any]:
     """All that is there to be read."""
     return list(iter(events.get_nowait, None))
 
