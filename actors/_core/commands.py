@@ -88,7 +88,7 @@ class Commands:
         if cell.spec.restart is Restart.TEMPORARY:
             text = "is temporary, and its arguments went when it was started: it can't be restarted; start another one"
             raise cell.problem(ActorError, text)
-        was_up = cell.run is not None or cell.pending
+        was_up = cell.run is not None or cell.pending or cell.incarnation > cell.seen
         cell.attempts = 0
         await self._restarter.halt_for_restart(cell, StopReason("shutdown", "restart by hand"))
         if not cell.pending:  # it was cancelled meanwhile
@@ -151,7 +151,7 @@ class Commands:
 
     def _find_stopped(self, id: str) -> Cell:  # noqa: A002
         cell = self.find(id)
-        if cell.run is not None:
+        if cell.run is not None or cell.incarnation > cell.seen:  # the latter: what its end leads to is still open
             raise cell.problem(ChildRunning, "runs; terminate_child first")
         if cell.pending:
             raise cell.problem(ChildRestarting, "waits for its restart; terminate_child gives that up")

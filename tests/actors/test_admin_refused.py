@@ -13,6 +13,7 @@ from actors import (
     ActorDead,
     ActorError,
     ActorRef,
+    ChildRunning,
     ChildSpec,
     Message,
     Restart,
@@ -140,3 +141,27 @@ async def test_a_start_and_a_restart_by_hand_that_are_given_up_are_not_carried_o
                 await command
     await settle(20.0)
     assert await states(actor_system.ref) == {"resting": "stopped", "slow": "running"}
+
+
+@pytest.mark.parametrize("how", ["restart_child", "delete_child"])
+async def test_a_command_that_was_queued_before_a_crash_finds_the_child_running(
+    actor_system: TestSystem, how: str
+) -> None:
+    journal = Journal()
+    ref = await actor_system.start_child(worker("a", journal))
+    await settle()
+    async with anyio.create_task_group() as group:
+        group.start_soon(actor_system.start_child, worker("slow", start=takes(1)))
+        await settle()
+
+        async def command() -> None:
+            with pytest.raises(ChildRunning):
+                await getattr(actor_system, how)("a")
+
+        group.start_soon(command)
+        await settle()
+        await ref.tell(Crash())
+        await ref.tell(Note("kept"))
+    await settle()
+    assert journal.events == ["start a#1", "stop a#1", "start a#2", "note a#2 kept"]
+    assert actor_system.leftovers().count("/test/a") == 1
