@@ -130,7 +130,8 @@ class Commands:
         run.claimed = False  # so the news of its end does come
         if limit is not None:
             late = StopReason("killed", f"did not stop within {limit:g} s")
-            self._runner.runtime.loop.call_later(limit, run.kill, late)
+            timer = self._runner.runtime.loop.call_later(limit, run.kill, late)
+            run.exited().add_done_callback(lambda _: timer.cancel())
 
     async def delete(self, id: str) -> None:  # noqa: A002
         """See Supervisor.delete_child."""

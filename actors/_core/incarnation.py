@@ -101,6 +101,7 @@ class Incarnation(msgspec.Struct, eq=False):
     background: BackgroundTasks | None = None
     children: Nursery | None = None
     pulse: Heartbeat | None = None
+    patience: asyncio.TimerHandle | None = None  # since the kill: when it is due, this life is let go
     rested: asyncio.Future[None] | None = None  # done when a suspended one has nothing in hand
     _exited: asyncio.Future[StopReason] | None = None
     _watches: Watches | None = None

@@ -207,6 +207,8 @@ class ActorIncarnation(Incarnation, eq=False):
         self.rise(Phase.OVER)
         self.over = reason
         self.owner.alive = False
+        if self.patience is not None:
+            self.patience.cancel()  # it would hold this life, instance and all, until it is due
         cell = self.cell
         cell.run = None  # before the news go out: who hears of the end may start the next life at once
         cell.mark(State.FAILED if reason.abnormal else State.STOPPED)
@@ -240,7 +242,8 @@ class ActorIncarnation(Incarnation, eq=False):
         self.interrupt(reason)
         runtime = self.cell.runtime
         # each level below may take its own kill_timeout first, or a parent would be let go before its children
-        runtime.loop.call_later(runtime.kill_timeout * self.height(), self._detach)
+        if self.patience is None:
+            self.patience = runtime.loop.call_later(runtime.kill_timeout * self.height(), self._detach)
         if self.children is not None:
             self.children.kill(reason)
 

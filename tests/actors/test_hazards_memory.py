@@ -318,3 +318,35 @@ async def test_tasks_of_actors_do_not_go_through_the_hosts_task_factory(actor_sy
         assert await ref.ask(Number()) == 1
     finally:
         loop.set_task_factory(None)
+
+
+@pytest.mark.parametrize("how", ["kill", "cancel"])
+async def test_what_has_ended_is_not_kept_by_the_limit_of_its_end(how: str) -> None:
+    class Large:
+        pass
+
+    async def hold(large: Large) -> None:
+        await anyio.Event().wait()
+
+    alive = weakref.WeakSet[Large]()
+
+    def large() -> Large:
+        made = Large()
+        alive.add(made)
+        return made
+
+    class Holder(Actor):
+        def __init__(self) -> None:
+            self.large = large()
+
+    async with TestSystem(kill_timeout=3600.0) as system:
+        if how == "kill":
+            ref = await system.start_child(ChildSpec("a", Holder, restart=Restart.TEMPORARY))
+            await ref.kill()
+        else:
+            task = await system.start_task(hold, large(), shutdown=3600.0)
+            await settle()
+            task.cancel()
+        await settle()
+        gc.collect()
+        assert not alive
