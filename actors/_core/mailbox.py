@@ -206,9 +206,13 @@ class Queue(msgspec.Struct, eq=False):
             await turn
             granted = True
         finally:
-            self.senders.remove(turn)
+            waits = self.senders is not None and turn in self.senders  # or it was closed, though the place was granted
+            if waits:
+                self.senders.remove(turn)
             if not granted:
                 self.admit()  # the place goes to the next one
+        if not waits:
+            raise Closed
         self.append(item)
 
     def admit(self) -> None:
@@ -226,7 +230,8 @@ class Queue(msgspec.Struct, eq=False):
 
     def close(self) -> list[Any]:
         """Refuse the waiting senders; returns what was left over."""
-        for turn in self.senders or ():
+        senders, self.senders = self.senders, None
+        for turn in senders or ():
             if not turn.done():
                 turn.set_exception(Closed())
         left = list(self.items or ())

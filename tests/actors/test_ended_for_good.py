@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import anyio
 import pytest
 
@@ -14,6 +16,7 @@ from actors import (
     ChildSpec,
     DeadLetter,
     Intensity,
+    Mailbox,
     Restart,
     Strategy,
     SupervisorRef,
@@ -22,7 +25,7 @@ from actors import (
     handles,
 )
 from actors.testing import Probe, TestSystem
-from tests.actors.kit import Boom, Crash, Journal, Note, Number, Quit, fails, settle, takes, worker
+from tests.actors.kit import Boom, Crash, Journal, Note, Number, Quit, Work, fails, settle, takes, worker
 
 SLOW = Backoff(initial=10.0, jitter=0.0)
 
@@ -228,3 +231,39 @@ async def test_who_restarts_in_a_group_has_not_ended(
     await probe.expect_nothing(within=20.0)
     assert [ref.incarnation for ref in refs] == [2, 2, 2, 2]
     assert Terminated not in {type(message) for message in probe.messages}
+
+
+class LastWord(Actor):
+    """At its crash, one of those that wait for room gives up, and passes its place on."""
+
+    def __init__(self, senders: list[asyncio.Task[object]]) -> None:
+        self.senders = senders
+
+    @handles
+    async def work(self, message: Work) -> None:
+        await anyio.sleep(message.seconds)
+
+    @handles
+    def crash(self, message: Crash) -> None:
+        self.senders[0].cancel()
+        raise Boom
+
+    @handles
+    def number(self, message: Number) -> int:
+        return 1
+
+
+@pytest.mark.parametrize("how", ["tell", "ask"])
+async def test_who_was_given_room_at_the_end_of_the_actor_is_told_of_that(actor_system: TestSystem, how: str) -> None:
+    senders: list[asyncio.Task[object]] = []
+    spec = ChildSpec("a", LastWord, args=(senders,), restart=Restart.TEMPORARY, mailbox=Mailbox(1))
+    ref = await actor_system.start_child(spec)
+    await ref.tell(Work())
+    await settle()
+    await ref.tell(Crash())
+    for _ in range(2):
+        senders.append(asyncio.ensure_future(getattr(ref, how)(Number(), timeout=None)))
+        await settle()
+    await asyncio.wait(senders, timeout=60.0)
+    assert senders[0].cancelled()
+    assert isinstance(senders[1].exception(), ActorDead)
