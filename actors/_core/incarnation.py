@@ -61,8 +61,8 @@ def lost(error: BaseException | None) -> StopReason:
     return CANCELLED if error is None else StopReason("crash", f"{type(error).__name__} ended its task", error)
 
 
-def _forget(deferred: set[Ask], ask: Ask, _: asyncio.Future[Any]) -> None:
-    deferred.discard(ask)
+def _forget(deferred: dict[Ask, None], ask: Ask, _: asyncio.Future[Any]) -> None:
+    deferred.pop(ask, None)
 
 
 class Incarnation(msgspec.Struct, eq=False):
@@ -90,7 +90,7 @@ class Incarnation(msgspec.Struct, eq=False):
     since: float = 0.0
     scope: KillScope | None = None
     waiting: list[Wait] = []
-    deferred: set[Ask] | None = None  # those whose askers still wait
+    deferred: dict[Ask, None] | None = None  # those whose askers still wait, in order
     # how it ended
     over: StopReason | None = None
     report: StopReason | None = None  # what to report, where it is not the reason that decides
@@ -266,8 +266,8 @@ class Incarnation(msgspec.Struct, eq=False):
             raise self.cell.problem(ActorError, text)
         ask.deferred = True
         if self.deferred is None:
-            self.deferred = set()
-        self.deferred.add(ask)
+            self.deferred = {}
+        self.deferred[ask] = None
         ask.future.add_done_callback(partial(_forget, self.deferred, ask))
         return Reply(ask)
 

@@ -160,3 +160,20 @@ async def test_work_for_an_actor_that_has_ended_is_refused_and_closed(actor_syst
         with pytest.raises(ActorDead):
             made[0].context.run_task(settle())
         gc.collect()
+
+
+async def test_promised_replies_fail_in_the_order_of_their_asks(actor_system: TestSystem) -> None:
+    ref = await actor_system.start_child(ChildSpec("a", Hoarder))
+    failed: list[int] = []
+
+    async def ask(number: int) -> None:
+        with pytest.raises(ActorDead):
+            await ref.ask(Heavy(), timeout=None)
+        failed.append(number)
+
+    async with anyio.create_task_group() as group:
+        for number in range(50):
+            group.start_soon(ask, number)
+        await settle()
+        await ref.stop()
+    assert failed == list(range(50))
