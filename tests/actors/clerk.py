@@ -12,6 +12,7 @@ from actors import (
     IGNORE,
     Actor,
     ActorError,
+    DeadLetter,
     Ignore,
     Message,
     Overflow,
@@ -78,7 +79,10 @@ class Ledger:
         self.refused: dict[int, BaseException] = {}  # tell raised
         self.timed: set[int] = set()  # handed to a timer
         self.asked: dict[int, list[Any]] = {}  # outcomes: the reply, or what was raised
-        self.begun: dict[str, list[tuple[str, int]]] = defaultdict(list)  # sender and number, by the handler's path
+        self.begun: set[int] = set()
+        self.begun_again: list[int] = []
+        self.left: dict[str, list[tuple[str, int]]] = defaultdict(list)  # sender and number, as they left the mailbox
+        self.late: list[str] = []  # asks whose deadline did not end them
         self.done: Counter[int] = Counter()
         self.policies: dict[str, Overflow] = {}
         self.tasks: dict[int, list[str]] = {}  # runs of supervised tasks: "begun", "ended"
@@ -92,9 +96,36 @@ class Ledger:
         self.count += 1
         return self.count
 
+    def begin(self, path: str, message: Parcel | Query) -> None:
+        """A handler has it in hand."""
+        if message.number in self.begun:
+            self.begun_again.append(message.number)
+        self.begun.add(message.number)
+        self.left[path].append((message.sender, message.number))
+
+    def bury(self, letter: DeadLetter) -> None:
+        """What is dropped as the oldest leaves its mailbox as what is handled does."""
+        if letter.reason == "mailbox full: dropped the oldest" and isinstance(letter.message, Parcel | Query):
+            self.left[letter.path].append((letter.message.sender, letter.message.number))
+
 
 PARCELS = ["keep"] * 8 + [
-    *("rest", "rest", "crash", "crash late", "reject", "relay", "relay", "consult", "leave", "timer", "helper", "self"),
+    *(
+        "rest",
+        "rest",
+        "crash",
+        "crash late",
+        "interrupt",
+        "interrupt",
+        "reject",
+        "relay",
+        "relay",
+        "consult",
+        "leave",
+        "timer",
+        "helper",
+        "self",
+    ),
     *("spawn", "watch", "health"),
 ]
 QUERIES = ["keep"] * 4 + ["rest", "rest", "crash", "reject", "defer", "defer", "forget", "fail", "leave"]
@@ -135,10 +166,12 @@ class Clerk(Actor):
     @handles
     def parcel(self, message: Parcel | Query) -> Awaitable[int] | int:
         """At once where the deed needs no await, so that both ways of the loop are taken."""
-        self.storm.ledger.begun[self.context.ref.path].append((message.sender, message.number))
+        self.storm.ledger.begin(self.context.ref.path, message)
         if message.deed == "keep":
             return self.finish(message)
-        if message.deed == "crash":
+        if message.deed == "interrupt":
+            self.storm.interrupt()
+        if message.deed in ("crash", "interrupt"):
             raise self.storm.odd()
         return self.later(message)
 

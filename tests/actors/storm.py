@@ -19,6 +19,7 @@ from actors import (
     ActorRef,
     Backoff,
     ChildSpec,
+    DeadLetter,
     Intensity,
     Mailbox,
     Overflow,
@@ -46,6 +47,7 @@ class Storm:
         self.forgotten: list[tuple[Reply[int], int]] = []
         self.refs: list[ActorRef] = []
         self.policies: dict[str, Overflow] = {}  # by id
+        self.insisting: list[anyio.CancelScope] = []
         self.system = TestSystem(seed=seed, intensity=Intensity(self.chance.choice([3, 10**6]), 1.0))
 
     def odd(self) -> BaseException:
@@ -105,9 +107,9 @@ class Storm:
     async def send(self, sender: str) -> None:
         await self.tell(self.target(), sender, wait=self.chance.random() < 0.7)
 
-    async def tell(self, ref: ActorRef, sender: str, *, wait: bool) -> None:
+    async def tell(self, ref: ActorRef, sender: str, *, wait: bool, deed: str = "") -> None:
         number, ledger = self.ledger.number(), self.ledger
-        parcel = Parcel(number, sender, self.chance.choice(PARCELS))
+        parcel = Parcel(number, sender, deed or self.chance.choice(PARCELS))
         try:
             if wait:
                 await ref.tell(parcel, self.chance.choice([0.0, 0.1, 2.0, self.longest(sender)]))
@@ -124,12 +126,16 @@ class Storm:
         number = self.ledger.number()
         outcomes = self.ledger.asked[number] = []
         query = Query(number, sender, self.chance.choice(QUERIES))
+        limit, began = self.chance.choice([0.05, 1.0, 5.0, self.longest(sender)]), self.system.clock.time()
         try:
-            outcomes.append(await self.target().ask(query, self.chance.choice([0.05, 1.0, 5.0, self.longest(sender)])))
+            outcomes.append(await self.target().ask(query, limit))
         except BaseException as error:
             outcomes.append(error)
             if not isinstance(error, ActorError | Boom):
                 raise
+        finally:
+            if limit is not None and self.system.clock.time() > began + limit + 0.001:
+                self.ledger.late.append(f"ask {number} within {limit} s ended by {outcomes}")
 
     async def correspond(self, name: str) -> None:
         """Somebody outside the tree who writes one message after the other."""
@@ -145,7 +151,8 @@ class Storm:
     async def insist(self, name: str) -> None:
         """Many messages at once to the same clerk, perhaps with little patience."""
         ref, patience = self.target(), self.chance.choice([0.0, 0.1, 1.0, 60.0, 60.0])
-        with anyio.move_on_after(patience):
+        with anyio.move_on_after(patience) as scope:
+            self.insisting.append(scope)
             for _ in range(self.chance.randint(3, 12)):
                 await self.tell(ref, name, wait=self.chance.random() < 0.8)
 
@@ -204,10 +211,13 @@ class Storm:
         acts: list[Callable[[], Coroutine[Any, Any, Any]]] = [
             ref.kill,
             ref.stop,
-            ref.drain,
+            lambda: self.fill_and_drain(ref),
+            lambda: self.fill_and_drain(ref),
             lambda: supervisor.restart_child(ref.id),
             lambda: supervisor.restart_child(ref.id),
             lambda: supervisor.terminate_child(ref.id),
+            lambda: self.provoke(ref, supervisor),
+            lambda: self.provoke(ref, supervisor),
             lambda: self.cancel(ref.path),
             lambda: self.cancel("/test/desk"),
             lambda: self.system.restart_child("desk"),
@@ -216,6 +226,22 @@ class Storm:
         ]
         with contextlib.suppress(ActorError), anyio.move_on_after(chance.choice([0.0, 0.1, 20.0, 20.0])):
             await chance.choice(acts)()
+
+    def interrupt(self) -> None:
+        """Somebody who writes many messages gives up."""
+        for scope in self.insisting[-1:]:
+            scope.cancel()
+
+    async def provoke(self, ref: ActorRef, supervisor: SupervisorRef | TestSystem) -> None:
+        """Its crash and a command that was given before meet."""
+        await self.tell(ref, f"provoker {self.ledger.number()}", wait=False, deed="crash")
+        await (supervisor.restart_child(ref.id) if self.chance.random() < 0.5 else supervisor.delete_child(ref.id))
+
+    async def fill_and_drain(self, ref: ActorRef) -> None:
+        sender = f"filler {self.ledger.number()}"
+        for _ in range(3):
+            await self.tell(ref, sender, wait=False, deed="keep")
+        await ref.drain()
 
     async def hire(self) -> None:
         self.refs.append(await self.system.start_child(self.clerk(f"h{self.ledger.number()}")))
@@ -240,6 +266,7 @@ class Storm:
         chance, host = self.chance, list[asyncio.Task[None]]()
         with contextlib.suppress(SystemFailed, Boom), anyio.fail_after(10_000):
             async with self.system:
+                self.system.events.sink(lambda kind: kind is DeadLetter, self.ledger.bury)
                 await self.grow()
                 work = [self.correspond(f"host {number}") for number in range(chance.randint(2, 5))]
                 work += [self.await_result() for _ in range(2)] + [self.map_items(), self.bad_luck(host)]
@@ -263,11 +290,9 @@ class Storm:
                 await anyio.sleep(self.chance.random() * 5)
                 raise Boom
             case "helper":
-                number = self.ledger.number()
-                with contextlib.suppress(ActorError), anyio.move_on_after(5.0):
+                with anyio.move_on_after(5.0):
                     await anyio.sleep(self.chance.random() * 5)
-                    await self.target().tell(Parcel(number, f"end {number}", "end"), None)
-                    self.ledger.told.add(number)
+                    await self.tell(self.target(), f"ender {self.ledger.number()}", wait=True, deed="end")
                     await anyio.sleep_forever()
             case "cancel all":
                 await anyio.sleep(self.chance.random() * 5)

@@ -69,6 +69,7 @@ def test_nothing_is_lost_doubled_or_left(seed: int) -> None:
         assert loop.pending() == []
     every_message_has_one_fate(storm)
     only_the_policies_drop(storm)
+    a_drain_leaves_nothing_over(storm)
     senders_are_heard_in_order(storm)
     every_ask_has_one_outcome(storm)
     every_life_has_one_end(storm)
@@ -90,10 +91,9 @@ def every_message_has_one_fate(storm: Storm) -> None:
     for number in ledger.told:
         fates = ["handled"] * ledger.done[number] + dead.get(number, [])
         assert len(fates) == 1, f"message {number} was told; its fates: {fates}"
-    begun = Counter(number for path in ledger.begun.values() for _, number in path)
-    assert [number for number, times in begun.items() if times > 1] == [], "handled more than once"
+    assert ledger.begun_again == [], "handled more than once"
     for number, error in ledger.refused.items():
-        assert not begun[number], f"message {number} was refused by {error!r} and handled"
+        assert number not in ledger.begun, f"message {number} was refused by {error!r} and handled"
         assert number not in dead, f"message {number} was refused by {error!r} and a dead letter: {dead[number]}"
     for number in ledger.timed:
         assert ledger.done[number] + len(dead.get(number, [])) <= 1, f"timer's message {number}: {dead.get(number)}"
@@ -107,16 +107,26 @@ def only_the_policies_drop(storm: Storm) -> None:
             assert event.reason == f"mailbox full: dropped the {policy.value.removeprefix('drop_')}"
 
 
+def a_drain_leaves_nothing_over(storm: Storm) -> None:
+    drained: dict[str, bool] = {}
+    for event in storm.system.recorded(ActorStarted, ActorStopped, ActorCrashed, DeadLetter):
+        if not isinstance(event, DeadLetter):
+            drained[event.path] = isinstance(event, ActorStopped) and event.reason.detail == "drained"
+        elif event.reason.startswith("actor ended (shutdown"):  # not of a later start that failed
+            assert not drained.get(event.path), f"{event.path} was drained, and left {event.message}"
+
+
 def senders_are_heard_in_order(storm: Storm) -> None:
-    for path, heard in storm.ledger.begun.items():
+    for path, left in storm.ledger.left.items():
         last: dict[str, int] = {}
-        for sender, number in heard:
-            assert number > last.get(sender, 0), f"{path} heard {number} of {sender} after {last[sender]}"
+        for sender, number in left:
+            assert number > last.get(sender, 0), f"{path} took {number} of {sender} after {last[sender]}"
             last[sender] = number
 
 
 def every_ask_has_one_outcome(storm: Storm) -> None:
-    begun = {number for path in storm.ledger.begun.values() for _, number in path}
+    begun = storm.ledger.begun
+    assert storm.ledger.late == []
     for number, outcomes in storm.ledger.asked.items():
         assert len(outcomes) == 1, f"ask {number} has the outcomes {outcomes}"
         (outcome,) = outcomes
