@@ -31,6 +31,13 @@ class Node:
 
 
 @dataclass(eq=False)
+class Job(Node):
+    """A supervised task, and how its runs ended; it has no hooks."""
+
+    runs: list[str] = field(default_factory=list)
+
+
+@dataclass(eq=False)
 class Group(Node):
     """A supervisor: its static children, those it has now, and its restart budget."""
 
@@ -94,9 +101,10 @@ class Model:
             self._settle(self.parents[node], node)
         return outcome
 
-    def terminate(self, node: Node) -> None:
-        """terminate_child."""
+    def terminate(self, node: Node, queued: int = 0) -> None:
+        """terminate_child, or a drain of so many messages."""
         group, waited = self.parents[node], node.pending
+        self.events += [f"note {node.path}#{node.incarnation}"] * queued
         self._stop(node)
         self._settle(group, node)
         if waited:
@@ -107,13 +115,13 @@ class Model:
         group = self.parents[node]
         group.children.remove(node)
         if node in group.static:
-            fresh = Node(node.id, node.restart, node.backoff)
+            fresh = type(node)(node.id, node.restart, node.backoff)
             self.adopt(group, fresh)
             group.static[group.static.index(node)] = fresh
 
     def end(self, node: Node, *, abnormal: bool, hook: bool = True) -> None:
         """An actor ends by itself; `hook`: its on_stop runs."""
-        self._down(node, hook)
+        self._down(node, hook, "failed" if abnormal else "finished")
         self._ended(node, abnormal)
 
     def cancel(self, node: Node) -> None:
@@ -145,7 +153,7 @@ class Model:
                 if self.start(node, child) == FAILED:
                     self._stop_children(node)
                     return FAILED
-        else:
+        elif not isinstance(node, Job):
             self.events.append(f"init {node.path}#{node.incarnation}")
             plan = self.plans[node.path]
             outcome = plan.popleft() if plan else UP
@@ -155,9 +163,11 @@ class Model:
         node.alive, node.started = True, self.now
         return UP
 
-    def _down(self, node: Node, hook: bool = True) -> None:
+    def _down(self, node: Node, hook: bool = True, outcome: str = "stopped") -> None:
         node.alive = False
-        if hook and not isinstance(node, Group):
+        if isinstance(node, Job):
+            node.runs.append(outcome)
+        elif hook and not isinstance(node, Group):
             self.events.append(f"stop {node.path}#{node.incarnation}")
 
     def _stop(self, node: Node) -> None:

@@ -1,22 +1,23 @@
-"""Hypothesis plays operator and misfortune on a tree of supervisors; a simple model says what has to happen."""
+"""Hypothesis plays operator and misfortune on a tree of supervisors; a simple model says what has to happen.
+
+Other examples than those of each day: `HYPOTHESIS_PROFILE=random .venv/bin/pytest tests/actors/test_state_machine.py`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import anyio
-import anyio.lowlevel
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from actors import (
-    IGNORE,
-    Actor,
     ActorDead,
     ActorError,
+    ActorRef,
     AlreadyPresent,
     AlreadyStarted,
     AskTimeout,
@@ -25,126 +26,23 @@ from actors import (
     ChildRestarting,
     ChildRunning,
     ChildSpec,
-    Ignore,
     Intensity,
-    Request,
     Restart,
     StartError,
-    StopReason,
-    Strategy,
     SupervisorRef,
     SupervisorSpec,
     SystemFailed,
-    handles,
+    TaskRef,
+    TaskSpec,
 )
 from actors.testing import TestSystem, VirtualLoop, virtual_loop
-from tests.actors.kit import Boom, Crash, Number, Quit, cancel, settle, turns
-from tests.actors.model import FAILED, IGNORED, UP, Group, Model, Node
+from tests.actors.clerk import ODD
+from tests.actors.kit import Crash, Note, Number, Quit, cancel, settle, turns
+from tests.actors.model import FAILED, IGNORED, Group, Job, Model, Node
+from tests.actors.trees import BACKOFFS, INDEX, KINDS, OUTER, RESTARTS, Leaf, Patience, World
 
 T = TypeVar("T")
-WITHIN = 9.7  # no sum of the delays below comes this near to a border
-
-
-class Patience(Request[int]):
-    """Is answered three seconds later, by a task beside the mailbox."""
-
-
-class World:
-    """What the actors do and are told to do."""
-
-    def __init__(self) -> None:
-        self.events: list[str] = []
-        self.twins: list[str] = []
-        self.model: Model
-
-
-class Leaf(Actor):
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    def note(self, event: str) -> None:
-        self.world.events.append(f"{event} {self.context.ref.path}#{self.context.ref.incarnation}")
-
-    async def on_start(self) -> Ignore | None:
-        self.note("init")
-        here = self.context.ref.path
-        if sum(owner.alive and owner.path == here for owner in self.context.system._opened().tasks.tasks.values()) > 1:
-            self.world.twins.append(self.world.events[-1])
-        plan = self.world.model.plans[f"runtime {self.context.ref.path}"]
-        outcome = plan.popleft() if plan else UP
-        await anyio.lowlevel.checkpoint()
-        if outcome == FAILED:
-            raise Boom
-        if outcome == IGNORED:
-            return IGNORE
-        self.note("start")
-        return None
-
-    async def on_stop(self, reason: StopReason) -> None:
-        await anyio.lowlevel.checkpoint()
-        self.note("stop")
-
-    @handles
-    def crash(self, message: Crash) -> None:
-        raise Boom
-
-    @handles
-    def quit(self, message: Quit) -> None:
-        self.context.stop_self()
-
-    @handles
-    def number(self, message: Number) -> int:
-        return self.context.ref.incarnation
-
-    @handles
-    def patience(self, message: Patience) -> int:
-        async def later() -> int:
-            await anyio.sleep(3.0)
-            return self.context.ref.incarnation
-
-        self.context.run_task(later(), reply=self.context.defer_reply())
-        return 0
-
-
-BACKOFFS = st.sampled_from(
-    [
-        None,
-        None,
-        Backoff(initial=1.0, maximum=4.0, jitter=0.0, reset_after=3.3),
-        Backoff(initial=2.0, maximum=2.0, jitter=0.0, reset_after=3.3, max_restarts=1),
-    ]
-)
-RESTARTS = st.sampled_from([Restart.PERMANENT, Restart.PERMANENT, Restart.TRANSIENT, Restart.TEMPORARY])
-BUDGETS = st.sampled_from([0, 1, 2, 5]).map(lambda restarts: Intensity(restarts, WITHIN))
-INDEX = st.integers(0, 59)  # of a child, modulo their number
-STRATEGIES = st.sampled_from(list(Strategy))
-
-
-def leaves(prefix: str, largest: int) -> st.SearchStrategy[list[Node]]:
-    """One to `largest` actors."""
-    kinds = st.lists(st.tuples(RESTARTS, BACKOFFS), min_size=1, max_size=largest)
-    return kinds.map(lambda found: [Node(f"{prefix}{n}", *each) for n, each in enumerate(found)])
-
-
-INNER = st.builds(
-    Group,
-    id=st.just("inner"),
-    restart=st.sampled_from([Restart.PERMANENT, Restart.TRANSIENT]),
-    backoff=BACKOFFS,
-    strategy=STRATEGIES,
-    intensity=BUDGETS,
-    static=leaves("x", 3),
-)
-OUTER = st.builds(
-    lambda before, inner, after, strategy, budget: Group(
-        "outer", strategy=strategy, intensity=budget, static=[*before, inner, *after]
-    ),
-    leaves("a", 2),
-    INNER,
-    leaves("b", 2),
-    STRATEGIES,
-    BUDGETS,
-)
+NAMES = st.sampled_from(["d0", "d1", "a0", "x0"])
 
 
 class Supervision(RuleBasedStateMachine):
@@ -180,16 +78,18 @@ class Supervision(RuleBasedStateMachine):
                 restart=node.restart,
                 backoff=node.backoff,
             )
+        if isinstance(node, Job):
+            return TaskSpec(node.id, self.world.work, args=(node.path,), restart=node.restart, backoff=node.backoff)
         return ChildSpec(node.id, Leaf, args=(self.world,), restart=node.restart, backoff=node.backoff)
 
     def pick(self, index: int) -> Node:
         nodes = [node for node in self.model.nodes() if node.path != "/test/outer"]
         return nodes[index % len(nodes)] if nodes else self.model.root.children[0]
 
-    def alive(self, index: int) -> list[Node]:
-        """One living actor, if there is one."""
+    def alive(self, index: int, kind: type[Node] = Node) -> list[Node]:
+        """One living actor, or task, if there is one."""
         self.sync()
-        nodes = [node for node in self.model.nodes() if node.alive and not isinstance(node, Group)]
+        nodes = [node for node in self.model.nodes() if node.alive and type(node) is kind]
         return [nodes[index % len(nodes)]] if nodes else []
 
     def group(self, index: int) -> Group:
@@ -245,17 +145,38 @@ class Supervision(RuleBasedStateMachine):
             self.model.end(node, abnormal=False)
             self.happen(ref.tell(Quit()))
 
+    @rule(index=INDEX, odd=st.none() | st.sampled_from(ODD))
+    def end_a_task(self, index: int, odd: Callable[[], BaseException] | None) -> None:
+        for node in self.alive(index, Job):
+            self.model.end(node, abnormal=odd is not None)
+            self.happen(self.order(node, odd))
+
+    async def order(self, node: Node, odd: Callable[[], BaseException] | None) -> None:
+        self.world.orders[node.path].set_result(None if odd is None else odd())
+
     @rule(index=INDEX)
-    def kill(self, index: int) -> None:
-        for node in self.alive(index):
+    def cancel_a_task(self, index: int) -> None:
+        for node in self.alive(index, Job):
+            ref = self.run(self.ref(node))
+            self.model.terminate(node)
+            self.happen(self.cancel_ref(ref))
+
+    async def cancel_ref(self, ref: TaskRef[None]) -> None:
+        ref.cancel()
+
+    @rule(index=INDEX, kind=KINDS)
+    def kill(self, index: int, kind: type[Node]) -> None:
+        for node in self.alive(index, kind):
             ref = self.run(self.ref(node))
             self.model.end(node, abnormal=True, hook=False)
             self.happen(ref.kill())
 
     @rule(index=INDEX)
     def cancel_from_outside(self, index: int) -> None:
+        """The task of an actor, of a supervised task, or of a supervisor, with all that is below it."""
         self.sync()
-        node = self.pick(index)
+        nodes = self.model.nodes()
+        node = nodes[index % len(nodes)]
         if node.alive:
             self.model.cancel(node)
             self.happen(self.cancelled(node.path))
@@ -274,9 +195,9 @@ class Supervision(RuleBasedStateMachine):
             self.model.plans[plan].clear()
             self.model.plans[plan].extend(outcomes)
 
-    @rule(where=st.integers(0, 3), name=st.sampled_from(["d0", "d1", "a0", "x0"]), restart=RESTARTS, backoff=BACKOFFS)
-    def start(self, where: int, name: str, restart: Restart, backoff: Backoff | None) -> None:
-        group, node = self.group(where), Node(name, restart, backoff)
+    @rule(where=st.integers(0, 3), name=NAMES, kind=KINDS, restart=RESTARTS, backoff=BACKOFFS)
+    def start(self, where: int, name: str, kind: type[Node], restart: Restart, backoff: Backoff | None) -> None:
+        group, node = self.group(where), kind(name, restart, backoff)
         if group is self.model.root:
             return
         self.sync()
@@ -300,6 +221,19 @@ class Supervision(RuleBasedStateMachine):
         if expected is None and self.model.restart(node) == FAILED:
             expected = StartError
         self.happen(supervisor.restart_child(node.id), expected)
+
+    @rule(index=INDEX)
+    def drain(self, index: int) -> None:
+        """What was told before is still handled."""
+        for node in self.alive(index):
+            ref = self.run(self.ref(node))
+            self.model.terminate(node, queued=3)
+            self.happen(self.fill_and_drain(ref))
+
+    async def fill_and_drain(self, ref: ActorRef) -> None:
+        for _ in range(3):
+            await ref.tell(Note())
+        await ref.drain()
 
     @rule(index=INDEX, by_ref=st.booleans())
     def terminate(self, index: int, by_ref: bool) -> None:
@@ -331,7 +265,7 @@ class Supervision(RuleBasedStateMachine):
     def ask(self, index: int, patient: bool) -> None:
         node = self.pick(index)
         ref = self.run(self.ref(node))
-        if ref is None or isinstance(node, Group):
+        if ref is None or type(node) is not Node:
             return
         task = self.loop.create_task(ref.ask(Patience() if patient else Number(), timeout=5.0))
         self.asks.append((task, self.loop.time(), node, node.incarnation))
@@ -360,6 +294,14 @@ class Supervision(RuleBasedStateMachine):
                 assert node.due is None or child.state == "restarting", child
             count = self.run(supervisor.count_children())
             assert (count.specs, count.active) == (len(found), sum(node.alive for node in group.children))
+
+    @invariant()
+    def the_runs_of_tasks_are_remembered(self) -> None:
+        for node in self.model.nodes() if hasattr(self, "model") else ():
+            if isinstance(node, Job):
+                entry = self.system.roster().find(node.path)
+                assert entry is not None
+                assert [run.outcome for run in entry.runs] == node.runs[-10:]
 
     @invariant()
     def the_intensity_is_counted_right(self) -> None:
@@ -407,7 +349,7 @@ class Supervision(RuleBasedStateMachine):
     async def leave(self) -> None:
         """Perhaps in the middle of a restart, and perhaps with a host that cancels all tasks at that moment."""
         index, count, everything = self.farewell
-        nodes = [node for node in self.model.nodes() if node.alive and not isinstance(node, Group)] if count else []
+        nodes = [node for node in self.model.nodes() if node.alive and type(node) is Node] if count else []
         if nodes:
             await self.system.find(nodes[index % len(nodes)].path).tell(Crash())
             await turns(count)
