@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors import IGNORE, Actor, Backoff, Ignore, Intensity, Request, Restart, StopReason, Strategy, handles
 from tests.actors.clerk import ODD
-from tests.actors.kit import Crash, Note, Number, Quit
+from tests.actors.kit import Crash, Note, Number, Quit, turns
 from tests.actors.model import FAILED, IGNORED, UP, Group, Job, Model, Node
 
 WITHIN = 9.7  # no sum of the delays below comes this near to a border
@@ -75,7 +75,8 @@ class Leaf(Actor):
         raise self.world.odd()
 
     @handles
-    def write(self, message: Note) -> None:
+    async def write(self, message: Note) -> None:
+        await turns(5)  # so that others are queued when a drain begins
         self.note("note")
 
     @handles
