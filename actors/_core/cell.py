@@ -103,6 +103,7 @@ class Parent(Protocol):
 
     cell: Cell
     children: dict[str, Cell]
+    host: Any  # the actor whose own children they are
 
     @property
     def ended(self) -> bool:
@@ -353,12 +354,12 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
             self.publish(HealthChanged, level=level, why=why, next=next, action=action)
 
     def bury(self) -> None:
-        """Stay in the roster for a while after the spec has gone; of a task without its result, which may be large."""
+        """Stay in the roster for a while after the spec has gone, without what is large: a result, a parent's state."""
         dead = self
-        if self.runs is not None:
+        if self.runs is not None or (self.parent is not None and self.parent.host is not None):
             dead = copy(self)
             dead.box = copy(self.box)
-            dead.value = dead.ref = None  # the ref leads to this cell, and so does the mailbox
+            dead.value = dead.parent = dead.ref = None  # the ref leads to this cell, and so does the mailbox
             if dead.box is not None:
                 dead.box.cell = dead
         self.runtime.bury(dead)

@@ -350,3 +350,22 @@ async def test_what_has_ended_is_not_kept_by_the_limit_of_its_end(how: str) -> N
         await settle()
         gc.collect()
         assert not alive
+
+
+async def test_a_dead_child_in_the_roster_does_not_keep_the_actor_that_started_it(actor_system: TestSystem) -> None:
+    class Parent(Actor):
+        def __init__(self) -> None:
+            alive.add(self)
+
+        async def on_start(self) -> None:
+            await self.context.start_child(worker("child", restart=Restart.TEMPORARY))
+
+    alive = weakref.WeakSet[Parent]()
+    for number in range(20):
+        ref = await actor_system.start_child(ChildSpec(str(number), Parent))
+        await ref.stop()
+        await actor_system.delete_child(ref.id)
+    del ref
+    gc.collect()
+    assert len(alive) <= 1  # that of the last, in the supervisor's own frame
+    assert len([entry for entry in actor_system.roster().entries if entry.id == "child"]) == 20
