@@ -51,7 +51,7 @@ class Leaf(Actor):
     async def on_start(self) -> Ignore | None:
         self.note("init")
         here = self.context.ref.path
-        if sum(owner.alive and owner.path == here for owner in self.context.system.tasks.tasks.values()) > 1:
+        if sum(owner.alive and owner.path == here for owner in self.context.system._opened().tasks.tasks.values()) > 1:
             self.world.twins.append(self.world.events[-1])
         plan = self.world.model.plans[f"runtime {self.context.ref.path}"]
         outcome = plan.popleft() if plan else UP
