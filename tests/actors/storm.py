@@ -223,6 +223,11 @@ class Storm:
             lambda: self.system.restart_child("desk"),
             lambda: self.cancel(chance.choice(host).get_name()),
             self.hire,
+            lambda: self.hold(ref),
+            lambda: self.hold(ref),
+            lambda: self.system.restart(ref.path),
+            lambda: self.system.restart(ref.path),
+            lambda: self.system.restart("desk"),
         ]
         with contextlib.suppress(ActorError), anyio.move_on_after(chance.choice([0.0, 0.1, 20.0, 20.0])):
             await chance.choice(acts)()
@@ -242,6 +247,13 @@ class Storm:
         for _ in range(3):
             await self.tell(ref, sender, wait=False, deed="keep")
         await ref.drain()
+
+    async def hold(self, ref: ActorRef) -> None:
+        """Suspended for a while; now and then nobody resumes it."""
+        await self.system.suspend(ref.path, timeout=1.0)
+        await self.pause()
+        if self.chance.random() < 0.9:
+            self.system.resume(ref.path)
 
     async def hire(self) -> None:
         self.refs.append(await self.system.start_child(self.clerk(f"h{self.ledger.number()}")))
