@@ -17,21 +17,23 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from backbone import samples
-    from backbone.app import Backbone
     from backbone.domain.dimension import Dimension
+    from backbone.domain.errors import BackboneClosed, BackboneError
     from backbone.domain.frame import Frame
     from backbone.domain.status import Status
+    from backbone.facade.backbone import Backbone
+    from backbone.ingest.messages import RecordResult
     from backbone.ingest.plan import IngestPlan, IngestRun
-    from backbone.messages import RecordResult, Update
     from backbone.operations.rehearsal import RehearsalReport, RehearsalRequest
-    from backbone.refusals import BackboneClosed, NotBuilt, PositionLost
     from backbone.settings import Settings, SettingsError, load_settings
     from backbone.sources.errors import InputInvalid, InputMissing, SourceError
-    from backbone.store.errors import StoreBusy, StoreError, StoreUnavailable, Unsupported
+    from backbone.store.errors import NotBuilt, PositionLost, StoreBusy, StoreError, StoreUnavailable, Unsupported
+    from backbone.stream.messages import Update
 
 __all__ = [
     "Backbone",
     "BackboneClosed",
+    "BackboneError",
     "Dimension",
     "Frame",
     "IngestPlan",
@@ -57,19 +59,20 @@ __all__ = [
 ]
 
 _HOME = {
-    "Backbone": "app",
+    "Backbone": "facade.backbone",
     "Dimension": "domain.dimension",
     "Frame": "domain.frame",
     "Status": "domain.status",
     "IngestPlan": "ingest.plan",
     "IngestRun": "ingest.plan",
-    "RecordResult": "messages",
-    "Update": "messages",
+    "RecordResult": "ingest.messages",
+    "Update": "stream.messages",
     "RehearsalReport": "operations.rehearsal",
     "RehearsalRequest": "operations.rehearsal",
-    "BackboneClosed": "refusals",
-    "NotBuilt": "refusals",
-    "PositionLost": "refusals",
+    "BackboneClosed": "domain.errors",
+    "BackboneError": "domain.errors",
+    "NotBuilt": "store.errors",
+    "PositionLost": "store.errors",
     "Settings": "settings",
     "SettingsError": "settings",
     "load_settings": "settings",

@@ -19,6 +19,7 @@ import anyio.abc
 import msgspec
 
 from actors import Actor, ActorError, StopReason
+from backbone.domain.errors import BackboneError
 
 __all__ = ["ControlActor", "ControlUnreachable", "ask_running"]
 
@@ -40,8 +41,10 @@ class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
     command: str
 
 
-class ControlUnreachable(Exception):
+class ControlUnreachable(BackboneError):
     """No running backbone answers at this socket."""
+
+    code = "control"
 
 
 class ControlActor(Actor):

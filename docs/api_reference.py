@@ -18,7 +18,6 @@ PACKAGES = (
     "backbone",
     "backbone.samples",
     "backbone.testing",
-    "backbone.messages",
     "backbone.store.port",
     "backbone.cache.port",
     "backbone.stream.port",

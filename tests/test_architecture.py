@@ -27,10 +27,10 @@ for level, rooms in enumerate(
         ),
         ("backbone.ingest", "backbone.retention"),
         ("backbone.operations",),
-        ("backbone.adapters",),
-        ("backbone.tree",),
+        ("backbone.facade.adapters",),
+        ("backbone.facade.tree",),
         ("backbone.control",),
-        ("backbone.app",),
+        ("backbone.facade.backbone",),
         ("backbone.testing",),
         ("backbone.cli",),
     )
@@ -38,7 +38,7 @@ for level, rooms in enumerate(
     LEVELS.update(dict.fromkeys(rooms, level))
 
 # Between the rooms: the map of the messages, who is where, and how a refusal travels. Actors import them, nobody below.
-BETWEEN = {"backbone.messages", "backbone.peers", "backbone.refusals", "backbone.subscription"}
+BETWEEN = {"backbone.messages", "backbone.peers", "backbone.refusals", "backbone.facade.subscription"}
 
 
 def module_of(path: Path) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from backbone import NotBuilt, SettingsError
-from backbone.cli.commands import COMMANDS
 from backbone.cli.exits import EXITS
+from backbone.cli.table import COMMANDS
 from backbone.testing import embedded
 
 ROOT = Path(__file__).parents[1]

@@ -9,14 +9,14 @@ import anyio
 
 from actors import Actor, Reject, Reply, StopReason, handles
 from backbone.cache.key import CacheKey
+from backbone.cache.messages import Fetch, Fetched, ForgetWindows, Invalidate, ProbeCache, ReadCacheMetrics
 from backbone.cache.port import Cache, CacheEntry, CacheInfo
+from backbone.calls import PASSING, Calls
 from backbone.domain import Frame, decode, encode
 from backbone.domain.advice import INSTEAD
-from backbone.messages import Fetch, Fetched, ForgetWindows, Invalidate, ProbeCache, ReadCacheMetrics, ReadRows
-from backbone.peers import Peers, ask_through
-from backbone.refusals import PASSING
+from backbone.domain.threads import in_thread
+from backbone.store.messages import ReadRows
 from backbone.store.records import Query
-from backbone.threads import in_thread
 
 __all__ = ["CacheActor"]
 
@@ -31,7 +31,7 @@ class CacheActor(Actor):
 
     Args:
         make: makes the adapter; each incarnation opens a fresh one.
-        peers: where the store is.
+        calls: where the store is.
         embedded: why this cache is less than a real one, or None.
         read_timeout: seconds for a read of the store.
         inline: encode on the event loop only, for deterministic tests.
@@ -40,14 +40,14 @@ class CacheActor(Actor):
     def __init__(
         self,
         make: Callable[[], Cache],
-        peers: Peers,
+        calls: Calls,
         embedded: str | None = None,
         read_timeout: float = 30.0,
         inline: bool = False,
     ) -> None:
         self._inline = inline
         self._make = make
-        self._peers = peers
+        self._calls = calls
         self._embedded = embedded
         self._read_timeout = read_timeout
         self._cache: Cache
@@ -90,7 +90,7 @@ class CacheActor(Actor):
         entry = await self._cache.get(key, at_least=message.at_least)
         if entry is not None:
             frame = decode(entry.payload)
-            return Fetched(frame if self._peers.store_serves else frame.as_stale(), entry.position, hit=True)
+            return Fetched(frame if self._calls.serves("store") else frame.as_stale(), entry.position, hit=True)
         waiting = self._loading.get(key)
         if waiting is not None:
             waiting.append((message.at_least, self.context.defer_reply()))
@@ -101,7 +101,7 @@ class CacheActor(Actor):
         return None
 
     async def _bypass(self, query: Query) -> Fetched:
-        result = await ask_through(lambda: self._peers.store, ReadRows(query), self._read_timeout)
+        result = await self._calls.ask("store", ReadRows(query), self._read_timeout)
         return Fetched(result.frame, result.position, hit=False)
 
     async def _load(self, key: CacheKey, query: Query) -> None:
@@ -111,7 +111,7 @@ class CacheActor(Actor):
                 began = max(at_least for at_least, _ in self._loading[key])
                 forgotten = self._forgotten
                 try:
-                    result = await ask_through(lambda: self._peers.store, ReadRows(query), self._read_timeout)
+                    result = await self._calls.ask("store", ReadRows(query), self._read_timeout)
                 except Reject as reject:
                     await self._without_store(key, reject)
                     return

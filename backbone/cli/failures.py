@@ -7,7 +7,7 @@ import sys
 import traceback
 
 from backbone.cli.exits import FAILED, INPUT, UNREACHABLE, USAGE
-from backbone.cli.texts import folded, one_line
+from backbone.cli.show.text import folded, one_line
 
 __all__ = ["CommandFailed", "Stopped", "UsageError", "debugging", "failed", "note", "say"]
 
@@ -69,7 +69,7 @@ _CODES = (
     ("backbone.cli.failures.UsageError", USAGE),
     ("backbone.settings.errors.SettingsError", USAGE),
     ("cyclopts.exceptions.CycloptsError", USAGE),
-    ("backbone.refusals.NotBuilt", USAGE),
+    ("backbone.store.errors.NotBuilt", USAGE),
     ("backbone.store.errors.Unsupported", USAGE),
     ("backbone.store.errors.StoreUnavailable", UNREACHABLE),
     ("backbone.control.ControlUnreachable", UNREACHABLE),

@@ -8,12 +8,12 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from backbone.cli.commands import COMMANDS, NOT_BUILT, Command, names
 from backbone.cli.exits import DONE, FAILED, INTERRUPTED, PIPE
 from backbone.cli.failures import Stopped, UsageError, failed, say
-from backbone.cli.help import TOPICS, exit_codes, first_page
 from backbone.cli.order import path_of, reordered
-from backbone.cli.streams import Unwritten, abandon, put, ready
+from backbone.cli.process.streams import Unwritten, abandon, put, ready
+from backbone.cli.show.help import TOPICS, exit_codes, first_page
+from backbone.cli.table import COMMANDS, NOT_BUILT, Command, names
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -123,7 +123,7 @@ def _run(first: str, words: list[str]) -> int:
 
 def _explained(call: Callable[..., Any]) -> int:
     """A page of help, as any other page."""
-    from backbone.cli.output import page
+    from backbone.cli.show.output import page
 
     page(lambda console: call(console=console), None, no_color=False)
     return DONE

@@ -112,7 +112,7 @@ def prepare(common: Common, *, serves: bool = False) -> Settings:
         common: the options.
         serves: a long-running command logs as the settings say; others only warnings.
     """
-    from backbone.cli.logs import configure
+    from backbone.cli.process.logs import configure
 
     settings = settings_of(common)
     if not common.quiet:

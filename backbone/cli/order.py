@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backbone.cli.commands import COMMANDS
 from backbone.cli.failures import UsageError
+from backbone.cli.table import COMMANDS
 
 __all__ = ["path_of", "reordered"]
 

@@ -24,6 +24,7 @@ import msgspec
 
 from backbone.domain.clock import MAX_US, MIN_US
 from backbone.domain.dimension import Dimension
+from backbone.domain.errors import BackboneError
 from backbone.domain.frame import Frame
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ Meta = dict[str, str | int | float | None]
 """What may travel beside the columns: small scalars by name."""
 
 
-class CodecError(ValueError):
+class CodecError(BackboneError, ValueError):
     """The bytes are not a frame: foreign, truncated, damaged, or of a version this release does not know."""
+
+    code = "codec"
 
 
 class Header(msgspec.Struct, frozen=True, gc=False):

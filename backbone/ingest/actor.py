@@ -9,27 +9,19 @@ from typing import Any, Protocol
 import anyio
 
 from actors import Actor, Message, Reject, handles
+from backbone.calls import REFUSABLE, Calls, refuse
 from backbone.domain.clock import utc_now
 from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import ingest_id, new_run_id
 from backbone.ingest.live import LiveBatch, LiveBatches
+from backbone.ingest.messages import IngestProgress, RecordRows, RunIngest
 from backbone.ingest.plan import IngestRun
 from backbone.ingest.run import Run, Writer
 from backbone.ingest.salvage import Salvaged, write_what_goes_in
 from backbone.ingest.settings import IngestRules
-from backbone.messages import (
-    ClaimEpoch,
-    IngestProgress,
-    QuarantineRows,
-    RecordJournal,
-    RecordRows,
-    RunIngest,
-    WriteChunk,
-)
-from backbone.peers import Peers, ask_through
 from backbone.quality.screening import Rejected
-from backbone.refusals import REFUSABLE, refuse
 from backbone.sources.port import Progress
+from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
 from backbone.store.records import Chunk, JournalRow, QuarantineRow, WriteResult
 
 __all__ = ["IngestActor"]
@@ -55,40 +47,40 @@ class Flush(Message, frozen=True):
 class _StoreWriter(RunWriter):
     """The store actor, as runs see it."""
 
-    def __init__(self, peers: Peers) -> None:
-        self._peers = peers
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     async def claim(self, source: str, dimension: Dimension) -> int:
-        return await ask_through(lambda: self._peers.store, ClaimEpoch(source, dimension), _WRITE_TIMEOUT)
+        return await self._calls.ask("store", ClaimEpoch(source, dimension), _WRITE_TIMEOUT)
 
     async def write(self, chunk: Chunk) -> WriteResult:
         """A chunk whose outcome is unknown is given again: the store knows it by run and content."""
         try:
-            return await ask_through(lambda: self._peers.store, WriteChunk(chunk), _WRITE_TIMEOUT)
+            return await self._calls.ask("store", WriteChunk(chunk), _WRITE_TIMEOUT)
         except Reject as reject:
             if reject.code != "unknown_outcome":
                 raise
-            return await ask_through(lambda: self._peers.store, WriteChunk(chunk), _WRITE_TIMEOUT)
+            return await self._calls.ask("store", WriteChunk(chunk), _WRITE_TIMEOUT)
 
     async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
-        return await ask_through(lambda: self._peers.store, QuarantineRows(rows), _WRITE_TIMEOUT)
+        return await self._calls.ask("store", QuarantineRows(rows), _WRITE_TIMEOUT)
 
     async def journal(self, row: JournalRow) -> None:
-        await ask_through(lambda: self._peers.store, RecordJournal(row), _WRITE_TIMEOUT)
+        await self._calls.ask("store", RecordJournal(row), _WRITE_TIMEOUT)
 
 
 class IngestActor(Actor):
     """Takes plans and live rows.
 
     Args:
-        peers: where the store is.
+        calls: where the store is.
         rules: what the settings say.
         attempts: how often each run was begun, by run_id; outlives a crash of this actor.
     """
 
-    def __init__(self, peers: Peers, rules: IngestRules, attempts: dict[str, int] | None = None) -> None:
+    def __init__(self, calls: Calls, rules: IngestRules, attempts: dict[str, int] | None = None) -> None:
         self._rules = rules
-        self.writer: RunWriter = _StoreWriter(peers)
+        self.writer: RunWriter = _StoreWriter(calls)
         self._attempts = {} if attempts is None else attempts
         self._slots = anyio.Semaphore(_RUNS, fast_acquire=True)
         self._one_writer: defaultdict[tuple[str, Dimension], anyio.Lock] = defaultdict(anyio.Lock)

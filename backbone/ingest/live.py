@@ -12,8 +12,8 @@ from actors import Reject, Reply
 from backbone.domain import Frame
 from backbone.domain.canonical import places
 from backbone.domain.dimension import Dimension
+from backbone.ingest.messages import RecordResult
 from backbone.ingest.salvage import Salvaged
-from backbone.messages import RecordResult
 from backbone.quality.screening import Rejected, impossible, screen
 from backbone.store.records import Outcome, WriteResult
 

@@ -15,6 +15,7 @@ from backbone.domain import Frame
 from backbone.domain.clock import utc_now
 from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import ingest_id
+from backbone.domain.threads import in_thread
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.reasons import Reasons
 from backbone.ingest.salvage import write_what_goes_in
@@ -26,7 +27,6 @@ from backbone.sources.errors import SourceError
 from backbone.sources.port import BadRow, Progress, Source, SourceChunk
 from backbone.sources.registry import built_in, open_source
 from backbone.store.records import Chunk, QuarantineRow, WriteResult
-from backbone.threads import in_thread
 
 __all__ = ["Piece", "Run", "Writer"]
 

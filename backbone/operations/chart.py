@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from backbone.domain import Dimension, Frame
 from backbone.domain.clock import from_us
+from backbone.domain.errors import BackboneError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,8 +41,10 @@ _SMALLEST = (30, 8)
 _PLOTEXT = Lock()
 
 
-class ChartUnavailable(RuntimeError):
+class ChartUnavailable(BackboneError, RuntimeError):
     """The drawing library is not installed; the message says how to get it."""
+
+    code = "chart"
 
 
 @dataclass(frozen=True, slots=True)

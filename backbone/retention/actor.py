@@ -14,17 +14,19 @@ from typing import Any, cast
 import anyio
 
 from actors import Actor, ActorError, Message, Reject, handles
+from backbone.cache.messages import ForgetWindows
+from backbone.calls import Calls, refuse
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
 from backbone.domain.zones import Stamps
 from backbone.ingest.settings import IngestRules
-from backbone.messages import DropRows, ForgetWindows, PruneStore, ReadCoverage, ReadOutbox, ReadStamps, RunRetention
-from backbone.peers import Peers, ask_through
-from backbone.refusals import NotBuilt, refuse
 from backbone.retention.cutoff import Cutoff, cutoff, steps
 from backbone.retention.judging import judge, judged_from
+from backbone.retention.messages import RunRetention
 from backbone.retention.policy import Policy, RetentionRules
 from backbone.retention.report import RetentionDrop, RetentionFinding, RetentionReport
+from backbone.store.errors import NotBuilt
+from backbone.store.messages import DropRows, PruneStore, ReadCoverage, ReadOutbox, ReadStamps
 from backbone.store.records import Coverage
 
 __all__ = ["RetentionActor"]
@@ -53,13 +55,13 @@ class RetentionActor(Actor):
     """Judges and enforces retention on request, and by a schedule, which pauses while the kill switch exists.
 
     Args:
-        peers: where store and cache are.
+        calls: where store and cache are.
         retention: the policies, and what the schedule does.
         rules: the calendars.
     """
 
-    def __init__(self, peers: Peers, retention: RetentionRules, rules: IngestRules) -> None:
-        self._peers = peers
+    def __init__(self, calls: Calls, retention: RetentionRules, rules: IngestRules) -> None:
+        self._calls = calls
         self._retention = retention
         self._rules = rules
         self._one_at_a_time = anyio.Lock(fast_acquire=True)
@@ -254,7 +256,7 @@ class RetentionActor(Actor):
 
     async def _forget(self) -> None:
         try:
-            await self._peers.cache.ask(ForgetWindows(), _FORGET_TIMEOUT)
+            await self._calls.ref("cache").ask(ForgetWindows(), _FORGET_TIMEOUT)
         except ActorError as error:
             self.context.log.warning("cache not told of dropped rows; its entries expire by themselves", why=str(error))
 
@@ -291,7 +293,7 @@ class RetentionActor(Actor):
         return cast("Stamps", await self._ask(ReadStamps(each.dimension, each.symbol, each.interval, start, end)))
 
     async def _ask(self, request: Any, timeout: float = _TIMEOUT) -> Any:
-        return await ask_through(lambda: self._peers.store, request, timeout)
+        return await self._calls.ask("store", request, timeout)
 
 
 def _unread(unread: Mapping[Dimension, Reject]) -> str:

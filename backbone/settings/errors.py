@@ -5,14 +5,18 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from backbone.domain.errors import BackboneError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = ["SettingsError", "suggestion"]
 
 
-class SettingsError(ValueError):
+class SettingsError(BackboneError, ValueError):
     """The settings can't be used; each problem says what was given, what is allowed, and what to do."""
+
+    code = "settings"
 
     problems: tuple[str, ...]
 

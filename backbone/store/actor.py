@@ -7,9 +7,11 @@ from typing import Any
 
 import anyio
 
-from actors import Actor, ActorError, Message, Reject, StopReason, handles
+from actors import Actor, Message, Reject, StopReason, handles
+from backbone.calls import REFUSABLE, refuse
 from backbone.domain.advice import INSTEAD
-from backbone.messages import (
+from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
+from backbone.store.messages import (
     AdvanceRelay,
     ClaimEpoch,
     DropRows,
@@ -30,9 +32,6 @@ from backbone.messages import (
     RelayCursor,
     WriteChunk,
 )
-from backbone.peers import Peers
-from backbone.refusals import REFUSABLE, refuse
-from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
 from backbone.store.port import Store
 from backbone.store.records import Chunk, StoreInfo, WriteResult
 
@@ -54,20 +53,16 @@ class StoreActor(Actor):
 
     Args:
         make: makes the adapter; each incarnation opens a fresh one.
-        peers: whom to tell that the outbox grew.
         embedded: why this store is less than a real one, or None.
         start_timeout: seconds for which the first incarnation waits for a server that is not up yet. A later one does
             not wait: it runs, says that its store is down, and goes on looking.
     """
 
-    def __init__(
-        self, make: Callable[[], Store], peers: Peers, embedded: str | None = None, start_timeout: float = 0.0
-    ) -> None:
+    def __init__(self, make: Callable[[], Store], embedded: str | None = None, start_timeout: float = 0.0) -> None:
         self._make = make
         self._start_timeout = start_timeout
         self._pause = 0.0
         self._busy = self._looking = False
-        self._peers = peers
         self._embedded = embedded
         self._store: Store
         self._slots = anyio.Semaphore(_IN_FLIGHT, fast_acquire=True)
@@ -236,10 +231,7 @@ class StoreActor(Actor):
     async def _write(self, chunk: Chunk) -> WriteResult:
         result = await self._store.write(chunk)
         if result.outbox_rows:
-            try:
-                self._peers.relay.tell_nowait(OutboxGrew(result.position))
-            except ActorError:
-                self.context.log.debug("relay not told; it polls", position=result.position)
+            self.context.system.publish(OutboxGrew, self.context.ref.path, position=result.position)
         return result
 
     @handles

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from backbone.domain.errors import BackboneError
+
 __all__ = [
     "FencedOut",
+    "NotBuilt",
+    "PositionLost",
     "RowRefused",
     "SchemaMismatch",
     "StoreBusy",
@@ -14,8 +18,10 @@ __all__ = [
 ]
 
 
-class StoreError(Exception):
+class StoreError(BackboneError):
     """Base of all store errors."""
+
+    code = "store"
 
 
 class StoreUnavailable(StoreError):
@@ -25,6 +31,8 @@ class StoreUnavailable(StoreError):
         passing: it may well pass by itself: the server is starting, silent or full. False: somebody has to act.
     """
 
+    code = "unavailable"
+
     def __init__(self, text: str, *, passing: bool = False) -> None:
         super().__init__(text)
         self.passing = passing
@@ -33,9 +41,13 @@ class StoreUnavailable(StoreError):
 class StoreBusy(StoreUnavailable):
     """The store works, but had no time for this: others had it locked, or it took too long. Nothing was written."""
 
+    code = "busy"
+
 
 class RowRefused(StoreError, ValueError):
     """One of the rows can't be stored: it has a value or a text that the tables don't take. The others can."""
+
+    code = "row"
 
 
 class FencedOut(StoreError):
@@ -62,10 +74,28 @@ class FencedOut(StoreError):
 class UnknownOutcome(StoreError):
     """The answer to a COMMIT was lost. Ask `lookup(run_id, ingest_id)` before any retry."""
 
+    code = "unknown_outcome"
+
 
 class SchemaMismatch(StoreError):
     """The tables are not those this version works with; the message says which migration differs or is missing."""
 
+    code = "schema"
+
 
 class Unsupported(StoreError):
     """This store can't do what was asked; the message says which can."""
+
+    code = "unsupported"
+
+
+class NotBuilt(Unsupported):
+    """This version does not have that yet; the message says what to use meanwhile."""
+
+    code = "not_built"
+
+
+class PositionLost(StoreError):
+    """Neither the log nor the outbox goes back so far. Fetch the rows, then subscribe from 'latest'."""
+
+    code = "position_lost"

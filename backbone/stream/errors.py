@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from backbone.domain.errors import BackboneError
+
 __all__ = ["PositionGone", "StreamClosed", "StreamError"]
 
 
-class StreamError(Exception):
+class StreamError(BackboneError):
     """Base of all stream errors."""
+
+    code = "stream"
 
 
 class StreamClosed(StreamError):

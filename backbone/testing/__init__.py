@@ -36,9 +36,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from actors import ActorError, ActorSystem, Reject
-from backbone.adapters import store_factory
-from backbone.app import Backbone
 from backbone.domain.dimension import Dimension
+from backbone.facade.adapters import store_factory
+from backbone.facade.backbone import Backbone
 from backbone.ingest.actor import IngestActor
 from backbone.settings import load_settings
 from backbone.store.actor import Recover

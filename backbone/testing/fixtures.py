@@ -24,7 +24,7 @@ except ImportError:
 from backbone.testing import Faults, embedded
 
 if TYPE_CHECKING:
-    from backbone.app import Backbone
+    from backbone.facade.backbone import Backbone
 
 __all__ = ["backbone", "backbone_settings", "faults"]
 

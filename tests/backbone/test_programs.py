@@ -8,7 +8,7 @@ import pytest
 
 from tests.programs import ROOT, Ended, end_of, pythons
 
-PYTHONS = pythons("anyio", "msgspec", "structlog", "duckdb", "pyarrow", "backbone.app")
+PYTHONS = pythons("anyio", "msgspec", "structlog", "duckdb", "pyarrow", "backbone.facade.backbone")
 
 OPENING = """
 import asyncio

@@ -16,7 +16,7 @@ from actors import ActorCrashed
 from actors.testing import virtual_loop
 from backbone import Backbone, StoreUnavailable
 from backbone.testing import Faults, embedded
-from tests.backbone.app.kit import BARS, bars, plan
+from tests.backbone.facade.kit import BARS, bars, plan
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "test-with-a-backbone.md"
 _FILE = re.compile(r"<!-- file: (\S+) -->\n```python\n(.*?)```", re.DOTALL)

@@ -4,7 +4,7 @@ import threading
 import anyio
 import pytest
 
-from backbone.threads import in_thread
+from backbone.domain.threads import in_thread
 
 
 class Job:

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from compose import native
+from backbone.services import native
 from tests.benchmarks.report import Floor, Report, Table
 from tests.benchmarks.store_cycle import Samples, duckdb_round, timescale_round
 from tests.benchmarks.store_data import bars, trades_file, work

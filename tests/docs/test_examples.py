@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from backbone import Backbone, Dimension, Frame
-from backbone.cli.commands import COMMANDS
 from backbone.cli.main import main
+from backbone.cli.table import COMMANDS
 from backbone.sources.layout import match_columns
 
 ROOT = Path(__file__).parents[2]

@@ -11,15 +11,21 @@ import anyio
 import pytest
 
 from backbone import Backbone, Frame, load_settings
-from backbone.messages import IngestProgress
+from backbone.ingest.messages import IngestProgress
 from backbone.settings import Settings
 from backbone.testing import embedded
-from tests.backbone.app.kit import BARS, plan
+from tests.backbone.facade.kit import BARS, plan
 
 ROUNDS = 20
 SEED = 20181231
 CHUNK_ROWS = 500
-PRELOADED = ["backbone.app", "backbone.store.duckdb.store", "backbone.sources.csv", "pandas", "tests.backbone.app.kit"]
+PRELOADED = [
+    "backbone.facade.backbone",
+    "backbone.store.duckdb.store",
+    "backbone.sources.csv",
+    "pandas",
+    "tests.backbone.facade.kit",
+]
 FORKS = multiprocessing.get_context("forkserver")  # a process of its own each time, without a second of imports
 FORKS.set_forkserver_preload(PRELOADED)
 

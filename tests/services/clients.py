@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from compose import native
+from backbone.services import native
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,6 +82,6 @@ async def status_of(services: native.Services, name: str) -> native.ServiceStatu
 
 async def command(*arguments: str) -> tuple[int, str]:
     done = await anyio.run_process(
-        [sys.executable, "-m", "compose.native", *arguments], cwd=ROOT, check=False, stderr=None
+        [sys.executable, "-m", "backbone.services.native", *arguments], cwd=ROOT, check=False, stderr=None
     )
     return done.returncode, done.stdout.decode()

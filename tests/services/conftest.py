@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from compose import native
+from backbone.services import native
 
 
 @pytest.fixture(scope="session")

@@ -15,9 +15,9 @@ import asyncpg
 from backbone.domain import Dimension, Frame
 from backbone.domain.clock import utc_now
 from backbone.domain.identifiers import ingest_id
+from backbone.services import native
 from backbone.store.port import Chunk
 from backbone.store.timescale import Bounds, TimescaleStore
-from compose import native
 
 KINDS = ("timescale", "postgres")
 DAY = datetime(2024, 1, 1, tzinfo=UTC)

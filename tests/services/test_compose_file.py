@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from compose import kafka
+from backbone.services import kafka
 
 FOLDER = Path(__file__).parents[2] / "compose"
 FILE = FOLDER / "docker-compose.yml"

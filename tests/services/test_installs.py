@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import anyio
 import pytest
 
-from compose import kafka, machine, ports, rootfs, timescale
-from compose.envfile import read, update
-from compose.installs import install_once
-from compose.locks import exclusive
+from backbone.services import kafka, machine, ports, rootfs, timescale
+from backbone.services.envfile import read, update
+from backbone.services.installs import install_once
+from backbone.services.locks import exclusive
 
 ROOT = Path(__file__).parents[2]
 
@@ -142,12 +140,3 @@ def test_a_scram_verifier_has_the_form_that_postgresql_stores() -> None:
     assert verifier.startswith("SCRAM-SHA-256$4096:")
     assert "secret" not in verifier
     assert verifier != timescale.scram_verifier("secret")
-
-
-def test_it_works_as_a_part_of_an_installed_package(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "compose", tmp_path / "backbone_installed" / "_files" / "compose")
-    code = "from backbone_installed._files.compose import native, watchdog; print(native.__name__)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "backbone_installed._files.compose.native"
-    status = [sys.executable, "-m", "backbone_installed._files.compose.native", "status", "--data", str(tmp_path)]
-    assert subprocess.run(status, cwd=tmp_path, capture_output=True, check=False).returncode == 3

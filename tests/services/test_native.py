@@ -16,7 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from compose import native, processes, state
+from backbone.services import native, processes, state
 from tests.services.clients import NAMES, cache, command, consume_one, produce, store, topic
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from compose import native, processes, state
+from backbone.services import native, processes, state
 from tests.services.clients import NAMES, cache, child, consume_one, produce, status_of, store, topic
 
 
@@ -112,7 +112,7 @@ async def test_a_recycled_process_number_is_never_signalled(services: native.Ser
 PARENT = """
 import sys, threading, anyio
 from pathlib import Path
-from compose import native
+from backbone.services import native
 def main():
     services = anyio.run(lambda: native.up(data=Path(sys.argv[1]), die_with_parent=True, fsync=False))
     if sys.argv[2] == "frozen":
@@ -148,7 +148,7 @@ async def test_services_stop_when_their_parent_is_killed(services: native.Servic
 
 
 async def test_an_interrupted_start_is_undone(services: native.Services, tmp_path: Path) -> None:
-    with child(sys.executable, "-m", "compose.native", "up", "kafka", "--data", str(tmp_path)) as launcher:
+    with child(sys.executable, "-m", "backbone.services.native", "up", "kafka", "--data", str(tmp_path)) as launcher:
         assert launcher.stdout
         assert b"starting" in await anyio.to_thread.run_sync(launcher.stdout.readline)
         launcher.send_signal(signal.SIGTERM)

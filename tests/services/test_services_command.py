@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from compose import native, processes
+from backbone.services import native, processes
 
 BACKBONE = (sys.executable, "-c", "import sys; from backbone.cli.main import main; sys.exit(main())")
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 import anyio
 import pytest
 
+from backbone.services import native
 from backbone.store.port import Store
-from compose import native
 from tests.contracts.test_store_read import *  # noqa: F403
 from tests.contracts.test_store_write import *  # noqa: F403
 from tests.services.stores import KINDS, drop_database, empty, make_database, opened

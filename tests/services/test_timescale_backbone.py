@@ -13,7 +13,7 @@ import pytest
 
 from backbone import Backbone, Dimension, IngestPlan, RecordResult, StoreError, StoreUnavailable, load_settings
 from backbone.domain.status import Status
-from compose import native
+from backbone.services import native
 from tests.services.proxy import Proxy, proxy
 from tests.services.stores import DAY, bare, bars, drop_database, make_database
 

@@ -12,12 +12,12 @@ import anyio
 import pytest
 
 from backbone.domain import Frame
+from backbone.services import native
 from backbone.store.errors import StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.port import JournalRow, QuarantineRow, Query
 from backbone.store.timescale import Bounds, TimescaleStore
 from backbone.store.timescale.database import Database
 from backbone.store.timescale.session import Session
-from compose import native
 from tests.services.proxy import proxy
 from tests.services.stores import (
     BARS,

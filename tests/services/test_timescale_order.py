@@ -11,11 +11,11 @@ import pytest
 
 from backbone.domain import Frame, codec
 from backbone.domain.identifiers import shard
+from backbone.services import native
 from backbone.store.errors import FencedOut, SchemaMismatch
 from backbone.store.port import OutboxRow, Query, WriteResult
 from backbone.store.timescale import Bounds, TimescaleStore
 from backbone.store.timescale.locks import SHARDS
-from compose import native
 from tests.services.stores import (
     BARS,
     bare,

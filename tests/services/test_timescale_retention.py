@@ -10,9 +10,9 @@ import anyio
 import pytest
 
 from backbone import Backbone, Frame, load_settings
+from backbone.services import native
 from backbone.settings import Settings
-from compose import native
-from tests.backbone.app.kit import BARS, SAMPLE, bars, plan, write_csv
+from tests.backbone.facade.kit import BARS, SAMPLE, bars, plan, write_csv
 from tests.services.stores import drop_database, make_database
 
 DAY = timedelta(days=1)

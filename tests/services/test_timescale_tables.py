@@ -16,13 +16,13 @@ import pyarrow as pa
 import pytest
 
 from backbone.domain import Dimension, Frame
+from backbone.services import native
 from backbone.store.errors import SchemaMismatch, StoreError, StoreUnavailable
 from backbone.store.migrations import shipped
 from backbone.store.port import JournalRow, QuarantineRow, Query
 from backbone.store.timescale import TimescaleStore
 from backbone.store.timescale.selecting import Selection
 from backbone.store.timescale.tables import SQL_TYPES, Tables
-from compose import native
 from tests.services.stores import (
     BARS,
     DAY,

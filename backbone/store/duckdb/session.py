@@ -11,10 +11,10 @@ from typing import TypeVar
 import anyio
 import duckdb
 
+from backbone.domain.threads import in_thread
 from backbone.store.duckdb.failures import explained, first_line, not_opened
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
 from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
-from backbone.threads import in_thread
 
 __all__ = ["Session", "transaction"]
 

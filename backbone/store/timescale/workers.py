@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import anyio
 
-from backbone.threads import in_thread
+from backbone.domain.threads import in_thread
 
 __all__ = ["Workers"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import backbone
-from backbone.cli.commands import COMMANDS, NOT_BUILT, names
+from backbone.cli.table import COMMANDS, NOT_BUILT, names
 from backbone.domain.advice import INSTEAD
 from tests.backbone.cli.conftest import Cli
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backbone.cli.commands import COMMANDS, Command
 from backbone.cli.exits import EXITS
+from backbone.cli.table import COMMANDS, Command
 from tests.backbone.cli.conftest import Cli
 
 HEAVY = ("anyio", "cyclopts", "duckdb", "matplotlib", "msgspec", "numpy", "pandas", "polars", "pyarrow", "rich", "yaml")

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from actors.logs import logger
 from backbone.cli.failures import UsageError
-from backbone.cli.logs import configure
-from backbone.cli.output import console, folder_for, page, replace_file, write
-from backbone.cli.texts import ago, one_line, seconds
+from backbone.cli.process.logs import configure
+from backbone.cli.show.output import console, folder_for, page, replace_file, write
+from backbone.cli.show.text import ago, one_line, seconds
 from backbone.settings import load_settings
 
 

@@ -118,7 +118,7 @@ def test_a_file_in_the_place_of_the_socket_is_said_by_both_sides(cli: Cli, tmp_p
 
 STUCK = """
 import time, signal, os
-from backbone.cli import running
+from backbone.cli.process import running
 
 async def stuck() -> None:
     signal.raise_signal(signal.SIGINT)

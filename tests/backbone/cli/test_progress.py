@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from actors import EventStream
-from backbone.cli.progress import following
-from backbone.messages import IngestProgress
+from backbone.cli.show.progress import following
+from backbone.ingest.messages import IngestProgress
 
 
 def follow(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from backbone.app import Backbone
-from backbone.cli import opening
-from backbone.cli.running import run
+from backbone.cli.process import opening
+from backbone.cli.process.running import run
+from backbone.facade.backbone import Backbone
 from backbone.settings import load_settings
 from tests.backbone.cli.conftest import Cli
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from actors import Health, RosterEntry, RosterSnapshot
-from backbone.cli.output import console
-from backbone.cli.roster_tree import draw_tree
-from backbone.cli.symbols import severity, word
+from backbone.cli.commands.symbols import severity, word
+from backbone.cli.show.output import console
+from backbone.cli.show.roster import draw_tree
 from backbone.domain.status import Status
 from backbone.operations.connectivity import ConnectivityReport
 from backbone.operations.status import judge

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone.cli.rows import csv_of
+from backbone.cli.show.rows import csv_of
 from backbone.domain import Frame
 from tests.backbone.cli.conftest import Cli
 

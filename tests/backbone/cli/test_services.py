@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from compose import native
-from compose.machine import Unavailable
+from backbone.services import native
+from backbone.services.machine import Unavailable
 from tests.backbone.cli.conftest import Cli
 
 NAMES = ["timescale", "redis", "kafka"]

@@ -13,7 +13,7 @@ from backbone.store.duckdb import DuckDBStore
 from backbone.store.errors import RowRefused, UnknownOutcome
 from backbone.store.records import Chunk, WriteResult
 from backbone.testing import Faults, embedded
-from tests.backbone.app.kit import BARS, START, bars, plan, write_csv
+from tests.backbone.facade.kit import BARS, START, bars, plan, write_csv
 
 LINGER = 0.05
 

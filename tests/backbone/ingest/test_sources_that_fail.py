@@ -11,7 +11,7 @@ from backbone.ingest import run as running
 from backbone.sources import registry
 from backbone.sources.port import SourceChunk
 from backbone.testing import embedded
-from tests.backbone.app.kit import BARS, bars
+from tests.backbone.facade.kit import BARS, bars
 
 
 class Failing:

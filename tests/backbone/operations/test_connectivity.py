@@ -10,7 +10,7 @@ from backbone.operations.status import judge
 from backbone.store.records import StoreInfo
 from backbone.stream.port import StreamInfo
 from backbone.testing import embedded
-from tests.backbone.app.kit import bars
+from tests.backbone.facade.kit import bars
 
 STORE = StoreInfo(backend="timescale", version="1", path="db", writable=True)
 CACHE = CacheInfo(backend="redis", healthy=True)

@@ -13,13 +13,13 @@ import pytest
 from actors import ActorSystem
 from actors.testing import TestSystem
 from backbone import Backbone, Dimension, Frame, NotBuilt, StoreUnavailable, load_settings
-from backbone.adapters import retention_rules
 from backbone.domain.status import Status
+from backbone.facade.adapters import retention_rules
 from backbone.operations.status import judge
 from backbone.store.duckdb.store import DuckDBStore
 from backbone.store.errors import StoreUnavailable as Unavailable
 from backbone.store.records import Coverage, QuarantineRow, Query, ReadResult
-from tests.backbone.app.kit import BARS, bars, plan, write_csv
+from tests.backbone.facade.kit import BARS, bars, plan, write_csv
 
 DAY = timedelta(days=1)
 NOON = timedelta(hours=12)

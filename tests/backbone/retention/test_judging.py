@@ -8,7 +8,7 @@ from backbone import Dimension
 from backbone.domain.status import Status
 from backbone.retention.policy import Policy
 from backbone.testing import embedded
-from tests.backbone.app.kit import BARS, bars
+from tests.backbone.facade.kit import BARS, bars
 
 POLICY = Policy(Dimension.INTRADAY_BARS, target_days=30, minimum_days=7, cap_days=65)
 

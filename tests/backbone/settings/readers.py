@@ -19,7 +19,7 @@ from backbone.settings.schema import Section, Settings
 ROOT = Path(__file__).parents[3]
 HOME = "backbone/settings/"
 SCHEMA = f"{HOME}schema.py"
-SHOWS_ONLY = "backbone/cli/config.py"
+SHOWS_ONLY = "backbone/cli/commands/config.py"
 
 Kinds = frozenset[str]
 """The sections that a value may be, by path; "" is the whole of the settings."""

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from backbone import Backbone
-from backbone.adapters import store_factory
 from backbone.domain import Status
+from backbone.facade.adapters import store_factory
 from backbone.settings import Secret, Settings, SettingsError, check, load_settings
 from backbone.settings.schema import CacheSettings, StoreSettings
 

@@ -8,7 +8,7 @@ import pytest
 from actors.testing import TestSystem
 from backbone import Backbone, StoreError, StoreUnavailable, load_settings
 from backbone.store.duckdb import DuckDBStore
-from tests.backbone.app.kit import BARS, bars
+from tests.backbone.facade.kit import BARS, bars
 
 WAITS = 10.0
 

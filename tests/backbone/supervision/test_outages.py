@@ -17,7 +17,7 @@ from backbone.store.duckdb import DuckDBStore
 from backbone.store.errors import StoreUnavailable
 from backbone.store.records import OutboxStatus, Query, ReadResult, StoreInfo
 from backbone.testing import Faults, embedded
-from tests.backbone.app.kit import BARS, bars
+from tests.backbone.facade.kit import BARS, bars
 
 OVERRIDES: Mapping[str, object] = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
 

@@ -7,7 +7,7 @@ from actors import ActorRestarting
 from actors.testing import TestSystem
 from backbone import StoreUnavailable
 from backbone.testing import Faults, embedded
-from tests.backbone.app.kit import BARS, bars
+from tests.backbone.facade.kit import BARS, bars
 
 PARTS = ("store", "cache", "stream/relay", "ingest", "retention")
 

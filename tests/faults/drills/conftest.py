@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from compose import native
+from backbone.services import native
 from tests.services.stores import drop_database, make_database
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from backbone import Backbone
 from backbone.store.errors import StoreError
-from tests.backbone.app.kit import plan
+from tests.backbone.facade.kit import plan
 from tests.faults.drills.kit import settings_of
 
 

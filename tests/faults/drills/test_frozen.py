@@ -9,10 +9,10 @@ import anyio
 
 from backbone import Backbone
 from backbone.domain import Dimension
+from backbone.services import native
 from backbone.store.errors import StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.timescale import Bounds
-from compose import native
-from tests.backbone.app.kit import BARS, bars, plan
+from tests.backbone.facade.kit import BARS, bars, plan
 from tests.faults.drills.kit import (
     QUOTES,
     becomes_ok,

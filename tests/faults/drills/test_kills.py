@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import Process
 from anyio.streams.text import TextReceiveStream
 
-from compose import native, processes
+from backbone.services import native, processes
 from tests.faults.drills import writer
 from tests.faults.drills.kit import (
     QUOTES,

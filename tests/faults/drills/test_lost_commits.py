@@ -11,10 +11,10 @@ import pytest
 from backbone import Backbone
 from backbone.domain import Dimension
 from backbone.ingest.plan import IngestRun
+from backbone.services import native
 from backbone.store.errors import StoreUnavailable, UnknownOutcome
 from backbone.store.timescale import Bounds
-from compose import native
-from tests.backbone.app.kit import BARS, plan
+from tests.backbone.facade.kit import BARS, plan
 from tests.faults.drills.kit import QUOTES, chunk, hash_of, inspect, say, settings_of, store_of
 from tests.faults.proxy import LostReply, Proxy
 from tests.services.stores import drop_database, make_database

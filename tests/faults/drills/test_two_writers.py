@@ -17,10 +17,10 @@ from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from backbone.domain import Dimension
+from backbone.services import native
 from backbone.store.port import OutboxRow, Store
 from backbone.store.timescale import TimescaleStore
-from compose import native
-from tests.backbone.app.kit import bars
+from tests.backbone.facade.kit import bars
 from tests.faults.drills.kit import everything_published, inspect, say, store_of
 from tests.services.stores import chunk as bars_chunk
 from tests.services.stores import drop_database, make_database

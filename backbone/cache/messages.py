@@ -1,0 +1,68 @@
+"""What the cache's actor is asked and told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from actors import Message, Request
+from backbone.cache.port import CacheInfo, CacheMetrics
+from backbone.domain import arguments
+from backbone.domain.dimension import Dimension
+from backbone.domain.frame import Frame
+from backbone.store.records import (
+    Query,
+)
+
+__all__ = ["Fetch", "Fetched", "ForgetWindows", "Invalidate", "ProbeCache", "ReadCacheMetrics"]
+
+
+class Invalidate(Message, frozen=True):
+    """Rows of these symbols changed at these outbox positions."""
+
+    dimension: Dimension
+    positions: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("dimension", self.dimension, Dimension)
+        arguments.instance("positions", self.positions, dict)
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """A window, the outbox position that it includes, and whether the cache had it."""
+
+    frame: Frame
+    position: int
+    hit: bool
+
+
+class Fetch(Request[Fetched], frozen=True):
+    """A window through the cache; not older than the outbox position `at_least`."""
+
+    query: Query
+    at_least: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("query", self.query, Query)
+        arguments.count("at_least", self.at_least)
+
+
+class ForgetWindows(Request[None], frozen=True):
+    """Rows were dropped: serve no window that was read before this, of any dimension."""
+
+
+class ProbeCache(Request[CacheInfo], frozen=True):
+    """A round trip through the cache."""
+
+
+class ReadCacheMetrics(Request[CacheMetrics], frozen=True):
+    """The cache's counters."""
+
+    reset: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.flag("reset", self.reset)

@@ -1,0 +1,96 @@
+"""`backbone ingest`: read a file into the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backbone.cli.exits import DONE, FAILED, INPUT
+from backbone.cli.failures import note, say
+from backbone.cli.options import COMMON, Common, Format, Output, Symbols, prepare, symbols_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from backbone.facade.backbone import Backbone
+    from backbone.ingest.plan import IngestPlan, IngestRun
+
+__all__ = ["ingest"]
+
+
+def ingest(
+    path: Path,
+    *,
+    dimension: str = "intraday_bars",
+    symbols: Symbols = (),
+    interval: str | None = None,
+    source: str | None = None,
+    zone: str | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    how: Format = "human",
+    output: Output = None,
+    common: Common = COMMON,
+) -> int:
+    """Read a file into the store; what is there already is counted as unchanged, bad rows are kept aside.
+
+    The same file again does no harm, and after an interruption it goes on. Exits 5 where not one row was taken.
+
+    Args:
+        path: the file to read.
+        dimension: what its rows are: daily_bars, intraday_bars, trades, quotes, order_book, macro_events.
+        symbols: only these; comma-separated or repeated.
+        interval: of the bars, such as 1h.
+        source: kind of the file, csv or parquet; its name tells unless given.
+        zone: IANA zone of times that carry none.
+        start: only rows from this moment on; a date alone is midnight UTC.
+        end: only rows up to this moment, itself included.
+        how: how the report is written.
+        output: a file instead of stdout.
+        common: the options that all commands share.
+    """
+    settings = prepare(common)
+    from backbone.cli.plans import plan_of
+    from backbone.cli.process.opening import observed, place_of
+    from backbone.cli.process.running import run
+    from backbone.cli.show.output import show
+    from backbone.cli.show.text import one_line
+
+    plan = plan_of(
+        path,
+        dimension,
+        symbols=symbols_of(symbols),
+        interval=interval,
+        source=source,
+        zone=zone,
+        start=start,
+        end=end,
+    )
+    done, validation = run(
+        lambda: observed(settings, lambda backbone: _ingest(backbone, plan, common), place_of(settings))
+    )
+    show(done, lambda console: _draw(console, done), how, output, no_color=common.no_color)
+    if done.quarantined and not common.quiet:
+        note(f"bad rows kept aside: {done.quarantined}; backbone quarantine list shows them")
+    if done.nothing:
+        say(f"error: {one_line(done.nothing)}")
+        return INPUT
+    return DONE if validation.succeeded else FAILED
+
+
+async def _ingest(backbone: Backbone, plan: IngestPlan, common: Common) -> IngestRun:
+    from backbone.cli.show.progress import following
+
+    with following(backbone, "ingest", quiet=common.quiet, no_color=common.no_color):
+        return await backbone.ingest(plan)
+
+
+def _draw(console: Console, done: IngestRun) -> None:
+    from backbone.cli.show.page import draw_quality, heading, numbers
+    from backbone.cli.show.text import count, one_line, seconds
+
+    names = ("rows_read", "quarantined", "filtered", "duplicates", "inserted", "changed", "unchanged")
+    heading(console, "Ingest", f"{done.dimension} · {one_line(done.source)} · {seconds(done.duration_s)}")
+    console.print()
+    console.print(numbers("Rows", [(name.removeprefix("rows_"), count(getattr(done, name))) for name in names]))
+    draw_quality(console, done.quality)

@@ -1,0 +1,1 @@
+"""The process around a command: its loop, signals, logs, broken pipes, and a backbone opened or asked."""

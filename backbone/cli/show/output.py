@@ -1,0 +1,143 @@
+"""Where output goes and how it looks: stdout or a file, in colour on a terminal, plain everywhere else."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from backbone.cli.failures import UsageError
+from backbone.cli.process.streams import put
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["console", "folder_for", "page", "replace_file", "show", "write"]
+
+_PIPE_WIDTH = 100
+
+
+def console(stream: TextIO | None = None, *, no_color: bool = False) -> Console:
+    """A rich console without any guessing of markup: what is printed may come from anywhere.
+
+    Args:
+        stream: None: stdout.
+        no_color: as the option says; NO_COLOR, TERM=dumb and anything that is no terminal do the same.
+    """
+    from backbone.cli.show.terminal import Terminal
+
+    target = sys.stdout if stream is None else stream
+    plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    width = None if target.isatty() or os.environ.get("COLUMNS", "").isdigit() else _PIPE_WIDTH
+    return Terminal(
+        file=target,
+        color_system=None if plain or not target.isatty() else "auto",
+        width=width,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=False,
+    )
+
+
+def page(draw: Callable[[Console], None], output: Path | None, *, no_color: bool) -> None:
+    """Draw for a person: on a terminal, or as plain text without trailing blanks elsewhere."""
+    if output is None and sys.stdout.isatty():
+        draw(console(no_color=no_color))
+        put("")
+        return
+    encoding = sys.stdout.encoding if output is None else None
+    sheet = io.TextIOWrapper(io.BytesIO(), encoding=encoding or "utf-8", errors="backbone.ascii")
+    draw(console(sheet, no_color=True))
+    sheet.seek(0)
+    text = "".join(f"{line.rstrip()}\n" for line in sheet.read().split("\n")[:-1])
+    if output is None:
+        put(text)
+    else:
+        _deliver(output, text.encode())
+
+
+def write(text: str | bytes, output: Path | None) -> None:
+    """Write data: to stdout, or into a file, at once or not at all."""
+    data = text.encode() if isinstance(text, str) else text
+    data = data if data.endswith(b"\n") else data + b"\n"
+    if output is None:
+        put(data)
+    else:
+        _deliver(output, data)
+
+
+def show(report: Any, draw: Callable[[Console], None], how: str, output: Path | None, *, no_color: bool) -> None:
+    """A report in the format asked for."""
+    if how == "human":
+        page(draw, output, no_color=no_color)
+    else:
+        write(report.to_json() if how == "json" else report.to_markdown(), output)
+
+
+def _deliver(path: Path, data: bytes) -> None:
+    """Into the place that was given: a file is replaced, a device or a pipe is written to."""
+    if path.exists() and not path.is_file():
+        with _refusing(path), path.open("wb") as place:
+            place.write(data)
+    else:
+        replace_file(path, data)
+
+
+def folder_for(path: Path) -> Path:
+    """Make a folder and prove that files can be made in it, before any work is done for them.
+
+    Raises:
+        UsageError: it can't be written to.
+    """
+    with _refusing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        with _partial(path / "report") as (file, _):
+            file.write(b"")
+    return path
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file at once or not at all: beside it first, then in its place.
+
+    What is there and is no file, such as a device, is never replaced: the whole machine may need it.
+
+    Raises:
+        UsageError: it can't be written there.
+    """
+    with _refusing(path):
+        if path.exists() and not path.is_file():
+            raise FileExistsError(errno.EEXIST, "it is no regular file")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _partial(path) as (file, partial):
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            partial.replace(path)
+
+
+@contextmanager
+def _partial(path: Path) -> Iterator[tuple[io.FileIO, Path]]:
+    """A new file beside `path`, for nobody else to read; it is gone afterwards unless it was renamed."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
+    try:
+        with io.FileIO(handle, "w") as file:
+            yield file, partial
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"--output {path}: can't be written ({error.strerror or error}); give another place"
+        ) from error

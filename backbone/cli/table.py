@@ -1,0 +1,70 @@
+"""Every command: its words, its group, what it does, and where it is defined. Nothing of it is loaded here."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["COMMANDS", "GROUPS", "NOT_BUILT", "Command", "names"]
+
+
+class Command(NamedTuple):
+    """One command; `function` has the same name in its module as its last word, or is given."""
+
+    words: tuple[str, ...]
+    group: str
+    summary: str
+    module: str
+    function: str
+
+
+def _command(words: str, group: str, summary: str, function: str | None = None) -> Command:
+    parts = tuple(words.split())
+    return Command(parts, group, summary, f"backbone.cli.commands.{parts[0]}", function or parts[-1])
+
+
+GROUPS = {"data": "Data", "running": "A running backbone", "upkeep": "Upkeep"}
+"""Headings of the help page, in order."""
+
+COMMANDS: tuple[Command, ...] = (
+    _command("rehearse", "data", "one full cycle over real bars, with the evidence"),
+    _command("ingest", "data", "read a file into the store"),
+    _command("fetch", "data", "rows from the store, as a table, CSV or JSON"),
+    _command("quarantine list", "data", "bad rows that were kept aside, with their reasons", "list_rows"),
+    _command("run", "running", "keep a backbone running until SIGINT or SIGTERM"),
+    _command("status", "running", "what is wrong, since when, and what to do; worst first"),
+    _command("roster", "running", "the supervision tree with every actor's state"),
+    _command("connectors", "running", "whether store, cache and stream answer, and how fast"),
+    _command("config show", "upkeep", "every setting with its value and origin"),
+    _command("config check", "upkeep", "what is questionable about the settings"),
+    _command("config template", "upkeep", "an env file with every setting, explained"),
+    _command("migrate", "upkeep", "bring the tables up to date"),
+    _command("retention", "upkeep", "what is covered and what is beyond the cap; --apply drops it"),
+    _command("services up", "upkeep", "start TimescaleDB, Redis, Kafka on this machine, to develop"),
+    _command("services down", "upkeep", "stop them; their data stays"),
+    _command("services status", "upkeep", "whether they answer, where, and what is wrong"),
+)
+
+NOT_BUILT = {
+    "top": "backbone roster shows the supervision tree once",
+    "readiness": "backbone status says what is wrong, and exits 3 where something is",
+    "describe": "backbone roster --format json tells all of every actor",
+    "events": "backbone run -v logs them",
+    "freshness": "backbone retention says what is covered",
+    "subscribe": "a Python program does: async with backbone.subscribe(dimension)",
+    "export": "backbone fetch --format csv --output FILE writes rows",
+    "sql": "backbone fetch --format csv gives rows; DuckDB opens store.path where nobody else has it open",
+    "backfill": "backbone ingest reads a file of any age",
+    "drill": "backbone rehearse runs one full cycle and judges it",
+    "doctor": "backbone config check judges the settings, backbone connectors a running backbone",
+    "dlq": "backbone quarantine list shows bad rows",
+    "why": "backbone quarantine list shows why rows were kept aside",
+    "pause": "Ctrl-C or SIGTERM stops backbone run in order",
+    "resume": "backbone run starts it anew",
+    "restart": "Ctrl-C, then backbone run; what crashes is restarted by its supervisor",
+}
+"""Commands to come, and what serves meanwhile."""
+
+
+def names() -> tuple[str, ...]:
+    """The first words, in order, without repetition."""
+    return tuple(dict.fromkeys(command.words[0] for command in COMMANDS))

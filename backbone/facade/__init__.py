@@ -1,0 +1,1 @@
+"""What a trading process holds in its hand: Backbone and its subscriptions."""

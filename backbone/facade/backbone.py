@@ -1,0 +1,500 @@
+"""Backbone: what a trading process embeds. `async with Backbone.open(settings) as backbone:`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+import anyio
+import msgspec
+
+from actors import (
+    ActorDead,
+    ActorSystem,
+    AskRejected,
+    AskTimeout,
+    ChildNotFound,
+    ChildSpec,
+    MailboxFull,
+    Reject,
+    Request,
+    Restart,
+    RosterSnapshot,
+    StartError,
+    SupervisorRef,
+)
+from backbone.cache.messages import ProbeCache, ReadCacheMetrics
+from backbone.cache.port import CacheMetrics
+from backbone.calls import Calls, restore
+from backbone.control import ControlActor
+from backbone.domain import Frame, arguments, decode
+from backbone.domain.dimension import Dimension
+from backbone.domain.errors import BackboneClosed
+from backbone.domain.identifiers import new_run_id
+from backbone.facade import adapters
+from backbone.facade.reading import Reader
+from backbone.facade.subscription import Subscription
+from backbone.facade.tree import CONSUMERS, NAME, Parts, tree
+from backbone.ingest.messages import RecordResult, RecordRows, RunIngest
+from backbone.ingest.plan import IngestPlan, IngestRun
+from backbone.operations.connectivity import ConnectivityReport, probe_all
+from backbone.operations.rehearsal import RehearsalReport, RehearsalRequest, rehearse
+from backbone.retention.messages import RunRetention
+from backbone.retention.report import RetentionReport
+from backbone.settings import Settings
+from backbone.settings.starting import refuse_what_cannot_start
+from backbone.store.errors import NotBuilt, StoreBusy, StoreUnavailable, Unsupported
+from backbone.store.messages import MigrateStore, OutboxState, ProbeStore, ReadQuarantine, ReadSymbols
+from backbone.store.records import MigrationReport, OutboxStatus, QuarantineRow, Query
+from backbone.stream.messages import ProbeStream
+from backbone.stream.port import Record, Start
+
+__all__ = ["Backbone"]
+
+R = TypeVar("R")
+
+_READ_TIMEOUT = 60.0
+_RUN_TIMEOUT = 24 * 3600.0  # a run has deadlines of its own for every chunk
+_LEAVE_TIMEOUT = 5.0
+_RETRY_PAUSE = 0.02
+
+
+class Backbone:
+    """A running backbone. Made by `open`; all methods belong to the loop it was opened in."""
+
+    def __init__(self, settings: Settings, system: ActorSystem, parts: Parts) -> None:
+        self.settings = settings
+        self.system = system
+        self._parts = parts
+        self._calls = parts.calls
+        self._reader = Reader(self._ask, parts.rules, system.clock.time)
+        self._newest: dict[tuple[Dimension, str], tuple[Record, Mapping[str, Any]]] = {}
+        self._subscriptions = 0
+        self._closed = False
+        self._opening: object = None
+
+    @classmethod
+    def open(
+        cls, settings: Settings | None = None, *, system: ActorSystem | None = None, parts: dict[str, Any] | None = None
+    ) -> AbstractAsyncContextManager[Backbone]:
+        """Start the tree, migrate, prove that the store answers; on leaving, stop what was started, and only that.
+
+        A server that is not up yet is waited for, `store.start_timeout` seconds at most.
+
+        Args:
+            settings: from `load_settings`; None: the embedded profile, without any environment.
+            system: a tree that the trading process already has; the backbone becomes one of its children.
+            parts: replaces parts of the tree, for tests (see `backbone.testing`).
+
+        Raises:
+            TypeError: settings or system are something else.
+            SettingsError: a service that the settings require or choose is not chosen, not built, or has no address; or
+                `live` was not confirmed.
+            StoreUnavailable: the store can't be opened; the message says what to do.
+        """
+        if settings is None:
+            from backbone.settings import load_settings
+
+            settings = load_settings(profile="embedded")
+        arguments.instance("settings", settings, Settings, "load_settings makes them")
+        if system is not None:
+            arguments.instance("system", system, ActorSystem)
+        refuse_what_cannot_start(settings)
+        return _Opening(cls._opened(settings, system, parts or {}))
+
+    @classmethod
+    @asynccontextmanager
+    async def _opened(
+        cls, settings: Settings, system: ActorSystem | None, parts: dict[str, Any]
+    ) -> AsyncIterator[Backbone]:
+        async with AsyncExitStack() as stack:
+            if system is None:
+                system = await stack.enter_async_context(ActorSystem(settings.profile))
+            assembled = _assemble(settings, system, parts)
+            stack.callback(assembled.release)
+            backbone = cls(settings, system, assembled)
+            try:
+                await system.start_child(tree(backbone._parts, settings.supervision, control=backbone._control()))
+            except StartError as error:
+                raise _cause(error) from error
+            stack.push_async_callback(backbone._close)
+            yield backbone
+
+    async def _close(self) -> None:
+        """Stop what `open` started; a cancelled caller does not cut this short."""
+        self._closed = True
+        with anyio.CancelScope(shield=True):  # bounded by the shutdown times of the tree
+            for step in (self.system.terminate_child, self.system.delete_child):
+                try:
+                    await step(NAME)
+                except (ActorDead, ChildNotFound):
+                    return
+
+    def _open(self) -> None:
+        """Refuse where the `async with` was left: nothing could be found any more, and nothing comes back."""
+        if self._closed:
+            raise BackboneClosed("this backbone is closed; open another one, and use it inside its `async with`")
+
+    # writing
+
+    async def ingest(self, plan: IngestPlan) -> IngestRun:
+        """Carry out a plan; an ingest actor that dies meanwhile is restarted, and the run goes on where it was.
+
+        Raises:
+            TypeError: no plan was given.
+            SourceError: the input is missing or invalid.
+            StoreUnavailable: the store does not take the rows now.
+            ActorDead: the run was begun again `ingest.retries` times and each time the actor died.
+        """
+        self._open()
+        request = RunIngest(plan, new_run_id())
+        run = await self._persistently(lambda: self._calls.ref("ingest").ask(request, _RUN_TIMEOUT))
+        for symbol, position in run.positions.items():
+            self._reader.saw(run.dimension, symbol, position)
+        return run
+
+    async def record(self, frame: Frame) -> RecordResult:
+        """Commit live rows, together with others that arrive within `ingest.record_linger` seconds.
+
+        Rows that can't be true, such as a price of zero, are kept aside; the others go in. Of two versions of one row
+        that arrive together the later one is stored. A caller that is cancelled may find its rows stored all the same.
+
+        Returns:
+            What became of each row. After a crash in between, rows that had been committed count as unchanged.
+
+        Raises:
+            TypeError: no frame was given.
+            StoreUnavailable: the store does not take the rows now.
+        """
+        self._open()
+        request = RecordRows(frame)
+        frame.to_arrow()  # of a frame that was decoded: its columns are looked at here, where a damage can be told
+        if not frame.num_rows:
+            return RecordResult()
+        asked = 0
+
+        async def ask() -> RecordResult:
+            nonlocal asked
+            asked += 1
+            return await self._calls.ref("ingest").ask(request, _READ_TIMEOUT)
+
+        result = await self._persistently(ask)
+        if asked > 1 and not result.position:
+            # committed by an actor that died before it could say where: not older than the newest there is now
+            result = msgspec.structs.replace(result, position=(await self.outbox()).newest)
+        for symbol in frame.symbols:
+            self._reader.saw(frame.dimension, symbol, result.position)
+        return result
+
+    async def _persistently(self, ask: Callable[[], Awaitable[R]]) -> R:
+        """Ask again where the actor died over the request: what it had committed is known by its identity."""
+        for attempt in range(self.settings.ingest.retries):
+            try:
+                return await self._refusable(ask)
+            except (ActorDead, ChildNotFound):
+                self._open()
+                await anyio.sleep(_RETRY_PAUSE * 2**attempt)  # it may be the supervisor that restarts
+        return await self._refusable(ask)
+
+    async def _refusable(self, ask: Callable[[], Awaitable[R]]) -> R:
+        try:
+            return await ask()
+        except AskRejected as error:
+            raise restore(error) from None
+        except (AskTimeout, MailboxFull) as error:
+            raise StoreBusy(f"{error}; the rows may still go in: the same call again does no harm") from error
+
+    async def _ask(self, name: str, request: Request[R], timeout: float = _READ_TIMEOUT) -> R:
+        self._open()
+        try:
+            return await self._calls.ask(name, request, timeout)
+        except Reject as reject:
+            self._open()
+            raise restore(reject) from reject.__cause__
+
+    # reading
+
+    async def fetch(
+        self,
+        dimension: Dimension | str,
+        *,
+        symbols: Sequence[str] = (),
+        interval: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int | None = None,
+        as_of: datetime | None = None,
+        resample: bool = True,
+    ) -> Frame:
+        """Rows in canonical order, through the cache; never older than what this backbone has ingested or recorded.
+
+        Args:
+            dimension: or one of its aliases.
+            symbols: empty: all. One of another case than the only one stored of that name means that one.
+            interval: bar interval; None: all that are stored. Where a symbol has no bars of that interval but has
+                finer ones, they are made by trading session (see `backbone.quality.resample`), of the widest that
+                fits; daily_bars give 1d, 1wk, 1mo and 3mo.
+            start: first moment, inclusive, with a time zone; of bars, that of their beginning.
+            end: last moment, inclusive, with a time zone.
+            limit: the newest so many, in ascending order; 1 or more.
+            as_of: as known at that moment; refused by the embedded store.
+            resample: False: only bars that are stored.
+
+        Returns:
+            The rows; `frame.stale` while the store is down and the cache still had them. A bar that was made of
+            others holds what is stored of it: of the newest, that may be a part.
+
+        Raises:
+            TypeError, ValueError: an argument is wrong, or the interval can't be made of what is stored.
+            StoreUnavailable: the store is down, and the cache has no such window.
+        """
+        self._open()
+        parsed = Dimension.parse(dimension)
+        arguments.flag("resample", resample)
+        if limit is not None:
+            limit = arguments.count("limit", limit, 1, default="None for all")
+        names = tuple(sorted(arguments.symbols(symbols)))
+        query = Query(parsed, names, arguments.interval(interval), start, end, limit, as_of)
+        return await self._reader.fetch(query, resample=resample)
+
+    async def symbols(self, dimension: Dimension | str) -> tuple[str, ...]:
+        """The symbols (of macro events: calendars) that are stored, ascending."""
+        parsed = Dimension.parse(dimension)
+        return tuple(await self._ask("store", ReadSymbols(parsed)))
+
+    def subscribe(
+        self, dimension: Dimension | str, *, symbols: Sequence[str] = (), start: Start = "latest"
+    ) -> AbstractAsyncContextManager[Subscription]:
+        """Committed changes, in order for each symbol, none lost, none twice; a slow reader is waited for.
+
+        Args:
+            dimension: or one of its aliases.
+            symbols: empty: all.
+            start: "latest", "earliest", or the position of the last update that was dealt with.
+
+        Raises:
+            TypeError, ValueError: an argument is wrong.
+            Unsupported: `stream.consume` is false.
+        """
+        self._open()
+        wanted = Dimension.parse(dimension), arguments.symbols(symbols), _start(start)
+        if not self._parts.consume:
+            raise Unsupported(
+                "stream.consume is false: changes are published, nothing is consumed here; "
+                "set BACKBONE_STREAM_CONSUME=true to subscribe"
+            )
+        return self._subscribed(*wanted)
+
+    @asynccontextmanager
+    async def _subscribed(
+        self, dimension: Dimension, symbols: tuple[str, ...], start: Start
+    ) -> AsyncIterator[Subscription]:
+        self._open()
+        self._subscriptions += 1
+        name = f"{dimension.value}-{self._subscriptions}"
+        names = await self._reader.spelled(dimension, symbols)
+        subscription = Subscription(
+            lambda: cast("SupervisorRef", self._calls.ref(CONSUMERS)),
+            name,
+            self._parts.log,
+            self._calls,
+            dimension,
+            names,
+            start,
+            self._open,
+        )
+        try:
+            await subscription.open()
+            yield subscription
+        finally:
+            with anyio.move_on_after(_LEAVE_TIMEOUT, shield=True):
+                await subscription.close()
+
+    def last(self, dimension: Dimension | str, symbol: str) -> Mapping[str, Any] | None:
+        """The newest row of the newest change of a symbol seen on the stream; None: none since this process began.
+
+        Raises:
+            TypeError, ValueError: an argument is wrong.
+        """
+        self._open()
+        of = Dimension.parse(dimension)
+        key = (of, self._reader.name_of(of, arguments.text("symbol", symbol)))
+        record = self._parts.log.last(*key)
+        if record is None:
+            return None
+        kept = self._newest.get(key)
+        if kept is None or kept[0] is not record:
+            row = decode(record.payload).newest(1).to_arrow().to_pylist()[0]
+            kept = self._newest[key] = (record, row)
+        return kept[1]
+
+    # looking at itself
+
+    @property
+    def path(self) -> str:
+        """Where it stands in the actor tree: "/embedded/backbone"."""
+        return self._calls.base
+
+    def roster(self) -> RosterSnapshot:
+        """What runs now, read without a message to anybody."""
+        return self.system.roster(detail=True)
+
+    async def connectivity(self) -> ConnectivityReport:
+        """A round trip through store, cache and stream, all at once."""
+        self._open()
+        calls, timeout = self._calls, self.settings.supervision.ask_timeout
+        return await probe_all(
+            {
+                "store": lambda: calls.ref("store").ask(ProbeStore(), timeout),
+                "cache": lambda: calls.ref("cache").ask(ProbeCache(), timeout),
+                "stream": lambda: calls.ref("stream/relay").ask(ProbeStream(), timeout),
+            },
+            embedded=self._parts.embedded,
+            clock=self.system.clock.time,
+            timeout=timeout,
+            facts={"stream": {"consuming": "on" if self._parts.consume else "off"}},
+            settings_hash=self.settings.hash,
+        )
+
+    async def cache_metrics(self, *, reset: bool = False) -> CacheMetrics:
+        """The cache's counters."""
+        return await self._ask("cache", ReadCacheMetrics(reset))
+
+    async def outbox(self) -> OutboxStatus:
+        """How far publishing is behind committing."""
+        return await self._ask("store", OutboxState())
+
+    async def quarantined(self, limit: int = 100) -> list[QuarantineRow]:
+        """The newest bad rows, with their reasons."""
+        return await self._ask("store", ReadQuarantine(limit))
+
+    async def migrate(self, *, dry_run: bool = False) -> MigrationReport:
+        """What migrations were, or with `dry_run` would be, applied; opening has applied them already."""
+        return await self._ask("store", MigrateStore(dry_run))
+
+    async def retention(self, *, apply: bool = False, as_of: datetime | None = None) -> RetentionReport:
+        """Judge coverage against the policies, as of a moment (None: now), and say what lies beyond the caps.
+
+        Args:
+            apply: drop rows beyond the caps, but never the newest chunk of data nor all rows of a symbol, and prune
+                what was published; the findings are those after it.
+            as_of: the moment from which days are counted back.
+
+        Raises:
+            NotBuilt: `apply`, over the embedded store.
+            StoreUnavailable: what is stored could not be read; nothing was dropped.
+            ValueError: `apply` as of a moment to come.
+        """
+        return await self._ask("retention", RunRetention(apply, as_of), 10 * _READ_TIMEOUT)
+
+    async def rehearse(self, request: RehearsalRequest) -> RehearsalReport:
+        """One full cycle: ingest, publish, subscribe, fetch, judge; the report holds what was observed.
+
+        Raises:
+            TypeError: no request was given.
+        """
+        self._open()
+        arguments.instance("request", request, RehearsalRequest)
+        return await rehearse(self, request)
+
+    async def readiness(self) -> Any:
+        """Not built yet."""
+        raise NotBuilt("readiness is not built yet; connectivity() probes store, cache and stream")
+
+    async def export(self, *_: Any, **__: Any) -> Any:
+        """Not built yet."""
+        raise NotBuilt("export is not built yet; fetch(...).to_arrow() gives the rows")
+
+    async def drill(self, *_: Any, **__: Any) -> Any:
+        """Not built yet."""
+        raise NotBuilt("drill is not built yet; `make test` runs the crash tests")
+
+    # being asked
+
+    def _control(self) -> ChildSpec | None:
+        control = self.settings.control
+        if not control.enabled:
+            return None
+        answers = {"roster": self._answer_roster, "status": self._answer_status}
+        return ChildSpec("control", ControlActor, args=(control.path, answers), restart=Restart.TRANSIENT)
+
+    async def _answer_roster(self) -> bytes:
+        return self.roster().to_json()
+
+    async def _answer_status(self) -> bytes:
+        report = await self.connectivity()
+        return msgspec.json.encode(
+            {"connectivity": msgspec.to_builtins(report, enc_hook=str), "roster": _raw(self.roster())}
+        )
+
+
+def _raw(roster: RosterSnapshot) -> msgspec.Raw:
+    return msgspec.Raw(roster.to_json())
+
+
+class _Opening(AbstractAsyncContextManager[Backbone]):
+    """What `open` gives. Its backbone holds on to it: one entered by hand would be closed as garbage at once."""
+
+    def __init__(self, opened: AbstractAsyncContextManager[Backbone]) -> None:
+        self._opened = opened
+
+    async def __aenter__(self) -> Backbone:
+        backbone = await self._opened.__aenter__()
+        backbone._opening = self
+        return backbone
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._opened.__aexit__(kind, error, trace)
+
+
+def _start(given: object) -> Start:
+    """Where a subscription begins.
+
+    Raises:
+        TypeError, ValueError: it is neither a word that is known nor a position.
+    """
+    if isinstance(given, str):
+        if given in {"latest", "earliest"}:
+            return cast("Start", given)
+        raise ValueError(f"start={arguments.shown(given)} given; allowed: 'latest', 'earliest', or a position")
+    return arguments.count("start", given, default="'latest' or 'earliest'")
+
+
+def _cause(error: StartError) -> BaseException:
+    """The error at the bottom of failed starts: a child of a child that did not start."""
+    cause: BaseException = error
+    while isinstance(cause, StartError) and cause.cause is not None:
+        cause = cause.cause
+    if isinstance(cause, AskRejected | Reject):
+        return restore(cause)
+    if isinstance(cause, TimeoutError):
+        return StoreUnavailable(f"{error.child}: {cause}")
+    return cause
+
+
+def _assemble(settings: Settings, system: ActorSystem, replaced: Mapping[str, Any]) -> Parts:
+    clock = system.clock.time if settings.store.inline else None
+    stores = adapters.store_factory(settings)
+    given: dict[str, Any] = {
+        "calls": Calls(system, f"{system.ref.path}/{NAME}"),
+        "make_store": stores,
+        "release": stores.close,
+        "make_cache": adapters.cache_factory(settings, clock=clock),
+        "log": adapters.log(settings),
+        "rules": adapters.rules(settings),
+        "retention": adapters.retention_rules(settings),
+        "poll_interval": settings.stream.poll_interval,
+        "consume": settings.stream.consume,
+        "embedded": adapters.embedded(settings),
+        "attempts": {},
+        "start_timeout": settings.store.start_timeout,
+    }
+    unknown = set(replaced) - set(Parts.__struct_fields__)
+    if unknown:
+        raise Unsupported(f"parts {sorted(unknown)} given; allowed: {', '.join(Parts.__struct_fields__)}")
+    return Parts(**{**given, **replaced})

@@ -1,0 +1,138 @@
+"""A small Debian with TimescaleDB and Redis in the cache, and commands that run inside it.
+
+Each command gets a mount namespace of its own: what is mounted there (its data folder among the rest) goes away with
+its last process, whatever happens, and two of them do not see each other.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+from backbone.services.installs import fingerprint, install_once
+from backbone.services.machine import Say, Unavailable, apt_get, ensure_programs, mortal, require_debian_root, run
+
+SUITE = "trixie"
+PACKAGES = ("postgresql-17-timescaledb", "redis-server")
+HOME = Path("/srv/backbone")
+"""Where a service finds its folder inside the root file system."""
+
+_BUILD_SECONDS = 600.0
+_OPTIONS = (
+    "--mode=root",
+    "--variant=minbase",
+    f"--include={','.join(PACKAGES)}",
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    # Debian would make a database cluster of its own while installing; ours are made per data folder.
+    "--dpkgopt=force-confold",
+    '--essential-hook=mkdir -p "$1/etc/postgresql-common"',
+    '--essential-hook=echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"',
+    f'--customize-hook=mkdir "$1{HOME}"',
+)
+# Arguments: root file system, folder to be seen as HOME, command. The shell and chroot become the command by exec.
+_ENTER = f"""
+mount --rbind /dev "$1/dev"
+mount --bind /proc "$1/proc"
+mount -t tmpfs -o mode=1777 tmpfs "$1/tmp"
+mount --bind "$2" "$1{HOME}"
+root=$1; shift 2
+exec chroot "$root" "$@"
+"""
+
+
+async def install(cache: Path, say: Say) -> Path:
+    """Return the root file system in the cache, building it if it is not there.
+
+    Raises:
+        Unavailable: this is not Debian, or not root, or the mirror does not answer.
+    """
+    require_debian_root("TimescaleDB and Redis")
+    target = cache / f"rootfs-{SUITE}-{fingerprint(repr(_OPTIONS) + _ENTER)}"
+
+    async def build(partial: Path) -> None:
+        await ensure_programs({"mmdebstrap": "mmdebstrap"}, lock=cache / ".apt.lock", say=say)
+        say(f"installing {' and '.join(PACKAGES)} into {target} (about 425 MB)")
+        await _bootstrap(partial)
+
+    return await install_once(target, build, say=say)
+
+
+async def _bootstrap(target: Path) -> None:
+    # In a process namespace that dies with its first process, since an interrupted build must not go on by itself.
+    jail = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+    command = [*jail, "mmdebstrap", *_OPTIONS, *await _proxies(), SUITE, str(target), *await _mirrors()]
+    await run(mortal(command), what="mmdebstrap (the Debian root file system)", timeout=_BUILD_SECONDS)
+
+
+async def _mirrors() -> list[str]:
+    """Return source lines of the suite on the mirrors that this machine's own apt uses."""
+    mirrors = await _apt_targets()
+    if not mirrors.get("Debian"):
+        await apt_get("update")
+        mirrors = await _apt_targets()
+    if not mirrors.get("Debian"):
+        raise Unavailable("apt knows no Debian mirror here: put one into /etc/apt/sources.list.d, run apt-get update")
+    lines = [f"deb {mirrors['Debian']} {SUITE} main"]
+    if security := mirrors.get("Debian-Security"):
+        lines.append(f"deb {security} {SUITE}-security main")
+    return lines
+
+
+async def _apt_targets() -> dict[str, str]:
+    command = ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages"]
+    output = await run(command, what="apt-get indextargets", timeout=60)
+    rows = (line.split("|") for line in output.splitlines() if line.startswith("Debian|"))
+    return {label: uri for _origin, label, uri in rows}
+
+
+async def _proxies() -> list[str]:
+    output = await run(["apt-config", "dump"], what="apt-config dump", timeout=60)
+    wanted = ("Acquire::http::Proxy ", "Acquire::https::Proxy ", "Acquire::https::CAInfo ")
+    return [f"--aptopt={line.rstrip(';')}" for line in output.splitlines() if line.startswith(wanted)]
+
+
+def own(root: Path, folder: Path, user: str) -> None:
+    """Give a folder and the files right below it to a user of the root file system, for that user alone."""
+    passwd = (root / "etc/passwd").read_text(encoding="utf-8")
+    uid, gid = next((int(row[2]), int(row[3])) for row in map(_columns, passwd.splitlines()) if row[0] == user)
+    folder.chmod(0o700)
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, uid, gid, follow_symlinks=False)
+
+
+def _columns(line: str) -> list[str]:
+    return line.split(":")
+
+
+def inside(
+    root: Path, home: Path, user: str, command: list[str], *, parent_death: signal.Signals | None = None
+) -> list[str]:
+    """Return a command that runs another one in the root file system, without root's rights and without a fork.
+
+    Args:
+        root: the root file system.
+        home: the folder that the command sees as `HOME`.
+        user: a user of the root file system.
+        command: the command, its paths as seen inside.
+        parent_death: signal that the kernel sends it when the thread that started it ends. Set last, since a
+            change of the user clears it.
+    """
+    drop = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs"]
+    if parent_death is not None:
+        drop.append(ending_with_parent(parent_death))
+    unshare = shutil.which("unshare") or "/usr/bin/unshare"
+    jail = [unshare, "--mount", "--propagation=private", "sh", "-ec", _ENTER, "sh"]
+    return [*jail, str(root), str(home), *drop, *command]
+
+
+def ending_with_parent(number: signal.Signals) -> str:
+    """Return the option of setpriv by which the kernel sends the signal when the starting thread ends."""
+    return f"--pdeathsig={number.name.removeprefix('SIG')}"
+
+
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+"""The environment of every service: nothing of the launcher's own reaches a server."""

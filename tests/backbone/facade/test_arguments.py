@@ -1,0 +1,316 @@
+"""A caller's mistake is refused where the caller stands: no wrong call reaches an actor, however many there are."""
+
+import importlib
+import inspect
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import msgspec
+import pytest
+
+from actors import Message
+from backbone import Backbone, BackboneClosed, Dimension, IngestPlan
+from backbone.store.records import Query
+from backbone.testing import embedded
+from tests.backbone import message_map
+from tests.backbone.facade.kit import BARS, SAMPLE, bars, plan
+
+NAIVE = datetime(2018, 1, 1)  # noqa: DTZ001  the commonest slip there is
+WELL = datetime(2018, 1, 1, tzinfo=UTC)
+
+MOMENTS = [NAIVE, "2018-01-01", date(2018, 1, 1), 1514764800, 1.5, (), b"2018", object()]
+SYMBOLS = ["EURUSD", b"EURUSD", 7, [1], [None], [""], ["A\0"], ["\ud800"], ["x" * 2000], {"EURUSD": 1}, [["EURUSD"]]]
+DIMENSIONS = ["intrday", "", 7, None, ["daily"], b"daily"]
+INTERVALS = ["7m", "", 60, timedelta(hours=1), "1M", ["1h"]]
+LIMITS = [0, -3, 2**63, 10**30, "5", 1.0, True, [5]]
+FLAGS = [1, 0, "yes", None, []]
+COUNTS = [-1, 2**63, "5", 1.5, True, None]
+FRAMES: list[Any] = [None, [], {"symbol": "A"}, "frame", 7]
+
+WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
+    "fetch": (
+        {"dimension": "intraday"},
+        {
+            "dimension": DIMENSIONS,
+            "symbols": SYMBOLS,
+            "interval": INTERVALS,
+            "start": MOMENTS,
+            "end": MOMENTS,
+            "limit": LIMITS,
+            "as_of": MOMENTS,
+            "resample": FLAGS,
+        },
+    ),
+    "subscribe": (
+        {"dimension": "intraday"},
+        {"dimension": DIMENSIONS, "symbols": SYMBOLS, "start": ["begin", -1, 2**63, 1.5, None, NAIVE, True]},
+    ),
+    "last": (
+        {"dimension": "intraday", "symbol": "EURUSD"},
+        {"dimension": DIMENSIONS, "symbol": [7, None, "", "A\0", ["A"]]},
+    ),
+    "symbols": ({"dimension": "intraday"}, {"dimension": DIMENSIONS}),
+    "ingest": ({}, {"plan": [None, {}, "plan", SAMPLE, 7]}),
+    "record": ({}, {"frame": FRAMES}),
+    "cache_metrics": ({}, {"reset": FLAGS}),
+    "quarantined": ({}, {"limit": LIMITS}),
+    "migrate": ({"dry_run": True}, {"dry_run": FLAGS}),
+    "retention": ({}, {"apply": FLAGS, "as_of": MOMENTS}),
+    "rehearse": ({}, {"request": [None, {}, "request", 7]}),
+}
+"""Of each public method that takes arguments: some that are right, and wrong ones for each."""
+
+NO_ARGUMENTS = {"connectivity", "outbox", "roster", "readiness"}
+NOT_BUILT = {"export", "drill"}
+
+
+def test_every_public_method_is_here() -> None:
+    methods = {name for name, _ in inspect.getmembers(Backbone, inspect.isfunction) if not name.startswith("_")}
+    assert methods == set(WRONG) | NO_ARGUMENTS | NOT_BUILT
+    for name, (_, wrong) in WRONG.items():
+        assert set(inspect.signature(getattr(Backbone, name)).parameters) - {"self"} == set(wrong), name
+
+
+async def call(backbone: Backbone, method: str, arguments: Mapping[str, Any]) -> None:
+    outcome = getattr(backbone, method)(**arguments)
+    if inspect.isawaitable(outcome):
+        await outcome
+    elif hasattr(outcome, "__aenter__"):
+        async with outcome:
+            pass
+
+
+@asynccontextmanager
+async def busy(backbone: Backbone, tmp_path: Path) -> AsyncIterator[Callable[[], int]]:
+    """Ingests one after the other, beside whatever is done meanwhile; gives how many have ended."""
+    done = 0
+
+    async def again() -> None:
+        nonlocal done
+        while True:
+            run = await backbone.ingest(plan())
+            assert (run.rows_read, run.attempts) == (5000, 1)
+            done += 1
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(again)
+        yield lambda: done
+        group.cancel_scope.cancel()
+
+
+async def test_a_thousand_wrong_calls_are_refused_and_nobody_else_notices(tmp_path: Path) -> None:
+    chance = random.Random(20240301)
+    async with embedded(overrides={"store.inline": False}) as backbone, busy(backbone, tmp_path) as runs:
+        drawn = set[str]()
+        for number in range(1000):
+            method = chance.choice(sorted(WRONG))
+            right, wrong = WRONG[method]
+            name = chance.choice(sorted(wrong))
+            given = chance.choice(wrong[name])
+            drawn.add(method)
+            with pytest.raises((TypeError, ValueError)) as caught:
+                await call(backbone, method, {**right, name: given})
+            text = str(caught.value)
+            assert "\n" not in text
+            assert len(text) < 700
+            if number % 50 == 0:
+                await backbone.fetch(BARS, limit=3)  # the loop turns: the ingests go on
+        assert drawn == set(WRONG)
+        while not runs():
+            await anyio.lowlevel.checkpoint()
+        assert sum(entry.restarts for entry in backbone.roster().entries) == 0
+        assert backbone.roster().dead_letters == 0
+
+
+@pytest.mark.parametrize("late", [timedelta(microseconds=1), timedelta(days=2_000_000)])
+async def test_a_window_that_ends_before_it_begins_is_refused(late: timedelta) -> None:
+    async with embedded() as backbone:
+        with pytest.raises(ValueError, match="exchange them"):
+            await backbone.fetch(BARS, start=WELL + late, end=WELL)
+        assert (await backbone.fetch(BARS, start=WELL, end=WELL)).num_rows == 0
+
+
+PLANS: Mapping[str, list[Any]] = {
+    "dimensions": ["intraday", [], ["daily", "trades"], None, [7], 7],
+    "symbols": SYMBOLS,
+    "interval": INTERVALS,
+    "source": ["", 7, None, "a\0"],
+    "path": [7, "", "a\0b", ["a"]],
+    "zone": ["Mars/X", "", 7, "../etc"],
+    "start": MOMENTS,
+    "end": MOMENTS,
+    "chunk_rows": [0, -1, 100_001, 10**30, "5", True],
+    "columns": [7, "a", [("a", "b")], {7: "ts"}, {"a": 7}, {"": "ts"}],
+}
+
+
+@pytest.mark.parametrize(("name", "given"), [(name, given) for name, wrong in PLANS.items() for given in wrong])
+def test_a_wrong_plan_is_refused_when_it_is_made(name: str, given: object) -> None:
+    right: dict[str, Any] = {"dimensions": ["intraday"], "path": SAMPLE}
+    with pytest.raises((TypeError, ValueError)):
+        IngestPlan(**{**right, name: given})
+
+
+def test_every_part_of_a_plan_is_here() -> None:
+    assert set(PLANS) == set(IngestPlan.__struct_fields__)
+    with pytest.raises(ValueError, match="exchange them"):
+        IngestPlan(dimensions=["intraday"], start=WELL, end=WELL - timedelta(days=1))
+
+
+def test_a_plan_is_in_canonical_form_when_it_is_made() -> None:
+    made = IngestPlan(dimensions=["intraday"], symbols=["eurusd", "EURUSD "], interval="60m")
+    assert (made.dimension, made.symbols, made.interval) == (Dimension.INTRADAY_BARS, ("EURUSD",), "1h")
+    assert made.checked() is made
+
+
+FIELDS: Mapping[str, list[Any]] = {
+    "dimension": ["daily", None, 7],
+    "plan": [None, "plan"],
+    "run_id": ["", 7],
+    "frame": FRAMES,
+    "source": ["", 7],
+    "chunk": [None, 7],
+    "rows": [[7]],
+    "row": [None, 7],
+    "position": COUNTS,
+    "after": [-1, 2**63, "5", 1.5, True],
+    "limit": [0, -3, 2**63, "5", 1.0, True],
+    "positions": [7, None, ["A"]],
+    "query": [None, "daily", 7],
+    "at_least": COUNTS,
+    "timeout": [-1, "5", None, float("nan"), float("inf"), True],
+    "dry_run": FLAGS,
+    "as_of": MOMENTS,
+    "symbol": [7, None],
+    "interval": [60, timedelta(hours=1), ["1h"]],
+    "start": MOMENTS,
+    "end": MOMENTS,
+    "reset": FLAGS,
+    "apply": FLAGS,
+    "before": [None, *MOMENTS],
+    "outbox_before": MOMENTS,
+    "quarantine_before": MOMENTS,
+}
+
+RIGHT: Mapping[str, Any] = {
+    "dimension": BARS,
+    "plan": plan(),
+    "run_id": "r",
+    "frame": bars(),
+    "source": "s",
+    "chunk": None,
+    "rows": (),
+    "row": None,
+    "position": 0,
+    "after": 0,
+    "positions": {"A": 1},
+    "query": Query(BARS),
+    "symbol": "A",
+    "before": WELL,
+    "outbox_before": None,
+    "quarantine_before": None,
+}
+
+ROOMS = [importlib.import_module(f"backbone.{room}.messages") for room in message_map.ROOMS]
+KINDS: list[type[Message]] = [
+    kind
+    for room in ROOMS
+    for kind in vars(room).values()
+    if isinstance(kind, type) and issubclass(kind, Message) and kind.__module__ == room.__name__
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_message_refuses_wrong_arguments_when_it_is_made(kind: type[Any]) -> None:
+    fields = msgspec.structs.fields(kind)
+    right = {field.name: RIGHT[field.name] for field in fields if field.required}
+    for field in fields:
+        for given in (each for each in FIELDS[field.name] if each is not field.default):
+            with pytest.raises((TypeError, ValueError)):
+                kind(**{**right, field.name: given})
+
+
+async def test_a_backbone_that_was_left_says_so() -> None:
+    async with embedded() as backbone:
+        await backbone.record(bars())
+        subscribed = backbone.subscribe(BARS)
+    right: dict[str, Mapping[str, Any]] = {
+        **{name: arguments for name, (arguments, _) in WRONG.items()},
+        "ingest": {"plan": plan()},
+        "record": {"frame": bars()},
+        "connectivity": {},
+        "outbox": {},
+    }
+    for method, arguments in right.items():
+        if method != "rehearse":
+            with pytest.raises(BackboneClosed, match="this backbone is closed"):
+                await call(backbone, method, arguments)
+    with pytest.raises(BackboneClosed):
+        async with subscribed:
+            pass
+
+
+async def test_who_reads_a_subscription_when_the_backbone_is_left_is_told() -> None:
+    told = anyio.Event()
+
+    async def read(backbone: Backbone) -> None:
+        async with backbone.subscribe(BARS) as updates:
+            with pytest.raises(BackboneClosed):
+                async for _ in updates:
+                    pass
+        told.set()
+
+    async with anyio.create_task_group() as group:
+        async with embedded() as backbone:
+            group.start_soon(read, backbone)
+            await backbone.record(bars())
+        with anyio.fail_after(20):
+            await told.wait()
+
+
+async def test_only_what_opens_a_backbone_opens_one() -> None:
+    wrong: list[dict[str, Any]] = [{"settings": "embedded"}, {"settings": {}}, {"system": "trading"}]
+    for arguments in wrong:
+        with pytest.raises(TypeError, match="allowed is a"):
+            async with Backbone.open(**arguments):
+                pass
+
+
+async def test_symbols_are_found_whatever_their_case_where_one_matches(caplog: pytest.LogCaptureFixture) -> None:
+    async with embedded() as backbone:
+        await backbone.record(bars(symbol="EURUSD"))
+        assert (await backbone.fetch(BARS, symbols=["eurusd"])).symbols == ("EURUSD",)
+        assert (await backbone.fetch(BARS, symbols=["EurUsd", "EURUSD"], interval="1h")).num_rows == 3
+        async with backbone.subscribe(BARS, symbols=["eurusd"], start="earliest") as updates:
+            with anyio.fail_after(20):
+                assert (await anext(updates)).symbol == "EURUSD"
+        await backbone.record(bars(2, symbol="eurusd"))
+        assert (await backbone.fetch(BARS, symbols=["eurusd"])).num_rows == 2
+        assert (await backbone.fetch(BARS, symbols=["EurUSD"])).num_rows == 0
+        assert "did you mean EURUSD or eurusd" in caplog.text
+        assert (await backbone.fetch(BARS, symbols=["EUR/USD"])).num_rows == 0
+        assert "nothing is stored of 'EUR/USD'" in caplog.text
+        assert await backbone.symbols("intraday") == ("EURUSD", "eurusd")
+
+
+async def test_a_plan_takes_a_files_symbols_whatever_their_case(tmp_path: Path) -> None:
+    path = tmp_path / "lower.csv"
+    path.write_text("ts,symbol,open,high,low,close\n2018-06-04T00:00:00Z,eurusd,1,2,1,1.5\n")
+    async with embedded() as backbone:
+        run = await backbone.ingest(plan(path, symbols=["EURUSD"]))
+        assert (run.inserted, run.filtered) == (1, 0)
+        assert (await backbone.fetch(BARS, symbols=["EURUSD"], interval="1h")).num_rows == 1
+
+
+async def test_an_interval_that_nothing_stored_can_make_is_refused_with_and_without_symbols() -> None:
+    async with embedded() as backbone:
+        await backbone.record(bars())
+        for symbols in ([], ["EURUSD"]):
+            with pytest.raises(ValueError, match="allowed: 1h"):
+                await backbone.fetch(BARS, symbols=symbols, interval="5m")
