@@ -12,6 +12,7 @@ from actors._core.mailbox import Reply
 from actors._core.supervisor import nursery
 from actors._core.task_incarnation import TaskIncarnation
 from actors._core.tasks import OWNER
+from actors._core.tracing import SENDER
 from actors.clock import Clock
 from actors.errors import ActorDead, ActorError, SpecError
 from actors.logs import logger
@@ -64,10 +65,20 @@ class Context:
 
     @property
     def log(self) -> Any:
-        """A structlog logger bound to this actor's path and incarnation."""
+        """A structlog logger bound to this actor's path and incarnation, and to the `sender` where there is one."""
         if self._log is None:
             self._log = logger().bind(path=self._run.cell.path, incarnation=self._run.number)
-        return self._log
+        sender = self.sender
+        return self._log if sender is None else self._log.bind(sender=sender)
+
+    @property
+    def sender(self) -> str | None:
+        """The path of the actor that sent the message in hand; None: no actor did, or no message is in hand.
+
+        It is recorded where the system was made with `trace=True` or with `propagate`, else it is always None. A task
+        that is begun while a message is handled goes on with that message's sender; a timer's sender is the actor.
+        """
+        return None if self._run.cell.runtime.tracing is None else SENDER.get()
 
     @overload
     async def start_child(self, spec: TaskSpec) -> TaskRef[Any]: ...

@@ -81,8 +81,8 @@ class ActorRef:
         runtime.sends = sends = runtime.sends + 1
         if not sends % GIVE_WAY:
             await pause()  # before the send: who is cancelled here has not sent
-        if runtime.debug:
-            runtime.check_thread(cell.path)
+        if runtime.careful:
+            return await self._tell_carefully(message, timeout)
         box = cell.box
         if message.__class__ not in cell.accepts or box is None:
             return self._refuse(message)
@@ -95,6 +95,13 @@ class ActorRef:
             await self._put(message, message, timeout)
         return None
 
+    async def _tell_carefully(self, message: Message, timeout: float | None) -> None:
+        cell = self._cell
+        item = cell.outgoing(message)
+        if message.__class__ not in cell.accepts:
+            return self._refuse(message)
+        return await self._put(item, message, timeout)
+
     def tell_nowait(self, message: Message) -> None:
         """Send without waiting.
 
@@ -102,12 +109,11 @@ class ActorRef:
             MailboxFull: there is no room now; also ActorDead and InvalidMessage, as `tell`.
         """
         cell = self._cell
-        if cell.runtime.debug:
-            cell.runtime.check_thread(cell.path)
+        item = cell.outgoing(message) if cell.runtime.careful else message
         if message.__class__ not in cell.accepts or cell.box is None:
             return self._refuse(message)
         try:
-            accepted = cell.box.put_nowait(message)
+            accepted = cell.box.put_nowait(item)
         except Full:
             accepted = False
         if not accepted:
@@ -128,8 +134,6 @@ class ActorRef:
         runtime.sends = sends = runtime.sends + 1
         if not sends % GIVE_WAY:
             await pause()
-        if runtime.debug:
-            runtime.check_thread(cell.path)
         box = cell.box
         kind = request.__class__
         if kind not in cell.accepts or box is None:
@@ -140,6 +144,8 @@ class ActorRef:
         future = runtime.future()
         limit = _NEVER if timeout is None else timeout
         ask = Ask(request, future, cell, limit, runtime.time() + limit)
+        if runtime.careful:
+            ask.origin = runtime.origin(cell.path)
         owner = OWNER.get()
         if owner is not None and owner.blocking and (run := life_of(owner)) is not None:
             return await self._ask_within(run, ask, timeout)  # type: ignore[no-any-return]

@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
+from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +19,7 @@ from actors._core.snapshot import RosterWatch, snapshot
 from actors._core.states import State
 from actors._core.supervisor import Supervisor
 from actors._core.tasks import OWNER
+from actors._core.tracing import Tracing
 from actors.clock import Clock
 from actors.errors import ActorError, AlreadyStarted, SpecError
 from actors.events import Event, EventStream
@@ -53,6 +55,8 @@ class ActorSystem(Operations):
         seed: of the randomness in backoffs; None: unpredictable.
         clock: time for stamps and deadlines; default: the loop's and the machine's.
         kill_timeout: seconds that a killed actor may take to end before it counts as a zombie.
+        propagate: context variables whose values travel with each message, from its sender to its handler.
+        trace: record who sends each message, for `context.sender`; `propagate` does so, too.
     """
 
     def __init__(
@@ -64,6 +68,8 @@ class ActorSystem(Operations):
         seed: int | None = None,
         clock: Clock | None = None,
         kill_timeout: float = 1.0,
+        propagate: Iterable[ContextVar[Any]] = (),
+        trace: bool = False,
     ) -> None:
         self._spec = SupervisorSpec(name, strategy=strategy, intensity=intensity)
         check(self._spec)
@@ -71,6 +77,8 @@ class ActorSystem(Operations):
             raise SpecError(f"{name}: kill_timeout: got {kill_timeout!r}; allowed: seconds > 0")
         self.name = name
         self._seed, self._clock, self._kill_timeout = seed, clock, kill_timeout
+        tracing = Tracing(name, propagate)
+        self._tracing = tracing if trace or tracing.variables else None
         self._runtime: Runtime | None = None
         self._root: Supervisor | None = None
         self._registry: Registry  # from the opening on
@@ -81,8 +89,9 @@ class ActorSystem(Operations):
         if self._runtime is not None:
             raise ActorError(f"{self.name}: an ActorSystem is opened once; make a new one")
         self._runtime = runtime = Runtime(
-            self.name, self, ref_of, seed=self._seed, clock=self._clock, kill_timeout=self._kill_timeout
-        )
+            self.name, self, ref_of, seed=self._seed, clock=self._clock, kill_timeout=self._kill_timeout,
+            tracing=self._tracing,
+        )  # fmt: skip
         self._registry = Registry(runtime)
         attach(runtime.events)
         cell = new_cell(runtime, None, self._spec)

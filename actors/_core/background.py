@@ -83,7 +83,9 @@ class BackgroundTasks:
         handle: TaskHandle[T] = TaskHandle(name, f"{self._run.cell.path}:{name}", runtime)
         self.active[handle] = None
         runtime.version += 1
-        handle._task = task = runtime.tasks.start(self._work(handle, work, reply), self._owner, handle.path)
+        tracing = runtime.tracing
+        context = None if tracing is None else tracing.context(tracing.work())
+        handle._task = task = runtime.tasks.start(self._work(handle, work, reply), self._owner, handle.path, context)
         task.add_done_callback(lambda _: self._lost(handle, work))
         return handle
 

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 import msgspec
 
 from actors._core.kill_scope import KillScope
-from actors._core.mailbox import Ask, Queue, Tick, payload
+from actors._core.mailbox import Ask, Envelope, Queue, Tick, payload
 from actors._core.runtime import Runtime
 from actors._core.states import CHILD, IllegalMove, Phase, State
 from actors._core.tasks import OWNER, Owner
+from actors._core.tracing import Origin
 from actors.description import Happened
 from actors.errors import ActorDead, ActorError, InvalidMessage
 from actors.events import Event, HealthChanged
@@ -197,6 +198,7 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
     kept: dict[str, Cell] = _NOBODY  # a supervisor's static children: their refs outlive its restarts
     runs: deque[TaskRun] | None = None  # of a supervised task: its last runs
     value: Any = None  # of a supervised task: what its last run returned
+    origin: Origin | None = None  # of a supervised task, where the system traces: of who started it
     entry: Any = None  # the roster's last picture, kept while nothing changes
 
     def __post_init__(self) -> None:
@@ -284,6 +286,11 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
                 f"is down; it is restarted in {max(0.0, self.restart_due - self.runtime.time()):.3g} s: try again then"
             )
         return f"is down ({why or self.state}); its restart is not decided yet: try again later"
+
+    def outgoing(self, message: Any) -> Any:
+        """The mailbox item of a tell, where sends are looked at closely."""
+        origin = self.runtime.origin(self.path)
+        return message if origin is None else Envelope(message, origin)
 
     def drop(self, item: Any, why: str) -> None:
         """Turn a mailbox item into a dead letter; an asker is told."""

@@ -10,6 +10,7 @@ from actors._core.children import INTERRUPTED, ChildRunner
 from actors._core.error_text import describe, words
 from actors._core.restarter import Restarter
 from actors._core.states import State
+from actors._core.tracing import Origin
 from actors.errors import (
     ActorError,
     AlreadyPresent,
@@ -43,7 +44,7 @@ class Commands:
         self._restarter = restarter
         self._news = news
 
-    async def start(self, spec: Spec) -> Cell:
+    async def start(self, spec: Spec, origin: Origin | None) -> Cell:
         """See Supervisor.start_child."""
         runner, children = self._runner, self._runner.children
         present = children.get(spec.id)
@@ -56,6 +57,7 @@ class Commands:
             text = f"holds {limit} children, its max_children; {spec.id} was not started"
             raise runner.cell.problem(MaxChildren, text)
         cell = children[spec.id] = new_cell(runner.runtime, self._parent, spec)
+        cell.origin = origin
         outcome = await runner.bring_up(cell)
         if outcome is not None and outcome is not IGNORE:
             del children[spec.id]

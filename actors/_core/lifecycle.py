@@ -37,7 +37,9 @@ class ActorIncarnation(Incarnation, eq=False):
         self.number = cell.incarnation
         self.owner = Owner(cell.path, self, True, cell.runtime)
         self.started = cell.runtime.future()
-        self.task = cell.runtime.tasks.start(self._main(), self.owner, cell.path)
+        tracing = cell.runtime.tracing
+        context = None if tracing is None or cell.origin is None else tracing.context(cell.origin)
+        self.task = cell.runtime.tasks.start(self._main(), self.owner, cell.path, context)
 
     async def _main(self) -> None:
         box, reason, runtime = self.box, None, self.cell.runtime

@@ -12,6 +12,7 @@ import msgspec
 from actors._core.deadlines import Deadlines
 from actors._core.error_text import words
 from actors._core.runtime import Runtime
+from actors._core.tracing import Origin
 from actors.errors import AskRejected, AskTimeout, Reject
 from actors.messages import Message, Terminated
 from actors.specs import Overflow
@@ -42,6 +43,7 @@ class Ask(msgspec.Struct, eq=False):
     timeout: float
     due: float
     deferred: bool = False
+    origin: Origin | None = None  # where the system traces
 
     def expired(self) -> AskTimeout:
         """The error of an asker whose deadline has passed."""
@@ -103,12 +105,28 @@ class Tick(msgspec.Struct, eq=False):
     repeat: bool
     live: bool = True
     queued: bool = False
+    origin: Origin | None = None
+
+
+class Envelope(msgspec.Struct, eq=False):
+    """A tell and its origin, where the system traces; elsewhere the message itself lies in the mailbox."""
+
+    message: Message
+    origin: Origin
+
+
+_WRAPPED = (Ask, Tick, Envelope)
 
 
 def payload(item: Any) -> Message:
     """The message inside a mailbox item."""
-    message: Message = item.message if item.__class__ is Ask or item.__class__ is Tick else item
+    message: Message = item.message if item.__class__ in _WRAPPED else item
     return message
+
+
+def origin_of(item: Any) -> Origin | None:
+    """The origin of a mailbox item; None: it has none."""
+    return item.origin if item.__class__ in _WRAPPED else None
 
 
 class Full(Exception):

@@ -15,6 +15,7 @@ from actors._core.cell import ActorLife
 from actors._core.kill_scope import KillScope
 from actors._core.mailbox import Ask, Tick, payload
 from actors._core.tasks import pause
+from actors._core.traced import TracedTable
 from actors.errors import Reject
 from actors.messages import Terminated
 from actors.stop_reason import StopReason
@@ -52,7 +53,10 @@ async def serve(run: ActorLife, work: Coroutine[Any, Any, Any] | None = None, st
     A coroutine is handed back only where no `work` was given: it must be awaited in a scope.
     """
     cell, actor, time = run.cell, run.actor, run.cell.runtime.time
-    table, future, box = cell.table, cell.runtime.future, run.box
+    table: Any = cell.table
+    if cell.runtime.tracing is not None:
+        table = TracedTable(run, table, cell.runtime.tracing)
+    future, box = cell.runtime.future, run.box
     bare = work is None
     item = run.current
     while True:

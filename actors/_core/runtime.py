@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from actors._core.deadlines import Deadlines
 from actors._core.lag import LagMeter
 from actors._core.registrations import Registrations
 from actors._core.tasks import TaskRegistry
+from actors._core.tracing import Origin, Tracing
 from actors.clock import Clock, LoopClock
 from actors.errors import ActorError
 from actors.events import DeadLetter, Event, EventStream, complain
@@ -43,6 +45,7 @@ class Runtime:
         seed: int | None,
         clock: Clock | None,
         kill_timeout: float,
+        tracing: Tracing | None = None,
     ) -> None:
         self.name = name
         self.system = system  # the ActorSystem, which stands above as well
@@ -50,6 +53,8 @@ class Runtime:
         self.refs = refs  # makes the handle of a cell: handles stand above
         self.loop = loop = asyncio.get_running_loop()
         self.debug, self._thread = loop.get_debug(), threading.get_ident()
+        self.tracing = tracing
+        self.careful = self.debug or tracing is not None  # one question for each send, whose answer is no
         self.future, self.time = loop.create_future, loop.time
         if type(loop).create_future is asyncio.BaseEventLoop.create_future:  # what they do, without their frames
             self.future = partial(asyncio.Future, loop=loop)
@@ -62,7 +67,7 @@ class Runtime:
         self.kill_timeout = kill_timeout
         self.events = EventStream(loop.create_future)
         self.deadlines = Deadlines(loop)
-        self.tasks = TaskRegistry(loop)
+        self.tasks = TaskRegistry(loop, copy_context() if tracing is None else tracing.open())
         self.lag = LagMeter(loop)
         self.closed = False
         self.stop_all: Callable[[StopReason], None]  # of the root supervisor
@@ -83,11 +88,15 @@ class Runtime:
         self.deadlines.close()
         self.events.close()
 
-    def check_thread(self, path: str) -> None:
-        """In the loop's debug mode: refuse a message from another thread, which would not wake the loop."""
-        if threading.get_ident() != self._thread:
+    def origin(self, path: str) -> Origin | None:
+        """Look closely at a message that is sent to `path` here: its origin, where the system traces.
+
+        In the loop's debug mode one from another thread is refused: it would not wake the loop.
+        """
+        if self.debug and threading.get_ident() != self._thread:
             text = "sent from another thread; use loop.call_soon_threadsafe(ref.tell_nowait, message)"
             raise ActorError(f"{path}: {text}", path=path)
+        return None if self.tracing is None else self.tracing.here()
 
     def publish(self, kind: type[Event], path: str, /, **fields: Any) -> None:
         """Build and publish an event, if anybody wants it."""

@@ -151,7 +151,9 @@ class Supervisor:
         """
         check(spec, self.spec.auto_shutdown)
         # nobody knows of a child whose starter gave up in the very turn in which it came up: stop it again
-        cell: Cell = await self._command_of(partial(self.commands.start, spec), unclaimed=self.forget_child)
+        tracing = self.runtime.tracing
+        origin = tracing.work() if tracing is not None and isinstance(spec, TaskSpec) else None
+        cell: Cell = await self._command_of(partial(self.commands.start, spec, origin), unclaimed=self.forget_child)
         return cell
 
     async def restart_child(self, id: str) -> Cell:  # noqa: A002 - the field's name

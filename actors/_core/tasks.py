@@ -61,16 +61,19 @@ def absorb_cancellation() -> None:
 class TaskRegistry:
     """Owns the runtime's tasks and finds out to whom the others belong."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, base: contextvars.Context) -> None:
         self.tasks: dict[asyncio.Task[Any], Owner] = {}
         self._loop = loop
         self._forget = self._ended  # bound once, not for each task
-        self._base = contextvars.copy_context()
+        self._base = base
         self._known: weakref.WeakKeyDictionary[asyncio.Task[Any], Owner | None] = weakref.WeakKeyDictionary()
 
-    def start(self, work: Coroutine[Any, Any, Any], owner: Owner, name: str) -> asyncio.Task[Any]:
-        """Run `work` as a task of `owner`, in a copy of the context that the system was opened in."""
-        context = self._base.copy()
+    def start(
+        self, work: Coroutine[Any, Any, Any], owner: Owner, name: str, context: contextvars.Context | None = None
+    ) -> asyncio.Task[Any]:
+        """Run `work` as a task of `owner`, in its own context or a copy of the one that the system was opened in."""
+        if context is None:
+            context = self._base.copy()
         context.run(OWNER.set, owner)
         # not loop.create_task: an eager task factory of the host would run it before its supervisor knows of it
         task = asyncio.Task(work, loop=self._loop, name=name, context=context)

@@ -33,7 +33,10 @@ class Timers:
         self.cancel(key)
         if self._resting:
             return key  # a drain has begun: a timer that fired would keep it from ever ending
-        self._arm(Tick(key, message, repeat), delay, self._cell.runtime.loop.time() + delay)
+        tick, tracing = Tick(key, message, repeat), self._cell.runtime.tracing
+        if tracing is not None:  # what recurs is the actor's own, and goes on for nobody
+            tick.origin = (self._cell.path, *(tracing.nobody if repeat else tracing.here())[1:])
+        self._arm(tick, delay, self._cell.runtime.loop.time() + delay)
         return key
 
     def _arm(self, tick: Tick, delay: float, due: float) -> None:
