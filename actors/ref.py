@@ -100,7 +100,8 @@ class ActorRef:
         item = cell.outgoing(message)
         if message.__class__ not in cell.accepts:
             return self._refuse(message)
-        return await self._put(item, message, timeout)
+        await self._put(item, message, timeout)
+        return None
 
     def tell_nowait(self, message: Message) -> None:
         """Send without waiting.

@@ -24,6 +24,7 @@ PACKAGES = (
     "backbone.sources.port",
     "actors",
     "actors.testing",
+    "actors.otel",
 )
 _OURS = ("actors", "backbone")
 _HANDED_OUT = {"ActorRef", "Backbone", "Context", "EventStream", "Frame", "Reply", "Subscription", "SupervisorRef"}

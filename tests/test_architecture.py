@@ -107,13 +107,19 @@ def test_nobody_outside_reaches_into_the_kernel() -> None:
         assert not reached or path.is_relative_to(ROOT / "tests/actors/core"), f"{path.relative_to(ROOT)}: {reached}"
 
 
+# What an extra of `actors` brings, and the one module that may import it; nothing else imports that module.
+OPTIONAL = {"actors.otel": {"opentelemetry"}}
+
+
 def test_actors_imports_nothing_but_its_four_packages() -> None:
     allowed = {"actors", "anyio", "msgspec", "structlog"} | set(sys.stdlib_module_names)
     testing = allowed | {"pytest", "pytest_asyncio"}
     for path in ROOT.glob("actors/**/*.py"):
-        roots = {name.partition(".")[0] for name in imports_of(ast.parse(path.read_text()))}
+        module, imported = module_of(path), imports_of(ast.parse(path.read_text()))
+        roots = {name.partition(".")[0] for name in imported}
         extra = roots - (testing if "testing" in path.parts else allowed) - {"typing_extensions"}
-        assert not extra, f"{module_of(path)} imports {extra}"
+        assert extra == OPTIONAL.get(module, set()), f"{module} imports {extra}"
+        assert not imported & OPTIONAL.keys(), f"{module} imports {imported & OPTIONAL.keys()}, which is an extra"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)

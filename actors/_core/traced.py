@@ -7,8 +7,10 @@ from typing import Any
 
 from actors._core.cell import ActorLife
 from actors._core.mailbox import origin_of, payload
-from actors._core.tracing import Tokens, Tracing
+from actors._core.tracing import Spans, Tokens, Tracing
 from actors.events import complain
+
+_FAILED = "an observer of actors' messages failed"
 
 
 class TracedTable:
@@ -26,19 +28,18 @@ class TracedTable:
 
     def _handle(self, actor: Any, _: Any) -> Any:
         item, tracing = self._run.current, self._tracing
-        message = payload(item)
+        message, origin = payload(item), origin_of(item) or tracing.nobody
         handler = self._table[message.__class__]
-        origin = origin_of(item) or tracing.nobody
         tokens = tracing.enter(origin)
-        span = self._begin(message, handler, origin[0])
+        span = None if tracing.spans is None else self._begin(tracing.spans, message, handler, origin[0])
         try:
             result = handler(actor, message)
         except BaseException as error:
-            self._leave(tokens, span, error)
+            self._end(tokens, span, error)
             raise
         if result is not None and hasattr(result, "__await__"):
             return self._awaited(result, tokens, span)
-        self._leave(tokens, span, None)
+        self._end(tokens, span, None)
         return result
 
     async def _awaited(self, work: Awaitable[Any], tokens: Tokens, span: Any) -> Any:
@@ -50,24 +51,21 @@ class TracedTable:
             failure = error
             raise
         finally:
-            self._leave(tokens, span, failure)
-            failure = None  # it holds this frame
+            self._end(tokens, span, failure)
+            failure = None  # its traceback holds this frame
 
-    def _begin(self, message: Any, handler: Any, sender: str | None) -> Any:
-        spans = self._tracing.spans
+    def _begin(self, spans: Spans, message: Any, handler: Any, sender: str | None) -> Any:
         try:
-            return None if spans is None else spans.begin(self._run, message, handler, sender)
+            return spans.begin(self._run, message, handler, sender)
         except BaseException as error:  # noqa: BLE001 - an observer stops nothing
             complain(error, _FAILED)
             return None
 
-    def _leave(self, tokens: Tokens, span: Any, error: BaseException | None) -> None:
-        if span is not None and self._tracing.spans is not None:
+    def _end(self, tokens: Tokens, span: Any, error: BaseException | None) -> None:
+        spans = self._tracing.spans
+        if span is not None and spans is not None:
             try:
-                self._tracing.spans.end(span, error)
+                spans.end(span, error)
             except BaseException as fault:  # noqa: BLE001 - an observer stops nothing
                 complain(fault, _FAILED)
         self._tracing.leave(tokens)
-
-
-_FAILED = "an observer of actors' messages failed"

@@ -257,6 +257,19 @@ async def test_a_variable_that_is_not_named_stays_with_its_sender(system: TestSy
     assert await ref.ask(Look()) == (None, "unseen", None)
 
 
+async def test_what_a_handler_sets_in_a_variable_that_is_not_named_stays_for_its_life(system: TestSystem) -> None:
+    class Counter(Actor):
+        @handles
+        def look(self, message: Look) -> Seen:
+            unnamed.set(f"{unnamed.get()}+")
+            return None, unnamed.get(), None
+
+    ref = await system.start_child(ChildSpec("counter", Counter))
+    assert [(await ref.ask(Look()))[1] for _ in range(2)] == ["unseen+", "unseen++"]
+    await ref.kill()
+    assert await ref.ask(Look()) == (None, "unseen+", None)
+
+
 async def test_what_the_handler_sends_on_carries_them_too_and_the_sender_is_the_actor(system: TestSystem) -> None:
     first, _ = await witness(system, "first")
     second, log = await witness(system, "second")
@@ -451,7 +464,7 @@ async def test_log_lines_say_who_sent_the_message_in_hand(system: TestSystem, ca
     ]
 
 
-@pytest.mark.parametrize("given", [request_id, (request_id, "tenant"), "tenant", None, [[]]], ids=repr)
+@pytest.mark.parametrize("given", [request_id, (request_id, "tenant"), "tenant", None, [[]]], ids=range(5))
 def test_what_is_no_context_variable_is_refused(given: Any) -> None:
     with pytest.raises(SpecError, match=r"t: propagate: got .*; allowed: ContextVars in a tuple: \(request_id,\)"):
         ActorSystem("t", propagate=given)

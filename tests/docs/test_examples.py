@@ -25,6 +25,7 @@ PAGES = [*WRITTEN, ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURIT
 RUN = [
     "index.md",
     "explanation/delivery.md",
+    "how-to/actors/tracing.md",
     "how-to/own-files.md",
     "how-to/retention.md",
     "how-to/subscribe.md",
