@@ -53,6 +53,20 @@ def test_the_wheel_holds_the_package_and_nothing_else(installed: Path) -> None:
     assert {name.partition("/")[0] for name in names - code} == {"-".join(wheel.name.split("-")[:2]) + ".dist-info"}
 
 
+def test_the_extra_for_spans_brings_opentelemetry_alone(installed: Path, tmp_path: Path) -> None:
+    python = installed / "env/bin/python"
+    (wheel,) = (installed / "dist").glob("*.whl")
+    code = "import actors, actors.otel; print(actors.otel.instrument(actors.ActorSystem('s')).name)"
+    without = "try: import actors.otel\nexcept ModuleNotFoundError as error: print(error)"
+    assert "needs opentelemetry-api" in run(python, "-W", "error", "-c", without, cwd=tmp_path)
+    pins = str(installed.parent / "pins.txt")
+    before = run(python, "-m", "pip", "freeze", cwd=tmp_path).splitlines()
+    run(python, "-m", "pip", "install", "--quiet", f"{wheel}[otel]", cwd=tmp_path, PIP_CONSTRAINT=pins)
+    assert run(python, "-W", "error", "-c", code, cwd=tmp_path) == "s\n"
+    added = set(run(python, "-m", "pip", "freeze", cwd=tmp_path).splitlines()) - set(before)
+    assert {line.partition("==")[0].replace("_", "-") for line in added} - THEIR_OWN == {"opentelemetry-api"}
+
+
 def test_the_extra_for_tests_brings_the_fixtures_and_both_wheels_bring_them_once(
     installed: Path, tmp_path: Path
 ) -> None:
