@@ -87,11 +87,8 @@ class Tracing:
 
     def leave(self, tokens: Tokens) -> None:
         """Set the variables back, and with them what a handler has made of them."""
-        try:
-            for variable, token in tokens:
-                variable.reset(token)
-        except ValueError:  # closed by the garbage collector, in another context: no message follows in this one
-            return
+        for variable, token in tokens:
+            variable.reset(token)
 
     def open(self) -> contextvars.Context:
         """The context of the system's tasks: that in which it is opened, without the values of whoever opens it."""
