@@ -3,8 +3,8 @@
 From the bottom:
 
 - `error_text`, `states`, `restarts`, `registrations`: plain data and pure functions.
-- `kill_scope`, `tasks`, `deadlines`, `lag`: what is missing in asyncio. `tracing`: what a message carries of its sender.
-- `body`, `runtime`: one open system.
+- `kill_scope`, `tasks`, `deadlines`, `lag`: what is missing in asyncio.
+- `tracing`: what a message carries of its sender. `body`, `runtime`: one open system.
 - `mailbox`, `cell`: a child as it stands across its lives, and the protocols by which the parts know each other.
 - `deadlock`, `watches`, `timers`, `heartbeat`, `background`: what serves one life.
 - `incarnation`: one life of an actor, and what may be asked of it; `mailbox_loop`: its hot path; `traced`: what is
