@@ -15,6 +15,8 @@ ALONE = tomllib.loads((ROOT / "actors" / "pyproject.toml").read_text())["project
 OURS = {"actors", "backbone", "compose"}
 READ_BY_OTHERS = {"tzdata": "zoneinfo"}
 """Packages that nobody imports by name, and the module of the standard library that reads them."""
+SHARED = {"opentelemetry": "opentelemetry-api"}
+"""Names that several packages share, and the package that brings what `actors` imports of it."""
 
 
 def canonical(name: str) -> str:
@@ -76,15 +78,16 @@ def test_every_import_is_declared() -> None:
 
 def test_the_runtime_alone_declares_what_it_imports_and_no_more() -> None:
     extras = ALONE["optional-dependencies"]
-    assert set(extras) == {"test"}
-    foreign = {canonical(name) for name in imported("actors") - set(sys.stdlib_module_names)}
-    assert foreign - {"actors"} == named(ALONE["dependencies"]) | named(extras["test"])
+    assert set(extras) == {"otel", "test"}
+    foreign = {canonical(SHARED.get(name, name)) for name in imported("actors") - set(sys.stdlib_module_names)}
+    assert foreign - {"actors"} == named(ALONE["dependencies"]) | named(extras["test"]) | named(extras["otel"])
 
 
 def test_the_runtime_alone_asks_for_what_backbone_asks_for() -> None:
     ours = PROJECT["project"]
     assert set(ALONE["dependencies"]) <= set(ours["dependencies"])
-    assert ALONE["optional-dependencies"]["test"] == ours["optional-dependencies"]["test"]
+    for extra, packages in ALONE["optional-dependencies"].items():
+        assert packages == ours["optional-dependencies"][extra]
     for field in ("version", "requires-python", "license"):
         assert ALONE[field] == ours[field], field
     assert (ROOT / "actors" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()

@@ -337,6 +337,18 @@ async def test_work_begun_in_a_handler_goes_on_with_its_values_and_its_sender(sy
     assert await sent_by("r2", caller.ask, Look(), 40.0) == ("/t/caller", "r2", "r2")
 
 
+async def test_a_message_to_a_group_carries_them_too(system: TestSystem) -> None:
+    logs = []
+    for name in ("a", "b"):
+        ref, log = await witness(system, name, mailbox=Mailbox(capacity=1))
+        system.registry.join("witnesses", ref)
+        logs.append(log)
+    await sent_by("r1", system.registry.tell_all, "witnesses", Put())
+    await sent_by("r2", system.registry.tell_all, "witnesses", Put())  # waits for room
+    await settle()
+    assert [log[1:] for log in logs] == [[("put", (None, name, name)) for name in ("r1", "r2")]] * 2
+
+
 async def test_a_supervised_task_sees_its_starters_values_in_every_run(system: TestSystem) -> None:
     runs: list[Seen] = []
 
