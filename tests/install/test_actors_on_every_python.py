@@ -11,7 +11,7 @@ import pytest
 
 from tests.install.kit import LOCKED, ROOT, interpreters, part_of, run
 
-TOOLS = {"hypothesis", "mypy", "uvloop"}
+TOOLS = {"hypothesis", "mypy", "opentelemetry-sdk", "uvloop"}
 SUITES = ("tests/actors", "docs/examples/actors")
 
 
