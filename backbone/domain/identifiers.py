@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from backbone.domain.frame import Frame
 
-__all__ = ["event_id", "ingest_id", "new_run_id", "partition", "shard"]
+__all__ = ["event_id", "ingest_id", "new_run_id", "shard"]
 
 _DIGEST_BYTES = 16
 
@@ -43,19 +43,6 @@ def shard(symbol: str, shards: int = 16) -> int:
     if shards < 1:
         raise ValueError(f"{shards} shards given; give at least 1")
     return zlib.crc32(symbol.encode()) % shards
-
-
-def partition(symbol: str, partitions: int) -> int:
-    """The stream partition of a symbol, 0 to ``partitions - 1``.
-
-    A hash of its own, so that the symbols of one shard spread over all partitions.
-
-    Raises:
-        ValueError: ``partitions`` is below 1.
-    """
-    if partitions < 1:
-        raise ValueError(f"{partitions} partitions given; give at least 1")
-    return int.from_bytes(blake2b(symbol.encode(), digest_size=8).digest()) % partitions
 
 
 def _wall_ms() -> int:

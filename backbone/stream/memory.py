@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import anyio
 
 from backbone.domain.dimension import Dimension
-from backbone.domain.identifiers import partition as partition_of
+from backbone.domain.hashing import partition_of
 from backbone.stream.errors import StreamClosed
 from backbone.stream.port import (
     Envelope,

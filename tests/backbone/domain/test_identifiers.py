@@ -8,7 +8,7 @@ from hashlib import blake2b
 import pytest
 
 from backbone.domain import Dimension, Frame, decode, encode
-from backbone.domain.identifiers import event_id, ingest_id, new_run_id, partition, shard
+from backbone.domain.identifiers import event_id, ingest_id, new_run_id, shard
 
 from .conftest import bars_table
 
@@ -40,12 +40,9 @@ def test_event_ids_tell_chunks_symbols_and_numbers_apart() -> None:
     assert event_id("a", "X", 0) == event_id("a", "X", 0)
 
 
-def test_shards_and_partitions_are_the_same_in_every_process() -> None:
+def test_shards_are_the_same_in_every_process() -> None:
     symbols = ["EURUSD", "AAPL", "日経", "BTC-USD"]
-    code = (
-        "from backbone.domain.identifiers import partition, shard\n"
-        f"print([(shard(s), shard(s, 7), partition(s, 8)) for s in {symbols!r}])"
-    )
+    code = f"from backbone.domain.identifiers import shard\nprint([(shard(s), shard(s, 7)) for s in {symbols!r}])"
     other = subprocess.run(
         [sys.executable, "-c", code],
         check=True,
@@ -54,24 +51,20 @@ def test_shards_and_partitions_are_the_same_in_every_process() -> None:
         timeout=30,
         env={"PYTHONHASHSEED": "7"},
     )
-    assert other.stdout.strip() == str([(shard(s), shard(s, 7), partition(s, 8)) for s in symbols])
+    assert other.stdout.strip() == str([(shard(s), shard(s, 7)) for s in symbols])
     assert [shard(symbol) for symbol in symbols] == [11, 12, 8, 0]
 
 
-def test_symbols_spread_over_all_shards_and_partitions() -> None:
+def test_symbols_spread_over_all_shards() -> None:
     symbols = [f"SYM{n}" for n in range(4000)]
     shards = Counter(map(shard, symbols))
     assert len(shards) == 16
     assert max(shards.values()) < 2 * 4000 / 16
-    of_one_shard = [symbol for symbol in symbols if shard(symbol) == 3]
-    assert set(partition(symbol, 8) for symbol in of_one_shard) == set(range(8))  # noqa: C401
 
 
-def test_fewer_than_one_shard_or_partition_is_refused() -> None:
+def test_fewer_than_one_shard_is_refused() -> None:
     with pytest.raises(ValueError, match="0 shards given"):
         shard("A", 0)
-    with pytest.raises(ValueError, match="0 partitions given"):
-        partition("A", 0)
 
 
 def test_run_ids_sort_by_time_and_are_unique() -> None:
