@@ -1,4 +1,4 @@
-"""The one hook by which metrics and tracing see what the actors do."""
+"""The hook by which somebody watches what an actor does with its requests; what is made of it is decided above."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ __all__ = ["Observe"]
 
 
 class Observe(Protocol):
-    """Called by an actor after each piece of work: what it was, how many seconds it took, how it ended."""
+    """Called after each request, in the loop: it has to be quick, and must not raise."""
 
     def __call__(self, what: str, seconds: float, outcome: str) -> None:
-        """Take note, at once and without raising."""
+        """Take note of one request.
+
+        Args:
+            what: the request, by the name of its class.
+            seconds: how long it took, waiting for a turn included.
+            outcome: "ok", "refused:" and the code of the refusal, or "failed": no answer came of it, for a bug or a stop.
+        """
         ...
