@@ -28,7 +28,7 @@ __all__ = ["PASSING", "REFUSABLE", "Calls", "refuse", "restore"]
 
 R = TypeVar("R")
 
-PASSING = frozenset({"busy", "unavailable"})
+PASSING = frozenset({"busy", "unavailable", "stream_unavailable"})
 """Codes of what may be asked again later with another outcome."""
 
 REFUSABLE = (BackboneError, ValueError)

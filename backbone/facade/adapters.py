@@ -15,9 +15,9 @@ from backbone.settings.explain import origin_of
 from backbone.settings.starting import refuse_what_cannot_start
 from backbone.store.errors import NotBuilt, StoreUnavailable
 from backbone.store.port import Store, StoreFactory
-from backbone.stream.port import Log
+from backbone.stream.port import Stream
 
-__all__ = ["cache_factory", "embedded", "log", "retention_rules", "rules", "store_factory"]
+__all__ = ["cache_factory", "embedded", "retention_rules", "rules", "store_factory", "stream"]
 
 _STAND_INS = {
     "store": ("duckdb", "one process owns the file, nothing is replicated"),
@@ -130,14 +130,14 @@ def _given(settings: Settings, path: str) -> bool:
     return origin_of(settings, path) != "default"
 
 
-def log(settings: Settings) -> Log:
-    """The stream. The in-process log is server and client in one: it lives as long as its backbone."""
-    from backbone.stream.memory import MemoryLog
+def stream(settings: Settings) -> Stream:
+    """The stream; what it makes connects. The in-process one lives as long as its backbone."""
+    from backbone.stream.memory import MemoryStream
 
-    stream = settings.stream
-    if stream.backend != "memory":
-        raise NotBuilt(not_built("stream", stream.backend))
-    return MemoryLog(partitions=stream.partitions, capacity_bytes=stream.capacity_bytes)
+    given = settings.stream
+    if given.backend != "memory":
+        raise NotBuilt(not_built("stream", given.backend))
+    return MemoryStream(partitions=given.partitions, capacity_bytes=given.capacity_bytes)
 
 
 def rules(settings: Settings) -> IngestRules:

@@ -24,20 +24,19 @@ from actors import (
     Restart,
     RosterSnapshot,
     StartError,
-    SupervisorRef,
 )
 from backbone.cache.messages import ProbeCache, ReadCacheMetrics
 from backbone.cache.port import CacheMetrics
 from backbone.calls import Calls, restore
 from backbone.control import ControlActor
-from backbone.domain import Frame, arguments, decode
+from backbone.domain import Frame, arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.identifiers import new_run_id
 from backbone.facade import adapters
 from backbone.facade.reading import Reader
 from backbone.facade.subscription import Subscription
-from backbone.facade.tree import CONSUMERS, NAME, Parts, tree
+from backbone.facade.tree import CONSUMER, NAME, Parts, tree
 from backbone.ingest.messages import RecordResult, RecordRows, RunIngest
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.operations.connectivity import ConnectivityReport, probe_all
@@ -49,8 +48,10 @@ from backbone.settings.starting import refuse_what_cannot_start
 from backbone.store.errors import NotBuilt, StoreBusy, StoreUnavailable, Unsupported
 from backbone.store.messages import MigrateStore, OutboxState, ProbeStore, ReadQuarantine, ReadSymbols
 from backbone.store.records import MigrationReport, OutboxStatus, QuarantineRow, Query
+from backbone.stream.last import Newest
 from backbone.stream.messages import ProbeStream
-from backbone.stream.port import Record, Start
+from backbone.stream.port import Start
+from backbone.stream.resume import Resume
 
 __all__ = ["Backbone"]
 
@@ -71,7 +72,6 @@ class Backbone:
         self._parts = parts
         self._calls = parts.calls
         self._reader = Reader(self._ask, parts.rules, system.clock.time)
-        self._newest: dict[tuple[Dimension, str], tuple[Record, Mapping[str, Any]]] = {}
         self._subscriptions = 0
         self._closed = False
         self._opening: object = None
@@ -266,14 +266,14 @@ class Backbone:
         return tuple(await self._ask("store", ReadSymbols(parsed)))
 
     def subscribe(
-        self, dimension: Dimension | str, *, symbols: Sequence[str] = (), start: Start = "latest"
+        self, dimension: Dimension | str, *, symbols: Sequence[str] = (), start: Start | str = "latest"
     ) -> AbstractAsyncContextManager[Subscription]:
         """Committed changes, in order for each symbol, none lost, none twice; a slow reader is waited for.
 
         Args:
             dimension: or one of its aliases.
             symbols: empty: all.
-            start: "latest", "earliest", or the position of the last update that was dealt with.
+            start: "latest", "earliest", or the `resume` (or the position) of the last update that was dealt with.
 
         Raises:
             TypeError, ValueError: an argument is wrong.
@@ -290,22 +290,13 @@ class Backbone:
 
     @asynccontextmanager
     async def _subscribed(
-        self, dimension: Dimension, symbols: tuple[str, ...], start: Start
+        self, dimension: Dimension, symbols: tuple[str, ...], start: Start | Resume
     ) -> AsyncIterator[Subscription]:
         self._open()
         self._subscriptions += 1
         name = f"{dimension.value}-{self._subscriptions}"
         names = await self._reader.spelled(dimension, symbols)
-        subscription = Subscription(
-            lambda: cast("SupervisorRef", self._calls.ref(CONSUMERS)),
-            name,
-            self._parts.log,
-            self._calls,
-            dimension,
-            names,
-            start,
-            self._open,
-        )
+        subscription = Subscription(self._calls, CONSUMER, name, dimension, names, start, self._open)
         try:
             await subscription.open()
             yield subscription
@@ -322,14 +313,7 @@ class Backbone:
         self._open()
         of = Dimension.parse(dimension)
         key = (of, self._reader.name_of(of, arguments.text("symbol", symbol)))
-        record = self._parts.log.last(*key)
-        if record is None:
-            return None
-        kept = self._newest.get(key)
-        if kept is None or kept[0] is not record:
-            row = decode(record.payload).newest(1).to_arrow().to_pylist()[0]
-            kept = self._newest[key] = (record, row)
-        return kept[1]
+        return self._parts.newest.row(*key)
 
     # looking at itself
 
@@ -452,17 +436,21 @@ class _Opening(AbstractAsyncContextManager[Backbone]):
         return await self._opened.__aexit__(kind, error, trace)
 
 
-def _start(given: object) -> Start:
+def _start(given: object) -> Start | Resume:
     """Where a subscription begins.
 
     Raises:
-        TypeError, ValueError: it is neither a word that is known nor a position.
+        TypeError, ValueError: it is neither a word that is known, nor a token, nor a position.
     """
-    if isinstance(given, str):
-        if given in {"latest", "earliest"}:
-            return cast("Start", given)
-        raise ValueError(f"start={arguments.shown(given)} given; allowed: 'latest', 'earliest', or a position")
-    return arguments.count("start", given, default="'latest' or 'earliest'")
+    if not isinstance(given, str):
+        return arguments.count("start", given, default="'latest' or 'earliest'")
+    if given in {"latest", "earliest"}:
+        return cast("Start", given)
+    try:
+        return Resume.parse(given)
+    except ValueError as error:
+        allowed = "'latest', 'earliest', a position, or the `resume` of an update"
+        raise ValueError(f"start={arguments.shown(given)} given: {error}; allowed: {allowed}") from None
 
 
 def _cause(error: StartError) -> BaseException:
@@ -485,7 +473,8 @@ def _assemble(settings: Settings, system: ActorSystem, replaced: Mapping[str, An
         "make_store": stores,
         "release": stores.close,
         "make_cache": adapters.cache_factory(settings, clock=clock),
-        "log": adapters.log(settings),
+        "stream": adapters.stream(settings),
+        "newest": Newest(),
         "rules": adapters.rules(settings),
         "retention": adapters.retention_rules(settings),
         "poll_interval": settings.stream.poll_interval,

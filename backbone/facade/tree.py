@@ -22,13 +22,15 @@ from backbone.retention.policy import RetentionRules
 from backbone.settings.schema import SupervisionSettings
 from backbone.store.actor import StoreActor
 from backbone.store.port import Store
-from backbone.stream.port import Log
+from backbone.stream.consumer import ConsumerActor
+from backbone.stream.last import LastActor, Newest
+from backbone.stream.port import Stream
 from backbone.stream.relay import RelayActor
 
-__all__ = ["CONSUMERS", "NAME", "Parts", "tree"]
+__all__ = ["CONSUMER", "NAME", "Parts", "tree"]
 
 NAME = "backbone"
-CONSUMERS = "stream/consumers"
+CONSUMER = "stream/consumer"
 _WELL = 5.0  # seconds after which a part that fell has proved itself: its next fall is a first one
 
 
@@ -36,7 +38,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the actors are made of.
 
     Attributes:
-        consume: False: there are no consumers; what is committed is published, and nobody here reads it.
+        newest: the newest change of each symbol, which an actor writes and `last` reads.
+        consume: False: there is no consumer; what is committed is published, and nobody here reads it.
         embedded: by part, why a stand-in is less than the real service.
         release: called once everything has stopped: lets go of what outlives the single store, rows in memory.
     """
@@ -44,10 +47,11 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     calls: Calls
     make_store: Callable[[], Store]
     make_cache: Callable[[], Cache]
-    log: Log
+    stream: Stream
     rules: IngestRules
     retention: RetentionRules
     poll_interval: float
+    newest: Newest
     consume: bool
     embedded: dict[str, str | None]
     start_timeout: float
@@ -57,11 +61,18 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tree(parts: Parts, limits: SupervisionSettings, *, control: ChildSpec | None = None) -> SupervisorSpec:
-    """Store · cache · stream (relay, consumers) · ingest · retention · control."""
+    """Store · cache · stream (relay, last, consumer) · ingest · retention · control."""
     intensity = Intensity(restarts=limits.restarts, within=limits.within)
     backoff = Backoff(initial=limits.backoff, maximum=limits.backoff_most, reset_after=_WELL)
     calls, embedded = parts.calls, parts.embedded
-    consumers = SupervisorSpec("consumers", parallel_shutdown=True, intensity=intensity, backoff=backoff)
+    consumer = ChildSpec(
+        "consumer",
+        ConsumerActor,
+        args=(parts.stream, calls),
+        shutdown=limits.shutdown,
+        backoff=backoff,
+        mailbox=Mailbox(capacity=4096),
+    )
     stream = SupervisorSpec(
         "stream",
         intensity=intensity,
@@ -70,12 +81,19 @@ def tree(parts: Parts, limits: SupervisionSettings, *, control: ChildSpec | None
             ChildSpec(
                 "relay",
                 RelayActor,
-                args=(parts.log, calls, embedded["stream"], parts.poll_interval),
+                args=(parts.stream, calls, embedded["stream"], parts.poll_interval),
                 shutdown=limits.shutdown,
                 backoff=backoff,
                 metadata={"part": "stream", "consuming": "on" if parts.consume else "off"},
             ),
-            *((consumers,) if parts.consume else ()),
+            ChildSpec(
+                "last",
+                LastActor,
+                args=(parts.stream, calls, parts.newest),
+                shutdown=limits.shutdown,
+                backoff=backoff,
+            ),
+            *((consumer,) if parts.consume else ()),
         ),
     )
     children: tuple[ChildSpec | SupervisorSpec, ...] = (

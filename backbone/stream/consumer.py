@@ -1,113 +1,182 @@
-"""A consumer for each subscription: a cursor over the stream that is asked for what comes next."""
+"""The consumer: one actor, and one client of the stream, for all subscriptions of a process."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+import anyio
+
 from actors import Actor, Reject, StopReason, handles
-from backbone.calls import Calls
+from backbone.calls import Calls, refuse
 from backbone.domain import decode
 from backbone.domain.codec import CodecError
-from backbone.domain.dimension import Dimension
-from backbone.store.messages import ReadOutbox
-from backbone.store.records import OutboxRow
-from backbone.stream.errors import PositionGone, StreamClosed
-from backbone.stream.messages import NextUpdates, Update, Updates
-from backbone.stream.port import Log, Reader, Record, Start
+from backbone.domain.observing import Observe
+from backbone.store.messages import OutboxState
+from backbone.stream.errors import StreamClosed, StreamUnavailable
+from backbone.stream.feed import Change, Feed, within
+from backbone.stream.generation import database_generation
+from backbone.stream.messages import LeaveStream, NextUpdates, Update, Updates
+from backbone.stream.port import Place, Record, Start, Stream, Subscriber
+from backbone.stream.resume import Resume
+from backbone.stream.watching import watched
 
 __all__ = ["ConsumerActor"]
 
+_OPEN_TIMEOUT = 3.0
+_CLOSE_TIMEOUT = 5.0
+_GENERATION_TIMEOUT = 2.0
+
+Begin = Place | Resume | Start
+
+
+class _Subscribed:
+    """One subscription: a cursor, where it began, and one question at a time."""
+
+    def __init__(self, feed: Feed, after: Begin) -> None:
+        self.feed = feed
+        self.after = after
+        self.lock = anyio.Lock(fast_acquire=True)
+
 
 class ConsumerActor(Actor):
-    """A cursor for one subscription. It is asked for what comes next, so a slow subscriber pauses it and loses nothing.
+    """Serves all subscriptions. Each is asked for what comes next, so a slow one pauses alone and loses nothing.
+
+    A subscription is a place in the stream and nothing else: no rows wait here for anybody. Where this actor falls, the
+    next incarnation learns of each subscription by its next question.
 
     Args:
-        log: the stream.
-        calls: the store, whose outbox goes back further than the log.
-        dimension: what to deliver.
-        symbols: whose rows; empty: all.
-        start: where to begin: "latest", "earliest" or after a position.
+        stream: what to read.
+        calls: the store, whose outbox goes back further than the stream.
         timeout: seconds for each request to the store.
+        observe: told of each question, its waiting included; None: nobody watches.
     """
 
-    def __init__(
-        self,
-        log: Log,
-        calls: Calls,
-        dimension: Dimension,
-        symbols: Sequence[str] = (),
-        start: Start = "latest",
-        timeout: float = 10.0,
-    ) -> None:
-        self._log = log
+    def __init__(self, stream: Stream, calls: Calls, timeout: float = 10.0, observe: Observe | None = None) -> None:
+        self._stream = stream
         self._calls = calls
-        self._dimension = dimension
-        self._symbols = frozenset(symbols)
-        self._start = start
         self._timeout = timeout
-        self._reader: Reader
-
-    async def on_start(self) -> None:
-        """Take a cursor."""
-        self._reader = self._reader_from(0 if self._start == "earliest" else self._start)
-
-    def _reader_from(self, start: Start) -> Reader:
-        return self._log.reader(dimension=self._dimension, symbols=tuple(self._symbols), after=start)
+        self._observe = observe
+        self._subscriptions: dict[str, _Subscribed] = {}
+        self._subscriber: Subscriber | None = None
+        self._opening = anyio.Lock(fast_acquire=True)
+        self._database = ""
 
     async def on_stop(self, reason: StopReason) -> None:
-        """Give the cursor back."""
-        await self._reader.close()
+        """Let go of the stream, within a bound; who waits is refused."""
+        if self._subscriber is not None:
+            await _close(self._subscriber)
 
     def inspect(self) -> dict[str, Any]:
-        """Where the subscription stands."""
-        return {"position": self._reader.position, "lag": self._reader.lag()}
+        """Where each subscription stands."""
+        places = {name: each.feed.place for name, each in self._subscriptions.items()}
+        return {"subscriptions": {name: place.position if place else None for name, place in places.items()}}
 
     @handles
     def next(self, message: NextUpdates) -> None:
-        """See NextUpdates; the wait is outside the mailbox, so that a stop is not held up by it."""
-        self.context.run_task(self._next(message), name="poll", reply=self.context.defer_reply())
+        """See NextUpdates; the wait is outside the mailbox, so that neither a stop nor others are held up by it."""
+        self.context.run_task(self._watched(message), name="poll", reply=self.context.defer_reply())
+
+    @handles
+    async def leave(self, message: LeaveStream) -> None:
+        """See LeaveStream."""
+        left = self._subscriptions.pop(message.subscription, None)
+        if left is not None:
+            with anyio.move_on_after(_CLOSE_TIMEOUT):
+                await left.feed.close()
+
+    async def _watched(self, message: NextUpdates) -> Updates:
+        with watched(self._observe, self.context.clock.time, type(message).__name__):
+            try:
+                return await self._next(message)
+            except StreamClosed as error:
+                raise Reject(StreamUnavailable.code, str(error)) from error
+            except StreamUnavailable as error:
+                self._report_down(error)
+                raise refuse(error) from error
 
     async def _next(self, message: NextUpdates) -> Updates:
-        if message.after is not None and message.after != self._reader.position:
-            self._reader.seek(message.after)
+        subscriber = await self._opened()
+        mine = self._subscriptions.get(message.subscription)
+        if mine is None:
+            feed = Feed(subscriber, self._calls, message.dimension, message.symbols, self._timeout)
+            mine = self._subscriptions[message.subscription] = _Subscribed(feed, message.after)
+        async with mine.lock:
+            await self._stand(mine, message)
+            changes = await mine.feed.next(message.limit, message.timeout)
+            if self.context.health.level != "ok":
+                self.context.report_health("ok")
+            assert mine.feed.place is not None  # noqa: S101  it stands
+            return Updates(tuple(self._update(each, subscriber) for each in changes), mine.feed.place)
+
+    async def _opened(self) -> Subscriber:
+        """The one client of the stream, connected by the first who needs it."""
+        async with self._opening:
+            if self._subscriber is None:
+                subscriber = self._stream.subscriber()
+                try:
+                    await within(_OPEN_TIMEOUT, subscriber.open(), "open")
+                except BaseException:
+                    await _close(subscriber)
+                    raise
+                self._subscriber = subscriber
+            return self._subscriber
+
+    async def _stand(self, mine: _Subscribed, message: NextUpdates) -> None:
+        """Where the question says: who asks the same again, since the answer was lost, gets the same rows."""
+        if mine.feed.place is None:
+            await mine.feed.open(await self._beginning(message.after))
+            if self._subscriptions.get(message.subscription) is not mine:
+                await mine.feed.close()  # who asked has left meanwhile
+        elif message.after == mine.feed.place:
+            return
+        elif isinstance(message.after, Place) and message.after != mine.after:
+            await mine.feed.seek(message.after)
+        else:
+            await mine.feed.begin_again()
+
+    async def _beginning(self, after: Begin) -> Start | Place:
+        """What a token means now: its place, where it is of this stream, else its position.
+
+        Raises:
+            Reject: "position_lost": its position is of another life of the database, which this one has not reached.
+        """
+        if not self._database:
+            self._database = await database_generation(self._calls, _GENERATION_TIMEOUT)
+        if not isinstance(after, Resume):
+            return after
+        assert self._subscriber is not None  # noqa: S101  who asks has opened it
+        foreign = bool(after.database and self._database) and after.database != self._database
+        if foreign:
+            newest = (await self._calls.ask("store", OutboxState(), self._timeout)).newest
+            if after.position > newest:
+                raise Reject(
+                    "position_lost",
+                    f"the resume token is of another life of the database, position {after.position}; this one has "
+                    f"come to {newest}: fetch, then subscribe from 'latest'",
+                )
+        same = not foreign and after.stream == self._subscriber.generation
+        return after.place if same else Place(after.position)
+
+    def _update(self, each: Change, subscriber: Subscriber) -> Update:
+        """What a subscriber gets.
+
+        Raises:
+            Reject: the payload is no frame.
+        """
+        symbol = each.key if isinstance(each, Record) else each.symbol
+        place = (each.place if isinstance(each, Record) else None) or Place(each.position)
+        token = Resume(self._database, subscriber.generation, place.position, place.mark)
         try:
-            records: Sequence[Record | OutboxRow] = await self._reader.poll(message.limit, message.timeout)
-        except PositionGone:
-            records = await self._from_outbox(message.limit)
-        except StreamClosed as error:
-            raise Reject("unavailable", str(error)) from error
-        return Updates(tuple(_update(each) for each in records), self._reader.position)
+            return Update(each.event_id, each.position, token.text(), symbol, decode(each.payload))
+        except CodecError as error:
+            text = f"the change at position {each.position} can't be read: {error}; subscribe from a later position"
+            raise Reject("store", text) from error
 
-    async def _from_outbox(self, limit: int) -> list[OutboxRow]:
-        """What the log no longer has, from the outbox; the cursor moves past all that was looked at."""
-        after = self._reader.position
-        request = ReadOutbox(after, limit)
-        rows = await self._calls.ask("store", request, self._timeout)
-        if not rows and self._start == "earliest":
-            self._reader = self._reader_from("earliest")
-            return []
-        if not rows:
-            raise Reject(
-                "position_lost",
-                f"position {after} given; log and outbox do not go back so far: fetch, then subscribe from 'latest'",
-            )
-        self._reader.seek(rows[-1].position)
-        return [row for row in rows if row.dimension == self._dimension and self._wanted(row.symbol)]
-
-    def _wanted(self, symbol: str) -> bool:
-        return not self._symbols or symbol in self._symbols
+    def _report_down(self, error: StreamUnavailable) -> None:
+        following = "subscribers wait and ask again; what was committed is in the outbox"
+        self.context.report_health("failed", str(error), following, "start or mend the stream; nothing else")
 
 
-def _update(each: Record | OutboxRow) -> Update:
-    """What a subscriber gets.
-
-    Raises:
-        Reject: the payload is no frame.
-    """
-    symbol = each.key if isinstance(each, Record) else each.symbol
-    try:
-        return Update(each.event_id, each.position, symbol, decode(each.payload))
-    except CodecError as error:
-        text = f"the change at position {each.position} can't be read: {error}; subscribe from a later position"
-        raise Reject("store", text) from error
+async def _close(subscriber: Subscriber) -> None:
+    with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
+        await subscriber.close()

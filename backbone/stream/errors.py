@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backbone.domain.errors import BackboneError
 
-__all__ = ["PositionGone", "StreamClosed", "StreamError"]
+__all__ = ["PositionGone", "StreamClosed", "StreamError", "StreamUnavailable"]
 
 
 class StreamError(BackboneError):
@@ -13,25 +13,36 @@ class StreamError(BackboneError):
     code = "stream"
 
 
+class StreamUnavailable(StreamError):
+    """The stream can't be reached or does not answer now; it is tried again, and nothing is lost meanwhile.
+
+    Of a `publish` it may also mean that the answer was lost: some records are there, or all, or none. Sending all of
+    them again is right, for readers drop what they have seen.
+    """
+
+    code = "stream_unavailable"
+
+
 class StreamClosed(StreamError):
-    """The log was closed while it was in use: stop reading, or open a new log."""
+    """The publisher, subscriber or cursor was closed while it was in use: stop, or have the stream make a new one."""
 
 
 class PositionGone(StreamError):
-    """The reader stands before the oldest record that the log still holds.
+    """The cursor stands before the oldest record that the stream still holds.
 
     Nothing is lost: every position is in the store's outbox until retention prunes it. Read the outbox up to, not
-    including, `first_position`, then `seek(first_position - 1)`.
+    including, `first_position`, then `seek` the place after `first_position - 1`.
 
     Attributes:
-        position: where the reader stands.
-        first_position: the oldest position that the log can still serve; everything before it is in the outbox only.
+        position: where the cursor stands.
+        first_position: the oldest position that the stream can still serve; everything before it was published, and
+            is in the outbox only.
     """
 
     def __init__(self, position: int, first_position: int) -> None:
         super().__init__(
-            f"position {position} given, but the log holds positions from {first_position} on; "
-            "read the ones between from the outbox, then seek the reader"
+            f"position {position} given, but the stream holds positions from {first_position} on; "
+            "read the ones between from the outbox, then seek the cursor"
         )
         self.position = position
         self.first_position = first_position

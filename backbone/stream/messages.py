@@ -1,16 +1,18 @@
-"""What the actors of the stream, relay and consumers, are asked."""
+"""What the actors of the stream, relay and consumer, are asked and told."""
 
 from __future__ import annotations
 
 import msgspec
 from msgspec.structs import force_setattr
 
-from actors import Request
+from actors import Message, Request
 from backbone.domain import arguments
+from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
-from backbone.stream.port import StreamInfo
+from backbone.stream.port import Place, Start, StreamInfo
+from backbone.stream.resume import Resume
 
-__all__ = ["NextUpdates", "ProbeStream", "Update", "Updates"]
+__all__ = ["LeaveStream", "NextUpdates", "ProbeStream", "Update", "Updates"]
 
 
 class Update(msgspec.Struct, frozen=True):
@@ -18,38 +20,66 @@ class Update(msgspec.Struct, frozen=True):
 
     Attributes:
         event_id: identity of the change: the same after a redelivery.
-        position: where to continue from after a restart.
+        position: of the change in the outbox, for comparing; ascending for each symbol.
+        resume: where to go on from after a restart: `subscribe(start=update.resume)`. Keep it as it is.
         symbol: symbol (or calendar) of all the rows.
         frame: the inserted and changed rows.
     """
 
     event_id: str
     position: int
+    resume: str
     symbol: str
     frame: Frame
 
 
 class Updates(msgspec.Struct, frozen=True):
-    """Updates in order, and the position up to which everything that matches was handed out."""
+    """Updates in order, and the place behind them: what the next question is to name."""
 
     items: tuple[Update, ...]
-    position: int
+    place: Place
 
 
 class NextUpdates(Request[Updates], frozen=True):
-    """What comes after `after` (None: where the consumer stands); waits at most `timeout` seconds."""
+    """What comes after a place; the same place again, the same rows again. Waits at most `timeout` seconds.
 
-    after: int | None
+    Attributes:
+        subscription: who asks; a name that the consumer does not know becomes a subscription by this question.
+        dimension: what is wanted.
+        symbols: whose rows; empty: all.
+        after: the place of the answer before, at first where to begin.
+        limit: at most so many updates.
+        timeout: seconds to wait where there is nothing yet.
+    """
+
+    subscription: str
+    dimension: Dimension
+    symbols: tuple[str, ...] = ()
+    after: Place | Resume | Start = "latest"
     limit: int = 256
     timeout: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
-        if self.after is not None:
-            arguments.count("after", self.after)
+        arguments.text("subscription", self.subscription)
+        arguments.instance("dimension", self.dimension, Dimension)
+        for symbol in arguments.instance("symbols", self.symbols, tuple):
+            arguments.instance("symbols", symbol, str)
+        if not isinstance(self.after, Place | Resume) and self.after not in ("latest", "earliest"):
+            arguments.count("after", self.after, default="'latest', 'earliest' or a place")
         force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
         arguments.seconds("timeout", self.timeout)
 
 
+class LeaveStream(Message, frozen=True):
+    """This subscription is over: give its cursor back."""
+
+    subscription: str
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.text("subscription", self.subscription)
+
+
 class ProbeStream(Request[StreamInfo], frozen=True):
-    """A round trip through the log."""
+    """A round trip through the stream."""

@@ -1,8 +1,20 @@
-"""The port of the stream: what every log (in-process, Kafka) offers, and the records that travel on it.
+"""The port of the stream: what every adapter (in-process, Kafka) offers, and the records that travel on it.
 
 Delivery is at least once and in order per symbol: the relay publishes outbox rows in position order, a symbol always
-lands on the same partition, and what is sent twice is dropped by its position. Reading is broadcast: each reader has
-a cursor of its own and sees every matching record, however slow the other readers are.
+lands on the same partition, and what was sent twice is dropped by who reads. Reading is broadcast: each cursor sees
+every matching record, however slow the others are.
+
+A `Stream` makes what its users hold: the relay a `Publisher`, each reading actor a `Subscriber`. Everything that may
+need the network is asynchronous, and raises `StreamUnavailable` where there is no answer.
+
+```python
+publisher, subscriber = stream.publisher(), stream.subscriber()
+await publisher.open()
+await publisher.publish(rows_of_the_outbox)
+await subscriber.open()
+cursor = await subscriber.cursor(dimension=Dimension.QUOTES, symbols=("EURUSD",), after="latest")
+records = await cursor.poll(timeout=1.0)
+```
 """
 
 from __future__ import annotations
@@ -15,19 +27,32 @@ import msgspec
 from backbone.domain.dimension import Dimension
 
 __all__ = [
+    "Cursor",
     "Envelope",
-    "LagReport",
-    "Log",
-    "PartitionLag",
-    "PublishResult",
-    "Reader",
+    "Place",
+    "Publisher",
     "Record",
     "Start",
+    "Stream",
     "StreamInfo",
+    "Subscriber",
 ]
 
 Start = int | Literal["latest", "earliest"]
-"""Where a reader starts: after this outbox position, after the newest record, or at the oldest one retained."""
+"""Where reading begins: after this outbox position, after the newest record, or at the oldest one retained."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a cursor stands, for going there again: after a lost answer, a restart, in another process.
+
+    Attributes:
+        position: everything that matches up to this outbox position was handed out.
+        mark: the adapter's own and more exact word for it, such as an offset for each partition; "" where the position
+            says it all. It means nothing to another generation of the stream.
+    """
+
+    position: int
+    mark: str = ""
 
 
 class Envelope(Protocol):
@@ -41,6 +66,11 @@ class Envelope(Protocol):
     @property
     def event_id(self) -> str:
         """Identifier of the change, by which consumers drop what they have seen."""
+        ...
+
+    @property
+    def ingest_id(self) -> str:
+        """Chunk that the change came from."""
         ...
 
     @property
@@ -59,6 +89,11 @@ class Envelope(Protocol):
         ...
 
     @property
+    def revision(self) -> int:
+        """Of two versions of a row the one of the greater revision is the newer."""
+        ...
+
+    @property
     def payload(self) -> bytes:
         """The rows in the columnar codec."""
         ...
@@ -73,9 +108,12 @@ class Record(msgspec.Struct, frozen=True):
         offset: offset within the partition, from 0.
         key: the symbol (or calendar).
         event_id: identifier of the change.
+        ingest_id: chunk that the change came from.
         dimension: dimension of the rows.
         rows: number of rows in the payload.
+        revision: of two versions of a row the one of the greater revision is the newer.
         payload: the rows in the columnar codec.
+        place: where a cursor stands that has handed out this record; None: after its position.
     """
 
     position: int
@@ -83,38 +121,16 @@ class Record(msgspec.Struct, frozen=True):
     offset: int
     key: str
     event_id: str
+    ingest_id: str
     dimension: Dimension
     rows: int
+    revision: int
     payload: bytes
-
-
-class PublishResult(msgspec.Struct, frozen=True):
-    """How many envelopes were appended, and how many had been appended before and were dropped."""
-
-    published: int
-    duplicates: int
-
-
-class PartitionLag(msgspec.Struct, frozen=True):
-    """Lag of one group on one partition: `end - committed` records."""
-
-    partition: int
-    committed: int
-    end: int
-    lag: int
-
-
-class LagReport(msgspec.Struct, frozen=True):
-    """Lag of one group over all partitions, in records."""
-
-    group: str
-    partitions: tuple[PartitionLag, ...]
-    total_lag: int
-    max_lag: int
+    place: Place | None = None
 
 
 class StreamInfo(msgspec.Struct, frozen=True):
-    """Answer of a probe that really asked the log.
+    """Answer of a probe that really asked the stream.
 
     Attributes:
         backend: "memory" or "kafka".
@@ -129,102 +145,146 @@ class StreamInfo(msgspec.Struct, frozen=True):
     details: dict[str, str] = {}
 
 
-class Reader(Protocol):
-    """An independent cursor over the log."""
+class Publisher(Protocol):
+    """Sends changes. One that has failed is abandoned: closed, and another one made."""
 
-    @property
-    def position(self) -> int:
-        """Position up to which everything that matches was handed out."""
-        ...
-
-    async def poll(self, max_records: int = 500, timeout: float = 1.0) -> list[Record]:
-        """Wait at most `timeout` seconds for matching records after the cursor, and move past them.
-
-        Args:
-            max_records: upper bound of the answer's length, at least 1.
-            timeout: seconds to wait when there is nothing to read; 0 only looks.
-
-        Returns:
-            Records in ascending position; empty when the time passed.
+    async def open(self) -> None:
+        """Connect; a second call does nothing.
 
         Raises:
-            PositionGone: the cursor lies before what the log retains.
-            StreamClosed: the log or this reader was closed.
+            StreamUnavailable: the stream can't be reached.
         """
         ...
 
-    def seek(self, position: int) -> None:
-        """Stand after `position`: the next record read has a greater one."""
-        ...
-
-    def lag(self) -> int:
-        """Number of records that were published, match, and were not read yet."""
-        ...
-
     async def close(self) -> None:
-        """Give back what the reader holds; a second call does nothing."""
-        ...
-
-
-class Log(Protocol):
-    """An append-only, partitioned log of changes."""
-
-    async def open(self) -> None:
-        """Connect; a second call does nothing."""
-        ...
-
-    async def close(self) -> None:
-        """Wake all readers with `StreamClosed` and give back what the log holds; a second call does nothing."""
+        """Give back what the publisher holds, without waiting for answers; a second call does nothing."""
         ...
 
     async def probe(self) -> StreamInfo:
-        """Ask the log whether it works."""
+        """Ask the stream whether it works.
+
+        Raises:
+            StreamUnavailable: it does not answer.
+        """
         ...
 
     async def resume(self, position: int) -> None:
-        """Say that positions up to `position` were published in an earlier life of this log and are not in it."""
+        """Say, before the first `publish`, up to where the outbox was published earlier.
+
+        A stream that lives as long as its process has to know it: what lies before is nowhere in it, so its readers
+        have to be sent to the outbox. One that keeps its records needs nothing of it.
+        """
         ...
 
-    async def publish(self, envelopes: Sequence[Envelope]) -> PublishResult:
-        """Append envelopes in the order given; those whose position was appended before are dropped and counted.
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        """Append envelopes in the order given; returns once all of them are safe where the stream keeps them.
 
         Args:
             envelopes: ascending by position.
 
         Raises:
             ValueError: positions that do not ascend, or one below 1; nothing was appended.
-            StreamClosed: the log is not open.
+            StreamUnavailable: not all of them are known to be there. Send all of them again.
+            StreamClosed: the publisher is not open.
         """
         ...
 
-    def ends(self) -> dict[int, int]:
-        """End offset (the offset that the next record gets) by partition."""
+
+class Cursor(Protocol):
+    """An independent reader of the stream."""
+
+    @property
+    def place(self) -> Place:
+        """Where it stands: everything that matches and lies before was handed out."""
         ...
 
-    async def read(self, partition: int, offset: int, max_records: int = 500) -> list[Record]:
-        """Records of one partition from `offset` on, without waiting; records already dropped are skipped."""
-        ...
+    async def poll(self, max_records: int = 500, timeout: float = 1.0) -> list[Record]:
+        """Wait at most `timeout` seconds for matching records after the cursor, and move past them.
 
-    def reader(self, *, dimension: Dimension | None = None, symbols: Sequence[str] = (), after: Start = 0) -> Reader:
-        """A new cursor over the records of `dimension` (None: all) and `symbols` (empty: all)."""
-        ...
+        A record that was handed out since the cursor came to its place is not handed out again, however often it was
+        published.
 
-    def last(self, dimension: Dimension, symbol: str) -> Record | None:
-        """Newest record of that dimension and symbol, without waiting; None if none was seen."""
-        ...
+        Args:
+            max_records: upper bound of the answer's length, at least 1.
+            timeout: seconds to wait when there is nothing to read; 0 only looks.
 
-    async def commit(self, group: str, partition: int, offset: int) -> None:
-        """Note that `group` has dealt with everything before `offset`.
+        Returns:
+            Records in ascending position for each symbol, for all of them where the stream is `ordered`; empty when
+            the time passed.
 
         Raises:
-            ValueError: no such partition, or an offset outside 0..end.
+            PositionGone: the cursor lies before what the stream retains.
+            StreamUnavailable: the stream does not answer; the cursor stands where it did.
+            StreamClosed: the subscriber or this cursor was closed.
         """
         ...
 
-    async def committed(self, group: str, partition: int) -> int:
-        """Committed offset of that group, 0 if it never committed."""
+    async def seek(self, place: Place) -> None:
+        """Stand at a place; a mark that this stream did not give is passed over, the position holds then.
+
+        Raises:
+            StreamUnavailable: the stream does not answer; the cursor stands where it did.
+        """
         ...
 
-    async def lag(self, group: str) -> LagReport:
-        """Lag of that group: end offsets minus committed offsets."""
+    async def lag(self) -> int:
+        """Number of records that were published, match, and were not read yet.
+
+        Raises:
+            StreamUnavailable: the stream does not answer.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give back what the cursor holds; a second call does nothing."""
+        ...
+
+
+class Subscriber(Protocol):
+    """Reads changes: one client, whose cursors share what it receives."""
+
+    @property
+    def generation(self) -> str:
+        """Names this very stream, once open: a mark of another generation means nothing here."""
+        ...
+
+    async def open(self) -> None:
+        """Connect; a second call does nothing.
+
+        Raises:
+            StreamUnavailable: the stream can't be reached.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Wake all cursors with `StreamClosed` and give back what the subscriber holds; a second call does nothing."""
+        ...
+
+    async def cursor(
+        self, *, dimension: Dimension | None = None, symbols: Sequence[str] = (), after: Start | Place = 0
+    ) -> Cursor:
+        """A new cursor over the records of `dimension` (None: all) and `symbols` (empty: all).
+
+        Raises:
+            ValueError: `after` is no start.
+            StreamUnavailable: the stream does not answer.
+            StreamClosed: the subscriber is not open.
+        """
+        ...
+
+
+class Stream(Protocol):
+    """One stream, for as long as the process lives. It connects to nothing; what it makes does."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether cursors give records of all symbols in one order, that of positions."""
+        ...
+
+    def publisher(self) -> Publisher:
+        """A new publisher, not open yet."""
+        ...
+
+    def subscriber(self) -> Subscriber:
+        """A new subscriber, not open yet; those of one process may share a connection."""
         ...

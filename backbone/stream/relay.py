@@ -1,67 +1,108 @@
-"""The relay: publishes what was committed, and invalidates the cache."""
+"""The relay: invalidates the cache of what was committed, and publishes it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from actors import Actor, Message, Reject, StopReason, Subscription, handles
+import anyio
+
+from actors import (
+    Actor,
+    ActorDead,
+    AskRejected,
+    AskTimeout,
+    ChildNotFound,
+    MailboxFull,
+    Message,
+    Reject,
+    StopReason,
+    Subscription,
+    handles,
+)
 from backbone.cache.messages import Invalidate
-from backbone.calls import Calls
+from backbone.calls import Calls, refuse
 from backbone.domain.advice import INSTEAD
 from backbone.domain.dimension import Dimension
+from backbone.domain.observing import Observe
 from backbone.store.messages import AdvanceRelay, OutboxGrew, ReadOutbox, RelayCursor
 from backbone.store.records import OutboxRow
+from backbone.stream.errors import StreamClosed, StreamUnavailable
 from backbone.stream.messages import ProbeStream
-from backbone.stream.port import Log, StreamInfo
+from backbone.stream.port import Publisher, Stream, StreamInfo
+from backbone.stream.watching import watched
 
 __all__ = ["RelayActor"]
 
 _BATCH = 500
 _HINTS = 16  # kept while the loop is busy; what is lost is found by the next look
+_CLOSE_TIMEOUT = 2.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds until it tries again what was held up
 
 
 class Poll(Message, frozen=True):
     """The relay's own clock: look at the outbox, whether a hint came or not."""
 
 
-class RelayActor(Actor):
-    """Reads the outbox in order, publishes, invalidates the cache, then moves the cursor: a crash in between re-sends.
+class Retry(Message, frozen=True):
+    """Time to try again what was held up."""
 
-    It does so beside its mailbox, so that it answers and stops at once, however long store or log take.
+
+class HeldUp(Reject):
+    """Nothing can be published now, and nothing is lost by waiting; `part` is who holds it up."""
+
+    def __init__(self, part: str, code: str, why: str) -> None:
+        super().__init__(code, f"{part}: {why}")
+        self.part = part
+
+
+class RelayActor(Actor):
+    """Reads the outbox in order, invalidates the cache, publishes, then moves the cursor: a crash in between re-sends.
+
+    It does so beside its mailbox, so that it answers and stops at once, however long store or stream take. Where one of
+    them is down it keeps the cursor, says so, and tries again: 0.1 s later, then ever later up to every 2 s.
 
     Args:
-        log: the stream; in process it is the log itself and outlives this actor.
+        stream: where to publish.
         calls: the store to read from and the cache to invalidate.
         embedded: why this stream is less than a real one, or None.
         poll_interval: seconds between looks without a hint.
-        timeout: seconds for each request to the store.
+        timeout: seconds for each request to store, cache and stream.
+        observe: told of each batch and probe; None: nobody watches.
     """
 
     def __init__(
-        self, log: Log, calls: Calls, embedded: str | None = None, poll_interval: float = 1.0, timeout: float = 10.0
+        self,
+        stream: Stream,
+        calls: Calls,
+        embedded: str | None = None,
+        poll_interval: float = 1.0,
+        timeout: float = 10.0,
+        observe: Observe | None = None,
     ) -> None:
-        self._log = log
+        self._stream = stream
         self._calls = calls
         self._embedded = embedded
         self._interval = poll_interval
         self._timeout = timeout
+        self._observe = observe
+        self._publisher: Publisher | None = None
+        self._resumed = False
         self._cursor = 0
         self._published = 0
-        self._resumed = False
+        self._pause = 0.0
         self._pumping = False
         self._due = False
         self._hints: Subscription[OutboxGrew]
 
     async def on_start(self) -> None:
-        """Open the log where the cursor of the store stands; a store that is down is waited for in the pump."""
+        """Connect where the cursor of the store stands; what is down is waited for in the pump."""
         self._hints = self.context.system.events.subscribe(OutboxGrew, capacity=_HINTS)
-        await self._log.open()
         try:
-            await self._resume()
-        except Reject as reject:
-            self._report_behind(reject)
+            await self._connect()
+        except HeldUp as error:
+            self._report_behind(error)
         else:
             self._report_ok()
         self.context.send_every(self._interval, Poll(), key="poll")
@@ -77,17 +118,10 @@ class RelayActor(Actor):
             if hint.path == store and hint.position > self._cursor:
                 self._pump_soon()
 
-    async def _resume(self) -> None:
-        if not self._resumed:
-            self._cursor = await self._ask(RelayCursor())
-            await self._log.resume(self._cursor)
-            self._resumed = True
-
     async def on_stop(self, reason: StopReason) -> None:
-        """Close the log only where the backbone ends: consumers read on through a restart of the relay."""
+        """Let go of the stream, within a bound; consumers read on."""
         self._hints.close()
-        if reason.kind == "shutdown":
-            await self._log.close()
+        await self._abandon()
 
     def inspect(self) -> dict[str, Any]:
         """Where the relay stands."""
@@ -104,59 +138,143 @@ class RelayActor(Actor):
                 INSTEAD["stream"],
             )
 
-    async def _ask(self, request: Any) -> Any:
-        return await self._calls.ask("store", request, self._timeout)
-
     @handles
     def poll(self, message: Poll) -> None:
         """Publish what there is."""
         self._pump_soon()
 
+    @handles
+    def retry(self, message: Retry) -> None:
+        """Look whether what held it up has passed."""
+        self._start_pump()
+
     def _pump_soon(self) -> None:
-        """One pump at a time; one that is at work looks once more before it ends."""
+        """One pump at a time; one that is at work looks once more before it ends. What is held up has its own pace."""
         self._due = True
+        if not self._pause:
+            self._start_pump()
+
+    def _start_pump(self) -> None:
         if not self._pumping:
-            self._pumping = True
+            self._pumping = self._due = True
             self.context.run_task(self._pump(), name="pump")
 
     async def _pump(self) -> None:
         try:
-            await self._resume()
+            await self._connect()
             while self._due:
                 self._due = False
                 while rows := await self._ask(ReadOutbox(self._cursor, _BATCH)):
-                    await self._publish(rows)
-        except Reject as reject:
-            self._report_behind(reject)
+                    await self._relay(rows)
+        except HeldUp as error:
+            self._pause = min(2 * self._pause or _FIRST_PAUSE, _LONGEST_PAUSE)
+            self.context.send_after(self._pause, Retry(), key="retry")
+            self._report_behind(error)
         else:
+            self._pause = 0.0
             self._report_ok()
         finally:
             self._pumping = False
 
-    def _report_behind(self, reject: Reject) -> None:
-        following = f"tries again every {self._interval:g} s; nothing is lost, the outbox keeps it"
-        self.context.report_health(
-            "degraded", f"store: {reject.text}", following, "see the store's own line in backbone status"
-        )
+    def _report_behind(self, error: HeldUp) -> None:
+        following = f"tries again at least every {_LONGEST_PAUSE:g} s; nothing is lost, the outbox keeps it"
+        if error.part == "stream":
+            action = "start or mend the stream; nothing else has to be done"
+            self.context.report_health("failed", error.text, following, action)
+        else:
+            action = f"see the {error.part}'s own line in backbone status"
+            self.context.report_health("degraded", error.text, following, action)
 
-    async def _publish(self, rows: Sequence[OutboxRow]) -> None:
-        result = await self._log.publish(rows)
-        self._published += result.published
+    async def _connect(self) -> None:
+        """A publisher that stands where the store's cursor does.
+
+        Raises:
+            HeldUp: by the store or the stream.
+        """
+        if self._publisher is None:
+            self._publisher, self._resumed = self._stream.publisher(), False
+            try:
+                await self._sent(self._publisher.open(), "open")
+            except BaseException:
+                await self._abandon()
+                raise
+        if not self._resumed:
+            cursor = await self._ask(RelayCursor())
+            await self._sent(self._publisher.resume(cursor), "resume")
+            self._cursor, self._resumed = cursor, True
+
+    async def _abandon(self) -> None:
+        """A publisher that failed is not asked again; the next try makes another one."""
+        publisher, self._publisher = self._publisher, None
+        if publisher is not None:
+            with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
+                await publisher.close()
+
+    async def _relay(self, rows: Sequence[OutboxRow]) -> None:
+        """Invalidate, publish, move the cursor: who fetches on an update never reads what was before it."""
+        with watched(self._observe, self.context.clock.time, "publish"):
+            await self._invalidate(rows)
+            publisher = self._publisher
+            assert publisher is not None  # noqa: S101  the pump has connected
+            await self._sent(publisher.publish(rows), "publish")
+            self._published += len(rows)
+            await self._ask(AdvanceRelay(rows[-1].position))
+            self._cursor = rows[-1].position
+
+    async def _invalidate(self, rows: Sequence[OutboxRow]) -> None:
+        """Wait until the cache serves nothing older. One that is down keeps nothing: it comes back without it.
+
+        Raises:
+            HeldUp: the cache runs, but does not say that it has forgotten.
+        """
         changed: dict[Dimension, dict[str, int]] = defaultdict(dict)
         for row in rows:
             changed[row.dimension][row.symbol] = row.position
-        await self._invalidate(Invalidate(changed))
-        await self._ask(AdvanceRelay(rows[-1].position))
-        self._cursor = rows[-1].position
-
-    async def _invalidate(self, message: Invalidate) -> None:
-        """A cache that is down keeps nothing that could be stale: it comes back empty."""
         try:
-            await self._calls.ask("cache", message, self._timeout)
+            cache = self._calls.ref("cache")
+            if cache.is_alive:
+                await cache.ask(Invalidate(dict(changed)), self._timeout)
+        except (ActorDead, ChildNotFound) as error:
+            self.context.log.warning("cache not invalidated, it is down", why=str(error))
+        except AskRejected as error:
+            raise HeldUp("cache", error.code, error.text) from error
+        except (AskTimeout, MailboxFull) as error:
+            raise HeldUp("cache", "busy", str(error)) from error
+
+    async def _ask(self, request: Any) -> Any:
+        try:
+            return await self._calls.ask("store", request, self._timeout)
         except Reject as reject:
-            self.context.log.warning("cache not invalidated", why=str(reject))
+            raise HeldUp("store", reject.code, reject.text) from reject
+
+    async def _sent(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Wait for the stream, but not for ever; a publisher that failed is abandoned.
+
+        Raises:
+            HeldUp: it does not answer.
+        """
+        why = f"no answer within {self._timeout:g} s, it did not {what}"
+        try:
+            with anyio.move_on_after(self._timeout):
+                return await work
+        except (StreamUnavailable, StreamClosed) as error:
+            why = str(error)
+        await self._abandon()
+        raise HeldUp("stream", StreamUnavailable.code, why)
 
     @handles
-    async def probe(self, message: ProbeStream) -> StreamInfo:
-        """See ProbeStream."""
-        return await self._log.probe()
+    def probe(self, message: ProbeStream) -> None:
+        """See ProbeStream; the round trip is beside the mailbox."""
+        self.context.run_task(self._probe(), name="probe", reply=self.context.defer_reply())
+
+    async def _probe(self) -> StreamInfo:
+        with watched(self._observe, self.context.clock.time, ProbeStream.__name__):
+            if self._publisher is None:
+                raise Reject(StreamUnavailable.code, self.context.health.why or "the stream is not open yet")
+            try:
+                with anyio.fail_after(self._timeout):
+                    return await self._publisher.probe()
+            except (StreamUnavailable, StreamClosed) as error:
+                raise refuse(error) from error
+            except TimeoutError as error:
+                raise Reject(StreamUnavailable.code, f"no answer within {self._timeout:g} s") from error

@@ -12,22 +12,35 @@ from backbone.cache.policy import Policy
 from backbone.cache.port import Cache
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.port import Store
-from backbone.stream.memory import MemoryLog
-from backbone.stream.port import Log
+from backbone.stream.memory import MemoryStream
+from backbone.stream.port import Publisher, Stream, Subscriber
 
 STORES: dict[str, Callable[[Path], Store]] = {
     "duckdb": lambda folder: DuckDBStore(folder / "store.duckdb", max_payload_bytes=16 * 1024),
 }
 CACHES: dict[str, Callable[[Policy], Cache]] = {"memory": lambda policy: MemoryCache(policy, seed=1)}
-LOGS: dict[str, Callable[[], Log]] = {"memory": lambda: MemoryLog(partitions=4)}
+STREAMS: dict[str, Callable[[], Stream]] = {"memory": lambda: MemoryStream(partitions=4)}
 
 
-@pytest.fixture(params=list(LOGS))
-async def log(request: pytest.FixtureRequest) -> AsyncIterator[Log]:
-    log = LOGS[request.param]()
-    await log.open()
-    yield log
-    await log.close()
+@pytest.fixture(params=list(STREAMS))
+def stream(request: pytest.FixtureRequest) -> Stream:
+    return STREAMS[request.param]()
+
+
+@pytest.fixture
+async def publisher(stream: Stream) -> AsyncIterator[Publisher]:
+    publisher = stream.publisher()
+    await publisher.open()
+    yield publisher
+    await publisher.close()
+
+
+@pytest.fixture
+async def subscriber(stream: Stream) -> AsyncIterator[Subscriber]:
+    subscriber = stream.subscriber()
+    await subscriber.open()
+    yield subscriber
+    await subscriber.close()
 
 
 @pytest.fixture(params=list(CACHES))

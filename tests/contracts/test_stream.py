@@ -1,14 +1,17 @@
-"""What every log has to do, whoever keeps it."""
+"""What every stream has to do, whoever keeps it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import anyio
 import msgspec
 import pytest
 
 from backbone.domain.dimension import Dimension
+from backbone.domain.hashing import partition_of
 from backbone.stream.errors import StreamClosed
-from backbone.stream.port import Log, Record
+from backbone.stream.port import Place, Publisher, Record, Stream, Subscriber
 
 QUOTES, TRADES = Dimension.QUOTES, Dimension.TRADES
 
@@ -16,213 +19,288 @@ QUOTES, TRADES = Dimension.QUOTES, Dimension.TRADES
 class Row(msgspec.Struct, frozen=True):
     position: int
     event_id: str
+    ingest_id: str
     dimension: Dimension
     symbol: str
     rows: int
+    revision: int
     payload: bytes
 
 
 def row(position: int, symbol: str = "EURUSD", dimension: Dimension = QUOTES) -> Row:
-    return Row(position, f"event-{position}", dimension, symbol, 1, f"payload {position}".encode())
+    payload = f"payload {position}".encode()
+    return Row(position, f"event-{position}", "chunk", dimension, symbol, 1, 7, payload)
 
 
-def positions(records: list[Record]) -> list[int]:
+def positions(records: Sequence[Record]) -> list[int]:
     return [record.position for record in records]
 
 
-async def test_a_record_carries_everything_its_envelope_held(log: Log) -> None:
-    await log.publish([row(1, "GBPUSD", TRADES)])
-    [record] = await log.reader().poll()
-    assert (record.position, record.event_id, record.key) == (1, "event-1", "GBPUSD")
-    assert (record.dimension, record.rows, record.payload) == (TRADES, 1, b"payload 1")
+async def test_a_record_carries_everything_its_envelope_held(publisher: Publisher, subscriber: Subscriber) -> None:
+    await publisher.publish([row(1, "GBPUSD", TRADES)])
+    [record] = await (await subscriber.cursor()).poll()
+    assert (record.position, record.event_id, record.ingest_id, record.key) == (1, "event-1", "chunk", "GBPUSD")
+    assert (record.dimension, record.rows, record.revision, record.payload) == (TRADES, 1, 7, b"payload 1")
 
 
-async def test_positions_sent_again_are_dropped_and_counted(log: Log) -> None:
-    first = await log.publish([row(1), row(2)])
-    second = await log.publish([row(1), row(2), row(3)])
-    assert (first.published, first.duplicates) == (2, 0)
-    assert (second.published, second.duplicates) == (1, 2)
-    assert positions(await log.reader().poll()) == [1, 2, 3]
+async def test_positions_sent_again_are_handed_out_once(publisher: Publisher, subscriber: Subscriber) -> None:
+    early = await subscriber.cursor()
+    await publisher.publish([row(1), row(2)])
+    assert positions(await early.poll()) == [1, 2]
+    await publisher.publish([row(1), row(2), row(3)])
+    assert positions(await early.poll()) == [3]
+    assert positions(await (await subscriber.cursor()).poll()) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("bad", [[2, 1], [1, 1], [0], [-1]])
-async def test_positions_that_do_not_ascend_are_refused_and_nothing_is_appended(log: Log, bad: list[int]) -> None:
+async def test_positions_that_do_not_ascend_are_refused_and_nothing_is_appended(
+    publisher: Publisher, subscriber: Subscriber, bad: list[int]
+) -> None:
     with pytest.raises(ValueError, match="ascend"):
-        await log.publish([row(position) for position in bad])
-    assert sum(log.ends().values()) == 0
+        await publisher.publish([row(position) for position in bad])
+    assert await (await subscriber.cursor()).poll(timeout=0) == []
 
 
-async def test_every_reader_sees_every_record_whatever_the_others_did(log: Log) -> None:
-    slow, fast = log.reader(), log.reader()
+async def test_every_cursor_sees_every_record_whatever_the_others_did(
+    publisher: Publisher, subscriber: Subscriber
+) -> None:
+    slow, fast = await subscriber.cursor(), await subscriber.cursor()
     for position in range(1, 6):
-        await log.publish([row(position)])
+        await publisher.publish([row(position)])
         assert positions(await fast.poll()) == [position]
     assert positions(await slow.poll()) == [1, 2, 3, 4, 5]
 
 
-async def test_records_come_in_global_position_order_across_symbols_and_partitions(log: Log) -> None:
-    await log.publish([row(n, f"SYMBOL{n % 7}") for n in range(1, 40)])
-    assert positions(await log.reader().poll(max_records=100)) == list(range(1, 40))
+async def test_records_of_a_symbol_come_in_order_and_all_of_them_where_the_stream_is_ordered(
+    stream: Stream, publisher: Publisher, subscriber: Subscriber
+) -> None:
+    await publisher.publish([row(n, f"SYMBOL{n % 7}") for n in range(1, 40)])
+    cursor = await subscriber.cursor()
+    records: list[Record] = []
+    with anyio.fail_after(10):
+        while len(records) < 39:
+            records += await cursor.poll(max_records=5)
+    for symbol in {record.key for record in records}:
+        of_symbol = positions([record for record in records if record.key == symbol])
+        assert of_symbol == sorted(of_symbol)
+    assert sorted(positions(records)) == list(range(1, 40))
+    if stream.ordered:
+        assert positions(records) == list(range(1, 40))
 
 
-async def test_max_records_bounds_a_poll_and_the_next_goes_on_there(log: Log) -> None:
-    await log.publish([row(n) for n in range(1, 6)])
-    reader = log.reader()
-    assert [positions(await reader.poll(max_records=2)) for _ in range(3)] == [[1, 2], [3, 4], [5]]
+async def test_max_records_bounds_a_poll_and_the_next_goes_on_there(
+    publisher: Publisher, subscriber: Subscriber
+) -> None:
+    await publisher.publish([row(n) for n in range(1, 6)])
+    cursor = await subscriber.cursor()
+    assert [positions(await cursor.poll(max_records=2)) for _ in range(3)] == [[1, 2], [3, 4], [5]]
 
 
-async def test_a_reader_sees_only_its_dimension_and_symbols(log: Log) -> None:
-    await log.publish([row(1, "A"), row(2, "B"), row(3, "A", TRADES), row(4, "C")])
-    assert positions(await log.reader(dimension=QUOTES, symbols=["A", "C"]).poll()) == [1, 4]
-    assert positions(await log.reader(dimension=TRADES).poll()) == [3]
-    assert positions(await log.reader(symbols=["A"]).poll()) == [1, 3]
+async def test_a_cursor_sees_only_its_dimension_and_symbols(publisher: Publisher, subscriber: Subscriber) -> None:
+    await publisher.publish([row(1, "A"), row(2, "B"), row(3, "A", TRADES), row(4, "C")])
+    wanted = await subscriber.cursor(dimension=QUOTES, symbols=["A", "C"])
+    assert sorted(positions(await wanted.poll())) == [1, 4]
+    assert positions(await (await subscriber.cursor(dimension=TRADES)).poll()) == [3]
+    assert positions(await (await subscriber.cursor(symbols=["A"])).poll()) == [1, 3]
 
 
-async def test_a_reader_starts_after_a_position_at_the_latest_or_at_the_earliest(log: Log) -> None:
-    await log.publish([row(n) for n in range(1, 4)])
-    after, latest, earliest = log.reader(after=2), log.reader(after="latest"), log.reader(after="earliest")
-    await log.publish([row(4)])
+async def test_a_cursor_starts_after_a_position_at_the_latest_or_at_the_earliest(
+    publisher: Publisher, subscriber: Subscriber
+) -> None:
+    await publisher.publish([row(n) for n in range(1, 4)])
+    after = await subscriber.cursor(after=2)
+    latest = await subscriber.cursor(after="latest")
+    earliest = await subscriber.cursor(after="earliest")
+    await publisher.publish([row(4)])
     assert positions(await after.poll()) == [3, 4]
     assert positions(await latest.poll()) == [4]
     assert positions(await earliest.poll()) == [1, 2, 3, 4]
 
 
-async def test_a_reader_after_a_position_yet_to_come_skips_what_lies_before_it(log: Log) -> None:
-    reader = log.reader(after=5)
-    await log.publish([row(n) for n in range(4, 8)])
-    assert positions(await reader.poll()) == [6, 7]
+async def test_the_latest_of_a_stream_without_records_is_before_the_first(
+    publisher: Publisher, subscriber: Subscriber
+) -> None:
+    latest = await subscriber.cursor(after="latest")
+    again = await subscriber.cursor(after=latest.place)
+    await publisher.resume(10)
+    await publisher.publish([row(11), row(12)])
+    assert positions(await latest.poll()) == [11, 12]
+    assert positions(await again.poll()) == [11, 12]
 
 
-async def test_a_reader_that_seeks_reads_again_from_there(log: Log) -> None:
-    await log.publish([row(n) for n in range(1, 5)])
-    reader = log.reader()
-    await reader.poll()
-    reader.seek(2)
-    assert reader.position == 2
-    assert positions(await reader.poll()) == [3, 4]
+async def test_a_cursor_after_a_position_yet_to_come_skips_what_lies_before_it(
+    publisher: Publisher, subscriber: Subscriber
+) -> None:
+    cursor = await subscriber.cursor(after=5)
+    await publisher.publish([row(n) for n in range(4, 8)])
+    assert positions(await cursor.poll()) == [6, 7]
 
 
-async def test_poll_returns_nothing_when_its_time_has_passed(log: Log) -> None:
-    assert await log.reader().poll(timeout=0.0) == []
+async def test_a_cursor_that_seeks_reads_again_from_there(publisher: Publisher, subscriber: Subscriber) -> None:
+    await publisher.publish([row(n) for n in range(1, 5)])
+    cursor = await subscriber.cursor()
+    await cursor.poll()
+    await cursor.seek(Place(2))
+    assert cursor.place.position == 2
+    assert positions(await cursor.poll()) == [3, 4]
 
 
-async def test_a_waiting_poll_is_woken_by_a_publish(log: Log) -> None:
+async def test_a_place_that_was_noted_is_gone_back_to_by_this_and_by_other_cursors(
+    publisher: Publisher, subscriber: Subscriber
+) -> None:
+    await publisher.publish([row(n, f"S{n % 3}") for n in range(1, 10)])
+    cursor = await subscriber.cursor()
+    await cursor.poll(max_records=4)
+    noted = cursor.place
+    rest = positions(await cursor.poll())
+    assert len(rest) == 5
+    await cursor.seek(noted)
+    assert positions(await cursor.poll()) == rest
+    assert positions(await (await subscriber.cursor(after=noted)).poll()) == rest
+
+
+async def test_a_mark_that_means_nothing_here_is_passed_over_and_the_position_holds(
+    publisher: Publisher, subscriber: Subscriber
+) -> None:
+    await publisher.publish([row(1), row(2)])
+    cursor = await subscriber.cursor(after=Place(1, "of another kind of stream"))
+    assert positions(await cursor.poll()) == [2]
+
+
+async def test_poll_returns_nothing_when_its_time_has_passed(subscriber: Subscriber) -> None:
+    assert await (await subscriber.cursor()).poll(timeout=0.0) == []
+
+
+async def test_a_waiting_poll_is_woken_by_a_publish(publisher: Publisher, subscriber: Subscriber) -> None:
     seen: list[int] = []
 
     async def read() -> None:
-        seen.extend(positions(await log.reader(symbols=["B"]).poll(timeout=30.0)))
+        seen.extend(positions(await (await subscriber.cursor(symbols=["B"])).poll(timeout=30.0)))
 
     with anyio.fail_after(10):
         async with anyio.create_task_group() as group:
             group.start_soon(read)
             await anyio.wait_all_tasks_blocked()
-            await log.publish([row(1, "A")])
+            await publisher.publish([row(1, "A")])
             await anyio.wait_all_tasks_blocked()
             assert seen == []
-            await log.publish([row(2, "B")])
+            await publisher.publish([row(2, "B")])
     assert seen == [2]
 
 
-async def test_lag_counts_matching_records_not_read(log: Log) -> None:
-    reader = log.reader(symbols=["A"])
-    await log.publish([row(1, "A"), row(2, "B"), row(3, "A"), row(4, "A")])
-    assert reader.lag() == 3
-    await reader.poll(max_records=1)
-    assert reader.lag() == 2
-    await reader.poll()
-    assert reader.lag() == 0
+async def test_lag_counts_matching_records_not_read(publisher: Publisher, subscriber: Subscriber) -> None:
+    cursor = await subscriber.cursor(symbols=["A"])
+    await publisher.publish([row(1, "A"), row(2, "B"), row(3, "A"), row(4, "A")])
+    assert await cursor.lag() == 3
+    await cursor.poll(max_records=1)
+    assert await cursor.lag() == 2
+    await cursor.poll()
+    assert await cursor.lag() == 0
 
 
-async def test_position_of_a_reader_passes_what_does_not_match(log: Log) -> None:
-    reader = log.reader(symbols=["A"])
-    await log.publish([row(1, "A"), row(2, "B")])
-    await reader.poll()
-    await reader.poll(timeout=0)
-    assert reader.position == 2
+async def test_the_place_of_a_cursor_passes_what_does_not_match(publisher: Publisher, subscriber: Subscriber) -> None:
+    cursor = await subscriber.cursor(symbols=["A"])
+    await publisher.publish([row(1, "A"), row(2, "B")])
+    await cursor.poll()
+    await cursor.poll(timeout=0)
+    assert cursor.place.position == 2
 
 
-async def test_a_symbol_stays_on_one_partition_with_offsets_that_count_up(log: Log) -> None:
-    await log.publish([row(n, f"S{n % 5}") for n in range(1, 31)])
-    records = await log.reader().poll(max_records=100)
-    for symbol in {record.key for record in records}:
-        assert len({record.partition for record in records if record.key == symbol}) == 1
-    for partition, end in log.ends().items():
-        assert [record.offset for record in records if record.partition == partition] == list(range(end))
+async def test_a_symbol_stays_on_the_partition_of_its_hash_with_offsets_that_count_up(
+    publisher: Publisher, subscriber: Subscriber
+) -> None:
+    await publisher.publish([row(n, f"S{n % 5}") for n in range(1, 31)])
+    records = await (await subscriber.cursor()).poll(max_records=100)
+    for record in records:
+        assert record.partition == partition_of(record.key, 4)
+    for partition in {record.partition for record in records}:
+        offsets = [record.offset for record in records if record.partition == partition]
+        assert offsets == list(range(len(offsets)))
 
 
-async def test_a_partition_is_read_from_an_offset(log: Log) -> None:
-    await log.publish([row(n) for n in range(1, 6)])
-    [partition] = [number for number, end in log.ends().items() if end]
-    assert positions(await log.read(partition, 2, max_records=2)) == [3, 4]
-    assert await log.read(partition, 5) == []
+async def test_positions_relayed_earlier_are_not_handed_out_again(publisher: Publisher, subscriber: Subscriber) -> None:
+    await publisher.resume(10)
+    await publisher.publish([row(10), row(11)])
+    assert positions(await (await subscriber.cursor(after=10)).poll()) == [11]
 
 
-async def test_last_is_the_newest_record_of_a_dimension_and_symbol(log: Log) -> None:
-    await log.publish([row(1, "A"), row(2, "A", TRADES), row(3, "A"), row(4, "B")])
-    newest = log.last(QUOTES, "A")
-    assert newest is not None
-    assert newest.position == 3
-    assert log.last(TRADES, "B") is None
+async def test_a_publisher_made_anew_goes_on_where_the_one_before_was_abandoned(
+    stream: Stream, publisher: Publisher, subscriber: Subscriber
+) -> None:
+    cursor = await subscriber.cursor()
+    await publisher.publish([row(1), row(2)])
+    await publisher.close()
+    another = stream.publisher()
+    await another.open()
+    await another.resume(1)
+    await another.publish([row(2), row(3)])
+    assert positions(await cursor.poll()) == [1, 2, 3]
+    await another.close()
 
 
-async def test_group_lag_is_end_minus_committed(log: Log) -> None:
-    await log.publish([row(n, f"S{n % 5}") for n in range(1, 101)])
-    assert (await log.lag("sensors")).total_lag == 100
-    for partition, end in log.ends().items():
-        await log.commit("sensors", partition, end)
-        assert await log.committed("sensors", partition) == end
-    assert (await log.lag("sensors")).total_lag == 0
-    await log.publish([row(101, "S1")])
-    report = await log.lag("sensors")
-    assert (report.group, report.total_lag, report.max_lag) == ("sensors", 1, 1)
-    assert sum(partition.lag for partition in report.partitions) == 1
-    assert (await log.lag("another")).total_lag == 101
+async def test_subscribers_of_one_stream_are_of_one_generation_and_know_each_others_places(
+    stream: Stream, publisher: Publisher, subscriber: Subscriber
+) -> None:
+    await publisher.publish([row(1), row(2)])
+    cursor = await subscriber.cursor()
+    await cursor.poll(max_records=1)
+    other = stream.subscriber()
+    await other.open()
+    assert other.generation == subscriber.generation != ""
+    assert positions(await (await other.cursor(after=cursor.place)).poll()) == [2]
+    await other.close()
 
 
-@pytest.mark.parametrize(("partition", "offset"), [(0, -1), (0, 1_000_000), (1_000_000, 0), (-1, 0)])
-async def test_a_commit_outside_the_log_is_refused(log: Log, partition: int, offset: int) -> None:
-    with pytest.raises(ValueError, match="allowed"):
-        await log.commit("sensors", partition, offset)
-
-
-async def test_positions_relayed_earlier_are_not_appended_again(log: Log) -> None:
-    await log.resume(10)
-    result = await log.publish([row(10), row(11)])
-    assert (result.published, result.duplicates) == (1, 1)
-    assert positions(await log.reader(after=10).poll()) == [11]
-
-
-async def test_probe_says_that_an_open_log_works(log: Log) -> None:
-    info = await log.probe()
+async def test_probe_says_that_an_open_publisher_works(publisher: Publisher) -> None:
+    info = await publisher.probe()
     assert info.healthy
     assert info.degraded_reason is None
 
 
-async def test_a_closed_log_refuses_and_wakes_its_readers(log: Log) -> None:
-    reader = log.reader()
+async def test_a_closed_publisher_refuses_and_leaves_readers_alone(
+    publisher: Publisher, subscriber: Subscriber
+) -> None:
+    await publisher.publish([row(1)])
+    await publisher.close()
+    await publisher.close()
+    with pytest.raises(StreamClosed):
+        await publisher.publish([row(2)])
+    assert not (await publisher.probe()).healthy
+    assert positions(await (await subscriber.cursor()).poll()) == [1]
+
+
+async def test_a_closed_subscriber_refuses_and_wakes_its_cursors(subscriber: Subscriber) -> None:
+    cursor = await subscriber.cursor()
     refused = 0
 
     async def read() -> None:
         nonlocal refused
         with pytest.raises(StreamClosed):
-            await reader.poll(timeout=30)
+            await cursor.poll(timeout=30)
         refused += 1
 
     with anyio.fail_after(10):
         async with anyio.create_task_group() as group:
             group.start_soon(read)
             await anyio.wait_all_tasks_blocked()
-            await log.close()
+            await subscriber.close()
     assert refused == 1
     with pytest.raises(StreamClosed):
-        await log.publish([row(1)])
-    assert not (await log.probe()).healthy
+        await subscriber.cursor()
 
 
-async def test_a_closed_reader_refuses_and_leaves_the_others_alone(log: Log) -> None:
-    closed, other = log.reader(), log.reader()
+async def test_a_closed_cursor_refuses_and_leaves_the_others_alone(
+    publisher: Publisher, subscriber: Subscriber
+) -> None:
+    closed, other = await subscriber.cursor(), await subscriber.cursor()
     await closed.close()
-    await log.publish([row(1)])
+    await publisher.publish([row(1)])
     with pytest.raises(StreamClosed):
         await closed.poll()
     assert positions(await other.poll()) == [1]
+
+
+@pytest.mark.parametrize("after", [-1, "newest", None])
+async def test_a_start_that_is_none_is_refused(subscriber: Subscriber, after: object) -> None:
+    with pytest.raises(ValueError, match="latest"):
+        await subscriber.cursor(after=after)  # type: ignore[arg-type]

@@ -73,7 +73,7 @@ def test_where_only_ascii_can_be_shown_symbols_lines_and_chart_have_stand_ins(
     assert done.returncode == 0
     assert done.stdout.isascii()
     assert "?" not in done.stdout
-    for line in ("+ rehearsal succeeded", "|- ! store", "`- * consumers", "1.23245 > 1.14657"):
+    for line in ("+ rehearsal succeeded", "|- ! store", "`- * consumer", "1.23245 > 1.14657"):
         assert line in done.stdout
     assert sum("**" in line for line in done.stdout.splitlines()) >= 5
 

@@ -10,7 +10,7 @@ from backbone.testing import embedded
 from tests.backbone.facade.kit import BARS, bars, plan
 from tests.backbone.facade.test_cycle import drained
 
-CONSUMERS = "/embedded/backbone/stream/consumers"
+CONSUMER = "/embedded/backbone/stream/consumer"
 
 
 @pytest.mark.parametrize("word", ["false", "off", "0", "no"])
@@ -19,7 +19,7 @@ async def test_without_consuming_there_is_no_consumer_and_the_publisher_goes_on(
     overrides = {"store.path": ":memory:", "store.inline": True, "control.enabled": False, "kill_switch": None}
     settings = load_settings(profile="embedded", env=env, overrides=overrides)
     async with Backbone.open(settings) as backbone:
-        assert backbone.roster().find(CONSUMERS) is None
+        assert backbone.roster().find(CONSUMER) is None
         await backbone.record(bars(3))
         assert (await drained(backbone)).pending == 0
         relay = backbone.roster().find("/embedded/backbone/stream/relay")
@@ -50,5 +50,5 @@ async def test_a_rehearsal_without_consuming_says_that_nothing_was_received() ->
 
 async def test_with_consuming_the_roster_and_the_probe_say_so() -> None:
     async with embedded() as backbone:
-        assert backbone.roster().find(CONSUMERS) is not None
+        assert backbone.roster().find(CONSUMER) is not None
         assert (await backbone.connectivity()).probes[-1].details["consuming"] == "on"

@@ -1,0 +1,58 @@
+"""What appends to the in-process log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backbone.stream.errors import StreamClosed
+from backbone.stream.memory.log import MemoryLog
+from backbone.stream.port import Envelope, StreamInfo
+
+__all__ = ["MemoryPublisher"]
+
+
+class MemoryPublisher:
+    """Appends to the log. What is published stays there when this is closed."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self._log = log
+        self._is_open = False
+
+    async def open(self) -> None:
+        """Make ready."""
+        self._is_open = True
+
+    async def close(self) -> None:
+        """Refuse from now on."""
+        self._is_open = False
+
+    async def probe(self) -> StreamInfo:
+        """Say what is retained."""
+        return StreamInfo(
+            backend="memory",
+            healthy=self._is_open,
+            degraded_reason=None if self._is_open else "the publisher is closed",
+            details=self._log.facts(),
+        )
+
+    async def resume(self, position: int) -> None:
+        """Take positions up to `position` as published earlier: they are not here and are not appended again."""
+        self._log.resume(position)
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        """Append what is new; being the server as well, this log knows what it has."""
+        if not self._is_open:
+            raise StreamClosed("the in-process publisher is closed; open it before publishing")
+        _require_ascending(envelopes)
+        self._log.append(envelopes)
+
+
+def _require_ascending(envelopes: Sequence[Envelope]) -> None:
+    previous = 0
+    for envelope in envelopes:
+        if envelope.position <= previous:
+            raise ValueError(
+                f"position {envelope.position} after {previous} given; positions start at 1 and ascend within a batch: "
+                "publish outbox rows in the order in which they were read"
+            )
+        previous = envelope.position
