@@ -171,8 +171,7 @@ class RelayActor(Actor):
             self.context.send_after(self._pause, Retry(), key="retry")
             self._report_behind(error)
         else:
-            self._pause = 0.0
-            self._report_ok()
+            self._came_back()
         finally:
             self._pumping = False
 
@@ -220,6 +219,12 @@ class RelayActor(Actor):
             self._published += len(rows)
             await self._ask(AdvanceRelay(rows[-1].position))
             self._cursor = rows[-1].position
+        if self._pause:
+            self._came_back()
+
+    def _came_back(self) -> None:
+        self._pause = 0.0
+        self._report_ok()
 
     async def _invalidate(self, rows: Sequence[OutboxRow]) -> None:
         """Wait until the cache serves nothing older. One that is down keeps nothing: it comes back without it.

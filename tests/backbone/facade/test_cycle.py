@@ -10,9 +10,10 @@ import pytest
 
 from actors import ActorSystem, HealthChanged
 from backbone import Backbone, Frame, InputInvalid, NotBuilt, StoreUnavailable, load_settings
+from backbone.cache.messages import Fetch
 from backbone.facade.subscription import Subscription
 from backbone.ingest.messages import RecordResult
-from backbone.store.records import OutboxStatus
+from backbone.store.records import OutboxStatus, Query
 from backbone.stream.messages import Update
 from backbone.testing import Faults, InjectedCrash, embedded
 from tests.backbone.facade.kit import BARS, SAMPLE, bars, plan, write_csv
@@ -147,6 +148,37 @@ async def test_a_subscription_goes_on_at_its_position_in_another_process_life(tm
         stored = await backbone.fetch(BARS)
         assert Frame.concat([u.frame for u in [*seen, *rest]]).canonical_bytes() == stored.canonical_bytes()
         assert not {u.event_id for u in seen} & {u.event_id for u in rest}
+
+
+async def test_a_subscription_goes_on_at_its_token_in_this_and_in_another_process_life(tmp_path: Path) -> None:
+    overrides = {"store.path": str(tmp_path / "b.duckdb"), "ingest.chunk_rows": 1000}
+    async with embedded(overrides=overrides) as backbone:
+        async with backbone.subscribe(BARS) as updates:
+            await backbone.ingest(plan())
+            seen = await take(updates, 2000)
+        async with backbone.subscribe(BARS, start=seen[0].resume) as updates:
+            assert [update.event_id for update in await take(updates, 1000)] == [seen[1].event_id]
+    async with embedded(overrides=overrides) as backbone, backbone.subscribe(BARS, start=seen[-1].resume) as updates:
+        rest = await take(updates, 3000)
+        stored = await backbone.fetch(BARS)
+        assert Frame.concat([u.frame for u in [*seen, *rest]]).canonical_bytes() == stored.canonical_bytes()
+        assert not {u.event_id for u in seen} & {u.event_id for u in rest}
+
+
+@pytest.mark.parametrize("start", ["r1.cut", "newest", ""])
+async def test_a_start_that_is_no_token_is_refused_where_it_is_given(start: str) -> None:
+    async with embedded() as backbone:
+        with pytest.raises(ValueError, match="it is no resume token"):
+            backbone.subscribe(BARS, start=start)
+
+
+async def test_who_fetches_on_an_update_never_reads_what_was_before_it() -> None:
+    async with embedded() as backbone, backbone.subscribe(BARS) as updates:
+        cache = backbone.system.find("/embedded/backbone/cache")  # which is not told what this process has written
+        for close in (1.2, 1.3, 1.4):
+            await backbone.record(bars(1, close=close))
+            await anext(updates)
+            assert (await cache.ask(Fetch(Query(BARS)))).frame.column("close")[0] == close
 
 
 async def test_with_the_store_down_a_fetch_serves_what_the_cache_has_and_says_stale() -> None:

@@ -1,0 +1,235 @@
+"""What the tests of the stream's actors share: a store of outbox rows, a stream that fails or waits when told to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+
+from actors import Actor, ActorRef, ChildSpec, Reject, handles
+from actors.testing import Probe, TestSystem
+from backbone.calls import Calls
+from backbone.domain import encode
+from backbone.domain.dimension import Dimension
+from backbone.store.messages import AdvanceRelay, OutboxGrew, OutboxState, ProbeStore, ReadOutbox, RelayCursor
+from backbone.store.records import OutboxRow, OutboxStatus, StoreInfo
+from backbone.stream.memory import MemoryStream
+from backbone.stream.memory.publisher import MemoryPublisher
+from backbone.stream.memory.subscriber import MemorySubscriber
+from backbone.stream.port import Cursor, Envelope, Place, Record, Start
+from tests.backbone.facade.kit import BARS, bars
+
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def row(position: int, symbol: str = "EURUSD", *, payload: bytes | None = None, count: int = 1) -> OutboxRow:
+    if payload is None:
+        payload = encode(bars(count, close=1 + position / 1000, symbol=symbol))
+    return OutboxRow(position, f"event-{position}", "chunk", BARS, symbol, count, position, payload, MOMENT)
+
+
+class Outbox:
+    """What the store's actor has: rows, the relay's cursor, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.rows: list[OutboxRow] = []
+        self.cursor = 0
+        self.asked: list[Any] = []
+        self.down: str | None = None
+        self.refuse_advance = 0
+        self.generation = "database"
+        self._moved = anyio.Event()
+
+    def move(self, position: int) -> None:
+        self.cursor = max(self.cursor, position)
+        self._moved.set()
+        self._moved = anyio.Event()
+
+    async def published(self, position: int) -> None:
+        """Wait until the relay has noted that it published up to there."""
+        with anyio.fail_after(60):
+            while self.cursor < position:
+                await self._moved.wait()
+
+    def advanced(self) -> list[int]:
+        return [each.position for each in self.asked if isinstance(each, AdvanceRelay)]
+
+
+class Store(Actor):
+    """Serves an Outbox."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def _met(self, message: Any) -> None:
+        self._outbox.asked.append(message)
+        if self._outbox.down is not None:
+            raise Reject("unavailable", self._outbox.down)
+
+    @handles
+    def read(self, message: ReadOutbox) -> list[OutboxRow]:
+        self._met(message)
+        return [each for each in self._outbox.rows if each.position > message.after][: message.limit]
+
+    @handles
+    def cursor(self, message: RelayCursor) -> int:
+        self._met(message)
+        return self._outbox.cursor
+
+    @handles
+    def advance(self, message: AdvanceRelay) -> None:
+        self._met(message)
+        if self._outbox.refuse_advance:
+            self._outbox.refuse_advance -= 1
+            raise Reject("unavailable", "gone before it could note that")
+        self._outbox.move(message.position)
+
+    @handles
+    def state(self, message: OutboxState) -> OutboxStatus:
+        self._met(message)
+        rows = self._outbox.rows
+        return OutboxStatus(rows[-1].position if rows else 0, self._outbox.cursor, 0, None)
+
+    @handles
+    def probe(self, message: ProbeStore) -> StoreInfo:
+        self._met(message)
+        return _Told("duckdb", "1", ":memory:", True, generation=self._outbox.generation)
+
+
+class _Told(StoreInfo, frozen=True):
+    """A store that says which life of the database it is."""
+
+    generation: str = ""
+
+
+class Faulty:
+    """A stream in memory that does what it is told to.
+
+    Attributes:
+        failing: the next calls raise these, in order.
+        hang: calls that begin now never end.
+        gate: calls wait for it.
+        sent: the positions of each batch that was appended.
+        tried: when publishing was tried.
+        publishers: how many were made.
+        subscribers: how many were made.
+        polls: how many polls were begun.
+        cursors: those that were made and not closed.
+    """
+
+    ordered = True
+
+    def __init__(self, **options: Any) -> None:
+        self.inner = MemoryStream(**options)
+        self.failing: list[Exception] = []
+        self.hang = False
+        self.gate: anyio.Event | None = None
+        self.sent: list[list[int]] = []
+        self.tried: list[float] = []
+        self.publishers = self.subscribers = self.polls = 0
+        self.cursors: list[Cursor] = []
+
+    async def meet(self) -> None:
+        if self.failing:
+            raise self.failing.pop(0)
+        if self.hang:
+            await anyio.sleep_forever()
+        if self.gate is not None:
+            await self.gate.wait()
+
+    def publisher(self) -> FaultyPublisher:
+        self.publishers += 1
+        return FaultyPublisher(self, self.inner.publisher())
+
+    def subscriber(self) -> FaultySubscriber:
+        self.subscribers += 1
+        return FaultySubscriber(self, self.inner.subscriber())
+
+
+class FaultyPublisher:
+    def __init__(self, stream: Faulty, inner: MemoryPublisher) -> None:
+        self._stream = stream
+        self.open, self.close, self.probe, self.resume = inner.open, inner.close, inner.probe, inner.resume
+        self._inner = inner
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        self._stream.tried.append(anyio.current_time())
+        await self._stream.meet()
+        await self._inner.publish(envelopes)
+        self._stream.sent.append([each.position for each in envelopes])
+
+
+class FaultySubscriber:
+    def __init__(self, stream: Faulty, inner: MemorySubscriber) -> None:
+        self._stream = stream
+        self._inner = inner
+        self.close = inner.close
+
+    @property
+    def generation(self) -> str:
+        return self._inner.generation
+
+    async def open(self) -> None:
+        await self._stream.meet()
+        await self._inner.open()
+
+    async def cursor(
+        self, *, dimension: Dimension | None = None, symbols: Sequence[str] = (), after: Start | Place = 0
+    ) -> FaultyCursor:
+        cursor = await self._inner.cursor(dimension=dimension, symbols=symbols, after=after)
+        made = FaultyCursor(self._stream, cursor)
+        self._stream.cursors.append(made)
+        return made
+
+
+class FaultyCursor:
+    def __init__(self, stream: Faulty, inner: Cursor) -> None:
+        self._stream = stream
+        self._inner = inner
+        self.seek, self.lag = inner.seek, inner.lag
+
+    @property
+    def place(self) -> Place:
+        return self._inner.place
+
+    async def poll(self, max_records: int = 500, timeout: float = 1.0) -> list[Record]:
+        self._stream.polls += 1
+        await self._stream.meet()
+        return await self._inner.poll(max_records, timeout)
+
+    async def close(self) -> None:
+        self._stream.cursors.remove(self)
+        await self._inner.close()
+
+
+class House:
+    """An actor system with a store, a cache that records, and a stream."""
+
+    def __init__(self, system: TestSystem, outbox: Outbox, stream: Faulty) -> None:
+        self.system = system
+        self.outbox = outbox
+        self.stream = stream
+        self.calls = Calls(system, "/test")
+        self.cache: Probe
+
+    async def start(self, name: str, kind: type[Actor], *args: Any, **kwargs: Any) -> ActorRef:
+        return await self.system.start_child(
+            ChildSpec(name, kind, args=(self.stream, self.calls, *args), kwargs=kwargs)
+        )
+
+    def commit(self, *rows: OutboxRow) -> None:
+        """The store has new rows, and says so."""
+        self.outbox.rows.extend(rows)
+        self.system.publish(OutboxGrew, "/test/store", position=rows[-1].position)
+
+
+@asynccontextmanager
+async def house(**options: Any) -> AsyncIterator[House]:
+    async with TestSystem() as system:
+        made = House(system, Outbox(), Faulty(**options))
+        await system.start_child(ChildSpec("store", Store, args=(made.outbox,)))
+        made.cache = await Probe.start(system, "cache")
+        yield made

@@ -1,0 +1,306 @@
+"""The consumer: one client for all, a place for each, and the outbox behind the stream; on the virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+
+from actors import ActorCrashed, ActorDead, ActorRef, AskRejected, Health
+from backbone.domain.dimension import Dimension
+from backbone.facade.subscription import Subscription
+from backbone.store.errors import PositionLost
+from backbone.stream.consumer import ConsumerActor
+from backbone.stream.errors import StreamUnavailable
+from backbone.stream.messages import LeaveStream, NextUpdates, Updates
+from backbone.stream.port import Place, Publisher
+from backbone.stream.resume import Resume
+from tests.backbone.facade.kit import BARS
+from tests.backbone.stream.kit import House, house, row
+
+OUTAGE = "no broker at kafka:9092"
+
+
+class Consuming(House):
+    """A house with a consumer, and with what publishes to it."""
+
+    consumer: ActorRef
+    publisher: Publisher
+
+    async def publish(self, *positions: int, symbol: str = "EURUSD", published: bool = True) -> None:
+        """Commit rows, and publish them."""
+        rows = [row(position, symbol) for position in positions]
+        self.outbox.rows += rows
+        if published:
+            await self.publisher.publish(rows)
+
+    async def ask(self, after: Any, limit: int = 256, timeout: float = 0.0, name: str = "a", **of: Any) -> Updates:
+        return await self.consumer.ask(NextUpdates(name, BARS, after=after, limit=limit, timeout=timeout, **of), 600)
+
+    def health(self) -> Health:
+        entry = self.system.roster().find("/test/consumer")
+        assert entry is not None
+        return entry.health
+
+    def subscription(self, start: Any = "latest", name: str = "mine") -> Subscription:
+        return Subscription(self.calls, "consumer", name, BARS, (), start, lambda: None)
+
+
+@asynccontextmanager
+async def consuming(**options: Any) -> AsyncIterator[Consuming]:
+    async with house(**options) as plain:
+        made = Consuming(plain.system, plain.outbox, plain.stream)
+        made.publisher = made.stream.inner.publisher()
+        await made.publisher.open()
+        made.consumer = await made.start("consumer", ConsumerActor)
+        yield made
+
+
+def positions(updates: Updates) -> list[int]:
+    return [update.position for update in updates.items]
+
+
+async def test_the_same_question_again_gets_the_same_rows_again() -> None:
+    async with consuming() as made:
+        await made.publish(1, 2, 3, 4)
+        first = await made.ask(0, limit=2)
+        assert positions(first) == [1, 2]
+        assert positions(await made.ask(0, limit=2)) == [1, 2]
+        second = await made.ask(first.place, limit=2)
+        assert positions(second) == [3, 4]
+        assert positions(await made.ask(first.place, limit=2)) == [3, 4]
+        assert positions(await made.ask(second.place)) == []
+
+
+@pytest.mark.parametrize("start", ["latest", "earliest"])
+async def test_the_first_question_again_begins_where_it_began(start: str) -> None:
+    async with consuming() as made:
+        await made.publisher.resume(0)
+        assert positions(await made.ask(start)) == []
+        await made.publish(1, 2)
+        assert positions(await made.ask(start)) == [1, 2]
+        assert positions(await made.ask(start)) == [1, 2]
+
+
+async def test_a_question_whose_asker_gave_up_takes_nothing_away_from_the_next() -> None:
+    async with consuming() as made:
+        first = await made.ask("latest")
+        with anyio.move_on_after(1):
+            await made.ask(first.place, timeout=100)
+        await made.publish(1)
+        assert positions(await made.ask(first.place, timeout=100)) == [1]
+
+
+async def test_a_consumer_that_was_restarted_learns_from_the_question_where_each_one_stands() -> None:
+    async with consuming() as made:
+        await made.publish(1, 2, 3)
+        first = await made.ask(0, limit=2)
+        made.stream.failing = [RuntimeError("a bug in the client")]
+        with pytest.raises(ActorDead):
+            await made.ask(first.place)
+        assert len(made.system.recorded(ActorCrashed)) == 1
+        assert positions(await made.ask(first.place)) == [3]
+
+
+async def test_one_client_serves_all_and_who_does_not_ask_holds_nobody_up() -> None:
+    async with consuming() as made:
+        slow = await made.ask("latest", name="slow")
+        quick = await made.ask("latest", name="quick")
+        for position in range(1, 1001):
+            await made.publish(position)
+            quick = await made.ask(quick.place, name="quick")
+            assert positions(quick) == [position]
+        seen: list[int] = []
+        while len(seen) < 1000:
+            slow = await made.ask(slow.place, name="slow")
+            seen += positions(slow)
+        assert seen == list(range(1, 1001))
+        assert (made.stream.subscribers, len(made.stream.cursors)) == (1, 2)
+
+
+async def test_who_waits_long_holds_up_neither_others_nor_a_stop() -> None:
+    async with consuming() as made, anyio.create_task_group() as group:
+        await made.ask("latest", name="other")
+        group.start_soon(lambda: _until_refused(made))
+        await anyio.sleep(1)
+        began = anyio.current_time()
+        await made.ask(Place(0), name="other")
+        await made.system.terminate_child("consumer")
+        assert anyio.current_time() - began < 1
+
+
+async def _until_refused(made: Consuming) -> None:
+    with pytest.raises(Exception, match=r"consumer|closed"):
+        await made.ask("latest", name="waiting", timeout=500)
+
+
+async def test_only_what_was_asked_for_is_handed_out() -> None:
+    async with consuming() as made:
+        await made.publish(1, 3, symbol="A")
+        await made.publish(4, symbol="B")
+        other = msgspec.structs.replace(row(5, "A"), dimension=Dimension.QUOTES)
+        await made.publisher.publish([other])
+        await made.publish(6, symbol="A")
+        assert positions(await made.ask(0, symbols=("A",))) == [1, 3, 6]
+
+
+async def test_what_the_stream_forgot_comes_from_the_outbox_and_all_the_rest_from_the_stream() -> None:
+    async with consuming(capacity_bytes=1) as made:
+        await made.publish(1, 2, symbol="A")
+        await made.publish(3, symbol="B")
+        await made.publish(4, 5, symbol="A")
+        await made.publish(6, published=False, symbol="A")
+        seen, place = list[int](), Place(0)
+        for _ in range(10):
+            answer = await made.ask(place, limit=2, symbols=("A",))
+            seen, place = seen + positions(answer), answer.place
+        assert seen == [1, 2, 4, 5]
+
+
+async def test_what_is_committed_and_not_published_yet_is_not_handed_out_of_the_outbox() -> None:
+    async with consuming() as made:
+        await made.publish(1, 2, published=False)
+        await made.publisher.resume(2)
+        await made.publish(3, 4, published=False)
+        answer = await made.ask(0)
+        assert positions(answer) == [1, 2]
+        assert positions(await made.ask(answer.place)) == []
+        await made.publisher.publish(made.outbox.rows[2:])
+        assert positions(await made.ask(answer.place)) == [3, 4]
+
+
+async def test_what_neither_stream_nor_outbox_have_is_lost_and_the_earliest_is_what_is_left() -> None:
+    async with consuming(capacity_bytes=1) as made:
+        await made.publish(1, 2, 3)
+        made.outbox.rows.clear()
+        with pytest.raises(AskRejected, match="position 1 given; log and outbox do not go back so far") as lost:
+            await made.ask(1, name="late")
+        assert lost.value.code == PositionLost.code
+        answer = await made.ask("earliest")
+        answer = await made.ask(answer.place)
+        assert positions(answer) == [3]
+        await made.publish(4, 5)
+        made.outbox.rows.clear()
+        with pytest.raises(AskRejected, match="do not go back so far"):
+            await made.ask(answer.place)
+
+
+async def test_a_stream_that_is_down_refuses_says_so_and_its_subscriber_goes_on() -> None:
+    async with consuming() as made:
+        await made.publisher.resume(0)
+        mine = made.subscription()
+        await mine.open()
+        made.stream.failing = [StreamUnavailable(OUTAGE) for _ in range(5)]
+        with pytest.raises(AskRejected, match=OUTAGE) as refused:
+            await made.ask("latest", name="other")
+        assert refused.value.code == "stream_unavailable"
+        assert (made.health().level, made.health().why) == ("failed", OUTAGE)
+        await made.publish(1)
+        with anyio.fail_after(10):
+            assert (await anext(mine)).position == 1
+        assert made.health().level == "ok"
+        assert made.system.recorded(ActorCrashed) == []
+        await mine.close()
+
+
+async def test_a_stream_that_is_down_when_somebody_subscribes_is_waited_for() -> None:
+    async with consuming() as made:
+        made.stream.failing = [StreamUnavailable(OUTAGE) for _ in range(4)]
+        mine = made.subscription()
+        with anyio.fail_after(10):
+            await mine.open()
+        await made.publish(1)
+        assert (await anext(mine)).position == 1
+        await mine.close()
+
+
+async def test_a_stream_that_is_silent_is_unavailable_not_waited_for_for_ever() -> None:
+    async with consuming() as made:
+        place = (await made.ask("latest")).place
+        made.stream.hang = True
+        with pytest.raises(AskRejected, match="did not poll within"):
+            await made.ask(place)
+        made.stream.hang = False
+        await made.publish(1)
+        assert positions(await made.ask(place)) == [1]
+
+
+async def test_a_store_that_is_down_refuses_what_only_it_has_and_keeps_the_place() -> None:
+    async with consuming(capacity_bytes=1) as made:
+        await made.publish(1, 2, 3)
+        made.outbox.down = "no room"
+        with pytest.raises(AskRejected, match="no room") as refused:
+            await made.ask(0)
+        assert refused.value.code == "unavailable"
+        made.outbox.down = None
+        assert positions(await made.ask(0)) == [1, 2]
+
+
+async def test_who_leaves_gives_the_cursor_back() -> None:
+    async with consuming() as made:
+        await made.ask("latest", name="a")
+        await made.ask("latest", name="b")
+        await made.consumer.tell(LeaveStream("a"))
+        await made.consumer.tell(LeaveStream("never seen"))
+        await made.ask(Place(0), name="b")
+        assert len(made.stream.cursors) == 1
+
+
+async def test_a_token_goes_on_behind_its_update_in_this_and_in_another_life_of_the_stream() -> None:
+    async with consuming() as made:
+        await made.publish(1, 2, 3)
+        token = Resume.parse((await made.ask(0)).items[1].resume)
+        assert (token.database, token.position) == ("database", 2)
+        assert positions(await made.ask(token, name="same")) == [3]
+        of_another = msgspec.structs.replace(token, stream="another", mark="0:99")
+        assert positions(await made.ask(of_another, name="another")) == [3]
+
+
+async def test_a_token_of_another_life_of_the_database_goes_on_by_position_or_is_lost() -> None:
+    async with consuming() as made:
+        await made.publish(1, 2, 3)
+        token = Resume("restored since", "stream", 2)
+        assert positions(await made.ask(token, name="known")) == [3]
+        beyond = Resume("restored since", "stream", 4)
+        with pytest.raises(
+            AskRejected, match="another life of the database, position 4; this one has come to 3"
+        ) as lost:
+            await made.ask(beyond, name="beyond")
+        assert lost.value.code == PositionLost.code
+
+
+async def test_a_store_that_says_no_generation_is_no_hindrance() -> None:
+    async with consuming() as made:
+        made.outbox.down = "no room"
+        await made.publish(1)
+        token = Resume.parse((await made.ask(0)).items[0].resume)
+        assert (token.database, token.position) == ("", 1)
+        made.outbox.down = None
+        await made.publish(2)
+        assert positions(await made.ask(token, name="b")) == [2]
+
+
+async def test_a_payload_that_is_no_frame_is_refused_with_its_position() -> None:
+    async with consuming() as made:
+        await made.publisher.publish([row(1, payload=b"no frame")])
+        with pytest.raises(AskRejected, match="the change at position 1 can't be read"):
+            await made.ask(0)
+
+
+async def test_whoever_watches_is_told_of_each_question_and_how_it_ended() -> None:
+    seen: list[tuple[str, str]] = []
+    async with consuming() as made:
+        await made.system.terminate_child("consumer")
+        await made.system.delete_child("consumer")
+        made.consumer = await made.start(
+            "consumer", ConsumerActor, observe=lambda what, seconds, outcome: seen.append((what, outcome))
+        )
+        place = (await made.ask("latest")).place
+        made.stream.failing = [StreamUnavailable(OUTAGE)]
+        with pytest.raises(AskRejected):
+            await made.ask(place)
+    assert seen == [("NextUpdates", "ok"), ("NextUpdates", "refused:stream_unavailable")]
