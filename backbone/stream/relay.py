@@ -17,11 +17,12 @@ from actors import (
     MailboxFull,
     Message,
     Reject,
+    Request,
     StopReason,
     Subscription,
     handles,
 )
-from backbone.cache.messages import Invalidate
+from backbone.cache.messages import ForgetWindows, Invalidate
 from backbone.calls import Calls, refuse
 from backbone.domain.advice import INSTEAD
 from backbone.domain.dimension import Dimension
@@ -88,7 +89,7 @@ class RelayActor(Actor):
         self._timeout = timeout
         self._observe = observe
         self._publisher: Publisher | None = None
-        self._resumed = False
+        self._located = self._resumed = False
         self._cursor = 0
         self._published = 0
         self._pause = 0.0
@@ -197,10 +198,14 @@ class RelayActor(Actor):
             except BaseException:
                 await self._abandon()
                 raise
+        if not self._located:
+            self._cursor = await self._ask(RelayCursor())
+            if self.context.ref.incarnation > 1:
+                await self._tell_cache(ForgetWindows())  # another process may have moved the cursor since we fell
+            self._located = True
         if not self._resumed:
-            cursor = await self._ask(RelayCursor())
-            await self._sent(self._publisher.resume(cursor), "resume")
-            self._cursor, self._resumed = cursor, True
+            await self._sent(self._publisher.resume(self._cursor), "resume")
+            self._resumed = True
 
     async def _abandon(self) -> None:
         """A publisher that failed is not asked again; the next try makes another one."""
@@ -227,18 +232,22 @@ class RelayActor(Actor):
         self._report_ok()
 
     async def _invalidate(self, rows: Sequence[OutboxRow]) -> None:
-        """Wait until the cache serves nothing older. One that is down keeps nothing: it comes back without it.
+        """Wait until the cache serves nothing older."""
+        changed: dict[Dimension, dict[str, int]] = defaultdict(dict)
+        for row in rows:
+            changed[row.dimension][row.symbol] = row.position
+        await self._tell_cache(Invalidate(dict(changed)))
+
+    async def _tell_cache(self, what: Request[None]) -> None:
+        """Have the cache acknowledge. One that is down keeps nothing that could be stale.
 
         Raises:
             HeldUp: the cache runs, but does not say that it has forgotten.
         """
-        changed: dict[Dimension, dict[str, int]] = defaultdict(dict)
-        for row in rows:
-            changed[row.dimension][row.symbol] = row.position
         try:
             cache = self._calls.ref("cache")
             if cache.is_alive:
-                await cache.ask(Invalidate(dict(changed)), self._timeout)
+                await cache.ask(what, self._timeout)
         except (ActorDead, ChildNotFound) as error:
             self.context.log.warning("cache not invalidated, it is down", why=str(error))
         except AskRejected as error:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from actors import Actor, ActorCrashed, ActorRef, AskRejected, ChildSpec, Health, Reject, handles
-from backbone.cache.messages import Invalidate
+from backbone.cache.messages import ForgetWindows, Invalidate
 from backbone.domain.dimension import Dimension
 from backbone.store.messages import AdvanceRelay
 from backbone.stream.errors import StreamClosed, StreamUnavailable
@@ -194,6 +194,32 @@ async def test_a_publisher_that_failed_is_abandoned_for_a_new_one(error: Excepti
         made.commit(row(1))
         await made.outbox.published(1)
         assert made.stream.publishers == 2
+
+
+async def test_after_an_outage_it_goes_on_at_its_own_cursor_wherever_another_process_moved_the_stored_one() -> None:
+    async with house() as made:
+        await relaying(made)
+        made.stream.failing = [StreamUnavailable(OUTAGE)]
+        made.commit(row(1), row(2))
+        await anyio.sleep(0.05)
+        made.outbox.move(2)
+        await anyio.sleep(1)
+        assert made.stream.sent == [[1, 2]]
+
+
+async def test_after_a_crash_the_cache_forgets_what_another_process_may_have_relayed_meanwhile() -> None:
+    async with house() as made:
+        made.stream.failing = [RuntimeError("a bug in the client")]
+        await relaying(made)
+        made.commit(row(1))
+        await made.cache.expect(ForgetWindows)
+        assert len(made.system.recorded(ActorCrashed)) == 1
+        await made.outbox.published(1)
+    async with house() as made:
+        await relaying(made)
+        made.commit(row(1))
+        await made.outbox.published(1)
+        assert not any(isinstance(each, ForgetWindows) for each in made.cache.messages)
 
 
 async def test_a_publisher_that_hangs_is_given_up_and_one_that_can_not_be_opened_is_tried_again() -> None:
