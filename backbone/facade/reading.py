@@ -14,7 +14,8 @@ from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 from backbone.domain.threads import in_thread
 from backbone.facade.spelling import Ask, Names
-from backbone.ingest.settings import IngestRules
+from backbone.quality.calendars import calendar_of
+from backbone.settings import Settings
 from backbone.store.errors import StoreUnavailable
 from backbone.store.messages import ReadCoverage
 from backbone.store.records import Coverage, Query
@@ -42,13 +43,13 @@ class Reader:
 
     Args:
         ask: asks an actor.
-        rules: the trading calendars.
+        settings: the trading calendars.
         clock: monotonic seconds.
     """
 
-    def __init__(self, ask: Ask, rules: IngestRules, clock: Callable[[], float]) -> None:
+    def __init__(self, ask: Ask, settings: Settings, clock: Callable[[], float]) -> None:
         self._ask = ask
-        self._rules = rules
+        self.settings = settings
         self._clock = clock
         self._positions: dict[tuple[Dimension, str], int] = {}
         self._names = Names(ask, clock)
@@ -230,8 +231,8 @@ class Reader:
             limit=None,
         )
         frame = await self.stored(finer)
-        work = partial(resample, frame, source, interval, lambda symbol: self._rules.calendar_of((symbol,)))
-        if frame.num_rows <= _ROWS_INLINE or self._rules.inline:
+        work = partial(resample, frame, source, interval, lambda symbol: calendar_of(self.settings.quality, (symbol,)))
+        if frame.num_rows <= _ROWS_INLINE or self.settings.store.inline:
             made = work()
         else:
             made = await in_thread(work)

@@ -19,12 +19,13 @@ from backbone.calls import Calls, refuse
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
 from backbone.domain.zones import Stamps
-from backbone.ingest.settings import IngestRules
+from backbone.quality.calendars import calendar_of
 from backbone.retention.cutoff import Cutoff, cutoff, steps
 from backbone.retention.judging import judge, judged_from
 from backbone.retention.messages import RunRetention
-from backbone.retention.policy import Policy, RetentionRules
+from backbone.retention.policy import Policy, policies_of
 from backbone.retention.report import RetentionDrop, RetentionFinding, RetentionReport
+from backbone.settings import Settings
 from backbone.store.errors import NotBuilt
 from backbone.store.messages import DropRows, PruneStore, ReadCoverage, ReadOutbox, ReadStamps
 from backbone.store.records import Coverage
@@ -56,14 +57,15 @@ class RetentionActor(Actor):
 
     Args:
         calls: where store and cache are.
-        retention: the policies, and what the schedule does.
-        rules: the calendars.
+        settings: the policies, what the schedule does, and the calendars.
+        enforceable: whether rows of this store may be dropped at all.
     """
 
-    def __init__(self, calls: Calls, retention: RetentionRules, rules: IngestRules) -> None:
+    def __init__(self, calls: Calls, settings: Settings, *, enforceable: bool = False) -> None:
         self._calls = calls
-        self._retention = retention
-        self._rules = rules
+        self.settings = settings
+        self._policies = policies_of(settings.retention)
+        self._enforceable = enforceable
         self._one_at_a_time = anyio.Lock(fast_acquire=True)
         self._last: dict[str, Any] = {}
         self._trouble = ""
@@ -72,9 +74,9 @@ class RetentionActor(Actor):
 
     async def on_start(self) -> None:
         """Begin the schedule; its first run comes after one interval."""
-        if self._retention.interval:
-            self.context.send_after(self._retention.interval, Upkeep(), key="upkeep")
-        if self._retention.kill_switch is not None:
+        if self.settings.retention.interval:
+            self.context.send_after(self.settings.retention.interval, Upkeep(), key="upkeep")
+        if self.settings.kill_switch is not None:
             self.context.send_every(_LOOK_INTERVAL, LookForSwitch(), key="switch")
             self._look()
 
@@ -88,22 +90,22 @@ class RetentionActor(Actor):
         self._look()
 
     def _look(self) -> None:
-        paused = _exists(self._retention.kill_switch)
+        paused = _exists(self.settings.kill_switch)
         if paused != self._paused:
             self._paused = paused
-            self.context.log.warning("kill switch", path=self._retention.kill_switch, paused=paused)
+            self.context.log.warning("kill switch", path=self.settings.kill_switch, paused=paused)
             self._say()
 
     def _say(self) -> None:
         if self._paused:
             self.context.report_health(
                 "degraded",
-                f"the kill switch {self._retention.kill_switch} is there",
+                f"the kill switch {self.settings.kill_switch} is there",
                 "nothing is done by schedule: no rows are dropped or pruned; ingest, fetch and subscriptions go on",
                 "remove the file to let the schedule go on",
             )
         elif self._trouble:
-            following = f"tries again in {self._retention.interval:g} s; until then old rows are kept"
+            following = f"tries again in {self.settings.retention.interval:g} s; until then old rows are kept"
             self.context.report_health(
                 "degraded", self._trouble, following, "see the store's own line in backbone status"
             )
@@ -114,7 +116,7 @@ class RetentionActor(Actor):
     def run(self, message: RunRetention) -> None:
         """See RunRetention."""
         now = self.context.clock.now()
-        if message.apply and not self._retention.enforceable:
+        if message.apply and not self._enforceable:
             text = "retention over the embedded store is a dry run: nothing is dropped; leave --apply out"
             raise refuse(NotBuilt(text))
         if message.apply and message.as_of is not None and message.as_of > now:
@@ -132,14 +134,14 @@ class RetentionActor(Actor):
         self._look()
         if not self._paused:
             await self._keep_up()
-        self.context.send_after(self._retention.interval, Upkeep(), key="upkeep")
+        self.context.send_after(self.settings.retention.interval, Upkeep(), key="upkeep")
 
     async def _keep_up(self) -> None:
         try:
             async with self._one_at_a_time:
                 self._by_schedule = True
                 dropped = 0
-                if self._retention.scheduled and self._retention.enforceable:
+                if self.settings.retention.enabled and self._enforceable:
                     now = self.context.clock.now()
                     drops = await self._enforce(self._whole(*await self._stored(now)), now)
                     dropped = sum(drop.rows for drop in drops)
@@ -178,7 +180,7 @@ class RetentionActor(Actor):
             drops=tuple(drops),
             pruned=pruned,
             note=_unread(unread) or ("" if findings else "the store holds no rows"),
-            settings_hash=self._rules.settings_hash,
+            settings_hash=self.settings.hash,
             span_start=min((finding.earliest for finding in findings), default=None),
             span_end=max((finding.latest for finding in findings), default=None),
         )
@@ -191,7 +193,7 @@ class RetentionActor(Actor):
         """
         stored: dict[Dimension, Sequence[Coverage]] = {}
         unread: dict[Dimension, Reject] = {}
-        for policy in self._retention.policies:
+        for policy in self._policies:
             try:
                 stored[policy.dimension] = await self._ask(ReadCoverage(policy.dimension, as_of))
             except Reject as reject:
@@ -209,7 +211,7 @@ class RetentionActor(Actor):
     async def _would(self, stored: Stored, as_of: datetime) -> list[RetentionDrop]:
         """The dry run: what would be dropped of each dimension that has rows beyond the cap."""
         drops = []
-        for policy in self._retention.policies:
+        for policy in self._policies:
             limit = self._cutoff(policy, stored.get(policy.dimension, ()), as_of)
             if limit.before is not None:
                 rows = await self._ask(DropRows(policy.dimension, limit.before))
@@ -222,7 +224,7 @@ class RetentionActor(Actor):
         """Up to where rows may be dropped: nowhere, where the store is never dropped from."""
         limit = cutoff(policy, coverage, as_of)
         beyond = limit.before is not None or limit.kept
-        return limit if self._retention.enforceable or not beyond else Cutoff(None, _EMBEDDED)
+        return limit if self._enforceable or not beyond else Cutoff(None, _EMBEDDED)
 
     async def _enforce(self, stored: Stored, as_of: datetime) -> list[RetentionDrop]:
         """Drop what the dry run names; a dimension of which it names everything is left alone."""
@@ -263,7 +265,9 @@ class RetentionActor(Actor):
     async def _prune(self, *, apply: bool) -> dict[str, int]:
         """Delete published outbox rows and bad rows that are old enough, an hour of outbox at a time."""
         now = self.context.clock.now()
-        published, bad = now - self._retention.outbox_kept, now - self._retention.quarantine_kept
+        retention = self.settings.retention
+        published = now - timedelta(hours=retention.outbox_hours)
+        bad = now - timedelta(days=retention.quarantine_days)
         oldest = await self._ask(ReadOutbox(0, 1)) if apply else []
         begin = min(oldest[0].created_at, published - _MICROSECOND) if oldest else published - _MICROSECOND
         pruned = {"outbox": 0}
@@ -276,7 +280,7 @@ class RetentionActor(Actor):
 
     async def _findings(self, stored: Stored, as_of: datetime) -> list[RetentionFinding]:
         findings = []
-        for policy in self._retention.policies:
+        for policy in self._policies:
             coverage = stored.get(policy.dimension, ())
             limit = self._cutoff(policy, coverage, as_of)
             findings += [await self._finding(policy, each, as_of, limit) for each in coverage]
@@ -286,7 +290,7 @@ class RetentionActor(Actor):
         begin, cap = judged_from(policy, each, as_of), as_of - policy.cap
         recent = await self._stamps(each, begin, as_of)
         old = await self._stamps(each, None, cap - _MICROSECOND) if each.earliest < cap else recent[:0]
-        calendar = self._rules.calendar_of((each.symbol,))
+        calendar = calendar_of(self.settings.quality, (each.symbol,))
         return judge(policy, each, recent, calendar, as_of, limit, int(old.size))
 
     async def _stamps(self, each: Coverage, start: datetime | None, end: datetime) -> Stamps:
