@@ -36,8 +36,8 @@ from backbone.facade.tree import NAME, Parts, Resources, tree
 from backbone.facade.writing import Writer
 from backbone.ingest.messages import RecordResult
 from backbone.ingest.plan import IngestPlan, IngestRun
-from backbone.operations.connectivity import ConnectivityReport
-from backbone.operations.rehearsal import RehearsalReport, RehearsalRequest, rehearse
+from backbone.operations.probes.connectivity import ConnectivityReport
+from backbone.operations.rehearsal.cycle import RehearsalReport, RehearsalRequest, rehearse
 from backbone.retention.messages import RunRetention
 from backbone.retention.report import RetentionReport
 from backbone.settings import Settings

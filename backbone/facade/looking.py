@@ -10,7 +10,7 @@ from actors import ActorSystem, RosterSnapshot
 from backbone.cache.messages import ProbeCache
 from backbone.calls import Calls
 from backbone.facade.tree import stand_ins
-from backbone.operations.connectivity import ConnectivityReport, probe_all
+from backbone.operations.probes.connectivity import ConnectivityReport, probe_all
 from backbone.settings import Settings
 from backbone.store.messages import ProbeStore
 from backbone.stream.messages import ProbeStream

@@ -1,7 +1,7 @@
-"""The retention actor: judges what is kept against the policies, drops what is beyond them, prunes what was published.
+"""The retention actor: judges what is kept against the policies, on request and by a schedule.
 
-Rows are dropped chunk by chunk, after a dry run, and only while what is stored could be read; the cache forgets its
-windows then, and the ledger knows in the same transaction that the range is no longer whole.
+What it drops is in `enforcing`: only while what is stored could be read, and the ledger knows in the same transaction
+that the range is no longer whole. What it prunes is in `pruning`.
 """
 
 from __future__ import annotations
@@ -13,35 +13,30 @@ from typing import Any, cast
 
 import anyio
 
-from actors import Actor, ActorError, Message, Reject, handles
-from backbone.cache.messages import ForgetWindows
+from actors import Actor, Message, Reject, handles
 from backbone.calls import Calls, refuse
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
 from backbone.domain.zones import Stamps
 from backbone.quality.calendars import calendar_of
-from backbone.retention.cutoff import Cutoff, cutoff, steps
+from backbone.retention.cutoff import Cutoff
+from backbone.retention.enforcing import Enforcing, Stored
 from backbone.retention.judging import judge, judged_from
 from backbone.retention.messages import RunRetention
 from backbone.retention.policy import Policy, policies_of
-from backbone.retention.report import RetentionDrop, RetentionFinding, RetentionReport
+from backbone.retention.pruning import prune
+from backbone.retention.report import RetentionFinding, RetentionReport
 from backbone.settings import Settings
 from backbone.store.errors import NotBuilt
-from backbone.store.messages import DropRows, PruneStore, ReadCoverage, ReadOutbox, ReadStamps
+from backbone.store.messages import ReadCoverage, ReadStamps
 from backbone.store.records import Coverage
 
 __all__ = ["RetentionActor"]
 
 _TIMEOUT = 60.0
-_DROP_TIMEOUT = 300.0  # one chunk of a large table, with its revisions
-_FORGET_TIMEOUT = 5.0
 _PAUSED = "paused"
 _LOOK_INTERVAL = 1.0  # seconds between two looks for the kill switch
-_HOUR = timedelta(hours=1)
-_EMBEDDED = "an embedded store is never dropped from"
 _MICROSECOND = timedelta(microseconds=1)
-
-Stored = Mapping[Dimension, Sequence[Coverage]]
 
 
 class Upkeep(Message, frozen=True):
@@ -66,6 +61,7 @@ class RetentionActor(Actor):
         self.settings = settings
         self._policies = policies_of(settings.retention)
         self._enforceable = enforceable
+        self._enforcing: Enforcing
         self._one_at_a_time = anyio.Lock(fast_acquire=True)
         self._last: dict[str, Any] = {}
         self._trouble = ""
@@ -74,6 +70,9 @@ class RetentionActor(Actor):
 
     async def on_start(self) -> None:
         """Begin the schedule; its first run comes after one interval."""
+        self._enforcing = Enforcing(
+            self._ask, self._calls, self._policies, self._enforceable, self._heed_the_switch, self.context.log
+        )
         if self.settings.retention.interval:
             self.context.send_after(self.settings.retention.interval, Upkeep(), key="upkeep")
         if self.settings.kill_switch is not None:
@@ -143,7 +142,7 @@ class RetentionActor(Actor):
                 dropped = 0
                 if self.settings.retention.enabled and self._enforceable:
                     now = self.context.clock.now()
-                    drops = await self._enforce(self._whole(*await self._stored(now)), now)
+                    drops = await self._enforcing.enforce(self._whole(*await self._stored(now)), now)
                     dropped = sum(drop.rows for drop in drops)
                 pruned = await self._prune(apply=True)
         except Reject as reject:
@@ -166,7 +165,11 @@ class RetentionActor(Actor):
     async def _run(self, as_of: datetime, *, apply: bool) -> RetentionReport:
         async with self._one_at_a_time:
             stored, unread = await self._stored(as_of)
-            drops = await (self._enforce(self._whole(stored, unread), as_of) if apply else self._would(stored, as_of))
+            drops = await (
+                self._enforcing.enforce(self._whole(stored, unread), as_of)
+                if apply
+                else self._enforcing.would(stored, as_of)
+            )
             pruned = await self._prune(apply=apply)
             if apply:
                 stored, unread = await self._stored(as_of)
@@ -208,81 +211,15 @@ class RetentionActor(Actor):
             raise Reject("unavailable", f"{_unread(unread)}; nothing was dropped, try again")
         return stored
 
-    async def _would(self, stored: Stored, as_of: datetime) -> list[RetentionDrop]:
-        """The dry run: what would be dropped of each dimension that has rows beyond the cap."""
-        drops = []
-        for policy in self._policies:
-            limit = self._cutoff(policy, stored.get(policy.dimension, ()), as_of)
-            if limit.before is not None:
-                rows = await self._ask(DropRows(policy.dimension, limit.before))
-                drops.append(RetentionDrop(dimension=policy.dimension, before=limit.before, rows=rows, kept=limit.kept))
-            elif limit.kept:
-                drops.append(RetentionDrop(dimension=policy.dimension, before=None, rows=0, kept=limit.kept))
-        return drops
-
-    def _cutoff(self, policy: Policy, coverage: Sequence[Coverage], as_of: datetime) -> Cutoff:
-        """Up to where rows may be dropped: nowhere, where the store is never dropped from."""
-        limit = cutoff(policy, coverage, as_of)
-        beyond = limit.before is not None or limit.kept
-        return limit if self._enforceable or not beyond else Cutoff(None, _EMBEDDED)
-
-    async def _enforce(self, stored: Stored, as_of: datetime) -> list[RetentionDrop]:
-        """Drop what the dry run names; a dimension of which it names everything is left alone."""
-        drops = []
-        for planned in await self._would(stored, as_of):
-            coverage = stored[planned.dimension]
-            if planned.before is None or not planned.rows:
-                drops.append(planned)
-            elif planned.rows >= sum(each.rows for each in coverage):
-                text = f"the dry run named all {planned.rows:,} rows; nothing was dropped"
-                drops.append(RetentionDrop(dimension=planned.dimension, before=None, rows=0, kept=text))
-            else:
-                earliest = min(each.earliest for each in coverage)
-                rows = await self._drop(planned.dimension, earliest, planned.before)
-                kept = planned.kept
-                drops.append(RetentionDrop(dimension=planned.dimension, before=planned.before, rows=rows, kept=kept))
-        return drops
-
-    async def _drop(self, dimension: Dimension, earliest: datetime, before: datetime) -> int:
-        """Drop chunk by chunk; the cache forgets its windows even where this fails half-way."""
-        dropped = 0
-        try:
-            for moment in steps(earliest, before, dimension.chunk):
-                self._heed_the_switch()
-                dropped += await self._ask(DropRows(dimension, moment, dry_run=False), _DROP_TIMEOUT)
-        finally:
-            with anyio.move_on_after(_FORGET_TIMEOUT, shield=True):
-                await self._forget()
-        self.context.log.info("rows dropped", dimension=dimension.value, before=before.isoformat(), rows=dropped)
-        return dropped
-
-    async def _forget(self) -> None:
-        try:
-            await self._calls.ref("cache").ask(ForgetWindows(), _FORGET_TIMEOUT)
-        except ActorError as error:
-            self.context.log.warning("cache not told of dropped rows; its entries expire by themselves", why=str(error))
-
     async def _prune(self, *, apply: bool) -> dict[str, int]:
-        """Delete published outbox rows and bad rows that are old enough, an hour of outbox at a time."""
         now = self.context.clock.now()
-        retention = self.settings.retention
-        published = now - timedelta(hours=retention.outbox_hours)
-        bad = now - timedelta(days=retention.quarantine_days)
-        oldest = await self._ask(ReadOutbox(0, 1)) if apply else []
-        begin = min(oldest[0].created_at, published - _MICROSECOND) if oldest else published - _MICROSECOND
-        pruned = {"outbox": 0}
-        for moment in steps(begin, published, _HOUR) if apply else [published]:
-            self._heed_the_switch()
-            last = bad if moment == published else None
-            found = await self._ask(PruneStore(moment, last, dry_run=not apply))
-            pruned = {what: pruned.get(what, 0) + count for what, count in found.items()}
-        return pruned
+        return await prune(self._ask, self.settings.retention, now, self._heed_the_switch, apply=apply)
 
     async def _findings(self, stored: Stored, as_of: datetime) -> list[RetentionFinding]:
         findings = []
         for policy in self._policies:
             coverage = stored.get(policy.dimension, ())
-            limit = self._cutoff(policy, coverage, as_of)
+            limit = self._enforcing.cutoff(policy, coverage, as_of)
             findings += [await self._finding(policy, each, as_of, limit) for each in coverage]
         return sorted(findings, key=lambda finding: (-finding.status.severity, finding.dimension, finding.symbol))
 

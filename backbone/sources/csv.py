@@ -11,13 +11,13 @@ import pyarrow as pa
 from backbone.domain import Dimension
 from backbone.domain.clock import parse_interval
 from backbone.domain.zones import load_zone
-from backbone.sources.chunking import Chunker
 from backbone.sources.errors import InputInvalid
-from backbone.sources.layout import Layout, find_layout
-from backbone.sources.lines import Block, blocks
-from backbone.sources.opening import TextBytes, open_text
 from backbone.sources.port import BadRow, Progress, SourceChunk
-from backbone.sources.reader import Reader
+from backbone.sources.text.chunking import Chunker
+from backbone.sources.text.layout import Layout, find_layout
+from backbone.sources.text.lines import Block, blocks
+from backbone.sources.text.opening import TextBytes, open_text
+from backbone.sources.text.reader import Reader
 
 __all__ = ["CsvSource"]
 

@@ -17,12 +17,12 @@ from backbone.domain.clock import MAX_US, MIN_US, parse_interval
 from backbone.domain.dimension import Kind
 from backbone.domain.schema import arrow_type
 from backbone.domain.zones import from_wall_time, load_zone
-from backbone.sources.chunking import LATE, Chunker, Numbering
 from backbone.sources.errors import InputInvalid
-from backbone.sources.layout import match_columns, required_columns
-from backbone.sources.opening import open_file
 from backbone.sources.port import BadRow, Progress, SourceChunk, excerpt
-from backbone.sources.rows import MAX_TEXT
+from backbone.sources.text.chunking import LATE, Chunker, Numbering
+from backbone.sources.text.layout import match_columns, required_columns
+from backbone.sources.text.opening import open_file
+from backbone.sources.text.rows import MAX_TEXT
 
 __all__ = ["ParquetSource"]
 

@@ -14,7 +14,7 @@ from actors import ActorSystem
 from actors.testing import TestSystem
 from backbone import Backbone, Dimension, Frame, NotBuilt, StoreUnavailable, load_settings
 from backbone.domain.status import Status
-from backbone.operations.status import judge
+from backbone.operations.probes.status import judge
 from backbone.store.duckdb.store import DuckDBStore
 from backbone.store.errors import StoreUnavailable as Unavailable
 from backbone.store.records import Coverage, QuarantineRow, Query, ReadResult
