@@ -9,17 +9,30 @@ import anyio
 import pytest
 
 from actors import (
+    Actor,
     ActorDead,
+    ActorError,
+    ActorResumed,
     Backoff,
+    ChildSpec,
+    DeadlockError,
     Intensity,
+    Message,
+    Shutdown,
+    StopReason,
     Strategy,
     SupervisorSpec,
+    handles,
 )
 from actors.testing import TestSystem
 from tests.actors.kit import (
+    Boom,
     Crash,
     Journal,
+    Note,
     Number,
+    Work,
+    Worker,
     ignores,
     settle,
     states,
@@ -105,3 +118,98 @@ async def test_a_stop_keeps_its_reason_where_a_restart_fails_meanwhile() -> None
         await settle(1.1)
         assert ref.incarnation == 2
     assert (await system.stopped()).detail == "system stops"
+
+
+async def test_a_drain_can_not_be_suspended_and_ends(actor_system: TestSystem) -> None:
+    journal = Journal()
+    ref = await actor_system.start_child(worker("a", journal, shutdown=Shutdown.INFINITE))
+    await ref.tell(Work(3.0))
+    await ref.tell(Note("queued"))
+    drain = asyncio.create_task(ref.drain())
+    await settle()
+    with pytest.raises(ActorError, match=r"is to stop \(shutdown: drained\)"):
+        await actor_system.suspend("a")
+    await drain
+    assert journal.take() == ["start a#1", "begin a#1", "done a#1", "note a#1 queued", "stop a#1"]
+
+
+async def test_suspend_says_that_a_drain_has_ended_it(actor_system: TestSystem) -> None:
+    ref = await actor_system.start_child(worker("a"))
+    await ref.tell(Work(3.0))
+    await settle()
+    suspension = asyncio.create_task(actor_system.suspend("a"))
+    await settle()
+    await ref.drain()
+    with pytest.raises(ActorError, match=r"resumed meanwhile|has ended meanwhile"):
+        await suspension
+
+
+async def test_a_drain_of_a_suspended_actor_that_ends_already_does_not_resume_it(actor_system: TestSystem) -> None:
+    class Failing(Actor):
+        async def after_start(self) -> None:
+            self.context.run_task(self.fail())
+
+        async def fail(self) -> None:
+            await anyio.sleep(5.0)
+            raise Boom
+
+        async def on_stop(self, reason: StopReason) -> None:
+            await anyio.sleep(3.0)
+
+    ref = await actor_system.start_child(ChildSpec("a", Failing))
+    await actor_system.suspend("a")
+    await settle(6.0)
+    await ref.drain()
+    assert not actor_system.recorded(ActorResumed)
+
+
+async def test_who_waits_for_a_suspension_hears_that_another_operator_has_ended_it(actor_system: TestSystem) -> None:
+    ref = await actor_system.start_child(worker("a"))
+    await ref.tell(Work(3.0))
+    await settle()
+    first = asyncio.create_task(actor_system.suspend("a", timeout=None))
+    await settle()
+    actor_system.resume("a")
+    with pytest.raises(ActorError, match="resumed meanwhile"):
+        await first
+
+
+async def test_who_waits_for_a_suspension_hears_that_the_actor_has_ended(actor_system: TestSystem) -> None:
+    class Failing(Worker):
+        @handles
+        async def work(self, message: Work) -> None:
+            await anyio.sleep(message.seconds)
+            raise Boom
+
+    ref = await actor_system.start_child(ChildSpec("a", Failing))
+    await ref.tell(Work(3.0))
+    await settle()
+    with pytest.raises(ActorError, match=r"has ended meanwhile \(crash: Boom.*its next life is not suspended"):
+        await actor_system.suspend("a")
+    assert await ref.ask(Number()) == 2
+
+
+class Go(Message):
+    """Sets off what a test wants."""
+
+
+async def test_a_suspension_and_an_ask_can_not_wait_for_each_other(actor_system: TestSystem) -> None:
+    class Holding(Worker):
+        @handles
+        async def go(self, message: Go) -> None:
+            await anyio.sleep(1.0)
+            with pytest.raises(DeadlockError, match="/test/holding -> /test/asking -> /test/holding"):
+                await actor_system.suspend("asking", timeout=None)
+
+    class Asking(Worker):
+        @handles
+        async def go(self, message: Go) -> None:
+            assert await actor_system.find("holding").ask(Number(), timeout=None) == 1
+
+    holding = await actor_system.start_child(ChildSpec("holding", Holding))
+    asking = await actor_system.start_child(ChildSpec("asking", Asking))
+    await holding.tell(Go())
+    await asking.tell(Go())
+    await settle(10.0)
+    assert (holding.incarnation, asking.incarnation) == (1, 1)
+    assert await asking.ask(Number()) == 1
