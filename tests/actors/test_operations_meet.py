@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 
 import anyio
 import pytest
@@ -34,6 +35,7 @@ from tests.actors.kit import (
     Work,
     Worker,
     ignores,
+    numbers,
     settle,
     states,
     takes,
@@ -213,3 +215,31 @@ async def test_a_suspension_and_an_ask_can_not_wait_for_each_other(actor_system:
     await settle(10.0)
     assert (holding.incarnation, asking.incarnation) == (1, 1)
     assert await asking.ask(Number()) == 1
+
+
+async def test_a_description_shows_no_argument_of_a_factory_and_bears_what_cant_be_printed(
+    actor_system: TestSystem,
+) -> None:
+    class Sulking:
+        def __repr__(self) -> str:
+            raise Boom
+
+        def __call__(self) -> Worker:
+            return Worker()
+
+    def made(account: str) -> Worker:
+        return Worker()
+
+    await actor_system.start_child(ChildSpec("a", partial(made, account="hunter2"), metadata={"x": Sulking()}))
+    await actor_system.start_child(ChildSpec("b", Sulking()))
+    told = actor_system.describe("a")
+    assert "made" in told.spec["factory"]
+    assert "hunter2" not in str(told)
+    assert "Boom" in told.spec["metadata"]
+    assert "Sulking" in actor_system.describe("b").spec["factory"]
+
+
+async def test_restarts_by_two_operators_follow_each_other(actor_system: TestSystem) -> None:
+    sup = await actor_system.start_child(SupervisorSpec("sup", (worker("a"), worker("b"))))
+    await asyncio.gather(actor_system.restart("sup/a"), actor_system.restart("sup/a"), actor_system.restart("sup/b"))
+    assert await numbers(sup) == {"a": 3, "b": 2}
