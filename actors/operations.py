@@ -47,12 +47,19 @@ class Operations(Administration):
         """All that is known of the child at a path: its spec, what happened, its last error, where it waits now.
 
         `print(system.describe("/trading/store"))` is for reading. The actor is sent nothing, so one that hangs can be
-        described as well.
+        described as well; so can one that has gone, for as long as the roster shows it.
 
         Raises:
             ChildNotFound: nothing is listed there.
         """
-        return description(self._cell_at(path))
+        try:
+            return description(self._cell_at(path))
+        except ChildNotFound:
+            root = self._supervisor().cell.path
+            dead = self._opened().buried(path if path.startswith("/") else f"{root}/{path}")
+            if dead is None:
+                raise
+            return description(dead)
 
     async def suspend(self, path: str, why: str = "", timeout: float | None = 5.0) -> None:
         """Have an actor take no more messages until `resume`; returns when it has nothing in hand any more.

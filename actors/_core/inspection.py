@@ -19,7 +19,7 @@ _DEEPEST = 50  # calls that await each other
 
 def description(cell: Cell) -> Description:
     """See ActorSystem.describe."""
-    run = cell.run
+    run: object = cell.run or next((each for each in reversed(cell.runtime.zombies) if each.cell is cell), None)
     awaits: tuple[str, ...] = ()
     background: dict[str, tuple[str, ...]] = {}
     if isinstance(run, Incarnation):

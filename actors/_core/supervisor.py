@@ -207,7 +207,9 @@ class Supervisor:
         Where the caller gives up, it is done all the same `anyway`; or, as a `whole`, if it has begun.
         """
         if self.ended or self.stopping is not None:
-            raise self.cell.dead(reason=self.stopping)
+            # after this life another one may run, or be due: then it is not dead, but down
+            back = self.ended and self.host is None and self.cell.ended is None
+            raise self.cell.dead(reason=None if back else self.stopping)
         edge = self._edge(blocked_run())  # before anything is queued: what is refused must not be done later
         waiter = self.runtime.future()
         self._post(_Item(do, waiter, anyway))

@@ -15,10 +15,12 @@ from actors import (
     ActorError,
     ActorResumed,
     Backoff,
+    ChildNotFound,
     ChildSpec,
     DeadlockError,
     Intensity,
     Message,
+    Restart,
     Shutdown,
     StopReason,
     Strategy,
@@ -243,3 +245,51 @@ async def test_restarts_by_two_operators_follow_each_other(actor_system: TestSys
     sup = await actor_system.start_child(SupervisorSpec("sup", (worker("a"), worker("b"))))
     await asyncio.gather(actor_system.restart("sup/a"), actor_system.restart("sup/a"), actor_system.restart("sup/b"))
     assert await numbers(sup) == {"a": 3, "b": 2}
+
+
+async def test_a_description_says_where_a_zombie_hangs(actor_system: TestSystem) -> None:
+    class Stubborn(Worker):
+        @handles
+        async def work(self, message: Work) -> None:
+            loop = asyncio.get_running_loop()
+            due = loop.time() + message.seconds
+            while loop.time() < due:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(due - loop.time())
+
+    ref = await actor_system.start_child(ChildSpec("a", Stubborn, shutdown=1.0))
+    await ref.tell(Work(60.0))
+    await settle()
+    await ref.stop()
+    assert "in work" in str(actor_system.describe("a"))
+    await settle(100.0)
+    assert actor_system.describe("a").awaits == ()
+
+
+async def test_a_temporary_child_that_has_gone_is_described_while_the_roster_shows_it(
+    actor_system: TestSystem,
+) -> None:
+    ref = await actor_system.start_child(worker("a", restart=Restart.TEMPORARY))
+    await ref.tell(Crash("no such order"))
+    await settle(1.0)
+    for path in ("a", "/test/a"):
+        assert actor_system.describe(path).last_error == ("Boom: no such order",)
+    await settle(100.0)
+    assert actor_system.roster().find("/test/a") is None
+    with pytest.raises(ChildNotFound):
+        actor_system.describe("a")
+
+
+async def test_a_restart_below_a_supervisor_that_is_down_says_when_that_comes_back(actor_system: TestSystem) -> None:
+    slow = Backoff(initial=100.0, maximum=100.0, jitter=0.0)
+    await actor_system.start_child(SupervisorSpec("sup", (worker("a"),), intensity=Intensity(0, 1.0), backoff=slow))
+    ref = actor_system.find("sup/a")
+    await ref.tell(Crash())
+    await settle(1.0)
+    with pytest.raises(ActorDead, match="/test/sup is down; it is restarted in 99 s"):
+        await actor_system.restart("sup/a")
+    await actor_system.restart("sup")
+    assert ref.is_alive
+    await actor_system.find("sup").stop()
+    with pytest.raises(ActorDead, match="/test/sup is dead"):
+        await actor_system.restart("sup/a")
