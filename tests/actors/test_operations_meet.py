@@ -13,6 +13,7 @@ from actors import (
     Actor,
     ActorDead,
     ActorError,
+    ActorRestarting,
     ActorResumed,
     Backoff,
     ChildNotFound,
@@ -293,3 +294,15 @@ async def test_a_restart_below_a_supervisor_that_is_down_says_when_that_comes_ba
     await actor_system.find("sup").stop()
     with pytest.raises(ActorDead, match="/test/sup is dead"):
         await actor_system.restart("sup/a")
+
+
+async def test_a_restart_by_path_begins_the_backoff_anew(actor_system: TestSystem) -> None:
+    growing = Backoff(initial=1.0, maximum=100.0, factor=10.0, jitter=0.0, reset_after=1000.0)
+    ref = await actor_system.start_child(worker("a", backoff=growing))
+    for wait in (1.1, 10.1):
+        await ref.tell(Crash())
+        await settle(wait)
+    await actor_system.restart("a")
+    await ref.tell(Crash())
+    await settle()
+    assert [event.delay for event in actor_system.recorded(ActorRestarting)] == [1.0, 10.0, 1.0]
