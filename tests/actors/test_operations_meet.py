@@ -23,6 +23,7 @@ from actors import (
     Message,
     Restart,
     Shutdown,
+    StartError,
     StopReason,
     Strategy,
     SupervisorSpec,
@@ -37,6 +38,7 @@ from tests.actors.kit import (
     Number,
     Work,
     Worker,
+    fails,
     ignores,
     numbers,
     settle,
@@ -306,3 +308,16 @@ async def test_a_restart_by_path_begins_the_backoff_anew(actor_system: TestSyste
     await ref.tell(Crash())
     await settle()
     assert [event.delay for event in actor_system.recorded(ActorRestarting)] == [1.0, 10.0, 1.0]
+
+
+async def test_a_restart_by_path_that_overtakes_the_news_of_a_crash_goes_on_trying(actor_system: TestSystem) -> None:
+    ref = await actor_system.start_child(worker("a", start=fails(2)))
+    slow = asyncio.create_task(actor_system.start_child(worker("slow", start=takes(5.0))))
+    await settle()
+    restart = asyncio.create_task(actor_system.restart("a"))
+    await settle()
+    await ref.tell(Crash())
+    await slow
+    with pytest.raises(StartError, match="hook of incarnation 2"):
+        await restart
+    assert await ref.ask(Number()) == 3
