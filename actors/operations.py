@@ -115,8 +115,9 @@ class Operations(Administration):
 
         Raises:
             ChildNotFound: nothing is listed there. StartError: it did not come up; where it was not stopped before, its
-            supervisor goes on trying as after a crash. ActorError: it is the root, or temporary. DeadlockError: it is
-            the caller, or above it.
+            supervisor goes on trying as after a crash. ActorError: it is the root, or temporary. ActorDead: its
+            supervisor is down or ends, or somebody has cancelled it meanwhile. DeadlockError: it is the caller, or
+            above it.
         """
         cell = self._cell_at(path)
         check_wait(cell, "restart")
