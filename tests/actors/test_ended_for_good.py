@@ -275,9 +275,9 @@ async def test_one_that_left_and_is_killed_by_the_stop_that_follows_takes_nothin
 ) -> None:
     class Leaving(Worker):
         @handles
-        async def quit(self, message: Quit) -> None:
+        async def work(self, message: Work) -> None:
             self.context.stop_self()
-            await anyio.sleep(60.0)
+            await anyio.sleep(message.seconds)
 
     refused: list[ActorDead] = []
 
@@ -289,7 +289,7 @@ async def test_one_that_left_and_is_killed_by_the_stop_that_follows_takes_nothin
 
     ref = await actor_system.start_child(ChildSpec("a", Leaving, restart=Restart.TRANSIENT, shutdown=1.0))
     actor_system.events.sink(lambda kind: kind is ActorCrashed, tell)
-    await ref.tell(Quit())
+    await ref.tell(Work(60.0))
     await settle()
     await ref.stop()
     assert len(refused) == 1
