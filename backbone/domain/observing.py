@@ -16,6 +16,6 @@ class Observe(Protocol):
         Args:
             what: the request, by the name of its class.
             seconds: how long it took, waiting for a turn included.
-            outcome: "ok", "refused:" and the code of the refusal, or "failed": a bug, which crashes the actor.
+            outcome: "ok", "refused:" and the code of the refusal, or "failed": no answer came of it, for a bug or a stop.
         """
         ...
