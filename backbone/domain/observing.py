@@ -16,6 +16,7 @@ class Observe(Protocol):
         Args:
             what: the request, by the name of its class.
             seconds: how long it took, waiting for a turn included.
-            outcome: "ok", "refused:" and the code of the refusal, or "failed": no answer came of it, for a bug or a stop.
+            outcome: "ok", "refused:" and the code of the refusal, or "failed": no answer came of it
+                (a bug, or the actor was stopped).
         """
         ...

@@ -28,6 +28,7 @@ from backbone.store.records import (
 from backbone.store.request import StoreRequest
 
 __all__ = [
+    "STREAM",
     "AdvanceRelay",
     "ClaimEpoch",
     "DropRows",
@@ -49,6 +50,9 @@ __all__ = [
     "StoreQuestion",
     "WriteChunk",
 ]
+
+STREAM = "stream"
+"""The sink that is the stream. Its relay publishes all shards by one cursor, that of shard 0."""
 
 
 class ClaimEpoch(StoreRequest[int], frozen=True):
@@ -127,25 +131,39 @@ class ReadOutbox(StoreRequest[list[OutboxRow]], frozen=True):
 
 
 class RelayCursor(StoreRequest[int], frozen=True):
-    """The position up to which everything was published."""
+    """The position up to which a sink has published everything of a shard."""
+
+    sink: str = STREAM
+    shard: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.text("sink", self.sink)
+        force_setattr(self, "shard", arguments.count("shard", self.shard))
 
     def on(self, store: Store) -> Coroutine[Any, Any, int]:
         """Ask a store."""
-        return store.relay_cursor()
+        return store.cursor(self.sink, self.shard)
 
 
 class AdvanceRelay(StoreRequest[None], frozen=True):
-    """Everything up to `position` is published."""
+    """A sink has published everything of a shard up to `position`; who has an older epoch than others is fenced out."""
 
     position: int
+    sink: str = STREAM
+    shard: int = 0
+    epoch: int = 0
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.count("position", self.position)
+        arguments.text("sink", self.sink)
+        arguments.count("shard", self.shard)
+        arguments.count("epoch", self.epoch)
 
     def on(self, store: Store) -> Coroutine[Any, Any, None]:
         """Ask a store."""
-        return store.advance_relay(self.position)
+        return store.advance(self.sink, self.shard, self.position, self.epoch)
 
 
 class ReadRows(StoreRequest[ReadResult], frozen=True):

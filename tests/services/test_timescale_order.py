@@ -13,7 +13,7 @@ from backbone.domain import Frame, codec
 from backbone.domain.identifiers import shard
 from backbone.services import native
 from backbone.store.errors import FencedOut, SchemaMismatch
-from backbone.store.port import OutboxRow, Query, WriteResult
+from backbone.store.records import OutboxRow, Query, WriteResult
 from backbone.store.timescale import Bounds, TimescaleStore
 from backbone.store.timescale.locks import SHARDS
 from tests.services.stores import (
@@ -104,10 +104,11 @@ async def test_a_reader_beside_many_writers_of_many_symbols_passes_nothing_over(
 async def test_a_position_waits_for_every_smaller_one_that_may_still_come(dsn: str, store: TimescaleStore) -> None:
     """The slow writer has the smaller number and commits last: the fast one's rows wait for it, in the cache too."""
     slow, fast = two_shards()
+    epoch = await store.claim_epoch("csv", BARS)
     async with bare(dsn) as blocker, opened(dsn) as other:
-        await blocker.execute("BEGIN; LOCK TABLE telemetry.checkpoint IN EXCLUSIVE MODE")
+        await blocker.execute("BEGIN; LOCK TABLE telemetry.epochs IN EXCLUSIVE MODE")
         async with anyio.create_task_group() as group:
-            group.start_soon(other.write, chunk(bars({0: 1.0}, slow), "slow", checkpoint="line 1"))
+            group.start_soon(other.write, chunk(bars({0: 1.0}, slow), "slow", epoch=epoch))
             await until_somebody_waits(dsn)
             result = await store.write(chunk(bars({0: 1.0}, fast), "fast"))
             assert await store.read_outbox(0) == []
@@ -173,7 +174,7 @@ async def test_once_an_epoch_is_claimed_nothing_of_an_earlier_one_can_still_comm
         nonlocal fenced
         epoch = await writer.claim_epoch("csv", BARS)
         for n in range(10):
-            given = chunk(bars({n: 1.0}), name, epoch=epoch, checkpoint=f"{name} {n}")
+            given = chunk(bars({n: 1.0}), name, epoch=epoch)
             try:
                 await writer.write(given)
             except FencedOut:
@@ -184,10 +185,7 @@ async def test_once_an_epoch_is_claimed_nothing_of_an_earlier_one_can_still_comm
         group.start_soon(ingest, store, "one")
         group.start_soon(ingest, other, "two")
     assert fenced <= 1
-    stand = await store.checkpoint("csv", BARS)
-    assert stand is not None
-    assert stand.token is not None
-    assert (stand.epoch, stand.token[-1]) == (2, "9")
+    assert await store.claim_epoch("csv", BARS) == 3
     assert (await store.read(Query(BARS))).frame == bars(dict.fromkeys(range(10), 1.0))
     assert len(await store.read_outbox(0)) == 10
 
@@ -203,7 +201,7 @@ async def main():
         sys.stdin.readline()
         for n in range(20):
             try:
-                await store.write(chunk(bars({n: 1.0}), sys.argv[2], epoch=epoch, checkpoint=str(n)))
+                await store.write(chunk(bars({n: 1.0}), sys.argv[2], epoch=epoch))
             except FencedOut:
                 print("fenced", flush=True)
                 return

@@ -19,7 +19,7 @@ from backbone.domain import Dimension, Frame
 from backbone.services import native
 from backbone.store.errors import SchemaMismatch, StoreError, StoreUnavailable
 from backbone.store.migrations import shipped
-from backbone.store.port import JournalRow, QuarantineRow, Query
+from backbone.store.records import JournalRow, QuarantineRow, Query
 from backbone.store.timescale import TimescaleStore
 from backbone.store.timescale.selecting import Selection
 from backbone.store.timescale.tables import SQL_TYPES, Tables
@@ -359,17 +359,18 @@ async def test_a_long_read_in_pages_gives_every_row_once(dsn: str, store: Timesc
 async def test_texts_are_values_wherever_they_stand(store: TimescaleStore, evil: str) -> None:
     rows = [{"symbol": evil, "ts": DAY, "sequence": 0, "price": 1.0, "venue": evil, "conditions": evil}]
     frame = Frame.from_records(TRADES, rows)
-    given = chunk(frame, evil, checkpoint=evil, metadata={evil: evil})
+    given = chunk(frame, evil, metadata={evil: evil})
     await store.write(given)
     assert (await store.read(Query(TRADES, (evil,)))).frame == frame
     assert await store.lookup(evil, given.ingest_id) is not None
     assert (await store.journal(1))[0].metadata == {evil: evil}
-    stand = await store.checkpoint("csv", TRADES)
-    assert stand is not None
-    assert stand.token == evil
+    await store.advance(evil, 0, 1, 0)
+    assert await store.cursor(evil, 0) == 1
+    await store.record_seen(evil, [evil])
+    assert await store.seen(evil, [evil, "other"]) == {evil}
     assert len(await store.stamps(TRADES, evil)) == 1
     await store.quarantine([QuarantineRow(evil, evil, evil, evil, evil, evil, DAY)])
-    assert await store.count_quarantined() == 1
+    assert len(await store.quarantined()) == 1
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"])
@@ -379,7 +380,7 @@ async def test_p15_text_that_the_server_refuses_is_refused_before_it_or_written_
     with pytest.raises(ValueError, match="not allowed"):
         await store.write(chunk(bars({0: 1.0}), text))
     with pytest.raises(ValueError, match="not allowed"):
-        await store.write(chunk(bars({0: 1.0}), "run", checkpoint=text))
+        await store.claim_epoch(text, BARS)
     with pytest.raises(ValueError, match="not allowed"):
         await store.read(Query(TRADES, (text,)))
     row = JournalRow("run", "", BARS, "csv", "failed", 0, 0, 0, 0, (text,), None, None, 0.0, DAY, text, {"why": text})
@@ -446,7 +447,7 @@ async def test_a_standby_is_known_by_what_it_refuses(services: native.Services, 
         store = TimescaleStore(dsn)
         await store.open()
         with pytest.raises(StoreUnavailable, match="read-only"):
-            await store.advance_relay(1)
+            await store.advance("stream", 0, 1, 0)
         await store.close()
     finally:
         await services.sql(f"ALTER DATABASE {name} RESET default_transaction_read_only")

@@ -7,11 +7,9 @@ import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
-from backbone.store.duckdb.ledger import Truths
 from backbone.store.duckdb.sql import Connection, given, names, quoted, rows_table, table
-from backbone.store.outcomes import Merged
+from backbone.store.merging import Merged, Truths
 from backbone.store.payloads import Origin
-from backbone.store.records import Outcome
 
 __all__ = ["merge"]
 
@@ -31,21 +29,14 @@ def merge(connection: Connection, frame: Frame, fresh: Truths, origin: Origin) -
         _insert(connection, frame, origin)
         return Merged.all_new(frame)
     differing = _differing(connection, frame, np.flatnonzero(~fresh))
-    stored = differing.column("stored")
-    outcomes = np.where(fresh, Outcome.INSERTED, Outcome.UNCHANGED).astype(np.uint8)
+    stored, numbers = differing.column("stored"), differing.column("n").to_numpy()
     unknown = stored.is_null().to_numpy()
-    outcomes[differing.column("n").to_numpy()] = np.where(unknown, Outcome.INSERTED, Outcome.CHANGED)
-    keep = outcomes != Outcome.UNCHANGED
-    written = frame if keep.all() else _chosen(frame, keep)
+    merged = Merged.of(frame, fresh, numbers[unknown], numbers[~unknown])
     if not unknown.all():
         _retire(connection, frame.dimension, stored.drop_null(), origin.ingested_at_us)
-    if written.num_rows:
-        _insert(connection, written, origin)
-    return Merged(written, outcomes)
-
-
-def _chosen(frame: Frame, keep: Truths) -> Frame:
-    return Frame.from_arrow(frame.dimension, frame.to_arrow().take(pa.array(np.flatnonzero(keep))), presorted=True)
+    if merged.written.num_rows:
+        _insert(connection, merged.written, origin)
+    return merged
 
 
 def _insert(connection: Connection, frame: Frame, origin: Origin) -> None:

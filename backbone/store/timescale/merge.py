@@ -14,7 +14,7 @@ from backbone.domain.cleaning import constant_text
 from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
-from backbone.store.outcomes import Merged
+from backbone.store.merging import Indices, Merged, Truths, chosen
 from backbone.store.payloads import Origin
 from backbone.store.records import Outcome
 from backbone.store.timescale.copying import Field, Rows, Stream, constant, int4
@@ -22,10 +22,7 @@ from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import ORIGIN, SQL_TYPES, Tables, names, quoted
 from backbone.store.timescale.workers import Workers
 
-__all__ = ["Merger", "Truths"]
-
-Truths = npt.NDArray[np.bool_]
-Indices = npt.NDArray[np.int64]
+__all__ = ["Merger"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +53,16 @@ class Merger:
             return Merged.all_new(frame)
         compared = np.flatnonzero(~fresh)
         missing, changed = await self._compare(frame, compared)
-        outcomes = np.where(fresh, Outcome.INSERTED, Outcome.UNCHANGED).astype(np.uint8)
-        outcomes[missing] = Outcome.INSERTED
-        new = outcomes == Outcome.INSERTED
-        outcomes[changed] = Outcome.CHANGED
+        merged = await self.workers.run(frame.num_rows, Merged.of, frame, fresh, missing, changed)
         if len(changed):
             await self._replace(frame.dimension, changed)
+        new = merged.outcomes == Outcome.INSERTED
         if new.any():
             await self._insert(await self._keep(frame, new))
-        return Merged(await self._keep(frame, outcomes != Outcome.UNCHANGED), outcomes)
+        return merged
 
     async def _keep(self, frame: Frame, keep: Truths) -> Frame:
-        return await self.workers.run(frame.num_rows, _chosen, frame, keep)
+        return await self.workers.run(frame.num_rows, chosen, frame, keep)
 
     async def _insert(self, frame: Frame) -> None:
         """COPY into the table itself. No key of these rows is there: that was proven, and the locks keep it true."""
@@ -134,12 +129,6 @@ def _field(name: str, array: pa.Array) -> Field:
 def _only_text(array: pa.Array) -> str | None:
     text = constant_text(array)
     return None if text is None else text.decode()
-
-
-def _chosen(frame: Frame, keep: Truths) -> Frame:
-    if keep.all():
-        return frame
-    return Frame.from_arrow(frame.dimension, frame.to_arrow().take(pa.array(np.flatnonzero(keep))), presorted=True)
 
 
 def _indices(packed: bytes | None) -> Indices:

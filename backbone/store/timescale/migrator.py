@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from backbone.store.errors import SchemaMismatch
@@ -22,6 +22,9 @@ CREATE TABLE IF NOT EXISTS telemetry.schema_migrations (
     applied_at timestamptz NOT NULL
 );
 """
+
+_AFTER: dict[str, Callable[[Session], Awaitable[None]]] = {"0003_delivery": outbox.place}
+"""What SQL alone can not do, in the transaction of the migration."""
 
 _NO_HURRY = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
 
@@ -70,6 +73,8 @@ async def _next(session: Session, tables: Tables, migrations: Sequence[Migration
         # names without a schema in a migration are tables of rows
         await session.script(f"SET LOCAL search_path TO {quoted(tables.schema)}")
         await session.script(first.sql)
+        if first.name in _AFTER:
+            await _AFTER[first.name](session)
         await session.change(
             "INSERT INTO telemetry.schema_migrations VALUES ($1, $2, $3)", first.name, first.checksum, now
         )
@@ -91,7 +96,7 @@ async def _settle(session: Session, tables: Tables) -> None:
             UPDATE telemetry.xid_shift SET shift = shift + used.revision - telemetry.revision_of(pg_current_xact_id())
             FROM (
                 SELECT coalesce(greatest(
-                    (SELECT max(position) FROM telemetry.positions), (SELECT max(position) FROM telemetry.relay_cursor)
+                    (SELECT max(position) FROM telemetry.positions), (SELECT max(position) FROM telemetry.cursors)
                 ), 0) >> {outbox.ROW_BITS} AS revision
             ) AS used
             WHERE used.revision >= telemetry.revision_of(pg_current_xact_id())

@@ -16,7 +16,7 @@ from backbone.domain.identifiers import ingest_id
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.duckdb.session import Session, transaction
 from backbone.store.errors import SchemaMismatch, StoreError, StoreUnavailable, UnknownOutcome
-from backbone.store.port import Chunk, Query
+from backbone.store.records import Chunk, Query
 
 DAILY = Dimension.DAILY_BARS
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -90,11 +90,11 @@ async def test_a_path_that_is_no_database_is_refused_in_one_line(tmp_path: Path,
 async def test_a_closed_store_refuses() -> None:
     store = DuckDBStore(":memory:")
     with pytest.raises(StoreUnavailable, match="open the store first"):
-        await store.relay_cursor()
+        await store.cursor("stream", 0)
     await store.open()
     await store.close()
     with pytest.raises(StoreUnavailable, match="open the store first"):
-        await store.relay_cursor()
+        await store.cursor("stream", 0)
 
 
 async def test_a_store_not_migrated_says_what_to_run() -> None:
