@@ -89,12 +89,12 @@ async def opened(
         await store.close()
 
 
-async def until_somebody_waits(dsn: str) -> None:
-    """Until a session of the database waits for a lock."""
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+async def until_somebody_waits(dsn: str, sessions: int = 1) -> None:
+    """Until so many sessions of the database wait for a lock."""
+    waiting = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
     async with bare(dsn) as connection:
         with anyio.fail_after(5):
-            while not await connection.fetchval(waiting):  # noqa: ASYNC110  the server tells nobody
+            while await connection.fetchval(waiting) < sessions:  # noqa: ASYNC110  the server tells nobody
                 await anyio.sleep(0.01)
 
 

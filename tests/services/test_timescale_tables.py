@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.hashing import shard_of
 from backbone.services import native
 from backbone.store.errors import SchemaMismatch, StoreError, StoreUnavailable
 from backbone.store.migrations import shipped
@@ -101,6 +102,41 @@ async def test_migrating_twice_does_nothing_and_a_dry_run_changes_nothing(fresh:
     report = await store.migrate()
     assert (report.applied, report.pending, report.current) == ((), (), names[-1])
     await store.close()
+
+
+async def test_a_database_of_an_earlier_version_goes_on_where_it_was(fresh: str) -> None:
+    """Its relay's cursor, its epochs, and the shards of changes that wait."""
+    before = [migration for migration in shipped("timescale") if migration.name < "0003"]
+    async with bare(fresh) as owner:
+        await owner.execute(
+            "CREATE SCHEMA telemetry; CREATE SCHEMA market_data; SET search_path TO market_data; "
+            "CREATE TABLE telemetry.schema_migrations (name text PRIMARY KEY, checksum text, applied_at timestamptz)"
+        )
+        for migration in before:
+            await owner.execute(migration.sql)
+            query = "INSERT INTO telemetry.schema_migrations VALUES ($1, $2, now())"
+            await owner.execute(query, migration.name, migration.checksum)
+        await owner.execute(
+            """
+            UPDATE telemetry.relay_cursor SET position = 41;
+            INSERT INTO telemetry.checkpoint VALUES ('csv', 'trades', 'rows:9', 7, now());
+            INSERT INTO telemetry.outbox
+                (position, revision, rows, bytes, created_at, event_id, ingest_id, dimension, symbol, payload)
+            VALUES (41, 1, 1, 1, now(), 'e1', 'i', 'trades', 'EURUSD', 'x'),
+                   (42, 1, 1, 1, now(), 'e2', 'i', 'trades', 'ÖL', 'x')
+            """
+        )
+    store = TimescaleStore(fresh)
+    await store.open()
+    assert (await store.migrate()).applied == ("0003_delivery",)
+    assert await store.cursor("stream", 0) == 41
+    assert [row.position for row in await store.read_outbox(41)] == [42]
+    assert await store.claim_epoch("csv", TRADES) == 8
+    assert len((await store.probe()).generation) == 32
+    await store.close()
+    async with bare(fresh) as owner:
+        found = await owner.fetch("SELECT symbol, shard FROM telemetry.outbox ORDER BY position")
+    assert [tuple(row) for row in found] == [(symbol, shard_of(symbol)) for symbol in ("EURUSD", "ÖL")]
 
 
 MIGRATE = """
@@ -453,3 +489,18 @@ async def test_a_standby_is_known_by_what_it_refuses(services: native.Services, 
         await services.sql(f"ALTER DATABASE {name} RESET default_transaction_read_only")
     assert dsn_of(services, name) == dsn
     assert datetime.now(UTC) > DAY
+
+
+async def test_the_ledger_forgets_what_later_entries_cover(dsn: str, store: TimescaleStore) -> None:
+    for n in range(10):
+        await store.write(chunk(bars({0: float(n), 1: float(n), 2: float(n)}), f"run {n}"))
+        await store.write(chunk(bars({1: -float(n)}), f"part {n}"))
+    async with bare(dsn) as other:
+        assert await other.fetchval("SELECT count(*) FROM telemetry.ledger") == 2
+
+
+async def test_each_change_that_waits_has_the_shard_of_its_symbol(dsn: str, store: TimescaleStore) -> None:
+    await store.write(chunk(Frame.concat([bars({0: 1.0}, symbol) for symbol in ("A", "B", "ÖL")]), "run"))
+    async with bare(dsn) as other:
+        found = await other.fetch("SELECT symbol, shard FROM telemetry.outbox")
+    assert {tuple(row) for row in found} == {(symbol, shard_of(symbol)) for symbol in ("A", "B", "ÖL")}
