@@ -13,9 +13,10 @@ from backbone.domain.frame import Frame
 from backbone.store.duckdb import outbox
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
-from backbone.store.duckdb.sql import Connection, names, parameter, quoted, rows_table, table
+from backbone.store.duckdb.sql import Connection, parameter, rows_table, table
 from backbone.store.errors import Unsupported
 from backbone.store.records import Coverage, Query, ReadResult
+from backbone.store.sql import names, quoted
 
 __all__ = ["Reading"]
 

@@ -17,9 +17,10 @@ from backbone.domain.frame import Frame
 from backbone.store.merging import Indices, Merged, Truths, chosen
 from backbone.store.payloads import Origin
 from backbone.store.records import Outcome
+from backbone.store.sql import ORIGIN, names, other_values, quoted, same_key
 from backbone.store.timescale.copying import Field, Rows, Stream, constant, int4
 from backbone.store.timescale.session import Session
-from backbone.store.timescale.tables import ORIGIN, SQL_TYPES, Tables, names, quoted
+from backbone.store.timescale.tables import SQL_TYPES, Tables
 from backbone.store.timescale.workers import Workers
 
 __all__ = ["Merger"]
@@ -139,26 +140,23 @@ def _indices(packed: bytes | None) -> Indices:
 
 def _comparison(tables: Tables, dimension: Dimension) -> str:
     """Numbers of the staged rows that are not stored, and of those stored with other values, each in one piece."""
-    same_key = " AND ".join(f"i.{quoted(name)} = s.{quoted(name)}" for name in dimension.key)
-    other = " OR ".join(f"i.{quoted(name)} IS DISTINCT FROM s.{quoted(name)}" for name in dimension.values)
     return f"""
         SELECT string_agg(int4send(i.n), '') FILTER (WHERE s.ts IS NULL),
                string_agg(int4send(i.n), '') FILTER (WHERE s.ts IS NOT NULL)
         FROM {tables.stage(dimension)} i LEFT JOIN (
             SELECT {names(dimension.columns)} FROM {tables.rows(dimension)}
             WHERE ts BETWEEN $1 AND $2 AND {quoted(dimension.partition_column)} = ANY($3::text[])
-        ) s ON {same_key}
-        WHERE s.ts IS NULL OR {other}
+        ) s ON {same_key(dimension, "i", "s")}
+        WHERE s.ts IS NULL OR {other_values(dimension, "i", "s")}
     """  # noqa: S608
 
 
 def _retirement(tables: Tables, dimension: Dimension) -> str:
     kept = names(dimension.columns + ORIGIN)
-    same_key = " AND ".join(f"s.{quoted(name)} = i.{quoted(name)}" for name in dimension.key)
     return f"""
         INSERT INTO {tables.revisions(dimension)} ({kept}, replaced_at)
         SELECT {names(dimension.columns + ORIGIN, "s")}, $2
-        FROM {tables.stage(dimension)} i JOIN {tables.rows(dimension)} s ON {same_key}
+        FROM {tables.stage(dimension)} i JOIN {tables.rows(dimension)} s ON {same_key(dimension, "i", "s")}
         WHERE i.n = ANY($1::integer[])
     """  # noqa: S608
 

@@ -8,9 +8,10 @@ from datetime import datetime
 from backbone.store.errors import SchemaMismatch
 from backbone.store.migrations import Migration, pending
 from backbone.store.records import MigrationReport
+from backbone.store.sql import quoted
 from backbone.store.timescale import chunks, locks, outbox
 from backbone.store.timescale.session import Session
-from backbone.store.timescale.tables import Tables, quoted
+from backbone.store.timescale.tables import Tables
 
 __all__ = ["applied", "migrate"]
 

@@ -12,12 +12,12 @@ import pyarrow as pa
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.store.records import Coverage, Query, ReadResult
+from backbone.store.sql import quoted
 from backbone.store.timescale.columns import moments, table_of
 from backbone.store.timescale.outbox import HORIZON
 from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.selecting import Selection, checked
 from backbone.store.timescale.session import READ, Session
-from backbone.store.timescale.tables import quoted
 from backbone.store.timescale.values import moment
 
 __all__ = ["PAGE_ROWS", "Reading"]
