@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 import pyarrow as pa
 
 from backbone.domain.clock import from_us, to_us
+from backbone.domain.text import excerpt
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, count, given, parameter
-from backbone.store.printable import printable
 from backbone.store.records import DeadLetter
 
 __all__ = ["Inbox"]
@@ -107,7 +107,7 @@ def _table(letters: Sequence[DeadLetter]) -> pa.Table:
             "topic": pa.array([letter.topic for letter in letters], pa.string()),
             "partition": pa.array([letter.partition for letter in letters], pa.int32()),
             "offset": pa.array([letter.offset for letter in letters], pa.int64()),
-            "reason": pa.array([printable(letter.reason) for letter in letters], pa.string()),
+            "reason": pa.array([excerpt(letter.reason) for letter in letters], pa.string()),
             "payload": pa.array([letter.payload for letter in letters], pa.binary()),
             "recorded_at": moments.cast(pa.timestamp("us", tz="UTC")),
         }

@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from backbone.domain.clock import from_us, to_us
 from backbone.domain.dimension import Dimension
+from backbone.domain.text import excerpt
 from backbone.store.duckdb import ledger
 from backbone.store.duckdb.cursors import published
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, count, given, parameter, rows_table
-from backbone.store.printable import printable
 from backbone.store.records import QuarantineRow
 
 __all__ = ["Upkeep"]
@@ -27,7 +27,7 @@ class Upkeep(Part):
     def quarantine(self, connection: Connection, rows: Sequence[QuarantineRow]) -> int:
         """Keep rows that are not kept yet."""
         columns = {
-            name: pa.array([printable(getattr(row, name)) for row in rows], pa.string())
+            name: pa.array([excerpt(getattr(row, name)) for row in rows], pa.string())
             for name in ("source", "location", "reason", "excerpt", "dimension", "run_id")
         }
         at = pa.array([to_us(row.at) for row in rows], pa.int64())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from backbone.store.printable import printable
+from backbone.domain.text import excerpt
 from backbone.store.records import DeadLetter
 from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.session import Session
@@ -72,7 +72,7 @@ class Inbox(Part):
             ) ON CONFLICT ("group", topic, partition, "offset") DO NOTHING
             """,
             *_places(ordered),
-            [printable(letter.reason) for letter in ordered],
+            [excerpt(letter.reason) for letter in ordered],
             [letter.payload for letter in ordered],
             [moment(letter.at) for letter in ordered],
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from backbone.domain.dimension import Dimension
+from backbone.domain.text import storable
 from backbone.store.merging import read_journal_row, replayed
 from backbone.store.records import JournalRow, WriteResult
 from backbone.store.timescale import locks
 from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.session import Session
-from backbone.store.timescale.values import MAX_BIGINT, moment, plain, storable
+from backbone.store.timescale.values import MAX_BIGINT, moment, plain
 
 __all__ = ["Journal", "find", "note"]
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from backbone.domain.clock import MAX_US, from_us, to_us
 from backbone.domain.dimension import Dimension
-from backbone.store.printable import printable
+from backbone.domain.text import excerpt
 from backbone.store.records import QuarantineRow
 from backbone.store.timescale import chunks, ledger, locks
 from backbone.store.timescale.cursors import PUBLISHED
@@ -31,7 +31,7 @@ class Upkeep(Part):
     async def quarantine(self, session: Session, rows: Sequence[QuarantineRow]) -> int:
         """Keep rows that are not kept yet."""
         texts = [
-            [printable(getattr(row, name)) for row in rows]
+            [excerpt(getattr(row, name)) for row in rows]
             for name in ("source", "location", "reason", "excerpt", "dimension", "run_id")
         ]
         sources, locations, reasons, _, dimensions, _ = texts
