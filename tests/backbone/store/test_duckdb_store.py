@@ -16,7 +16,6 @@ from backbone.domain.hashing import shard_of
 from backbone.domain.identifiers import ingest_id
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.duckdb.session import Session, transaction
-from backbone.store.duckdb.sql import count
 from backbone.store.errors import SchemaMismatch, StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.records import Chunk, Query
 
@@ -224,15 +223,6 @@ def daily(closes: dict[int, float], symbol: str = "A") -> Frame:
     """Daily bars: close by day."""
     rows = [{"symbol": symbol, "ts": DAY + timedelta(days=day), "close": close} for day, close in closes.items()]
     return Frame.from_records(DAILY, rows)
-
-
-async def test_the_ledger_forgets_what_later_entries_cover() -> None:
-    store = await opened(":memory:")
-    for n in range(10):
-        await put(store, daily({0: float(n), 1: float(n), 2: float(n)}), f"run {n}")
-        await put(store, daily({1: -float(n)}), f"part {n}")
-    assert await store._session.run(lambda c: count(c, "SELECT count(*) FROM telemetry.ledger")) == 2
-    await store.close()
 
 
 async def test_each_change_that_waits_has_the_shard_of_its_symbol() -> None:
