@@ -11,6 +11,7 @@ from msgspec.structs import force_setattr
 from actors import Event
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
+from backbone.domain.hashing import SHARDS
 from backbone.store.port import Store
 from backbone.store.records import (
     Chunk,
@@ -53,6 +54,11 @@ __all__ = [
 
 STREAM = "stream"
 """The sink that is the stream. Its relay publishes all shards by one cursor, that of shard 0."""
+
+
+def _check_shard(shard: int) -> None:
+    if arguments.count("shard", shard) >= SHARDS:
+        raise ValueError(f"shard={shard} given; allowed: 0 to {SHARDS - 1}")
 
 
 class ClaimEpoch(StoreRequest[int], frozen=True):
@@ -139,7 +145,7 @@ class RelayCursor(StoreRequest[int], frozen=True):
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.text("sink", self.sink)
-        force_setattr(self, "shard", arguments.count("shard", self.shard))
+        _check_shard(self.shard)
 
     def on(self, store: Store) -> Coroutine[Any, Any, int]:
         """Ask a store."""
@@ -158,7 +164,7 @@ class AdvanceRelay(StoreRequest[None], frozen=True):
         """Refuse wrong arguments where they are given."""
         arguments.count("position", self.position)
         arguments.text("sink", self.sink)
-        arguments.count("shard", self.shard)
+        _check_shard(self.shard)
         arguments.count("epoch", self.epoch)
 
     def on(self, store: Store) -> Coroutine[Any, Any, None]:
