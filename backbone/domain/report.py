@@ -15,6 +15,7 @@ from typing import ClassVar
 import msgspec
 
 from backbone.domain.clock import to_us, utc_now
+from backbone.domain.text import folded
 
 __all__ = ["MISSING", "Report", "cell", "markdown_table", "package_version"]
 
@@ -115,5 +116,4 @@ def cell(value: object) -> str:
 
 
 def _safe(text: str) -> str:
-    line = " ".join(text.split())
-    return "".join(char for char in line if char.isprintable()).replace("\\|", "|").replace("|", "\\|")
+    return folded(text).replace("\\|", "|").replace("|", "\\|")

@@ -55,7 +55,6 @@ class Piece(msgspec.Struct, frozen=True):
     ingest_id: str
     bad: tuple[BadRow | Rejected, ...]
     quality: QualityReport | None
-    token: str
     rows_read: int
     filtered: int
     duplicates: int
@@ -101,7 +100,7 @@ class Run:
 
     @property
     def source_name(self) -> str:
-        """How rows, journal and checkpoint name the source: its kind and, for a file, the file's name."""
+        """How rows, journal and epochs name the source: its kind and, for a file, the file's name."""
         path = self._plan.path
         return self._source.name if path is None else f"{self._source.name}:{Path(path).name}"
 
@@ -172,7 +171,6 @@ class Run:
                 ingest_id(self.source_name, frame),
                 (*chunk.quarantined, *bad),
                 judged,
-                chunk.token,
                 chunk.rows_read,
                 good - wanted.num_rows,
                 duplicates,
@@ -233,7 +231,6 @@ class Run:
                 source=self.source_name,
                 frame=piece.frame,
                 epoch=epoch,
-                checkpoint=piece.token,
                 metadata={"attempt": str(self._attempt)},
             )
             salvaged = await write_what_goes_in(self._writer.write, chunk)

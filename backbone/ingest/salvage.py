@@ -82,10 +82,7 @@ class _Search:
     async def _part(self, frame: Frame) -> list[WriteResult]:
         own = ingest_id(self._chunk.source, frame)
         try:
-            # the checkpoint stands behind the chunk: no part of it may move it
-            return [
-                await self._write(msgspec.structs.replace(self._chunk, frame=frame, ingest_id=own, checkpoint=None))
-            ]
+            return [await self._write(msgspec.structs.replace(self._chunk, frame=frame, ingest_id=own))]
         except Reject as reject:
             if reject.code not in _OF_ROWS:
                 raise

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from backbone.domain import Frame
+from backbone.domain.text import excerpt
 from backbone.quality.checks import CHECKS, Mask, label
 
 __all__ = ["Rejected", "impossible", "rejected_row", "screen"]
@@ -65,5 +66,4 @@ def rejected_row(frame: Frame, row: int, reason: str) -> Rejected:
     """A row of a frame that is kept aside, as it is shown."""
     values = frame.to_arrow().select(frame.dimension.values).slice(row, 1).to_pylist()[0]
     shown = " ".join(f"{name}={value}" for name, value in values.items() if value is not None)
-    safe = "".join(c if c.isprintable() else "�" for c in shown[:_EXCERPT])
-    return Rejected(label(frame, row), reason, safe)
+    return Rejected(label(frame, row), reason, excerpt(shown, _EXCERPT))

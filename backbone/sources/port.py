@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from backbone.domain import Frame
+from backbone.domain import Frame, text
 
 __all__ = ["EXCERPT_LENGTH", "BadRow", "Progress", "Source", "SourceChunk", "excerpt"]
 
@@ -84,7 +84,4 @@ class Source(Protocol):
 
 def excerpt(raw: bytes | str) -> str:
     """Begin of a row, safe to print: control characters and broken UTF-8 escaped, at most ``EXCERPT_LENGTH`` long."""
-    head = raw[: 4 * EXCERPT_LENGTH]
-    text = head.decode("utf-8", "backslashreplace") if isinstance(head, bytes) else head
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-    return escaped if len(escaped) <= EXCERPT_LENGTH else escaped[: EXCERPT_LENGTH - 1] + "…"
+    return text.excerpt(raw, EXCERPT_LENGTH)

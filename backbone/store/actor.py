@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -10,30 +10,11 @@ import anyio
 from actors import Actor, Message, Reject, StopReason, handles
 from backbone.calls import REFUSABLE, refuse
 from backbone.domain.advice import INSTEAD
+from backbone.domain.observing import Observe
 from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
-from backbone.store.messages import (
-    AdvanceRelay,
-    ClaimEpoch,
-    DropRows,
-    MigrateStore,
-    OutboxGrew,
-    OutboxState,
-    ProbeStore,
-    PruneStore,
-    QuarantineRows,
-    ReadCoverage,
-    ReadJournal,
-    ReadOutbox,
-    ReadQuarantine,
-    ReadRows,
-    ReadStamps,
-    ReadSymbols,
-    RecordJournal,
-    RelayCursor,
-    WriteChunk,
-)
+from backbone.store.messages import OutboxGrew, StoreQuestion
 from backbone.store.port import Store
-from backbone.store.records import Chunk, StoreInfo, WriteResult
+from backbone.store.records import StoreInfo, WriteResult
 
 __all__ = ["StoreActor"]
 
@@ -56,14 +37,22 @@ class StoreActor(Actor):
         embedded: why this store is less than a real one, or None.
         start_timeout: seconds for which the first incarnation waits for a server that is not up yet. A later one does
             not wait: it runs, says that its store is down, and goes on looking.
+        observe: told of each request; None: nobody watches.
     """
 
-    def __init__(self, make: Callable[[], Store], embedded: str | None = None, start_timeout: float = 0.0) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Store],
+        embedded: str | None = None,
+        start_timeout: float = 0.0,
+        observe: Observe | None = None,
+    ) -> None:
         self._make = make
         self._start_timeout = start_timeout
         self._pause = 0.0
         self._busy = self._looking = False
         self._embedded = embedded
+        self._observe = observe
         self._store: Store
         self._slots = anyio.Semaphore(_IN_FLIGHT, fast_acquire=True)
         self._info: StoreInfo | None = None
@@ -141,15 +130,37 @@ class StoreActor(Actor):
                 INSTEAD["store"],
             )
 
-    async def _serve(self, name: str, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        """Answer the current request from a task of its own, so that the mailbox goes on."""
+    @handles
+    async def serve(self, request: StoreQuestion) -> None:
+        """Answer from a task of its own, so that the mailbox goes on; at most a few are at work at once."""
+        began = self.context.clock.time()
         await self._slots.acquire()
         reply = self.context.defer_reply()
-        self.context.run_task(self._guarded(work), name=name, reply=reply)
+        self.context.run_task(self._observed(request, began), name=type(request).__name__, reply=reply)
 
-    async def _guarded(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    async def _observed(self, request: StoreQuestion, began: float) -> object:
+        outcome = "failed"
         try:
-            result = await work()
+            result = await self._answer(request)
+            outcome = "ok"
+        except Reject as reject:
+            outcome = f"refused:{reject.code}"
+            raise
+        finally:
+            self._slots.release()
+            if self._observe is not None:
+                self._observe(type(request).__name__, self.context.clock.time() - began, outcome)
+        return result
+
+    async def _answer(self, request: StoreQuestion) -> object:
+        """Ask the store, and take note of how it is.
+
+        Raises:
+            Reject: the store refuses, or is down.
+        """
+        result: object
+        try:
+            result = await request.on(self._store)
         except StoreBusy as error:
             self._report_busy(error)
             raise refuse(error) from error
@@ -158,8 +169,8 @@ class StoreActor(Actor):
             raise self._refusal(error) from error
         except REFUSABLE as error:
             raise refuse(error) from error
-        finally:
-            self._slots.release()
+        if isinstance(result, WriteResult) and result.outbox_rows:
+            self.context.system.publish(OutboxGrew, self.context.ref.path, position=result.position)
         if self._pause:
             self._look_at_once()  # it may be a success from before the outage
         elif self._busy:
@@ -227,111 +238,3 @@ class StoreActor(Actor):
                 raise
             await self._close()
             await self._open()
-
-    async def _write(self, chunk: Chunk) -> WriteResult:
-        result = await self._store.write(chunk)
-        if result.outbox_rows:
-            self.context.system.publish(OutboxGrew, self.context.ref.path, position=result.position)
-        return result
-
-    @handles
-    async def claim_epoch(self, message: ClaimEpoch) -> None:
-        """See ClaimEpoch."""
-        await self._serve("claim", lambda: self._store.claim_epoch(message.source, message.dimension))
-
-    @handles
-    async def write(self, message: WriteChunk) -> None:
-        """See WriteChunk."""
-        await self._serve("write", lambda: self._write(message.chunk))
-
-    @handles
-    async def quarantine(self, message: QuarantineRows) -> None:
-        """See QuarantineRows."""
-        await self._serve("quarantine", lambda: self._store.quarantine(message.rows))
-
-    @handles
-    async def record_journal(self, message: RecordJournal) -> None:
-        """See RecordJournal."""
-        await self._serve("journal", lambda: self._store.record_journal(message.row))
-
-    @handles
-    async def read_outbox(self, message: ReadOutbox) -> None:
-        """See ReadOutbox."""
-        await self._serve("outbox", lambda: self._store.read_outbox(message.after, message.limit))
-
-    @handles
-    async def relay_cursor(self, message: RelayCursor) -> None:
-        """See RelayCursor."""
-        await self._serve("cursor", lambda: self._store.relay_cursor())
-
-    @handles
-    async def advance_relay(self, message: AdvanceRelay) -> None:
-        """See AdvanceRelay."""
-        await self._serve("advance", lambda: self._store.advance_relay(message.position))
-
-    @handles
-    async def read(self, message: ReadRows) -> None:
-        """See ReadRows."""
-        await self._serve("read", lambda: self._store.read(message.query))
-
-    @handles
-    async def probe(self, message: ProbeStore) -> None:
-        """See ProbeStore."""
-        await self._serve("probe", lambda: self._store.probe())
-
-    @handles
-    async def migrate(self, message: MigrateStore) -> None:
-        """See MigrateStore."""
-        await self._serve("migrate", lambda: self._store.migrate(dry_run=message.dry_run))
-
-    @handles
-    async def outbox_state(self, message: OutboxState) -> None:
-        """See OutboxState."""
-        await self._serve("outbox-state", lambda: self._store.outbox_status())
-
-    @handles
-    async def read_journal(self, message: ReadJournal) -> None:
-        """See ReadJournal."""
-        await self._serve("journal", lambda: self._store.journal(message.limit, message.dimension))
-
-    @handles
-    async def read_quarantine(self, message: ReadQuarantine) -> None:
-        """See ReadQuarantine."""
-        await self._serve("quarantine", lambda: self._store.quarantined(message.limit))
-
-    @handles
-    async def read_symbols(self, message: ReadSymbols) -> None:
-        """See ReadSymbols."""
-        await self._serve("symbols", lambda: self._store.symbols(message.dimension))
-
-    @handles
-    async def read_coverage(self, message: ReadCoverage) -> None:
-        """See ReadCoverage."""
-        await self._serve("coverage", lambda: self._store.coverage(message.dimension, message.as_of))
-
-    @handles
-    async def read_stamps(self, message: ReadStamps) -> None:
-        """See ReadStamps."""
-        await self._serve("stamps", lambda: self._stamps(message))
-
-    @handles
-    async def drop(self, message: DropRows) -> None:
-        """See DropRows."""
-        dimension, before = message.dimension, message.before
-        await self._serve("drop", lambda: self._store.drop(dimension, before=before, dry_run=message.dry_run))
-
-    @handles
-    async def prune(self, message: PruneStore) -> None:
-        """See PruneStore."""
-        await self._serve("prune", lambda: self._prune(message))
-
-    async def _prune(self, message: PruneStore) -> Any:
-        return await self._store.prune(
-            outbox_before=message.outbox_before,
-            quarantine_before=message.quarantine_before,
-            dry_run=message.dry_run,
-        )
-
-    async def _stamps(self, message: ReadStamps) -> Any:
-        dimension, symbol, interval = message.dimension, message.symbol, message.interval
-        return await self._store.stamps(dimension, symbol, interval, message.start, message.end)

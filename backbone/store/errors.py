@@ -51,24 +51,24 @@ class RowRefused(StoreError, ValueError):
 
 
 class FencedOut(StoreError):
-    """A newer writer took over this source and dimension. Nothing was written: stop, whoever is told this is a zombie.
+    """Another one took over this source and dimension, or this sink and shard.
 
-    Attributes:
-        source: source of the writer.
-        dimension: dimension it wrote to.
-        epoch: epoch it held.
-        current: epoch that holds now; None if none was ever claimed.
+    Nothing was written: stop, whoever is told this is a zombie.
     """
 
-    def __init__(self, source: str, dimension: str, epoch: int, current: int | None) -> None:
+    code = "fenced"
+
+    @classmethod
+    def of(cls, what: str, epoch: int, current: int | None) -> FencedOut:
+        """The error in words.
+
+        Args:
+            what: was written to.
+            epoch: given by the writer.
+            current: the one that holds; None if none was ever claimed.
+        """
         holder = "none was claimed" if current is None else f"epoch {current} holds now"
-        super().__init__(
-            f"epoch {epoch} given for {source}/{dimension}, but {holder}; stop this writer and claim a new epoch"
-        )
-        self.source = source
-        self.dimension = dimension
-        self.epoch = epoch
-        self.current = current
+        return cls(f"epoch {epoch} given for {what}, but {holder}; stop this writer and claim a new epoch")
 
 
 class UnknownOutcome(StoreError):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
+from typing import Any, TypeAlias
 
 from msgspec.structs import force_setattr
 
-from actors import Event, Request
+from actors import Event
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
+from backbone.domain.hashing import SHARDS
+from backbone.store.port import Store
 from backbone.store.records import (
     Chunk,
     Coverage,
@@ -23,8 +26,10 @@ from backbone.store.records import (
     StoreInfo,
     WriteResult,
 )
+from backbone.store.request import StoreRequest
 
 __all__ = [
+    "STREAM",
     "AdvanceRelay",
     "ClaimEpoch",
     "DropRows",
@@ -43,11 +48,20 @@ __all__ = [
     "ReadSymbols",
     "RecordJournal",
     "RelayCursor",
+    "StoreQuestion",
     "WriteChunk",
 ]
 
+STREAM = "stream"
+"""The sink that is the stream. Its relay publishes all shards by one cursor, that of shard 0."""
 
-class ClaimEpoch(Request[int], frozen=True):
+
+def _check_shard(shard: int) -> None:
+    if arguments.count("shard", shard) >= SHARDS:
+        raise ValueError(f"shard={shard} given; allowed: 0 to {SHARDS - 1}")
+
+
+class ClaimEpoch(StoreRequest[int], frozen=True):
     """Become the writer of a source and dimension; an earlier holder is fenced out."""
 
     source: str
@@ -58,8 +72,12 @@ class ClaimEpoch(Request[int], frozen=True):
         arguments.text("source", self.source)
         arguments.instance("dimension", self.dimension, Dimension)
 
+    def on(self, store: Store) -> Coroutine[Any, Any, int]:
+        """Ask a store."""
+        return store.claim_epoch(self.source, self.dimension)
 
-class WriteChunk(Request[WriteResult], frozen=True):
+
+class WriteChunk(StoreRequest[WriteResult], frozen=True):
     """One chunk, one transaction."""
 
     chunk: Chunk
@@ -68,8 +86,12 @@ class WriteChunk(Request[WriteResult], frozen=True):
         """Refuse wrong arguments where they are given."""
         arguments.instance("chunk", self.chunk, Chunk)
 
+    def on(self, store: Store) -> Coroutine[Any, Any, WriteResult]:
+        """Ask a store."""
+        return store.write(self.chunk)
 
-class QuarantineRows(Request[int], frozen=True):
+
+class QuarantineRows(StoreRequest[int], frozen=True):
     """Keep bad rows; answered by how many are new."""
 
     rows: Sequence[QuarantineRow]
@@ -79,8 +101,12 @@ class QuarantineRows(Request[int], frozen=True):
         for row in self.rows:
             arguments.instance("rows", row, QuarantineRow)
 
+    def on(self, store: Store) -> Coroutine[Any, Any, int]:
+        """Ask a store."""
+        return store.quarantine(self.rows)
 
-class RecordJournal(Request[None], frozen=True):
+
+class RecordJournal(StoreRequest[None], frozen=True):
     """Journal a run that failed before it had a chunk."""
 
     row: JournalRow
@@ -89,8 +115,12 @@ class RecordJournal(Request[None], frozen=True):
         """Refuse wrong arguments where they are given."""
         arguments.instance("row", self.row, JournalRow)
 
+    def on(self, store: Store) -> Coroutine[Any, Any, None]:
+        """Ask a store."""
+        return store.record_journal(self.row)
 
-class ReadOutbox(Request[list[OutboxRow]], frozen=True):
+
+class ReadOutbox(StoreRequest[list[OutboxRow]], frozen=True):
     """Outbox rows after a position, ascending."""
 
     after: int
@@ -101,22 +131,48 @@ class ReadOutbox(Request[list[OutboxRow]], frozen=True):
         arguments.count("after", self.after)
         force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
 
+    def on(self, store: Store) -> Coroutine[Any, Any, list[OutboxRow]]:
+        """Ask a store."""
+        return store.read_outbox(self.after, self.limit)
 
-class RelayCursor(Request[int], frozen=True):
-    """The position up to which everything was published."""
+
+class RelayCursor(StoreRequest[int], frozen=True):
+    """The position up to which a sink has published everything of a shard."""
+
+    sink: str = STREAM
+    shard: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.text("sink", self.sink)
+        _check_shard(self.shard)
+
+    def on(self, store: Store) -> Coroutine[Any, Any, int]:
+        """Ask a store."""
+        return store.cursor(self.sink, self.shard)
 
 
-class AdvanceRelay(Request[None], frozen=True):
-    """Everything up to `position` is published."""
+class AdvanceRelay(StoreRequest[None], frozen=True):
+    """A sink has published everything of a shard up to `position`; who has an older epoch than others is fenced out."""
 
     position: int
+    sink: str = STREAM
+    shard: int = 0
+    epoch: int = 0
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.count("position", self.position)
+        arguments.text("sink", self.sink)
+        _check_shard(self.shard)
+        arguments.count("epoch", self.epoch)
+
+    def on(self, store: Store) -> Coroutine[Any, Any, None]:
+        """Ask a store."""
+        return store.advance(self.sink, self.shard, self.position, self.epoch)
 
 
-class ReadRows(Request[ReadResult], frozen=True):
+class ReadRows(StoreRequest[ReadResult], frozen=True):
     """A window from the store itself."""
 
     query: Query
@@ -125,12 +181,20 @@ class ReadRows(Request[ReadResult], frozen=True):
         """Refuse wrong arguments where they are given."""
         arguments.instance("query", self.query, Query)
 
+    def on(self, store: Store) -> Coroutine[Any, Any, ReadResult]:
+        """Ask a store."""
+        return store.read(self.query)
 
-class ProbeStore(Request[StoreInfo], frozen=True):
+
+class ProbeStore(StoreRequest[StoreInfo], frozen=True):
     """A round trip through the store."""
 
+    def on(self, store: Store) -> Coroutine[Any, Any, StoreInfo]:
+        """Ask a store."""
+        return store.probe()
 
-class MigrateStore(Request[MigrationReport], frozen=True):
+
+class MigrateStore(StoreRequest[MigrationReport], frozen=True):
     """Bring the tables up to date, or say what would be done."""
 
     dry_run: bool = False
@@ -139,12 +203,20 @@ class MigrateStore(Request[MigrationReport], frozen=True):
         """Refuse wrong arguments where they are given."""
         arguments.flag("dry_run", self.dry_run)
 
+    def on(self, store: Store) -> Coroutine[Any, Any, MigrationReport]:
+        """Ask a store."""
+        return store.migrate(dry_run=self.dry_run)
 
-class OutboxState(Request[OutboxStatus], frozen=True):
+
+class OutboxState(StoreRequest[OutboxStatus], frozen=True):
     """How far the relay is behind."""
 
+    def on(self, store: Store) -> Coroutine[Any, Any, OutboxStatus]:
+        """Ask a store."""
+        return store.outbox_status()
 
-class ReadJournal(Request[list[JournalRow]], frozen=True):
+
+class ReadJournal(StoreRequest[list[JournalRow]], frozen=True):
     """The newest journal rows."""
 
     limit: int = 50
@@ -156,8 +228,12 @@ class ReadJournal(Request[list[JournalRow]], frozen=True):
         if self.dimension is not None:
             arguments.instance("dimension", self.dimension, Dimension)
 
+    def on(self, store: Store) -> Coroutine[Any, Any, list[JournalRow]]:
+        """Ask a store."""
+        return store.journal(self.limit, self.dimension)
 
-class ReadQuarantine(Request[list[QuarantineRow]], frozen=True):
+
+class ReadQuarantine(StoreRequest[list[QuarantineRow]], frozen=True):
     """The newest bad rows."""
 
     limit: int = 100
@@ -166,8 +242,12 @@ class ReadQuarantine(Request[list[QuarantineRow]], frozen=True):
         """Refuse wrong arguments where they are given."""
         force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
 
+    def on(self, store: Store) -> Coroutine[Any, Any, list[QuarantineRow]]:
+        """Ask a store."""
+        return store.quarantined(self.limit)
 
-class ReadSymbols(Request[list[str]], frozen=True):
+
+class ReadSymbols(StoreRequest[list[str]], frozen=True):
     """The symbols (or calendars) of which the store has, or had, rows of a dimension."""
 
     dimension: Dimension
@@ -176,8 +256,12 @@ class ReadSymbols(Request[list[str]], frozen=True):
         """Refuse wrong arguments where they are given."""
         arguments.instance("dimension", self.dimension, Dimension)
 
+    def on(self, store: Store) -> Coroutine[Any, Any, list[str]]:
+        """Ask a store."""
+        return store.symbols(self.dimension)
 
-class ReadCoverage(Request[list[Coverage]], frozen=True):
+
+class ReadCoverage(StoreRequest[list[Coverage]], frozen=True):
     """What is stored of a dimension."""
 
     dimension: Dimension
@@ -188,8 +272,12 @@ class ReadCoverage(Request[list[Coverage]], frozen=True):
         arguments.instance("dimension", self.dimension, Dimension)
         force_setattr(self, "as_of", arguments.moment("as_of", self.as_of))
 
+    def on(self, store: Store) -> Coroutine[Any, Any, list[Coverage]]:
+        """Ask a store."""
+        return store.coverage(self.dimension, self.as_of)
 
-class ReadStamps(Request[object], frozen=True):
+
+class ReadStamps(StoreRequest[object], frozen=True):
     """Distinct moments stored of one symbol, as a numpy array `datetime64[us]`."""
 
     dimension: Dimension
@@ -204,8 +292,12 @@ class ReadStamps(Request[object], frozen=True):
         force_setattr(self, "start", query.start)
         force_setattr(self, "end", query.end)
 
+    def on(self, store: Store) -> Coroutine[Any, Any, object]:
+        """Ask a store."""
+        return store.stamps(self.dimension, self.symbol, self.interval, self.start, self.end)
 
-class DropRows(Request[int], frozen=True):
+
+class DropRows(StoreRequest[int], frozen=True):
     """Delete rows of a dimension from before a moment; answered by how many, with `dry_run` by how many it would be."""
 
     dimension: Dimension
@@ -218,8 +310,12 @@ class DropRows(Request[int], frozen=True):
         force_setattr(self, "before", arguments.instance("before", arguments.moment("before", self.before), datetime))
         arguments.flag("dry_run", self.dry_run)
 
+    def on(self, store: Store) -> Coroutine[Any, Any, int]:
+        """Ask a store."""
+        return store.drop(self.dimension, before=self.before, dry_run=self.dry_run)
 
-class PruneStore(Request[dict[str, int]], frozen=True):
+
+class PruneStore(StoreRequest[dict[str, int]], frozen=True):
     """Delete published outbox rows and quarantined rows written before these moments; None keeps them all."""
 
     outbox_before: datetime | None
@@ -232,8 +328,37 @@ class PruneStore(Request[dict[str, int]], frozen=True):
         force_setattr(self, "quarantine_before", arguments.moment("quarantine_before", self.quarantine_before))
         arguments.flag("dry_run", self.dry_run)
 
+    def on(self, store: Store) -> Coroutine[Any, Any, dict[str, int]]:
+        """Ask a store."""
+        return store.prune(
+            outbox_before=self.outbox_before, quarantine_before=self.quarantine_before, dry_run=self.dry_run
+        )
+
 
 class OutboxGrew(Event, frozen=True, kw_only=True):
     """A commit has put rows up to `position` into the outbox: a hint for the relay, which looks by itself anyway."""
 
     position: int
+
+
+StoreQuestion: TypeAlias = (
+    ClaimEpoch
+    | WriteChunk
+    | QuarantineRows
+    | RecordJournal
+    | ReadOutbox
+    | RelayCursor
+    | AdvanceRelay
+    | ReadRows
+    | ProbeStore
+    | MigrateStore
+    | OutboxState
+    | ReadJournal
+    | ReadQuarantine
+    | ReadSymbols
+    | ReadCoverage
+    | ReadStamps
+    | DropRows
+    | PruneStore
+)
+"""All of them: what the store's actor handles."""

@@ -1,20 +1,20 @@
 """The port of the store: what every adapter (DuckDB, TimescaleDB) offers.
 
-Writing is all or nothing, chunk by chunk: rows, checkpoint, journal and outbox are one transaction. Nothing is
+Writing is all or nothing, chunk by chunk: rows, journal and outbox are one transaction. Nothing is
 published but what the outbox holds, and the outbox holds nothing that was not committed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from backbone.domain.dimension import Dimension
 from backbone.store.records import (
-    Checkpoint,
     Chunk,
     Coverage,
+    DeadLetter,
     JournalRow,
     MigrationReport,
     OutboxRow,
@@ -30,26 +30,11 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = [
-    "Checkpoint",
-    "Chunk",
-    "Coverage",
-    "JournalRow",
-    "MigrationReport",
-    "OutboxRow",
-    "OutboxStatus",
-    "QuarantineRow",
-    "Query",
-    "ReadResult",
-    "Store",
-    "StoreFactory",
-    "StoreInfo",
-    "WriteResult",
-]
+__all__ = ["Store", "StoreFactory"]
 
 
 class Store(Protocol):
-    """Rows of all dimensions, with ledger, journal, checkpoints and outbox.
+    """Rows of all dimensions, with ledger, journal, outbox and inbox.
 
     Every method may raise `StoreUnavailable`, and `SchemaMismatch` before `migrate`.
     """
@@ -78,16 +63,12 @@ class Store(Protocol):
         """Become the writer of that source and dimension: who held an earlier epoch is fenced out from now on."""
         ...
 
-    async def checkpoint(self, source: str, dimension: Dimension) -> Checkpoint | None:
-        """Where that source stands, None if it was never seen."""
-        ...
-
     async def write(self, chunk: Chunk) -> WriteResult:
-        """Write a chunk, all or nothing, with checkpoint, journal and outbox.
+        """Write a chunk, all or nothing, with journal and outbox.
 
         A chunk that this run has written before is answered from the journal. One whose content the ledger knows to
         be the newest over all its ranges passes as a no-op. Else rows are compared with those stored: equal ones are
-        left alone, former versions of changed ones are kept. A chunk without rows moves the checkpoint only.
+        left alone, former versions of changed ones are kept.
 
         Raises:
             FencedOut: the epoch given is not the one that holds.
@@ -112,12 +93,19 @@ class Store(Protocol):
         """Outbox rows after a position, ascending; at most `limit`, at most `max_bytes` of payload, at least one."""
         ...
 
-    async def relay_cursor(self) -> int:
-        """Position up to which everything was published, 0 at first."""
+    async def cursor(self, sink: str, shard: int) -> int:
+        """Position up to which a sink has published all outbox rows of a shard, 0 at first."""
         ...
 
-    async def advance_relay(self, position: int) -> None:
-        """Note that everything up to `position` was published; a smaller one than before changes nothing."""
+    async def advance(self, sink: str, shard: int, position: int, epoch: int) -> None:
+        """Note that a sink has published a shard up to `position`; a smaller one than before changes nothing.
+
+        A greater epoch than that of all who advanced before takes over. From its first advance on, rows that a sink
+        does not have yet are not pruned.
+
+        Raises:
+            FencedOut: the epoch is smaller than one that has advanced this shard before.
+        """
         ...
 
     async def outbox_status(self) -> OutboxStatus:
@@ -130,10 +118,6 @@ class Store(Protocol):
 
     async def quarantined(self, limit: int = 100) -> list[QuarantineRow]:
         """Bad rows, newest first."""
-        ...
-
-    async def count_quarantined(self, *, source: str | None = None, run_id: str | None = None) -> int:
-        """Number of bad rows, of one source or run where given."""
         ...
 
     async def record_journal(self, row: JournalRow) -> None:
@@ -163,13 +147,46 @@ class Store(Protocol):
         """Distinct moments that have a row, ascending, as `datetime64[us]` in UTC; start and end are inclusive."""
         ...
 
+    async def seen(self, consumer: str, event_ids: Collection[str]) -> set[str]:
+        """Those of the events that a consumer has recorded as seen."""
+        ...
+
+    async def record_seen(self, consumer: str, event_ids: Collection[str]) -> int:
+        """Remember that a consumer has committed the effects of events; returns how many are new."""
+        ...
+
+    async def offsets(self, group: str) -> dict[tuple[str, int], int]:
+        """The next offset that a group has to take, by topic and partition; none where it has committed none."""
+        ...
+
+    async def commit_offsets(self, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Set offsets by topic and partition, all or none; also back, where somebody wants to read again."""
+        ...
+
+    async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> int:
+        """Keep messages that a consumer could not take, once for the same place; returns how many are new."""
+        ...
+
+    async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        """Dead letters, newest first."""
+        ...
+
+    async def delete_dead_letters(self, letters: Sequence[DeadLetter]) -> int:
+        """Forget dead letters, known by group, topic, partition and offset; returns how many were there."""
+        ...
+
     async def prune(
         self, *, outbox_before: datetime | None = None, quarantine_before: datetime | None = None, dry_run: bool = True
     ) -> dict[str, int]:
-        """Delete published outbox rows and quarantined rows written before the moments given.
+        """Delete what was written before the moments given, and is no longer needed; None keeps it all.
+
+        Args:
+            outbox_before: of outbox rows that every sink has, and of events seen.
+            quarantine_before: of quarantined rows and dead letters.
+            dry_run: only count.
 
         Returns:
-            Rows deleted (or, with `dry_run`, to be deleted) as `{"outbox": n, "quarantine": n}`.
+            Rows deleted, or to be deleted, of "outbox", "seen", "quarantine" and "dead_letters".
         """
         ...
 

@@ -14,9 +14,9 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 
 __all__ = [
-    "Checkpoint",
     "Chunk",
     "Coverage",
+    "DeadLetter",
     "JournalRow",
     "JournalStatus",
     "MigrationReport",
@@ -43,7 +43,6 @@ class Chunk(msgspec.Struct, frozen=True):
         source: name of the source.
         frame: the rows.
         epoch: fencing epoch of the writer, None to write unfenced.
-        checkpoint: opaque resume token of the source after this chunk, None to leave the token as it is.
         metadata: facts for the journal.
     """
 
@@ -52,7 +51,6 @@ class Chunk(msgspec.Struct, frozen=True):
     source: str
     frame: Frame
     epoch: int | None = None
-    checkpoint: str | None = None
     metadata: dict[str, str] = {}
 
 
@@ -164,14 +162,6 @@ class ReadResult(msgspec.Struct, frozen=True):
     complete: int | None = None
 
 
-class Checkpoint(msgspec.Struct, frozen=True):
-    """Where a source stands: its resume token (None: never set), the epoch that holds, and when it last moved."""
-
-    token: str | None
-    epoch: int
-    at: datetime
-
-
 class OutboxRow(msgspec.Struct, frozen=True):
     """One change to publish: rows of one symbol that one commit inserted or changed.
 
@@ -200,7 +190,14 @@ class OutboxRow(msgspec.Struct, frozen=True):
 
 
 class OutboxStatus(msgspec.Struct, frozen=True):
-    """How far the relay is: newest position, cursor, rows after the cursor, and when the oldest of them was written."""
+    """How far the relay is.
+
+    Attributes:
+        newest: newest position.
+        cursor: position up to which every sink has everything.
+        pending: rows after the cursor.
+        oldest_pending_at: when the oldest of these was written.
+    """
 
     newest: int
     cursor: int
@@ -227,6 +224,28 @@ class QuarantineRow(msgspec.Struct, frozen=True):
     excerpt: str
     dimension: str
     run_id: str
+    at: datetime
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A message that a consumer could not make sense of.
+
+    Attributes:
+        group: group of the consumer.
+        topic: topic of the message; with group, partition and offset it names the letter.
+        partition: partition of the topic.
+        offset: place in the partition.
+        reason: what is wrong with it.
+        payload: the message as it came.
+        at: when.
+    """
+
+    group: str
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    payload: bytes
     at: datetime
 
 
@@ -277,6 +296,7 @@ class StoreInfo(msgspec.Struct, frozen=True):
         backend: "duckdb" or "timescale".
         version: version of the server or library.
         path: file, or host, port and database; never a password.
+        generation: which database this is: given when its tables were made, "" before.
         writable: whether a chunk can be written now.
         degraded_reason: why it works less well than it should, None if it does not.
         details: facts for the operator, as text.
@@ -287,4 +307,5 @@ class StoreInfo(msgspec.Struct, frozen=True):
     path: str
     writable: bool
     degraded_reason: str | None = None
+    generation: str = ""
     details: dict[str, str] = {}

@@ -23,7 +23,8 @@ from backbone import Backbone, IngestPlan, load_settings
 from backbone.domain import Dimension, Frame
 from backbone.domain.identifiers import ingest_id, new_run_id
 from backbone.store.duckdb import DuckDBStore
-from backbone.store.port import Chunk, Query, Store
+from backbone.store.port import Store
+from backbone.store.records import Chunk, Query
 from backbone.store.timescale import Bounds, TimescaleStore
 from tests.benchmarks import store_bare as bare
 from tests.benchmarks.store_data import Work
@@ -126,11 +127,11 @@ async def _store_writes(samples: Samples, store: Store, work: Work) -> None:
 
 
 async def _ingest(store: Store, frames: Sequence[Frame], source: str) -> None:
-    """As a run does: fenced, each chunk with its identity and checkpoint; nothing is done ahead."""
+    """As a run does: fenced, each chunk with its identity; nothing is done ahead."""
     run, epoch = new_run_id(), await store.claim_epoch(source, frames[0].dimension)
-    for number, frame in enumerate(frames):
+    for frame in frames:
         identity = await anyio.to_thread.run_sync(ingest_id, source, frame)
-        await store.write(Chunk(identity, run, source, frame, epoch=epoch, checkpoint=str(number)))
+        await store.write(Chunk(identity, run, source, frame, epoch=epoch))
 
 
 async def _reads(samples: Samples, store: Store, connection: Any, trades: Sequence[Frame]) -> None:

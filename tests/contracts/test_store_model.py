@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from backbone.domain import Dimension, Frame, codec
 from backbone.domain.identifiers import ingest_id, new_run_id
 from backbone.store.duckdb import DuckDBStore
-from backbone.store.port import Chunk, Query
+from backbone.store.records import Chunk, Query
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 BARS = Dimension.INTRADAY_BARS

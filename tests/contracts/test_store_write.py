@@ -9,7 +9,8 @@ import pytest
 from backbone.domain import Dimension, Frame, codec
 from backbone.domain.identifiers import ingest_id
 from backbone.store.errors import FencedOut
-from backbone.store.port import Chunk, Query, Store, WriteResult
+from backbone.store.port import Store
+from backbone.store.records import Chunk, Query, WriteResult
 
 BARS = Dimension.INTRADAY_BARS
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -132,14 +133,11 @@ async def test_lookup_knows_only_what_was_committed(store: Store) -> None:
     assert await store.lookup("another", given.ingest_id) is None
 
 
-async def test_a_chunk_without_rows_moves_the_checkpoint_and_is_journalled(store: Store) -> None:
-    result = await store.write(chunk(Frame.empty(BARS), "run", checkpoint="line 7"))
+async def test_a_chunk_without_rows_is_journalled(store: Store) -> None:
+    result = await store.write(chunk(Frame.empty(BARS), "run"))
     assert (result.rows, result.start, result.position, result.symbols) == (0, None, 0, ())
     [row] = await store.journal()
     assert (row.status, row.rows, row.start) == ("ok", 0, None)
-    stand = await store.checkpoint("csv", BARS)
-    assert stand is not None
-    assert stand.token == "line 7"  # noqa: S105
 
 
 async def test_a_writer_of_an_older_epoch_is_fenced_out_and_nothing_is_written(store: Store) -> None:
@@ -147,13 +145,11 @@ async def test_a_writer_of_an_older_epoch_is_fenced_out_and_nothing_is_written(s
     new = await store.claim_epoch("csv", BARS)
     assert new == old + 1
     with pytest.raises(FencedOut, match="stop this writer"):
-        await store.write(chunk(bars({0: 1.0}), "run", epoch=old, checkpoint="stale"))
+        await store.write(chunk(bars({0: 1.0}), "run", epoch=old))
     assert len(await stored(store)) == 0
     assert await store.journal() == []
-    await store.write(chunk(bars({0: 1.0}), "run", epoch=new, checkpoint="fresh"))
-    stand = await store.checkpoint("csv", BARS)
-    assert stand is not None
-    assert (stand.token, stand.epoch) == ("fresh", new)
+    await store.write(chunk(bars({0: 1.0}), "run", epoch=new))
+    assert len(await stored(store)) == 1
 
 
 async def test_a_zombie_is_fenced_out_of_a_no_op_too(store: Store) -> None:
@@ -161,10 +157,8 @@ async def test_a_zombie_is_fenced_out_of_a_no_op_too(store: Store) -> None:
     old = await store.claim_epoch("csv", BARS)
     await store.claim_epoch("csv", BARS)
     with pytest.raises(FencedOut):
-        await store.write(chunk(bars({0: 1.0}), "run 2", epoch=old, checkpoint="stale"))
-    stand = await store.checkpoint("csv", BARS)
-    assert stand is not None
-    assert stand.token is None
+        await store.write(chunk(bars({0: 1.0}), "run 2", epoch=old))
+    assert [row.run_id for row in await store.journal()] == ["run 1"]
 
 
 async def test_an_epoch_that_nobody_claimed_is_refused(store: Store) -> None:
@@ -177,16 +171,6 @@ async def test_epochs_of_other_sources_and_dimensions_do_not_fence(store: Store)
     await store.claim_epoch("yahoo", BARS)
     await store.claim_epoch("csv", Dimension.TRADES)
     await store.write(chunk(bars({0: 1.0}), "run", epoch=epoch))
-
-
-async def test_claiming_keeps_the_token_and_a_chunk_without_token_leaves_it(store: Store) -> None:
-    assert await store.checkpoint("csv", BARS) is None
-    await store.write(chunk(bars({0: 1.0}), "run", checkpoint="line 1"))
-    epoch = await store.claim_epoch("csv", BARS)
-    await store.write(chunk(bars({1: 1.0}), "run", epoch=epoch))
-    stand = await store.checkpoint("csv", BARS)
-    assert stand is not None
-    assert (stand.token, stand.epoch, stand.at.tzinfo) == ("line 1", epoch, UTC)
 
 
 async def test_dropped_rows_can_be_ingested_again(store: Store) -> None:

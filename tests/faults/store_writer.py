@@ -42,7 +42,7 @@ async def main(path: str, first: int) -> None:
     n = first
     while True:
         rows = frame(n)
-        await store.write(Chunk(ingest_id("csv", rows), f"run {n}", "csv", rows, epoch=epoch, checkpoint=str(n)))
+        await store.write(Chunk(ingest_id("csv", rows), f"run {n}", "csv", rows, epoch=epoch))
         print(n, flush=True)  # noqa: T201
         n += 1
 

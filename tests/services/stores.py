@@ -16,7 +16,7 @@ from backbone.domain import Dimension, Frame
 from backbone.domain.clock import utc_now
 from backbone.domain.identifiers import ingest_id
 from backbone.services import native
-from backbone.store.port import Chunk
+from backbone.store.records import Chunk
 from backbone.store.timescale import Bounds, TimescaleStore
 
 KINDS = ("timescale", "postgres")
@@ -29,7 +29,7 @@ HASTY = Bounds(pool_size=1, max_overflow=3, pool_timeout=1.0, connect_timeout=1.
 
 _EMPTY = """
 SELECT format('DELETE FROM %I.%I', schemaname, tablename) FROM pg_tables
-WHERE schemaname IN ('market_data', 'telemetry') AND tablename NOT IN ('schema_migrations', 'relay_cursor', 'xid_shift')
+WHERE schemaname IN ('market_data', 'telemetry') AND tablename NOT IN ('schema_migrations', 'identity', 'xid_shift')
 """
 
 
@@ -69,8 +69,6 @@ async def empty(dsn: str) -> None:
     async with bare(dsn) as connection:
         for (statement,) in await connection.fetch(_EMPTY):
             await connection.execute(statement)
-        if await connection.fetchval("SELECT to_regclass('telemetry.relay_cursor')") is not None:
-            await connection.execute("UPDATE telemetry.relay_cursor SET position = 0")
 
 
 @asynccontextmanager
@@ -91,12 +89,12 @@ async def opened(
         await store.close()
 
 
-async def until_somebody_waits(dsn: str) -> None:
-    """Until a session of the database waits for a lock."""
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+async def until_somebody_waits(dsn: str, sessions: int = 1) -> None:
+    """Until so many sessions of the database wait for a lock."""
+    waiting = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
     async with bare(dsn) as connection:
         with anyio.fail_after(5):
-            while not await connection.fetchval(waiting):  # noqa: ASYNC110  the server tells nobody
+            while await connection.fetchval(waiting) < sessions:  # noqa: ASYNC110  the server tells nobody
                 await anyio.sleep(0.01)
 
 

@@ -14,7 +14,7 @@ import pytest
 from backbone.domain import Frame
 from backbone.services import native
 from backbone.store.errors import StoreError, StoreUnavailable, UnknownOutcome
-from backbone.store.port import JournalRow, QuarantineRow, Query
+from backbone.store.records import DeadLetter, JournalRow, QuarantineRow, Query
 from backbone.store.timescale import Bounds, TimescaleStore
 from backbone.store.timescale.database import Database
 from backbone.store.timescale.session import Session
@@ -41,17 +41,22 @@ CALLS: dict[str, Call] = {
     "migrate": lambda s: s.migrate(),
     "probe": lambda s: s.probe(),
     "claim_epoch": lambda s: s.claim_epoch("csv", BARS),
-    "checkpoint": lambda s: s.checkpoint("csv", BARS),
     "write": lambda s: s.write(chunk(bars({0: 1.0}), "run")),
     "lookup": lambda s: s.lookup("run", "x"),
     "read": lambda s: s.read(Query(BARS)),
     "read_outbox": lambda s: s.read_outbox(0),
-    "relay_cursor": lambda s: s.relay_cursor(),
-    "advance_relay": lambda s: s.advance_relay(1),
+    "cursor": lambda s: s.cursor("stream", 0),
+    "advance": lambda s: s.advance("stream", 0, 1, 0),
     "outbox_status": lambda s: s.outbox_status(),
     "quarantine": lambda s: s.quarantine([QuarantineRow("csv", "a:1", "bad", "x", "trades", "run", DAY)]),
     "quarantined": lambda s: s.quarantined(),
-    "count_quarantined": lambda s: s.count_quarantined(),
+    "seen": lambda s: s.seen("group", ["x"]),
+    "record_seen": lambda s: s.record_seen("group", ["x"]),
+    "offsets": lambda s: s.offsets("group"),
+    "commit_offsets": lambda s: s.commit_offsets("group", {("topic", 0): 1}),
+    "add_dead_letters": lambda s: s.add_dead_letters([DeadLetter("group", "topic", 0, 1, "bad", b"x", DAY)]),
+    "dead_letters": lambda s: s.dead_letters(),
+    "delete_dead_letters": lambda s: s.delete_dead_letters([DeadLetter("group", "topic", 0, 1, "bad", b"x", DAY)]),
     "record_journal": lambda s: s.record_journal(JOURNAL),
     "journal": lambda s: s.journal(),
     "coverage": lambda s: s.coverage(BARS),
@@ -167,13 +172,13 @@ async def test_p3_half_open_connections_are_cut_once_one_of_them_was_met(service
     async with proxy(services.port("timescale")) as network, opened(network.dsn(dsn), bounds=HASTY) as store:
         async with anyio.create_task_group() as group:
             for _ in range(4):
-                group.start_soon(store.relay_cursor)
+                group.start_soon(store.cursor, "stream", 0)
         network.silent = True
         with pytest.raises(StoreUnavailable):
-            await store.relay_cursor()
+            await store.cursor("stream", 0)
         network.silent = False
         with anyio.fail_after(3):
-            assert await store.relay_cursor() == 0
+            assert await store.cursor("stream", 0) == 0
 
 
 async def test_p4_settings_of_a_session_outlive_its_return_to_the_pool(store: TimescaleStore) -> None:
@@ -187,12 +192,12 @@ async def test_p4_settings_of_a_session_outlive_its_return_to_the_pool(store: Ti
 async def test_p5_a_table_that_changed_under_a_prepared_statement_costs_one_more_attempt(
     dsn: str, store: TimescaleStore
 ) -> None:
-    await store.write(chunk(bars({0: 1.0}), "run", checkpoint="line 1"))
+    await store.record_seen("group", ["one"])
     async with bare(dsn) as other:
         for kind in ("varchar", "text"):
-            before = await store.checkpoint("csv", BARS)
-            await other.execute(f"ALTER TABLE telemetry.checkpoint ALTER COLUMN token TYPE {kind}")
-            assert await store.checkpoint("csv", BARS) == before
+            before = await store.seen("group", ["one"])
+            await other.execute(f"ALTER TABLE telemetry.seen ALTER COLUMN event_id TYPE {kind}")
+            assert await store.seen("group", ["one"]) == before == {"one"}
 
 
 async def test_p8_the_loop_goes_on_while_many_rows_are_encoded_and_copied(store: TimescaleStore) -> None:
@@ -292,7 +297,7 @@ async def test_p19_a_transaction_that_idles_is_ended_by_the_server(store: Timesc
 
     with pytest.raises(StoreError):
         await store._database.run(idle, deadline=2.5)
-    assert await store.relay_cursor() == 0
+    assert await store.cursor("stream", 0) == 0
 
 
 async def test_p20_closing_a_store_in_use_ends_in_time(dsn: str) -> None:
@@ -302,7 +307,7 @@ async def test_p20_closing_a_store_in_use_ends_in_time(dsn: str) -> None:
         with anyio.fail_after(5):
             await store.close()
         with pytest.raises(StoreUnavailable, match="open the store first"):
-            await store.relay_cursor()
+            await store.cursor("stream", 0)
         group.cancel_scope.cancel()
 
 
@@ -316,7 +321,7 @@ async def test_p21_no_task_of_the_client_keeps_a_floor_and_complains_while_the_s
 ) -> None:
     before = {task.get_name() for task in asyncio.all_tasks()}
     store._database.drop_idle()
-    assert await store.relay_cursor() == 0
+    assert await store.cursor("stream", 0) == 0
     assert {task.get_name() for task in asyncio.all_tasks()} == before
     assert not [record for record in caplog.records if record.name.startswith("asyncpg")]
 
@@ -340,7 +345,7 @@ async def test_x5_cancelled_calls_end_their_scope_and_leak_no_connection(dsn: st
         assert not open_ones
     async with anyio.create_task_group() as group:
         for _ in range(HASTY.most_connections * 2):
-            group.start_soon(store.relay_cursor)
+            group.start_soon(store.cursor, "stream", 0)
 
 
 async def test_a_lost_answer_to_commit_is_looked_up_and_nothing_is_doubled(

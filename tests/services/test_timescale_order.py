@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -13,9 +15,10 @@ from backbone.domain import Frame, codec
 from backbone.domain.identifiers import shard
 from backbone.services import native
 from backbone.store.errors import FencedOut, SchemaMismatch
-from backbone.store.port import OutboxRow, Query, WriteResult
+from backbone.store.records import OutboxRow, Query, ReadResult, WriteResult
 from backbone.store.timescale import Bounds, TimescaleStore
-from backbone.store.timescale.locks import SHARDS
+from backbone.store.timescale.locks import SHARDS, take_writing
+from backbone.store.timescale.session import Session
 from tests.services.stores import (
     BARS,
     bare,
@@ -104,10 +107,11 @@ async def test_a_reader_beside_many_writers_of_many_symbols_passes_nothing_over(
 async def test_a_position_waits_for_every_smaller_one_that_may_still_come(dsn: str, store: TimescaleStore) -> None:
     """The slow writer has the smaller number and commits last: the fast one's rows wait for it, in the cache too."""
     slow, fast = two_shards()
+    epoch = await store.claim_epoch("csv", BARS)
     async with bare(dsn) as blocker, opened(dsn) as other:
-        await blocker.execute("BEGIN; LOCK TABLE telemetry.checkpoint IN EXCLUSIVE MODE")
+        await blocker.execute("BEGIN; LOCK TABLE telemetry.epochs IN EXCLUSIVE MODE")
         async with anyio.create_task_group() as group:
-            group.start_soon(other.write, chunk(bars({0: 1.0}, slow), "slow", checkpoint="line 1"))
+            group.start_soon(other.write, chunk(bars({0: 1.0}, slow), "slow", epoch=epoch))
             await until_somebody_waits(dsn)
             result = await store.write(chunk(bars({0: 1.0}, fast), "fast"))
             assert await store.read_outbox(0) == []
@@ -130,20 +134,59 @@ def two_shards() -> tuple[str, str]:
     return first, next(f"B{n}" for n in range(100) if shard(f"B{n}", SHARDS) != shard(first, SHARDS))
 
 
-async def test_writers_of_overlapping_symbols_in_any_order_never_wait_in_a_ring(
-    dsn: str, store: TimescaleStore
-) -> None:
-    symbols = [f"S{n}" for n in range(12)]
+def crossing() -> tuple[tuple[str, str], tuple[str, str]]:
+    """Two pairs of symbols on the same two shards, the one in their order and the other against it.
 
-    async def write(writer: TimescaleStore, name: str) -> None:
-        for n in range(6):
-            frame = Frame.concat([bars({n: float(hash(name) % 7)}, symbol) for symbol in symbols])
-            await writer.write(chunk(frame, f"{name} {n}"))
+    The shards are eight apart: a set of such numbers has no order of its own either, but that in which it was filled.
+    """
+    names = [f"S{n:03}" for n in range(400)]
+    first, last = ([name for name in names if shard(name, SHARDS) == number] for number in (1, 9))
+    along = (first[0], next(name for name in last if name > first[0]))
+    against = (last[0], next(name for name in first if name > last[0]))
+    return along, against
 
-    async with opened(dsn, bounds=ROOMY) as other, anyio.create_task_group() as group:
-        for name in "abcd":
-            group.start_soon(write, store if name < "c" else other, name)
-    assert (await store.read(Query(BARS))).frame.num_rows == 72
+
+@asynccontextmanager
+async def holding(dsn: str, symbol: str) -> AsyncIterator[Any]:
+    """A transaction that holds the lock of a symbol's shard until it is ended."""
+    async with bare(dsn) as connection:
+        await connection.execute("BEGIN")
+        await take_writing(Session(connection), BARS, [symbol], ("somebody", symbol))
+        yield connection
+
+
+async def test_writers_whose_shards_cross_never_wait_in_a_ring(dsn: str, store: TimescaleStore) -> None:
+    """Both are held at their first lock until both are at it: unsorted, each would get what the other one wants."""
+    pairs = crossing()
+    one, other = pairs[0]
+    frames = [Frame.concat([bars({0: 1.0}, symbol) for symbol in sorted(pair)]) for pair in pairs]
+    async with holding(dsn, one) as first, holding(dsn, other) as second, anyio.create_task_group() as group:
+        for n, frame in enumerate(frames):
+            group.start_soon(store.write, chunk(frame, f"run {n}"))
+            await until_somebody_waits(dsn, n + 1)
+        await first.execute("COMMIT")
+        await second.execute("COMMIT")
+    assert set((await store.read(Query(BARS))).frame.symbols) == {*pairs[0], *pairs[1]}
+
+
+async def test_rows_and_position_are_of_one_moment(dsn: str, store: TimescaleStore) -> None:
+    """The reader is held after it saw the position, and meanwhile somebody commits."""
+    written = await store.write(chunk(bars({0: 1.0}), "run"))
+    read: list[ReadResult] = []
+
+    async def look() -> None:
+        read.append(await store.read(Query(BARS, ("EURUSD",))))
+
+    async with bare(dsn) as writer, anyio.create_task_group() as group:
+        await writer.execute("BEGIN; LOCK TABLE market_data.intraday_bars IN ACCESS EXCLUSIVE MODE")
+        group.start_soon(look)
+        await until_somebody_waits(dsn)
+        await writer.execute("UPDATE telemetry.positions SET position = position + 1")
+        await writer.execute("UPDATE market_data.intraday_bars SET close = 2")
+        await writer.execute("COMMIT")
+    assert [(each.position, each.frame) for each in read] == [(written.position, bars({0: 1.0}))]
+    later = await store.read(Query(BARS, ("EURUSD",)))
+    assert (later.position, later.frame) == (written.position + 1, bars({0: 2.0}))
 
 
 async def test_the_same_chunk_of_a_run_from_two_processes_at_once_is_applied_once(
@@ -173,7 +216,7 @@ async def test_once_an_epoch_is_claimed_nothing_of_an_earlier_one_can_still_comm
         nonlocal fenced
         epoch = await writer.claim_epoch("csv", BARS)
         for n in range(10):
-            given = chunk(bars({n: 1.0}), name, epoch=epoch, checkpoint=f"{name} {n}")
+            given = chunk(bars({n: 1.0}), name, epoch=epoch)
             try:
                 await writer.write(given)
             except FencedOut:
@@ -184,12 +227,57 @@ async def test_once_an_epoch_is_claimed_nothing_of_an_earlier_one_can_still_comm
         group.start_soon(ingest, store, "one")
         group.start_soon(ingest, other, "two")
     assert fenced <= 1
-    stand = await store.checkpoint("csv", BARS)
-    assert stand is not None
-    assert stand.token is not None
-    assert (stand.epoch, stand.token[-1]) == (2, "9")
+    assert await store.claim_epoch("csv", BARS) == 3
     assert (await store.read(Query(BARS))).frame == bars(dict.fromkeys(range(10), 1.0))
     assert len(await store.read_outbox(0)) == 10
+
+
+async def test_a_writer_that_is_overtaken_after_its_first_look_is_fenced_out_before_its_commit(
+    dsn: str, store: TimescaleStore
+) -> None:
+    """It is held between the look at the epoch and the end of its transaction, and another one claims."""
+    epoch = await store.claim_epoch("csv", BARS)
+    refused: list[str] = []
+
+    async def write() -> None:
+        try:
+            await store.write(chunk(bars({0: 1.0}), "late", epoch=epoch))
+        except FencedOut as error:
+            refused.append(str(error))
+
+    async with bare(dsn) as blocker, anyio.create_task_group() as group:
+        await blocker.execute("BEGIN; LOCK TABLE telemetry.outbox IN EXCLUSIVE MODE")
+        group.start_soon(write)
+        await until_somebody_waits(dsn)
+        assert await store.claim_epoch("csv", BARS) == epoch + 1
+        await blocker.execute("COMMIT")
+    assert ["epoch 2 holds now" in each for each in refused] == [True]
+    assert (await store.read(Query(BARS))).frame.num_rows == 0
+    assert await store.read_outbox(0) == []
+
+
+async def test_a_claim_waits_for_the_writer_that_holds_its_epoch_already(dsn: str, store: TimescaleStore) -> None:
+    epoch = await store.claim_epoch("csv", BARS)
+    ended: list[str] = []
+
+    async def write() -> None:
+        await store.write(chunk(bars({0: 1.0}), "first", epoch=epoch))
+        ended.append("written")
+
+    async def claim() -> None:
+        await store.claim_epoch("csv", BARS)
+        assert len(await store.read_outbox(0)) == 1
+        ended.append("claimed")
+
+    async with bare(dsn) as blocker, anyio.create_task_group() as group:
+        await blocker.execute("BEGIN; LOCK TABLE telemetry.ingest_runs IN EXCLUSIVE MODE")
+        group.start_soon(write)
+        await until_somebody_waits(dsn)
+        group.start_soon(claim)
+        await until_somebody_waits(dsn, 2)
+        assert ended == []
+        await blocker.execute("COMMIT")
+    assert sorted(ended) == ["claimed", "written"]
 
 
 PROCESS = """
@@ -203,7 +291,7 @@ async def main():
         sys.stdin.readline()
         for n in range(20):
             try:
-                await store.write(chunk(bars({n: 1.0}), sys.argv[2], epoch=epoch, checkpoint=str(n)))
+                await store.write(chunk(bars({n: 1.0}), sys.argv[2], epoch=epoch))
             except FencedOut:
                 print("fenced", flush=True)
                 return

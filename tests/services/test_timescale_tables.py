@@ -16,10 +16,11 @@ import pyarrow as pa
 import pytest
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.hashing import shard_of
 from backbone.services import native
 from backbone.store.errors import SchemaMismatch, StoreError, StoreUnavailable
 from backbone.store.migrations import shipped
-from backbone.store.port import JournalRow, QuarantineRow, Query
+from backbone.store.records import JournalRow, QuarantineRow, Query
 from backbone.store.timescale import TimescaleStore
 from backbone.store.timescale.selecting import Selection
 from backbone.store.timescale.tables import SQL_TYPES, Tables
@@ -101,6 +102,41 @@ async def test_migrating_twice_does_nothing_and_a_dry_run_changes_nothing(fresh:
     report = await store.migrate()
     assert (report.applied, report.pending, report.current) == ((), (), names[-1])
     await store.close()
+
+
+async def test_a_database_of_an_earlier_version_goes_on_where_it_was(fresh: str) -> None:
+    """Its relay's cursor, its epochs, and the shards of changes that wait."""
+    before = [migration for migration in shipped("timescale") if migration.name < "0003"]
+    async with bare(fresh) as owner:
+        await owner.execute(
+            "CREATE SCHEMA telemetry; CREATE SCHEMA market_data; SET search_path TO market_data; "
+            "CREATE TABLE telemetry.schema_migrations (name text PRIMARY KEY, checksum text, applied_at timestamptz)"
+        )
+        for migration in before:
+            await owner.execute(migration.sql)
+            query = "INSERT INTO telemetry.schema_migrations VALUES ($1, $2, now())"
+            await owner.execute(query, migration.name, migration.checksum)
+        await owner.execute(
+            """
+            UPDATE telemetry.relay_cursor SET position = 41;
+            INSERT INTO telemetry.checkpoint VALUES ('csv', 'trades', 'rows:9', 7, now());
+            INSERT INTO telemetry.outbox
+                (position, revision, rows, bytes, created_at, event_id, ingest_id, dimension, symbol, payload)
+            VALUES (41, 1, 1, 1, now(), 'e1', 'i', 'trades', 'EURUSD', 'x'),
+                   (42, 1, 1, 1, now(), 'e2', 'i', 'trades', 'ÖL', 'x')
+            """
+        )
+    store = TimescaleStore(fresh)
+    await store.open()
+    assert (await store.migrate()).applied == ("0003_delivery",)
+    assert await store.cursor("stream", 0) == 41
+    assert [row.position for row in await store.read_outbox(41)] == [42]
+    assert await store.claim_epoch("csv", TRADES) == 8
+    assert len((await store.probe()).generation) == 32
+    await store.close()
+    async with bare(fresh) as owner:
+        found = await owner.fetch("SELECT symbol, shard FROM telemetry.outbox ORDER BY position")
+    assert [tuple(row) for row in found] == [(symbol, shard_of(symbol)) for symbol in ("EURUSD", "ÖL")]
 
 
 MIGRATE = """
@@ -359,17 +395,18 @@ async def test_a_long_read_in_pages_gives_every_row_once(dsn: str, store: Timesc
 async def test_texts_are_values_wherever_they_stand(store: TimescaleStore, evil: str) -> None:
     rows = [{"symbol": evil, "ts": DAY, "sequence": 0, "price": 1.0, "venue": evil, "conditions": evil}]
     frame = Frame.from_records(TRADES, rows)
-    given = chunk(frame, evil, checkpoint=evil, metadata={evil: evil})
+    given = chunk(frame, evil, metadata={evil: evil})
     await store.write(given)
     assert (await store.read(Query(TRADES, (evil,)))).frame == frame
     assert await store.lookup(evil, given.ingest_id) is not None
     assert (await store.journal(1))[0].metadata == {evil: evil}
-    stand = await store.checkpoint("csv", TRADES)
-    assert stand is not None
-    assert stand.token == evil
+    await store.advance(evil, 0, 1, 0)
+    assert await store.cursor(evil, 0) == 1
+    await store.record_seen(evil, [evil])
+    assert await store.seen(evil, [evil, "other"]) == {evil}
     assert len(await store.stamps(TRADES, evil)) == 1
     await store.quarantine([QuarantineRow(evil, evil, evil, evil, evil, evil, DAY)])
-    assert await store.count_quarantined() == 1
+    assert len(await store.quarantined()) == 1
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"])
@@ -379,7 +416,7 @@ async def test_p15_text_that_the_server_refuses_is_refused_before_it_or_written_
     with pytest.raises(ValueError, match="not allowed"):
         await store.write(chunk(bars({0: 1.0}), text))
     with pytest.raises(ValueError, match="not allowed"):
-        await store.write(chunk(bars({0: 1.0}), "run", checkpoint=text))
+        await store.claim_epoch(text, BARS)
     with pytest.raises(ValueError, match="not allowed"):
         await store.read(Query(TRADES, (text,)))
     row = JournalRow("run", "", BARS, "csv", "failed", 0, 0, 0, 0, (text,), None, None, 0.0, DAY, text, {"why": text})
@@ -446,9 +483,24 @@ async def test_a_standby_is_known_by_what_it_refuses(services: native.Services, 
         store = TimescaleStore(dsn)
         await store.open()
         with pytest.raises(StoreUnavailable, match="read-only"):
-            await store.advance_relay(1)
+            await store.advance("stream", 0, 1, 0)
         await store.close()
     finally:
         await services.sql(f"ALTER DATABASE {name} RESET default_transaction_read_only")
     assert dsn_of(services, name) == dsn
     assert datetime.now(UTC) > DAY
+
+
+async def test_the_ledger_forgets_what_later_entries_cover(dsn: str, store: TimescaleStore) -> None:
+    for n in range(10):
+        await store.write(chunk(bars({0: float(n), 1: float(n), 2: float(n)}), f"run {n}"))
+        await store.write(chunk(bars({1: -float(n)}), f"part {n}"))
+    async with bare(dsn) as other:
+        assert await other.fetchval("SELECT count(*) FROM telemetry.ledger") == 2
+
+
+async def test_each_change_that_waits_has_the_shard_of_its_symbol(dsn: str, store: TimescaleStore) -> None:
+    await store.write(chunk(Frame.concat([bars({0: 1.0}, symbol) for symbol in ("A", "B", "ÖL")]), "run"))
+    async with bare(dsn) as other:
+        found = await other.fetch("SELECT symbol, shard FROM telemetry.outbox")
+    assert {tuple(row) for row in found} == {(symbol, shard_of(symbol)) for symbol in ("A", "B", "ÖL")}

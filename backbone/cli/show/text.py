@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backbone.domain.text import folded
 from backbone.settings.redaction import redact
 
 __all__ = ["ago", "count", "folded", "one_line", "seconds"]
@@ -12,11 +13,6 @@ _DAY = 86_400
 def one_line(text: object) -> str:
     """A text as one line: redacted, blanks folded, control characters (C0, C1, bidirectional ones) left out."""
     return folded(redact(str(text)))
-
-
-def folded(text: object) -> str:
-    """The same without redaction: for words of our own, or such as were redacted where they were made."""
-    return "".join(char for char in " ".join(str(text).split()) if char.isprintable())
 
 
 def count(number: int) -> str:

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
-from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
+from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.sql import Connection, first, moment, parameter
-from backbone.store.outcomes import replayed
+from backbone.store.merging import read_journal_row, replayed
 from backbone.store.records import JournalRow, WriteResult
 
-__all__ = ["find", "newest", "note"]
+__all__ = ["Journal", "find", "note"]
 
 _COLUMNS = """run_id, ingest_id, dimension, source, status, rows, inserted, changed, unchanged, symbols,
     epoch_us(start_ts), epoch_us(end_ts), duration_s, epoch_us(executed_at), error, metadata"""
+
+
+class Journal(Part):
+    """What became of chunks and runs."""
+
+    @question
+    def lookup(self, connection: Connection, run_id: str, ingest_id: str) -> WriteResult | None:
+        """What became of a chunk."""
+        return find(connection, run_id, ingest_id)
+
+    @question
+    def record_journal(self, connection: Connection, row: JournalRow) -> None:
+        """Journal what was not written."""
+        note(connection, row)
+
+    @question
+    def journal(self, connection: Connection, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
+        """Journal rows, newest first."""
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM telemetry.ingest_runs WHERE dimension = coalesce(?, dimension) "  # noqa: S608
+            "ORDER BY id DESC LIMIT ?",
+            [None if dimension is None else dimension.value, limit],
+        ).fetchall()
+        return [read_journal_row(row, moment) for row in rows]
 
 
 def note(connection: Connection, row: JournalRow, *, position: int = 0, outbox_rows: int = 0) -> None:
@@ -48,37 +70,4 @@ def find(connection: Connection, run_id: str, ingest_id: str) -> WriteResult | N
     if found is None:
         return None
     *columns, position, outbox_rows = found
-    return replayed(_row(columns), position=position, outbox_rows=outbox_rows)
-
-
-def newest(connection: Connection, limit: int, dimension: Dimension | None) -> list[JournalRow]:
-    """Journal rows, newest first."""
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM telemetry.ingest_runs WHERE dimension = coalesce(?, dimension) "  # noqa: S608
-        "ORDER BY id DESC LIMIT ?",
-        [None if dimension is None else dimension.value, limit],
-    ).fetchall()
-    return [_row(row) for row in rows]
-
-
-def _row(columns: Any) -> JournalRow:
-    run_id, ingest_id, dimension, source, status, rows, inserted, changed, unchanged, symbols, *rest = columns
-    start, end, duration_s, executed_at, error, metadata = rest
-    return JournalRow(
-        run_id=run_id,
-        ingest_id=ingest_id,
-        dimension=Dimension(dimension),
-        source=source,
-        status=status,
-        rows=rows,
-        inserted=inserted,
-        changed=changed,
-        unchanged=unchanged,
-        symbols=tuple(symbols),
-        start=moment(start),
-        end=moment(end),
-        duration_s=duration_s,
-        executed_at=from_us(executed_at),
-        error=error,
-        metadata=msgspec.json.decode(metadata, type=dict[str, str]),
-    )
+    return replayed(read_journal_row(columns, moment), position=position, outbox_rows=outbox_rows)

@@ -6,30 +6,11 @@ the rows stored there are exactly this content.
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 from backbone.domain.dimension import Dimension
 from backbone.store.duckdb.sql import Connection
+from backbone.store.merging import Verdict
 
-__all__ = ["Verdict", "enter", "judge", "void_before"]
-
-Truths = npt.NDArray[np.bool_]
-
-
-class Verdict:
-    """What the ledger knows of each range of a chunk.
-
-    Attributes:
-        stands: the range holds exactly this content.
-        fresh: nothing was ever written over the range.
-    """
-
-    __slots__ = ("fresh", "stands")
-
-    def __init__(self, stands: Truths, fresh: Truths) -> None:
-        self.stands = stands
-        self.fresh = fresh
+__all__ = ["enter", "judge", "void_before"]
 
 
 def judge(connection: Connection, dimension: Dimension, count: int, ingest_id: str) -> Verdict:
@@ -44,12 +25,7 @@ def judge(connection: Connection, dimension: Dimension, count: int, ingest_id: s
         """,
         [dimension.value],
     ).fetchall()
-    fresh = np.ones(count, dtype=bool)
-    stands = np.zeros(count, dtype=bool)
-    for n, known in newest:
-        fresh[n] = False
-        stands[n] = known == ingest_id
-    return Verdict(stands=stands, fresh=fresh)
+    return Verdict.of(count, ingest_id, newest)
 
 
 def enter(connection: Connection, dimension: Dimension, ingest_id: str, *, fresh: bool) -> None:

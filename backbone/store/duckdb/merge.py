@@ -7,15 +7,12 @@ import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
-from backbone.store.duckdb.ledger import Truths
-from backbone.store.duckdb.sql import Connection, given, names, quoted, rows_table, table
-from backbone.store.outcomes import Merged
+from backbone.store.duckdb.sql import Connection, given, rows_table, table
+from backbone.store.merging import Merged, Truths
 from backbone.store.payloads import Origin
-from backbone.store.records import Outcome
+from backbone.store.sql import ORIGIN, names, other_values, same_key
 
 __all__ = ["merge"]
-
-_ORIGIN = ("source", "ingest_id", "revision", "ingested_at")
 
 
 def merge(connection: Connection, frame: Frame, fresh: Truths, origin: Origin) -> Merged:
@@ -31,28 +28,21 @@ def merge(connection: Connection, frame: Frame, fresh: Truths, origin: Origin) -
         _insert(connection, frame, origin)
         return Merged.all_new(frame)
     differing = _differing(connection, frame, np.flatnonzero(~fresh))
-    stored = differing.column("stored")
-    outcomes = np.where(fresh, Outcome.INSERTED, Outcome.UNCHANGED).astype(np.uint8)
+    stored, numbers = differing.column("stored"), differing.column("n").to_numpy()
     unknown = stored.is_null().to_numpy()
-    outcomes[differing.column("n").to_numpy()] = np.where(unknown, Outcome.INSERTED, Outcome.CHANGED)
-    keep = outcomes != Outcome.UNCHANGED
-    written = frame if keep.all() else _chosen(frame, keep)
+    merged = Merged.of(frame, fresh, numbers[unknown], numbers[~unknown])
     if not unknown.all():
         _retire(connection, frame.dimension, stored.drop_null(), origin.ingested_at_us)
-    if written.num_rows:
-        _insert(connection, written, origin)
-    return Merged(written, outcomes)
-
-
-def _chosen(frame: Frame, keep: Truths) -> Frame:
-    return Frame.from_arrow(frame.dimension, frame.to_arrow().take(pa.array(np.flatnonzero(keep))), presorted=True)
+    if merged.written.num_rows:
+        _insert(connection, merged.written, origin)
+    return merged
 
 
 def _insert(connection: Connection, frame: Frame, origin: Origin) -> None:
     columns = frame.dimension.columns
     with given(connection, "incoming", frame.to_arrow()):
         connection.execute(
-            f"INSERT INTO {rows_table(frame.dimension)} ({names(columns + _ORIGIN)}) "  # noqa: S608
+            f"INSERT INTO {rows_table(frame.dimension)} ({names(columns + ORIGIN)}) "  # noqa: S608
             f"SELECT {names(columns)}, ?, ?, ?, make_timestamptz(?) FROM incoming",
             [origin.source, origin.ingest_id, origin.revision, origin.ingested_at_us],
         )
@@ -64,16 +54,14 @@ def _differing(connection: Connection, frame: Frame, compared: np.ndarray[tuple[
     rows = frame.to_arrow()
     if len(compared) < frame.num_rows:
         rows = rows.take(pa.array(compared))
-    same_key = " AND ".join(f"i.{quoted(name)} = s.{quoted(name)}" for name in dimension.key)
-    other = " OR ".join(f"i.{quoted(name)} IS DISTINCT FROM s.{quoted(name)}" for name in dimension.values)
     start, end = frame.span_us
     query = f"""
         SELECT i.n AS n, s.id AS stored
         FROM incoming i LEFT JOIN (
             SELECT rowid AS id, {names(dimension.columns)} FROM {rows_table(dimension)}
             WHERE ts BETWEEN make_timestamptz(?) AND make_timestamptz(?)
-        ) s ON {same_key}
-        WHERE s.id IS NULL OR {other}
+        ) s ON {same_key(dimension, "i", "s")}
+        WHERE s.id IS NULL OR {other_values(dimension, "i", "s")}
     """  # noqa: S608
     with given(connection, "incoming", rows.append_column("n", pa.array(compared))):
         return table(connection, query, [start, end])
@@ -82,7 +70,7 @@ def _differing(connection: Connection, frame: Frame, compared: np.ndarray[tuple[
 def _retire(connection: Connection, dimension: Dimension, stored: pa.ChunkedArray, at_us: int) -> None:
     """Move rows into the revisions."""
     rows = rows_table(dimension)
-    kept = names(dimension.columns + _ORIGIN)
+    kept = names(dimension.columns + ORIGIN)
     with given(connection, "retired", pa.table({"id": stored})):
         connection.execute(
             f"INSERT INTO {rows}_revisions ({kept}, replaced_at) "  # noqa: S608

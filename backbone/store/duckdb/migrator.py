@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import duckdb
 
+from backbone.store.duckdb import outbox
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, parameter
 from backbone.store.migrations import Migration, pending
@@ -24,6 +25,13 @@ CREATE TABLE IF NOT EXISTS telemetry.schema_migrations (
 """
 
 
+def _nothing(connection: Connection) -> None: ...
+
+
+_AFTER: dict[str, Callable[[Connection], None]] = {"0003_delivery": outbox.place}
+"""What SQL alone can not do, in the transaction of the migration."""
+
+
 def migrate(
     connection: Connection, migrations: Sequence[Migration], *, now: datetime, dry_run: bool
 ) -> MigrationReport:
@@ -39,6 +47,7 @@ def migrate(
     for migration in missing:
         with transaction(connection):
             connection.execute(migration.sql)
+            _AFTER.get(migration.name, _nothing)(connection)
             connection.execute(
                 "INSERT INTO telemetry.schema_migrations VALUES (?, ?, make_timestamptz(?))",
                 [migration.name, migration.checksum, parameter(now)],

@@ -9,11 +9,65 @@ import pyarrow as pa
 
 from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
+from backbone.domain.hashing import shard_of
+from backbone.store.duckdb.cursors import published
+from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.sql import Connection, count, first, given, moment, table
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus
 
-__all__ = ["advance", "append", "cursor", "position_of", "read", "status", "symbols"]
+__all__ = ["Outbox", "append", "place", "position_of"]
+
+
+class Outbox(Part):
+    """The changes that wait, as the relay sees them."""
+
+    @question
+    def read_outbox(
+        self, connection: Connection, after: int, limit: int = 500, *, max_bytes: int = 8 * 2**20
+    ) -> list[OutboxRow]:
+        """Rows after a position; sizes are looked at before payloads, so that memory stays bounded too."""
+        sizes = table(
+            connection,
+            "SELECT position, bytes FROM telemetry.outbox WHERE position > ? ORDER BY position LIMIT ?",
+            [after, limit],
+        )
+        if not sizes.num_rows:
+            return []
+        fitting = int(np.searchsorted(np.cumsum(sizes.column("bytes").to_numpy()), max_bytes, side="right"))
+        last = sizes.column("position")[max(0, fitting - 1)].as_py()
+        rows = table(
+            connection,
+            """
+            SELECT position, event_id, ingest_id, dimension, symbol, rows, revision, payload,
+                   epoch_us(created_at) AS created_us
+            FROM telemetry.outbox WHERE position > ? AND position <= ? ORDER BY position
+            """,
+            [after, last],
+        )
+        columns = [column.to_pylist() for column in rows.columns]
+        return [
+            OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, from_us(at))
+            for position, event, ingest, dimension, symbol, rows, revision, payload, at in zip(*columns, strict=True)
+        ]
+
+    @question
+    def outbox_status(self, connection: Connection) -> OutboxStatus:
+        """How far the relay is behind."""
+        at = published(connection)
+        pending, oldest = first(
+            connection, "SELECT count(*), epoch_us(min(created_at)) FROM telemetry.outbox WHERE position > ?", [at]
+        )
+        newest = count(connection, "SELECT max(position) FROM telemetry.positions")
+        return OutboxStatus(newest=newest, cursor=at, pending=pending, oldest_pending_at=moment(oldest))
+
+    @question
+    def symbols(self, connection: Connection, dimension: Dimension) -> list[str]:
+        """Symbols of a dimension that have a position, ascending."""
+        found = connection.execute(
+            "SELECT symbol FROM telemetry.positions WHERE dimension = ? ORDER BY symbol", [dimension.value]
+        ).fetchall()
+        return [symbol for (symbol,) in found]
 
 
 def append(connection: Connection, dimension: Dimension, payloads: Sequence[Payload], origin: Origin) -> int:
@@ -29,13 +83,15 @@ def append(connection: Connection, dimension: Dimension, payloads: Sequence[Payl
             "symbol": [payload.symbol for payload in payloads],
             "rows": pa.array([payload.rows for payload in payloads], pa.int64()),
             "payload": pa.array([payload.data for payload in payloads], pa.binary()),
+            "shard": pa.array([shard_of(payload.symbol) for payload in payloads], pa.int32()),
         }
     )
     with given(connection, "outgoing", rows):
         connection.execute(
             """
             INSERT INTO telemetry.outbox
-            SELECT position, event_id, ?, ?, symbol, rows, ?, octet_length(payload), payload, make_timestamptz(?)
+            SELECT position, event_id, ?, ?, symbol, rows, ?, octet_length(payload), payload, make_timestamptz(?),
+                   shard
             FROM outgoing
             """,
             [origin.ingest_id, dimension.value, origin.revision, origin.ingested_at_us],
@@ -58,59 +114,10 @@ def position_of(connection: Connection, dimension: Dimension, symbols: Sequence[
     return count(connection, query, [dimension.value])
 
 
-def symbols(connection: Connection, dimension: Dimension) -> list[str]:
-    """Symbols of a dimension that have a position, ascending."""
-    found = connection.execute(
-        "SELECT symbol FROM telemetry.positions WHERE dimension = ? ORDER BY symbol", [dimension.value]
-    ).fetchall()
-    return [symbol for (symbol,) in found]
-
-
-def read(connection: Connection, after: int, limit: int, max_bytes: int) -> list[OutboxRow]:
-    """Rows after a position; sizes are looked at before payloads, so that memory stays bounded too."""
-    sizes = table(
-        connection,
-        "SELECT position, bytes FROM telemetry.outbox WHERE position > ? ORDER BY position LIMIT ?",
-        [after, limit],
-    )
-    if not sizes.num_rows:
-        return []
-    fitting = int(np.searchsorted(np.cumsum(sizes.column("bytes").to_numpy()), max_bytes, side="right"))
-    last = sizes.column("position")[max(0, fitting - 1)].as_py()
-    rows = table(
-        connection,
-        """
-        SELECT position, event_id, ingest_id, dimension, symbol, rows, revision, payload,
-               epoch_us(created_at) AS created_us
-        FROM telemetry.outbox WHERE position > ? AND position <= ? ORDER BY position
-        """,
-        [after, last],
-    )
-    columns = [column.to_pylist() for column in rows.columns]
-    return [
-        OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, from_us(at))
-        for position, event, ingest, dimension, symbol, rows, revision, payload, at in zip(*columns, strict=True)
-    ]
-
-
-def cursor(connection: Connection) -> int:
-    """Position up to which everything was published."""
-    return count(connection, "SELECT max(position) FROM telemetry.relay_cursor")
-
-
-def advance(connection: Connection, position: int) -> None:
-    """Move the cursor forward, never back."""
-    connection.execute(
-        "UPDATE telemetry.relay_cursor SET position = ? WHERE position < ?",
-        [position, position],
-    )
-
-
-def status(connection: Connection) -> OutboxStatus:
-    """How far the relay is behind."""
-    at = cursor(connection)
-    pending, oldest = first(
-        connection, "SELECT count(*), epoch_us(min(created_at)) FROM telemetry.outbox WHERE position > ?", [at]
-    )
-    newest = count(connection, "SELECT max(position) FROM telemetry.positions")
-    return OutboxStatus(newest=newest, cursor=at, pending=pending, oldest_pending_at=moment(oldest))
+def place(connection: Connection) -> None:
+    """Fill in the shards of rows that were written before there were any."""
+    found = connection.execute("SELECT DISTINCT symbol FROM telemetry.outbox WHERE shard IS NULL").fetchall()
+    names = [symbol for (symbol,) in found]
+    shards = pa.table({"symbol": pa.array(names, pa.string()), "shard": pa.array(map(shard_of, names), pa.int32())})
+    with given(connection, "shards", shards):
+        connection.execute("UPDATE telemetry.outbox o SET shard = s.shard FROM shards s WHERE s.symbol = o.symbol")

@@ -10,7 +10,7 @@ import duckdb
 from backbone.store.duckdb.memory import MEMORY
 from backbone.store.duckdb.migrator import applied
 from backbone.store.duckdb.session import transaction
-from backbone.store.duckdb.sql import Connection, count
+from backbone.store.duckdb.sql import Connection, first
 from backbone.store.migrations import Migration
 from backbone.store.records import StoreInfo
 
@@ -19,15 +19,17 @@ __all__ = ["probe"]
 
 def probe(connection: Connection, path: str, migrations: Sequence[Migration]) -> StoreInfo:
     """Commit a change that changes nothing, read it back, and report."""
+    generation = ""
     missing = sorted({migration.name for migration in migrations} - set(applied(connection)))
     if not missing:
         with transaction(connection):
-            connection.execute("UPDATE telemetry.relay_cursor SET position = position")
-        count(connection, "SELECT position FROM telemetry.relay_cursor")
+            connection.execute("UPDATE telemetry.identity SET generation = generation")
+        (generation,) = first(connection, "SELECT generation FROM telemetry.identity")
     return StoreInfo(
         backend="duckdb",
         version=duckdb.__version__,
         path=path,
+        generation=generation,
         writable=not missing,
         degraded_reason=f"migrations pending: {', '.join(missing)}; run `backbone migrate`" if missing else None,
         details={"lifetime": "this process"} if path == MEMORY else _sizes(path),

@@ -11,57 +11,72 @@ from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.store.duckdb import outbox
+from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
-from backbone.store.duckdb.sql import Connection, names, parameter, quoted, rows_table, table
+from backbone.store.duckdb.sql import Connection, parameter, rows_table, table
 from backbone.store.errors import Unsupported
 from backbone.store.records import Coverage, Query, ReadResult
+from backbone.store.sql import names, quoted
 
-__all__ = ["coverage", "read", "stamps"]
-
-
-def read(connection: Connection, query: Query) -> ReadResult:
-    """Rows in canonical order and the position they include, both of one moment."""
-    _refuse(query)
-    dimension = query.dimension
-    where, parameters = _where(query)
-    selected = f"SELECT {names(dimension.columns)} FROM {rows_table(dimension)} WHERE {where}"  # noqa: S608
-    if query.limit is not None:
-        newest_first = ", ".join(f"{quoted(name)} DESC" for name in ("ts", *_without_ts(dimension)))
-        selected = f"SELECT * FROM ({selected} ORDER BY {newest_first} LIMIT ?)"  # noqa: S608
-        parameters = [*parameters, query.limit]
-    with transaction(connection):
-        rows = table(connection, f"{selected} ORDER BY {names(dimension.key)}", parameters)
-        position = outbox.position_of(connection, dimension, query.symbols)
-    return ReadResult(Frame.from_arrow(dimension, rows, presorted=True), position)
+__all__ = ["Reading"]
 
 
-def coverage(connection: Connection, dimension: Dimension, as_of: datetime | None) -> list[Coverage]:
-    """Rows, earliest and latest moment per symbol and interval."""
-    interval = '"interval"' if dimension.has_interval else "NULL"
-    found = connection.execute(
-        f"""
-        SELECT {quoted(dimension.partition_column)}, {interval}, count(*), epoch_us(min(ts)), epoch_us(max(ts))
-        FROM {rows_table(dimension)} WHERE ts <= coalesce(make_timestamptz(?), ts) GROUP BY 1, 2 ORDER BY 1, 2
-        """,  # noqa: S608
-        [parameter(as_of)],
-    ).fetchall()
-    return [
-        Coverage(dimension, symbol, interval, rows, earliest=from_us(earliest), latest=from_us(latest))
-        for symbol, interval, rows, earliest, latest in found
-    ]
+class Reading(Part):
+    """Rows, and what is stored of them."""
 
+    @question
+    def read(self, connection: Connection, query: Query) -> ReadResult:
+        """Rows in canonical order and the position they include, both of one moment."""
+        _refuse(query)
+        dimension = query.dimension
+        where, parameters = _where(query)
+        selected = f"SELECT {names(dimension.columns)} FROM {rows_table(dimension)} WHERE {where}"  # noqa: S608
+        if query.limit is not None:
+            newest_first = ", ".join(f"{quoted(name)} DESC" for name in ("ts", *_without_ts(dimension)))
+            selected = f"SELECT * FROM ({selected} ORDER BY {newest_first} LIMIT ?)"  # noqa: S608
+            parameters = [*parameters, query.limit]
+        with transaction(connection):
+            rows = table(connection, f"{selected} ORDER BY {names(dimension.key)}", parameters)
+            position = outbox.position_of(connection, dimension, query.symbols)
+        return ReadResult(Frame.from_arrow(dimension, rows, presorted=True), position)
 
-def stamps(connection: Connection, query: Query) -> npt.NDArray[np.datetime64]:
-    """Distinct moments, ascending."""
-    _refuse(query)
-    where, parameters = _where(query)
-    found = table(
-        connection,
-        f"SELECT DISTINCT epoch_us(ts) AS ts FROM {rows_table(query.dimension)} WHERE {where} ORDER BY 1",  # noqa: S608
-        parameters,
-    )
-    moments: npt.NDArray[np.datetime64] = found.column("ts").to_numpy().astype(np.int64).view("datetime64[us]")
-    return moments
+    @question
+    def coverage(self, connection: Connection, dimension: Dimension, as_of: datetime | None = None) -> list[Coverage]:
+        """Rows, earliest and latest moment per symbol and interval."""
+        interval = '"interval"' if dimension.has_interval else "NULL"
+        found = connection.execute(
+            f"""
+            SELECT {quoted(dimension.partition_column)}, {interval}, count(*), epoch_us(min(ts)), epoch_us(max(ts))
+            FROM {rows_table(dimension)} WHERE ts <= coalesce(make_timestamptz(?), ts) GROUP BY 1, 2 ORDER BY 1, 2
+            """,  # noqa: S608
+            [parameter(as_of)],
+        ).fetchall()
+        return [
+            Coverage(dimension, symbol, interval, rows, earliest=from_us(earliest), latest=from_us(latest))
+            for symbol, interval, rows, earliest, latest in found
+        ]
+
+    @question
+    def stamps(
+        self,
+        connection: Connection,
+        dimension: Dimension,
+        symbol: str,
+        interval: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> npt.NDArray[np.datetime64]:
+        """Distinct moments, ascending."""
+        query = Query(dimension, (symbol,), interval, start, end)
+        _refuse(query)
+        where, parameters = _where(query)
+        found = table(
+            connection,
+            f"SELECT DISTINCT epoch_us(ts) AS ts FROM {rows_table(dimension)} WHERE {where} ORDER BY 1",  # noqa: S608
+            parameters,
+        )
+        moments: npt.NDArray[np.datetime64] = found.column("ts").to_numpy().astype(np.int64).view("datetime64[us]")
+        return moments
 
 
 def _refuse(query: Query) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from backbone.domain.clock import from_us, to_us
 from backbone.domain.dimension import Dimension
 
-__all__ = ["Connection", "count", "first", "given", "moment", "names", "parameter", "quoted", "rows_table", "table"]
+__all__ = ["Connection", "count", "first", "given", "moment", "parameter", "rows_table", "table"]
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -21,17 +21,6 @@ Connection = duckdb.DuckDBPyConnection
 def rows_table(dimension: Dimension) -> str:
     """The table of a dimension; that of its former versions has `_revisions` behind."""
     return f"market_data.{dimension.value}"
-
-
-def quoted(name: str) -> str:
-    """A column name as an identifier: `interval` and others are words of SQL."""
-    return f'"{name}"'
-
-
-def names(columns: tuple[str, ...], alias: str = "") -> str:
-    """A list of columns, each of the table with that alias where given."""
-    prefix = f"{alias}." if alias else ""
-    return ", ".join(prefix + quoted(name) for name in columns)
 
 
 def table(connection: Connection, query: str, parameters: list[object] | None = None) -> pa.Table:

@@ -1,4 +1,4 @@
-"""The port on a DuckDB file: each call is one piece of work for the session."""
+"""The port on a DuckDB file: opening and closing it. What is asked of it stands in its parts, each with its SQL."""
 
 from __future__ import annotations
 
@@ -7,36 +7,27 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from backbone.domain.clock import utc_now
-from backbone.domain.dimension import Dimension
-from backbone.store.duckdb import checkpoint, journal, migrator, outbox, reading, upkeep, writing
+from backbone.store.duckdb import migrator
+from backbone.store.duckdb.cursors import Cursors
+from backbone.store.duckdb.epochs import Epochs
+from backbone.store.duckdb.inbox import Inbox
+from backbone.store.duckdb.journal import Journal
 from backbone.store.duckdb.memory import MemoryDatabase
+from backbone.store.duckdb.outbox import Outbox
 from backbone.store.duckdb.probe import probe
+from backbone.store.duckdb.reading import Reading
 from backbone.store.duckdb.session import Session
+from backbone.store.duckdb.upkeep import Upkeep
+from backbone.store.duckdb.writing import Writing
 from backbone.store.migrations import Migration, shipped
 from backbone.store.payloads import MAX_PAYLOAD_BYTES
-from backbone.store.records import (
-    Checkpoint,
-    Chunk,
-    Coverage,
-    JournalRow,
-    MigrationReport,
-    OutboxRow,
-    OutboxStatus,
-    QuarantineRow,
-    Query,
-    ReadResult,
-    StoreInfo,
-    WriteResult,
-)
+from backbone.store.records import MigrationReport, StoreInfo
 
 __all__ = ["DuckDBStore"]
 
 
-class DuckDBStore:
+class DuckDBStore(Writing, Reading, Outbox, Cursors, Inbox, Epochs, Journal, Upkeep):
     """A store in one DuckDB file, or in memory. One process has it open, and in it one call works at a time.
 
     Args:
@@ -107,93 +98,3 @@ class DuckDBStore:
     async def probe(self) -> StoreInfo:
         """Write and read, and say what answered."""
         return await self._session.run(lambda c: probe(c, self._path, self._migrations))
-
-    async def claim_epoch(self, source: str, dimension: Dimension) -> int:
-        """Raise the epoch by one."""
-        return await self._session.run(lambda c: checkpoint.claim(c, source, dimension, self._clock()))
-
-    async def checkpoint(self, source: str, dimension: Dimension) -> Checkpoint | None:
-        """Where a source stands."""
-        return await self._session.run(lambda c: checkpoint.stand(c, source, dimension))
-
-    async def write(self, chunk: Chunk) -> WriteResult:
-        """Write a chunk in one transaction."""
-        return await self._session.run(
-            lambda c: writing.write(
-                c, chunk, now=self._clock(), timer=self._timer, max_payload_bytes=self._max_payload_bytes
-            )
-        )
-
-    async def lookup(self, run_id: str, ingest_id: str) -> WriteResult | None:
-        """What became of a chunk."""
-        return await self._session.run(lambda c: journal.find(c, run_id, ingest_id))
-
-    async def read(self, query: Query) -> ReadResult:
-        """Rows, and the position they include."""
-        return await self._session.run(lambda c: reading.read(c, query))
-
-    async def read_outbox(self, after: int, limit: int = 500, *, max_bytes: int = 8 * 2**20) -> list[OutboxRow]:
-        """Outbox rows after a position."""
-        return await self._session.run(lambda c: outbox.read(c, after, limit, max_bytes))
-
-    async def relay_cursor(self) -> int:
-        """Position up to which everything was published."""
-        return await self._session.run(outbox.cursor)
-
-    async def advance_relay(self, position: int) -> None:
-        """Move the cursor forward."""
-        await self._session.run(lambda c: outbox.advance(c, position))
-
-    async def outbox_status(self) -> OutboxStatus:
-        """How far the relay is behind."""
-        return await self._session.run(outbox.status)
-
-    async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
-        """Keep bad rows."""
-        return await self._session.run(lambda c: upkeep.quarantine(c, rows)) if rows else 0
-
-    async def quarantined(self, limit: int = 100) -> list[QuarantineRow]:
-        """Bad rows, newest first."""
-        return await self._session.run(lambda c: upkeep.quarantined(c, limit))
-
-    async def count_quarantined(self, *, source: str | None = None, run_id: str | None = None) -> int:
-        """Number of bad rows."""
-        return await self._session.run(lambda c: upkeep.count_quarantined(c, source, run_id))
-
-    async def record_journal(self, row: JournalRow) -> None:
-        """Journal what was not written."""
-        await self._session.run(lambda c: journal.note(c, row))
-
-    async def journal(self, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
-        """Journal rows, newest first."""
-        return await self._session.run(lambda c: journal.newest(c, limit, dimension))
-
-    async def symbols(self, dimension: Dimension) -> list[str]:
-        """Symbols that rows were ever published of."""
-        return await self._session.run(lambda c: outbox.symbols(c, dimension))
-
-    async def coverage(self, dimension: Dimension, as_of: datetime | None = None) -> list[Coverage]:
-        """What is stored per symbol and interval."""
-        return await self._session.run(lambda c: reading.coverage(c, dimension, as_of))
-
-    async def stamps(
-        self,
-        dimension: Dimension,
-        symbol: str,
-        interval: str | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
-    ) -> npt.NDArray[np.datetime64]:
-        """Distinct moments that have a row."""
-        query = Query(dimension, (symbol,), interval, start, end)
-        return await self._session.run(lambda c: reading.stamps(c, query))
-
-    async def prune(
-        self, *, outbox_before: datetime | None = None, quarantine_before: datetime | None = None, dry_run: bool = True
-    ) -> dict[str, int]:
-        """Delete published outbox rows and quarantined rows."""
-        return await self._session.run(lambda c: upkeep.prune(c, outbox_before, quarantine_before, dry_run=dry_run))
-
-    async def drop(self, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
-        """Delete old rows of a dimension."""
-        return await self._session.run(lambda c: upkeep.drop(c, dimension, before, dry_run=dry_run))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from backbone.domain.dimension import Dimension
+from backbone.store.sql import quoted
 from backbone.store.timescale.session import Session
-from backbone.store.timescale.tables import Tables, quoted
+from backbone.store.timescale.tables import Tables
 
 __all__ = ["Extension", "arrange", "drop_chunks", "extension", "plain_tables"]
 

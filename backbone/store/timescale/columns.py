@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.schema import arrow_type
+from backbone.store.sql import quoted
 from backbone.store.timescale.copying import PG_EPOCH_US
-from backbone.store.timescale.tables import quoted
 
 __all__ = ["moments", "packed", "table_of"]
 

@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from backbone.domain.dimension import Dimension
-from backbone.store.outcomes import replayed
+from backbone.domain.text import storable
+from backbone.store.merging import read_journal_row, replayed
 from backbone.store.records import JournalRow, WriteResult
 from backbone.store.timescale import locks
+from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.session import Session
-from backbone.store.timescale.values import MAX_BIGINT, moment, plain, storable
+from backbone.store.timescale.values import MAX_BIGINT, moment, plain
 
-__all__ = ["find", "look_up", "newest", "note"]
+__all__ = ["Journal", "find", "note"]
 
 _COLUMNS = """run_id, ingest_id, dimension, source, status, rows, inserted, changed, unchanged, symbols,
     start_ts, end_ts, duration_s, executed_at, error, metadata"""
+
+
+class Journal(Part):
+    """What became of chunks and runs."""
+
+    @question
+    async def lookup(self, session: Session, run_id: str, ingest_id: str) -> WriteResult | None:
+        """What a run's chunk came to, for certain: whoever still writes it is waited for."""
+        async with session.transaction(repeatable=True):
+            await locks.take_chunk(session, run_id, ingest_id)
+            return await find(session, plain("run_id", run_id), plain("ingest_id", ingest_id))
+
+    @question
+    async def record_journal(self, session: Session, row: JournalRow) -> None:
+        """Journal what was not written."""
+        await note(session, row)
+
+    @question
+    async def journal(self, session: Session, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
+        """Journal rows, newest first."""
+        rows = await session.fetch(
+            f"SELECT {_COLUMNS} FROM telemetry.ingest_runs "  # noqa: S608
+            "WHERE dimension = coalesce($1::text, dimension) ORDER BY id DESC LIMIT $2",
+            None if dimension is None else dimension.value,
+            min(limit, MAX_BIGINT),
+        )
+        return [read_journal_row(row, moment) for row in rows]
 
 
 async def note(session: Session, row: JournalRow, *, position: int = 0, outbox_rows: int = 0) -> None:
@@ -48,45 +75,4 @@ async def find(session: Session, run_id: str, ingest_id: str) -> WriteResult | N
     if found is None:
         return None
     *columns, position, outbox_rows = found
-    return replayed(_row(columns), position=position, outbox_rows=outbox_rows)
-
-
-async def look_up(session: Session, run_id: str, ingest_id: str) -> WriteResult | None:
-    """What a run's chunk came to, for certain: whoever still writes it is waited for."""
-    async with session.transaction(repeatable=True):
-        await locks.take_chunk(session, run_id, ingest_id)
-        return await find(session, plain("run_id", run_id), plain("ingest_id", ingest_id))
-
-
-async def newest(session: Session, limit: int, dimension: Dimension | None) -> list[JournalRow]:
-    """Journal rows, newest first."""
-    rows = await session.fetch(
-        f"SELECT {_COLUMNS} FROM telemetry.ingest_runs "  # noqa: S608
-        "WHERE dimension = coalesce($1::text, dimension) ORDER BY id DESC LIMIT $2",
-        None if dimension is None else dimension.value,
-        min(limit, MAX_BIGINT),
-    )
-    return [_row(row) for row in rows]
-
-
-def _row(columns: Any) -> JournalRow:
-    run_id, ingest_id, dimension, source, status, rows, inserted, changed, unchanged, symbols, *rest = columns
-    start, end, duration_s, executed_at, error, metadata = rest
-    return JournalRow(
-        run_id=run_id,
-        ingest_id=ingest_id,
-        dimension=Dimension(dimension),
-        source=source,
-        status=status,
-        rows=rows,
-        inserted=inserted,
-        changed=changed,
-        unchanged=unchanged,
-        symbols=tuple(symbols),
-        start=start,
-        end=end,
-        duration_s=duration_s,
-        executed_at=executed_at,
-        error=error,
-        metadata=msgspec.json.decode(metadata, type=dict[str, str]),
-    )
+    return replayed(read_journal_row(columns, moment), position=position, outbox_rows=outbox_rows)

@@ -6,37 +6,17 @@ the rows stored there are exactly this content. Ids are given under the lock of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
-
 from backbone.domain.dimension import Dimension
+from backbone.store.merging import Verdict
 from backbone.store.ranges import Ranges
 from backbone.store.timescale.session import Session
 
-__all__ = ["Verdict", "enter", "judge", "void_before"]
-
-Truths = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the ledger knows of each range of a chunk.
-
-    Attributes:
-        stands: the range holds exactly this content.
-        fresh: nothing was ever written over the range.
-    """
-
-    stands: Truths
-    fresh: Truths
-
+__all__ = ["enter", "judge", "void_before"]
 
 _RANGES = "unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[])"
 
 _NEWEST = f"""
-    SELECT newest.n, l.ingest_id
+    SELECT newest.n - 1, l.ingest_id
     FROM (
         SELECT r.n, max(l.id) AS id
         FROM {_RANGES} WITH ORDINALITY AS r(symbol, "interval", start_us, end_us, n)
@@ -64,12 +44,8 @@ def _columns(ranges: Ranges) -> tuple[list[str], list[str], list[int], list[int]
 
 async def judge(session: Session, dimension: Dimension, ranges: Ranges, ingest_id: str) -> Verdict:
     """Look up the newest entry over each range."""
-    fresh = np.ones(len(ranges), dtype=bool)
-    stands = np.zeros(len(ranges), dtype=bool)
-    for n, known in await session.fetch(_NEWEST, dimension.value, *_columns(ranges)):
-        fresh[n - 1] = False
-        stands[n - 1] = known == ingest_id
-    return Verdict(stands=stands, fresh=fresh)
+    newest = await session.fetch(_NEWEST, dimension.value, *_columns(ranges))
+    return Verdict.of(len(ranges), ingest_id, newest)
 
 
 async def enter(session: Session, dimension: Dimension, ranges: Ranges, ingest_id: str, *, fresh: bool) -> None:

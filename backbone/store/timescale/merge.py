@@ -14,18 +14,16 @@ from backbone.domain.cleaning import constant_text
 from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
-from backbone.store.outcomes import Merged
+from backbone.store.merging import Indices, Merged, Truths, chosen
 from backbone.store.payloads import Origin
 from backbone.store.records import Outcome
+from backbone.store.sql import ORIGIN, names, other_values, quoted, same_key
 from backbone.store.timescale.copying import Field, Rows, Stream, constant, int4
 from backbone.store.timescale.session import Session
-from backbone.store.timescale.tables import ORIGIN, SQL_TYPES, Tables, names, quoted
+from backbone.store.timescale.tables import SQL_TYPES, Tables
 from backbone.store.timescale.workers import Workers
 
-__all__ = ["Merger", "Truths"]
-
-Truths = npt.NDArray[np.bool_]
-Indices = npt.NDArray[np.int64]
+__all__ = ["Merger"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +54,16 @@ class Merger:
             return Merged.all_new(frame)
         compared = np.flatnonzero(~fresh)
         missing, changed = await self._compare(frame, compared)
-        outcomes = np.where(fresh, Outcome.INSERTED, Outcome.UNCHANGED).astype(np.uint8)
-        outcomes[missing] = Outcome.INSERTED
-        new = outcomes == Outcome.INSERTED
-        outcomes[changed] = Outcome.CHANGED
+        merged = await self.workers.run(frame.num_rows, Merged.of, frame, fresh, missing, changed)
         if len(changed):
             await self._replace(frame.dimension, changed)
+        new = merged.outcomes == Outcome.INSERTED
         if new.any():
             await self._insert(await self._keep(frame, new))
-        return Merged(await self._keep(frame, outcomes != Outcome.UNCHANGED), outcomes)
+        return merged
 
     async def _keep(self, frame: Frame, keep: Truths) -> Frame:
-        return await self.workers.run(frame.num_rows, _chosen, frame, keep)
+        return await self.workers.run(frame.num_rows, chosen, frame, keep)
 
     async def _insert(self, frame: Frame) -> None:
         """COPY into the table itself. No key of these rows is there: that was proven, and the locks keep it true."""
@@ -136,12 +132,6 @@ def _only_text(array: pa.Array) -> str | None:
     return None if text is None else text.decode()
 
 
-def _chosen(frame: Frame, keep: Truths) -> Frame:
-    if keep.all():
-        return frame
-    return Frame.from_arrow(frame.dimension, frame.to_arrow().take(pa.array(np.flatnonzero(keep))), presorted=True)
-
-
 def _indices(packed: bytes | None) -> Indices:
     """Row numbers from `int4send` of each, in one piece."""
     found: npt.NDArray[Any] = np.frombuffer(packed or b"", dtype=">i4")
@@ -150,26 +140,23 @@ def _indices(packed: bytes | None) -> Indices:
 
 def _comparison(tables: Tables, dimension: Dimension) -> str:
     """Numbers of the staged rows that are not stored, and of those stored with other values, each in one piece."""
-    same_key = " AND ".join(f"i.{quoted(name)} = s.{quoted(name)}" for name in dimension.key)
-    other = " OR ".join(f"i.{quoted(name)} IS DISTINCT FROM s.{quoted(name)}" for name in dimension.values)
     return f"""
         SELECT string_agg(int4send(i.n), '') FILTER (WHERE s.ts IS NULL),
                string_agg(int4send(i.n), '') FILTER (WHERE s.ts IS NOT NULL)
         FROM {tables.stage(dimension)} i LEFT JOIN (
             SELECT {names(dimension.columns)} FROM {tables.rows(dimension)}
             WHERE ts BETWEEN $1 AND $2 AND {quoted(dimension.partition_column)} = ANY($3::text[])
-        ) s ON {same_key}
-        WHERE s.ts IS NULL OR {other}
+        ) s ON {same_key(dimension, "i", "s")}
+        WHERE s.ts IS NULL OR {other_values(dimension, "i", "s")}
     """  # noqa: S608
 
 
 def _retirement(tables: Tables, dimension: Dimension) -> str:
     kept = names(dimension.columns + ORIGIN)
-    same_key = " AND ".join(f"s.{quoted(name)} = i.{quoted(name)}" for name in dimension.key)
     return f"""
         INSERT INTO {tables.revisions(dimension)} ({kept}, replaced_at)
         SELECT {names(dimension.columns + ORIGIN, "s")}, $2
-        FROM {tables.stage(dimension)} i JOIN {tables.rows(dimension)} s ON {same_key}
+        FROM {tables.stage(dimension)} i JOIN {tables.rows(dimension)} s ON {same_key(dimension, "i", "s")}
         WHERE i.n = ANY($1::integer[])
     """  # noqa: S608
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from backbone.store.errors import SchemaMismatch
 from backbone.store.migrations import Migration, pending
 from backbone.store.records import MigrationReport
+from backbone.store.sql import quoted
 from backbone.store.timescale import chunks, locks, outbox
 from backbone.store.timescale.session import Session
-from backbone.store.timescale.tables import Tables, quoted
+from backbone.store.timescale.tables import Tables
 
 __all__ = ["applied", "migrate"]
 
@@ -22,6 +23,9 @@ CREATE TABLE IF NOT EXISTS telemetry.schema_migrations (
     applied_at timestamptz NOT NULL
 );
 """
+
+_AFTER: dict[str, Callable[[Session], Awaitable[None]]] = {"0003_delivery": outbox.place}
+"""What SQL alone can not do, in the transaction of the migration."""
 
 _NO_HURRY = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
 
@@ -70,6 +74,8 @@ async def _next(session: Session, tables: Tables, migrations: Sequence[Migration
         # names without a schema in a migration are tables of rows
         await session.script(f"SET LOCAL search_path TO {quoted(tables.schema)}")
         await session.script(first.sql)
+        if first.name in _AFTER:
+            await _AFTER[first.name](session)
         await session.change(
             "INSERT INTO telemetry.schema_migrations VALUES ($1, $2, $3)", first.name, first.checksum, now
         )
@@ -91,7 +97,7 @@ async def _settle(session: Session, tables: Tables) -> None:
             UPDATE telemetry.xid_shift SET shift = shift + used.revision - telemetry.revision_of(pg_current_xact_id())
             FROM (
                 SELECT coalesce(greatest(
-                    (SELECT max(position) FROM telemetry.positions), (SELECT max(position) FROM telemetry.relay_cursor)
+                    (SELECT max(position) FROM telemetry.positions), (SELECT max(position) FROM telemetry.cursors)
                 ), 0) >> {outbox.ROW_BITS} AS revision
             ) AS used
             WHERE used.revision >= telemetry.revision_of(pg_current_xact_id())

@@ -19,29 +19,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
+from backbone.domain.hashing import shard_of
 from backbone.store.errors import SchemaMismatch
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus
-from backbone.store.timescale.copying import Field, Rows, Stream, constant
+from backbone.store.timescale.copying import Field, Rows, Stream, constant, int4
+from backbone.store.timescale.cursors import PUBLISHED
+from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import MAX_BIGINT
 from backbone.store.timescale.workers import Workers
 
-__all__ = [
-    "HORIZON",
-    "ROW_BITS",
-    "advance",
-    "append",
-    "cursor",
-    "first_position",
-    "next_revision",
-    "read",
-    "status",
-    "symbols",
-]
+__all__ = ["HORIZON", "ROW_BITS", "Outbox", "append", "first_position", "next_revision", "place"]
 
 ROW_BITS: Final = 17
 _MOST_ROWS: Final = 1 << ROW_BITS
@@ -55,6 +48,58 @@ _BACKWARDS = (
 )
 
 
+class Outbox(Part):
+    """The changes that wait, as the relay sees them."""
+
+    @question
+    async def read_outbox(
+        self, session: Session, after: int, limit: int = 500, *, max_bytes: int = 8 * 2**20
+    ) -> list[OutboxRow]:
+        """Rows after a position and below the horizon; payloads are fetched only of those that fit."""
+        rows = await session.fetch(
+            f"""
+            WITH sizes AS (
+                SELECT position, sum(bytes) OVER (ORDER BY position) AS total,
+                    row_number() OVER (ORDER BY position) AS n
+                FROM (
+                    SELECT position, bytes FROM telemetry.outbox
+                    WHERE position > $1 AND position < {HORIZON} ORDER BY position LIMIT $2
+                ) AS next
+            )
+            SELECT position, event_id, ingest_id, dimension, symbol, rows, revision, payload, created_at
+            FROM telemetry.outbox JOIN sizes USING (position)
+            WHERE sizes.total <= $3 OR sizes.n = 1 ORDER BY position
+            """,  # noqa: S608
+            max(-MAX_BIGINT, min(after, MAX_BIGINT)),
+            min(limit, MAX_BIGINT),
+            min(max_bytes, MAX_BIGINT),
+        )
+        return [
+            OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, at)
+            for position, event, ingest, dimension, symbol, rows, revision, payload, at in rows
+        ]
+
+    @question
+    async def outbox_status(self, session: Session) -> OutboxStatus:
+        """How far the relay is behind."""
+        newest, at, pending, oldest = await session.row(
+            f"""
+            SELECT (SELECT max(position) FROM telemetry.positions), c.position, count(o.position), min(o.created_at)
+            FROM (SELECT {PUBLISHED} AS position) AS c
+            LEFT JOIN telemetry.outbox o ON o.position > c.position GROUP BY c.position
+            """  # noqa: S608
+        )
+        return OutboxStatus(newest=newest or 0, cursor=at, pending=pending, oldest_pending_at=oldest)
+
+    @question
+    async def symbols(self, session: Session, dimension: Dimension) -> list[str]:
+        """Symbols of a dimension that have a position, ascending."""
+        found = await session.fetch(
+            "SELECT symbol FROM telemetry.positions WHERE dimension = $1 ORDER BY symbol", dimension.value
+        )
+        return [symbol for (symbol,) in found]
+
+
 def first_position(revision: int) -> int:
     """The position of the first outbox row of the transaction that gives this revision."""
     return revision << ROW_BITS
@@ -64,7 +109,7 @@ async def next_revision(session: Session) -> int:
     """The revision of this transaction: greater than all that ever committed for the symbols whose locks it holds."""
     revision, published = await session.row(
         """
-        SELECT telemetry.revision_of(pg_current_xact_id()), (SELECT max(position) FROM telemetry.relay_cursor)
+        SELECT telemetry.revision_of(pg_current_xact_id()), (SELECT coalesce(max(position), 0) FROM telemetry.cursors)
         """
     )
     if first_position(revision) <= published:
@@ -101,6 +146,7 @@ def batch_of(dimension: Dimension, payloads: Sequence[Payload], origin: Origin) 
         Field("ingest_id", constant(origin.ingest_id)),
         Field("event_id", pa.array([payload.event_id for payload in payloads], pa.string())),
         Field("symbol", pa.array([payload.symbol for payload in payloads], pa.string())),
+        Field("shard", int4(np.array([shard_of(payload.symbol) for payload in payloads], dtype=np.int64))),
         Field("payload", pa.array([payload.data for payload in payloads], pa.binary())),
     )
     newest = {payload.symbol: first + n for n, payload in enumerate(payloads)}
@@ -127,56 +173,14 @@ async def append(session: Session, dimension: Dimension, batch: Batch, workers: 
     return batch.last
 
 
-async def read(session: Session, after: int, limit: int, max_bytes: int) -> list[OutboxRow]:
-    """Rows after a position and below the horizon; payloads are fetched only of those that fit."""
-    rows = await session.fetch(
-        f"""
-        WITH sizes AS (
-            SELECT position, sum(bytes) OVER (ORDER BY position) AS total, row_number() OVER (ORDER BY position) AS n
-            FROM (
-                SELECT position, bytes FROM telemetry.outbox
-                WHERE position > $1 AND position < {HORIZON} ORDER BY position LIMIT $2
-            ) AS next
-        )
-        SELECT position, event_id, ingest_id, dimension, symbol, rows, revision, payload, created_at
-        FROM telemetry.outbox JOIN sizes USING (position)
-        WHERE sizes.total <= $3 OR sizes.n = 1 ORDER BY position
-        """,  # noqa: S608
-        max(-MAX_BIGINT, min(after, MAX_BIGINT)),
-        min(limit, MAX_BIGINT),
-        min(max_bytes, MAX_BIGINT),
-    )
-    return [
-        OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, at)
-        for position, event, ingest, dimension, symbol, rows, revision, payload, at in rows
-    ]
-
-
-async def symbols(session: Session, dimension: Dimension) -> list[str]:
-    """Symbols of a dimension that have a position, ascending."""
-    found = await session.fetch(
-        "SELECT symbol FROM telemetry.positions WHERE dimension = $1 ORDER BY symbol", dimension.value
-    )
-    return [symbol for (symbol,) in found]
-
-
-async def cursor(session: Session) -> int:
-    """Position up to which everything was published."""
-    return int(await session.value("SELECT max(position) FROM telemetry.relay_cursor") or 0)
-
-
-async def advance(session: Session, position: int) -> None:
-    """Move the cursor forward, never back."""
-    await session.change("UPDATE telemetry.relay_cursor SET position = $1 WHERE position < $1", position)
-
-
-async def status(session: Session) -> OutboxStatus:
-    """How far the relay is behind."""
-    newest, at, pending, oldest = await session.row(
+async def place(session: Session) -> None:
+    """Fill in the shards of rows that were written before there were any."""
+    found = await session.fetch("SELECT DISTINCT symbol FROM telemetry.outbox WHERE shard IS NULL")
+    names = [symbol for (symbol,) in found]
+    await session.change(
         """
-        SELECT (SELECT max(position) FROM telemetry.positions), c.position, count(o.position), min(o.created_at)
-        FROM (SELECT max(position) AS position FROM telemetry.relay_cursor) AS c
-        LEFT JOIN telemetry.outbox o ON o.position > c.position GROUP BY c.position
-        """
+        UPDATE telemetry.outbox o SET shard = s.shard
+        FROM unnest($1::text[], $2::integer[]) AS s(symbol, shard) WHERE s.symbol = o.symbol
+        """,
+        *(names, [shard_of(symbol) for symbol in names]),
     )
-    return OutboxStatus(newest=newest or 0, cursor=at, pending=pending, oldest_pending_at=oldest)

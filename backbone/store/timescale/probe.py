@@ -31,14 +31,15 @@ async def probe(session: Session, tables: Tables, migrations: Sequence[Migration
     writable = not missing and not facts["standby"]
     if writable:
         async with session.transaction(repeatable=True):
-            await session.change("UPDATE telemetry.relay_cursor SET position = position")
-        await session.value("SELECT position FROM telemetry.relay_cursor")
+            await session.change("UPDATE telemetry.identity SET generation = generation")
+    generation = "" if missing else await session.value("SELECT generation FROM telemetry.identity")
     having = await chunks.extension(session)
     plain = [] if having is None or missing else await chunks.plain_tables(session, tables)
     return StoreInfo(
         backend="timescale",
         version=_version(facts["version"], having),
         path=place,
+        generation=generation,
         writable=writable,
         degraded_reason="; ".join(_reasons(facts, missing, having, [each.value for each in plain])) or None,
         details={

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from backbone.domain.dimension import Dimension
 from backbone.store.records import Query
+from backbone.store.sql import names, quoted
 from backbone.store.timescale.columns import packed
-from backbone.store.timescale.tables import SQL_TYPES, Tables, names, quoted
+from backbone.store.timescale.tables import SQL_TYPES, Tables
 from backbone.store.timescale.values import MAX_BIGINT, moment, plain
 
 __all__ = ["Selection", "checked"]

@@ -8,11 +8,9 @@ from __future__ import annotations
 import re
 
 from backbone.domain.dimension import Dimension
+from backbone.store.sql import quoted
 
-__all__ = ["ORIGIN", "SQL_TYPES", "Tables", "identifier", "names", "quoted"]
-
-ORIGIN = ("source", "ingest_id", "revision", "ingested_at")
-"""What is stored beside every row, outside the key and outside equality."""
+__all__ = ["SQL_TYPES", "Tables", "identifier"]
 
 SQL_TYPES = {
     "string": 'text COLLATE "C"',
@@ -37,17 +35,6 @@ def identifier(name: str) -> str:
             "characters, and none of the server's own names"
         )
     return name
-
-
-def quoted(name: str) -> str:
-    """A column name as an identifier: `interval` and others are words of SQL."""
-    return f'"{name}"'
-
-
-def names(columns: tuple[str, ...], alias: str = "") -> str:
-    """A list of columns, each of the table with that alias where given."""
-    prefix = f"{alias}." if alias else ""
-    return ", ".join(prefix + quoted(name) for name in columns)
 
 
 class Tables:

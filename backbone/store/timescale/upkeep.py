@@ -9,125 +9,120 @@ from typing import Final
 
 from backbone.domain.clock import MAX_US, from_us, to_us
 from backbone.domain.dimension import Dimension
-from backbone.store.printable import printable
+from backbone.domain.text import excerpt
 from backbone.store.records import QuarantineRow
-from backbone.store.timescale import chunks, ledger, locks, outbox
+from backbone.store.timescale import chunks, ledger, locks
+from backbone.store.timescale.cursors import PUBLISHED
+from backbone.store.timescale.part import Part, long_question, question
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.values import MAX_BIGINT, moment
 
-__all__ = ["count_quarantined", "drop", "prune", "quarantine", "quarantined"]
+__all__ = ["Upkeep"]
 
 _BATCH: Final = 2000  # outbox rows deleted at a time: up to a gigabyte of payload
 _LONG_MS: Final = 600_000  # whole tables are walked through
 
 
-async def quarantine(session: Session, rows: Sequence[QuarantineRow]) -> int:
-    """Keep rows that are not kept yet."""
-    texts = [
-        [printable(getattr(row, name)) for row in rows]
-        for name in ("source", "location", "reason", "excerpt", "dimension", "run_id")
-    ]
-    sources, locations, reasons, _, dimensions, _ = texts
-    identities = [
-        blake2b("\0".join(each).encode(), digest_size=16).digest()
-        for each in zip(sources, dimensions, locations, reasons, strict=True)
-    ]
-    return await session.change(
-        """
-        INSERT INTO telemetry.quarantine (identity, source, location, reason, excerpt, dimension, run_id, recorded_at)
-        SELECT * FROM unnest(
-            $1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[]
-        ) ON CONFLICT (identity) DO NOTHING
-        """,
-        *(identities, *texts, [moment(row.at) for row in rows]),
-    )
+class Upkeep(Part):
+    """Bad rows, and what has grown old."""
 
-
-async def quarantined(session: Session, limit: int) -> list[QuarantineRow]:
-    """Rows, newest first."""
-    found = await session.fetch(
-        """
-        SELECT source, location, reason, excerpt, dimension, run_id, recorded_at FROM telemetry.quarantine
-        ORDER BY recorded_at DESC, source, dimension, location, reason LIMIT $1
-        """,
-        min(limit, MAX_BIGINT),
-    )
-    return [QuarantineRow(*row) for row in found]
-
-
-async def count_quarantined(session: Session, source: str | None, run_id: str | None) -> int:
-    """Number of rows."""
-    return int(
-        await session.value(
+    @question
+    async def quarantine(self, session: Session, rows: Sequence[QuarantineRow]) -> int:
+        """Keep rows that are not kept yet."""
+        texts = [
+            [excerpt(getattr(row, name)) for row in rows]
+            for name in ("source", "location", "reason", "excerpt", "dimension", "run_id")
+        ]
+        sources, locations, reasons, _, dimensions, _ = texts
+        identities = [
+            blake2b("\0".join(each).encode(), digest_size=16).digest()
+            for each in zip(sources, dimensions, locations, reasons, strict=True)
+        ]
+        return await session.change(
             """
-            SELECT count(*) FROM telemetry.quarantine
-            WHERE source = coalesce($1::text, source) AND run_id = coalesce($2::text, run_id)
+            INSERT INTO telemetry.quarantine
+                (identity, source, location, reason, excerpt, dimension, run_id, recorded_at)
+            SELECT * FROM unnest(
+                $1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[]
+            ) ON CONFLICT (identity) DO NOTHING
             """,
-            *(None if source is None else printable(source), None if run_id is None else printable(run_id)),
+            *(identities, *texts, [moment(row.at) for row in rows]),
         )
-    )
 
-
-async def prune(
-    session: Session, outbox_before: datetime | None, quarantine_before: datetime | None, *, dry_run: bool
-) -> dict[str, int]:
-    """Delete, or count, published outbox rows and quarantined rows; a moment of None keeps them all."""
-    published = await outbox.cursor(session)
-    old = moment(outbox_before)
-    if dry_run:
-        rows = await session.value(
-            "SELECT count(*) FROM telemetry.outbox WHERE position <= $1 AND created_at < $2", published, old
+    @question
+    async def quarantined(self, session: Session, limit: int = 100) -> list[QuarantineRow]:
+        """Rows, newest first."""
+        found = await session.fetch(
+            """
+            SELECT source, location, reason, excerpt, dimension, run_id, recorded_at FROM telemetry.quarantine
+            ORDER BY recorded_at DESC, source, dimension, location, reason LIMIT $1
+            """,
+            min(limit, MAX_BIGINT),
         )
-        bad = await session.value(
-            "SELECT count(*) FROM telemetry.quarantine WHERE recorded_at < $1", moment(quarantine_before)
-        )
-        return {"outbox": int(rows), "quarantine": int(bad)}
-    return {
-        "outbox": await _prune_outbox(session, published, old),
-        "quarantine": await session.change(
-            "DELETE FROM telemetry.quarantine WHERE recorded_at < $1", moment(quarantine_before)
-        ),
-    }
+        return [QuarantineRow(*row) for row in found]
+
+    @long_question
+    async def prune(
+        self,
+        session: Session,
+        *,
+        outbox_before: datetime | None = None,
+        quarantine_before: datetime | None = None,
+        dry_run: bool = True,
+    ) -> dict[str, int]:
+        """Delete, or count, what is older; a moment of None keeps it all."""
+        published = await session.value(f"SELECT {PUBLISHED}")
+        work = _count if dry_run else _delete
+        outbox, quarantine = moment(outbox_before), moment(quarantine_before)
+        is_published = "created_at < $1 AND position <= $2"
+        return {
+            "outbox": await work(session, "outbox", "position", is_published, outbox, published),
+            "seen": await work(session, "seen", "seen_at", "seen_at < $1", outbox),
+            "quarantine": await work(session, "quarantine", "recorded_at", "recorded_at < $1", quarantine),
+            "dead_letters": await work(session, "dead_letters", "recorded_at", "recorded_at < $1", quarantine),
+        }
+
+    @long_question
+    async def drop(self, session: Session, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
+        """Delete, or count, the rows of a dimension from before a moment; whole chunks go as such.
+
+        The newest chunk stays, whatever the moment, unless it ends within it: then rows within go, as asked. So a
+        moment by mistake in the future does not empty the dimension.
+        """
+        tables = self._tables
+        rows = tables.rows(dimension)
+        async with session.transaction():
+            await session.script(f"SET LOCAL statement_timeout = {_LONG_MS}")
+            if not dry_run:
+                await locks.take_dimension(session, dimension)
+            cut = await _bounded(session, tables, dimension, moment(before))
+            count = int(await session.value(f"SELECT count(*) FROM {rows} WHERE ts < $1", cut))  # noqa: S608
+            if not dry_run:
+                await chunks.drop_chunks(session, tables, dimension, cut, await chunks.extension(session))
+                await session.change(f"DELETE FROM {rows} WHERE ts < $1", cut)  # noqa: S608
+                await session.change(f"DELETE FROM {tables.revisions(dimension)} WHERE ts < $1", cut)  # noqa: S608
+                await ledger.void_before(session, dimension, to_us(cut))
+        return count
 
 
-async def _prune_outbox(session: Session, published: int, old: datetime | None) -> int:
-    """Batch by batch, each a transaction: writers and the relay are not held up."""
+async def _count(session: Session, table: str, order: str, condition: str, *values: object) -> int:  # noqa: ARG001
+    return int(await session.value(f"SELECT count(*) FROM telemetry.{table} WHERE {condition}", *values))  # noqa: S608
+
+
+async def _delete(session: Session, table: str, order: str, condition: str, *values: object) -> int:
+    """Batch by batch, oldest first, each a transaction: writers and the relay are not held up."""
+    statement = f"""
+        DELETE FROM telemetry.{table} WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM telemetry.{table} WHERE {condition} ORDER BY {order} LIMIT {_BATCH}
+        ))
+    """  # noqa: S608
     total = 0
     while True:
-        deleted = await session.change(
-            """
-            DELETE FROM telemetry.outbox WHERE position = ANY(ARRAY(
-                SELECT position FROM telemetry.outbox WHERE position <= $1 AND created_at < $2
-                ORDER BY position LIMIT $3
-            ))
-            """,
-            *(published, old, _BATCH),
-        )
+        deleted = await session.change(statement, *values)
         total += deleted
         if deleted < _BATCH:
             return total
-
-
-async def drop(session: Session, tables: Tables, dimension: Dimension, before: datetime, *, dry_run: bool) -> int:
-    """Delete, or count, the rows of a dimension from before a moment; whole chunks go as such.
-
-    The newest chunk stays, whatever the moment, unless it ends within it: then rows within go, as asked. So a moment
-    by mistake in the future does not empty the dimension.
-    """
-    rows = tables.rows(dimension)
-    async with session.transaction():
-        await session.script(f"SET LOCAL statement_timeout = {_LONG_MS}")
-        if not dry_run:
-            await locks.take_dimension(session, dimension)
-        cut = await _bounded(session, tables, dimension, moment(before))
-        count = int(await session.value(f"SELECT count(*) FROM {rows} WHERE ts < $1", cut))  # noqa: S608
-        if not dry_run:
-            await chunks.drop_chunks(session, tables, dimension, cut, await chunks.extension(session))
-            await session.change(f"DELETE FROM {rows} WHERE ts < $1", cut)  # noqa: S608
-            await session.change(f"DELETE FROM {tables.revisions(dimension)} WHERE ts < $1", cut)  # noqa: S608
-            await ledger.void_before(session, dimension, to_us(cut))
-    return count
 
 
 async def _bounded(session: Session, tables: Tables, dimension: Dimension, before: datetime) -> datetime:

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import overload
 
 from backbone.domain.clock import from_us, to_us
+from backbone.domain.text import storable
 
-__all__ = ["MAX_BIGINT", "moment", "plain", "storable"]
+__all__ = ["MAX_BIGINT", "moment", "plain"]
 
 MAX_BIGINT = 2**63 - 1
 
@@ -31,19 +32,6 @@ def plain(what: str, text: str) -> str:
     Raises:
         ValueError: it holds NUL or a lone surrogate.
     """
-    if "\0" in text or not _encodes(text):
+    if storable(text) != text:
         raise ValueError(f"{what} {text!r} given; NUL and lone surrogates are not allowed")
     return text
-
-
-def storable(text: str) -> str:
-    """The text with what the server refuses written out; for what has to be kept whatever it holds."""
-    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""Write one chunk: rows, ledger, checkpoint, journal and outbox in one transaction."""
+"""Write one chunk: rows, ledger, journal and outbox in one transaction."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ import msgspec
 
 from backbone.domain.clock import to_us
 from backbone.domain.frame import Frame
-from backbone.store.outcomes import Merged, journal_row, result_of
+from backbone.store.errors import StoreUnavailable, UnknownOutcome
+from backbone.store.merging import Merged, Truths, journal_row, result_of
 from backbone.store.payloads import Origin, payloads_of
 from backbone.store.ranges import Ranges, ranges_of
 from backbone.store.records import Chunk, WriteResult
-from backbone.store.timescale import checkpoint, journal, ledger, locks, outbox
-from backbone.store.timescale.merge import Merger, Truths
+from backbone.store.timescale import epochs, journal, ledger, locks, outbox
+from backbone.store.timescale.journal import Journal
+from backbone.store.timescale.merge import Merger
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.values import moment, plain
 from backbone.store.timescale.workers import Workers
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "Writing"]
 
 
 @dataclass(slots=True)
@@ -62,9 +64,9 @@ class Writer:
             recorded = await journal.find(session, chunk.run_id, chunk.ingest_id)
             if recorded is not None:
                 return recorded
-            await checkpoint.fence(session, chunk)
+            await epochs.fence(session, chunk)
             applied = await self._apply(session, ranges)
-            await checkpoint.save(session, chunk, self.now)
+            await epochs.hold(session, chunk)
             self.result = msgspec.structs.replace(applied, duration_s=self.timer() - began)
             row = journal_row(chunk, self.result, self.now)
             await journal.note(session, row, position=self.result.position, outbox_rows=self.result.outbox_rows)
@@ -73,11 +75,10 @@ class Writer:
     async def _apply(self, session: Session, ranges: Ranges) -> WriteResult:
         """Merge and publish what the ledger does not know to stand already."""
         chunk, dimension = self.chunk, self.chunk.frame.dimension
-        if not len(ranges):
-            return result_of(chunk)
         verdict = await ledger.judge(session, dimension, ranges, chunk.ingest_id)
-        if verdict.stands.all():
-            return result_of(chunk, known=True)
+        passed = verdict.passes(chunk)
+        if passed is not None:
+            return passed
         await ledger.enter(session, dimension, ranges, chunk.ingest_id, fresh=bool(verdict.fresh.all()))
         origin = Origin(
             source=chunk.source,
@@ -121,3 +122,32 @@ class Writer:
     def _batch(self, written: Frame, origin: Origin) -> outbox.Batch:
         payloads = list(payloads_of(written, origin, self.max_payload_bytes))
         return outbox.batch_of(written.dimension, payloads, origin)
+
+
+class Writing(Journal):
+    """One chunk, one transaction."""
+
+    _timer: Callable[[], float]
+    _max_payload_bytes: int
+
+    async def write(self, chunk: Chunk) -> WriteResult:
+        """Write a chunk in one transaction; if the answer to its COMMIT is lost, find out what came of it.
+
+        Raises:
+            UnknownOutcome: that could not be found out either.
+        """
+        writer = Writer(chunk, self._tables, self._workers, self._timer, self._clock(), self._max_payload_bytes)
+        try:
+            return await self._database.run(writer.write)
+        except UnknownOutcome as unknown:
+            return await self._settled(writer, unknown)
+
+    async def _settled(self, writer: Writer, unknown: UnknownOutcome) -> WriteResult:
+        chunk = writer.chunk
+        try:
+            found = await self.lookup(chunk.run_id, chunk.ingest_id)
+        except StoreUnavailable as error:
+            raise unknown from error
+        if found is None:
+            raise StoreUnavailable(f"{self._database.place}: the COMMIT did not take place; try again") from unknown
+        return found if writer.result is None else writer.result

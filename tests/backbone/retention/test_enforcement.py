@@ -252,9 +252,15 @@ async def test_published_changes_and_old_bad_rows_are_pruned_on_request() -> Non
         await published(backbone)
         await store.quarantine([bad(NOW - 31 * DAY), msgspec.structs.replace(bad(NOW - DAY), location="bars.csv:3")])
         would = await backbone.retention()
-        assert would.pruned == {"outbox": 3, "quarantine": 1}
+        due = {"outbox": 3, "seen": 0, "quarantine": 1, "dead_letters": 0}
+        assert would.pruned == due
         assert len(await store.read_outbox(0)) == 4
-        assert (await backbone.retention(apply=True)).pruned == {"outbox": 3, "quarantine": 1}
+        assert (await backbone.retention(apply=True)).pruned == {
+            "outbox": 3,
+            "seen": 0,
+            "quarantine": 1,
+            "dead_letters": 0,
+        }
         assert len(await store.read_outbox(0)) == 1
         assert [row.location for row in await backbone.quarantined()] == ["bars.csv:3"]
 

@@ -14,7 +14,7 @@ from backbone.domain.identifiers import ingest_id
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.duckdb.session import Session, transaction
 from backbone.store.errors import StoreBusy, StoreError, StoreUnavailable
-from backbone.store.port import Chunk, Query
+from backbone.store.records import Chunk, Query
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 

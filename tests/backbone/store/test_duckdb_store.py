@@ -12,11 +12,12 @@ import duckdb
 import pytest
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.hashing import shard_of
 from backbone.domain.identifiers import ingest_id
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.duckdb.session import Session, transaction
 from backbone.store.errors import SchemaMismatch, StoreError, StoreUnavailable, UnknownOutcome
-from backbone.store.port import Chunk, Query
+from backbone.store.records import Chunk, Query
 
 DAILY = Dimension.DAILY_BARS
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -90,11 +91,11 @@ async def test_a_path_that_is_no_database_is_refused_in_one_line(tmp_path: Path,
 async def test_a_closed_store_refuses() -> None:
     store = DuckDBStore(":memory:")
     with pytest.raises(StoreUnavailable, match="open the store first"):
-        await store.relay_cursor()
+        await store.cursor("stream", 0)
     await store.open()
     await store.close()
     with pytest.raises(StoreUnavailable, match="open the store first"):
-        await store.relay_cursor()
+        await store.cursor("stream", 0)
 
 
 async def test_a_store_not_migrated_says_what_to_run() -> None:
@@ -215,4 +216,18 @@ async def test_sql_can_reach_no_other_file(tmp_path: Path) -> None:
         await store._session.run(
             lambda c: c.execute("SELECT * FROM read_csv(?)", [str(tmp_path / "secret.csv")]).fetchall()
         )
+    await store.close()
+
+
+def daily(closes: dict[int, float], symbol: str = "A") -> Frame:
+    """Daily bars: close by day."""
+    rows = [{"symbol": symbol, "ts": DAY + timedelta(days=day), "close": close} for day, close in closes.items()]
+    return Frame.from_records(DAILY, rows)
+
+
+async def test_each_change_that_waits_has_the_shard_of_its_symbol() -> None:
+    store = await opened(":memory:")
+    await put(store, Frame.concat([daily({0: 1.0}, symbol) for symbol in ("A", "B", "ÖL")]), "run")
+    found = await store._session.run(lambda c: c.execute("SELECT symbol, shard FROM telemetry.outbox").fetchall())
+    assert set(found) == {(symbol, shard_of(symbol)) for symbol in ("A", "B", "ÖL")}
     await store.close()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from backbone.domain import Dimension
+from backbone.domain.hashing import shard_of
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.errors import SchemaMismatch
 from backbone.store.migrations import Migration, pending, shipped
@@ -23,8 +25,20 @@ async def opened(path: Path, migrations: list[Migration]) -> DuckDBStore:
     return store
 
 
-def described(table: str, connection: duckdb.DuckDBPyConnection) -> list[tuple[str, ...]]:
-    return connection.execute(f"DESCRIBE {table}").fetchall()
+OUTBOX_OF_BEFORE = """
+    UPDATE telemetry.relay_cursor SET position = 41;
+    INSERT INTO telemetry.checkpoint VALUES ('csv', 'trades', 'rows:9', 7, now());
+    INSERT INTO telemetry.outbox VALUES (41, 'e1', 'i', 'trades', 'EURUSD', 1, 1, 1, 'x'::BLOB, now()),
+                                        (42, 'e2', 'i', 'trades', 'ÖL', 1, 1, 1, 'x'::BLOB, now())
+"""
+
+
+def answer(statements: str, connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    return connection.execute(statements).fetchall()
+
+
+def described(table: str, connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    return answer(f"DESCRIBE {table}", connection)
 
 
 async def test_each_migration_is_applied_once_in_order(tmp_path: Path) -> None:
@@ -98,3 +112,32 @@ async def test_the_shipped_tables_have_the_columns_of_their_dimension() -> None:
                 assert kind == types[dimension.kinds[name]]
                 assert nullable == ("NO" if name in dimension.key else "YES")
     await store.close()
+
+
+async def test_a_file_of_an_earlier_version_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Its relay's cursor, its epochs, and the shards of changes that wait."""
+    path = tmp_path / "store.duckdb"
+    before = [migration for migration in shipped("duckdb") if migration.name < "0003"]
+    earlier = await opened(path, before)
+    await earlier.migrate()
+    await earlier._session.run(partial(answer, OUTBOX_OF_BEFORE))
+    await earlier.close()
+    store = await opened(path, shipped("duckdb"))
+    assert (await store.migrate()).applied == ("0003_delivery",)
+    assert await store.cursor("stream", 0) == 41
+    assert [row.position for row in await store.read_outbox(41)] == [42]
+    assert await store.claim_epoch("csv", Dimension.TRADES) == 8
+    shards = await store._session.run(partial(answer, "SELECT symbol, shard FROM telemetry.outbox ORDER BY 1"))
+    assert shards == [(symbol, shard_of(symbol)) for symbol in ("EURUSD", "ÖL")]
+    assert len((await store.probe()).generation) == 32
+    await store.close()
+
+
+async def test_two_databases_are_not_the_same() -> None:
+    found = set()
+    for _ in range(2):
+        store = await opened(Path(":memory:"), shipped("duckdb"))
+        await store.migrate()
+        found.add((await store.probe()).generation)
+        await store.close()
+    assert len(found) == 2

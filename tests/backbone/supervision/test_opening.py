@@ -79,11 +79,11 @@ class Hesitant(DuckDBStore):
 
     refusals = 0
 
-    async def relay_cursor(self) -> int:
+    async def cursor(self, sink: str, shard: int) -> int:
         if self.refusals:
             self.refusals -= 1
             raise StoreUnavailable("no room for that now")
-        return await super().relay_cursor()
+        return await super().cursor(sink, shard)
 
 
 async def test_a_relay_whose_store_refuses_it_at_first_catches_up_and_hides_nothing() -> None:

@@ -17,7 +17,8 @@ from backbone import Backbone, load_settings
 from backbone.domain import Dimension, Frame, codec
 from backbone.domain.identifiers import ingest_id
 from backbone.settings import Settings
-from backbone.store.port import Chunk, OutboxRow, Query, Store
+from backbone.store.port import Store
+from backbone.store.records import Chunk, OutboxRow, Query
 from backbone.store.timescale import Bounds, TimescaleStore
 from backbone.store.timescale.failures import BROKEN
 
@@ -50,9 +51,14 @@ def frame(n: int) -> Frame:
 
 
 def chunk(n: int, epoch: int | None) -> Chunk:
-    """The same as a chunk, which leaves its number as the checkpoint."""
+    """The same as a chunk, whose run has its number."""
     rows = frame(n)
-    return Chunk(ingest_id(SOURCE, rows), f"run {n}", SOURCE, rows, epoch=epoch, checkpoint=str(n))
+    return Chunk(ingest_id(SOURCE, rows), f"run {n}", SOURCE, rows, epoch=epoch)
+
+
+async def last_chunk(store: Store) -> int:
+    """The number of the chunk that was committed last, -1 before the first."""
+    return max((int(row.run_id.split()[1]) for row in await store.journal(1)), default=-1)
 
 
 def store_of(dsn: str, application_name: str, bounds: Bounds | None = None) -> TimescaleStore:

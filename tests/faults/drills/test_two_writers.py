@@ -18,7 +18,8 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from backbone.domain import Dimension
 from backbone.services import native
-from backbone.store.port import OutboxRow, Store
+from backbone.store.port import Store
+from backbone.store.records import OutboxRow
 from backbone.store.timescale import TimescaleStore
 from tests.backbone.facade.kit import bars
 from tests.faults.drills.kit import everything_published, inspect, say, store_of

@@ -15,7 +15,7 @@ import anyio
 from backbone.store.errors import StoreUnavailable, UnknownOutcome
 from backbone.store.port import Store
 from backbone.store.timescale import Bounds
-from tests.faults.drills.kit import QUOTES, SOURCE, chunk, store_of
+from tests.faults.drills.kit import QUOTES, SOURCE, chunk, last_chunk, store_of
 
 NAME = "drill-writer"
 BOUNDS = Bounds(pool_size=2, max_overflow=2, pool_timeout=2.0, connect_timeout=2.0, statement_timeout=3.0)
@@ -41,8 +41,7 @@ async def begin(store: Store) -> tuple[int, int]:
     await store.open()
     await store.migrate()
     epoch = await store.claim_epoch(SOURCE, QUOTES)
-    stand = await store.checkpoint(SOURCE, QUOTES)
-    return epoch, 0 if stand is None or stand.token is None else int(stand.token) + 1
+    return epoch, await last_chunk(store) + 1
 
 
 async def main(dsn: str) -> None:

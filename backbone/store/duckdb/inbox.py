@@ -1,0 +1,114 @@
+"""What consumers have taken of what others sent, and what they could not take."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import pyarrow as pa
+
+from backbone.domain.clock import from_us, to_us
+from backbone.domain.text import excerpt
+from backbone.store.duckdb.part import Part, question
+from backbone.store.duckdb.session import transaction
+from backbone.store.duckdb.sql import Connection, count, given, parameter
+from backbone.store.records import DeadLetter
+
+__all__ = ["Inbox"]
+
+_SAME = 'd."group" = l."group" AND d.topic = l.topic AND d.partition = l.partition AND d."offset" = l."offset"'
+
+
+class Inbox(Part):
+    """Events seen, offsets, and dead letters."""
+
+    @question
+    def seen(self, connection: Connection, consumer: str, event_ids: Collection[str]) -> set[str]:
+        """Those of the events whose effects are committed."""
+        found = connection.execute(
+            "SELECT event_id FROM telemetry.seen WHERE consumer = ? AND list_contains(?, event_id)",
+            [consumer, list(event_ids)],
+        ).fetchall()
+        return {event for (event,) in found}
+
+    @question
+    def record_seen(self, connection: Connection, consumer: str, event_ids: Collection[str]) -> int:
+        """Remember events that are not remembered yet."""
+        with given(connection, "events", pa.table({"event_id": pa.array(sorted(set(event_ids)), pa.string())})):
+            return count(
+                connection,
+                """
+                INSERT INTO telemetry.seen SELECT ?, event_id, make_timestamptz(?) FROM events
+                WHERE event_id NOT IN (SELECT event_id FROM telemetry.seen WHERE consumer = ?)
+                """,
+                [consumer, parameter(self._clock()), consumer],
+            )
+
+    @question
+    def offsets(self, connection: Connection, group: str) -> dict[tuple[str, int], int]:
+        """The next offset by topic and partition."""
+        found = connection.execute(
+            'SELECT topic, partition, "offset" FROM telemetry.offsets WHERE "group" = ?', [group]
+        ).fetchall()
+        return {(topic, partition): offset for topic, partition, offset in found}
+
+    @question
+    def commit_offsets(self, connection: Connection, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Set offsets, all or none."""
+        with transaction(connection):
+            for (topic, partition), offset in offsets.items():
+                connection.execute(
+                    """
+                    INSERT INTO telemetry.offsets VALUES (?, ?, ?, ?)
+                    ON CONFLICT DO UPDATE SET "offset" = excluded."offset"
+                    """,
+                    [group, topic, partition, offset],
+                )
+
+    @question
+    def add_dead_letters(self, connection: Connection, letters: Sequence[DeadLetter]) -> int:
+        """Keep letters that are not kept yet."""
+        with given(connection, "letters", _table(letters)):
+            return count(
+                connection,
+                f"""
+                INSERT INTO telemetry.dead_letters
+                SELECT DISTINCT ON ("group", topic, partition, "offset") * FROM letters l
+                WHERE NOT EXISTS (SELECT 1 FROM telemetry.dead_letters d WHERE {_SAME})
+                """,  # noqa: S608
+            )
+
+    @question
+    def dead_letters(self, connection: Connection, limit: int = 100) -> list[DeadLetter]:
+        """Letters, newest first."""
+        found = connection.execute(
+            """
+            SELECT "group", topic, partition, "offset", reason, payload, epoch_us(recorded_at)
+            FROM telemetry.dead_letters ORDER BY recorded_at DESC, "group", topic, partition, "offset" LIMIT ?
+            """,
+            [limit],
+        ).fetchall()
+        return [
+            DeadLetter(group, topic, partition, offset, reason, payload, from_us(at))
+            for group, topic, partition, offset, reason, payload, at in found
+        ]
+
+    @question
+    def delete_dead_letters(self, connection: Connection, letters: Sequence[DeadLetter]) -> int:
+        """Forget letters."""
+        with given(connection, "letters", _table(letters)):
+            return count(connection, f"DELETE FROM telemetry.dead_letters d USING letters l WHERE {_SAME}")  # noqa: S608
+
+
+def _table(letters: Sequence[DeadLetter]) -> pa.Table:
+    moments = pa.array([to_us(letter.at) for letter in letters], pa.int64())
+    return pa.table(
+        {
+            "group": pa.array([letter.group for letter in letters], pa.string()),
+            "topic": pa.array([letter.topic for letter in letters], pa.string()),
+            "partition": pa.array([letter.partition for letter in letters], pa.int32()),
+            "offset": pa.array([letter.offset for letter in letters], pa.int64()),
+            "reason": pa.array([excerpt(letter.reason) for letter in letters], pa.string()),
+            "payload": pa.array([letter.payload for letter in letters], pa.binary()),
+            "recorded_at": moments.cast(pa.timestamp("us", tz="UTC")),
+        }
+    )

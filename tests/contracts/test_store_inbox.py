@@ -1,0 +1,96 @@
+"""What a store remembers for those who consume what others sent: events seen, offsets, dead letters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from backbone.store.port import Store
+from backbone.store.records import DeadLetter
+
+DAY = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def letter(offset: int, at: datetime = DAY, **more: object) -> DeadLetter:
+    return msgspec.structs.replace(DeadLetter("group", "trades", 3, offset, "no frame", b"\0\xff", at), **more)
+
+
+async def test_an_event_is_seen_once_it_was_recorded_and_by_its_consumer_alone(store: Store) -> None:
+    assert await store.seen("ingest", ["a", "b"]) == set()
+    assert await store.record_seen("ingest", ["a", "b", "a"]) == 2
+    assert await store.record_seen("ingest", ["b", "c"]) == 1
+    assert await store.seen("ingest", ["c", "a", "d"]) == {"a", "c"}
+    assert await store.seen("other", ["a"]) == set()
+    assert await store.record_seen("other", ["a"]) == 1
+
+
+async def test_no_events_are_no_question(store: Store) -> None:
+    assert await store.record_seen("ingest", []) == 0
+    assert await store.seen("ingest", []) == set()
+
+
+async def test_events_seen_are_pruned_with_the_outbox(store: Store) -> None:
+    await store.record_seen("ingest", ["a", "b"])
+    earlier, later = (datetime.now(UTC) + timedelta(hours=hours) for hours in (-1, 1))
+    assert (await store.prune(outbox_before=earlier, quarantine_before=later, dry_run=False))["seen"] == 0
+    assert (await store.prune(outbox_before=later))["seen"] == 2
+    assert await store.seen("ingest", ["a"]) == {"a"}
+    assert (await store.prune(outbox_before=later, dry_run=False))["seen"] == 2
+    assert await store.seen("ingest", ["a", "b"]) == set()
+
+
+async def test_offsets_are_those_that_the_group_committed_last(store: Store) -> None:
+    assert await store.offsets("ingest") == {}
+    await store.commit_offsets("ingest", {("trades", 0): 5, ("trades", 1): 7, ("quotes", 0): 1})
+    await store.commit_offsets("ingest", {("trades", 1): 9, ("quotes", 0): 0})
+    await store.commit_offsets("other", {("trades", 0): 100})
+    assert await store.offsets("ingest") == {("trades", 0): 5, ("trades", 1): 9, ("quotes", 0): 0}
+    await store.commit_offsets("ingest", {})
+    assert await store.offsets("other") == {("trades", 0): 100}
+
+
+async def test_a_dead_letter_is_kept_once_as_it_came_with_its_reason(store: Store) -> None:
+    assert await store.add_dead_letters([letter(1), letter(2), letter(1)]) == 2
+    assert await store.add_dead_letters([letter(2, reason="other"), letter(2, group="other")]) == 1
+    assert sorted(each.group for each in await store.dead_letters()) == ["group", "group", "other"]
+    [first] = [each for each in await store.dead_letters() if each.offset == 1]
+    assert first == letter(1)
+    assert await store.add_dead_letters([]) == 0
+
+
+async def test_dead_letters_are_listed_newest_first_and_bounded(store: Store) -> None:
+    letters = [letter(n, DAY + timedelta(hours=n)) for n in range(3)]
+    await store.add_dead_letters(letters)
+    assert await store.dead_letters(2) == [letters[2], letters[1]]
+
+
+async def test_dead_letters_are_deleted_by_their_place(store: Store) -> None:
+    await store.add_dead_letters([letter(1), letter(2), letter(2, partition=4)])
+    assert await store.delete_dead_letters([letter(2), letter(9)]) == 1
+    assert {(each.partition, each.offset) for each in await store.dead_letters()} == {(3, 1), (4, 2)}
+    assert await store.delete_dead_letters([]) == 0
+
+
+async def test_dead_letters_are_pruned_with_bad_rows(store: Store) -> None:
+    await store.add_dead_letters([letter(1), letter(2, DAY + timedelta(days=40))])
+    cut = DAY + timedelta(days=30)
+    assert (await store.prune(quarantine_before=cut))["dead_letters"] == 1
+    assert (await store.prune(outbox_before=datetime.now(UTC), quarantine_before=cut, dry_run=False))[
+        "dead_letters"
+    ] == 1
+    assert [each.offset for each in await store.dead_letters()] == [2]
+
+
+async def test_a_reason_that_no_database_takes_is_written_out(store: Store) -> None:
+    await store.add_dead_letters([letter(1, reason="a\0b\x1b[31m\ud800" + "x" * 5000)])
+    [kept] = await store.dead_letters()
+    assert kept.reason.startswith("a\\x00b\\x1b[31m\\ud800x")
+    assert len(kept.reason) <= 2000
+
+
+async def test_a_database_says_which_one_it_is(store: Store) -> None:
+    generation = (await store.probe()).generation
+    assert len(generation) == 32
+    await store.migrate()
+    assert (await store.probe()).generation == generation
