@@ -20,4 +20,4 @@ async def database_generation(calls: Calls, timeout: float) -> str:
         info = await calls.ask("store", ProbeStore(), timeout)
     except Reject:
         return ""
-    return str(getattr(info, "generation", ""))
+    return info.generation

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import types
 import typing
 from pathlib import Path
 from types import ModuleType
@@ -50,7 +51,9 @@ def _answer(kind: type) -> str:
     if not issubclass(kind, Request):
         return ""
     (reply,) = (typing.get_args(base)[0] for base in kind.__orig_bases__)  # type: ignore[attr-defined]
-    return f"`{inspect.formatannotation(reply).replace('backbone.', '')}`".replace("`None`", "when it is done")
+    if reply in (None, types.NoneType):
+        return "when it is done"
+    return f"`{inspect.formatannotation(reply).replace('backbone.', '')}`"
 
 
 def _summary(kind: type) -> str:
