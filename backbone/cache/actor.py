@@ -151,8 +151,9 @@ class CacheActor(Actor):
     @handles
     async def invalidate(self, message: Invalidate) -> None:
         """See Invalidate."""
-        for symbol, position in message.positions.items():
-            await self._cache.invalidate(message.dimension, symbol, position)
+        for dimension, positions in message.positions.items():
+            for symbol, position in positions.items():
+                await self._cache.invalidate(dimension, symbol, position)
 
     @handles
     async def forget(self, message: ForgetWindows) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from actors import Message, Request
+from actors import Request
 from backbone.cache.port import CacheInfo, CacheMetrics
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
@@ -18,16 +18,16 @@ from backbone.store.records import (
 __all__ = ["Fetch", "Fetched", "ForgetWindows", "Invalidate", "ProbeCache", "ReadCacheMetrics"]
 
 
-class Invalidate(Message, frozen=True):
-    """Rows of these symbols changed at these outbox positions."""
+class Invalidate(Request[None], frozen=True):
+    """Rows of these symbols changed at these outbox positions; once answered, no window is served that lacks them."""
 
-    dimension: Dimension
-    positions: Mapping[str, int]
+    positions: Mapping[Dimension, Mapping[str, int]]
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
-        arguments.instance("dimension", self.dimension, Dimension)
-        arguments.instance("positions", self.positions, dict)
+        for dimension, positions in arguments.instance("positions", self.positions, dict).items():
+            arguments.instance("positions", dimension, Dimension)
+            arguments.instance("positions", positions, dict)
 
 
 class Fetched(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from actors import Actor, ActorError, Message, Reject, StopReason, Subscription, handles
+from actors import Actor, Message, Reject, StopReason, Subscription, handles
 from backbone.cache.messages import Invalidate
 from backbone.calls import Calls
 from backbone.domain.advice import INSTEAD
@@ -145,17 +145,16 @@ class RelayActor(Actor):
         changed: dict[Dimension, dict[str, int]] = defaultdict(dict)
         for row in rows:
             changed[row.dimension][row.symbol] = row.position
-        for dimension, positions in changed.items():
-            await self._invalidate(Invalidate(dimension, positions))
+        await self._invalidate(Invalidate(changed))
         await self._ask(AdvanceRelay(rows[-1].position))
         self._cursor = rows[-1].position
 
     async def _invalidate(self, message: Invalidate) -> None:
         """A cache that is down keeps nothing that could be stale: it comes back empty."""
         try:
-            await self._calls.ref("cache").tell(message)
-        except ActorError as error:
-            self.context.log.warning("cache not invalidated", why=str(error))
+            await self._calls.ask("cache", message, self._timeout)
+        except Reject as reject:
+            self.context.log.warning("cache not invalidated", why=str(reject))
 
     @handles
     async def probe(self, message: ProbeStream) -> StreamInfo:
