@@ -59,11 +59,13 @@ class Load:
         at_least: outbox position that the read has to include; it does where it begins after that commit.
         askers: who is answered by it.
         next: the read after this one; None: nobody needs one.
+        lease: with which this process reads, or another one for which it waits; None: without any.
     """
 
     at_least: int = 0
     askers: list[Asker] = field(default_factory=list)
     next: Load | None = None
+    lease: str | None = None
     _begun: bool = False
     _closed: bool = False
 

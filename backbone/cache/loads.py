@@ -74,8 +74,10 @@ class Loads:
             self._context.run_task(self._load(key, query, load, found), name="load")
             return
         if load is not None:
+            if isinstance(found, Miss | Wait) and found.lease != load.lease:
+                load.close()  # it has lost its lease, for rows have changed since it began: perhaps only others know
             load.join(at_least, asker)
-        if isinstance(found, Miss):  # nobody uses it: what is under way has lost its own, and the next read takes one
+        if isinstance(found, Miss):  # the next read takes one when it begins
             await self._cache.release(key, found.lease)
 
     def close(self, changed: Mapping[Dimension, Mapping[str, int]] | None = None) -> None:
@@ -128,27 +130,28 @@ class Loads:
         Answering is the last step, without an await behind it: who joined later than that would be forgotten.
         """
         found = await self._waited(key, load, found)
+        load.lease = found.lease if isinstance(found, Miss) else None
         if isinstance(found, Hit) and (fetched := self.fetched(found.entry)) is not None:
             load.answer(fetched)
             return
-        lease = found.lease if isinstance(found, Miss) else None
         try:
             result = await self._read(query)
         except Reject as reject:
-            if lease is not None:
-                await self._cache.release(key, lease)
+            if load.lease is not None:
+                await self._cache.release(key, load.lease)
             await self._without_store(key, load, reject)
             return
         position = max(result.position, load.at_least)  # it began after what was asked for was committed
-        if lease is not None:
+        if load.lease is not None:
             kept = position if result.complete is None else min(position, result.complete)
-            await self._keep(key, result.frame, kept, lease)
+            await self._keep(key, result.frame, kept, load.lease)
         load.answer(Fetched(result.frame, position, hit=False))
 
     async def _waited(self, key: CacheKey, load: Load, found: Lookup | None) -> Lookup | None:
         """Wait while another process loads, within a bound: it may have died, or read what is too old for us."""
         until = self._context.clock.time() + _PATIENCE
         while isinstance(found, Wait) and self._context.clock.time() < until:
+            load.lease = found.lease
             await anyio.sleep(min(found.seconds, _ASK_AGAIN))
             found = await self._cache.get(key, load.at_least)
         return found

@@ -4,14 +4,15 @@ Three things keep old rows out, whatever the order of the calls and however many
 
 - An entry carries the outbox position of its data. Each (dimension, symbol) remembers the newest position that was
   invalidated; an entry is served only while its position is at least that of all its symbols.
-- Only who holds the lease of a key may put it. A lease is granted before the rows are read, ends at a deadline, and is
-  lost where the cache was emptied (a restart, FLUSHALL, `clear`): then the positions are gone as well, and so what was
-  read before is refused.
+- Only who holds the lease of a key may put it. A lease is granted before the rows are read, and ends at a deadline. It
+  is lost where the cache was emptied (a restart, FLUSHALL, `clear`): then the positions are gone as well, and so what
+  was read before is refused. And it is lost to the first who asks after an invalidation of the key: they may not be
+  given rows that were read before it, and so wait for nobody who reads them.
 - A generation: `clear` begins a new one, and nothing of an older one is seen again. It is part of the name of every
   key (see `backbone.cache.key.space`), as are the database and the version of the codec.
 
 For example: A asks for a window, gets `Miss("1")` and reads the store at position 5. B, in another process, asks for
-the same and gets `Wait`. A commit at 6 is invalidated. A's put at 5 is refused; B asks again and gets `Miss("2")`.
+the same and gets `Wait`. A commit at 6 is invalidated. B asks again and gets `Miss("2")`; A's put is refused.
 
 Every call ends within about a second, by an answer or by CacheUnavailable: an adapter has time-outs of its own.
 """
@@ -54,8 +55,14 @@ class Miss(msgspec.Struct, frozen=True):
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """It is not, and somebody else loads it: ask again shortly, or read the store. Their lease ends in `seconds`."""
+    """It is not, and somebody loads it, with this lease: ask again shortly, or read the store.
 
+    Attributes:
+        lease: theirs; it tells somebody who asks twice whether they wait for the same load, and may be their own.
+        seconds: until it ends at the latest.
+    """
+
+    lease: str
     seconds: float
 
 
@@ -132,7 +139,7 @@ class Cache(Protocol):
         ...
 
     async def get(self, key: CacheKey, *, at_least: int = 0) -> Lookup:
-        """The entry, if there is one that is current; else the lease to load it, if nobody else holds that.
+        """The entry, if there is one that is current; else the lease to load it, if nobody else loads what is current.
 
         Args:
             key: the window.

@@ -38,8 +38,8 @@ async def entry_of(cache: Cache, key: CacheKey, at_least: int = 0) -> CacheEntry
     return found.entry if isinstance(found, Hit) else None
 
 
-def is_wait(found: Lookup) -> bool:
-    return isinstance(found, Wait) and found.seconds > 0
+def is_wait(found: Lookup, lease: str | None = None) -> bool:
+    return isinstance(found, Wait) and found.seconds > 0 and lease in (None, found.lease)
 
 
 async def test_what_was_put_is_got_with_its_position(cache: Cache) -> None:
@@ -70,8 +70,8 @@ async def test_keys_that_differ_in_anything_do_not_meet(cache: Cache) -> None:
 
 async def test_one_asker_loads_and_the_others_wait(cache: Cache) -> None:
     lease = await lease_of(cache, EURUSD)
-    assert is_wait(await cache.get(EURUSD))
-    assert is_wait(await cache.get(EURUSD, at_least=9))
+    assert is_wait(await cache.get(EURUSD), lease)
+    assert is_wait(await cache.get(EURUSD, at_least=9), lease)
     assert isinstance(await cache.get(PAIR), Miss)
     assert await cache.put(EURUSD, CacheEntry(b"rows", 5), lease)
     assert await cache.get(EURUSD) == Hit(CacheEntry(b"rows", 5))
@@ -183,6 +183,25 @@ async def test_an_older_entry_does_not_replace_a_newer_one(cache: Cache) -> None
     assert not await load(cache, EURUSD, b"older", 5)
     assert await cache.get(EURUSD) == Hit(CacheEntry(b"newer", 6))
     assert await load(cache, EURUSD, b"newest", 7)
+
+
+async def test_who_asks_after_a_change_waits_for_nobody_who_began_to_load_before_it(cache: Cache) -> None:
+    before = await lease_of(cache, PAIR)
+    await cache.invalidate(BARS, {"USDJPY": 6})
+    assert is_wait(await cache.get(PAIR))
+    await cache.invalidate(BARS, {"GBPUSD": 6})
+    after = await lease_of(cache, PAIR)
+    assert is_wait(await cache.get(PAIR))
+    assert not await cache.put(PAIR, CacheEntry(b"perhaps old", 6), before)
+    await cache.release(PAIR, before)
+    assert is_wait(await cache.get(PAIR))
+    assert await cache.put(PAIR, CacheEntry(b"new", 6), after)
+
+
+async def test_a_load_during_which_rows_changed_is_kept_where_it_has_them_and_nobody_asked_since(cache: Cache) -> None:
+    lease = await lease_of(cache, EURUSD)
+    await cache.invalidate(BARS, {"EURUSD": 6})
+    assert await cache.put(EURUSD, CacheEntry(b"rows", 6), lease)
 
 
 async def test_an_invalidation_that_arrives_late_does_not_move_a_position_back(cache: Cache) -> None:

@@ -12,7 +12,7 @@ from backbone.cache.key import CacheKey
 from backbone.cache.memory.counters import Counters
 from backbone.cache.memory.leases import Leases
 from backbone.cache.policy import Policy
-from backbone.cache.port import CacheEntry, CacheInfo, CacheMetrics, Hit, Lookup, Miss, Wait
+from backbone.cache.port import CacheEntry, CacheInfo, CacheMetrics, Hit, Lookup, Miss
 from backbone.domain.dimension import Dimension
 
 __all__ = ["MemoryCache"]
@@ -75,8 +75,8 @@ class MemoryCache:
 
     async def get(self, key: CacheKey, *, at_least: int = 0) -> Lookup:
         """The entry if it is alive and new enough, else the lease, else how long another one has it."""
-        slot = self._alive(key)
-        if slot is not None and slot.entry.position < max(at_least, self._required(key)):
+        slot, required = self._alive(key), self._required(key)
+        if slot is not None and slot.entry.position < max(at_least, required):
             self._counters.stale_rejected += 1
             slot = None
         if slot is not None:
@@ -84,8 +84,7 @@ class MemoryCache:
             self._slots.move_to_end(key)
             return Hit(slot.entry)
         self._counters.misses += 1
-        left = self._leases.left(key)
-        return Wait(left) if left > 0 else Miss(self._leases.grant(key))
+        return self._leases.held(key, required) or Miss(self._leases.grant(key, required))
 
     async def peek(self, key: CacheKey) -> CacheEntry | None:
         """The entry if it is alive, however old its position."""

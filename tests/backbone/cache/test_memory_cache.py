@@ -100,7 +100,7 @@ async def test_leases_that_were_never_given_back_are_forgotten() -> None:
     clock = Clock()
     leases = Leases(10.0, clock)
     for number in range(1000):
-        leases.grant(CacheKey(BARS, (str(number),)))
+        leases.grant(CacheKey(BARS, (str(number),)), 0)
         clock.now += 1.0
     assert len(leases) == 9
 

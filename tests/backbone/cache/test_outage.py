@@ -68,6 +68,32 @@ async def test_who_joins_while_the_cache_is_down_shares_a_read_all_the_same() ->
         assert [(await answer.get()).position for answer in answers] == [5, 5, 7]
 
 
+async def test_who_asks_after_a_change_shares_no_read_of_before_it_even_while_the_cache_is_down() -> None:
+    async with caching() as room:
+        room.cache.down = WHY
+        before = await room.ask()
+        read = await room.desk.next()
+        await room.invalidate(6)
+        after = await room.ask()
+        read.answer(5)
+        assert (await before.get()).position == 5
+        (await room.desk.next()).answer(6)
+        assert (await after.get()).position == 6
+
+
+async def test_who_asks_after_a_drop_shares_no_read_of_before_it_even_while_the_cache_is_down() -> None:
+    async with caching() as room:
+        room.cache.down = WHY
+        before = await room.ask()
+        read = await room.desk.next()
+        await room.ref.ask(ForgetWindows(), 1.0)
+        after = await room.ask()
+        read.answer(5, rows=100)
+        assert (await before.get()).frame.num_rows == 100
+        (await room.desk.next()).answer(5, rows=65)
+        assert (await after.get()).frame.num_rows == 65
+
+
 async def test_a_cache_that_goes_down_while_the_store_is_read_harms_nobody() -> None:
     async with caching() as room:
         answer = await room.ask()
