@@ -83,8 +83,11 @@ class Load:
         self._begun = True
 
     def close(self) -> None:
-        """What it reads is known to be old, or may hold rows that were dropped: who asks from now on waits for more."""
-        self._closed = True
+        """What it reads is known to be old, or may hold rows that were dropped: who asks from now on waits for more.
+
+        One that has not begun will read what is there by then.
+        """
+        self._closed = self._begun
 
     def answer(self, fetched: Fetched) -> None:
         """Answer all who take part."""

@@ -69,7 +69,7 @@ class Loads:
         """
         load = self._under_way.get(key)
         if load is None and not self._refuses(asker):
-            load = self._under_way[key] = Load()
+            load = self._under_way[key] = Load(lease=found.lease if isinstance(found, Miss | Wait) else None)
             load.join(at_least, asker)
             self._context.run_task(self._load(key, query, load, found), name="load")
             return

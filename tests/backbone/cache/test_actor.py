@@ -26,6 +26,18 @@ async def test_however_many_ask_for_a_window_the_store_is_read_once() -> None:
         assert len(room.desk.reads) == 1
 
 
+async def test_all_who_ask_at_once_and_soon_after_are_answered_by_the_same_read() -> None:
+    async with caching() as room:
+        async with anyio.create_task_group() as group:
+            for _ in range(10):
+                group.start_soon(room.ask)
+        late = await room.ask()
+        (await room.desk.next()).answer(5)
+        assert not (await late.get()).hit
+        assert (await room.ref.ask(ReadCacheMetrics(), 1.0)).hits == 0
+        assert len(room.desk.reads) == 1
+
+
 async def test_who_needs_a_newer_position_than_a_read_began_with_gets_a_read_that_begins_later() -> None:
     async with caching() as room:
         old, new = await room.ask(5), await room.ask(7)
