@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from actors.roster import RosterEntry
+from actors.roster import RosterEntry, plain
 
 
 class Happened(msgspec.Struct, frozen=True):
@@ -36,6 +36,10 @@ class Description(msgspec.Struct, frozen=True):
     last_error: tuple[str, ...] = ()
     awaits: tuple[str, ...] = ()
     background: Mapping[str, tuple[str, ...]] = {}
+
+    def to_json(self) -> bytes:
+        """The same as JSON."""
+        return msgspec.json.encode(self, enc_hook=plain)
 
     def __str__(self) -> str:
         entry = self.entry

@@ -27,7 +27,7 @@ class Hooks:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "children" in vars(cls):
+        if cls.children is not Hooks.children:  # also a mixin's: it may mean something else by that name
             check_children(cls.__qualname__, cls.children)
         cls.__table__ = build_table(cls)
 

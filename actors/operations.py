@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from actors._core.cell import Cell
-from actors._core.deadlock import check_wait
+from actors._core.cell import Cell, Wait, blocked_run
+from actors._core.deadlock import NO_EDGE, Edges, check_ask, check_wait
 from actors._core.incarnation import Incarnation
 from actors._core.inspection import description
 from actors._core.runtime import Runtime
@@ -47,12 +47,19 @@ class Operations(Administration):
         """All that is known of the child at a path: its spec, what happened, its last error, where it waits now.
 
         `print(system.describe("/trading/store"))` is for reading. The actor is sent nothing, so one that hangs can be
-        described as well.
+        described as well; so can one that has gone, for as long as the roster shows it.
 
         Raises:
             ChildNotFound: nothing is listed there.
         """
-        return description(self._cell_at(path))
+        try:
+            return description(self._cell_at(path))
+        except ChildNotFound:
+            root = self._supervisor().cell.path
+            dead = self._opened().buried(path if path.startswith("/") else f"{root}/{path}")
+            if dead is None:
+                raise
+            return description(dead)
 
     async def suspend(self, path: str, why: str = "", timeout: float | None = 5.0) -> None:
         """Have an actor take no more messages until `resume`; returns when it has nothing in hand any more.
@@ -61,16 +68,27 @@ class Operations(Administration):
         through; a restart ends the suspension, which belongs to one incarnation. Twice is fine.
 
         Raises:
-            ChildNotFound: nothing is listed there. ActorError: it is no actor, or not running. AskTimeout: its handler
-            still runs after `timeout` seconds; it is suspended all the same. DeadlockError: an actor can't wait for the
-            end of what it is doing itself.
+            ChildNotFound: nothing is listed there. ActorError: it is no actor, or not running; or what it had in hand
+            has ended it, or somebody has resumed it meanwhile. AskTimeout: its handler still runs after `timeout`
+            seconds; it is suspended all the same. DeadlockError: what it is doing waits for the caller.
         """
         cell = self._cell_at(path)
         run = self._suspendable(cell)
         check_wait(cell, "suspension")
-        if not await self._opened().deadlines.settled(run.suspend(why), timeout):
+        if run.stopping is not None or run.abort is not None:  # held, a drain would never end
+            raise cell.problem(ActorError, f"is to stop ({run.abort or run.stopping}): it can't be suspended any more")
+        caller = blocked_run()
+        if caller is not None:
+            check_ask(caller, cell)
+        with NO_EDGE if caller is None else Edges((caller.waiting,), Wait(cell, "suspend")):
+            rested = await self._opened().deadlines.settled(run.suspend(why), timeout)
+        if not rested:
             text = f"has been at it for more than {timeout:g} s; it is suspended when that has ended"
             raise cell.problem(AskTimeout, text, elapsed=timeout)
+        if run.over is not None:
+            raise cell.problem(ActorError, f"has ended meanwhile ({run.over}); its next life is not suspended")
+        if not run.suspended:
+            raise cell.problem(ActorError, "was resumed meanwhile: it is not suspended")
 
     def resume(self, path: str) -> None:
         """Let a suspended actor go on; nothing happens to one that is not.
@@ -92,12 +110,14 @@ class Operations(Administration):
     async def restart(self, path: str) -> ActorRef:
         """Stop the child at a path in order and start it again, whatever state it is in; returns when it runs.
 
-        It alone is restarted, whatever its supervisor's strategy; its mailbox is kept and nothing counted.
+        It alone is restarted, whatever its supervisor's strategy; its mailbox is kept and nothing counted. Once begun
+        it is done as a whole, also where the caller gives up waiting.
 
         Raises:
             ChildNotFound: nothing is listed there. StartError: it did not come up; where it was not stopped before, its
-            supervisor goes on trying as after a crash. ActorError: it is the root, or temporary. DeadlockError: it is
-            the caller, or above it.
+            supervisor goes on trying as after a crash. ActorError: it is the root, or temporary. ActorDead: its
+            supervisor is down or ends, or somebody has cancelled it meanwhile. DeadlockError: it is the caller, or
+            above it.
         """
         cell = self._cell_at(path)
         check_wait(cell, "restart")

@@ -84,12 +84,13 @@ class RosterSnapshot(msgspec.Struct, frozen=True):
 
     def to_json(self) -> bytes:
         """The snapshot as JSON."""
-        return msgspec.json.encode(self, enc_hook=_plain)
+        return msgspec.json.encode(self, enc_hook=plain)
 
     def find(self, path: str) -> RosterEntry | None:
         """The entry at a path."""
         return next((entry for entry in self.entries if entry.path == path), None)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """What JSON can say of a value that is an author's: a mapping as such, all else as text."""
     return dict(value) if isinstance(value, Mapping) else str(value)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from backbone.facade.backbone import Backbone
     from backbone.ingest.messages import RecordResult
     from backbone.ingest.plan import IngestPlan, IngestRun
-    from backbone.operations.rehearsal import RehearsalReport, RehearsalRequest
+    from backbone.operations.rehearsal.cycle import RehearsalReport, RehearsalRequest
     from backbone.settings import Settings, SettingsError, load_settings
     from backbone.sources.errors import InputInvalid, InputMissing, SourceError
     from backbone.store.errors import NotBuilt, PositionLost, StoreBusy, StoreError, StoreUnavailable, Unsupported
@@ -67,8 +67,8 @@ _HOME = {
     "IngestRun": "ingest.plan",
     "RecordResult": "ingest.messages",
     "Update": "stream.messages",
-    "RehearsalReport": "operations.rehearsal",
-    "RehearsalRequest": "operations.rehearsal",
+    "RehearsalReport": "operations.rehearsal.cycle",
+    "RehearsalRequest": "operations.rehearsal.cycle",
     "BackboneClosed": "domain.errors",
     "BackboneError": "domain.errors",
     "NotBuilt": "store.errors",

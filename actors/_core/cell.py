@@ -30,7 +30,7 @@ from actors.stop_reason import StopReason
 
 
 class Wait(NamedTuple):
-    """One wait: for whom, how ("ask", "tell", "start", "stop", "end", "admin"), and the request, if one is out."""
+    """One wait: for whom, how ("ask", "tell", "start", "stop", "suspend", "end", "admin"), and the request, if any."""
 
     target: Cell
     how: str

@@ -95,15 +95,17 @@ class Commands:
         await self._restarter.halt_for_restart(cell, StopReason("shutdown", "restart by hand"))
         if not cell.pending:  # it was cancelled meanwhile
             raise cell.dead()
-        outcome = await self._runner.bring_up(cell)
+        outcome = INTERRUPTED if self._runner.stopping is not None else await self._runner.bring_up(cell)
+        if outcome is INTERRUPTED:  # by a stop of the supervisor, which ends this child as all others
+            raise self._runner.cell.dead(reason=self._runner.stopping)
         if outcome is None:
             self._restarter.restarted(cell)
-            self._restarter.revive_rest()  # a group may have waited for it
         elif was_up and isinstance(outcome, BaseException):
             await self._restarter.failed_again(cell, [], outcome)  # counted: it goes on as after a crash
             raise _start_error(cell, outcome)
         else:
             self.started(cell, outcome)
+        self._restarter.revive_rest()  # a group may have waited for it
         return cell
 
     async def terminate(self, id: str) -> None:  # noqa: A002

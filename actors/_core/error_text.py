@@ -14,8 +14,8 @@ _CHAIN = 100  # errors looked at along causes, contexts and groups
 _NOTE = "Traceback of the crash"
 
 
-def words(error: BaseException) -> str:
-    """The error's own text, whatever its `__str__` does."""
+def words(error: object) -> str:
+    """The own text of an error, or of what an author has made, whatever its `__str__` does."""
     try:
         text = str(error)
     except BaseException as fault:  # noqa: BLE001 - an error that can't be printed is reported all the same

@@ -102,7 +102,7 @@ class Incarnation(msgspec.Struct, eq=False):
     children: Nursery | None = None
     pulse: Heartbeat | None = None
     patience: asyncio.TimerHandle | None = None  # since the kill: when it is due, this life is let go
-    rested: asyncio.Future[None] | None = None  # done when a suspended one has nothing in hand
+    rested: asyncio.Future[None] | None = None  # done when a suspended one has nothing in hand, or is none any more
     _exited: asyncio.Future[StopReason] | None = None
     _watches: Watches | None = None
     _timers: Timers | None = None
@@ -172,7 +172,7 @@ class Incarnation(msgspec.Struct, eq=False):
         self.wake()
 
     def suspend(self, why: str) -> asyncio.Future[None]:
-        """Take no message from the mailbox until resume(); done when nothing is in hand any more, or it is over."""
+        """Take no message from the mailbox until resume(); done when nothing is in hand, or it is resumed or over."""
         if not self.suspended:
             self.suspended = True
             self.cell.mark(State.SUSPENDED)
@@ -183,12 +183,18 @@ class Incarnation(msgspec.Struct, eq=False):
         return self.rested
 
     def resume(self) -> None:
-        """Go on."""
-        if self.suspended:
+        """Go on; nothing where it ends already."""
+        if self.suspended and self.phase < Phase.ENDING:
             self.suspended = False
+            self._rest()
             self.cell.mark(State.RUNNING)
             self.cell.publish(ActorResumed, incarnation=self.number)
             self.wake()
+
+    def _rest(self) -> None:
+        """Wake who waits for the suspension: it holds, or is over."""
+        if self.rested is not None and not self.rested.done():
+            self.rested.set_result(None)
 
     def kill(self, reason: StopReason) -> None:
         """Interrupt at the next await, and let go of it where it does not end: see `lifecycle`."""
@@ -223,8 +229,7 @@ class Incarnation(msgspec.Struct, eq=False):
             return self.stopping
         if self.suspended:
             self.signal = True
-            if self.rested is not None and not self.rested.done():
-                self.rested.set_result(None)
+            self._rest()
             return None
         box = self.box
         if box.system:
@@ -305,5 +310,4 @@ class Incarnation(msgspec.Struct, eq=False):
         self.deferred = None
         if self._watches is not None:
             self._watches.close()
-        if self.rested is not None and not self.rested.done():
-            self.rested.set_result(None)
+        self._rest()

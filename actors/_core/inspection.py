@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from actors._core.cell import Cell
+from actors._core.error_text import words
 from actors._core.incarnation import Incarnation
 from actors._core.snapshot import picture
 from actors.description import Description
@@ -17,7 +19,7 @@ _DEEPEST = 50  # calls that await each other
 
 def description(cell: Cell) -> Description:
     """See ActorSystem.describe."""
-    run = cell.run
+    run: object = cell.run or next((each for each in reversed(cell.runtime.zombies) if each.cell is cell), None)
     awaits: tuple[str, ...] = ()
     background: dict[str, tuple[str, ...]] = {}
     if isinstance(run, Incarnation):
@@ -37,8 +39,15 @@ def _shown(spec: Spec) -> dict[str, str]:
     for number, name in enumerate(names):
         value = getattr(spec, name)
         if name not in _SECRET and not (number >= first and value == default[number - first]):
-            shown[name] = getattr(value, "__qualname__", None) or str(getattr(value, "value", value))
+            shown[name] = _name(value) if name == "factory" else words(getattr(value, "value", value))
     return shown
+
+
+def _name(factory: Any) -> str:
+    """What makes the actor, in one word: the repr of a partial, or of an object that is called, shows its arguments."""
+    while isinstance(factory, partial):
+        factory = factory.func
+    return getattr(factory, "__qualname__", None) or type(factory).__qualname__
 
 
 def places(task: asyncio.Task[Any]) -> tuple[str, ...]:

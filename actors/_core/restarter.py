@@ -149,6 +149,8 @@ class Restarter:
         Of a group, `up` have been restarted in the same try.
         """
         cell.pending = True
+        if self._runner.stopping is not None:  # a stop came while the failed life ended: its reason stays
+            return
         delay = self._planned(cell, StopReason("crash", describe(error), error))
         if delay is None:
             return

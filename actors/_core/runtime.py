@@ -124,3 +124,8 @@ class Runtime:
         while self.graves and self.graves[0][0] <= now:
             self.graves.popleft()
         self.graves.append((now + GRAVE_WINDOW, dead))
+
+    def buried(self, path: str) -> Any:
+        """The newest of those that are visible at this path; None: there is none."""
+        now = self.time()
+        return next((dead for due, dead in reversed(self.graves) if due > now and dead.path == path), None)

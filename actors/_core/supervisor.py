@@ -166,7 +166,8 @@ class Supervisor:
 
         Where the start fails, its supervisor goes on trying as after a crash.
         """
-        found: Cell = await self._command_of(partial(self.commands.bounce, cell))
+        # whoever gives up waiting has not asked for a child that is stopped and does not come back
+        found: Cell = await self._command_of(partial(self.commands.bounce, cell), whole=True)
         return found
 
     async def terminate_child(self, id: str) -> None:  # noqa: A002
@@ -194,11 +195,21 @@ class Supervisor:
         self.restarter.allow(intensity)
 
     async def _command_of(
-        self, do: Callable[[], Awaitable[Any]], anyway: bool = False, unclaimed: Callable[[Any], None] | None = None
+        self,
+        do: Callable[[], Awaitable[Any]],
+        *,
+        anyway: bool = False,
+        whole: bool = False,
+        unclaimed: Callable[[Any], None] | None = None,
     ) -> Any:
-        """Have it done in the supervisor's own task and wait for the outcome."""
+        """Have it done in the supervisor's own task and wait for the outcome.
+
+        Where the caller gives up, it is done all the same `anyway`; or, as a `whole`, if it has begun.
+        """
         if self.ended or self.stopping is not None:
-            raise self.cell.dead(reason=self.stopping)
+            # after this life another one may run, or be due: then it is not dead, but down
+            back = self.ended and self.host is None and self.cell.ended is None
+            raise self.cell.dead(reason=None if back else self.stopping)
         edge = self._edge(blocked_run())  # before anything is queued: what is refused must not be done later
         waiter = self.runtime.future()
         self._post(_Item(do, waiter, anyway))
@@ -206,7 +217,7 @@ class Supervisor:
             with edge:
                 return await waiter
         except asyncio.CancelledError:
-            if self._command is waiter:
+            if self._command is waiter and not whole:
                 self._interrupt_start()
             done = waiter.done() and not waiter.cancelled() and waiter.exception() is None
             if done and unclaimed is not None:

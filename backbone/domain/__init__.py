@@ -1,5 +1,9 @@
 """What the backbone talks about: dimensions, frames, statuses, reports, and the one columnar codec. No I/O.
 
+A table becomes a Frame in this order: `conversion` (rows of other libraries to Arrow), `cleaning` (one column at a
+time: type, texts, numbers), `canonical` (exact schema, sorted by key, one row for each key), `frame` (the wrapper);
+`selection` chooses rows of it. On the wire it is what `codec` makes of it, over `columns`, which knows Arrow's buffers.
+
 ``Frame``, ``encode`` and ``decode`` are imported when first asked for, so that naming a dimension stays cheap.
 """
 

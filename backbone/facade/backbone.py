@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
 from datetime import datetime
-from types import TracebackType
 from typing import Any, TypeVar, cast
 
 import anyio
-import msgspec
 
 from actors import (
     ActorDead,
     ActorSystem,
-    AskRejected,
-    AskTimeout,
     ChildNotFound,
     ChildSpec,
-    MailboxFull,
     Reject,
     Request,
     Restart,
@@ -26,30 +21,31 @@ from actors import (
     StartError,
     SupervisorRef,
 )
-from backbone.cache.messages import ProbeCache, ReadCacheMetrics
+from backbone.cache.messages import ReadCacheMetrics
 from backbone.cache.port import CacheMetrics
 from backbone.calls import Calls, restore
 from backbone.control import ControlActor
 from backbone.domain import Frame, arguments, decode
 from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
-from backbone.domain.identifiers import new_run_id
-from backbone.facade import adapters
+from backbone.facade.looking import Looking
+from backbone.facade.opening import Opening, cause_of, resources
 from backbone.facade.reading import Reader
 from backbone.facade.subscription import Subscription
-from backbone.facade.tree import CONSUMERS, NAME, Parts, tree
-from backbone.ingest.messages import RecordResult, RecordRows, RunIngest
+from backbone.facade.tree import NAME, Parts, Resources, tree
+from backbone.facade.writing import Writer
+from backbone.ingest.messages import RecordResult
 from backbone.ingest.plan import IngestPlan, IngestRun
-from backbone.operations.connectivity import ConnectivityReport, probe_all
-from backbone.operations.rehearsal import RehearsalReport, RehearsalRequest, rehearse
+from backbone.operations.probes.connectivity import ConnectivityReport
+from backbone.operations.rehearsal.cycle import RehearsalReport, RehearsalRequest, rehearse
 from backbone.retention.messages import RunRetention
 from backbone.retention.report import RetentionReport
 from backbone.settings import Settings
 from backbone.settings.starting import refuse_what_cannot_start
-from backbone.store.errors import NotBuilt, StoreBusy, StoreUnavailable, Unsupported
-from backbone.store.messages import MigrateStore, OutboxState, ProbeStore, ReadQuarantine, ReadSymbols
+from backbone.store.errors import NotBuilt, Unsupported
+from backbone.store.messages import MigrateStore, OutboxState, ReadQuarantine, ReadSymbols
 from backbone.store.records import MigrationReport, OutboxStatus, QuarantineRow, Query
-from backbone.stream.messages import ProbeStream
+from backbone.stream.child import CONSUMERS
 from backbone.stream.port import Record, Start
 
 __all__ = ["Backbone"]
@@ -65,12 +61,14 @@ _RETRY_PAUSE = 0.02
 class Backbone:
     """A running backbone. Made by `open`; all methods belong to the loop it was opened in."""
 
-    def __init__(self, settings: Settings, system: ActorSystem, parts: Parts) -> None:
+    def __init__(self, settings: Settings, system: ActorSystem, resources: Resources) -> None:
         self.settings = settings
         self.system = system
-        self._parts = parts
-        self._calls = parts.calls
-        self._reader = Reader(self._ask, parts.rules, system.clock.time)
+        self._log = resources.log
+        self._calls = Calls(system, f"{system.ref.path}/{NAME}")
+        self._reader = Reader(self._ask, settings, system.clock.time)
+        self._writer = Writer(settings, self._calls, self._ask, self._reader, self._open)
+        self._looking = Looking(settings, system, self._calls)
         self._newest: dict[tuple[Dimension, str], tuple[Record, Mapping[str, Any]]] = {}
         self._subscriptions = 0
         self._closed = False
@@ -78,7 +76,7 @@ class Backbone:
 
     @classmethod
     def open(
-        cls, settings: Settings | None = None, *, system: ActorSystem | None = None, parts: dict[str, Any] | None = None
+        cls, settings: Settings | None = None, *, system: ActorSystem | None = None, parts: Parts | None = None
     ) -> AbstractAsyncContextManager[Backbone]:
         """Start the tree, migrate, prove that the store answers; on leaving, stop what was started, and only that.
 
@@ -87,7 +85,7 @@ class Backbone:
         Args:
             settings: from `load_settings`; None: the embedded profile, without any environment.
             system: a tree that the trading process already has; the backbone becomes one of its children.
-            parts: replaces parts of the tree, for tests (see `backbone.testing`).
+            parts: by name of a child, what a test makes of its spec (see `backbone.testing`).
 
         Raises:
             TypeError: settings or system are something else.
@@ -103,23 +101,21 @@ class Backbone:
         if system is not None:
             arguments.instance("system", system, ActorSystem)
         refuse_what_cannot_start(settings)
-        return _Opening(cls._opened(settings, system, parts or {}))
+        return Opening(cls._opened(settings, system, parts or {}))
 
     @classmethod
     @asynccontextmanager
-    async def _opened(
-        cls, settings: Settings, system: ActorSystem | None, parts: dict[str, Any]
-    ) -> AsyncIterator[Backbone]:
+    async def _opened(cls, settings: Settings, system: ActorSystem | None, parts: Parts) -> AsyncIterator[Backbone]:
         async with AsyncExitStack() as stack:
             if system is None:
                 system = await stack.enter_async_context(ActorSystem(settings.profile))
-            assembled = _assemble(settings, system, parts)
-            stack.callback(assembled.release)
-            backbone = cls(settings, system, assembled)
+            shared = resources(settings, system, stack.enter_context(ExitStack()))
+            backbone = cls(settings, system, shared)
+            spec = tree(settings, backbone._calls, shared, control=backbone._control(), parts=parts)
             try:
-                await system.start_child(tree(backbone._parts, settings.supervision, control=backbone._control()))
+                await system.start_child(spec)
             except StartError as error:
-                raise _cause(error) from error
+                raise cause_of(error) from error
             stack.push_async_callback(backbone._close)
             yield backbone
 
@@ -150,11 +146,7 @@ class Backbone:
             ActorDead: the run was begun again `ingest.retries` times and each time the actor died.
         """
         self._open()
-        request = RunIngest(plan, new_run_id())
-        run = await self._persistently(lambda: self._calls.ref("ingest").ask(request, _RUN_TIMEOUT))
-        for symbol, position in run.positions.items():
-            self._reader.saw(run.dimension, symbol, position)
-        return run
+        return await self._writer.ingest(plan)
 
     async def record(self, frame: Frame) -> RecordResult:
         """Commit live rows, together with others that arrive within `ingest.record_linger` seconds.
@@ -170,42 +162,7 @@ class Backbone:
             StoreUnavailable: the store does not take the rows now.
         """
         self._open()
-        request = RecordRows(frame)
-        frame.to_arrow()  # of a frame that was decoded: its columns are looked at here, where a damage can be told
-        if not frame.num_rows:
-            return RecordResult()
-        asked = 0
-
-        async def ask() -> RecordResult:
-            nonlocal asked
-            asked += 1
-            return await self._calls.ref("ingest").ask(request, _READ_TIMEOUT)
-
-        result = await self._persistently(ask)
-        if asked > 1 and not result.position:
-            # committed by an actor that died before it could say where: not older than the newest there is now
-            result = msgspec.structs.replace(result, position=(await self.outbox()).newest)
-        for symbol in frame.symbols:
-            self._reader.saw(frame.dimension, symbol, result.position)
-        return result
-
-    async def _persistently(self, ask: Callable[[], Awaitable[R]]) -> R:
-        """Ask again where the actor died over the request: what it had committed is known by its identity."""
-        for attempt in range(self.settings.ingest.retries):
-            try:
-                return await self._refusable(ask)
-            except (ActorDead, ChildNotFound):
-                self._open()
-                await anyio.sleep(_RETRY_PAUSE * 2**attempt)  # it may be the supervisor that restarts
-        return await self._refusable(ask)
-
-    async def _refusable(self, ask: Callable[[], Awaitable[R]]) -> R:
-        try:
-            return await ask()
-        except AskRejected as error:
-            raise restore(error) from None
-        except (AskTimeout, MailboxFull) as error:
-            raise StoreBusy(f"{error}; the rows may still go in: the same call again does no harm") from error
+        return await self._writer.record(frame)
 
     async def _ask(self, name: str, request: Request[R], timeout: float = _READ_TIMEOUT) -> R:
         self._open()
@@ -281,7 +238,7 @@ class Backbone:
         """
         self._open()
         wanted = Dimension.parse(dimension), arguments.symbols(symbols), _start(start)
-        if not self._parts.consume:
+        if not self.settings.stream.consume:
             raise Unsupported(
                 "stream.consume is false: changes are published, nothing is consumed here; "
                 "set BACKBONE_STREAM_CONSUME=true to subscribe"
@@ -299,7 +256,7 @@ class Backbone:
         subscription = Subscription(
             lambda: cast("SupervisorRef", self._calls.ref(CONSUMERS)),
             name,
-            self._parts.log,
+            self._log,
             self._calls,
             dimension,
             names,
@@ -322,7 +279,7 @@ class Backbone:
         self._open()
         of = Dimension.parse(dimension)
         key = (of, self._reader.name_of(of, arguments.text("symbol", symbol)))
-        record = self._parts.log.last(*key)
+        record = self._log.last(*key)
         if record is None:
             return None
         kept = self._newest.get(key)
@@ -340,24 +297,12 @@ class Backbone:
 
     def roster(self) -> RosterSnapshot:
         """What runs now, read without a message to anybody."""
-        return self.system.roster(detail=True)
+        return self._looking.roster()
 
     async def connectivity(self) -> ConnectivityReport:
         """A round trip through store, cache and stream, all at once."""
         self._open()
-        calls, timeout = self._calls, self.settings.supervision.ask_timeout
-        return await probe_all(
-            {
-                "store": lambda: calls.ref("store").ask(ProbeStore(), timeout),
-                "cache": lambda: calls.ref("cache").ask(ProbeCache(), timeout),
-                "stream": lambda: calls.ref("stream/relay").ask(ProbeStream(), timeout),
-            },
-            embedded=self._parts.embedded,
-            clock=self.system.clock.time,
-            timeout=timeout,
-            facts={"stream": {"consuming": "on" if self._parts.consume else "off"}},
-            settings_hash=self.settings.hash,
-        )
+        return await self._looking.connectivity()
 
     async def cache_metrics(self, *, reset: bool = False) -> CacheMetrics:
         """The cache's counters."""
@@ -418,38 +363,9 @@ class Backbone:
         control = self.settings.control
         if not control.enabled:
             return None
-        answers = {"roster": self._answer_roster, "status": self._answer_status}
-        return ChildSpec("control", ControlActor, args=(control.path, answers), restart=Restart.TRANSIENT)
-
-    async def _answer_roster(self) -> bytes:
-        return self.roster().to_json()
-
-    async def _answer_status(self) -> bytes:
-        report = await self.connectivity()
-        return msgspec.json.encode(
-            {"connectivity": msgspec.to_builtins(report, enc_hook=str), "roster": _raw(self.roster())}
-        )
-
-
-def _raw(roster: RosterSnapshot) -> msgspec.Raw:
-    return msgspec.Raw(roster.to_json())
-
-
-class _Opening(AbstractAsyncContextManager[Backbone]):
-    """What `open` gives. Its backbone holds on to it: one entered by hand would be closed as garbage at once."""
-
-    def __init__(self, opened: AbstractAsyncContextManager[Backbone]) -> None:
-        self._opened = opened
-
-    async def __aenter__(self) -> Backbone:
-        backbone = await self._opened.__aenter__()
-        backbone._opening = self
-        return backbone
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        return await self._opened.__aexit__(kind, error, trace)
+        args = (control.path, self._looking.answers())
+        backoff = self.settings.supervision.delays()
+        return ChildSpec("control", ControlActor, args=args, restart=Restart.TRANSIENT, backoff=backoff)
 
 
 def _start(given: object) -> Start:
@@ -463,38 +379,3 @@ def _start(given: object) -> Start:
             return cast("Start", given)
         raise ValueError(f"start={arguments.shown(given)} given; allowed: 'latest', 'earliest', or a position")
     return arguments.count("start", given, default="'latest' or 'earliest'")
-
-
-def _cause(error: StartError) -> BaseException:
-    """The error at the bottom of failed starts: a child of a child that did not start."""
-    cause: BaseException = error
-    while isinstance(cause, StartError) and cause.cause is not None:
-        cause = cause.cause
-    if isinstance(cause, AskRejected | Reject):
-        return restore(cause)
-    if isinstance(cause, TimeoutError):
-        return StoreUnavailable(f"{error.child}: {cause}")
-    return cause
-
-
-def _assemble(settings: Settings, system: ActorSystem, replaced: Mapping[str, Any]) -> Parts:
-    clock = system.clock.time if settings.store.inline else None
-    stores = adapters.store_factory(settings)
-    given: dict[str, Any] = {
-        "calls": Calls(system, f"{system.ref.path}/{NAME}"),
-        "make_store": stores,
-        "release": stores.close,
-        "make_cache": adapters.cache_factory(settings, clock=clock),
-        "log": adapters.log(settings),
-        "rules": adapters.rules(settings),
-        "retention": adapters.retention_rules(settings),
-        "poll_interval": settings.stream.poll_interval,
-        "consume": settings.stream.consume,
-        "embedded": adapters.embedded(settings),
-        "attempts": {},
-        "start_timeout": settings.store.start_timeout,
-    }
-    unknown = set(replaced) - set(Parts.__struct_fields__)
-    if unknown:
-        raise Unsupported(f"parts {sorted(unknown)} given; allowed: {', '.join(Parts.__struct_fields__)}")
-    return Parts(**{**given, **replaced})

@@ -1,21 +1,17 @@
-"""How the facade reads: rows as they are stored, and bars of wider intervals made of those that are."""
+"""How the facade reads: through the cache, never older than what this backbone has written."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
-from functools import partial
 
 import msgspec
 
 from backbone.cache.messages import Fetch
 from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
-from backbone.domain.threads import in_thread
+from backbone.facade.resampled import Resampler
 from backbone.facade.spelling import Ask, Names
-from backbone.ingest.settings import IngestRules
-from backbone.store.errors import StoreUnavailable
+from backbone.settings import Settings
 from backbone.store.messages import ReadCoverage
 from backbone.store.records import Coverage, Query
 
@@ -24,9 +20,6 @@ __all__ = ["Reader"]
 _KNOWN_FOR = 30.0  # seconds: an interval that another process brings is noticed after so long
 _NAMES_FOR_SOME = 0.25  # seconds to wait for the names that are stored, where rows of other symbols are there already
 _NAMES_FOR_NOTHING = 5.0  # and where there are none
-_ROWS_INLINE = 5_000  # what can be resampled in a few milliseconds
-_MARGIN = timedelta(days=2)  # a bar may bear a date that its session began before, and end after
-_PERIODS = ("1wk", "1mo", "3mo")
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -42,17 +35,17 @@ class Reader:
 
     Args:
         ask: asks an actor.
-        rules: the trading calendars.
+        settings: the trading calendars.
         clock: monotonic seconds.
     """
 
-    def __init__(self, ask: Ask, rules: IngestRules, clock: Callable[[], float]) -> None:
+    def __init__(self, ask: Ask, settings: Settings, clock: Callable[[], float]) -> None:
         self._ask = ask
-        self._rules = rules
         self._clock = clock
         self._positions: dict[tuple[Dimension, str], int] = {}
         self._names = Names(ask, clock)
         self._known: dict[Dimension, _Known] = {}
+        self._resampler = Resampler(self, settings)
 
     def saw(self, dimension: Dimension, symbol: str, position: int) -> None:
         """This backbone has written rows of a symbol, up to an outbox position."""
@@ -82,7 +75,7 @@ class Reader:
     async def _read(self, query: Query, *, resample: bool) -> Frame:
         bars = query.dimension is Dimension.DAILY_BARS or query.dimension.has_interval
         made = resample and query.interval is not None and bars
-        return await (self.bars(query) if made else self.stored(query))
+        return await (self._resampler.bars(query) if made else self.stored(query))
 
     async def spelled(
         self, dimension: Dimension, symbols: tuple[str, ...], lacking: Iterable[str] | None = None
@@ -110,62 +103,9 @@ class Reader:
         fetched = await self._ask("cache", Fetch(query, self._at_least(query.dimension, query.symbols)))
         return fetched.frame
 
-    async def bars(self, query: Query) -> Frame:
-        """Bars of the interval asked for: those stored, and where a symbol has none, made of its finer ones.
-
-        Raises:
-            ValueError: the interval can't be made of what is stored.
-        """
-        if query.dimension is Dimension.DAILY_BARS:
-            return await self._of_daily(query)
-        direct = await self.stored(query)
-        if query.symbols and set(direct.symbols) >= set(query.symbols):
-            return direct
-        try:
-            sources = await self._sources(query)
-        except StoreUnavailable:
-            if not direct.num_rows:
-                raise
-            return direct
-        if not sources and not query.symbols and not direct.num_rows:
-            self._refuse_unmakeable(query)
-        made = [await self._made(query, symbols, finer) for finer, symbols in sources.items()]
-        return _newest(Frame.concat([direct, *made]), query.limit) if made else direct
-
-    async def _of_daily(self, query: Query) -> Frame:
-        interval = query.interval
-        stored = msgspec.structs.replace(query, interval=None)
-        if interval in (None, "1d"):
-            return await self.stored(stored)
-        if interval not in _PERIODS:
-            raise ValueError(
-                f"interval={interval} given, but daily_bars are stored per day; allowed: 1d, {', '.join(_PERIODS)}; "
-                "intraday_bars has finer ones, if they were ingested"
-            )
-        return await self._made(query, query.symbols, ("1d",))
-
-    async def _sources(self, query: Query) -> dict[tuple[str, ...], tuple[str, ...]]:
-        """Symbols that do not have the interval, by the intervals that it can be made of, widest first."""
-        symbols = query.symbols or tuple(name for each, name in self._positions if each is query.dimension)
-        stored = _intervals(await self._coverage(query.dimension))
-        finer, refused = _plan(query, stored)
-        if refused or not set(symbols) <= set(stored):
-            stored = _intervals(await self._coverage(query.dimension, self._at_least(query.dimension, symbols)))
-            finer, refused = _plan(query, stored)
-        if refused:
-            raise ValueError(refused)
-        return finer
-
-    def _refuse_unmakeable(self, query: Query) -> None:
-        """Nothing of the interval is stored, nor what it could be made of: an empty answer would say nothing."""
-        known = self._known.get(query.dimension)
-        stored = _intervals(() if known is None else known.coverage)
-        there = set[str]().union(*stored.values())
-        if there and query.interval not in there:
-            raise ValueError(_refusal(query.interval or "", "any symbol", there))
-
-    async def _coverage(self, dimension: Dimension, position: int = 0) -> Sequence[Coverage]:
-        """What is stored, as known for a while, but no less than this backbone's writes up to a position."""
+    async def coverage(self, dimension: Dimension, *, of: Sequence[str] | None = None) -> Sequence[Coverage]:
+        """What is stored, as known for a while; with `of`, no less than this backbone has written of these symbols."""
+        position = 0 if of is None else self._at_least(dimension, of)
         known = self._known.get(dimension)
         if known is not None and self._clock() - known.at < _KNOWN_FOR and position <= known.position:
             return known.coverage
@@ -174,123 +114,16 @@ class Reader:
         self._known[dimension] = _Known(self._clock(), position, coverage)
         return coverage
 
-    async def _made(self, query: Query, symbols: Sequence[str], finer: Sequence[str]) -> Frame:
-        """Bars made of the widest of the finer intervals whose bars each lie within one of them."""
-        from backbone.quality.resample import CrossesEdge
+    def known(self, dimension: Dimension) -> Sequence[Coverage]:
+        """What was stored of a dimension when it was looked at last."""
+        known = self._known.get(dimension)
+        return () if known is None else known.coverage
 
-        for source in finer[:-1]:
-            try:
-                return await self._made_of(query, symbols, source)
-            except CrossesEdge:
-                continue
-        return await self._made_of(query, symbols, finer[-1])
-
-    async def _made_of(self, query: Query, symbols: Sequence[str], source: str) -> Frame:
-        """The bars that begin within the window, whole: what is read begins before it and ends after it.
-
-        For the newest few a window of their length is tried first, a generous one; holidays and gaps may still be
-        longer, then everything is read.
-        """
-        whole = partial(self._window, query, symbols, source)
-        if query.limit is None:
-            return await whole(query.start)
-        begin = await self._begin(query, symbols)
-        if begin is not None and (query.start is None or begin > query.start):
-            frame = await whole(begin)
-            if frame.num_rows >= query.limit:
-                return frame.newest(query.limit)
-        return (await whole(query.start)).newest(query.limit)
-
-    async def _begin(self, query: Query, symbols: Sequence[str]) -> datetime | None:
-        """Midnight from which on there should be as many bars as asked for; None: nothing is stored, or all is."""
-        from backbone.quality.resample import span_of
-
-        latest = [
-            each.latest for each in await self._coverage(query.dimension) if not symbols or each.symbol in symbols
-        ]
-        if not latest or query.limit is None or query.interval is None:
-            return None
-        newest = max(latest) if query.end is None else min(max(latest), query.end)
-        span = span_of(query.interval)
-        closed = 2 if span >= timedelta(days=1) else 6  # a stock's session is a fifth of the hours of a week
-        begin = _shifted(newest, -(closed * query.limit * span.total_seconds()) - timedelta(days=10).total_seconds())
-        return None if begin is None else begin.replace(hour=0, minute=0, second=0, microsecond=0)
-
-    async def _window(self, query: Query, symbols: Sequence[str], source: str, start: datetime | None) -> Frame:
-        from backbone.quality.resample import resample, span_of
-
-        interval = query.interval or source
-        after = (_MARGIN + span_of(interval)).total_seconds()
-        finer = msgspec.structs.replace(
-            query,
-            symbols=tuple(symbols),
-            interval=source if query.dimension.has_interval else None,
-            start=_shifted(start, -_MARGIN.total_seconds()),
-            end=_shifted(query.end, after),
-            limit=None,
-        )
-        frame = await self.stored(finer)
-        work = partial(resample, frame, source, interval, lambda symbol: self._rules.calendar_of((symbol,)))
-        if frame.num_rows <= _ROWS_INLINE or self._rules.inline:
-            made = work()
-        else:
-            made = await in_thread(work)
-        return made.select(start=start, end=query.end)
+    def written(self, dimension: Dimension) -> tuple[str, ...]:
+        """The symbols of which this backbone has written rows."""
+        return tuple(name for each, name in self._positions if each is dimension)
 
     def _at_least(self, dimension: Dimension, symbols: Sequence[str]) -> int:
         if symbols:
             return max((self._positions.get((dimension, symbol), 0) for symbol in symbols), default=0)
         return max((at for (each, _), at in self._positions.items() if each is dimension), default=0)
-
-
-def _intervals(coverage: Iterable[Coverage]) -> dict[str, set[str]]:
-    """Intervals stored, by symbol."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for each in coverage:
-        if each.interval is not None:
-            found[each.symbol].add(each.interval)
-    return dict(found)
-
-
-def _plan(query: Query, stored: dict[str, set[str]]) -> tuple[dict[tuple[str, ...], tuple[str, ...]], str]:
-    """What to make of what, and why a symbol that was named can't be served."""
-    from backbone.quality.resample import made_of
-
-    interval = query.interval or ""
-    sources: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
-    for symbol in query.symbols or sorted(stored):
-        there = stored.get(symbol, set())
-        if interval in there:
-            continue
-        finer = tuple(each for each in made_of(interval) if each in there)
-        if finer:
-            sources[finer].append(symbol)
-        elif there and query.symbols:
-            return {}, _refusal(interval, f" of {symbol}", there)
-    if stored and not query.symbols and not sources and not any(interval in there for there in stored.values()):
-        return {}, _refusal(interval, "", set().union(*stored.values()))
-    return {finer: tuple(symbols) for finer, symbols in sources.items()}, ""
-
-
-def _refusal(interval: str, of: str, stored: set[str]) -> str:
-    from backbone.domain.clock import INTERVALS
-    from backbone.quality.resample import made_of
-
-    there = [each for each in INTERVALS if each in stored]
-    allowed = [each for each in INTERVALS if each in stored or stored.intersection(made_of(each))]
-    return (
-        f"interval={interval} given, but {interval} bars{of} are not stored and can't be made of those that "
-        f"are ({', '.join(there)}); allowed: {', '.join(allowed)}; or ingest bars of {interval} or finer"
-    )
-
-
-def _newest(frame: Frame, limit: int | None) -> Frame:
-    return frame if limit is None else frame.newest(limit)
-
-
-def _shifted(moment: datetime | None, seconds: float) -> datetime | None:
-    """A moment so many seconds later; None, that is open, where the calendar does not go so far."""
-    try:
-        return None if moment is None else moment + timedelta(seconds=seconds)
-    except OverflowError:
-        return None

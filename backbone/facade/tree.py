@@ -6,113 +6,66 @@ alone: soon at first, then ever later up to every 30 s, for as long as the backb
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from actors import Backoff, ChildSpec, Intensity, Mailbox, Restart, SupervisorSpec
-from backbone.cache.actor import CacheActor
+from actors import ChildSpec, Restart, SupervisorSpec
+from backbone.cache import child as cache
 from backbone.cache.port import Cache
 from backbone.calls import Calls
-from backbone.ingest.actor import IngestActor
-from backbone.ingest.settings import IngestRules
-from backbone.retention.actor import RetentionActor
-from backbone.retention.policy import RetentionRules
-from backbone.settings.schema import SupervisionSettings
-from backbone.store.actor import StoreActor
+from backbone.ingest import child as ingest
+from backbone.retention import child as retention
+from backbone.settings import Settings
+from backbone.store import child as store
+from backbone.store.errors import Unsupported
 from backbone.store.port import Store
+from backbone.stream import child as stream
 from backbone.stream.port import Log
-from backbone.stream.relay import RelayActor
 
-__all__ = ["CONSUMERS", "NAME", "Parts", "tree"]
+__all__ = ["NAME", "Parts", "Resources", "stand_ins", "tree"]
 
 NAME = "backbone"
-CONSUMERS = "stream/consumers"
-_WELL = 5.0  # seconds after which a part that fell has proved itself: its next fall is a first one
+Parts = Mapping[str, Callable[[ChildSpec], ChildSpec]]
+"""By name of a child, what a test makes of its spec."""
 
 
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the actors are made of.
+class Resources(msgspec.Struct, frozen=True, kw_only=True):
+    """What outlives the incarnations of the actors that use it; made and let go of by who opens the backbone."""
 
-    Attributes:
-        consume: False: there are no consumers; what is committed is published, and nobody here reads it.
-        embedded: by part, why a stand-in is less than the real service.
-        release: called once everything has stopped: lets go of what outlives the single store, rows in memory.
-    """
-
-    calls: Calls
-    make_store: Callable[[], Store]
-    make_cache: Callable[[], Cache]
+    stores: Callable[[], Store]
+    caches: Callable[[], Cache]
     log: Log
-    rules: IngestRules
-    retention: RetentionRules
-    poll_interval: float
-    consume: bool
-    embedded: dict[str, str | None]
-    start_timeout: float
-    attempts: dict[str, int]
-    ingest_factory: Callable[..., Any] = IngestActor
-    release: Callable[[], None] = lambda: None
 
 
-def tree(parts: Parts, limits: SupervisionSettings, *, control: ChildSpec | None = None) -> SupervisorSpec:
-    """Store · cache · stream (relay, consumers) · ingest · retention · control."""
-    intensity = Intensity(restarts=limits.restarts, within=limits.within)
-    backoff = Backoff(initial=limits.backoff, maximum=limits.backoff_most, reset_after=_WELL)
-    calls, embedded = parts.calls, parts.embedded
-    consumers = SupervisorSpec("consumers", parallel_shutdown=True, intensity=intensity, backoff=backoff)
-    stream = SupervisorSpec(
-        "stream",
-        intensity=intensity,
-        backoff=backoff,
-        children=(
-            ChildSpec(
-                "relay",
-                RelayActor,
-                args=(parts.log, calls, embedded["stream"], parts.poll_interval),
-                shutdown=limits.shutdown,
-                backoff=backoff,
-                metadata={"part": "stream", "consuming": "on" if parts.consume else "off"},
-            ),
-            *((consumers,) if parts.consume else ()),
-        ),
-    )
-    children: tuple[ChildSpec | SupervisorSpec, ...] = (
-        ChildSpec(
-            "store",
-            StoreActor,
-            args=(parts.make_store, embedded["store"], parts.start_timeout),
-            shutdown=3 * limits.shutdown,
-            start_timeout=parts.start_timeout + 60.0,
-            backoff=backoff,
-            metadata={"part": "store"},
-        ),
-        ChildSpec(
-            "cache",
-            CacheActor,
-            args=(parts.make_cache, calls, embedded["cache"]),
-            kwargs={"inline": parts.rules.inline},
-            shutdown=limits.shutdown,
-            backoff=backoff,
-        ),
-        stream,
-        ChildSpec(
-            "ingest",
-            parts.ingest_factory,
-            args=(calls, parts.rules, parts.attempts),
-            shutdown=limits.shutdown,
-            backoff=backoff,
-            mailbox=Mailbox(capacity=4096),
-        ),
-        ChildSpec(
-            "retention",
-            RetentionActor,
-            args=(calls, parts.retention, parts.rules),
-            shutdown=limits.shutdown,
-            backoff=backoff,
-        ),
-    )
+def tree(
+    settings: Settings, calls: Calls, resources: Resources, *, control: ChildSpec | None, parts: Parts
+) -> SupervisorSpec:
+    """Store · cache · stream (relay, consumers) · ingest · retention · control.
+
+    Raises:
+        Unsupported: `parts` names a child that there is not.
+    """
+    limits = settings.supervision
+    children: list[ChildSpec | SupervisorSpec] = [
+        store.child(settings, resources.stores),
+        cache.child(settings, calls, resources.caches),
+        stream.child(settings, calls, resources.log),
+        ingest.child(settings, calls),
+        retention.child(settings, calls),
+    ]
     if control is not None:
-        children += (msgspec.structs.replace(control, backoff=backoff),)
-    return SupervisorSpec(NAME, children=children, intensity=intensity, backoff=backoff, restart=Restart.PERMANENT)
+        children.append(control)
+    there = {spec.id for spec in children if isinstance(spec, ChildSpec)}
+    if not there >= set(parts):
+        raise Unsupported(f"parts {sorted(set(parts) - there)} given; allowed: {', '.join(sorted(there))}")
+    changed = [parts[spec.id](spec) if isinstance(spec, ChildSpec) and spec.id in parts else spec for spec in children]
+    return SupervisorSpec(
+        NAME, children=changed, intensity=limits.budget(), backoff=limits.delays(), restart=Restart.PERMANENT
+    )
+
+
+def stand_ins(settings: Settings) -> dict[str, str | None]:
+    """By part: why it is less than a real service; None where it is one."""
+    rooms = {"store": store, "cache": cache, "stream": stream}
+    return {part: room.stand_in(settings) for part, room in rooms.items()}

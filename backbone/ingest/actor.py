@@ -20,8 +20,8 @@ from backbone.ingest.messages import IngestProgress, RecordRows, RunIngest
 from backbone.ingest.plan import IngestRun
 from backbone.ingest.run import Run, Writer
 from backbone.ingest.salvage import Salvaged, write_what_goes_in
-from backbone.ingest.settings import IngestRules
 from backbone.quality.screening import Rejected
+from backbone.settings import Settings
 from backbone.sources.port import Progress
 from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
 from backbone.store.records import Chunk, JournalRow, QuarantineRow, WriteResult
@@ -76,7 +76,7 @@ class IngestActor(Actor):
 
     Args:
         calls: where the store is.
-        rules: what the settings say.
+        settings: how runs read, and how long live rows wait for company.
         attempts: how often each run was begun, by run_id; outlives a crash of this actor.
         observe: told of each RunIngest and each RecordRows: "ok", or "refused:" and the code.
     """
@@ -84,17 +84,17 @@ class IngestActor(Actor):
     def __init__(
         self,
         calls: Calls,
-        rules: IngestRules,
+        settings: Settings,
         attempts: dict[str, int] | None = None,
         observe: Observe | None = None,
     ) -> None:
-        self._rules = rules
+        self.settings = settings
         self._observe = observe
         self.writer: RunWriter = _StoreWriter(calls)
         self._attempts = {} if attempts is None else attempts
         self._slots = anyio.Semaphore(_RUNS, fast_acquire=True)
         self._one_writer: defaultdict[tuple[str, Dimension], anyio.Lock] = defaultdict(anyio.Lock)
-        self._live = LiveBatches(self._commit_live, rules.batch_rows)
+        self._live = LiveBatches(self._commit_live, settings.ingest.record_batch_rows)
         self._lingering = False
         self._rows = self._runs = 0
 
@@ -136,7 +136,7 @@ class IngestActor(Actor):
                 message.plan,
                 message.run_id,
                 self.writer,
-                self._rules,
+                self.settings,
                 lambda *counts: self._progress(message.run_id, *counts),
                 self.context.clock.time,
                 attempt,
@@ -196,7 +196,7 @@ class IngestActor(Actor):
             self.flush(Flush())
         elif self._live.due and not self._lingering:
             self._lingering = True
-            self.context.send_after(self._rules.linger, Flush(), key="linger")
+            self.context.send_after(self.settings.ingest.record_linger, Flush(), key="linger")
 
     @handles
     def flush(self, message: Flush) -> None:

@@ -19,10 +19,11 @@ from backbone.domain.threads import in_thread
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.reasons import Reasons
 from backbone.ingest.salvage import write_what_goes_in
-from backbone.ingest.settings import IngestRules
+from backbone.quality.calendars import calendar_of
 from backbone.quality.merging import merge
 from backbone.quality.report import QualityReport, assess
 from backbone.quality.screening import Rejected, screen
+from backbone.settings import Settings
 from backbone.sources.errors import SourceError
 from backbone.sources.port import BadRow, Progress, Source, SourceChunk
 from backbone.sources.registry import built_in, open_source
@@ -67,7 +68,7 @@ class Run:
         plan: checked.
         run_id: the same again continues a run that was cut off.
         writer: the store.
-        rules: chunk size, calendars, thresholds.
+        settings: chunk size, calendars, thresholds.
         report: called with (rows read, rows committed, of these already known, progress of the file) after every chunk.
         clock: monotonic seconds.
         attempt: 1, or more after a crash.
@@ -78,7 +79,7 @@ class Run:
         plan: IngestPlan,
         run_id: str,
         writer: Writer,
-        rules: IngestRules,
+        settings: Settings,
         report: Callable[[int, int, int, Progress], None],
         clock: Callable[[], float],
         attempt: int = 1,
@@ -86,12 +87,12 @@ class Run:
         self._plan = plan
         self._run_id = run_id
         self._writer = writer
-        self._rules = rules
+        self.settings = settings
         self._report = report
         self._clock = clock
         self._attempt = attempt
         self._dimension = plan.dimension
-        self._source = self._open(plan, rules)
+        self._source = self._open(plan, settings)
         self._progress = Progress(0, 0, 0)
         self._results: list[WriteResult] = []
         self._judged: list[QualityReport] = []
@@ -104,15 +105,15 @@ class Run:
         path = self._plan.path
         return self._source.name if path is None else f"{self._source.name}:{Path(path).name}"
 
-    def _open(self, plan: IngestPlan, rules: IngestRules) -> Source:
+    def _open(self, plan: IngestPlan, settings: Settings) -> Source:
         return open_source(
             plan.source,
             path=plan.path,
             dimension=self._dimension,
             interval=plan.interval,
             symbol=plan.symbols[0] if len(plan.symbols) == 1 else None,
-            zone=plan.zone or rules.csv_zone,
-            chunk_rows=plan.chunk_rows or rules.chunk_rows,
+            zone=plan.zone or settings.ingest.csv_zone,
+            chunk_rows=plan.chunk_rows or settings.ingest.chunk_rows,
             columns=plan.columns or None,
         )
 
@@ -141,7 +142,7 @@ class Run:
     async def _read(self, pieces: Iterator[Piece], send: Any) -> None:
         async with send:
             while True:
-                if self._rules.inline:
+                if self.settings.store.inline:
                     piece = next(pieces, None)
                 else:
                     piece = await in_thread(lambda: next(pieces, None))
@@ -209,14 +210,14 @@ class Run:
         if before is not None and len(frame.symbols) == 1 and frame.symbols == before.symbols:
             start = None if before.end is None else before.end + timedelta(microseconds=1)
             start = start if start is not None and frame.start is not None and start <= frame.start else None
-        rules = self._rules
+        quality = self.settings.quality
         return assess(
             frame,
-            calendar=rules.calendar_of(frame.symbols),
+            calendar=calendar_of(quality, frame.symbols),
             interval=self._plan.interval,
             start=start,
-            warn_score=rules.warn_score,
-            fail_score=rules.fail_score,
+            warn_score=quality.warn_score,
+            fail_score=quality.fail_score,
         )
 
     def _note(self, progress: Progress) -> None:
@@ -285,5 +286,5 @@ class Run:
             reasons=self._reasons.listed(),
             span_start=min((each.start for each in results if each.start is not None), default=None),
             span_end=max((each.end for each in results if each.end is not None), default=None),
-            settings_hash=self._rules.settings_hash,
+            settings_hash=self.settings.hash,
         )

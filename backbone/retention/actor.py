@@ -1,7 +1,7 @@
-"""The retention actor: judges what is kept against the policies, drops what is beyond them, prunes what was published.
+"""The retention actor: judges what is kept against the policies, on request and by a schedule.
 
-Rows are dropped chunk by chunk, after a dry run, and only while what is stored could be read; the cache forgets its
-windows then, and the ledger knows in the same transaction that the range is no longer whole.
+What it drops is in `enforcing`: only while what is stored could be read, and the ledger knows in the same transaction
+that the range is no longer whole. What it prunes is in `pruning`.
 """
 
 from __future__ import annotations
@@ -13,34 +13,30 @@ from typing import Any, cast
 
 import anyio
 
-from actors import Actor, ActorError, Message, Reject, handles
-from backbone.cache.messages import ForgetWindows
+from actors import Actor, Message, Reject, handles
 from backbone.calls import Calls, refuse
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
 from backbone.domain.zones import Stamps
-from backbone.ingest.settings import IngestRules
-from backbone.retention.cutoff import Cutoff, cutoff, steps
+from backbone.quality.calendars import calendar_of
+from backbone.retention.cutoff import Cutoff
+from backbone.retention.enforcing import Enforcing, Stored
 from backbone.retention.judging import judge, judged_from
 from backbone.retention.messages import RunRetention
-from backbone.retention.policy import Policy, RetentionRules
-from backbone.retention.report import RetentionDrop, RetentionFinding, RetentionReport
+from backbone.retention.policy import Policy, policies_of
+from backbone.retention.pruning import prune
+from backbone.retention.report import RetentionFinding, RetentionReport
+from backbone.settings import Settings
 from backbone.store.errors import NotBuilt
-from backbone.store.messages import DropRows, PruneStore, ReadCoverage, ReadOutbox, ReadStamps
+from backbone.store.messages import ReadCoverage, ReadStamps
 from backbone.store.records import Coverage
 
 __all__ = ["RetentionActor"]
 
 _TIMEOUT = 60.0
-_DROP_TIMEOUT = 300.0  # one chunk of a large table, with its revisions
-_FORGET_TIMEOUT = 5.0
 _PAUSED = "paused"
 _LOOK_INTERVAL = 1.0  # seconds between two looks for the kill switch
-_HOUR = timedelta(hours=1)
-_EMBEDDED = "an embedded store is never dropped from"
 _MICROSECOND = timedelta(microseconds=1)
-
-Stored = Mapping[Dimension, Sequence[Coverage]]
 
 
 class Upkeep(Message, frozen=True):
@@ -56,14 +52,16 @@ class RetentionActor(Actor):
 
     Args:
         calls: where store and cache are.
-        retention: the policies, and what the schedule does.
-        rules: the calendars.
+        settings: the policies, what the schedule does, and the calendars.
+        enforceable: whether rows of this store may be dropped at all.
     """
 
-    def __init__(self, calls: Calls, retention: RetentionRules, rules: IngestRules) -> None:
+    def __init__(self, calls: Calls, settings: Settings, *, enforceable: bool = False) -> None:
         self._calls = calls
-        self._retention = retention
-        self._rules = rules
+        self.settings = settings
+        self._policies = policies_of(settings.retention)
+        self._enforceable = enforceable
+        self._enforcing: Enforcing
         self._one_at_a_time = anyio.Lock(fast_acquire=True)
         self._last: dict[str, Any] = {}
         self._trouble = ""
@@ -72,9 +70,12 @@ class RetentionActor(Actor):
 
     async def on_start(self) -> None:
         """Begin the schedule; its first run comes after one interval."""
-        if self._retention.interval:
-            self.context.send_after(self._retention.interval, Upkeep(), key="upkeep")
-        if self._retention.kill_switch is not None:
+        self._enforcing = Enforcing(
+            self._ask, self._calls, self._policies, self._enforceable, self._heed_the_switch, self.context.log
+        )
+        if self.settings.retention.interval:
+            self.context.send_after(self.settings.retention.interval, Upkeep(), key="upkeep")
+        if self.settings.kill_switch is not None:
             self.context.send_every(_LOOK_INTERVAL, LookForSwitch(), key="switch")
             self._look()
 
@@ -88,22 +89,22 @@ class RetentionActor(Actor):
         self._look()
 
     def _look(self) -> None:
-        paused = _exists(self._retention.kill_switch)
+        paused = _exists(self.settings.kill_switch)
         if paused != self._paused:
             self._paused = paused
-            self.context.log.warning("kill switch", path=self._retention.kill_switch, paused=paused)
+            self.context.log.warning("kill switch", path=self.settings.kill_switch, paused=paused)
             self._say()
 
     def _say(self) -> None:
         if self._paused:
             self.context.report_health(
                 "degraded",
-                f"the kill switch {self._retention.kill_switch} is there",
+                f"the kill switch {self.settings.kill_switch} is there",
                 "nothing is done by schedule: no rows are dropped or pruned; ingest, fetch and subscriptions go on",
                 "remove the file to let the schedule go on",
             )
         elif self._trouble:
-            following = f"tries again in {self._retention.interval:g} s; until then old rows are kept"
+            following = f"tries again in {self.settings.retention.interval:g} s; until then old rows are kept"
             self.context.report_health(
                 "degraded", self._trouble, following, "see the store's own line in backbone status"
             )
@@ -114,7 +115,7 @@ class RetentionActor(Actor):
     def run(self, message: RunRetention) -> None:
         """See RunRetention."""
         now = self.context.clock.now()
-        if message.apply and not self._retention.enforceable:
+        if message.apply and not self._enforceable:
             text = "retention over the embedded store is a dry run: nothing is dropped; leave --apply out"
             raise refuse(NotBuilt(text))
         if message.apply and message.as_of is not None and message.as_of > now:
@@ -132,16 +133,16 @@ class RetentionActor(Actor):
         self._look()
         if not self._paused:
             await self._keep_up()
-        self.context.send_after(self._retention.interval, Upkeep(), key="upkeep")
+        self.context.send_after(self.settings.retention.interval, Upkeep(), key="upkeep")
 
     async def _keep_up(self) -> None:
         try:
             async with self._one_at_a_time:
                 self._by_schedule = True
                 dropped = 0
-                if self._retention.scheduled and self._retention.enforceable:
+                if self.settings.retention.enabled and self._enforceable:
                     now = self.context.clock.now()
-                    drops = await self._enforce(self._whole(*await self._stored(now)), now)
+                    drops = await self._enforcing.enforce(self._whole(*await self._stored(now)), now)
                     dropped = sum(drop.rows for drop in drops)
                 pruned = await self._prune(apply=True)
         except Reject as reject:
@@ -164,7 +165,11 @@ class RetentionActor(Actor):
     async def _run(self, as_of: datetime, *, apply: bool) -> RetentionReport:
         async with self._one_at_a_time:
             stored, unread = await self._stored(as_of)
-            drops = await (self._enforce(self._whole(stored, unread), as_of) if apply else self._would(stored, as_of))
+            drops = await (
+                self._enforcing.enforce(self._whole(stored, unread), as_of)
+                if apply
+                else self._enforcing.would(stored, as_of)
+            )
             pruned = await self._prune(apply=apply)
             if apply:
                 stored, unread = await self._stored(as_of)
@@ -178,7 +183,7 @@ class RetentionActor(Actor):
             drops=tuple(drops),
             pruned=pruned,
             note=_unread(unread) or ("" if findings else "the store holds no rows"),
-            settings_hash=self._rules.settings_hash,
+            settings_hash=self.settings.hash,
             span_start=min((finding.earliest for finding in findings), default=None),
             span_end=max((finding.latest for finding in findings), default=None),
         )
@@ -191,7 +196,7 @@ class RetentionActor(Actor):
         """
         stored: dict[Dimension, Sequence[Coverage]] = {}
         unread: dict[Dimension, Reject] = {}
-        for policy in self._retention.policies:
+        for policy in self._policies:
             try:
                 stored[policy.dimension] = await self._ask(ReadCoverage(policy.dimension, as_of))
             except Reject as reject:
@@ -206,79 +211,15 @@ class RetentionActor(Actor):
             raise Reject("unavailable", f"{_unread(unread)}; nothing was dropped, try again")
         return stored
 
-    async def _would(self, stored: Stored, as_of: datetime) -> list[RetentionDrop]:
-        """The dry run: what would be dropped of each dimension that has rows beyond the cap."""
-        drops = []
-        for policy in self._retention.policies:
-            limit = self._cutoff(policy, stored.get(policy.dimension, ()), as_of)
-            if limit.before is not None:
-                rows = await self._ask(DropRows(policy.dimension, limit.before))
-                drops.append(RetentionDrop(dimension=policy.dimension, before=limit.before, rows=rows, kept=limit.kept))
-            elif limit.kept:
-                drops.append(RetentionDrop(dimension=policy.dimension, before=None, rows=0, kept=limit.kept))
-        return drops
-
-    def _cutoff(self, policy: Policy, coverage: Sequence[Coverage], as_of: datetime) -> Cutoff:
-        """Up to where rows may be dropped: nowhere, where the store is never dropped from."""
-        limit = cutoff(policy, coverage, as_of)
-        beyond = limit.before is not None or limit.kept
-        return limit if self._retention.enforceable or not beyond else Cutoff(None, _EMBEDDED)
-
-    async def _enforce(self, stored: Stored, as_of: datetime) -> list[RetentionDrop]:
-        """Drop what the dry run names; a dimension of which it names everything is left alone."""
-        drops = []
-        for planned in await self._would(stored, as_of):
-            coverage = stored[planned.dimension]
-            if planned.before is None or not planned.rows:
-                drops.append(planned)
-            elif planned.rows >= sum(each.rows for each in coverage):
-                text = f"the dry run named all {planned.rows:,} rows; nothing was dropped"
-                drops.append(RetentionDrop(dimension=planned.dimension, before=None, rows=0, kept=text))
-            else:
-                earliest = min(each.earliest for each in coverage)
-                rows = await self._drop(planned.dimension, earliest, planned.before)
-                kept = planned.kept
-                drops.append(RetentionDrop(dimension=planned.dimension, before=planned.before, rows=rows, kept=kept))
-        return drops
-
-    async def _drop(self, dimension: Dimension, earliest: datetime, before: datetime) -> int:
-        """Drop chunk by chunk; the cache forgets its windows even where this fails half-way."""
-        dropped = 0
-        try:
-            for moment in steps(earliest, before, dimension.chunk):
-                self._heed_the_switch()
-                dropped += await self._ask(DropRows(dimension, moment, dry_run=False), _DROP_TIMEOUT)
-        finally:
-            with anyio.move_on_after(_FORGET_TIMEOUT, shield=True):
-                await self._forget()
-        self.context.log.info("rows dropped", dimension=dimension.value, before=before.isoformat(), rows=dropped)
-        return dropped
-
-    async def _forget(self) -> None:
-        try:
-            await self._calls.ref("cache").ask(ForgetWindows(), _FORGET_TIMEOUT)
-        except ActorError as error:
-            self.context.log.warning("cache not told of dropped rows; its entries expire by themselves", why=str(error))
-
     async def _prune(self, *, apply: bool) -> dict[str, int]:
-        """Delete published outbox rows and bad rows that are old enough, an hour of outbox at a time."""
         now = self.context.clock.now()
-        published, bad = now - self._retention.outbox_kept, now - self._retention.quarantine_kept
-        oldest = await self._ask(ReadOutbox(0, 1)) if apply else []
-        begin = min(oldest[0].created_at, published - _MICROSECOND) if oldest else published - _MICROSECOND
-        pruned = {"outbox": 0}
-        for moment in steps(begin, published, _HOUR) if apply else [published]:
-            self._heed_the_switch()
-            last = bad if moment == published else None
-            found = await self._ask(PruneStore(moment, last, dry_run=not apply))
-            pruned = {what: pruned.get(what, 0) + count for what, count in found.items()}
-        return pruned
+        return await prune(self._ask, self.settings.retention, now, self._heed_the_switch, apply=apply)
 
     async def _findings(self, stored: Stored, as_of: datetime) -> list[RetentionFinding]:
         findings = []
-        for policy in self._retention.policies:
+        for policy in self._policies:
             coverage = stored.get(policy.dimension, ())
-            limit = self._cutoff(policy, coverage, as_of)
+            limit = self._enforcing.cutoff(policy, coverage, as_of)
             findings += [await self._finding(policy, each, as_of, limit) for each in coverage]
         return sorted(findings, key=lambda finding: (-finding.status.severity, finding.dimension, finding.symbol))
 
@@ -286,7 +227,7 @@ class RetentionActor(Actor):
         begin, cap = judged_from(policy, each, as_of), as_of - policy.cap
         recent = await self._stamps(each, begin, as_of)
         old = await self._stamps(each, None, cap - _MICROSECOND) if each.earliest < cap else recent[:0]
-        calendar = self._rules.calendar_of((each.symbol,))
+        calendar = calendar_of(self.settings.quality, (each.symbol,))
         return judge(policy, each, recent, calendar, as_of, limit, int(old.size))
 
     async def _stamps(self, each: Coverage, start: datetime | None, end: datetime) -> Stamps:

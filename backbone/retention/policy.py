@@ -8,8 +8,10 @@ import msgspec
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
+from backbone.settings import Settings
+from backbone.settings.sections.retention import RetentionSettings
 
-__all__ = ["Policy", "RetentionRules"]
+__all__ = ["Policy", "enforceable", "policies_of"]
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -45,23 +47,12 @@ class Policy(msgspec.Struct, frozen=True):
         return timedelta(days=self.cap_days)
 
 
-class RetentionRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What the settings say about retention.
+def policies_of(retention: RetentionSettings) -> tuple[Policy, ...]:
+    """One policy for each dimension."""
+    days = {dimension: retention.of(dimension) for dimension in Dimension}
+    return tuple(Policy(dimension, of.target_days, of.minimum, of.cap) for dimension, of in days.items())
 
-    Attributes:
-        policies: one for each dimension.
-        enforceable: whether rows of this store may be dropped at all; False: every run is a dry run.
-        scheduled: whether the schedule drops rows beyond the caps; it prunes in any case.
-        interval: seconds between two runs of the schedule; 0: there is none.
-        outbox_kept: for how long published outbox rows are kept.
-        quarantine_kept: for how long quarantined rows are kept.
-        kill_switch: a file; while it exists the schedule pauses. None: there is none.
-    """
 
-    policies: tuple[Policy, ...]
-    enforceable: bool = False
-    scheduled: bool = False
-    interval: float = 0.0
-    outbox_kept: timedelta = timedelta(hours=24)
-    quarantine_kept: timedelta = timedelta(days=30)
-    kill_switch: str | None = None
+def enforceable(settings: Settings) -> bool:
+    """Whether rows of this store may be dropped at all: never of an embedded one, which may be the only copy."""
+    return settings.store.backend != "duckdb"

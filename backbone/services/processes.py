@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import select
 import signal
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,18 +41,28 @@ def identify(pid: int) -> Process | None:
     return Process(pid, f"{boot}-{fields[19]}")
 
 
+@contextmanager
+def _held(process: Process) -> Iterator[int | None]:
+    """A handle of it, if it is still the one meant: while that is open, its number can't change hands."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except OSError:
+        yield None
+        return
+    try:
+        yield handle if identify(process.pid) == process else None
+    finally:
+        os.close(handle)
+
+
 def alive(process: Process) -> bool:
     """Tell whether any thread of it is left; a dead child of ours is buried on the way.
 
     A killed process counts as a zombie as soon as its first thread is gone, while the others may still hold its
     ports: the handle tells when all have ended.
     """
-    try:
-        handle = os.pidfd_open(process.pid)
-    except OSError:
-        return False
-    try:
-        if identify(process.pid) != process:
+    with _held(process) as handle:
+        if handle is None:
             return False
         poll = select.poll()
         poll.register(handle, select.POLLIN)
@@ -61,8 +71,6 @@ def alive(process: Process) -> bool:
         with suppress(ChildProcessError):
             os.waitpid(process.pid, os.WNOHANG)
         return False
-    finally:
-        os.close(handle)
 
 
 def frozen(process: Process) -> bool:
@@ -90,19 +98,13 @@ def residents(home: Path) -> list[Process]:
 
 def send(process: Process, number: signal.Signals) -> bool:
     """Signal a process if it is still the one meant; tell whether it was."""
-    try:
-        handle = os.pidfd_open(process.pid)
-    except OSError:
-        return False
-    try:
-        # The handle is held while we compare, so the number can't change hands between the check and the signal.
-        if identify(process.pid) != process:
+    with _held(process) as handle:
+        if handle is None:
             return False
-        signal.pidfd_send_signal(handle, number)
-    except ProcessLookupError:
-        return False
-    finally:
-        os.close(handle)
+        try:
+            signal.pidfd_send_signal(handle, number)
+        except ProcessLookupError:
+            return False
     return True
 
 

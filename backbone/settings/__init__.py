@@ -1,5 +1,10 @@
 """Settings: one schema, loaded from YAML, the environment and overrides, each value with its origin.
 
+A value comes in by `documents` (YAML), `environment` (with its aliases) or an override; `loading` merges them in this
+order and notes the origin; `leaves` is the schema as a flat list, one entry for each setting, by which each text is
+parsed and refused; `schema` and `sections` say what there is. So "why was my value refused?" is answered by `leaves`,
+"where does it come from?" by `explain`.
+
 Nothing heavy is loaded by importing this package; YAML is, when a file is read.
 """
 

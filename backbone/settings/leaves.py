@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 import msgspec
 
 from backbone.settings.redaction import redact
-from backbone.settings.schema import Section, Settings
+from backbone.settings.schema import Settings
 from backbone.settings.secrets import Secret
+from backbone.settings.sections.base import Section
 from backbone.settings.values import NOTHING, parse_bool, parse_float, parse_int
 
 __all__ = ["ENV_PREFIX", "Leaf", "leaves", "sections"]

@@ -15,8 +15,9 @@ from backbone.settings.environment import Given, from_aliases, from_environment
 from backbone.settings.errors import SettingsError, suggestion
 from backbone.settings.foreign import without_a_setting
 from backbone.settings.leaves import Leaf, leaves, sections
-from backbone.settings.schema import Section, Settings
+from backbone.settings.schema import Settings
 from backbone.settings.secrets import Secret
+from backbone.settings.sections.base import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

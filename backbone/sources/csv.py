@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-from backbone.domain import Dimension
-from backbone.domain.clock import parse_interval
-from backbone.domain.zones import load_zone
-from backbone.sources.chunking import Chunker
 from backbone.sources.errors import InputInvalid
-from backbone.sources.layout import Layout, find_layout
-from backbone.sources.lines import Block, blocks
-from backbone.sources.opening import TextBytes, open_text
+from backbone.sources.file import FileSource
 from backbone.sources.port import BadRow, Progress, SourceChunk
-from backbone.sources.reader import Reader
+from backbone.sources.text.chunking import Chunker
+from backbone.sources.text.layout import Layout, find_layout
+from backbone.sources.text.lines import Block, blocks
+from backbone.sources.text.opening import TextBytes, open_text
+from backbone.sources.text.reader import Reader
 
 __all__ = ["CsvSource"]
 
 
-class CsvSource:
+class CsvSource(FileSource):
     """Rows of one delimited text file.
 
     Delimiter and gzip are told by content; a header is needed, its names are read in any case and by common aliases
@@ -34,47 +31,6 @@ class CsvSource:
     """
 
     name = "csv"
-
-    def __init__(
-        self,
-        path: str | Path,
-        dimension: Dimension | str,
-        *,
-        interval: str | None = None,
-        symbol: str | None = None,
-        zone: str | None = None,
-        chunk_rows: int = 100_000,
-        columns: Mapping[str, str] | None = None,
-    ) -> None:
-        """Name the file; it is opened when chunks are asked for.
-
-        Args:
-            path: of the file.
-            dimension: what the rows are.
-            interval: of bars, when the file has no such column.
-            symbol: of all rows, when the file has no such column (the calendar, of macro events).
-            zone: IANA name of the zone of times without an offset.
-            chunk_rows: rows per chunk.
-            columns: the file's column names to ours, where they are unusual; numbers mean positions, counted from 1,
-                in a file without a header.
-
-        Raises:
-            ValueError: an argument is not allowed.
-        """
-        if chunk_rows < 1:
-            raise ValueError(f"chunk_rows={chunk_rows} given; give 1 or more")
-        self.path = Path(path)
-        self.dimension = Dimension.parse(dimension)
-        self._zone = None if zone is None else load_zone(zone)
-        self._chunk_rows = chunk_rows
-        self._columns = dict(columns or {})
-        given = {self.dimension.partition_column: symbol, "interval": interval and parse_interval(interval)}
-        self._constants = {column: value.strip() for column, value in given.items() if value}
-
-    def describe(self) -> str:
-        """File and dimension."""
-        interval = self._constants.get("interval")
-        return f"csv {self.path.name} ({self.dimension}{f', {interval}' if interval else ''})"
 
     def chunks(self, *, progress: Callable[[Progress], None] | None = None) -> Iterator[SourceChunk]:
         """Read the file; see `backbone.sources.port.Source.chunks`.

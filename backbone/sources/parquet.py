@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,20 +15,21 @@ from backbone.domain import Dimension
 from backbone.domain.clock import MAX_US, MIN_US, parse_interval
 from backbone.domain.dimension import Kind
 from backbone.domain.schema import arrow_type
-from backbone.domain.zones import from_wall_time, load_zone
-from backbone.sources.chunking import LATE, Chunker, Numbering
+from backbone.domain.zones import from_wall_time
 from backbone.sources.errors import InputInvalid
-from backbone.sources.layout import match_columns, required_columns
-from backbone.sources.opening import open_file
+from backbone.sources.file import FileSource
 from backbone.sources.port import BadRow, Progress, SourceChunk, excerpt
-from backbone.sources.rows import MAX_TEXT
+from backbone.sources.text.chunking import LATE, Chunker, Numbering
+from backbone.sources.text.layout import match_columns, required_columns
+from backbone.sources.text.opening import open_file
+from backbone.sources.text.rows import MAX_TEXT
 
 __all__ = ["ParquetSource"]
 
 Mask = NDArray[np.bool_]
 
 
-class ParquetSource:
+class ParquetSource(FileSource):
     """Rows of one Parquet file, whose columns are found by name and alias as in CSV.
 
     Texts, numbers and timestamps must be stored as such. Rows without a key or price, with infinite numbers, NUL
@@ -37,36 +37,6 @@ class ParquetSource:
     """
 
     name = "parquet"
-
-    def __init__(
-        self,
-        path: str | Path,
-        dimension: Dimension | str,
-        *,
-        interval: str | None = None,
-        symbol: str | None = None,
-        zone: str | None = None,
-        chunk_rows: int = 100_000,
-        columns: Mapping[str, str] | None = None,
-    ) -> None:
-        """Name the file; the arguments are those of `backbone.sources.csv.CsvSource`.
-
-        Raises:
-            ValueError: an argument is not allowed.
-        """
-        if chunk_rows < 1:
-            raise ValueError(f"chunk_rows={chunk_rows} given; give 1 or more")
-        self.path = Path(path)
-        self.dimension = Dimension.parse(dimension)
-        self._zone = None if zone is None else load_zone(zone)
-        self._chunk_rows = chunk_rows
-        self._columns = dict(columns or {})
-        given = {self.dimension.partition_column: symbol, "interval": interval and parse_interval(interval)}
-        self._constants = {column: value.strip() for column, value in given.items() if value}
-
-    def describe(self) -> str:
-        """File and dimension."""
-        return f"parquet {self.path.name} ({self.dimension})"
 
     def chunks(self, *, progress: Callable[[Progress], None] | None = None) -> Iterator[SourceChunk]:
         """Read the file; see `backbone.sources.port.Source.chunks`.

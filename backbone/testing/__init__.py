@@ -35,10 +35,12 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from actors import ActorError, ActorSystem, Reject
+from msgspec.structs import replace
+
+from actors import ActorError, ActorSystem, ChildSpec, Reject
 from backbone.domain.dimension import Dimension
-from backbone.facade.adapters import store_factory
 from backbone.facade.backbone import Backbone
+from backbone.facade.tree import Parts
 from backbone.ingest.actor import IngestActor
 from backbone.settings import load_settings
 from backbone.store.actor import Recover
@@ -46,7 +48,7 @@ from backbone.store.errors import StoreUnavailable
 from backbone.store.port import Store
 from backbone.store.records import Chunk, QuarantineRow, WriteResult
 
-__all__ = ["Faults", "InjectedCrash", "embedded"]
+__all__ = ["Faults", "InjectedCrash", "embedded", "with_store"]
 
 
 class InjectedCrash(RuntimeError):
@@ -176,13 +178,23 @@ class _FaultyWriter:
         await self._writer.journal(row)
 
 
-def _ingest_with(faults: Faults) -> Callable[..., IngestActor]:
+def _faulty_ingest(faults: Faults) -> Callable[[ChildSpec], ChildSpec]:
     def make(*args: Any) -> IngestActor:
         actor = IngestActor(*args)
         actor.writer = _FaultyWriter(actor.writer, faults)
         return actor
 
-    return make
+    return lambda spec: replace(spec, factory=make)
+
+
+def with_store(made: Callable[[Callable[[], Store]], Store]) -> Parts:
+    """The parts of a backbone whose store is what `made` makes of the maker of the one in the settings."""
+
+    def changed(spec: ChildSpec) -> ChildSpec:
+        make, *others = spec.args
+        return replace(spec, args=(lambda: made(make), *others))
+
+    return {"store": changed}
 
 
 @asynccontextmanager
@@ -202,12 +214,10 @@ async def embedded(
     base: dict[str, object] = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
     base["kill_switch"] = None  # a test's outcome does not hang on a file that lies about
     settings = load_settings(profile="embedded", overrides={**base, **(overrides or {})})
-    parts: dict[str, Any] = {}
+    parts: Parts = {}
     if faults is not None:
-        given, stores = faults, store_factory(settings)
-        parts["make_store"] = lambda: _FaultyStore(stores(), given)
-        parts["release"] = stores.close
-        parts["ingest_factory"] = _ingest_with(faults)
+        given = faults
+        parts = {**with_store(lambda make: _FaultyStore(make(), given)), "ingest": _faulty_ingest(given)}
     async with Backbone.open(settings, system=system, parts=parts) as backbone:
         if faults is not None:
             faults.serve(backbone)

@@ -228,6 +228,10 @@ class Storm:
             lambda: self.system.restart(ref.path),
             lambda: self.system.restart(ref.path),
             lambda: self.system.restart("desk"),
+            lambda: self.enrol(ref),
+            lambda: self.enrol(ref),
+            lambda: self.broadcast(f"crier {self.ledger.number()}"),
+            lambda: self.budget(supervisor),
         ]
         with contextlib.suppress(ActorError), anyio.move_on_after(chance.choice([0.0, 0.1, 20.0, 20.0])):
             await chance.choice(acts)()
@@ -254,6 +258,27 @@ class Storm:
         await self.pause()
         if self.chance.random() < 0.9:
             self.system.resume(ref.path)
+
+    async def enrol(self, ref: ActorRef) -> None:
+        """It gets a name, or loses it, and joins everybody."""
+        registry = self.system.registry
+        if not registry.unregister(f"name {ref.id}"):
+            registry.register(f"name {ref.id}", ref)
+        registry.join("everybody", ref)
+
+    async def broadcast(self, sender: str) -> None:
+        """The same parcel is no two parcels: only one member is in the group of each number."""
+        registry, number, ref = self.system.registry, self.ledger.number(), self.target()
+        registry.join(f"group {number}", ref)
+        told = await registry.tell_all(f"group {number}", Parcel(number, sender, self.chance.choice(PARCELS)), 2.0)
+        if told.delivered:
+            self.ledger.told.add(number)
+        else:
+            (self.ledger.refused[number],) = told.refused.values()
+
+    async def budget(self, supervisor: SupervisorRef | TestSystem) -> None:
+        """Another restart budget, which may be used up already."""
+        await supervisor.set_intensity(Intensity(self.chance.choice([1, 5, 1000]), self.chance.choice([0.5, 3.0])))
 
     async def hire(self) -> None:
         self.refs.append(await self.system.start_child(self.clerk(f"h{self.ledger.number()}")))

@@ -27,7 +27,11 @@ from actors import (
     ActorStarted,
     ActorStopped,
     DeadLetter,
+    GroupJoined,
+    GroupLeft,
     MailboxFull,
+    NameLeft,
+    NameRegistered,
     Overflow,
 )
 from actors.testing import VirtualLoop
@@ -74,7 +78,17 @@ def test_nothing_is_lost_doubled_or_left(seed: int) -> None:
     every_ask_has_one_outcome(storm)
     every_life_has_one_end(storm)
     every_task_has_one_end(storm)
+    nobody_keeps_a_name(storm)
     assert storm.ledger.terminated <= storm.ledger.watches, "told of an end more often than it watched"
+
+
+def nobody_keeps_a_name(storm: Storm) -> None:
+    registry = storm.system.registry
+    assert (registry.names(), registry.groups()) == ((), ())
+    gained = Counter((event.path, event.name) for event in storm.system.recorded(NameRegistered))
+    assert gained == Counter((event.path, event.name) for event in storm.system.recorded(NameLeft))
+    joined = Counter((event.path, event.group) for event in storm.system.recorded(GroupJoined))
+    assert joined == Counter((event.path, event.group) for event in storm.system.recorded(GroupLeft))
 
 
 def letters(storm: Storm) -> dict[int, list[str]]:

@@ -9,6 +9,7 @@ import pytest
 
 from actors import (
     Actor,
+    ActorCrashed,
     ActorDead,
     ActorRef,
     ActorSystem,
@@ -25,7 +26,7 @@ from actors import (
     handles,
 )
 from actors.testing import Probe, TestSystem
-from tests.actors.kit import Boom, Crash, Journal, Note, Number, Quit, Work, fails, settle, takes, worker
+from tests.actors.kit import Boom, Crash, Journal, Note, Number, Quit, Work, Worker, fails, settle, takes, worker
 
 SLOW = Backoff(initial=10.0, jitter=0.0)
 
@@ -267,3 +268,28 @@ async def test_who_was_given_room_at_the_end_of_the_actor_is_told_of_that(actor_
     await asyncio.wait(senders, timeout=60.0)
     assert senders[0].cancelled()
     assert isinstance(senders[1].exception(), ActorDead)
+
+
+async def test_one_that_left_and_is_killed_by_the_stop_that_follows_takes_nothing_more(
+    actor_system: TestSystem,
+) -> None:
+    class Leaving(Worker):
+        @handles
+        async def work(self, message: Work) -> None:
+            self.context.stop_self()
+            await anyio.sleep(message.seconds)
+
+    refused: list[ActorDead] = []
+
+    def tell(_: object) -> None:
+        try:
+            ref.tell_nowait(Note())
+        except ActorDead as error:
+            refused.append(error)
+
+    ref = await actor_system.start_child(ChildSpec("a", Leaving, restart=Restart.TRANSIENT, shutdown=1.0))
+    actor_system.events.sink(lambda kind: kind is ActorCrashed, tell)
+    await ref.tell(Work(60.0))
+    await settle()
+    await ref.stop()
+    assert len(refused) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import anyio
+import msgspec
 import pytest
 
 from actors import (
@@ -388,6 +389,7 @@ async def test_describe_tells_what_is_known_of_one_child(actor_system: TestSyste
     for words in ("/test/a is running since", "handling Wait", "team", "no such symbol", "in deeper", "beside"):
         assert words in text
     assert "hunter2" not in text + repr(told)
+    assert msgspec.json.decode(told.to_json())["entry"]["metadata"] == {"team": "fx"}
 
 
 async def test_describe_keeps_the_last_ten_events_of_one_child(actor_system: TestSystem) -> None:

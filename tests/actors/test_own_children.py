@@ -168,3 +168,13 @@ async def test_the_reason_of_ones_own_end_is_a_text(actor_system: TestSystem) ->
     with anyio.fail_after(5.0):
         await ref.tell(Note())
         assert (await ref.stopped()).kind == "crash"
+
+
+def test_a_mixins_children_are_no_policy_either() -> None:
+    class Family:
+        children = ("ann", "bob")
+
+    with pytest.raises(SpecError, match=r"Parent\.children: got \('ann', 'bob'\)"):
+
+        class Parent(Family, Actor):  # type: ignore[misc]
+            pass

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from backbone.domain import Dimension, Frame
-from backbone.sources.chunking import Chunker
+from backbone.sources.text.chunking import Chunker
 
 TRADES, BARS = Dimension.TRADES, Dimension.INTRADAY_BARS
 CHUNK_ROWS = 100_000

@@ -16,7 +16,7 @@ import pytest
 from backbone import Backbone, Dimension, Frame
 from backbone.cli.main import main
 from backbone.cli.table import COMMANDS
-from backbone.sources.layout import match_columns
+from backbone.sources.text.layout import match_columns
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -11,7 +11,7 @@ from backbone.cli.options import COMMON, Common, Format, Output, prepare
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from backbone.operations.connectivity import Probe
+    from backbone.operations.probes.connectivity import Probe
 
 __all__ = ["connectors", "draw_parts"]
 

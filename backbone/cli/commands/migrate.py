@@ -68,9 +68,9 @@ async def _migrate(settings: Settings, *, look_only: bool) -> MigrationReport:
     """No tree: its actors work on tables that are up to date."""
     import anyio
 
-    from backbone.facade.adapters import store_factory
+    from backbone.store.child import factory
 
-    store = store_factory(settings)()
+    store = factory(settings)()
     try:
         with anyio.fail_after(_DEADLINE):
             await store.open()

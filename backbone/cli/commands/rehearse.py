@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from backbone.domain.frame import Frame
     from backbone.facade.backbone import Backbone
     from backbone.ingest.plan import IngestPlan
-    from backbone.operations.rehearsal import RehearsalReport
+    from backbone.operations.rehearsal.cycle import RehearsalReport
     from backbone.operations.validation import ValidationReport
 
 __all__ = ["rehearse"]
@@ -76,7 +76,7 @@ def rehearse(
 async def _cycle(backbone: Backbone, plan: IngestPlan, common: Common) -> tuple[RehearsalReport, Frame]:
     """The rehearsal, and the rows that it was about, for the picture."""
     from backbone.cli.show.progress import following
-    from backbone.operations.rehearsal import RehearsalRequest
+    from backbone.operations.rehearsal.cycle import RehearsalRequest
 
     with following(backbone, "ingest", quiet=common.quiet, no_color=common.no_color):
         report = await backbone.rehearse(RehearsalRequest(plan=plan))
@@ -90,7 +90,7 @@ async def _cycle(backbone: Backbone, plan: IngestPlan, common: Common) -> tuple[
 def _write_files(folder: Path, report: RehearsalReport, frame: Frame) -> None:
     """The reports and the picture; a missing picture was asked for and is told even where quiet."""
     from backbone.cli.show.output import replace_file
-    from backbone.operations.chart import ChartUnavailable, picture
+    from backbone.operations.rehearsal.chart import ChartUnavailable, picture
 
     replace_file(folder / "report.json", report.to_json())
     replace_file(folder / "report.md", report.to_markdown().encode())

@@ -42,10 +42,10 @@ def retention(
     from backbone.cli.process.opening import briefly
     from backbone.cli.process.running import run
     from backbone.cli.show.output import show
-    from backbone.facade.adapters import retention_rules
+    from backbone.retention.policy import enforceable
 
     at = moment("--as-of", as_of)
-    if apply and not yes and retention_rules(settings).enforceable:
+    if apply and not yes and enforceable(settings):
         _confirm()
     report = run(lambda: briefly(settings, lambda backbone: backbone.retention(apply=apply, as_of=at)))
     show(report, lambda console: draw_findings(console, report), how, output, no_color=common.no_color)

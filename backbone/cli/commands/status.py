@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from backbone.operations.status import Problem, StatusReport
+    from backbone.operations.probes.status import Problem, StatusReport
 
 __all__ = ["status"]
 

@@ -11,7 +11,7 @@ from backbone.control import ControlUnreachable, ask_running
 from backbone.settings.redaction import redact_mapping
 
 if TYPE_CHECKING:
-    from backbone.operations.status import StatusReport
+    from backbone.operations.probes.status import StatusReport
     from backbone.settings import Settings
 
 __all__ = ["answer", "standing"]
@@ -36,8 +36,8 @@ def answer(settings: Settings, command: str) -> dict[str, Any]:
 def standing(settings: Settings) -> StatusReport:
     """How the running backbone is."""
     from actors import RosterSnapshot
-    from backbone.operations.connectivity import ConnectivityReport
-    from backbone.operations.status import judge
+    from backbone.operations.probes.connectivity import ConnectivityReport
+    from backbone.operations.probes.status import judge
 
     found = answer(settings, "status")
     return judge(

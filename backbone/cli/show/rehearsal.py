@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from backbone.domain.frame import Frame
-    from backbone.operations.rehearsal import RehearsalReport
+    from backbone.operations.rehearsal.cycle import RehearsalReport
     from backbone.operations.validation import ValidationReport
 
 __all__ = ["Page"]
@@ -96,7 +96,7 @@ class Page:
         return numbers("Cache", [*rows, ("hit rate", *rates)], ("before", "after"))
 
     def _chart(self, console: Console) -> None:
-        from backbone.operations.chart import terminal_chart
+        from backbone.operations.rehearsal.chart import terminal_chart
 
         try:
             drawn = terminal_chart(

@@ -99,7 +99,7 @@ def test_markdown_on_stdout_is_the_report_alone(cli: Cli) -> None:
 
 
 def test_a_missing_drawing_library_costs_the_picture_only(cli: Cli, bars: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    import backbone.operations.chart as chart
+    import backbone.operations.rehearsal.chart as chart
 
     def refuse(*_: object) -> None:
         raise chart.ChartUnavailable("pictures need matplotlib")

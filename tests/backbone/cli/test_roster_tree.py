@@ -12,8 +12,8 @@ from backbone.cli.commands.symbols import severity, word
 from backbone.cli.show.output import console
 from backbone.cli.show.roster import draw_tree
 from backbone.domain.status import Status
-from backbone.operations.connectivity import ConnectivityReport
-from backbone.operations.status import judge
+from backbone.operations.probes.connectivity import ConnectivityReport
+from backbone.operations.probes.status import judge
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 

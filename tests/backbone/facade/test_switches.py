@@ -3,7 +3,7 @@
 import pytest
 
 from backbone import Backbone
-from backbone.operations.rehearsal import RehearsalRequest
+from backbone.operations.rehearsal.cycle import RehearsalRequest
 from backbone.settings import load_settings
 from backbone.store.errors import Unsupported
 from backbone.testing import embedded

@@ -16,7 +16,7 @@ from backbone import Frame
 from backbone.calls import Calls
 from backbone.domain.observing import Observe
 from backbone.ingest.actor import IngestActor
-from backbone.ingest.settings import IngestRules
+from backbone.settings import load_settings
 from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
 from backbone.store.outcomes import Merged, result_of
 from tests.backbone.facade.kit import START, bars
@@ -150,11 +150,12 @@ def bar(hour: int = 0, close: float = 1.2, symbol: str = "EURUSD") -> Frame:
 
 
 @asynccontextmanager
-async def ingesting(*, observe: Observe | None = None, **rules: Any) -> AsyncIterator[Ingesting]:
-    """The ingest actor in a system of its own."""
-    desk, chosen = Desk(), IngestRules(**{"inline": True, "linger": LINGER, **rules})
+async def ingesting(*, observe: Observe | None = None, **ingest: Any) -> AsyncIterator[Ingesting]:
+    """The ingest actor in a system of its own; `ingest` are settings of that section."""
+    chosen = {f"ingest.{name}": value for name, value in {"record_linger": LINGER, **ingest}.items()}
+    desk, settings = Desk(), load_settings(profile="embedded", overrides={"store.inline": True, **chosen})
     async with TestSystem() as system, anyio.create_task_group() as group:
         await system.start_child(ChildSpec("store", StoreDouble, args=(desk,)))
-        args = (Calls(system, BASE), chosen)
+        args = (Calls(system, BASE), settings)
         await system.start_child(ChildSpec("ingest", IngestActor, args=args, kwargs={"observe": observe}))
         yield Ingesting(system, desk, group)

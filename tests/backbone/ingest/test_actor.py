@@ -174,7 +174,7 @@ async def test_live_rows_of_many_callers_are_one_commit() -> None:
 
 
 async def test_a_batch_that_is_full_does_not_wait_for_company() -> None:
-    async with ingesting(batch_rows=2, linger=3600.0) as room:
+    async with ingesting(record_batch_rows=2, record_linger=60.0) as room:
         answers = [await room.ask(RecordRows(bar(hour=hour))) for hour in range(2)]
         (await room.desk.next(WriteChunk)).commit()
         assert [(await answer.get()).inserted for answer in answers] == [1, 1]

@@ -12,7 +12,7 @@ from backbone import Backbone, Frame, RecordResult, StoreUnavailable, load_setti
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.errors import RowRefused, UnknownOutcome
 from backbone.store.records import Chunk, WriteResult
-from backbone.testing import Faults, embedded
+from backbone.testing import Faults, embedded, with_store
 from tests.backbone.facade.kit import BARS, START, bars, plan, write_csv
 
 LINGER = 0.05
@@ -134,7 +134,7 @@ async def picky(**overrides: object) -> AsyncIterator[tuple[Backbone, Picky]]:
     base = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
     store = Picky()
     settings = load_settings(profile="embedded", overrides={**base, **overrides})
-    async with Backbone.open(settings, parts={"make_store": lambda: store}) as backbone:
+    async with Backbone.open(settings, parts=with_store(lambda _: store)) as backbone:
         yield backbone, store
 
 
@@ -203,7 +203,7 @@ async def test_a_chunk_of_unknown_outcome_is_given_again_and_counts_once() -> No
     base = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
     store = Unsure()
     settings = load_settings(profile="embedded", overrides=base)
-    async with Backbone.open(settings, parts={"make_store": lambda: store}) as backbone:
+    async with Backbone.open(settings, parts=with_store(lambda _: store)) as backbone:
         result = await backbone.record(bars(3))
         assert (result.inserted, store.writes) == (3, 2)
         assert (await backbone.fetch(BARS)).num_rows == 3

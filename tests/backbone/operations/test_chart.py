@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from backbone.domain import Frame
-from backbone.operations.chart import ChartUnavailable, picture, terminal_chart
+from backbone.operations.rehearsal.chart import ChartUnavailable, picture, terminal_chart
 
 T0 = datetime(2018, 6, 4, 10, tzinfo=UTC)
 

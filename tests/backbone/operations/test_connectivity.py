@@ -5,8 +5,8 @@ import pytest
 from actors import ActorDead, AskTimeout, RosterSnapshot
 from backbone.cache.port import CacheInfo
 from backbone.domain.status import Status
-from backbone.operations.connectivity import ConnectivityReport, probe_all
-from backbone.operations.status import judge
+from backbone.operations.probes.connectivity import ConnectivityReport, probe_all
+from backbone.operations.probes.status import judge
 from backbone.store.records import StoreInfo
 from backbone.stream.port import StreamInfo
 from backbone.testing import embedded

@@ -8,6 +8,7 @@ from backbone import Backbone, load_settings
 from backbone.domain.status import Status
 from backbone.store.duckdb.store import DuckDBStore
 from backbone.store.records import StoreInfo
+from backbone.testing import with_store
 
 
 class Silent(DuckDBStore):
@@ -26,7 +27,7 @@ async def test_a_part_that_gives_no_answer_within_the_time_set_is_busy(seconds: 
     overrides = {"store.path": ":memory:", "store.inline": True, "control.enabled": False, "kill_switch": None}
     settings = load_settings(profile="embedded", overrides={**overrides, "supervision.ask_timeout": seconds})
     store = Silent(":memory:", inline=True)
-    async with TestSystem() as system, Backbone.open(settings, system=system, parts={"make_store": lambda: store}) as b:
+    async with TestSystem() as system, Backbone.open(settings, system=system, parts=with_store(lambda _: store)) as b:
         store.silent = True
         begun = system.clock.time()
         probe = (await b.connectivity()).probes[0]

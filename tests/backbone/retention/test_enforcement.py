@@ -14,11 +14,11 @@ from actors import ActorSystem
 from actors.testing import TestSystem
 from backbone import Backbone, Dimension, Frame, NotBuilt, StoreUnavailable, load_settings
 from backbone.domain.status import Status
-from backbone.facade.adapters import retention_rules
-from backbone.operations.status import judge
+from backbone.operations.probes.status import judge
 from backbone.store.duckdb.store import DuckDBStore
 from backbone.store.errors import StoreUnavailable as Unavailable
 from backbone.store.records import Coverage, QuarantineRow, Query, ReadResult
+from backbone.testing import with_store
 from tests.backbone.facade.kit import BARS, bars, plan, write_csv
 
 DAY = timedelta(days=1)
@@ -75,8 +75,10 @@ async def enforcing(
     overrides = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
     overrides |= {"stream.poll_interval": 3600, "kill_switch": kill_switch and str(kill_switch), **chosen}
     settings = load_settings(profile="embedded", overrides=overrides)
-    rules = msgspec.structs.replace(retention_rules(settings), enforceable=enforceable)
-    parts: dict[str, Any] = {"retention": rules, "make_store": lambda: store}
+    parts = {
+        **with_store(lambda _: store),
+        "retention": lambda spec: msgspec.structs.replace(spec, kwargs={"enforceable": enforceable}),
+    }
     async with TestSystem() as own, Backbone.open(settings, system=system or own, parts=parts) as backbone:
         yield backbone
 

@@ -14,11 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from backbone.settings.leaves import leaves, sections
-from backbone.settings.schema import Section, Settings
+from backbone.settings.schema import Settings
+from backbone.settings.sections.base import Section
 
 ROOT = Path(__file__).parents[3]
 HOME = "backbone/settings/"
-SCHEMA = f"{HOME}schema.py"
+SECTIONS = f"{HOME}sections/"
 SHOWS_ONLY = "backbone/cli/commands/config.py"
 
 Kinds = frozenset[str]
@@ -115,7 +116,7 @@ class Readers:
                 return known.get(name, NONE)
             case ast.Attribute(value=value, attr=name):
                 inside = frozenset(_below(path, name) for path in self._kinds(value, known)) & sections()
-                return inside or (frozenset({""}) if name == "settings" else NONE)
+                return inside or (frozenset({""}) if name in ("settings", "_settings") else NONE)
             case ast.Call(func=ast.Attribute(value=value, attr="items" | "values" | "get")):
                 return self._kinds(value, known)
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
@@ -140,13 +141,12 @@ class Readers:
 
     def _method(self, kind: str, name: str) -> None:
         """Note what a method or property of a section reads of it."""
-        if SCHEMA not in self._trees:
-            return
-        for each in ast.walk(self._trees[SCHEMA]):
-            if isinstance(each, ast.ClassDef) and kind in self._classes.get(each.name, NONE):
-                for function in each.body:
-                    if isinstance(function, Function) and function.name == name:
-                        self._enter(SCHEMA, function, {"self": frozenset({kind})})
+        for path, tree in self._trees.items():
+            for each in ast.walk(tree) if path.startswith(SECTIONS) else ():
+                if isinstance(each, ast.ClassDef) and kind in self._classes.get(each.name, NONE):
+                    for function in each.body:
+                        if isinstance(function, Function) and function.name == name:
+                            self._enter(path, function, {"self": frozenset({kind})})
 
     def _follow(self, path: str, node: ast.Call, known: Mapping[str, Kinds]) -> None:
         """Note what a function of `backbone.settings` reads of the sections that it is given."""

@@ -8,9 +8,10 @@ import pytest
 
 from backbone import Backbone
 from backbone.domain import Status
-from backbone.facade.adapters import store_factory
 from backbone.settings import Secret, Settings, SettingsError, check, load_settings
-from backbone.settings.schema import CacheSettings, StoreSettings
+from backbone.settings.sections.cache import CacheSettings
+from backbone.settings.sections.store import StoreSettings
+from backbone.store.child import factory as store_factory
 
 TIMESCALE = {"TIMESCALEDB_URL": "postgresql://localhost/x"}
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone.domain import Dimension, Frame
-from backbone.sources.chunking import Chunker
+from backbone.sources.text.chunking import Chunker
 
 
 def ticks(moments: list[int], batch: int, chunk_rows: int, dimension: Dimension = Dimension.TRADES) -> list[Frame]:

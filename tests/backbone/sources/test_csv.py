@@ -140,7 +140,7 @@ def test_a_stray_quote_costs_its_line_only(write: Write) -> None:
 
 
 def test_lines_are_counted_over_comments_blank_lines_and_blocks(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backbone.sources.lines._BLOCK", 64)
+    monkeypatch.setattr("backbone.sources.text.lines._BLOCK", 64)
     rows = [GOOD.replace("10:00:00", f"10:{n % 60:02d}:{n // 60:02d}") for n in range(300)]
     rows[17], rows[150], rows[299] = "", "rubbish", rows[299].replace("1.15", "?")
     frame, bad = hourly(write(lines("", "# a comment", HEADER, *rows)))
@@ -218,7 +218,7 @@ def test_a_flood_of_bad_rows_comes_in_chunks_too(write: Write) -> None:
 def test_trades_of_one_moment_are_numbered_in_file_order_across_blocks_and_chunks(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backbone.sources.lines._BLOCK", 100)
+    monkeypatch.setattr("backbone.sources.text.lines._BLOCK", 100)
     rows = [f"2024-01-02T10:00:00Z,{'AB'[n % 2]},{n + 1}" for n in range(40)]
     path = write(lines("time,symbol,price", *rows, "2024-01-02T10:00:01Z,A,99", "2024-01-02T10:00:00Z,A,98"))
     chunks = list(CsvSource(path, "trades", chunk_rows=7).chunks())
@@ -301,7 +301,7 @@ def test_a_decompression_bomb_is_refused(write: Write) -> None:
 
 
 def test_too_much_text_is_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backbone.sources.opening.MAX_BYTES", 100)
+    monkeypatch.setattr("backbone.sources.text.opening.MAX_BYTES", 100)
     with pytest.raises(InputInvalid, match="over 100 bytes"):
         hourly(write(lines(HEADER, GOOD, LATER)))
 

@@ -12,8 +12,8 @@ from backbone.domain import Dimension, Frame
 from backbone.domain.zones import load_zone
 from backbone.sources.csv import CsvSource
 from backbone.sources.errors import InputInvalid
-from backbone.sources.layout import find_layout
-from backbone.sources.rows import RowError, read_row
+from backbone.sources.text.layout import find_layout
+from backbone.sources.text.rows import RowError, read_row
 
 HEADER = "ts,symbol,open,high,low,close,volume"
 TIMES = ["2024-01-02T10:00:00Z", "2024-01-02 10:00", "2024-03-10 02:30:00", "2024-01-02T10:00:00+01:00", "2024-01-02",

@@ -1,13 +1,12 @@
 """Opening waits for a server that is not up yet, says so, and gives up in time; on the virtual clock."""
 
-from typing import Any
-
 import anyio
 import pytest
 
 from actors.testing import TestSystem
 from backbone import Backbone, StoreError, StoreUnavailable, load_settings
 from backbone.store.duckdb import DuckDBStore
+from backbone.testing import with_store
 from tests.backbone.facade.kit import BARS, bars
 
 WAITS = 10.0
@@ -35,7 +34,7 @@ async def opened(system: TestSystem) -> int:
         profile="embedded",
         overrides={"store.inline": True, "control.enabled": False, "store.start_timeout": WAITS},
     )
-    parts: dict[str, Any] = {"make_store": NotUp}
+    parts = with_store(lambda _: NotUp())
     async with Backbone.open(settings, system=system, parts=parts) as backbone:
         await backbone.record(bars())
         return (await backbone.fetch(BARS)).num_rows
@@ -93,7 +92,7 @@ async def test_a_relay_whose_store_refuses_it_at_first_catches_up_and_hides_noth
     settings = load_settings(profile="embedded", overrides={"store.inline": True, "control.enabled": False})
     async with (
         TestSystem() as system,
-        Backbone.open(settings, system=system, parts={"make_store": lambda: store}) as backbone,
+        Backbone.open(settings, system=system, parts=with_store(lambda _: store)) as backbone,
         backbone.subscribe(BARS) as updates,
     ):
         relay = backbone.roster().find("/test/backbone/stream/relay")

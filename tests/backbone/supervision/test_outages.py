@@ -16,7 +16,7 @@ from backbone.domain.dimension import Dimension
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.errors import StoreUnavailable
 from backbone.store.records import OutboxStatus, Query, ReadResult, StoreInfo
-from backbone.testing import Faults, embedded
+from backbone.testing import Faults, embedded, with_store
 from tests.backbone.facade.kit import BARS, bars
 
 OVERRIDES: Mapping[str, object] = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
@@ -63,7 +63,7 @@ class Slow(DuckDBStore):
 
 def opened(system: ActorSystem, store: DuckDBStore) -> Any:
     settings = load_settings(profile="embedded", overrides=OVERRIDES)
-    return Backbone.open(settings, system=system, parts={"make_store": lambda: store})
+    return Backbone.open(settings, system=system, parts=with_store(lambda _: store))
 
 
 async def test_a_store_that_says_no_names_holds_nobody_up_who_has_rows() -> None:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from backbone.domain import Dimension
 from backbone.domain.clock import parse_interval, parse_time
-from backbone.sources.layout import Layout, required_columns
-from backbone.sources.lines import MAX_LINE
+from backbone.sources.text.layout import Layout, required_columns
+from backbone.sources.text.lines import MAX_LINE
 
 __all__ = ["MAX_TEXT", "RowError", "read_row"]
 

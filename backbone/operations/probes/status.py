@@ -11,7 +11,7 @@ import msgspec
 from actors import RosterEntry, RosterSnapshot
 from backbone.domain.report import Report, markdown_table
 from backbone.domain.status import Status
-from backbone.operations.connectivity import ConnectivityReport, Probe
+from backbone.operations.probes.connectivity import ConnectivityReport, Probe
 
 __all__ = ["Problem", "StatusReport", "judge"]
 

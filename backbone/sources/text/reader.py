@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from backbone.domain import Dimension
 from backbone.domain.clock import parse_time
 from backbone.domain.schema import arrow_type
-from backbone.sources.chunking import LATE, Numbering
-from backbone.sources.columns import has_offset, parse_columns
 from backbone.sources.errors import InputInvalid
-from backbone.sources.layout import Layout
-from backbone.sources.lines import Block, Lines, examine
 from backbone.sources.port import BadRow, excerpt
-from backbone.sources.rows import RowError, Value, read_row
+from backbone.sources.text.chunking import LATE, Numbering
+from backbone.sources.text.columns import has_offset, parse_columns
+from backbone.sources.text.layout import Layout
+from backbone.sources.text.lines import Block, Lines, examine
+from backbone.sources.text.rows import RowError, Value, read_row
 
 __all__ = ["Reader"]
 

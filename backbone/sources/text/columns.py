@@ -22,8 +22,8 @@ from backbone.domain.clock import MAX_US, MIN_US, parse_interval
 from backbone.domain.dimension import Kind
 from backbone.domain.schema import arrow_type
 from backbone.domain.zones import from_wall_time
-from backbone.sources.layout import Layout, required_columns
-from backbone.sources.rows import MAX_TEXT
+from backbone.sources.text.layout import Layout, required_columns
+from backbone.sources.text.rows import MAX_TEXT
 
 __all__ = ["Columns", "has_offset", "parse_columns"]
 
@@ -57,7 +57,7 @@ def has_offset(text: str) -> bool:
 
 
 def parse_columns(data: bytes, layout: Layout, dimension: Dimension, zone: ZoneInfo | None) -> Columns:
-    """Parse lines that are known to be plain (see `backbone.sources.lines.examine`).
+    """Parse lines that are known to be plain (see `backbone.sources.text.lines.examine`).
 
     Args:
         data: the lines, each with its line break.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backbone.sources.opening import TextBytes
+from backbone.sources.text.opening import TextBytes
 
 __all__ = ["MAX_LINE", "Block", "Lines", "blocks", "examine"]
 

@@ -16,7 +16,7 @@ from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 from backbone.domain.report import Report, markdown_table
 from backbone.ingest.plan import IngestPlan, IngestRun
-from backbone.operations.connectivity import ConnectivityReport
+from backbone.operations.probes.connectivity import ConnectivityReport
 from backbone.retention.report import RetentionReport
 from backbone.store.records import OutboxStatus
 

@@ -1,0 +1,61 @@
+"""How a backbone is opened: what it is made of, what a failed start says, and what holds it while it is open."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager, ExitStack
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from actors import ActorSystem, AskRejected, Reject, StartError
+from backbone.cache import child as cache
+from backbone.calls import restore
+from backbone.facade.tree import Resources
+from backbone.settings import Settings
+from backbone.store import child as store
+from backbone.store.errors import StoreUnavailable
+from backbone.stream import child as stream
+
+__all__ = ["Opening", "cause_of", "resources"]
+
+T = TypeVar("T")
+
+
+def resources(settings: Settings, system: ActorSystem, stack: ExitStack) -> Resources:
+    """What the actors share with their later incarnations; `stack` lets go of it.
+
+    Raises:
+        SettingsError: a server that is required or chosen has no address. NotBuilt: its adapter does not exist yet.
+    """
+    stores = store.factory(settings)
+    stack.callback(stores.close)
+    clock = system.clock.time if settings.store.inline else None
+    return Resources(stores=stores, caches=cache.factory(settings, clock=clock), log=stream.log(settings))
+
+
+def cause_of(error: StartError) -> BaseException:
+    """The error at the bottom of failed starts: a child of a child that did not start."""
+    cause: BaseException = error
+    while isinstance(cause, StartError) and cause.cause is not None:
+        cause = cause.cause
+    if isinstance(cause, AskRejected | Reject):
+        return restore(cause)
+    if isinstance(cause, TimeoutError):
+        return StoreUnavailable(f"{error.child}: {cause}")
+    return cause
+
+
+class Opening(AbstractAsyncContextManager[T], Generic[T]):
+    """What `open` gives. It is held by what it opened: one entered by hand would be closed as garbage at once."""
+
+    def __init__(self, opened: AbstractAsyncContextManager[T]) -> None:
+        self._opened = opened
+
+    async def __aenter__(self) -> T:
+        opened = await self._opened.__aenter__()
+        opened._opening = self  # type: ignore[attr-defined]
+        return opened
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._opened.__aexit__(kind, error, trace)

@@ -1,0 +1,97 @@
+"""How the facade writes: a request whose actor dies over it is asked again, since the store knows what it has."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+import msgspec
+
+from actors import ActorDead, AskRejected, AskTimeout, ChildNotFound, MailboxFull
+from backbone.calls import Calls, restore
+from backbone.domain import Frame
+from backbone.domain.identifiers import new_run_id
+from backbone.facade.reading import Reader
+from backbone.facade.spelling import Ask
+from backbone.ingest.messages import RecordResult, RecordRows, RunIngest
+from backbone.ingest.plan import IngestPlan, IngestRun
+from backbone.settings import Settings
+from backbone.store.errors import StoreBusy
+from backbone.store.messages import OutboxState
+
+__all__ = ["Writer"]
+
+R = TypeVar("R")
+
+_RECORD_TIMEOUT = 60.0
+_RUN_TIMEOUT = 24 * 3600.0  # a run has deadlines of its own for every chunk
+_RETRY_PAUSE = 0.02
+
+
+class Writer:
+    """Gives rows to ingest, and tells the reader up to where they are published.
+
+    Args:
+        settings: how often a run is begun again.
+        calls: where ingest is.
+        ask: asks an actor on behalf of the caller.
+        reader: is not to serve anything older than what was written.
+        still_open: raises where the backbone was left.
+    """
+
+    def __init__(
+        self, settings: Settings, calls: Calls, ask: Ask, reader: Reader, still_open: Callable[[], None]
+    ) -> None:
+        self.settings = settings
+        self._calls = calls
+        self._ask = ask
+        self._reader = reader
+        self._still_open = still_open
+
+    async def ingest(self, plan: IngestPlan) -> IngestRun:
+        """See Backbone.ingest."""
+        request = RunIngest(plan, new_run_id())
+        run = await self._persistently(lambda: self._calls.ref("ingest").ask(request, _RUN_TIMEOUT))
+        for symbol, position in run.positions.items():
+            self._reader.saw(run.dimension, symbol, position)
+        return run
+
+    async def record(self, frame: Frame) -> RecordResult:
+        """See Backbone.record."""
+        request = RecordRows(frame)
+        frame.to_arrow()  # of a frame that was decoded: its columns are looked at here, where a damage can be told
+        if not frame.num_rows:
+            return RecordResult()
+        asked = 0
+
+        async def ask() -> RecordResult:
+            nonlocal asked
+            asked += 1
+            return await self._calls.ref("ingest").ask(request, _RECORD_TIMEOUT)
+
+        result = await self._persistently(ask)
+        if asked > 1 and not result.position:
+            # committed by an actor that died before it could say where: not older than the newest there is now
+            result = msgspec.structs.replace(result, position=(await self._ask("store", OutboxState())).newest)
+        for symbol in frame.symbols:
+            self._reader.saw(frame.dimension, symbol, result.position)
+        return result
+
+    async def _persistently(self, ask: Callable[[], Awaitable[R]]) -> R:
+        """Ask again where the actor died over the request: what it had committed is known by its identity."""
+        for attempt in range(self.settings.ingest.retries):
+            try:
+                return await self._refusable(ask)
+            except (ActorDead, ChildNotFound):
+                self._still_open()
+                await anyio.sleep(_RETRY_PAUSE * 2**attempt)  # it may be the supervisor that restarts
+        return await self._refusable(ask)
+
+    async def _refusable(self, ask: Callable[[], Awaitable[R]]) -> R:
+        try:
+            return await ask()
+        except AskRejected as error:
+            raise restore(error) from None
+        except (AskTimeout, MailboxFull) as error:
+            raise StoreBusy(f"{error}; the rows may still go in: the same call again does no harm") from error

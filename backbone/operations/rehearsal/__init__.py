@@ -1,0 +1,1 @@
+"""One full cycle over real bars, and its evidence."""

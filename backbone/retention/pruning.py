@@ -1,0 +1,41 @@
+"""Deletes published outbox rows and bad rows that are old enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from backbone.retention.cutoff import steps
+from backbone.retention.enforcing import Ask
+from backbone.settings.sections.retention import RetentionSettings
+from backbone.store.messages import PruneStore, ReadOutbox
+
+__all__ = ["prune"]
+
+_HOUR = timedelta(hours=1)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+async def prune(
+    ask: Ask, retention: RetentionSettings, now: datetime, heed: Callable[[], None], *, apply: bool
+) -> dict[str, int]:
+    """What was, or without `apply` would be, deleted, by kind; an hour of outbox at a time.
+
+    Args:
+        ask: asks the store.
+        retention: for how long what is kept.
+        now: the moment from which that is counted back.
+        heed: called before each step; raises where the kill switch holds scheduled work.
+        apply: delete.
+    """
+    published = now - timedelta(hours=retention.outbox_hours)
+    bad = now - timedelta(days=retention.quarantine_days)
+    oldest = await ask(ReadOutbox(0, 1)) if apply else []
+    begin = min(oldest[0].created_at, published - _MICROSECOND) if oldest else published - _MICROSECOND
+    pruned = {"outbox": 0}
+    for moment in steps(begin, published, _HOUR) if apply else [published]:
+        heed()
+        last = bad if moment == published else None
+        found = await ask(PruneStore(moment, last, dry_run=not apply))
+        pruned = {what: pruned.get(what, 0) + count for what, count in found.items()}
+    return pruned

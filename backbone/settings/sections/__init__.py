@@ -1,0 +1,1 @@
+"""A file for the settings of each room."""

@@ -1,0 +1,63 @@
+"""The cache: in this process or Redis."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from backbone.settings.connections import compose_url, fill_in
+from backbone.settings.secrets import Secret
+from backbone.settings.sections.base import Count, Port, Seconds, Section, Share, Text
+
+__all__ = ["CacheSettings"]
+
+
+class CacheSettings(Section, frozen=True, kw_only=True):
+    """Where hot windows are kept."""
+
+    backend: Annotated[Literal["memory", "redis", "off"], Meta(description="where hot windows are kept")] = "memory"
+    required: Annotated[
+        bool | None, Meta(description="refuse to start without redis; none: as tier and run_mode say")
+    ] = None
+    strategy: Annotated[
+        Literal["standard", "aggressive", "extended", "disabled"],
+        Meta(description="sets ttl and capacity: aggressive 120 s/512, extended 12 h/4096, disabled keeps nothing"),
+    ] = "standard"
+    ttl: Annotated[Annotated[float, Meta(gt=0)] | None, Meta(description="an entry lives so long")] = 900.0
+    ttl_jitter: Annotated[
+        Share, Meta(description="share by which ttl varies, so that entries don't expire at once")
+    ] = 0.1
+    capacity: Annotated[Count | None, Meta(description="entries at most")] = 1024
+    namespace: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,100}\Z", description="prefix of all keys")] = (
+        "backbone:cache"
+    )
+    url: Annotated[Secret | None, Meta(description="redis: redis://host:port/db, or rediss:// for TLS")] = None
+    host: Annotated[Text | None, Meta(description="redis: host, instead of url")] = None
+    port: Annotated[Port, Meta(description="redis: port")] = 6379
+    db: Annotated[int, Meta(ge=0, le=65_535, description="redis: database number")] = 0
+    user: Annotated[Text | None, Meta(description="redis: user")] = None
+    password: Annotated[Secret | None, Meta(description="redis: password")] = None
+    ssl: Annotated[bool, Meta(description="redis: use TLS")] = False
+    client_name: Annotated[Text, Meta(description="redis: how the server lists us")] = "backbone"
+    socket_timeout: Annotated[Seconds, Meta(description="redis: wait for an answer")] = 0.5
+    connect_timeout: Annotated[Seconds, Meta(description="redis: wait for a connection")] = 1.0
+    health_check_interval: Annotated[Seconds, Meta(description="redis: test a connection idle for so long")] = 5.0
+    retry_on_timeout: Annotated[bool, Meta(description="redis: try a timed-out read once more")] = True
+
+    def dsn(self) -> Secret | None:
+        """The connection URL: ``url`` if given, else composed of the pieces; None if neither.
+
+        A password that a given URL leaves open is filled in.
+        """
+        if self.url is not None:
+            return fill_in(self.url.reveal(), self.password, {})
+        if self.host is None:
+            return None
+        scheme = "rediss" if self.ssl else "redis"
+        return compose_url(scheme, self.user, self.password, self.host, self.port, str(self.db), {})
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the connection is encrypted: asked for, or implied by ``rediss://``."""
+        return self.ssl or (self.url is not None and self.url.reveal().lower().startswith("rediss://"))

@@ -1,0 +1,21 @@
+"""Ingest: runs and live rows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from backbone.settings.sections.base import Section, Text
+
+__all__ = ["IngestSettings"]
+
+
+class IngestSettings(Section, frozen=True, kw_only=True):
+    """How rows come in."""
+
+    chunk_rows: Annotated[int, Meta(ge=1, le=100_000, description="rows of one transaction at most")] = 100_000
+    retries: Annotated[int, Meta(ge=0, le=100, description="attempts after a failed one")] = 3
+    csv_zone: Annotated[Text | None, Meta(description="zone of csv times without an offset, such as UTC")] = None
+    record_batch_rows: Annotated[int, Meta(ge=1, le=100_000, description="live rows of one chunk at most")] = 500
+    record_linger: Annotated[float, Meta(ge=0, le=60, description="live rows wait so long for company")] = 0.05

@@ -1,0 +1,107 @@
+"""The store's place in the tree, and which adapter stands behind its port, by the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from actors import ChildSpec
+from backbone.settings import Settings, SettingsError
+from backbone.settings.starting import refuse_what_cannot_start
+from backbone.store.actor import StoreActor
+from backbone.store.errors import StoreUnavailable
+from backbone.store.port import Store, StoreFactory
+
+__all__ = ["child", "factory", "stand_in"]
+
+
+def child(settings: Settings, make: Callable[[], Store]) -> ChildSpec:
+    """The actor that owns the store; each of its lives opens a fresh adapter."""
+    limits, start_timeout = settings.supervision, settings.store.start_timeout
+    return ChildSpec(
+        "store",
+        StoreActor,
+        args=(make, stand_in(settings), start_timeout),
+        shutdown=3 * limits.shutdown,
+        start_timeout=start_timeout + 60.0,
+        backoff=limits.delays(),
+        metadata={"part": "store"},
+    )
+
+
+def stand_in(settings: Settings) -> str | None:
+    """Why it is less than a server; None where it is one."""
+    return "one process owns the file, nothing is replicated" if settings.store.backend == "duckdb" else None
+
+
+class _Stores:
+    """Makes stores; `close` lets go of what they share."""
+
+    def __init__(self, make: Callable[[], Store], close: Callable[[], None] = lambda: None) -> None:
+        self._make = make
+        self._close = close
+
+    def __call__(self) -> Store:
+        return self._make()
+
+    def close(self) -> None:
+        self._close()
+
+
+def factory(settings: Settings) -> StoreFactory:
+    """Makes the store's adapter; heavy clients are imported only where they are chosen.
+
+    Raises:
+        SettingsError: a required server was not chosen, or its address is missing or no address of it.
+    """
+    refuse_what_cannot_start(settings, "store.")
+    return _Stores(_timescale(settings)) if settings.store.backend == "timescale" else _duckdb(settings)
+
+
+def _duckdb(settings: Settings) -> StoreFactory:
+    from backbone.store.duckdb.memory import MemoryDatabase
+    from backbone.store.duckdb.store import DuckDBStore
+
+    store, memory = settings.store, MemoryDatabase(attached=settings.store.inline)
+
+    def make() -> Store:
+        return DuckDBStore(
+            store.path,
+            memory=memory,
+            threads=store.threads,
+            memory_limit=store.memory_limit,
+            inline=store.inline,
+            max_payload_bytes=settings.stream.max_payload_bytes,
+        )
+
+    return _Stores(make, memory.close)
+
+
+def _timescale(settings: Settings) -> Callable[[], Store]:
+    store = settings.store
+    dsn = store.dsn()
+    if dsn is None:
+        raise SettingsError("store.backend is timescale, but its address is missing; set BACKBONE_STORE_URL")
+
+    def make() -> Store:
+        try:
+            from backbone.store.timescale import Bounds, TimescaleStore
+        except ModuleNotFoundError as error:
+            raise StoreUnavailable("store.backend=timescale needs asyncpg: pip install asyncpg") from error
+        bounds = Bounds(
+            pool_size=store.pool_size,
+            max_overflow=store.max_overflow,
+            pool_timeout=store.pool_timeout,
+            pool_recycle=store.pool_recycle,
+            pre_ping=store.pool_pre_ping,
+            connect_timeout=store.connect_timeout,
+            statement_timeout=store.statement_timeout,
+        )
+        return TimescaleStore(
+            dsn.reveal(),
+            schema=store.schema_name,
+            bounds=bounds,
+            application_name=store.application_name,
+            max_payload_bytes=settings.stream.max_payload_bytes,
+        )
+
+    return make
