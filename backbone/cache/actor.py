@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import anyio
 
@@ -10,9 +11,9 @@ from actors import Actor, Message, StopReason, handles
 from backbone.cache.errors import CacheUnavailable
 from backbone.cache.guarded import GuardedCache
 from backbone.cache.key import CacheKey
-from backbone.cache.load import Asker
+from backbone.cache.load import Asker, outcome_of
 from backbone.cache.loads import Loads
-from backbone.cache.messages import Fetch, ForgetWindows, Invalidate, ProbeCache, ReadCacheMetrics
+from backbone.cache.messages import Fetch, Fetched, ForgetWindows, Invalidate, ProbeCache, ReadCacheMetrics
 from backbone.cache.port import Cache, CacheInfo, CacheMetrics, Hit
 from backbone.calls import Calls, refuse
 from backbone.domain.advice import INSTEAD
@@ -74,13 +75,12 @@ class CacheActor(Actor):
             await self._cache.adapter.close()
 
     @handles
-    async def fetch(self, message: Fetch) -> None:
+    async def fetch(self, message: Fetch) -> Fetched | None:
         """A hit at once, stale while the store is down; a miss by one load for all who ask for it meanwhile."""
-        query = message.query
-        asker = Asker(self.context.defer_reply(), self.context.clock.time, self._observe)
+        query, since = message.query, self.context.clock.time()
         if query.as_of is not None:  # rows as they were known at some time are never cached
-            self._loads.read(query, asker)
-            return
+            self._loads.read(query, self._asker(since))
+            return None
         key = CacheKey.of(
             query.dimension, query.symbols, interval=query.interval, start=query.start, end=query.end, limit=query.limit
         )
@@ -88,10 +88,14 @@ class CacheActor(Actor):
         if isinstance(found, Hit):
             fetched = self._loads.fetched(found.entry)
             if fetched is not None:
-                asker.answer(fetched)
-                return
+                self._saw("Fetch", since, outcome_of(fetched))
+                return fetched
             found = None
-        await self._loads.join(key, query, message.at_least, asker, found)
+        await self._loads.join(key, query, message.at_least, self._asker(since), found)
+        return None
+
+    def _asker(self, since: float) -> Asker:
+        return Asker(self.context.defer_reply(), partial(self._saw, "Fetch", since))
 
     @handles
     async def invalidate(self, message: Invalidate) -> None:

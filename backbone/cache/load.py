@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 from actors import Reject, Reply
 from backbone.cache.messages import Fetched
-from backbone.domain.observing import Observe
 
-__all__ = ["Asker", "Load"]
+__all__ = ["Asker", "Load", "outcome_of"]
 
 
 class Asker:
@@ -17,31 +16,29 @@ class Asker:
 
     Args:
         reply: answers them.
-        clock: monotonic seconds.
-        observe: told how long they waited, and for what.
+        saw: told how that came out.
     """
 
-    __slots__ = ("_clock", "_observe", "_reply", "_since")
+    __slots__ = ("_reply", "_saw")
 
-    def __init__(self, reply: Reply[Fetched], clock: Callable[[], float], observe: Observe | None) -> None:
+    def __init__(self, reply: Reply[Fetched], saw: Callable[[str], None]) -> None:
         self._reply = reply
-        self._clock = clock
-        self._observe = observe
-        self._since = clock()
+        self._saw = saw
 
     def answer(self, fetched: Fetched) -> None:
         """Give them a window."""
         self._reply(fetched)
-        self._saw("stale" if fetched.frame.stale else "hit" if fetched.hit else "miss")
+        self._saw(outcome_of(fetched))
 
     def refuse(self, reject: Reject) -> None:
         """Tell them why there is none."""
         self._reply.fail(reject)
         self._saw(f"refused:{reject.code}")
 
-    def _saw(self, outcome: str) -> None:
-        if self._observe is not None:
-            self._observe("Fetch", self._clock() - self._since, outcome)
+
+def outcome_of(fetched: Fetched) -> str:
+    """How a question came out, for who watches."""
+    return "stale" if fetched.frame.stale else "hit" if fetched.hit else "miss"
 
 
 @dataclass(slots=True)
