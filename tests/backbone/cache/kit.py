@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 from actors import Actor, ActorRef, AskRejected, ChildSpec, Message, Reject, Reply, handles
 from actors.roster import Health
 from actors.testing import TestSystem
-from backbone import Dimension
+from backbone import Dimension, Frame
 from backbone.cache.actor import CacheActor
 from backbone.cache.errors import CacheUnavailable
 from backbone.cache.key import CacheKey
@@ -47,6 +47,9 @@ class Read:
         """By as many rows as the position says, where no number is given."""
         symbols = self.query.symbols or ("EURUSD",)
         self._reply(ReadResult(bars(position if rows is None else rows, symbol=symbols[0]), position, complete))
+
+    def answer_by(self, frame: Frame, position: int) -> None:
+        self._reply(ReadResult(frame, position))
 
     def refuse(self, code: str = "unavailable") -> None:
         self._reply.fail(Reject(code, "the store says no"))

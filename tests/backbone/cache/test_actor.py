@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import anyio
+import pyarrow as pa
 import pytest
 
 from actors import ActorDead
+from backbone import Dimension, Frame
 from backbone.cache.messages import ForgetWindows, ProbeCache, ReadCacheMetrics
 from backbone.store.records import Query
 from tests.backbone.cache.kit import KEY, caching, query_of, settled
@@ -281,6 +283,22 @@ async def test_a_process_that_loads_for_ever_is_not_waited_for_for_ever() -> Non
         assert 2.0 <= anyio.current_time() - began <= 2.2  # virtual
         assert await room.cache.peek(KEY) is None  # it is still the other one's to keep
         assert await room.cache.load(6, lease)
+
+
+async def test_a_window_that_would_push_out_many_others_is_served_and_not_kept() -> None:
+    rows = 150_001
+    prices = {
+        "symbol": ["EURUSD"] * rows,
+        "ts": pa.array(range(rows), pa.timestamp("us", "UTC")),
+        "price": [1.0] * rows,
+    }
+    large = Frame.from_arrow(Dimension.TRADES, pa.table(prices))
+    async with caching() as room:
+        answer = await room.ask()
+        (await room.desk.next()).answer_by(large, 5)
+        assert (await answer.get()).frame.num_rows == rows
+        assert await room.cache.peek(KEY) is None
+        assert await room.cache.load(5)  # nobody else has to wait for the end of a lease
 
 
 async def test_a_damaged_window_is_passed_by() -> None:
