@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import anyio
 
-from actors import Actor, Reject, Reply, StopReason, handles
+from actors import Actor, Message, StopReason, handles
+from backbone.cache.errors import CacheUnavailable
+from backbone.cache.guarded import GuardedCache
 from backbone.cache.key import CacheKey
+from backbone.cache.load import Asker, outcome_of
+from backbone.cache.loads import Loads
 from backbone.cache.messages import Fetch, Fetched, ForgetWindows, Invalidate, ProbeCache, ReadCacheMetrics
-from backbone.cache.port import Cache, CacheEntry, CacheInfo
-from backbone.calls import PASSING, Calls
-from backbone.domain import Frame, decode, encode
+from backbone.cache.port import Cache, CacheInfo, CacheMetrics, Hit
+from backbone.calls import Calls, refuse
 from backbone.domain.advice import INSTEAD
-from backbone.domain.threads import in_thread
-from backbone.store.messages import ReadRows
-from backbone.store.records import Query
+from backbone.domain.observing import Observe
 
 __all__ = ["CacheActor"]
 
 _CLOSE_TIMEOUT = 5.0
-_MOST_ROWS = 150_000  # larger windows (about 8 MiB) are served, not kept
-_ROWS_INLINE = 20_000  # what can be encoded within a millisecond
-_IN_FLIGHT = 16
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+
+
+class Recover(Message, frozen=True):
+    """Time to look whether the cache is back."""
 
 
 class CacheActor(Actor):
-    """Serves windows.
+    """Serves windows: from the cache, and what that lacks from the store; while the cache is down, all from the store.
 
     Args:
         make: makes the adapter; each incarnation opens a fresh one.
@@ -35,6 +39,8 @@ class CacheActor(Actor):
         embedded: why this cache is less than a real one, or None.
         read_timeout: seconds for a read of the store.
         inline: encode on the event loop only, for deterministic tests.
+        observe: told of each Fetch ("hit", "miss", "stale", or "refused:" and the code) and of each Invalidate and
+            ForgetWindows ("ok", or "missed" while the cache is down).
     """
 
     def __init__(
@@ -44,129 +50,119 @@ class CacheActor(Actor):
         embedded: str | None = None,
         read_timeout: float = 30.0,
         inline: bool = False,
+        observe: Observe | None = None,
     ) -> None:
         self._inline = inline
         self._make = make
         self._calls = calls
         self._embedded = embedded
         self._read_timeout = read_timeout
-        self._cache: Cache
-        self._slots = anyio.Semaphore(_IN_FLIGHT, fast_acquire=True)
-        self._loading: dict[CacheKey, list[tuple[int, Reply[Any]]]] = {}
-        self._forgotten = 0
+        self._observe = observe
+        self._cache: GuardedCache
+        self._loads: Loads
+        self._pause = 0.0
 
     async def on_start(self) -> None:
-        """Open the cache."""
-        self._cache = self._make()
-        await self._cache.open()
-        if self._embedded is not None:
+        """Open the cache; one that is down is waited for beside the work."""
+        # what a fallen incarnation did not hear of is unknown: a cache that outlived it is not trusted
+        self._cache = GuardedCache(self._make(), self._went_down, missed=self.context.ref.incarnation > 1)
+        self._loads = Loads(self.context, self._cache, self._calls, self._read_timeout, self._inline)
+        await self._look()
+
+    async def on_stop(self, reason: StopReason) -> None:
+        """Close the cache, within a bound."""
+        with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
+            await self._cache.adapter.close()
+
+    @handles
+    async def fetch(self, message: Fetch) -> Fetched | None:
+        """A hit at once, stale while the store is down; a miss by one load for all who ask for it meanwhile."""
+        query, since = message.query, self.context.clock.time()
+        if query.as_of is not None:  # rows as they were known at some time are never cached
+            self._loads.read(query, self._asker(since))
+            return None
+        key = CacheKey.of(
+            query.dimension, query.symbols, interval=query.interval, start=query.start, end=query.end, limit=query.limit
+        )
+        found = await self._cache.get(key, message.at_least)
+        if isinstance(found, Hit):
+            fetched = self._loads.fetched(found.entry)
+            if fetched is not None:
+                self._saw("Fetch", since, outcome_of(fetched))
+                return fetched
+            found = None
+        await self._loads.join(key, query, message.at_least, self._asker(since), found)
+        return None
+
+    def _asker(self, since: float) -> Asker:
+        return Asker(self.context.defer_reply(), partial(self._saw, "Fetch", since))
+
+    @handles
+    async def invalidate(self, message: Invalidate) -> None:
+        """See Invalidate; while the cache is down, it is noted that it missed something."""
+        began = self.context.clock.time()
+        self._loads.close(message.positions)
+        heard = await self._cache.invalidate(message.positions)
+        self._saw("Invalidate", began, "ok" if heard else "missed")
+
+    @handles
+    async def forget(self, message: ForgetWindows) -> None:
+        """See ForgetWindows."""
+        began = self.context.clock.time()
+        self._loads.close()
+        heard = await self._cache.clear()
+        self._saw("ForgetWindows", began, "ok" if heard else "missed")
+
+    def _saw(self, what: str, since: float, outcome: str) -> None:
+        if self._observe is not None:
+            self._observe(what, self.context.clock.time() - since, outcome)
+
+    @handles
+    async def probe(self, message: ProbeCache) -> CacheInfo:
+        """See ProbeCache."""
+        try:
+            return await self._cache.adapter.probe()
+        except CacheUnavailable as error:
+            raise refuse(error) from error
+
+    @handles
+    async def metrics(self, message: ReadCacheMetrics) -> CacheMetrics:
+        """See ReadCacheMetrics."""
+        try:
+            return await self._cache.adapter.metrics(reset=message.reset)
+        except CacheUnavailable as error:
+            raise refuse(error) from error
+
+    @handles
+    async def recover(self, message: Recover) -> None:
+        """Use the cache again, if it is back."""
+        await self._look()
+
+    async def _look(self) -> None:
+        try:
+            await self._cache.recover()
+        except CacheUnavailable as error:
+            self._went_down(error)
+            return
+        self._pause = 0.0
+        self._report_ok()
+
+    def _went_down(self, error: CacheUnavailable) -> None:
+        """Say so, and look again soon, ever less often up to every two seconds."""
+        self._pause = min(2 * self._pause or _FIRST_PAUSE, _LONGEST_PAUSE)
+        self.context.send_after(self._pause, Recover(), key="recover")
+        following = f"looks again at least every {_LONGEST_PAUSE:g} s; every read goes to the store meanwhile"
+        self.context.report_health(
+            "degraded", str(error) or "no answer", following, "start or mend the server; nothing else has to be done"
+        )
+
+    def _report_ok(self) -> None:
+        if self._embedded is None:
+            self.context.report_health("ok")
+        else:
             self.context.report_health(
                 "degraded",
                 f"in-process cache: {self._embedded}",
                 "everything works within this one process",
                 INSTEAD["cache"],
             )
-
-    async def on_stop(self, reason: StopReason) -> None:
-        """Close the cache, within a bound."""
-        with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
-            await self._cache.close()
-
-    @handles
-    async def fetch(self, message: Fetch) -> Fetched | None:
-        """A hit at once, stale while the store is down; a miss by one load for all who ask for it meanwhile."""
-        query = message.query
-        if query.as_of is not None:
-            self.context.run_task(self._bypass(query), name="read", reply=self.context.defer_reply())
-            return None
-        key = CacheKey.of(
-            query.dimension,
-            query.symbols,
-            interval=query.interval,
-            start=query.start,
-            end=query.end,
-            limit=query.limit,
-        )
-        entry = await self._cache.get(key, at_least=message.at_least)
-        if entry is not None:
-            frame = decode(entry.payload)
-            return Fetched(frame if self._calls.serves("store") else frame.as_stale(), entry.position, hit=True)
-        waiting = self._loading.get(key)
-        if waiting is not None:
-            waiting.append((message.at_least, self.context.defer_reply()))
-            return None
-        await self._slots.acquire()
-        self._loading[key] = [(message.at_least, self.context.defer_reply())]
-        self.context.run_task(self._load(key, query), name="load")
-        return None
-
-    async def _bypass(self, query: Query) -> Fetched:
-        result = await self._calls.ask("store", ReadRows(query), self._read_timeout)
-        return Fetched(result.frame, result.position, hit=False)
-
-    async def _load(self, key: CacheKey, query: Query) -> None:
-        """Read, keep, answer. Who joined with a newer position than the read began with gets a read of its own."""
-        try:
-            while self._loading[key]:
-                began = max(at_least for at_least, _ in self._loading[key])
-                forgotten = self._forgotten
-                try:
-                    result = await self._calls.ask("store", ReadRows(query), self._read_timeout)
-                except Reject as reject:
-                    await self._without_store(key, reject)
-                    return
-                position = max(result.position, began)
-                if forgotten == self._forgotten:  # else it may hold rows that were dropped meanwhile
-                    kept = position if result.complete is None else min(position, result.complete)
-                    await self._keep(key, result.frame, kept)
-                waiting = self._loading[key]
-                self._loading[key] = [(at_least, reply) for at_least, reply in waiting if at_least > position]
-                for at_least, reply in waiting:
-                    if at_least <= position:
-                        reply(Fetched(result.frame, position, hit=False))
-        finally:
-            self._loading.pop(key, None)
-            self._slots.release()
-
-    async def _keep(self, key: CacheKey, frame: Frame, position: int) -> None:
-        """Cache a window, unless it would push out many others; a large one is encoded in a thread."""
-        if frame.num_rows > _MOST_ROWS:
-            return
-        if frame.num_rows > _ROWS_INLINE and not self._inline:
-            payload = await in_thread(lambda: encode(frame))
-        else:
-            payload = encode(frame)
-        await self._cache.put(key, payload, position)
-
-    async def _without_store(self, key: CacheKey, reject: Reject) -> None:
-        """The store is down: serve what is left, marked stale; refuse where nothing is left."""
-        left: CacheEntry | None = await self._cache.peek(key) if reject.code in PASSING else None
-        for _, reply in self._loading.pop(key, ()):
-            if left is None:
-                reply.fail(reject)
-            else:
-                reply(Fetched(decode(left.payload).as_stale(), left.position, hit=True))
-        self._loading[key] = []
-
-    @handles
-    async def invalidate(self, message: Invalidate) -> None:
-        """See Invalidate."""
-        for dimension, positions in message.positions.items():
-            for symbol, position in positions.items():
-                await self._cache.invalidate(dimension, symbol, position)
-
-    @handles
-    async def forget(self, message: ForgetWindows) -> None:
-        """See ForgetWindows; positions stay, for a drop moves none."""
-        self._forgotten += 1
-        await self._cache.clear()
-
-    @handles
-    async def probe(self, message: ProbeCache) -> CacheInfo:
-        """See ProbeCache."""
-        return await self._cache.probe()
-
-    @handles
-    async def metrics(self, message: ReadCacheMetrics) -> Any:
-        """See ReadCacheMetrics."""
-        return await self._cache.metrics(reset=message.reset)

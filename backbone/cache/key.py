@@ -1,17 +1,18 @@
-"""What a cached window is filed under."""
+"""What a cached window is filed under, in this process and on a server that others share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import blake2b
 
 import msgspec
 
 from backbone.domain.clock import to_us
+from backbone.domain.codec import VERSION
 from backbone.domain.dimension import Dimension
 
-__all__ = ["CacheKey"]
+__all__ = ["CacheKey", "space"]
 
 
 class CacheKey(msgspec.Struct, frozen=True):
@@ -64,6 +65,27 @@ class CacheKey(msgspec.Struct, frozen=True):
         parts = msgspec.json.encode((self.symbols, self.interval, self.start_us, self.end_us, self.limit))
         return f"{self.dimension}:{blake2b(parts, digest_size=16).hexdigest()}"
 
-    def name(self, namespace: str) -> str:
-        """The key as a shared server knows it."""
-        return f"{namespace}:{self.text}"
+    def name(self, space: str) -> str:
+        """The key as a shared server knows it; see `space`."""
+        return f"{space}:{self.text}"
+
+    def concerns(self, positions: Mapping[Dimension, Mapping[str, int]]) -> bool:
+        """Whether rows of this window may be among those that changed."""
+        changed = positions.get(self.dimension, {})
+        return bool(changed) and (not self.symbols or not changed.keys().isdisjoint(self.symbols))
+
+
+def space(namespace: str, database: str, generation: int) -> str:
+    """The part of a shared server's key that separates what must never meet.
+
+    Args:
+        namespace: of the policy.
+        database: whose rows they are. Another one has other positions: its entries would refuse all of ours, or be
+            served in their place.
+        generation: counted up by each `clear`.
+
+    Returns:
+        These and the version of the codec: an older or newer release does not meet bytes that it can't read.
+    """
+    owner = blake2b(database.encode(), digest_size=8).hexdigest()
+    return f"{namespace}:c{VERSION}:{owner}:{generation}"

@@ -42,6 +42,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         ttl_jitter: fraction (0 to below 1) of the time to live by which an entry may live shorter, so that entries
             stored together do not all expire together.
         capacity: entries held; None is no bound.
+        lease_s: seconds that one who loads a window is waited for before another one may; longer than most reads take.
         namespace: prefix of all keys.
         strategy: name of the row of `STRATEGIES` that the figures come from.
     """
@@ -49,6 +50,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     ttl_s: float | None = 900.0
     ttl_jitter: float = 0.1
     capacity: int | None = 1024
+    lease_s: float = 35.0
     namespace: str = "backbone:cache"
     strategy: str = "standard"
 

@@ -1,12 +1,25 @@
 """The port of the cache: what every adapter (memory, Redis) offers.
 
-An entry carries the outbox position of its data. Each (dimension, symbol) remembers the newest position that was
-invalidated; an entry is served only while its position is at least that of all its symbols, so a loader that read
-before a commit can't put old rows over newer ones, whatever the order of the calls. Positions never expire.
+Three things keep old rows out, whatever the order of the calls and however many processes share the cache:
+
+- An entry carries the outbox position of its data. Each (dimension, symbol) remembers the newest position that was
+  invalidated; an entry is served only while its position is at least that of all its symbols.
+- Only who holds the lease of a key may put it. A lease is granted before the rows are read, and ends at a deadline. It
+  is lost where the cache was emptied (a restart, FLUSHALL, `clear`): then the positions are gone as well, and so what
+  was read before is refused. And it is lost to the first who asks after an invalidation of the key: they may not be
+  given rows that were read before it, and so wait for nobody who reads them.
+- A generation: `clear` begins a new one, and nothing of an older one is seen again. It is part of the name of every
+  key (see `backbone.cache.key.space`), as are the database and the version of the codec.
+
+For example: A asks for a window, gets `Miss("1")` and reads the store at position 5. B, in another process, asks for
+the same and gets `Wait`. A commit at 6 is invalidated. B asks again and gets `Miss("2")`; A's put is refused.
+
+Every call ends within about a second, by an answer or by CacheUnavailable: an adapter has time-outs of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -14,7 +27,7 @@ import msgspec
 from backbone.cache.key import CacheKey
 from backbone.domain.dimension import Dimension
 
-__all__ = ["Cache", "CacheEntry", "CacheInfo", "CacheMetrics"]
+__all__ = ["Cache", "CacheEntry", "CacheInfo", "CacheMetrics", "Hit", "Lookup", "Miss", "Wait"]
 
 
 class CacheEntry(msgspec.Struct, frozen=True):
@@ -23,12 +36,38 @@ class CacheEntry(msgspec.Struct, frozen=True):
     Attributes:
         payload: the rows in the columnar codec.
         position: outbox position that the rows include.
-        stored_at: seconds on the cache's monotonic clock.
     """
 
     payload: bytes
     position: int
-    stored_at: float
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """The window is there and current."""
+
+    entry: CacheEntry
+
+
+class Miss(msgspec.Struct, frozen=True):
+    """It is not, and who asked may load it: with this lease, until its deadline, and nobody else meanwhile."""
+
+    lease: str
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """It is not, and somebody loads it, with this lease: ask again shortly, or read the store.
+
+    Attributes:
+        lease: theirs; it tells somebody who asks twice whether they wait for the same load, and may be their own.
+        seconds: until it ends at the latest.
+    """
+
+    lease: str
+    seconds: float
+
+
+Lookup = Hit | Miss | Wait
+"""What `get` found."""
 
 
 class CacheMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,12 +75,13 @@ class CacheMetrics(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         hits: gets that were answered.
-        misses: gets that were not, for whatever reason.
+        misses: gets that were not, for whatever reason; who waits and asks again counts again.
         sets: entries stored.
         evictions: entries dropped for lack of room.
         expirations: entries dropped because their time had passed.
         invalidations: positions that moved forward.
-        stale_rejected: gets refused because the entry was older than asked for, puts refused because newer was known.
+        stale_rejected: gets refused because the entry was older than asked for, puts refused because newer was known
+            or the lease was lost.
         keys: entries held.
         capacity: entries that may be held, None is no bound.
         ttl_s: time to live in seconds, None is for ever.
@@ -84,10 +124,10 @@ class CacheInfo(msgspec.Struct, frozen=True):
 
 
 class Cache(Protocol):
-    """A cache of windows, newer always wins."""
+    """A cache of windows, newer always wins. Every method but `close` may raise CacheUnavailable."""
 
     async def open(self) -> None:
-        """Connect; a second call does nothing."""
+        """Connect; again where it failed before; where it is open it does nothing."""
         ...
 
     async def close(self) -> None:
@@ -98,8 +138,8 @@ class Cache(Protocol):
         """Ask the cache whether it works."""
         ...
 
-    async def get(self, key: CacheKey, *, at_least: int = 0) -> CacheEntry | None:
-        """The entry, or None if there is none that is current.
+    async def get(self, key: CacheKey, *, at_least: int = 0) -> Lookup:
+        """The entry, if there is one that is current; else the lease to load it, if nobody else loads what is current.
 
         Args:
             key: the window.
@@ -111,16 +151,25 @@ class Cache(Protocol):
         """The entry even if it was invalidated, uncounted: what is left to serve, as stale, when the store is down."""
         ...
 
-    async def put(self, key: CacheKey, payload: bytes, position: int) -> bool:
-        """Store rows that include the outbox up to `position`.
+    async def put(self, key: CacheKey, entry: CacheEntry, lease: str) -> bool:
+        """Store an entry, and give the lease back in any case.
+
+        Args:
+            key: the window.
+            entry: rows that were read after the lease was granted.
+            lease: of this key, from `get`.
 
         Returns:
-            False when a newer entry or a newer invalidation is known, or when nothing is cached at all.
+            False when the lease was lost, a newer entry or a newer invalidation is known, or nothing is cached at all.
         """
         ...
 
-    async def invalidate(self, dimension: Dimension, symbol: str, position: int) -> None:
-        """Refuse from now on every entry with this symbol that does not include `position`; constant time."""
+    async def release(self, key: CacheKey, lease: str) -> None:
+        """Give a lease back without an entry, so that others need not wait for its deadline; a lost one is no error."""
+        ...
+
+    async def invalidate(self, dimension: Dimension, positions: Mapping[str, int]) -> None:
+        """Refuse from now on every entry that does not include these positions of its symbols; one round trip."""
         ...
 
     async def metrics(self, *, reset: bool = False) -> CacheMetrics:
@@ -128,5 +177,5 @@ class Cache(Protocol):
         ...
 
     async def clear(self) -> None:
-        """Drop all entries; the positions stay, as does what they protect from."""
+        """Begin a new generation: entries, leases and positions of before are not seen again; constant time."""
         ...

@@ -32,7 +32,18 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["CodecError", "Header", "Meta", "decode", "encode", "encode_parts", "peek", "read_meta", "table_of"]
+__all__ = [
+    "VERSION",
+    "CodecError",
+    "Header",
+    "Meta",
+    "decode",
+    "encode",
+    "encode_parts",
+    "peek",
+    "read_meta",
+    "table_of",
+]
 
 Meta = dict[str, str | int | float | None]
 """What may travel beside the columns: small scalars by name."""
@@ -58,7 +69,8 @@ class Header(msgspec.Struct, frozen=True, gc=False):
 
 
 _MAGIC: Final = b"BBCF"
-_VERSION: Final = 1
+VERSION: Final = 1
+"""Of the layout above; who keeps encoded frames keeps it beside them."""
 _PREAMBLE: Final = Struct("<4sBBHIqqIQ")
 _CODES: Final = {dimension: code for code, dimension in enumerate(Dimension, start=1)}
 _DIMENSIONS: Final = {code: (dimension, len(dimension.columns)) for dimension, code in _CODES.items()}
@@ -94,7 +106,7 @@ def encode_parts(
     start, end = frame.span_us
     preamble = _PREAMBLE.pack(
         _MAGIC,
-        _VERSION,
+        VERSION,
         _CODES[dimension],
         len(dimension.columns),
         frame.num_rows,
@@ -150,8 +162,8 @@ def _header(data: bytes | memoryview) -> Header:
         raise CodecError(f"not a frame: {len(data)} bytes given, the preamble alone has {_PREAMBLE.size}") from error
     if magic != _MAGIC:
         raise CodecError(f"not a frame: it begins with {magic!r} instead of {_MAGIC!r}")
-    if version != _VERSION:
-        raise CodecError(f"frame of version {version} given; this release reads version {_VERSION}; upgrade the reader")
+    if version != VERSION:
+        raise CodecError(f"frame of version {version} given; this release reads version {VERSION}; upgrade the reader")
     dimension, expected = _DIMENSIONS.get(code, (None, -1))
     if dimension is None or columns != expected:
         raise CodecError(f"damaged frame: dimension code {code} with {columns} columns is unknown")

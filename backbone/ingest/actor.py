@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import anyio
@@ -13,7 +14,8 @@ from backbone.calls import REFUSABLE, Calls, refuse
 from backbone.domain.clock import utc_now
 from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import ingest_id, new_run_id
-from backbone.ingest.live import LiveBatch, LiveBatches
+from backbone.domain.observing import Observe
+from backbone.ingest.live import Live, LiveBatch, LiveBatches
 from backbone.ingest.messages import IngestProgress, RecordRows, RunIngest
 from backbone.ingest.plan import IngestRun
 from backbone.ingest.run import Run, Writer
@@ -76,10 +78,18 @@ class IngestActor(Actor):
         calls: where the store is.
         settings: how runs read, and how long live rows wait for company.
         attempts: how often each run was begun, by run_id; outlives a crash of this actor.
+        observe: told of each RunIngest and each RecordRows: "ok", or "refused:" and the code.
     """
 
-    def __init__(self, calls: Calls, settings: Settings, attempts: dict[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        settings: Settings,
+        attempts: dict[str, int] | None = None,
+        observe: Observe | None = None,
+    ) -> None:
         self.settings = settings
+        self._observe = observe
         self.writer: RunWriter = _StoreWriter(calls)
         self._attempts = {} if attempts is None else attempts
         self._slots = anyio.Semaphore(_RUNS, fast_acquire=True)
@@ -103,11 +113,21 @@ class IngestActor(Actor):
 
     async def _run(self, message: RunIngest) -> IngestRun:
         """Wait for a place beside the mailbox, so that live rows do not queue behind runs."""
+        began = self.context.clock.time()
         try:
             async with self._slots:
-                return await self._carry_out(message)
+                result = await self._carry_out(message)
+        except Reject as reject:
+            self._saw("RunIngest", began, f"refused:{reject.code}")
+            raise
         finally:
             self._runs -= 1
+        self._saw("RunIngest", began, "ok")
+        return result
+
+    def _saw(self, what: str, since: float, outcome: str) -> None:
+        if self._observe is not None:
+            self._observe(what, self.context.clock.time() - since, outcome)
 
     async def _carry_out(self, message: RunIngest) -> IngestRun:
         attempt = self._attempts[message.run_id] = self._attempts.get(message.run_id, 0) + 1
@@ -170,7 +190,8 @@ class IngestActor(Actor):
     @handles
     def record(self, message: RecordRows) -> None:
         """See RecordRows; the first rows that wait set the time at which all are written, later ones do not move it."""
-        full = self._live.add(message.frame, self.context.defer_reply())
+        saw = partial(self._saw, "RecordRows", self.context.clock.time())
+        full = self._live.add(Live(message.frame, self.context.defer_reply(), saw))
         if full:
             self.flush(Flush())
         elif self._live.due and not self._lingering:

@@ -24,14 +24,31 @@ Outcomes = npt.NDArray[np.uint8]
 
 
 class Live:
-    """The rows of one caller: those that may be stored, those that may not, and who waits for them."""
+    """The rows of one caller: those that may be stored, those that may not, and who waits for them.
 
-    __slots__ = ("bad", "frame", "reply")
+    Args:
+        frame: the rows.
+        reply: answers the caller.
+        saw: told how that came out, "ok" or "refused:" and the code.
+    """
 
-    def __init__(self, frame: Frame, reply: Reply[Any]) -> None:
+    __slots__ = ("_reply", "_saw", "bad", "frame")
+
+    def __init__(self, frame: Frame, reply: Reply[Any], saw: Callable[[str], None]) -> None:
         self.frame = frame
         self.bad: tuple[Rejected, ...] = ()
-        self.reply = reply
+        self._reply = reply
+        self._saw = saw
+
+    def answer(self, result: RecordResult) -> None:
+        """Tell the caller what became of the rows."""
+        self._reply(result)
+        self._saw("ok")
+
+    def refuse(self, reject: Reject) -> None:
+        """Tell the caller why they did not go in."""
+        self._reply.fail(reject)
+        self._saw(f"refused:{reject.code}")
 
     def result(self, salvaged: Salvaged | None, outcomes: Outcomes, superseded: int) -> RecordResult:
         """What became of these rows, of the commit that they were part of; `outcomes` leaves superseded ones out."""
@@ -89,7 +106,7 @@ class LiveBatch:
             last[own] = number
         for number, (caller, own) in enumerate(zip(self.callers, rows, strict=True)):
             mine = own[last[own] == number]
-            caller.reply(caller.result(salvaged, outcomes[mine], len(own) - len(mine)))
+            caller.answer(caller.result(salvaged, outcomes[mine], len(own) - len(mine)))
 
 
 def _outcomes(written: WriteResult | None, rows: int) -> Outcomes:
@@ -121,11 +138,11 @@ class LiveBatches:
         self._waiting: dict[Dimension, LiveBatch] = {}
         self._writing: set[Dimension] = set()
 
-    def add(self, frame: Frame, reply: Reply[Any]) -> bool:
+    def add(self, caller: Live) -> bool:
         """Let rows wait; True where their batch is full and should be written now."""
-        batch = self._waiting.setdefault(frame.dimension, LiveBatch())
-        batch.callers.append(Live(frame, reply))
-        batch.rows += frame.num_rows
+        batch = self._waiting.setdefault(caller.frame.dimension, LiveBatch())
+        batch.callers.append(caller)
+        batch.rows += caller.frame.num_rows
         return batch.rows >= self._batch_rows
 
     @property
@@ -150,7 +167,7 @@ class LiveBatches:
                 except Reject as reject:  # anything else is a bug: it crashes the actor, whose end tells those who wait
                     refused.append(reject)
                     for caller in batch.callers:
-                        caller.reply.fail(reject)
+                        caller.refuse(reject)
         finally:
             self._writing.discard(dimension)
         return refused

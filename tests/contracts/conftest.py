@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -18,8 +19,26 @@ from backbone.stream.port import Publisher, Stream, Subscriber
 STORES: dict[str, Callable[[Path], Store]] = {
     "duckdb": lambda folder: DuckDBStore(folder / "store.duckdb", max_payload_bytes=16 * 1024),
 }
-CACHES: dict[str, Callable[[Policy], Cache]] = {"memory": lambda policy: MemoryCache(policy, seed=1)}
 STREAMS: dict[str, Callable[[], Stream]] = {"memory": lambda: MemoryStream(partitions=4)}
+
+
+class MadeCache(NamedTuple):
+    """A cache, and how time passes for it: seconds that it believes, or that are really waited."""
+
+    cache: Cache
+    elapse: Callable[[float], Awaitable[None]]
+
+
+def memory_cache(policy: Policy) -> MadeCache:
+    now = [100.0]
+
+    async def elapse(seconds: float) -> None:
+        now[0] += seconds
+
+    return MadeCache(MemoryCache(policy, clock=lambda: now[0], seed=1), elapse)
+
+
+CACHES: dict[str, Callable[[Policy], MadeCache]] = {"memory": memory_cache}
 
 
 @pytest.fixture(params=list(STREAMS))
@@ -44,13 +63,13 @@ async def subscriber(stream: Stream) -> AsyncIterator[Subscriber]:
 
 
 @pytest.fixture(params=list(CACHES))
-def make_cache(request: pytest.FixtureRequest) -> Callable[[Policy], Cache]:
+def make_cache(request: pytest.FixtureRequest) -> Callable[[Policy], MadeCache]:
     return CACHES[request.param]
 
 
 @pytest.fixture
-async def cache(make_cache: Callable[[Policy], Cache]) -> AsyncIterator[Cache]:
-    cache = make_cache(Policy())
+async def cache(make_cache: Callable[[Policy], MadeCache]) -> AsyncIterator[Cache]:
+    cache = make_cache(Policy()).cache
     await cache.open()
     yield cache
     await cache.close()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from backbone.cache.key import CacheKey
+from backbone.cache.memory.counters import Counters
+from backbone.cache.memory.leases import Leases
 from backbone.cache.policy import Policy
-from backbone.cache.port import CacheEntry, CacheInfo, CacheMetrics
+from backbone.cache.port import CacheEntry, CacheInfo, CacheMetrics, Hit, Lookup, Miss
 from backbone.domain.dimension import Dimension
 
 __all__ = ["MemoryCache"]
@@ -22,22 +24,11 @@ class _Slot:
     expires_at: float | None
 
 
-@dataclass(slots=True)
-class _Counters:
-    hits: int = 0
-    misses: int = 0
-    sets: int = 0
-    evictions: int = 0
-    expirations: int = 0
-    invalidations: int = 0
-    stale_rejected: int = 0
-
-
 class MemoryCache:
     """A bounded dictionary with positions.
 
     Args:
-        policy: time to live, capacity and name.
+        policy: time to live, capacity, lease and name.
         clock: monotonic seconds; replaced in tests.
         seed: seed of the jitter, None for an arbitrary one.
     """
@@ -53,9 +44,10 @@ class MemoryCache:
         self._clock = clock
         self._randomness = random.Random(seed)  # noqa: S311  jitter, not secrecy
         self._slots: OrderedDict[CacheKey, _Slot] = OrderedDict()
+        self._leases = Leases(self._policy.lease_s, clock)
         self._by_symbol: dict[tuple[Dimension, str], int] = {}
         self._by_dimension: dict[Dimension, int] = {}
-        self._counters = _Counters()
+        self._counters = Counters()
         self._is_open = False
 
     async def open(self) -> None:
@@ -65,7 +57,7 @@ class MemoryCache:
     async def close(self) -> None:
         """Drop everything."""
         self._is_open = False
-        self._slots.clear()
+        await self.clear()
 
     async def probe(self) -> CacheInfo:
         """Say what is held."""
@@ -81,75 +73,66 @@ class MemoryCache:
             },
         )
 
-    async def get(self, key: CacheKey, *, at_least: int = 0) -> CacheEntry | None:
-        """The entry if it is alive and new enough."""
-        slot = self._alive(key)
-        if slot is not None and slot.entry.position < max(at_least, self._required(key)):
+    async def get(self, key: CacheKey, *, at_least: int = 0) -> Lookup:
+        """The entry if it is alive and new enough, else the lease, else how long another one has it."""
+        slot, required = self._alive(key), self._required(key)
+        if slot is not None and slot.entry.position < max(at_least, required):
             self._counters.stale_rejected += 1
             slot = None
-        if slot is None:
-            self._counters.misses += 1
-            return None
-        self._counters.hits += 1
-        self._slots.move_to_end(key)
-        return slot.entry
+        if slot is not None:
+            self._counters.hits += 1
+            self._slots.move_to_end(key)
+            return Hit(slot.entry)
+        self._counters.misses += 1
+        return self._leases.held(key, required) or Miss(self._leases.grant(key, required))
 
     async def peek(self, key: CacheKey) -> CacheEntry | None:
         """The entry if it is alive, however old its position."""
         slot = self._alive(key)
         return None if slot is None else slot.entry
 
-    async def put(self, key: CacheKey, payload: bytes, position: int) -> bool:
-        """Store, unless something newer is known."""
+    async def put(self, key: CacheKey, entry: CacheEntry, lease: str) -> bool:
+        """Store, unless the lease was lost or something newer is known."""
+        is_holder = self._leases.end(key, lease)
         if not self._policy.is_enabled:
             return False
         held = self._alive(key)
         newest = max(self._required(key), held.entry.position if held is not None else 0)
-        if position < newest:
+        if not is_holder or entry.position < newest:
             self._counters.stale_rejected += 1
             return False
-        now = self._clock()
         lifetime = self._policy.lifetime(self._randomness)
-        entry = CacheEntry(payload=payload, position=position, stored_at=now)
-        self._slots[key] = _Slot(entry, None if lifetime is None else now + lifetime)
+        self._slots[key] = _Slot(entry, None if lifetime is None else self._clock() + lifetime)
         self._slots.move_to_end(key)
         self._counters.sets += 1
         self._make_room()
         return True
 
-    async def invalidate(self, dimension: Dimension, symbol: str, position: int) -> None:
-        """Remember the position; entries are looked at when they are asked for."""
-        if position > self._by_symbol.get((dimension, symbol), 0):
-            self._by_symbol[dimension, symbol] = position
-            self._by_dimension[dimension] = max(position, self._by_dimension.get(dimension, 0))
-            self._counters.invalidations += 1
+    async def release(self, key: CacheKey, lease: str) -> None:
+        """Let others load."""
+        self._leases.end(key, lease)
+
+    async def invalidate(self, dimension: Dimension, positions: Mapping[str, int]) -> None:
+        """Remember the positions; entries are looked at when they are asked for."""
+        for symbol, position in positions.items():
+            if position > self._by_symbol.get((dimension, symbol), 0):
+                self._by_symbol[dimension, symbol] = position
+                self._by_dimension[dimension] = max(position, self._by_dimension.get(dimension, 0))
+                self._counters.invalidations += 1
 
     async def metrics(self, *, reset: bool = False) -> CacheMetrics:
         """The counters and the policy."""
-        counted = self._counters
-        asked = counted.hits + counted.misses
+        told = self._counters.told(self._policy, len(self._slots))
         if reset:
-            self._counters = _Counters()
-        return CacheMetrics(
-            hits=counted.hits,
-            misses=counted.misses,
-            sets=counted.sets,
-            evictions=counted.evictions,
-            expirations=counted.expirations,
-            invalidations=counted.invalidations,
-            stale_rejected=counted.stale_rejected,
-            keys=len(self._slots),
-            capacity=self._policy.capacity,
-            ttl_s=self._policy.ttl_s,
-            namespace=self._policy.namespace,
-            strategy=self._policy.strategy,
-            backend="memory" if self._policy.is_enabled else "off",
-            hit_rate=counted.hits / asked if asked else None,
-        )
+            self._counters = Counters()
+        return told
 
     async def clear(self) -> None:
-        """Drop all entries."""
+        """Begin anew, without anything of before."""
         self._slots.clear()
+        self._leases.clear()
+        self._by_symbol.clear()
+        self._by_dimension.clear()
 
     def _required(self, key: CacheKey) -> int:
         """Position below which an entry of this key is old; a key of all symbols needs that of the whole dimension."""

@@ -1,0 +1,161 @@
+"""The ingest actor by itself: beside it a store that answers when the test says so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import anyio
+from anyio.abc import TaskGroup
+from backbone.store.merging import Merged, result_of
+
+from actors import Actor, ActorRef, AskRejected, ChildSpec, Reject, Reply, Request, handles
+from actors.testing import TestSystem
+from backbone import Frame
+from backbone.calls import Calls
+from backbone.domain.observing import Observe
+from backbone.ingest.actor import IngestActor
+from backbone.settings import load_settings
+from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
+from tests.backbone.facade.kit import START, bars
+
+BASE = "/test"
+LINGER = 0.05
+
+R = TypeVar("R", bound=Request[Any])
+
+
+class Asked:
+    """One question to the store, until it is answered."""
+
+    def __init__(self, message: Request[Any], reply: Reply[Any]) -> None:
+        self.message = message
+        self._reply = reply
+
+    @property
+    def frame(self) -> Frame:
+        """The rows that are to be written."""
+        assert isinstance(self.message, WriteChunk)
+        return self.message.chunk.frame
+
+    def answer(self, value: Any = None) -> None:
+        self._reply(value)
+
+    def commit(self, position: int = 1) -> None:
+        """All rows are new."""
+        assert isinstance(self.message, WriteChunk)
+        merged = Merged.all_new(self.frame)
+        self._reply(result_of(self.message.chunk, merged, position=position, outbox_rows=1))
+
+    def refuse(self, code: str = "unavailable") -> None:
+        self._reply.fail(Reject(code, "the store says no"))
+
+
+class Desk:
+    """Where questions to the store lie until the test answers them."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Asked] = []
+        self._came = anyio.Event()
+
+    def lay(self, asked: Asked) -> None:
+        self.waiting.append(asked)
+        self._came.set()
+        self._came = anyio.Event()
+
+    async def next(self, kind: type[Request[Any]]) -> Asked:
+        """The next question, which has to be of this kind."""
+        with anyio.fail_after(10):
+            while not self.waiting:
+                await self._came.wait()
+        assert isinstance(self.waiting[0].message, kind), self.waiting[0].message
+        return self.waiting.pop(0)
+
+
+class StoreDouble(Actor):
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    @handles
+    def lay(self, message: ClaimEpoch | WriteChunk | QuarantineRows | RecordJournal) -> None:
+        self._desk.lay(Asked(message, self.context.defer_reply()))
+
+
+class Answer:
+    """What one who asked is told, once they are."""
+
+    def __init__(self) -> None:
+        self._done = anyio.Event()
+        self._value: Any = None
+        self._error: Exception | None = None
+
+    async def ask(self, ref: ActorRef, message: Request[Any]) -> None:
+        try:
+            self._value = await ref.ask(message, 60.0)
+        except Exception as error:
+            self._error = error
+        self._done.set()
+
+    @property
+    def is_there(self) -> bool:
+        return self._done.is_set()
+
+    async def get(self) -> Any:
+        """The answer, within a bound."""
+        with anyio.fail_after(10):
+            await self._done.wait()
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    async def refusal(self) -> str:
+        """The code by which they were refused."""
+        try:
+            await self.get()
+        except AskRejected as error:
+            return error.code
+        raise AssertionError("answered, not refused")
+
+
+class Ingesting:
+    """The actor under test and its surroundings."""
+
+    def __init__(self, system: TestSystem, desk: Desk, group: TaskGroup) -> None:
+        self.system = system
+        self.desk = desk
+        self._group = group
+
+    async def ask(self, message: Request[Any]) -> Answer:
+        """Ask, and go on once nobody can do any more without the test."""
+        answer = Answer()
+        self._group.start_soon(answer.ask, self.system.find(f"{BASE}/ingest"), message)
+        await settled()
+        return answer
+
+
+async def settled() -> None:
+    """Let everybody do what they can: virtual time moves only when nobody can do any more."""
+    await anyio.sleep(0.001)
+
+
+async def lingered() -> None:
+    """Let the time pass for which live rows wait for company."""
+    await anyio.sleep(LINGER)
+
+
+def bar(hour: int = 0, close: float = 1.2, symbol: str = "EURUSD") -> Frame:
+    return bars(1, close=close, symbol=symbol, start=START + timedelta(hours=hour))
+
+
+@asynccontextmanager
+async def ingesting(*, observe: Observe | None = None, **ingest: Any) -> AsyncIterator[Ingesting]:
+    """The ingest actor in a system of its own; `ingest` are settings of that section."""
+    chosen = {f"ingest.{name}": value for name, value in {"record_linger": LINGER, **ingest}.items()}
+    desk, settings = Desk(), load_settings(profile="embedded", overrides={"store.inline": True, **chosen})
+    async with TestSystem() as system, anyio.create_task_group() as group:
+        await system.start_child(ChildSpec("store", StoreDouble, args=(desk,)))
+        args = (Calls(system, BASE), settings)
+        await system.start_child(ChildSpec("ingest", IngestActor, args=args, kwargs={"observe": observe}))
+        yield Ingesting(system, desk, group)

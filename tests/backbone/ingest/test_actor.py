@@ -1,0 +1,290 @@
+"""What the ingest actor promises: one writer a source, one live commit at a time, and nobody pays for another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from actors import ActorDead
+from backbone import Dimension, Frame
+from backbone.ingest.messages import RecordRows, RunIngest
+from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
+from tests.backbone.facade.kit import BARS, START, bars, plan, write_csv
+from tests.backbone.ingest.kit import Answer, Ingesting, bar, ingesting, lingered, settled
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "bars.csv", bars(3))
+
+
+async def finish(room: Ingesting) -> None:
+    """The store takes the run that claims next."""
+    (await room.desk.next(ClaimEpoch)).answer(1)
+    (await room.desk.next(WriteChunk)).commit()
+
+
+async def test_two_runs_of_one_source_go_one_after_the_other(path: Path) -> None:
+    """Side by side the second would fence the first one out."""
+    async with ingesting() as room:
+        first = await room.ask(RunIngest(plan(path), "run-1"))
+        second = await room.ask(RunIngest(plan(path), "run-2"))
+        claim = await room.desk.next(ClaimEpoch)
+        await settled()
+        assert room.desk.waiting == []
+        claim.answer(1)
+        write = await room.desk.next(WriteChunk)
+        await settled()
+        assert room.desk.waiting == []
+        assert not second.is_there
+        write.commit()
+        assert (await first.get()).run_id == "run-1"
+        await finish(room)
+        assert (await second.get()).run_id == "run-2"
+
+
+async def test_runs_of_two_sources_go_side_by_side(path: Path) -> None:
+    async with ingesting() as room:
+        other = write_csv(path.with_name("others.csv"), bars(3))
+        answers = [await room.ask(RunIngest(plan(each), f"run-{each.stem}")) for each in (path, other)]
+        claims = [await room.desk.next(ClaimEpoch) for _ in answers]
+        for claim in claims:
+            claim.answer(1)
+        for _ in answers:
+            (await room.desk.next(WriteChunk)).commit()
+        assert [(await answer.get()).inserted for answer in answers] == [3, 3]
+
+
+async def test_a_run_that_the_store_refuses_makes_way_for_the_next_of_its_source(path: Path) -> None:
+    async with ingesting() as room:
+        first = await room.ask(RunIngest(plan(path), "run-1"))
+        second = await room.ask(RunIngest(plan(path), "run-2"))
+        (await room.desk.next(ClaimEpoch)).refuse()
+        assert await first.refusal() == "unavailable"
+        await finish(room)
+        assert (await second.get()).inserted == 3
+
+
+async def test_a_run_whose_input_fails_is_journalled_and_makes_way_for_the_next_of_its_source(tmp_path: Path) -> None:
+    async with ingesting() as room:
+        path = tmp_path / "bars.csv"
+        first = await room.ask(RunIngest(plan(path), "run-1"))
+        (await room.desk.next(ClaimEpoch)).answer(1)
+        journal = await room.desk.next(RecordJournal)
+        assert isinstance(journal.message, RecordJournal)
+        row = journal.message.row
+        assert (row.run_id, row.status) == ("run-1", "failed")
+        assert "bars.csv" in (row.error or "")
+        write_csv(path, bars(3))
+        second = await room.ask(RunIngest(plan(path), "run-2"))
+        await finish(room)
+        assert (await second.get()).inserted == 3
+        journal.refuse()  # that it is not journalled changes nothing of what the caller is told
+        assert await first.refusal() == "input_missing"
+
+
+async def test_a_run_that_fails_takes_no_other_run_with_it(path: Path, tmp_path: Path) -> None:
+    async with ingesting() as room:
+        other = write_csv(tmp_path / "others.csv", bars(3))
+        fails = await room.ask(RunIngest(plan(path), "run-1"))
+        goes_on = await room.ask(RunIngest(plan(other), "run-2"))
+        first, second = [await room.desk.next(ClaimEpoch) for _ in range(2)]
+        second.answer(1)
+        write = await room.desk.next(WriteChunk)
+        first.refuse()
+        assert await fails.refusal() == "unavailable"
+        missing = await room.ask(RunIngest(plan(tmp_path / "none.csv"), "run-3"))
+        (await room.desk.next(ClaimEpoch)).answer(1)
+        (await room.desk.next(RecordJournal)).answer()
+        assert await missing.refusal() == "input_missing"
+        write.commit()
+        assert (await goes_on.get()).inserted == 3
+
+
+async def _error(answer: Answer) -> Exception:
+    with pytest.raises(Exception) as caught:
+        await answer.get()
+    return caught.value
+
+
+async def test_only_so_many_runs_go_side_by_side_and_only_so_many_wait(tmp_path: Path) -> None:
+    async with ingesting() as room:
+        paths = [write_csv(tmp_path / f"{n}.csv", bars(1)) for n in range(64)]
+        answers = [await room.ask(RunIngest(plan(each), f"run-{each.stem}")) for each in paths]
+        assert len(room.desk.waiting) == 4
+        assert await (await room.ask(RunIngest(plan(paths[0]), "run-64"))).refusal() == "unavailable"
+        for _ in answers:
+            while room.desk.waiting and isinstance(room.desk.waiting[0].message, ClaimEpoch):
+                room.desk.waiting.pop(0).answer(1)
+                await settled()
+            (await room.desk.next(WriteChunk)).commit()
+            await settled()
+        assert [(await answer.get()).inserted for answer in answers] == [1] * 64
+
+
+async def test_live_rows_do_not_wait_for_runs(path: Path) -> None:
+    async with ingesting() as room:
+        run = await room.ask(RunIngest(plan(path), "run-1"))
+        (await room.desk.next(ClaimEpoch)).answer(1)
+        write = await room.desk.next(WriteChunk)
+        record = await room.ask(RecordRows(bar()))
+        await lingered()
+        (await room.desk.next(WriteChunk)).commit(position=7)
+        assert (await record.get()).position == 7
+        assert not run.is_there
+        write.commit()
+        assert (await run.get()).inserted == 3
+
+
+async def test_live_rows_that_come_during_a_commit_go_in_together_with_the_next_one_in_order() -> None:
+    async with ingesting() as room:
+        first = await room.ask(RecordRows(bar(close=1.0)))
+        await lingered()
+        commit = await room.desk.next(WriteChunk)
+        others = [await room.ask(RecordRows(bar(close=close))) for close in (2.0, 3.0)]
+        other_bar = await room.ask(RecordRows(bar(hour=1, close=4.0)))
+        await lingered()
+        await settled()
+        assert room.desk.waiting == []  # else the older value might win
+        commit.commit(position=1)
+        assert (await first.get()).position == 1
+        commit = await room.desk.next(WriteChunk)
+        assert commit.frame.column("close").tolist() == [3.0, 4.0]
+        await settled()
+        assert room.desk.waiting == []
+        commit.commit(position=2)
+        overtaken, newest = [await each.get() for each in others]
+        assert (overtaken.superseded, overtaken.inserted) == (1, 0)
+        assert (newest.superseded, newest.inserted, newest.position) == (0, 1, 2)
+        assert (await other_bar.get()).inserted == 1
+
+
+async def test_live_rows_of_many_callers_are_one_commit() -> None:
+    async with ingesting() as room:
+        answers = [await room.ask(RecordRows(bar(hour=hour))) for hour in range(20)]
+        await lingered()
+        commit = await room.desk.next(WriteChunk)
+        assert commit.frame.num_rows == 20
+        commit.commit()
+        assert [(await answer.get()).inserted for answer in answers] == [1] * 20
+        await lingered()
+        assert room.desk.waiting == []
+
+
+async def test_a_batch_that_is_full_does_not_wait_for_company() -> None:
+    async with ingesting(record_batch_rows=2, record_linger=60.0) as room:
+        answers = [await room.ask(RecordRows(bar(hour=hour))) for hour in range(2)]
+        (await room.desk.next(WriteChunk)).commit()
+        assert [(await answer.get()).inserted for answer in answers] == [1, 1]
+
+
+async def test_live_rows_of_two_dimensions_do_not_wait_for_each_other() -> None:
+    async with ingesting() as room:
+        quote = Frame.from_records(Dimension.QUOTES, [{"symbol": "EURUSD", "ts": START, "bid": 1.1, "ask": 1.2}])
+        answers = [await room.ask(RecordRows(frame)) for frame in (bar(), quote)]
+        await lingered()
+        commits = [await room.desk.next(WriteChunk) for _ in answers]
+        assert {commit.frame.dimension for commit in commits} == {BARS, Dimension.QUOTES}
+        for commit in reversed(commits):
+            commit.commit()
+        assert [(await answer.get()).inserted for answer in answers] == [1, 1]
+
+
+async def test_while_the_store_is_down_each_caller_is_told_and_later_rows_go_in() -> None:
+    async with ingesting() as room:
+        first = await room.ask(RecordRows(bar()))
+        await lingered()
+        commit = await room.desk.next(WriteChunk)
+        behind = [await room.ask(RecordRows(bar(hour=hour))) for hour in (1, 2)]
+        commit.refuse()
+        assert await first.refusal() == "unavailable"
+        (await room.desk.next(WriteChunk)).refuse("busy")
+        assert [await answer.refusal() for answer in behind] == ["busy", "busy"]
+        later = await room.ask(RecordRows(bar()))
+        await lingered()
+        (await room.desk.next(WriteChunk)).commit()
+        assert (await later.get()).inserted == 1
+
+
+async def test_a_live_commit_of_unknown_outcome_is_given_again_as_the_same_chunk() -> None:
+    async with ingesting() as room:
+        answer = await room.ask(RecordRows(bar()))
+        await lingered()
+        first = await room.desk.next(WriteChunk)
+        first.refuse("unknown_outcome")
+        again = await room.desk.next(WriteChunk)
+        assert again.message == first.message
+        again.commit()
+        assert (await answer.get()).inserted == 1
+
+
+async def test_bad_live_rows_are_kept_aside_before_the_good_ones_are_written() -> None:
+    async with ingesting() as room:
+        bad = await room.ask(RecordRows(bar(hour=1, close=-1.0)))
+        good = await room.ask(RecordRows(bar()))
+        await lingered()
+        (await room.desk.next(QuarantineRows)).answer(1)
+        commit = await room.desk.next(WriteChunk)
+        assert commit.frame.num_rows == 1
+        commit.commit()
+        assert (await bad.get()).quarantined == 1
+        assert (await good.get()).inserted == 1
+
+
+async def test_a_stop_tells_all_whose_rows_wait_and_writes_nothing_more() -> None:
+    async with ingesting() as room:
+        written = await room.ask(RecordRows(bar()))
+        await lingered()
+        await room.desk.next(WriteChunk)
+        behind = await room.ask(RecordRows(bar(hour=1)))
+        quote = Frame.from_records(Dimension.QUOTES, [{"symbol": "EURUSD", "ts": START, "bid": 1.1, "ask": 1.2}])
+        lingering = await room.ask(RecordRows(quote))
+        with anyio.fail_after(1):
+            await room.system.terminate_child("ingest")
+        for answer in (written, behind, lingering):
+            assert isinstance(await _error(answer), ActorDead)
+        await lingered()
+        assert room.desk.waiting == []
+
+
+async def test_a_stop_tells_all_whose_runs_are_under_way_or_wait(path: Path) -> None:
+    async with ingesting() as room:
+        answers = [await room.ask(RunIngest(plan(path), f"run-{n}")) for n in range(6)]
+        (await room.desk.next(ClaimEpoch)).answer(1)
+        await room.desk.next(WriteChunk)
+        with anyio.fail_after(1):
+            await room.system.terminate_child("ingest")
+        for answer in answers:
+            assert isinstance(await _error(answer), ActorDead)
+
+
+async def test_each_request_is_observed_with_its_time_and_outcome(path: Path) -> None:
+    seen: list[tuple[str, float, str]] = []
+    async with ingesting(observe=lambda what, seconds, out: seen.append((what, round(seconds, 2), out))) as room:
+        run = await room.ask(RunIngest(plan(path), "run-1"))
+        claim = await room.desk.next(ClaimEpoch)
+        await anyio.sleep(3)  # virtual
+        claim.answer(1)
+        (await room.desk.next(WriteChunk)).commit()
+        await run.get()
+        for outcome in ("commit", "refuse"):
+            record = await room.ask(RecordRows(bar()))
+            await lingered()
+            getattr(await room.desk.next(WriteChunk), outcome)()
+            await _ended(record)
+        run = await room.ask(RunIngest(plan(path), "run-2"))
+        (await room.desk.next(ClaimEpoch)).refuse("busy")
+        await _ended(run)
+    assert seen == [
+        ("RunIngest", 3.0, "ok"),
+        ("RecordRows", 0.05, "ok"),
+        ("RecordRows", 0.05, "refused:unavailable"),
+        ("RunIngest", 0.0, "refused:busy"),
+    ]
+
+
+async def _ended(answer: Answer) -> None:
+    await settled()
+    assert answer.is_there
