@@ -23,6 +23,7 @@ from actors import (
     Request,
 )
 from backbone.domain.errors import BackboneError, of_code
+from backbone.domain.observing import Observe
 
 __all__ = ["PASSING", "REFUSABLE", "Calls", "refuse", "restore"]
 
@@ -52,11 +53,18 @@ def restore(rejected: AskRejected | Reject) -> Exception:
 
 
 class Calls:
-    """The actors of the backbone at `base`, a path such as "/trading/backbone"."""
+    """The actors of the backbone at `base`, a path such as "/trading/backbone".
 
-    def __init__(self, system: ActorSystem, base: str) -> None:
+    Args:
+        system: in which they are.
+        base: where they are.
+        observe: told of each request that they have dealt with; None: nobody watches.
+    """
+
+    def __init__(self, system: ActorSystem, base: str, observe: Observe | None = None) -> None:
         self.system = system
         self.base = base
+        self.observe = observe
         self._known: dict[str, ActorRef] = {}
 
     def ref(self, name: str) -> ActorRef:

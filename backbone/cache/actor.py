@@ -14,10 +14,11 @@ from backbone.cache.key import CacheKey
 from backbone.cache.load import Asker, outcome_of
 from backbone.cache.loads import Loads
 from backbone.cache.messages import Fetch, Fetched, ForgetWindows, Invalidate, ProbeCache, ReadCacheMetrics
-from backbone.cache.port import Cache, CacheInfo, CacheMetrics, Hit
+from backbone.cache.port import Cache, CacheMetrics, Hit
 from backbone.calls import Calls, refuse
 from backbone.domain.advice import INSTEAD
 from backbone.domain.observing import Observe
+from backbone.domain.probe import ProbeAnswer
 
 __all__ = ["CacheActor"]
 
@@ -118,7 +119,7 @@ class CacheActor(Actor):
             self._observe(what, self.context.clock.time() - since, outcome)
 
     @handles
-    async def probe(self, message: ProbeCache) -> CacheInfo:
+    async def probe(self, message: ProbeCache) -> ProbeAnswer:
         """See ProbeCache."""
         try:
             return await self._cache.adapter.probe()

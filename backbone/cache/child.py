@@ -22,7 +22,7 @@ def child(settings: Settings, calls: Calls, make: Callable[[], Cache]) -> ChildS
         "cache",
         CacheActor,
         args=(make, calls, stand_in(settings)),
-        kwargs={"inline": settings.store.inline},
+        kwargs={"inline": settings.store.inline, "observe": calls.observe},
         shutdown=settings.supervision.shutdown,
         backoff=settings.supervision.delays(),
     )

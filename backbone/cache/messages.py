@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import msgspec
 
 from actors import Request
-from backbone.cache.port import CacheInfo, CacheMetrics
+from backbone.cache.port import CacheMetrics
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
+from backbone.domain.probe import ProbeAnswer
 from backbone.store.records import (
     Query,
 )
@@ -54,7 +55,7 @@ class ForgetWindows(Request[None], frozen=True):
     """Rows were dropped: serve no window that was read before this, of any dimension."""
 
 
-class ProbeCache(Request[CacheInfo], frozen=True):
+class ProbeCache(Request[ProbeAnswer], frozen=True):
     """A round trip through the cache."""
 
 

@@ -26,8 +26,9 @@ import msgspec
 
 from backbone.cache.key import CacheKey
 from backbone.domain.dimension import Dimension
+from backbone.domain.probe import ProbeAnswer
 
-__all__ = ["Cache", "CacheEntry", "CacheInfo", "CacheMetrics", "Hit", "Lookup", "Miss", "Wait"]
+__all__ = ["Cache", "CacheEntry", "CacheMetrics", "Hit", "Lookup", "Miss", "Wait"]
 
 
 class CacheEntry(msgspec.Struct, frozen=True):
@@ -107,22 +108,6 @@ class CacheMetrics(msgspec.Struct, frozen=True, kw_only=True):
     hit_rate: float | None
 
 
-class CacheInfo(msgspec.Struct, frozen=True):
-    """Answer of a probe that really asked the cache.
-
-    Attributes:
-        backend: "memory" or "redis"; "off" where nothing is cached.
-        healthy: whether an entry can be stored and got now.
-        degraded_reason: why it works less well than it should, None if it does not.
-        details: facts for the operator, as text.
-    """
-
-    backend: str
-    healthy: bool
-    degraded_reason: str | None = None
-    details: dict[str, str] = {}
-
-
 class Cache(Protocol):
     """A cache of windows, newer always wins. Every method but `close` may raise CacheUnavailable."""
 
@@ -134,7 +119,7 @@ class Cache(Protocol):
         """Give back what the cache holds; a second call does nothing."""
         ...
 
-    async def probe(self) -> CacheInfo:
+    async def probe(self) -> ProbeAnswer:
         """Ask the cache whether it works."""
         ...
 

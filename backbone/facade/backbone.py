@@ -27,6 +27,7 @@ from backbone.control import ControlActor
 from backbone.domain import Frame, arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
+from backbone.domain.observing import Observe
 from backbone.facade.looking import Looking
 from backbone.facade.opening import Opening, cause_of, resources
 from backbone.facade.reading import Reader
@@ -61,11 +62,13 @@ _RETRY_PAUSE = 0.02
 class Backbone:
     """A running backbone. Made by `open`; all methods belong to the loop it was opened in."""
 
-    def __init__(self, settings: Settings, system: ActorSystem, resources: Resources) -> None:
+    def __init__(
+        self, settings: Settings, system: ActorSystem, resources: Resources, observe: Observe | None = None
+    ) -> None:
         self.settings = settings
         self.system = system
         self._newest = resources.newest
-        self._calls = Calls(system, f"{system.ref.path}/{NAME}")
+        self._calls = Calls(system, f"{system.ref.path}/{NAME}", observe)
         self._reader = Reader(self._ask, settings, system.clock.time)
         self._writer = Writer(settings, self._calls, self._ask, self._reader, self._open)
         self._looking = Looking(settings, system, self._calls)
@@ -75,7 +78,12 @@ class Backbone:
 
     @classmethod
     def open(
-        cls, settings: Settings | None = None, *, system: ActorSystem | None = None, parts: Parts | None = None
+        cls,
+        settings: Settings | None = None,
+        *,
+        system: ActorSystem | None = None,
+        observe: Observe | None = None,
+        parts: Parts | None = None,
     ) -> AbstractAsyncContextManager[Backbone]:
         """Start the tree, migrate, prove that the store answers; on leaving, stop what was started, and only that.
 
@@ -84,6 +92,8 @@ class Backbone:
         Args:
             settings: from `load_settings`; None: the embedded profile, without any environment.
             system: a tree that the trading process already has; the backbone becomes one of its children.
+            observe: called as `observe(what, seconds, outcome)` after each request that store, cache, stream or ingest
+                has dealt with, in the loop: for metrics. It has to be quick, and must not raise.
             parts: by name of a child, what a test makes of its spec (see `backbone.testing`).
 
         Raises:
@@ -99,17 +109,21 @@ class Backbone:
         arguments.instance("settings", settings, Settings, "load_settings makes them")
         if system is not None:
             arguments.instance("system", system, ActorSystem)
+        if observe is not None and not callable(observe):
+            raise TypeError(f"observe={observe!r} given; allowed: observe(what, seconds, outcome)")
         refuse_what_cannot_start(settings)
-        return Opening(cls._opened(settings, system, parts or {}))
+        return Opening(cls._opened(settings, system, observe, parts or {}))
 
     @classmethod
     @asynccontextmanager
-    async def _opened(cls, settings: Settings, system: ActorSystem | None, parts: Parts) -> AsyncIterator[Backbone]:
+    async def _opened(
+        cls, settings: Settings, system: ActorSystem | None, observe: Observe | None, parts: Parts
+    ) -> AsyncIterator[Backbone]:
         async with AsyncExitStack() as stack:
             if system is None:
                 system = await stack.enter_async_context(ActorSystem(settings.profile))
             shared = resources(settings, system, stack.enter_context(ExitStack()))
-            backbone = cls(settings, system, shared)
+            backbone = cls(settings, system, shared, observe)
             spec = tree(settings, backbone._calls, shared, control=backbone._control(), parts=parts)
             try:
                 await system.start_child(spec)

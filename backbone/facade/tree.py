@@ -50,7 +50,7 @@ def tree(
     """
     limits = settings.supervision
     children: list[ChildSpec | SupervisorSpec] = [
-        store.child(settings, resources.stores),
+        store.child(settings, calls, resources.stores),
         cache.child(settings, calls, resources.caches),
         stream.child(settings, calls, resources.stream, resources.newest),
         ingest.child(settings, calls),

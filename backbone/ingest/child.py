@@ -17,6 +17,7 @@ def child(settings: Settings, calls: Calls) -> ChildSpec:
         "ingest",
         IngestActor,
         args=(calls, settings, attempts),
+        kwargs={"observe": calls.observe},
         shutdown=settings.supervision.shutdown,
         backoff=settings.supervision.delays(),
         mailbox=Mailbox(capacity=4096),

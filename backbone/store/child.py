@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actors import ChildSpec
+from backbone.calls import Calls
 from backbone.settings import Settings, SettingsError
 from backbone.settings.starting import refuse_what_cannot_start
 from backbone.store.actor import StoreActor
@@ -14,13 +15,14 @@ from backbone.store.port import Store, StoreFactory
 __all__ = ["child", "factory", "stand_in"]
 
 
-def child(settings: Settings, make: Callable[[], Store]) -> ChildSpec:
+def child(settings: Settings, calls: Calls, make: Callable[[], Store]) -> ChildSpec:
     """The actor that owns the store; each of its lives opens a fresh adapter."""
     limits, start_timeout = settings.supervision, settings.store.start_timeout
     return ChildSpec(
         "store",
         StoreActor,
         args=(make, stand_in(settings), start_timeout),
+        kwargs={"observe": calls.observe},
         shutdown=3 * limits.shutdown,
         start_timeout=start_timeout + 60.0,
         backoff=limits.delays(),

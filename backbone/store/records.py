@@ -12,6 +12,7 @@ from msgspec.structs import force_setattr
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
+from backbone.domain.probe import ProbeAnswer
 
 __all__ = [
     "Chunk",
@@ -289,23 +290,20 @@ class MigrationReport(msgspec.Struct, frozen=True):
     current: str
 
 
-class StoreInfo(msgspec.Struct, frozen=True):
-    """Answer of a probe that really wrote to and read from the store.
+class StoreInfo(ProbeAnswer, frozen=True, kw_only=True):
+    """Answer of a probe that really wrote to and read from the store; `healthy`: whether a chunk can be written now.
 
     Attributes:
-        backend: "duckdb" or "timescale".
         version: version of the server or library.
         path: file, or host, port and database; never a password.
         generation: which database this is: given when its tables were made, "" before.
-        writable: whether a chunk can be written now.
-        degraded_reason: why it works less well than it should, None if it does not.
-        details: facts for the operator, as text.
     """
 
-    backend: str
     version: str
     path: str
-    writable: bool
-    degraded_reason: str | None = None
     generation: str = ""
-    details: dict[str, str] = {}
+
+    @property
+    def writable(self) -> bool:
+        """Whether a chunk can be written now."""
+        return self.healthy

@@ -9,7 +9,8 @@ from actors import Message, Request
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
-from backbone.stream.port import Place, Start, StreamInfo
+from backbone.domain.probe import ProbeAnswer
+from backbone.stream.port import Place, Start
 from backbone.stream.resume import Resume
 
 __all__ = ["LeaveStream", "NextUpdates", "ProbeStream", "Update", "Updates"]
@@ -81,5 +82,5 @@ class LeaveStream(Message, frozen=True):
         arguments.text("subscription", self.subscription)
 
 
-class ProbeStream(Request[StreamInfo], frozen=True):
+class ProbeStream(Request[ProbeAnswer], frozen=True):
     """A round trip through the stream."""

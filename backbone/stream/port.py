@@ -25,6 +25,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from backbone.domain.dimension import Dimension
+from backbone.domain.probe import ProbeAnswer
 
 __all__ = [
     "Cursor",
@@ -34,7 +35,6 @@ __all__ = [
     "Record",
     "Start",
     "Stream",
-    "StreamInfo",
     "Subscriber",
 ]
 
@@ -129,22 +129,6 @@ class Record(msgspec.Struct, frozen=True):
     place: Place | None = None
 
 
-class StreamInfo(msgspec.Struct, frozen=True):
-    """Answer of a probe that really asked the stream.
-
-    Attributes:
-        backend: "memory" or "kafka".
-        healthy: whether records can be published now.
-        degraded_reason: why it works less well than it should, None if it does not.
-        details: facts for the operator, as text.
-    """
-
-    backend: str
-    healthy: bool
-    degraded_reason: str | None = None
-    details: dict[str, str] = {}
-
-
 class Publisher(Protocol):
     """Sends changes. One that has failed is abandoned: closed, and another one made."""
 
@@ -160,7 +144,7 @@ class Publisher(Protocol):
         """Give back what the publisher holds, without waiting for answers; a second call does nothing."""
         ...
 
-    async def probe(self) -> StreamInfo:
+    async def probe(self) -> ProbeAnswer:
         """Ask the stream whether it works.
 
         Raises:

@@ -27,11 +27,12 @@ from backbone.calls import Calls, refuse
 from backbone.domain.advice import INSTEAD
 from backbone.domain.dimension import Dimension
 from backbone.domain.observing import Observe
+from backbone.domain.probe import ProbeAnswer
 from backbone.store.messages import AdvanceRelay, OutboxGrew, ReadOutbox, RelayCursor
 from backbone.store.records import OutboxRow
 from backbone.stream.errors import StreamClosed, StreamUnavailable
 from backbone.stream.messages import ProbeStream
-from backbone.stream.port import Publisher, Stream, StreamInfo
+from backbone.stream.port import Publisher, Stream
 from backbone.stream.watching import watched
 
 __all__ = ["RelayActor"]
@@ -281,7 +282,7 @@ class RelayActor(Actor):
         """See ProbeStream; the round trip is beside the mailbox."""
         self.context.run_task(self._probe(), name="probe", reply=self.context.defer_reply())
 
-    async def _probe(self) -> StreamInfo:
+    async def _probe(self) -> ProbeAnswer:
         with watched(self._observe, self.context.clock.time, ProbeStream.__name__):
             if self._publisher is None:
                 raise Reject(StreamUnavailable.code, self.context.health.why or "the stream is not open yet")

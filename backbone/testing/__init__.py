@@ -179,8 +179,8 @@ class _FaultyWriter:
 
 
 def _faulty_ingest(faults: Faults) -> Callable[[ChildSpec], ChildSpec]:
-    def make(*args: Any) -> IngestActor:
-        actor = IngestActor(*args)
+    def make(*args: Any, **kwargs: Any) -> IngestActor:
+        actor = IngestActor(*args, **kwargs)
         actor.writer = _FaultyWriter(actor.writer, faults)
         return actor
 

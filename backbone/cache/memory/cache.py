@@ -12,8 +12,9 @@ from backbone.cache.key import CacheKey
 from backbone.cache.memory.counters import Counters
 from backbone.cache.memory.leases import Leases
 from backbone.cache.policy import Policy
-from backbone.cache.port import CacheEntry, CacheInfo, CacheMetrics, Hit, Lookup, Miss
+from backbone.cache.port import CacheEntry, CacheMetrics, Hit, Lookup, Miss
 from backbone.domain.dimension import Dimension
+from backbone.domain.probe import ProbeAnswer
 
 __all__ = ["MemoryCache"]
 
@@ -59,9 +60,9 @@ class MemoryCache:
         self._is_open = False
         await self.clear()
 
-    async def probe(self) -> CacheInfo:
+    async def probe(self) -> ProbeAnswer:
         """Say what is held."""
-        return CacheInfo(
+        return ProbeAnswer(
             backend="memory" if self._policy.is_enabled else "off",
             healthy=self._is_open,
             degraded_reason=None if self._is_open else "the cache is closed",

@@ -10,12 +10,11 @@ import msgspec
 from msgspec.structs import replace
 
 from actors import ActorError, AskTimeout, MailboxFull
-from backbone.cache.port import CacheInfo
 from backbone.domain.advice import INSTEAD
+from backbone.domain.probe import ProbeAnswer
 from backbone.domain.report import Report, markdown_table
 from backbone.domain.status import Status
 from backbone.store.records import StoreInfo
-from backbone.stream.port import StreamInfo
 
 __all__ = ["ConnectivityReport", "Probe", "probe_all"]
 
@@ -114,8 +113,7 @@ async def _probe(name: str, ask: Ask, embedded: str | None, clock: Callable[[], 
     except (ActorError, TimeoutError) as error:
         return _unanswered(name, error, timeout)
     latency = round((clock() - began) * 1000, 3)
-    healthy = info.writable if isinstance(info, StoreInfo) else info.healthy
-    return _judge(name, info, healthy, latency, embedded)
+    return _judge(name, info, latency, embedded)
 
 
 def _unanswered(name: str, error: ActorError | TimeoutError, timeout: float) -> Probe:
@@ -135,12 +133,10 @@ def _unanswered(name: str, error: ActorError | TimeoutError, timeout: float) -> 
     )
 
 
-def _judge(
-    name: str, info: StoreInfo | CacheInfo | StreamInfo, healthy: bool, latency: float, embedded: str | None
-) -> Probe:
+def _judge(name: str, info: ProbeAnswer, latency: float, embedded: str | None) -> Probe:
     why = info.degraded_reason or ("" if embedded is None else f"embedded stand-in: {embedded}")
-    status = Status.FAILED if not healthy else Status.DEGRADED if why else Status.OK
-    if info.backend == "off" and healthy:
+    status = Status.FAILED if not info.healthy else Status.DEGRADED if why else Status.OK
+    if info.backend == "off" and info.healthy:
         status, why = Status.OFF, "switched off: every read goes to the store"
     instead = "what the reason says" if info.degraded_reason else INSTEAD.get(name, "")
     action = "" if status in {Status.OK, Status.OFF} else instead
@@ -150,7 +146,7 @@ def _judge(
     return Probe(
         name=name,
         status=status,
-        healthy=healthy,
+        healthy=info.healthy,
         latency_ms=latency,
         backend=info.backend,
         why=why,

@@ -30,7 +30,7 @@ def probe(connection: Connection, path: str, migrations: Sequence[Migration]) ->
         version=duckdb.__version__,
         path=path,
         generation=generation,
-        writable=not missing,
+        healthy=not missing,
         degraded_reason=f"migrations pending: {', '.join(missing)}; run `backbone migrate`" if missing else None,
         details={"lifetime": "this process"} if path == MEMORY else _sizes(path),
     )

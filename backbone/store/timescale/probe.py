@@ -40,7 +40,7 @@ async def probe(session: Session, tables: Tables, migrations: Sequence[Migration
         version=_version(facts["version"], having),
         path=place,
         generation=generation,
-        writable=writable,
+        healthy=writable,
         degraded_reason="; ".join(_reasons(facts, missing, having, [each.value for each in plain])) or None,
         details={
             "licence": "none" if having is None else having.licence,

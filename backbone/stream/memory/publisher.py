@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from backbone.domain.probe import ProbeAnswer
 from backbone.stream.errors import StreamClosed
 from backbone.stream.memory.log import MemoryLog
-from backbone.stream.port import Envelope, StreamInfo
+from backbone.stream.port import Envelope
 
 __all__ = ["MemoryPublisher"]
 
@@ -26,9 +27,9 @@ class MemoryPublisher:
         """Refuse from now on."""
         self._is_open = False
 
-    async def probe(self) -> StreamInfo:
+    async def probe(self) -> ProbeAnswer:
         """Say what is retained."""
-        return StreamInfo(
+        return ProbeAnswer(
             backend="memory",
             healthy=self._is_open,
             degraded_reason=None if self._is_open else "the publisher is closed",

@@ -19,10 +19,11 @@ from backbone.cache.key import CacheKey
 from backbone.cache.memory import MemoryCache
 from backbone.cache.messages import Fetch, Fetched, Invalidate
 from backbone.cache.policy import Policy
-from backbone.cache.port import CacheEntry, CacheInfo, CacheMetrics, Lookup, Miss
+from backbone.cache.port import CacheEntry, CacheMetrics, Lookup, Miss
 from backbone.calls import Calls
 from backbone.domain import encode
 from backbone.domain.observing import Observe
+from backbone.domain.probe import ProbeAnswer
 from backbone.store.messages import ReadRows
 from backbone.store.records import Query, ReadResult
 from tests.backbone.facade.kit import BARS, bars
@@ -116,7 +117,7 @@ class SharedCache:
     async def close(self) -> None:
         """The connection, not the server."""
 
-    async def probe(self) -> CacheInfo:
+    async def probe(self) -> ProbeAnswer:
         self.reach()
         return await self.server.probe()
 

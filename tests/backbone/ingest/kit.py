@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
-from backbone.store.merging import Merged, result_of
 
 from actors import Actor, ActorRef, AskRejected, ChildSpec, Reject, Reply, Request, handles
 from actors.testing import TestSystem
@@ -18,6 +17,7 @@ from backbone.calls import Calls
 from backbone.domain.observing import Observe
 from backbone.ingest.actor import IngestActor
 from backbone.settings import load_settings
+from backbone.store.merging import Merged, result_of
 from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
 from tests.backbone.facade.kit import START, bars
 

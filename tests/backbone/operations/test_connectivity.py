@@ -3,18 +3,17 @@
 import pytest
 
 from actors import ActorDead, AskTimeout, RosterSnapshot
-from backbone.cache.port import CacheInfo
+from backbone.domain.probe import ProbeAnswer
 from backbone.domain.status import Status
 from backbone.operations.probes.connectivity import ConnectivityReport, probe_all
 from backbone.operations.probes.status import judge
 from backbone.store.records import StoreInfo
-from backbone.stream.port import StreamInfo
 from backbone.testing import embedded
 from tests.backbone.facade.kit import bars
 
-STORE = StoreInfo(backend="timescale", version="1", path="db", writable=True)
-CACHE = CacheInfo(backend="redis", healthy=True)
-STREAM = StreamInfo(backend="kafka", healthy=True)
+STORE = StoreInfo(backend="timescale", version="1", path="db", healthy=True)
+CACHE = ProbeAnswer(backend="redis", healthy=True)
+STREAM = ProbeAnswer(backend="kafka", healthy=True)
 
 
 async def probed(**answers: object) -> ConnectivityReport:

@@ -45,7 +45,7 @@ class Double:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
-        self.answers: dict[str, Any] = {"probe": StoreInfo("double", "1", "nowhere", True)}
+        self.answers: dict[str, Any] = {"probe": StoreInfo(backend="double", version="1", path="nowhere", healthy=True)}
         self.errors: dict[str, Exception] = {}
         self.gates: dict[str, anyio.Event] = {}
         self.made = self.at_work = self.most = 0

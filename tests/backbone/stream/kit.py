@@ -96,13 +96,8 @@ class Store(Actor):
     @handles
     def probe(self, message: ProbeStore) -> StoreInfo:
         self._met(message)
-        return _Told("duckdb", "1", ":memory:", True, generation=self._outbox.generation)
-
-
-class _Told(StoreInfo, frozen=True):
-    """A store that says which life of the database it is."""
-
-    generation: str = ""
+        generation = self._outbox.generation
+        return StoreInfo(backend="duckdb", version="1", path=":memory:", healthy=True, generation=generation)
 
 
 class Faulty:
