@@ -25,6 +25,7 @@ Work = Callable[[Session], Awaitable[T]]
 _RELEASE_SECONDS = 2.0
 _CLOSE_SECONDS = 3.0
 _PING_SECONDS = 2.0
+_ATTEMPTS = 3
 _TRUSTED_SECONDS = 1.0
 _UNREADABLE = (
     "store.url given, but it can't be read; give postgresql://user:password@host:port/database, "
@@ -115,7 +116,14 @@ class Database:
         raise StoreUnavailable(text, passing=True)
 
     async def _attempts(self, work: Work[T], sessions: list[Session], timeout: float | None) -> T:
-        for last in (False, False, True):
+        """Try, and try again where nothing can have come of it: the connection was lost, or its plans are stale.
+
+        Whether COMMIT was sent is asked of all sessions of the call, not of the last one alone: an attempt that may have
+        committed is never followed by another, whatever that one would say.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 async with self._checkout(timeout) as session:
                     sessions.append(session)
@@ -123,18 +131,16 @@ class Database:
             except Exception as error:
                 if any(session.committing for session in sessions):
                     raise self._unknown() from error
-                if connection_lost(error) or isinstance(error, TimeoutError):
-                    self.drop_idle()
-                if plan_is_stale(error):
+                lost, stale = connection_lost(error), plan_is_stale(error)
+                if lost or isinstance(error, TimeoutError):
+                    self.drop_idle()  # the others may be half open as well, and each would cost a wait
+                if stale:
                     await self.expire()
-                elif last or not connection_lost(error):
-                    raise self._explained(error) from error
-                if last:
+                if attempt == _ATTEMPTS or not (lost or stale):
                     raise self._explained(error) from error
             else:
                 self._worked_at = time.monotonic()
                 return result
-        raise AssertionError("the last attempt returns or raises")
 
     @asynccontextmanager
     async def _checkout(self, timeout: float | None) -> AsyncIterator[Session]:
