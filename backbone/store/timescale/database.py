@@ -118,8 +118,8 @@ class Database:
     async def _attempts(self, work: Work[T], sessions: list[Session], timeout: float | None) -> T:
         """Try, and try again where nothing can have come of it: the connection was lost, or its plans are stale.
 
-        Whether COMMIT was sent is asked of all sessions of the call, not of the last one alone: an attempt that may have
-        committed is never followed by another, whatever that one would say.
+        Whether COMMIT was sent is asked of all sessions of the call, not of the last one alone: an attempt that may
+        have committed is never followed by another, whatever that one would say.
         """
         attempt = 0
         while True:
