@@ -12,8 +12,9 @@ import msgspec
 from actors._core.cell import Cell, life_of
 from actors._core.deadlock import chain
 from actors._core.incarnation import Incarnation
-from actors._core.mailbox import payload
+from actors._core.mailbox import Queue, payload
 from actors._core.runtime import Runtime
+from actors._core.states import State
 from actors._core.supervisor import Supervisor
 from actors.roster import Health, RosterEntry, RosterSnapshot
 
@@ -91,10 +92,12 @@ def _read_tree(root: Cell, now: float, detail: bool, entries: list[RosterEntry],
             continue
         if run.waiting:
             blocked.append(cell)
-        if isinstance(run, Incarnation) and run.background is not None:
+        if box is not None and isinstance(run, Incarnation) and run.background is not None:
             active = run.background.active
             entries.extend(_task(cell, f"{cell.path}:{each.name}", now - each.since) for each in active)
-        stack.extend(reversed(tuple(run.below().values())))
+        below = run.below()
+        if below:
+            stack.extend(reversed(tuple(below.values())))
 
 
 def _foreign(runtime: Runtime) -> tuple[list[RosterEntry], list[str], list[str]]:
@@ -115,14 +118,18 @@ def _foreign(runtime: Runtime) -> tuple[list[RosterEntry], list[str], list[str]]
 
 def picture(cell: Cell, now: float, detail: bool) -> RosterEntry:
     """How one child is now."""
-    run, box = cell.run, cell.box
+    run, box, parent = cell.run, cell.box, cell.parent
+    at_rest = run is not None and run.current is None and not run.waiting and cell.restart_due is None and not detail
+    if at_rest and box is not None and not box.items and isinstance(parent, Supervisor) and not parent.restarter.window:
+        cell.entry = entry = _resting(cell, box, parent.restarter.budget)
+        return entry
     depth = len(box.items) if box is not None and box.items else 0
-    in_window, budget = _window(run if isinstance(run, Supervisor) else cell.parent, cell, now)
+    in_window, budget = _window(cell.parent if box is not None or run is None else run, cell, now)
     current = None if run is None else run.current
-    held = cell.runtime.registrations.get(cell)
+    held = registrations.get(cell) if (registrations := cell.runtime.registrations) else None
     waiting = f"{run.waiting[-1].how} {run.waiting[-1].target.path}" if run is not None and run.waiting else None
     entry = RosterEntry(
-        cell.path, cell.id, cell.kind, cell.state.value, cell.health, cell.incarnation,
+        cell.path, cell.id, cell.kind, _WORDS[cell.state], cell.health, cell.incarnation,
         cell.restarts, in_window, budget, cell.started_at, cell.state_since,
         None if current is None else type(payload(current)).__name__,
         None if current is None or not isinstance(run, Incarnation) else max(0.0, now - run.since), waiting,
@@ -136,6 +143,19 @@ def picture(cell: Cell, now: float, detail: bool) -> RosterEntry:
     if resting and box is not None and not in_window:
         cell.entry = entry
     return entry
+
+
+def _resting(cell: Cell, box: Queue, budget: str) -> RosterEntry:
+    """An actor that waits for messages: nearly all of a large tree, so what does not apply is not even looked at."""
+    held = registrations.get(cell) if (registrations := cell.runtime.registrations) else None
+    runs = cell.runs
+    return RosterEntry(
+        cell.path, cell.id, "actor" if runs is None else "task", _WORDS[cell.state], cell.health, cell.incarnation,
+        cell.restarts, 0, budget, cell.started_at, cell.state_since, None, None, None, 0, box.capacity, box.peak,
+        cell.handled, cell.failed, box.dropped, cell.error, cell.error_at, None, cell.spec.metadata, None,
+        () if runs is None else tuple(runs),
+        () if held is None else tuple(held.names), () if held is None else tuple(held.groups),
+    )  # fmt: skip
 
 
 def _window(parent: object, cell: Cell, now: float) -> tuple[int, str]:
@@ -183,6 +203,7 @@ def _zombie(run: Incarnation, since: float, handling: str | None, now: float) ->
     )
 
 
+_WORDS = {state: state.value for state in State}  # an enumeration's own `value` costs as much as all else of a row
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _TASK = RosterEntry(
     "", "", "task", "running", Health(), 0, 0, 0, "", _LONG_AGO, _LONG_AGO, None, None, None,
