@@ -128,7 +128,7 @@ async def test_a_database_of_an_earlier_version_goes_on_where_it_was(fresh: str)
         )
     store = TimescaleStore(fresh)
     await store.open()
-    assert (await store.migrate()).applied == ("0003_delivery",)
+    assert (await store.migrate()).applied == ("0003_delivery", "0004_pruned")
     assert await store.cursor("stream", 0) == 41
     assert [row.position for row in await store.read_outbox(41)] == [42]
     assert await store.claim_epoch("csv", TRADES) == 8

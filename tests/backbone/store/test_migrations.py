@@ -123,7 +123,7 @@ async def test_a_file_of_an_earlier_version_goes_on_where_it_was(tmp_path: Path)
     await earlier._session.run(partial(answer, OUTBOX_OF_BEFORE))
     await earlier.close()
     store = await opened(path, shipped("duckdb"))
-    assert (await store.migrate()).applied == ("0003_delivery",)
+    assert (await store.migrate()).applied == ("0003_delivery", "0004_pruned")
     assert await store.cursor("stream", 0) == 41
     assert [row.position for row in await store.read_outbox(41)] == [42]
     assert await store.claim_epoch("csv", Dimension.TRADES) == 8

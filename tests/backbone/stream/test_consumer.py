@@ -76,6 +76,17 @@ async def test_the_same_question_again_gets_the_same_rows_again() -> None:
         assert positions(await made.ask(second.place)) == []
 
 
+async def test_who_stands_before_what_was_pruned_is_told_although_later_rows_are_left() -> None:
+    async with consuming(capacity_bytes=1) as made:
+        await made.publish(1, 2, 3, 4, 5)
+        made.outbox.rows, made.outbox.pruned_to = made.outbox.rows[3:], 3
+        with pytest.raises(AskRejected, match="position 2 given; log and outbox do not go back so far") as lost:
+            await made.ask(2, name="late")
+        assert lost.value.code == PositionLost.code
+        assert positions(await made.ask(3, name="in time")) == [4]
+        assert positions(await made.ask("earliest", name="whatever is left")) == [4]
+
+
 @pytest.mark.parametrize("start", ["latest", "earliest"])
 async def test_the_first_question_again_begins_where_it_began(start: str) -> None:
     async with consuming() as made:
