@@ -11,6 +11,7 @@ from backbone.calls import Calls, refuse
 from backbone.domain import decode
 from backbone.domain.codec import CodecError
 from backbone.domain.observing import Observe
+from backbone.store.errors import PositionLost
 from backbone.store.messages import OutboxState
 from backbone.stream.errors import StreamClosed, StreamUnavailable
 from backbone.stream.feed import Change, Feed, within
@@ -25,6 +26,7 @@ __all__ = ["ConsumerActor"]
 _OPEN_TIMEOUT = 3.0
 _CLOSE_TIMEOUT = 5.0
 _GENERATION_TIMEOUT = 2.0
+_INSTEAD = "fetch, then subscribe from 'latest'"
 
 Begin = Place | Resume | Start
 
@@ -138,24 +140,32 @@ class ConsumerActor(Actor):
         """What a token means now: its place, where it is of this stream, else its position.
 
         Raises:
-            Reject: "position_lost": its position is of another life of the database, which this one has not reached.
+            Reject: "position_lost": its position is of another database, or of later than this one has come to.
         """
         if not self._database:
             self._database = await database_generation(self._calls, _GENERATION_TIMEOUT)
-        if not isinstance(after, Resume):
-            return after
-        assert self._subscriber is not None  # noqa: S101  who asks has opened it
-        foreign = bool(after.database and self._database) and after.database != self._database
-        if foreign:
-            newest = (await self._calls.ask("store", OutboxState(), self._timeout)).newest
-            if after.position > newest:
-                raise Reject(
-                    "position_lost",
-                    f"the resume token is of another life of the database, position {after.position}; this one has "
-                    f"come to {newest}: fetch, then subscribe from 'latest'",
-                )
-        same = not foreign and after.stream == self._subscriber.generation
-        return after.place if same else Place(after.position)
+        if isinstance(after, Resume):
+            self._require_ours(after)
+            await self._require_reached(after.position)
+            assert self._subscriber is not None  # noqa: S101  who asks has opened it
+            return after.place if after.stream == self._subscriber.generation else Place(after.position)
+        if isinstance(after, int):
+            await self._require_reached(after)
+        return after
+
+    def _require_ours(self, token: Resume) -> None:
+        """Another database may give the same positions to other changes: to go on by them would pass changes over."""
+        if token.database and self._database and token.database != self._database:
+            raise refuse(PositionLost(f"the resume token is of another database; {_INSTEAD}"))
+
+    async def _require_reached(self, position: int) -> None:
+        """Of a database that was restored to before a position, what comes next would be passed over in silence."""
+        if not position:
+            return
+        newest = (await self._calls.ask("store", OutboxState(), self._timeout)).newest
+        if position > newest:
+            text = f"position {position} given; this database has only come to {newest}, was it restored? {_INSTEAD}"
+            raise refuse(PositionLost(text))
 
     def _update(self, each: Change, subscriber: Subscriber) -> Update:
         """What a subscriber gets.

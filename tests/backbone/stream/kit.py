@@ -93,8 +93,8 @@ class Store(Actor):
     @handles
     def state(self, message: OutboxState) -> OutboxStatus:
         self._met(message)
-        rows = self._outbox.rows
-        return OutboxStatus(rows[-1].position if rows else 0, self._outbox.cursor, 0, None)
+        newest = max([self._outbox.pruned_to, *(each.position for each in self._outbox.rows)])
+        return OutboxStatus(newest, self._outbox.cursor, 0, None)
 
     @handles
     def probe(self, message: ProbeStore) -> StoreInfo:

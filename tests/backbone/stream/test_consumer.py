@@ -188,6 +188,7 @@ async def test_what_neither_stream_nor_outbox_have_is_lost_and_the_earliest_is_w
     async with consuming(capacity_bytes=1) as made:
         await made.publish(1, 2, 3)
         made.outbox.rows.clear()
+        made.outbox.pruned_to = 3
         with pytest.raises(AskRejected, match="position 1 given; log and outbox do not go back so far") as lost:
             await made.ask(1, name="late")
         assert lost.value.code == PositionLost.code
@@ -271,17 +272,25 @@ async def test_a_token_goes_on_behind_its_update_in_this_and_in_another_life_of_
         assert positions(await made.ask(of_another, name="another")) == [3]
 
 
-async def test_a_token_of_another_life_of_the_database_goes_on_by_position_or_is_lost() -> None:
+async def test_a_token_of_another_database_is_refused_whatever_its_position() -> None:
+    """Its position says nothing of the changes here: those before it would be passed over."""
     async with consuming() as made:
         await made.publish(1, 2, 3)
-        token = Resume("restored since", "stream", 2)
-        assert positions(await made.ask(token, name="known")) == [3]
-        beyond = Resume("restored since", "stream", 4)
-        with pytest.raises(
-            AskRejected, match="another life of the database, position 4; this one has come to 3"
-        ) as lost:
-            await made.ask(beyond, name="beyond")
+        for position in (2, 4):
+            with pytest.raises(AskRejected, match="token is of another database; fetch, then subscribe") as lost:
+                await made.ask(Resume("another", made.stream.subscriber().generation, position))
+            assert lost.value.code == PositionLost.code
+
+
+@pytest.mark.parametrize("start", [Resume("database", "before", 4), Resume("", "before", 4), 4])
+async def test_who_was_further_than_a_restored_database_is_told_and_does_not_wait_for_it(start: Any) -> None:
+    async with consuming() as made:
+        await made.publish(1, 2, 3)
+        with pytest.raises(AskRejected, match="position 4 given; this database has only come to 3") as lost:
+            await made.ask(start)
         assert lost.value.code == PositionLost.code
+        await made.publish(4, 5)
+        assert positions(await made.ask(start, name="reached")) == [5]
 
 
 async def test_a_store_that_says_no_generation_is_no_hindrance() -> None:
