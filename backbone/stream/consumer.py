@@ -32,12 +32,17 @@ Begin = Place | Resume | Start
 
 
 class _Subscribed:
-    """One subscription: a cursor, where it began, and one question at a time."""
+    """One subscription: a cursor once it has one, where it began, and one question at a time."""
 
-    def __init__(self, feed: Feed, after: Begin) -> None:
-        self.feed = feed
+    def __init__(self, after: Begin) -> None:
+        self.feed: Feed | None = None
         self.after = after
         self.lock = anyio.Lock(fast_acquire=True)
+
+    @property
+    def place(self) -> Place | None:
+        """Where it stands; None: nowhere yet."""
+        return None if self.feed is None else self.feed.place
 
 
 class ConsumerActor(Actor):
@@ -70,45 +75,47 @@ class ConsumerActor(Actor):
 
     def inspect(self) -> dict[str, Any]:
         """Where each subscription stands."""
-        places = {name: each.feed.place for name, each in self._subscriptions.items()}
+        places = {name: each.place for name, each in self._subscriptions.items()}
         return {"subscriptions": {name: place.position if place else None for name, place in places.items()}}
 
     @handles
     def next(self, message: NextUpdates) -> None:
         """See NextUpdates; the wait is outside the mailbox, so that neither a stop nor others are held up by it."""
-        self.context.run_task(self._watched(message), name="poll", reply=self.context.defer_reply())
+        mine = self._subscriptions.get(message.subscription)
+        if mine is None:  # noted here, in the order of the mailbox: a LeaveStream behind it finds it
+            mine = self._subscriptions[message.subscription] = _Subscribed(message.after)
+        self.context.run_task(self._watched(message, mine), name="poll", reply=self.context.defer_reply())
 
     @handles
     async def leave(self, message: LeaveStream) -> None:
         """See LeaveStream."""
-        left = self._subscriptions.pop(message.subscription, None)
-        if left is not None:
+        mine = self._subscriptions.pop(message.subscription, None)
+        if mine is not None and mine.feed is not None:
             with anyio.move_on_after(_CLOSE_TIMEOUT):
-                await left.feed.close()
+                await mine.feed.close()
 
-    async def _watched(self, message: NextUpdates) -> Updates:
+    async def _watched(self, message: NextUpdates, mine: _Subscribed) -> Updates:
         with watched(self._observe, self.context.clock.time, type(message).__name__):
             try:
-                return await self._next(message)
+                return await self._next(message, mine)
             except StreamClosed as error:
                 raise Reject(StreamUnavailable.code, str(error)) from error
             except StreamUnavailable as error:
                 self._report_down(error)
                 raise refuse(error) from error
 
-    async def _next(self, message: NextUpdates) -> Updates:
+    async def _next(self, message: NextUpdates, mine: _Subscribed) -> Updates:
         subscriber = await self._opened()
-        mine = self._subscriptions.get(message.subscription)
-        if mine is None:
-            feed = Feed(subscriber, self._calls, message.dimension, message.symbols, self._timeout)
-            mine = self._subscriptions[message.subscription] = _Subscribed(feed, message.after)
         async with mine.lock:
-            await self._stand(mine, message)
-            changes = await mine.feed.next(message.limit, message.timeout)
+            feed = mine.feed
+            if feed is None:
+                feed = mine.feed = Feed(subscriber, self._calls, message.dimension, message.symbols, self._timeout)
+            await self._stand(mine, feed, message)
+            changes = await feed.next(message.limit, message.timeout)
             if self.context.health.level != "ok":
                 self.context.report_health("ok")
-            assert mine.feed.place is not None  # noqa: S101  it stands
-            return Updates(tuple(self._update(each, subscriber) for each in changes), mine.feed.place)
+            assert feed.place is not None  # noqa: S101  it stands
+            return Updates(tuple(self._update(each, subscriber) for each in changes), feed.place)
 
     async def _opened(self) -> Subscriber:
         """The one client of the stream, connected by the first who needs it."""
@@ -123,18 +130,23 @@ class ConsumerActor(Actor):
                 self._subscriber = subscriber
             return self._subscriber
 
-    async def _stand(self, mine: _Subscribed, message: NextUpdates) -> None:
+    async def _stand(self, mine: _Subscribed, feed: Feed, message: NextUpdates) -> None:
         """Where the question says: who asks the same again, since the answer was lost, gets the same rows."""
-        if mine.feed.place is None:
-            await mine.feed.open(await self._beginning(message.after))
-            if self._subscriptions.get(message.subscription) is not mine:
-                await mine.feed.close()  # who asked has left meanwhile
-        elif message.after == mine.feed.place:
+        if self._is_over(mine, message):
+            raise StreamClosed(f"the subscription {message.subscription} is over")
+        if feed.place is None:
+            await feed.open(await self._beginning(message.after))
+            if self._is_over(mine, message):
+                await feed.close()  # who asked has left meanwhile
+        elif message.after == feed.place:
             return
         elif isinstance(message.after, Place) and message.after != mine.after:
-            await mine.feed.seek(message.after)
+            await feed.seek(message.after)
         else:
-            await mine.feed.begin_again()
+            await feed.begin_again()
+
+    def _is_over(self, mine: _Subscribed, message: NextUpdates) -> bool:
+        return self._subscriptions.get(message.subscription) is not mine
 
     async def _beginning(self, after: Begin) -> Start | Place:
         """What a token means now: its place, where it is of this stream, else its position.

@@ -262,6 +262,20 @@ async def test_who_leaves_gives_the_cursor_back() -> None:
         assert len(made.stream.cursors) == 1
 
 
+async def test_who_leaves_before_the_stream_is_open_leaves_nothing_behind() -> None:
+    async with consuming() as made:
+        made.stream.gate = anyio.Event()
+        with anyio.move_on_after(1.0):
+            await made.ask("latest", name="impatient")
+        await made.consumer.tell(LeaveStream("impatient"))
+        made.stream.gate.set()
+        await made.ask("latest", name="patient")
+        entry = made.system.roster(detail=True).find("/test/consumer")
+        assert entry is not None
+        assert entry.detail == {"subscriptions": {"patient": 0}}
+        assert len(made.stream.cursors) == 1
+
+
 async def test_a_token_goes_on_behind_its_update_in_this_and_in_another_life_of_the_stream() -> None:
     async with consuming() as made:
         await made.publish(1, 2, 3)
