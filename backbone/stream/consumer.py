@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
@@ -114,8 +115,25 @@ class ConsumerActor(Actor):
             changes = await feed.next(message.limit, message.timeout)
             if self.context.health.level != "ok":
                 self.context.report_health("ok")
-            assert feed.place is not None  # noqa: S101  it stands
-            return Updates(tuple(self._update(each, subscriber) for each in changes), feed.place)
+            return await self._readable(changes, feed, subscriber)
+
+    async def _readable(self, changes: Sequence[Change], feed: Feed, subscriber: Subscriber) -> Updates:
+        """What a subscriber gets: all up to a change that can't be read, which is refused when it comes first.
+
+        Raises:
+            Reject: the first payload is no frame.
+        """
+        updates: list[Update] = []
+        for each in changes:
+            try:
+                updates.append(self._update(each, subscriber))
+            except Reject:
+                if not updates:
+                    raise
+                await feed.seek(_place(changes[len(updates) - 1]))
+                break
+        assert feed.place is not None  # noqa: S101  it stands
+        return Updates(tuple(updates), feed.place)
 
     async def _opened(self) -> Subscriber:
         """The one client of the stream, connected by the first who needs it."""
@@ -186,7 +204,7 @@ class ConsumerActor(Actor):
             Reject: the payload is no frame.
         """
         symbol = each.key if isinstance(each, Record) else each.symbol
-        place = (each.place if isinstance(each, Record) else None) or Place(each.position)
+        place = _place(each)
         token = Resume(self._database, subscriber.generation, place.position, place.mark)
         try:
             return Update(each.event_id, each.position, token.text(), symbol, decode(each.payload))
@@ -197,6 +215,11 @@ class ConsumerActor(Actor):
     def _report_down(self, error: StreamUnavailable) -> None:
         following = "subscribers wait and ask again; what was committed is in the outbox"
         self.context.report_health("failed", str(error), following, "start or mend the stream; nothing else")
+
+
+def _place(each: Change) -> Place:
+    """Where one stands behind a change."""
+    return (each.place if isinstance(each, Record) else None) or Place(each.position)
 
 
 async def _close(subscriber: Subscriber) -> None:

@@ -325,6 +325,20 @@ async def test_a_payload_that_is_no_frame_is_refused_with_its_position() -> None
             await made.ask(0)
 
 
+async def test_what_comes_before_a_payload_that_is_no_frame_is_handed_out_first() -> None:
+    """Who does as the refusal says, and subscribes from a later position, has missed nothing but that one."""
+    async with consuming() as made:
+        await made.publish(1, 2)
+        await made.publisher.publish([row(3, payload=b"no frame")])
+        await made.publish(4)
+        answer = await made.ask(0)
+        assert positions(answer) == [1, 2]
+        for _ in range(2):
+            with pytest.raises(AskRejected, match="the change at position 3 can't be read"):
+                await made.ask(answer.place)
+        assert positions(await made.ask(3, name="later")) == [4]
+
+
 async def test_whoever_watches_is_told_of_each_question_and_how_it_ended() -> None:
     seen: list[tuple[str, str]] = []
     async with consuming() as made:
