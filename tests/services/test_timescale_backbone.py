@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ import pytest
 
 from backbone import Backbone, Dimension, IngestPlan, RecordResult, StoreError, StoreUnavailable, load_settings
 from backbone.domain.status import Status
+from backbone.ingest.plan import IngestRun
 from backbone.services import native
 from tests.services.proxy import Proxy, proxy
 from tests.services.stores import DAY, bare, bars, drop_database, make_database
@@ -66,15 +67,17 @@ async def test_ingest_fetch_subscribe_and_probe(dsn: str) -> None:
 
 async def test_what_another_process_wrote_first_is_read_by_who_wrote_it_again(dsn: str, tmp_path: Path) -> None:
     """Nothing was new, so there is no position to go by, and the other one's invalidation may come later."""
-    plan = IngestPlan(dimensions=[BARS], interval="1h", path=tmp_path / "AGAIN.csv", symbols=["AGAIN"])
-    plan.path.write_text("timestamp,open,high,low,close,volume\n2024-01-01T00:00:00Z,2,2,2,2,1\n")
+    path = tmp_path / "AGAIN.csv"
+    plan = IngestPlan(dimensions=[BARS], interval="1h", path=path, symbols=["AGAIN"])
+    path.write_text("timestamp,open,high,low,close,volume\n2024-01-01T00:00:00Z,2,2,2,2,1\n")
     never = msgspec.structs.replace(settings(dsn).stream, poll_interval=3600.0)
     mine = msgspec.structs.replace(settings(dsn), stream=never)
     async with Backbone.open(settings(dsn)) as other, Backbone.open(mine) as backbone:
-        for symbol, write in (
-            ("TWICE", lambda each: each.record(bars({0: 2.0}, "TWICE"))),
-            ("AGAIN", lambda each: each.ingest(plan)),
-        ):
+        writes: dict[str, Callable[[Backbone], Awaitable[IngestRun | RecordResult]]] = {
+            "TWICE": lambda each: each.record(bars({0: 2.0}, "TWICE")),
+            "AGAIN": lambda each: each.ingest(plan),
+        }
+        for symbol, write in writes.items():
             assert len(await backbone.fetch(BARS, symbols=[symbol], interval="1h")) == 0
             assert (await write(other)).inserted == 1
             assert (await write(backbone)).unchanged == 1
