@@ -96,7 +96,10 @@ class NotBuilt(Unsupported):
 
 
 class PositionLost(StoreError):
-    """Neither the log nor the outbox goes back so far. Fetch the rows, then subscribe from 'latest'."""
+    """Neither the log nor the outbox goes back so far, or the position is of another database or of before a restore.
+
+    Fetch the rows, then subscribe from 'latest'.
+    """
 
     code = "position_lost"
 
