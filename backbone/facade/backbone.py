@@ -70,7 +70,7 @@ class Backbone:
         self._newest = resources.newest
         self._calls = Calls(system, f"{system.ref.path}/{NAME}", observe)
         self._reader = Reader(self._ask, settings, system.clock.time)
-        self._writer = Writer(settings, self._calls, self._ask, self._reader, self._open)
+        self._writer = Writer(settings, self._calls, self._ask, self._reader, self._still_open)
         self._looking = Looking(settings, system, self._calls)
         self._subscriptions = 0
         self._closed = False
@@ -147,6 +147,14 @@ class Backbone:
         if self._closed:
             raise BackboneClosed("this backbone is closed; open another one, and use it inside its `async with`")
 
+    def _still_open(self) -> None:
+        """Refuse also where the host has ended the actor system; asked where nobody answers, or one waits."""
+        self._open()
+        if not self.system.ref.is_alive:
+            raise BackboneClosed(
+                "the actor system has ended, and this backbone with it; open another one in a new system"
+            )
+
     # writing
 
     async def ingest(self, plan: IngestPlan) -> IngestRun:
@@ -182,7 +190,7 @@ class Backbone:
         try:
             return await self._calls.ask(name, request, timeout)
         except Reject as reject:
-            self._open()
+            self._still_open()
             raise restore(reject) from reject.__cause__
 
     # reading
@@ -266,7 +274,7 @@ class Backbone:
         self._subscriptions += 1
         name = f"{dimension.value}-{self._subscriptions}"
         names = await self._reader.spelled(dimension, symbols)
-        subscription = Subscription(self._calls, CONSUMER, name, dimension, names, start, self._open)
+        subscription = Subscription(self._calls, CONSUMER, name, dimension, names, start, self._still_open)
         try:
             await subscription.open()
             yield subscription

@@ -53,8 +53,9 @@ class Writer:
         """See Backbone.ingest."""
         request = RunIngest(plan, new_run_id())
         run = await self._persistently(lambda: self._calls.ref("ingest").ask(request, _RUN_TIMEOUT))
-        for symbol, position in run.positions.items():
-            self._reader.saw(run.dimension, symbol, position)
+        known = await self._known() if run.unchanged else 0
+        for symbol in run.symbols:
+            self._reader.saw(run.dimension, symbol, max(known, run.positions.get(symbol, 0)))
         return run
 
     async def record(self, frame: Frame) -> RecordResult:
@@ -74,9 +75,16 @@ class Writer:
         if asked > 1 and not result.position:
             # committed by an actor that died before it could say where: not older than the newest there is now
             result = msgspec.structs.replace(result, position=(await self._ask("store", OutboxState())).newest)
+        position = result.position or (await self._known() if result.unchanged else 0)
         for symbol in frame.symbols:
-            self._reader.saw(frame.dimension, symbol, result.position)
+            self._reader.saw(frame.dimension, symbol, position)
         return result
+
+    async def _known(self) -> int:
+        """Up to where rows are published at most that were stored already; a file has no other writer to tell of."""
+        if self.settings.store.backend == "duckdb":
+            return 0
+        return (await self._ask("store", OutboxState())).newest
 
     async def _persistently(self, ask: Callable[[], Awaitable[R]]) -> R:
         """Ask again where the actor died over the request: what it had committed is known by its identity."""

@@ -96,6 +96,20 @@ class NotBuilt(Unsupported):
 
 
 class PositionLost(StoreError):
-    """Neither the log nor the outbox goes back so far. Fetch the rows, then subscribe from 'latest'."""
+    """Neither the log nor the outbox goes back so far, or the position is of another database or of before a restore.
+
+    Fetch the rows, then subscribe from 'latest'.
+    """
 
     code = "position_lost"
+
+    @classmethod
+    def of(cls, position: int) -> PositionLost:
+        """The error in words.
+
+        Args:
+            position: from which somebody wants to go on.
+        """
+        return cls(
+            f"position {position} given; log and outbox do not go back so far: fetch, then subscribe from 'latest'"
+        )

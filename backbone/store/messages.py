@@ -121,19 +121,21 @@ class RecordJournal(StoreRequest[None], frozen=True):
 
 
 class ReadOutbox(StoreRequest[list[OutboxRow]], frozen=True):
-    """Outbox rows after a position, ascending."""
+    """Outbox rows after a position, ascending; `whole`: or a refusal, where some of them were pruned."""
 
     after: int
     limit: int = 500
+    whole: bool = False
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.count("after", self.after)
         force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
+        arguments.flag("whole", self.whole)
 
     def on(self, store: Store) -> Coroutine[Any, Any, list[OutboxRow]]:
         """Ask a store."""
-        return store.read_outbox(self.after, self.limit)
+        return store.read_outbox(self.after, self.limit, whole=self.whole)
 
 
 class RelayCursor(StoreRequest[int], frozen=True):

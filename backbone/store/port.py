@@ -89,8 +89,20 @@ class Store(Protocol):
         """
         ...
 
-    async def read_outbox(self, after: int, limit: int = 500, *, max_bytes: int = 8 * 2**20) -> list[OutboxRow]:
-        """Outbox rows after a position, ascending; at most `limit`, at most `max_bytes` of payload, at least one."""
+    async def read_outbox(
+        self, after: int, limit: int = 500, *, whole: bool = False, max_bytes: int = 8 * 2**20
+    ) -> list[OutboxRow]:
+        """Outbox rows after a position, ascending; at most `limit`, at most `max_bytes` of payload, at least one.
+
+        Args:
+            after: the position.
+            limit: the most rows.
+            whole: refuse where rows after the position were pruned; else what is left of them is given.
+            max_bytes: the most bytes of payload.
+
+        Raises:
+            PositionLost: `whole`, and the outbox was pruned beyond the position.
+        """
         ...
 
     async def cursor(self, sink: str, shard: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
@@ -11,6 +12,7 @@ from backbone.calls import Calls, refuse
 from backbone.domain import decode
 from backbone.domain.codec import CodecError
 from backbone.domain.observing import Observe
+from backbone.store.errors import PositionLost
 from backbone.store.messages import OutboxState
 from backbone.stream.errors import StreamClosed, StreamUnavailable
 from backbone.stream.feed import Change, Feed, within
@@ -25,17 +27,23 @@ __all__ = ["ConsumerActor"]
 _OPEN_TIMEOUT = 3.0
 _CLOSE_TIMEOUT = 5.0
 _GENERATION_TIMEOUT = 2.0
+_INSTEAD = "fetch, then subscribe from 'latest'"
 
 Begin = Place | Resume | Start
 
 
 class _Subscribed:
-    """One subscription: a cursor, where it began, and one question at a time."""
+    """One subscription: a cursor once it has one, where it began, and one question at a time."""
 
-    def __init__(self, feed: Feed, after: Begin) -> None:
-        self.feed = feed
+    def __init__(self, after: Begin) -> None:
+        self.feed: Feed | None = None
         self.after = after
         self.lock = anyio.Lock(fast_acquire=True)
+
+    @property
+    def place(self) -> Place | None:
+        """Where it stands; None: nowhere yet."""
+        return None if self.feed is None else self.feed.place
 
 
 class ConsumerActor(Actor):
@@ -68,45 +76,64 @@ class ConsumerActor(Actor):
 
     def inspect(self) -> dict[str, Any]:
         """Where each subscription stands."""
-        places = {name: each.feed.place for name, each in self._subscriptions.items()}
+        places = {name: each.place for name, each in self._subscriptions.items()}
         return {"subscriptions": {name: place.position if place else None for name, place in places.items()}}
 
     @handles
     def next(self, message: NextUpdates) -> None:
         """See NextUpdates; the wait is outside the mailbox, so that neither a stop nor others are held up by it."""
-        self.context.run_task(self._watched(message), name="poll", reply=self.context.defer_reply())
+        mine = self._subscriptions.get(message.subscription)
+        if mine is None:  # noted here, in the order of the mailbox: a LeaveStream behind it finds it
+            mine = self._subscriptions[message.subscription] = _Subscribed(message.after)
+        self.context.run_task(self._watched(message, mine), name="poll", reply=self.context.defer_reply())
 
     @handles
     async def leave(self, message: LeaveStream) -> None:
         """See LeaveStream."""
-        left = self._subscriptions.pop(message.subscription, None)
-        if left is not None:
+        mine = self._subscriptions.pop(message.subscription, None)
+        if mine is not None and mine.feed is not None:
             with anyio.move_on_after(_CLOSE_TIMEOUT):
-                await left.feed.close()
+                await mine.feed.close()
 
-    async def _watched(self, message: NextUpdates) -> Updates:
+    async def _watched(self, message: NextUpdates, mine: _Subscribed) -> Updates:
         with watched(self._observe, self.context.clock.time, type(message).__name__):
             try:
-                return await self._next(message)
+                return await self._next(message, mine)
             except StreamClosed as error:
                 raise Reject(StreamUnavailable.code, str(error)) from error
             except StreamUnavailable as error:
                 self._report_down(error)
                 raise refuse(error) from error
 
-    async def _next(self, message: NextUpdates) -> Updates:
+    async def _next(self, message: NextUpdates, mine: _Subscribed) -> Updates:
         subscriber = await self._opened()
-        mine = self._subscriptions.get(message.subscription)
-        if mine is None:
-            feed = Feed(subscriber, self._calls, message.dimension, message.symbols, self._timeout)
-            mine = self._subscriptions[message.subscription] = _Subscribed(feed, message.after)
         async with mine.lock:
-            await self._stand(mine, message)
-            changes = await mine.feed.next(message.limit, message.timeout)
+            feed = mine.feed
+            if feed is None:
+                feed = mine.feed = Feed(subscriber, self._calls, message.dimension, message.symbols, self._timeout)
+            await self._stand(mine, feed, message)
+            changes = await feed.next(message.limit, message.timeout)
             if self.context.health.level != "ok":
                 self.context.report_health("ok")
-            assert mine.feed.place is not None  # noqa: S101  it stands
-            return Updates(tuple(self._update(each, subscriber) for each in changes), mine.feed.place)
+            return await self._readable(changes, feed, subscriber)
+
+    async def _readable(self, changes: Sequence[Change], feed: Feed, subscriber: Subscriber) -> Updates:
+        """What a subscriber gets: all up to a change that can't be read, which is refused when it comes first.
+
+        Raises:
+            Reject: the first payload is no frame.
+        """
+        updates: list[Update] = []
+        for each in changes:
+            try:
+                updates.append(self._update(each, subscriber))
+            except Reject:
+                if not updates:
+                    raise
+                await feed.seek(_place(changes[len(updates) - 1]))
+                break
+        assert feed.place is not None  # noqa: S101  it stands
+        return Updates(tuple(updates), feed.place)
 
     async def _opened(self) -> Subscriber:
         """The one client of the stream, connected by the first who needs it."""
@@ -121,41 +148,54 @@ class ConsumerActor(Actor):
                 self._subscriber = subscriber
             return self._subscriber
 
-    async def _stand(self, mine: _Subscribed, message: NextUpdates) -> None:
+    async def _stand(self, mine: _Subscribed, feed: Feed, message: NextUpdates) -> None:
         """Where the question says: who asks the same again, since the answer was lost, gets the same rows."""
-        if mine.feed.place is None:
-            await mine.feed.open(await self._beginning(message.after))
-            if self._subscriptions.get(message.subscription) is not mine:
-                await mine.feed.close()  # who asked has left meanwhile
-        elif message.after == mine.feed.place:
+        if self._is_over(mine, message):
+            raise StreamClosed(f"the subscription {message.subscription} is over")
+        if feed.place is None:
+            await feed.open(await self._beginning(message.after))
+            if self._is_over(mine, message):
+                await feed.close()  # who asked has left meanwhile
+        elif message.after == feed.place:
             return
         elif isinstance(message.after, Place) and message.after != mine.after:
-            await mine.feed.seek(message.after)
+            await feed.seek(message.after)
         else:
-            await mine.feed.begin_again()
+            await feed.begin_again()
+
+    def _is_over(self, mine: _Subscribed, message: NextUpdates) -> bool:
+        return self._subscriptions.get(message.subscription) is not mine
 
     async def _beginning(self, after: Begin) -> Start | Place:
         """What a token means now: its place, where it is of this stream, else its position.
 
         Raises:
-            Reject: "position_lost": its position is of another life of the database, which this one has not reached.
+            Reject: "position_lost": its position is of another database, or of later than this one has come to.
         """
         if not self._database:
             self._database = await database_generation(self._calls, _GENERATION_TIMEOUT)
-        if not isinstance(after, Resume):
-            return after
-        assert self._subscriber is not None  # noqa: S101  who asks has opened it
-        foreign = bool(after.database and self._database) and after.database != self._database
-        if foreign:
-            newest = (await self._calls.ask("store", OutboxState(), self._timeout)).newest
-            if after.position > newest:
-                raise Reject(
-                    "position_lost",
-                    f"the resume token is of another life of the database, position {after.position}; this one has "
-                    f"come to {newest}: fetch, then subscribe from 'latest'",
-                )
-        same = not foreign and after.stream == self._subscriber.generation
-        return after.place if same else Place(after.position)
+        if isinstance(after, Resume):
+            self._require_ours(after)
+            await self._require_reached(after.position)
+            assert self._subscriber is not None  # noqa: S101  who asks has opened it
+            return after.place if after.stream == self._subscriber.generation else Place(after.position)
+        if isinstance(after, int):
+            await self._require_reached(after)
+        return after
+
+    def _require_ours(self, token: Resume) -> None:
+        """Another database may give the same positions to other changes: to go on by them would pass changes over."""
+        if token.database and self._database and token.database != self._database:
+            raise refuse(PositionLost(f"the resume token is of another database; {_INSTEAD}"))
+
+    async def _require_reached(self, position: int) -> None:
+        """Of a database that was restored to before a position, what comes next would be passed over in silence."""
+        if not position:
+            return
+        newest = (await self._calls.ask("store", OutboxState(), self._timeout)).newest
+        if position > newest:
+            text = f"position {position} given; this database has only come to {newest}, was it restored? {_INSTEAD}"
+            raise refuse(PositionLost(text))
 
     def _update(self, each: Change, subscriber: Subscriber) -> Update:
         """What a subscriber gets.
@@ -164,7 +204,7 @@ class ConsumerActor(Actor):
             Reject: the payload is no frame.
         """
         symbol = each.key if isinstance(each, Record) else each.symbol
-        place = (each.place if isinstance(each, Record) else None) or Place(each.position)
+        place = _place(each)
         token = Resume(self._database, subscriber.generation, place.position, place.mark)
         try:
             return Update(each.event_id, each.position, token.text(), symbol, decode(each.payload))
@@ -175,6 +215,11 @@ class ConsumerActor(Actor):
     def _report_down(self, error: StreamUnavailable) -> None:
         following = "subscribers wait and ask again; what was committed is in the outbox"
         self.context.report_health("failed", str(error), following, "start or mend the stream; nothing else")
+
+
+def _place(each: Change) -> Place:
+    """Where one stands behind a change."""
+    return (each.place if isinstance(each, Record) else None) or Place(each.position)
 
 
 async def _close(subscriber: Subscriber) -> None:

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import anyio
 
-from actors import Reject
-from backbone.calls import Calls
+from backbone.calls import Calls, refuse
 from backbone.domain.dimension import Dimension
+from backbone.store.errors import PositionLost
 from backbone.store.messages import ReadOutbox
 from backbone.store.records import OutboxRow
 from backbone.stream.errors import PositionGone, StreamUnavailable
@@ -104,7 +104,8 @@ class Feed:
 
     async def _from_outbox(self, gone: PositionGone, limit: int) -> list[OutboxRow]:
         """Rows before what the stream has: they were published. Later ones may not be, and are left to the stream."""
-        rows = await self._calls.ask("store", ReadOutbox(gone.position, limit), self._timeout)
+        request = ReadOutbox(gone.position, limit, whole=not self._takes_what_is_left)
+        rows = await self._calls.ask("store", request, self._timeout)
         published = [row for row in rows if row.position < gone.first_position]
         if not published:
             await self._pass_over(gone)
@@ -117,11 +118,7 @@ class Feed:
     async def _pass_over(self, gone: PositionGone) -> None:
         """Nothing is left before what the stream has: right for who begins with the oldest, a loss for others."""
         if not self._takes_what_is_left:
-            raise Reject(
-                "position_lost",
-                f"position {gone.position} given; log and outbox do not go back so far: "
-                "fetch, then subscribe from 'latest'",
-            )
+            raise refuse(PositionLost.of(gone.position))
         await self.seek((await self._cursor_after("earliest")).place)
 
     def _wants(self, row: OutboxRow) -> bool:

@@ -18,8 +18,8 @@ _CHECK_BYTES = 4
 class Resume(msgspec.Struct, frozen=True, array_like=True):
     """What a token says.
 
-    `Resume.parse(token.text()) == token`. Where a generation differs from that of now, the mark means nothing and
-    reading goes on by the position.
+    `Resume.parse(token.text()) == token`. Where the generation of the stream differs from that of now, the mark
+    means nothing and reading goes on by the position; where that of the database does, nor does the position.
 
     Attributes:
         database: generation of the database that the position is of; "": it was not known.

@@ -10,7 +10,7 @@ import pytest
 
 from backbone.domain import Dimension, Frame, codec
 from backbone.domain.identifiers import ingest_id
-from backbone.store.errors import FencedOut, Unsupported
+from backbone.store.errors import FencedOut, PositionLost, Unsupported
 from backbone.store.port import Store
 from backbone.store.records import Chunk, JournalRow, QuarantineRow, Query
 
@@ -216,6 +216,24 @@ async def test_pruning_takes_published_rows_only_and_readers_keep_their_position
     assert (await store.outbox_status()).newest == second
     third = await put(store, trades(range(3), "C"))
     assert third > second
+
+
+async def test_who_reads_on_from_before_what_was_pruned_is_told_and_nobody_else(store: Store) -> None:
+    """Rows are left, so that without being told they would take the gap for silence."""
+    first, second = [await put(store, trades(range(3), name)) for name in "AB"]
+    await store.advance("stream", 0, second, 0)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    await store.prune(outbox_before=later)
+    assert [row.position for row in await store.read_outbox(0, whole=True)] == [first, second]
+    await store.prune(outbox_before=later, dry_run=False)
+    third, fourth = [await put(store, trades(range(3), name)) for name in "CD"]
+    with pytest.raises(PositionLost, match=f"position {first} given; log and outbox do not go back so far"):
+        await store.read_outbox(first, whole=True)
+    assert [row.position for row in await store.read_outbox(first)] == [third, fourth]
+    assert [row.position for row in await store.read_outbox(second, whole=True)] == [third, fourth]
+    await store.advance("stream", 0, fourth, 0)
+    await store.prune(outbox_before=datetime.now(UTC) - timedelta(hours=1), quarantine_before=later, dry_run=False)
+    assert [row.position for row in await store.read_outbox(second, whole=True)] == [third, fourth]
 
 
 async def test_pruning_keeps_what_is_newer_than_asked_for(store: Store) -> None:

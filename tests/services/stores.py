@@ -28,7 +28,10 @@ HASTY = Bounds(pool_size=1, max_overflow=3, pool_timeout=1.0, connect_timeout=1.
 """For servers that do not answer: what waits, waits a second."""
 
 _EMPTY = """
-SELECT format('DELETE FROM %I.%I', schemaname, tablename) FROM pg_tables
+SELECT format(
+    CASE tablename WHEN 'pruned' THEN 'UPDATE %I.%I SET position = 0' ELSE 'DELETE FROM %I.%I' END,
+    schemaname, tablename
+) FROM pg_tables
 WHERE schemaname IN ('market_data', 'telemetry') AND tablename NOT IN ('schema_migrations', 'identity', 'xid_shift')
 """
 

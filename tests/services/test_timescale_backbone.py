@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
+import msgspec
 import pytest
 
 from backbone import Backbone, Dimension, IngestPlan, RecordResult, StoreError, StoreUnavailable, load_settings
 from backbone.domain.status import Status
+from backbone.ingest.plan import IngestRun
 from backbone.services import native
 from tests.services.proxy import Proxy, proxy
 from tests.services.stores import DAY, bare, bars, drop_database, make_database
@@ -61,6 +63,25 @@ async def test_ingest_fetch_subscribe_and_probe(dsn: str) -> None:
         [probe] = [each for each in report.probes if each.name == "store"]
         assert (probe.healthy, probe.backend) == (True, "timescale")
         assert probe.status is (Status.OK if "timescale_" in dsn else Status.DEGRADED)
+
+
+async def test_what_another_process_wrote_first_is_read_by_who_wrote_it_again(dsn: str, tmp_path: Path) -> None:
+    """Nothing was new, so there is no position to go by, and the other one's invalidation may come later."""
+    path = tmp_path / "AGAIN.csv"
+    plan = IngestPlan(dimensions=[BARS], interval="1h", path=path, symbols=["AGAIN"])
+    path.write_text("timestamp,open,high,low,close,volume\n2024-01-01T00:00:00Z,2,2,2,2,1\n")
+    never = msgspec.structs.replace(settings(dsn).stream, poll_interval=3600.0)
+    mine = msgspec.structs.replace(settings(dsn), stream=never)
+    async with Backbone.open(settings(dsn)) as other, Backbone.open(mine) as backbone:
+        writes: dict[str, Callable[[Backbone], Awaitable[IngestRun | RecordResult]]] = {
+            "TWICE": lambda each: each.record(bars({0: 2.0}, "TWICE")),
+            "AGAIN": lambda each: each.ingest(plan),
+        }
+        for symbol, write in writes.items():
+            assert len(await backbone.fetch(BARS, symbols=[symbol], interval="1h")) == 0
+            assert (await write(other)).inserted == 1
+            assert (await write(backbone)).unchanged == 1
+            assert (await backbone.fetch(BARS, symbols=[symbol], interval="1h")).column("close")[0] == 2
 
 
 async def test_a_server_that_is_not_there_is_said_in_one_line(dsn: str) -> None:

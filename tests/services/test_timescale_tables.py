@@ -18,7 +18,7 @@ import pytest
 from backbone.domain import Dimension, Frame
 from backbone.domain.hashing import shard_of
 from backbone.services import native
-from backbone.store.errors import SchemaMismatch, StoreError, StoreUnavailable
+from backbone.store.errors import PositionLost, SchemaMismatch, StoreError, StoreUnavailable
 from backbone.store.migrations import shipped
 from backbone.store.records import JournalRow, QuarantineRow, Query
 from backbone.store.timescale import TimescaleStore
@@ -128,9 +128,12 @@ async def test_a_database_of_an_earlier_version_goes_on_where_it_was(fresh: str)
         )
     store = TimescaleStore(fresh)
     await store.open()
-    assert (await store.migrate()).applied == ("0003_delivery",)
+    assert (await store.migrate()).applied == ("0003_delivery", "0004_pruned")
     assert await store.cursor("stream", 0) == 41
     assert [row.position for row in await store.read_outbox(41)] == [42]
+    assert [row.position for row in await store.read_outbox(40, whole=True)] == [41, 42]
+    with pytest.raises(PositionLost):  # what lay before the oldest may have been pruned
+        await store.read_outbox(39, whole=True)
     assert await store.claim_epoch("csv", TRADES) == 8
     assert len((await store.probe()).generation) == 32
     await store.close()

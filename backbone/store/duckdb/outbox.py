@@ -13,6 +13,7 @@ from backbone.domain.hashing import shard_of
 from backbone.store.duckdb.cursors import published
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.sql import Connection, count, first, given, moment, table
+from backbone.store.errors import PositionLost
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus
 
@@ -24,9 +25,11 @@ class Outbox(Part):
 
     @question
     def read_outbox(
-        self, connection: Connection, after: int, limit: int = 500, *, max_bytes: int = 8 * 2**20
+        self, connection: Connection, after: int, limit: int = 500, *, whole: bool = False, max_bytes: int = 8 * 2**20
     ) -> list[OutboxRow]:
         """Rows after a position; sizes are looked at before payloads, so that memory stays bounded too."""
+        if whole and after < count(connection, "SELECT position FROM telemetry.pruned"):
+            raise PositionLost.of(after)
         sizes = table(
             connection,
             "SELECT position, bytes FROM telemetry.outbox WHERE position > ? ORDER BY position LIMIT ?",

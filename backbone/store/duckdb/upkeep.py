@@ -72,6 +72,9 @@ class Upkeep(Part):
         """Delete, or count, what is older; a moment of None keeps it all."""
         verb = "SELECT count(*)" if dry_run else "DELETE"
         with transaction(connection):
+            at = published(connection)
+            if not dry_run:
+                _note_pruned(connection, outbox_before, at)
             return {
                 name: count(
                     connection,
@@ -79,7 +82,7 @@ class Upkeep(Part):
                     [parameter(before), *values],
                 )
                 for name, stamp, before, condition, values in (
-                    ("outbox", "created_at", outbox_before, "position <= ?", [published(connection)]),
+                    ("outbox", "created_at", outbox_before, "position <= ?", [at]),
                     ("seen", "seen_at", outbox_before, "true", []),
                     ("quarantine", "recorded_at", quarantine_before, "true", []),
                     ("dead_letters", "recorded_at", quarantine_before, "true", []),
@@ -97,3 +100,18 @@ class Upkeep(Part):
             dropped = count(connection, f"DELETE FROM {rows} WHERE ts < make_timestamptz(?)", [at])  # noqa: S608
             ledger.void_before(connection, dimension, to_us(before))
         return dropped
+
+
+def _note_pruned(connection: Connection, before: datetime | None, published: int) -> None:
+    """Keep up to where the outbox is about to be pruned, for who reads on from before that."""
+    connection.execute(
+        """
+        UPDATE telemetry.pruned SET position = due.position
+        FROM (
+            SELECT max(position) AS position FROM telemetry.outbox
+            WHERE created_at < make_timestamptz(?) AND position <= ?
+        ) AS due
+        WHERE due.position > pruned.position
+        """,
+        [parameter(before), published],
+    )

@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import shard_of
-from backbone.store.errors import SchemaMismatch
+from backbone.store.errors import PositionLost, SchemaMismatch
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus
 from backbone.store.timescale.copying import Field, Rows, Stream, constant, int4
@@ -53,7 +53,7 @@ class Outbox(Part):
 
     @question
     async def read_outbox(
-        self, session: Session, after: int, limit: int = 500, *, max_bytes: int = 8 * 2**20
+        self, session: Session, after: int, limit: int = 500, *, whole: bool = False, max_bytes: int = 8 * 2**20
     ) -> list[OutboxRow]:
         """Rows after a position and below the horizon; payloads are fetched only of those that fit."""
         rows = await session.fetch(
@@ -74,6 +74,9 @@ class Outbox(Part):
             min(limit, MAX_BIGINT),
             min(max_bytes, MAX_BIGINT),
         )
+        # only now, for pruning notes how far it will go before it deletes
+        if whole and after < await session.value("SELECT position FROM telemetry.pruned"):
+            raise PositionLost.of(after)
         return [
             OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, at)
             for position, event, ingest, dimension, symbol, rows, revision, payload, at in rows

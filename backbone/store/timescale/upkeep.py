@@ -76,6 +76,8 @@ class Upkeep(Part):
         work = _count if dry_run else _delete
         outbox, quarantine = moment(outbox_before), moment(quarantine_before)
         is_published = "created_at < $1 AND position <= $2"
+        if not dry_run:
+            await _note_pruned(session, is_published, outbox, published)
         return {
             "outbox": await work(session, "outbox", "position", is_published, outbox, published),
             "seen": await work(session, "seen", "seen_at", "seen_at < $1", outbox),
@@ -104,6 +106,18 @@ class Upkeep(Part):
                 await session.change(f"DELETE FROM {tables.revisions(dimension)} WHERE ts < $1", cut)  # noqa: S608
                 await ledger.void_before(session, dimension, to_us(cut))
         return count
+
+
+async def _note_pruned(session: Session, condition: str, *values: object) -> None:
+    """Keep up to where the outbox is about to be pruned, for who reads on from before that."""
+    await session.change(
+        f"""
+        UPDATE telemetry.pruned SET position = due.position
+        FROM (SELECT max(position) AS position FROM telemetry.outbox WHERE {condition}) AS due
+        WHERE due.position > pruned.position
+        """,  # noqa: S608
+        *values,
+    )
 
 
 async def _count(session: Session, table: str, order: str, condition: str, *values: object) -> int:  # noqa: ARG001

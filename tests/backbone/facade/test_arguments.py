@@ -191,6 +191,7 @@ FIELDS: Mapping[str, list[Any]] = {
     "at_least": COUNTS,
     "timeout": [-1, "5", None, float("nan"), float("inf"), True],
     "dry_run": FLAGS,
+    "whole": FLAGS,
     "as_of": MOMENTS,
     "symbol": [7, None],
     "interval": [60, timedelta(hours=1), ["1h"]],

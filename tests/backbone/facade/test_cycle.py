@@ -9,7 +9,7 @@ import anyio.lowlevel
 import pytest
 
 from actors import ActorSystem, HealthChanged
-from backbone import Backbone, Frame, InputInvalid, NotBuilt, StoreUnavailable, load_settings
+from backbone import Backbone, BackboneClosed, Frame, InputInvalid, NotBuilt, StoreUnavailable, load_settings
 from backbone.cache.messages import Fetch
 from backbone.facade.subscription import Subscription
 from backbone.ingest.messages import RecordResult
@@ -371,6 +371,23 @@ async def test_a_cancelled_body_still_takes_the_backbone_out_of_the_tree_it_join
                 scope.cancel()
                 await anyio.sleep_forever()
         assert await system.which_children() == ()
+
+
+async def test_who_waits_while_the_host_ends_its_system_is_told_that_it_is_over() -> None:
+    """Nothing comes back there: not a minute of asking for it, and no advice to try again."""
+    async with ActorSystem("trading") as system, embedded(system=system) as backbone:
+        async with backbone.subscribe(BARS) as updates, anyio.create_task_group() as waiting:
+
+            async def wait() -> None:
+                with anyio.fail_after(5), pytest.raises(BackboneClosed, match="the actor system has ended"):
+                    await anext(updates)
+
+            waiting.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            await system.stop()
+        for call in (lambda: backbone.fetch(BARS), lambda: backbone.record(bars()), backbone.outbox):
+            with pytest.raises(BackboneClosed, match="the actor system has ended"):
+                await call()
 
 
 @pytest.mark.parametrize("moment", [{"before_write": 2}, {"after_write": 2}])

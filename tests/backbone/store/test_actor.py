@@ -102,7 +102,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (WriteChunk(CHUNK), ("write", (CHUNK,), {})),
     (messages.QuarantineRows(()), ("quarantine", ((),), {})),
     (messages.RecordJournal(JOURNAL), ("record_journal", (JOURNAL,), {})),
-    (messages.ReadOutbox(3, 7), ("read_outbox", (3, 7), {})),
+    (messages.ReadOutbox(3, 7, whole=True), ("read_outbox", (3, 7), {"whole": True})),
     (messages.RelayCursor(), ("cursor", ("stream", 0), {})),
     (messages.AdvanceRelay(9, epoch=2), ("advance", ("stream", 0, 9, 2), {})),
     (READ, ("read", (Query(TRADES),), {})),

@@ -12,7 +12,7 @@ import pytest
 from backbone.domain import Dimension
 from backbone.domain.hashing import shard_of
 from backbone.store.duckdb import DuckDBStore
-from backbone.store.errors import SchemaMismatch
+from backbone.store.errors import PositionLost, SchemaMismatch
 from backbone.store.migrations import Migration, pending, shipped
 
 FIRST = Migration("0001_a", "CREATE TABLE a (x INT)", "1")
@@ -30,6 +30,17 @@ OUTBOX_OF_BEFORE = """
     INSERT INTO telemetry.checkpoint VALUES ('csv', 'trades', 'rows:9', 7, now());
     INSERT INTO telemetry.outbox VALUES (41, 'e1', 'i', 'trades', 'EURUSD', 1, 1, 1, 'x'::BLOB, now()),
                                         (42, 'e2', 'i', 'trades', 'ÖL', 1, 1, 1, 'x'::BLOB, now())
+"""
+
+JOURNAL_OF_BEFORE = """
+    UPDATE telemetry.relay_cursor SET position = 41;
+    INSERT INTO telemetry.ingest_runs BY NAME
+    SELECT 1 AS id, 'r' AS run_id, 'i' AS ingest_id, 'trades' AS dimension, 'csv' AS source, 'ok' AS status, 1 AS rows,
+        1 AS inserted, 0 AS changed, 0 AS unchanged, 41 AS position, 1 AS outbox_rows, [] AS symbols, 0 AS duration_s,
+        now() AS executed_at, '' AS error, '{{}}' AS metadata;
+    INSERT INTO telemetry.outbox
+    SELECT position, 'e' || position, 'i', 'trades', 'EURUSD', 1, 1, 1, 'x'::BLOB, now()
+    FROM unnest([{outbox}]::BIGINT[]) AS waiting(position)
 """
 
 
@@ -123,13 +134,31 @@ async def test_a_file_of_an_earlier_version_goes_on_where_it_was(tmp_path: Path)
     await earlier._session.run(partial(answer, OUTBOX_OF_BEFORE))
     await earlier.close()
     store = await opened(path, shipped("duckdb"))
-    assert (await store.migrate()).applied == ("0003_delivery",)
+    assert (await store.migrate()).applied == ("0003_delivery", "0004_pruned")
     assert await store.cursor("stream", 0) == 41
     assert [row.position for row in await store.read_outbox(41)] == [42]
+    assert [row.position for row in await store.read_outbox(40, whole=True)] == [41, 42]
+    with pytest.raises(PositionLost):  # what lay before the oldest may have been pruned
+        await store.read_outbox(39, whole=True)
     assert await store.claim_epoch("csv", Dimension.TRADES) == 8
     shards = await store._session.run(partial(answer, "SELECT symbol, shard FROM telemetry.outbox ORDER BY 1"))
     assert shards == [(symbol, shard_of(symbol)) for symbol in ("EURUSD", "ÖL")]
     assert len((await store.probe()).generation) == 32
+    await store.close()
+
+
+@pytest.mark.parametrize(("outbox", "pruned"), [("41, 42", 0), ("42, 43", 41), ("", 41)])
+async def test_how_far_an_earlier_version_pruned_is_told_from_its_journal(
+    tmp_path: Path, outbox: str, pruned: int
+) -> None:
+    path = tmp_path / "store.duckdb"
+    earlier = await opened(path, [migration for migration in shipped("duckdb") if migration.name < "0003"])
+    await earlier.migrate()
+    await earlier._session.run(partial(answer, JOURNAL_OF_BEFORE.format(outbox=outbox)))
+    await earlier.close()
+    store = await opened(path, shipped("duckdb"))
+    await store.migrate()
+    assert await store._session.run(partial(answer, "SELECT position FROM telemetry.pruned")) == [(pruned,)]
     await store.close()
 
 

@@ -11,9 +11,10 @@ import anyio
 
 from actors import Actor, ActorRef, ChildSpec, Reject, handles
 from actors.testing import Probe, TestSystem
-from backbone.calls import Calls
+from backbone.calls import Calls, refuse
 from backbone.domain import encode
 from backbone.domain.dimension import Dimension
+from backbone.store.errors import PositionLost
 from backbone.store.messages import AdvanceRelay, OutboxGrew, OutboxState, ProbeStore, ReadOutbox, RelayCursor
 from backbone.store.records import OutboxRow, OutboxStatus, StoreInfo
 from backbone.stream.memory import MemoryStream
@@ -36,7 +37,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self.rows: list[OutboxRow] = []
-        self.cursor = 0
+        self.cursor = self.pruned_to = 0
         self.asked: list[Any] = []
         self.down: str | None = None
         self.refuse_advance = 0
@@ -72,6 +73,8 @@ class Store(Actor):
     @handles
     def read(self, message: ReadOutbox) -> list[OutboxRow]:
         self._met(message)
+        if message.whole and message.after < self._outbox.pruned_to:
+            raise refuse(PositionLost.of(message.after))
         return [each for each in self._outbox.rows if each.position > message.after][: message.limit]
 
     @handles
@@ -90,8 +93,8 @@ class Store(Actor):
     @handles
     def state(self, message: OutboxState) -> OutboxStatus:
         self._met(message)
-        rows = self._outbox.rows
-        return OutboxStatus(rows[-1].position if rows else 0, self._outbox.cursor, 0, None)
+        newest = max([self._outbox.pruned_to, *(each.position for each in self._outbox.rows)])
+        return OutboxStatus(newest, self._outbox.cursor, 0, None)
 
     @handles
     def probe(self, message: ProbeStore) -> StoreInfo:

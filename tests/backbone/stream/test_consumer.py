@@ -76,6 +76,17 @@ async def test_the_same_question_again_gets_the_same_rows_again() -> None:
         assert positions(await made.ask(second.place)) == []
 
 
+async def test_who_stands_before_what_was_pruned_is_told_although_later_rows_are_left() -> None:
+    async with consuming(capacity_bytes=1) as made:
+        await made.publish(1, 2, 3, 4, 5)
+        made.outbox.rows, made.outbox.pruned_to = made.outbox.rows[3:], 3
+        with pytest.raises(AskRejected, match="position 2 given; log and outbox do not go back so far") as lost:
+            await made.ask(2, name="late")
+        assert lost.value.code == PositionLost.code
+        assert positions(await made.ask(3, name="in time")) == [4]
+        assert positions(await made.ask("earliest", name="whatever is left")) == [4]
+
+
 @pytest.mark.parametrize("start", ["latest", "earliest"])
 async def test_the_first_question_again_begins_where_it_began(start: str) -> None:
     async with consuming() as made:
@@ -177,6 +188,7 @@ async def test_what_neither_stream_nor_outbox_have_is_lost_and_the_earliest_is_w
     async with consuming(capacity_bytes=1) as made:
         await made.publish(1, 2, 3)
         made.outbox.rows.clear()
+        made.outbox.pruned_to = 3
         with pytest.raises(AskRejected, match="position 1 given; log and outbox do not go back so far") as lost:
             await made.ask(1, name="late")
         assert lost.value.code == PositionLost.code
@@ -250,6 +262,20 @@ async def test_who_leaves_gives_the_cursor_back() -> None:
         assert len(made.stream.cursors) == 1
 
 
+async def test_who_leaves_before_the_stream_is_open_leaves_nothing_behind() -> None:
+    async with consuming() as made:
+        made.stream.gate = anyio.Event()
+        with anyio.move_on_after(1.0):
+            await made.ask("latest", name="impatient")
+        await made.consumer.tell(LeaveStream("impatient"))
+        made.stream.gate.set()
+        await made.ask("latest", name="patient")
+        entry = made.system.roster(detail=True).find("/test/consumer")
+        assert entry is not None
+        assert entry.detail == {"subscriptions": {"patient": 0}}
+        assert len(made.stream.cursors) == 1
+
+
 async def test_a_token_goes_on_behind_its_update_in_this_and_in_another_life_of_the_stream() -> None:
     async with consuming() as made:
         await made.publish(1, 2, 3)
@@ -260,17 +286,25 @@ async def test_a_token_goes_on_behind_its_update_in_this_and_in_another_life_of_
         assert positions(await made.ask(of_another, name="another")) == [3]
 
 
-async def test_a_token_of_another_life_of_the_database_goes_on_by_position_or_is_lost() -> None:
+async def test_a_token_of_another_database_is_refused_whatever_its_position() -> None:
+    """Its position says nothing of the changes here: those before it would be passed over."""
     async with consuming() as made:
         await made.publish(1, 2, 3)
-        token = Resume("restored since", "stream", 2)
-        assert positions(await made.ask(token, name="known")) == [3]
-        beyond = Resume("restored since", "stream", 4)
-        with pytest.raises(
-            AskRejected, match="another life of the database, position 4; this one has come to 3"
-        ) as lost:
-            await made.ask(beyond, name="beyond")
+        for position in (2, 4):
+            with pytest.raises(AskRejected, match="token is of another database; fetch, then subscribe") as lost:
+                await made.ask(Resume("another", made.stream.subscriber().generation, position))
+            assert lost.value.code == PositionLost.code
+
+
+@pytest.mark.parametrize("start", [Resume("database", "before", 4), Resume("", "before", 4), 4])
+async def test_who_was_further_than_a_restored_database_is_told_and_does_not_wait_for_it(start: Any) -> None:
+    async with consuming() as made:
+        await made.publish(1, 2, 3)
+        with pytest.raises(AskRejected, match="position 4 given; this database has only come to 3") as lost:
+            await made.ask(start)
         assert lost.value.code == PositionLost.code
+        await made.publish(4, 5)
+        assert positions(await made.ask(start, name="reached")) == [5]
 
 
 async def test_a_store_that_says_no_generation_is_no_hindrance() -> None:
@@ -289,6 +323,20 @@ async def test_a_payload_that_is_no_frame_is_refused_with_its_position() -> None
         await made.publisher.publish([row(1, payload=b"no frame")])
         with pytest.raises(AskRejected, match="the change at position 1 can't be read"):
             await made.ask(0)
+
+
+async def test_what_comes_before_a_payload_that_is_no_frame_is_handed_out_first() -> None:
+    """Who does as the refusal says, and subscribes from a later position, has missed nothing but that one."""
+    async with consuming() as made:
+        await made.publish(1, 2)
+        await made.publisher.publish([row(3, payload=b"no frame")])
+        await made.publish(4)
+        answer = await made.ask(0)
+        assert positions(answer) == [1, 2]
+        for _ in range(2):
+            with pytest.raises(AskRejected, match="the change at position 3 can't be read"):
+                await made.ask(answer.place)
+        assert positions(await made.ask(3, name="later")) == [4]
 
 
 async def test_whoever_watches_is_told_of_each_question_and_how_it_ended() -> None:
