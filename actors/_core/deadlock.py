@@ -1,4 +1,8 @@
-"""Waits that could never end, found before they begin: ask chains that lead back, an actor that awaits its own stop."""
+"""Waits that could never end, found before they begin: ask chains that lead back, an actor that awaits its own stop.
+
+Each life lists whom it waits for; a new wait is refused where that list, followed from its target, leads back. For
+example a handler of a asks b, and b's handler asks a: b's ask finds a -> b in a's list, and raises with the chain.
+"""
 
 from __future__ import annotations
 

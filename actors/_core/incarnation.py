@@ -3,6 +3,9 @@
 Two things decide what happens next. `phase` says how far it has come and only ever rises (see `states`). The orders say
 what was asked of it: `stopping` (finish the message in hand, with `draining` the queue as well), `abort` (interrupt at
 the next await). An order raises `signal` and wakes the loop, which looks at it before any message.
+
+For example `await ref.stop()` while a handler runs: `stopping` is set in phase RUNNING, the handler finishes, the loop
+finds the order, the life goes through ENDING (children, background, on_stop) and CLOSING, and `over` holds the reason.
 """
 
 from __future__ import annotations

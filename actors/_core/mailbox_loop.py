@@ -3,6 +3,9 @@
 Handlers that return at once run bare. The first that must be awaited opens an anyio scope, by which a kill reaches it
 at every await. A scope costs more than most messages, so it stays open while the actor rests, for as many actors as
 the system keeps warm; it weighs more than an idle actor, so the others close theirs when their mailbox is empty.
+
+For example the messages sync, sync, async: the first two are handled by the bare `serve`, which hands the coroutine of
+the third back; `serve_scoped` awaits it in a scope, and goes on in there with what comes after it.
 """
 
 from __future__ import annotations

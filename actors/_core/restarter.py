@@ -1,6 +1,9 @@
 """What the end of a child leads to: nothing, a restart now or later, of a group where the strategy says so, or the end.
 
 The decisions are pure and stand in `restarts`; here they are carried out, one at a time, in the supervisor's task.
+
+For example children a, b, c under rest_for_one, and b crashes: `ended(b)` counts one restart, c is halted and waits
+(`pending`), and `due(b)` brings up b, then c. Where b's start fails, `failed_again` counts one more and tries later.
 """
 
 from __future__ import annotations

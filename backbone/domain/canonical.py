@@ -1,6 +1,9 @@
 """Bringing a table into canonical form: exact schema, clean values, sorted by key, one row per key.
 
 Every step works on whole columns. A table that is already clean and in order passes without a copy.
+
+For example bars of two symbols in file order, one of them twice: columns are cast and cleaned, rows sorted by (symbol,
+interval, ts), and of the two with one key the later one in the file stays.
 """
 
 from __future__ import annotations

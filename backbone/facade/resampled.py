@@ -2,6 +2,9 @@
 
 Which intervals make which is in `backbone.quality.resample`; here is decided what is read for it: the widest interval
 that fits, from before the window begins, so that the first bar is whole; for the newest few, a guess of how far back.
+
+For example the newest 10 bars of 4h where 1h and 15m are stored: 1h is taken, read from midnight about 20 bars (and ten
+days) back; where that gives fewer than 10, because of a holiday, all is read.
 """
 
 from __future__ import annotations

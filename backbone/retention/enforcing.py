@@ -1,4 +1,9 @@
-"""Drops what is beyond the caps, chunk by chunk, after a dry run, and has the cache forget its windows."""
+"""Drops what is beyond the caps, chunk by chunk, after a dry run, and has the cache forget its windows.
+
+For example trades capped at 65 days, the oldest 100 days old: the dry run names the rows before that day; where those
+are all there are, nothing is dropped; else each chunk up to it goes in a request of its own, so that a kill switch, a
+stop or an outage comes in between, and the cache forgets even where it ended half-way.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The schema as a flat list: one leaf per setting, with its path, its environment name, and how to read it."""
+"""The schema as a flat list: one leaf per setting, with its path, its environment name, and how to read it.
+
+For example `store.pool_size: Annotated[int, Meta(ge=1, le=500, …)] = 5` becomes a leaf of that path, the environment
+name BACKBONE_STORE_POOL_SIZE, the base type int and the bounds; "0" is refused by `read` with what is allowed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The pool of connections, and the one way to use it: a piece of work, with a deadline, its errors explained."""
+"""The pool of connections, and the one way to use it: a piece of work, with a deadline, its errors explained.
+
+For example `run(work)` on a connection that the server has closed meanwhile: the work fails at its first statement,
+nothing can have come of it, the idle connections are cut as well, and the work is done again on a new one. Where it was
+COMMIT that got no answer, it is not done again: `UnknownOutcome` says that the chunk has to be looked up.
+"""
 
 from __future__ import annotations
 
