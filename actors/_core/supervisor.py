@@ -374,6 +374,8 @@ class Supervisor:
             if child.run is not None:
                 child.run.exited().add_done_callback(lambda _: self.lost(error))
                 return
+        for child in reversed(tuple(self.children.values())):  # in the place of _stop_all, which nobody can run now
+            self.runner.dismiss(child, child.closed or reason)
         self._over(self.stopping or reason, error)
 
     def _over(self, reason: StopReason, outcome: Any) -> None:
