@@ -11,6 +11,7 @@ finds the order, the life goes through ENDING (children, background, on_stop) an
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Protocol
@@ -199,13 +200,13 @@ class Incarnation(msgspec.Struct, eq=False):
         if self.rested is not None and not self.rested.done():
             self.rested.set_result(None)
 
+    @abstractmethod
     def kill(self, reason: StopReason) -> None:
         """Interrupt at the next await, and let go of it where it does not end: see `lifecycle`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lost(self, error: BaseException | None) -> None:
         """The task has ended, and not by its own end: see `lifecycle`."""
-        raise NotImplementedError
 
     def interrupt(self, reason: StopReason) -> None:
         """Abort at the next await. A kill outranks what came before it: it skips the stop hook."""

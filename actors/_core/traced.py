@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from actors._core.cell import ActorLife
@@ -11,6 +11,24 @@ from actors._core.tracing import Spans, Tokens, Tracing
 from actors.events import complain
 
 _FAILED = "an observer of actors' messages failed"
+
+
+class _Around:
+    """A context: what is to be done when a handler has ended, however it did, unless it goes on to be awaited."""
+
+    __slots__ = ("_end", "_span", "_tokens", "goes_on")
+
+    def __init__(self, end: Callable[[Tokens, Any, BaseException | None], None], tokens: Tokens, span: Any) -> None:
+        self._end = end
+        self._tokens = tokens
+        self._span = span
+        self.goes_on = False
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if not self.goes_on:
+            self._end(self._tokens, self._span, error)
 
 
 class TracedTable:
@@ -32,27 +50,19 @@ class TracedTable:
         handler = self._table[message.__class__]
         tokens = tracing.enter(origin)
         span = None if tracing.spans is None else self._begin(tracing.spans, message, handler, origin[0])
-        try:
+        around = _Around(self._end, tokens, span)
+        with around:
             result = handler(actor, message)
-        except BaseException as error:
-            self._end(tokens, span, error)
-            raise
-        if result is not None and hasattr(result, "__await__"):
-            return self._awaited(result, tokens, span)
-        self._end(tokens, span, None)
+            if result is not None and hasattr(result, "__await__"):
+                around.goes_on = True
+                return self._awaited(result, around)
         return result
 
-    async def _awaited(self, work: Awaitable[Any], tokens: Tokens, span: Any) -> Any:
+    async def _awaited(self, work: Awaitable[Any], around: _Around) -> Any:
         """The rest of a handler, in the task that has begun it: so the variables can be set back here."""
-        failure = None
-        try:
+        around.goes_on = False
+        with around:
             return await work
-        except BaseException as error:
-            failure = error
-            raise
-        finally:
-            self._end(tokens, span, failure)
-            failure = None  # its traceback holds this frame
 
     def _begin(self, spans: Spans, message: Any, handler: Any, sender: str | None) -> Any:
         try:
