@@ -167,17 +167,19 @@ class _Bringing:
 
     async def all(self, names: Sequence[str]) -> None:
         """Start the services; on failure or cancellation stop those that were started here."""
+        complete = False
         try:
             async with anyio.create_task_group() as group:
                 for name in names:
                     group.start_soon(self._one, name, group.cancel_scope)
             self._raise_first()
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                for name in self._started:
-                    await launch.stop(self._data, name, self._current, self._say)
-                await _end_if_unused(self._data, self._current)
-            raise
+            complete = True
+        finally:
+            if not complete:
+                with anyio.CancelScope(shield=True):
+                    for name in self._started:
+                        await launch.stop(self._data, name, self._current, self._say)
+                    await _end_if_unused(self._data, self._current)
 
     def _raise_first(self) -> None:
         if self._errors:
