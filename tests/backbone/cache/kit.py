@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from actors import Actor, ActorRef, AskRejected, ChildSpec, Message, Reject, Reply, handles
+from actors import Actor, ActorRef, ChildSpec, Message, Reject, Reply, handles
 from actors.roster import Health
 from actors.testing import TestSystem
 from backbone import Dimension, Frame
@@ -26,6 +26,7 @@ from backbone.domain.observing import Observe
 from backbone.domain.probe import ProbeAnswer
 from backbone.store.messages import ReadRows
 from backbone.store.records import Query, ReadResult
+from tests.backbone.answers import Answer
 from tests.backbone.facade.kit import BARS, bars
 
 BASE = "/test"
@@ -161,45 +162,6 @@ class SharedCache:
         return await self.server.put(KEY, CacheEntry(rows, position), lease or await self.lease())
 
 
-class Answer:
-    """What one who asked is told, once they are."""
-
-    def __init__(self) -> None:
-        self.scope = anyio.CancelScope()
-        self._done = anyio.Event()
-        self._value: Fetched | None = None
-        self._error: Exception | None = None
-
-    async def ask(self, ref: ActorRef, message: Fetch) -> None:
-        with self.scope:
-            try:
-                self._value = await ref.ask(message, 60.0)
-            except Exception as error:
-                self._error = error
-        self._done.set()
-
-    @property
-    def is_there(self) -> bool:
-        return self._done.is_set()
-
-    async def get(self) -> Fetched:
-        """The answer, within a bound."""
-        with anyio.fail_after(10):
-            await self._done.wait()
-        if self._error is not None:
-            raise self._error
-        assert self._value is not None
-        return self._value
-
-    async def refusal(self) -> str:
-        """The code by which they were refused."""
-        try:
-            await self.get()
-        except AskRejected as error:
-            return error.code
-        raise AssertionError("answered, not refused")
-
-
 class Caching:
     """The actor under test and its surroundings."""
 
@@ -222,9 +184,9 @@ class Caching:
     def health(self) -> Health:
         return self.ref.health
 
-    async def ask(self, at_least: int = 0, query: Query = QUERY) -> Answer:
+    async def ask(self, at_least: int = 0, query: Query = QUERY) -> Answer[Fetched]:
         """Ask, and go on once the actor has dealt with the question or holds it back."""
-        answer = Answer()
+        answer: Answer[Fetched] = Answer()
         self._group.start_soon(answer.ask, self.ref, Fetch(query, at_least))
         await settled()
         return answer

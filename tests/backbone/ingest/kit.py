@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
-from actors import Actor, ActorRef, AskRejected, ChildSpec, Reject, Reply, Request, handles
+from actors import Actor, ChildSpec, Reject, Reply, Request, handles
 from actors.testing import TestSystem
 from backbone import Frame
 from backbone.calls import Calls
@@ -19,6 +19,7 @@ from backbone.ingest.actor import IngestActor
 from backbone.settings import load_settings
 from backbone.store.merging import Merged, result_of
 from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
+from tests.backbone.answers import Answer
 from tests.backbone.facade.kit import START, bars
 
 BASE = "/test"
@@ -83,42 +84,6 @@ class StoreDouble(Actor):
         self._desk.lay(Asked(message, self.context.defer_reply()))
 
 
-class Answer:
-    """What one who asked is told, once they are."""
-
-    def __init__(self) -> None:
-        self._done = anyio.Event()
-        self._value: Any = None
-        self._error: Exception | None = None
-
-    async def ask(self, ref: ActorRef, message: Request[Any]) -> None:
-        try:
-            self._value = await ref.ask(message, 60.0)
-        except Exception as error:
-            self._error = error
-        self._done.set()
-
-    @property
-    def is_there(self) -> bool:
-        return self._done.is_set()
-
-    async def get(self) -> Any:
-        """The answer, within a bound."""
-        with anyio.fail_after(10):
-            await self._done.wait()
-        if self._error is not None:
-            raise self._error
-        return self._value
-
-    async def refusal(self) -> str:
-        """The code by which they were refused."""
-        try:
-            await self.get()
-        except AskRejected as error:
-            return error.code
-        raise AssertionError("answered, not refused")
-
-
 class Ingesting:
     """The actor under test and its surroundings."""
 
@@ -127,9 +92,9 @@ class Ingesting:
         self.desk = desk
         self._group = group
 
-    async def ask(self, message: Request[Any]) -> Answer:
+    async def ask(self, message: Request[Any]) -> Answer[Any]:
         """Ask, and go on once nobody can do any more without the test."""
-        answer = Answer()
+        answer: Answer[Any] = Answer()
         self._group.start_soon(answer.ask, self.system.find(f"{BASE}/ingest"), message)
         await settled()
         return answer

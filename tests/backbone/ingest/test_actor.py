@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -11,8 +12,9 @@ from actors import ActorDead
 from backbone import Dimension, Frame
 from backbone.ingest.messages import RecordRows, RunIngest
 from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
+from tests.backbone.answers import Answer
 from tests.backbone.facade.kit import BARS, START, bars, plan, write_csv
-from tests.backbone.ingest.kit import Answer, Ingesting, bar, ingesting, lingered, settled
+from tests.backbone.ingest.kit import Ingesting, bar, ingesting, lingered, settled
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ async def test_a_run_that_fails_takes_no_other_run_with_it(path: Path, tmp_path:
         assert (await goes_on.get()).inserted == 3
 
 
-async def _error(answer: Answer) -> Exception:
+async def _error(answer: Answer[Any]) -> Exception:
     with pytest.raises(Exception) as caught:
         await answer.get()
     return caught.value
@@ -285,6 +287,6 @@ async def test_each_request_is_observed_with_its_time_and_outcome(path: Path) ->
     ]
 
 
-async def _ended(answer: Answer) -> None:
+async def _ended(answer: Answer[Any]) -> None:
     await settled()
     assert answer.is_there
