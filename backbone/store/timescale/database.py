@@ -19,7 +19,7 @@ import asyncpg
 
 from backbone.store.errors import StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.timescale.bounds import Bounds
-from backbone.store.timescale.failures import BROKEN, connection_lost, explained, plan_is_stale
+from backbone.store.timescale.failures import BROKEN, EXPLAINED, connection_lost, explained, plan_is_stale
 from backbone.store.timescale.session import Session
 
 __all__ = ["Database", "place_of"]
@@ -85,7 +85,7 @@ class Database:
                     init=self._prepare,
                     setup=self._ping if bounds.pre_ping else None,
                 )
-        except Exception as error:
+        except EXPLAINED as error:
             raise self._explained(error) from error
 
     async def close(self) -> None:
@@ -133,7 +133,7 @@ class Database:
                 async with self._checkout(timeout) as session:
                     sessions.append(session)
                     result = await work(session)
-            except Exception as error:
+            except Exception as error:  # of any class: what breaks the client while COMMIT is out leaves it in doubt
                 if any(session.committing for session in sessions):
                     raise self._unknown() from error
                 lost, stale = connection_lost(error), plan_is_stale(error)

@@ -9,10 +9,13 @@ import asyncpg
 
 from backbone.store.errors import RowRefused, SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
 
-__all__ = ["BROKEN", "connection_lost", "explained", "plan_is_stale", "rolled_back"]
+__all__ = ["BROKEN", "EXPLAINED", "connection_lost", "explained", "plan_is_stale", "rolled_back"]
 
 BROKEN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 """What giving up a connection may raise that is given up anyway."""
+
+EXPLAINED = (*BROKEN, EOFError, StoreError, ValueError)
+"""What `explained` has an answer to; all else is a bug of ours."""
 
 _LOST = ("08", "57P01", "57P02", "57P03")
 _BUSY = ("40001", "40P01", "55P03", "57014", "25P03", "25P04")
