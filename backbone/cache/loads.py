@@ -14,7 +14,7 @@ from backbone.cache.messages import Fetched
 from backbone.cache.port import CacheEntry, Hit, Lookup, Miss, Wait
 from backbone.calls import PASSING, Calls
 from backbone.domain import Frame, decode, encode
-from backbone.domain.codec import CodecError
+from backbone.domain.codec import CodecError, checksum_of
 from backbone.domain.dimension import Dimension
 from backbone.domain.threads import in_thread
 from backbone.store.messages import ReadRows
@@ -89,7 +89,7 @@ class Loads:
     def fetched(self, entry: CacheEntry) -> Fetched | None:
         """What the cache had, marked stale where the store can't confirm it; None where it is damaged."""
         try:
-            frame = decode(entry.payload)
+            frame = decode(entry.payload, entry.checksum)
         except CodecError as error:
             self._context.log.warning("cached window is damaged and was passed by", why=str(error))
             return None
@@ -169,7 +169,7 @@ class Loads:
             payload = await in_thread(lambda: encode(frame))
         else:
             payload = encode(frame)
-        await self._cache.put(key, CacheEntry(payload, position), lease)
+        await self._cache.put(key, CacheEntry(payload, position, checksum_of(payload)), lease)
 
     async def _without_store(self, key: CacheKey, load: Load, reject: Reject) -> None:
         """The store is down: serve what is left, marked stale; refuse where nothing is left."""

@@ -37,10 +37,12 @@ class CacheEntry(msgspec.Struct, frozen=True):
     Attributes:
         payload: the rows in the columnar codec.
         position: outbox position that the rows include.
+        checksum: of the payload, as it was written; None: it came without one.
     """
 
     payload: bytes
     position: int
+    checksum: int | None = None
 
 
 class Hit(msgspec.Struct, frozen=True):

@@ -2,7 +2,8 @@
 
 A table becomes a Frame in this order: `conversion` (rows of other libraries to Arrow), `cleaning` (one column at a
 time: type, texts, numbers), `canonical` (exact schema, sorted by key, one row for each key), `frame` (the wrapper);
-`selection` chooses rows of it. On the wire it is what `codec` makes of it, over `columns`, which knows Arrow's buffers.
+`selection` chooses rows of it, and `identity` is what its content is known by. On the wire it is what `codec` makes of
+it, an Arrow IPC stream; `ipc` looks at such bytes before Arrow does, and `former` reads what earlier releases wrote.
 
 ``Frame``, ``encode`` and ``decode`` are imported when first asked for, so that naming a dimension stays cheap.
 """

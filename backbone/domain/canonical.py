@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backbone.domain.cleaning import check_names, clean, constant_text
+from backbone.domain.cleaning import check, check_doubles, check_names, clean, constant_text
 from backbone.domain.clock import INTERVALS, parse_interval
 from backbone.domain.schema import arrow_schema, arrow_type
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Codes = npt.NDArray[np.int64]
 
-__all__ = ["canonical", "distinct", "in_order", "integers", "joined", "places", "reorder", "whole"]
+__all__ = ["canonical", "distinct", "in_order", "integers", "joined", "places", "reorder", "require_canonical", "whole"]
 
 
 def canonical(dimension: Dimension, table: Any, *, presorted: bool = False) -> pa.Table:
@@ -57,6 +57,23 @@ def canonical(dimension: Dimension, table: Any, *, presorted: bool = False) -> p
             arrays[name] = pa.nulls(table.num_rows, arrow_type(dimension.kinds[name]))
     result = pa.Table.from_arrays([arrays[name] for name in dimension.columns], schema=arrow_schema(dimension))
     return result if presorted else reorder(dimension, result)
+
+
+def require_canonical(dimension: Dimension, table: pa.Table) -> None:
+    """Refuse a table of the right schema, one chunk a column, whose content is not in canonical form.
+
+    Raises:
+        ValueError: a value is none that a frame holds, an interval has another name, or rows are out of order.
+    """
+    for name, kind in dimension.kinds.items():
+        array = whole(table.column(name))
+        check(dimension, name, array)
+        if kind == "double":
+            check_doubles(array)
+    if not in_order([whole(table.column(name)) for name in dimension.key]):
+        raise ValueError("its rows are not strictly ascending by key")
+    if dimension.has_interval and not set(distinct(whole(table.column("interval")))) <= INTERVALS.keys():
+        raise ValueError("its intervals have other names than ours")
 
 
 def _table(given: Any) -> pa.Table:

@@ -1,82 +1,44 @@
-"""The one columnar codec: a frame as bytes, for the outbox, the stream, the cache and content hashes.
+"""The one columnar codec: a frame as bytes, for the outbox, the stream and the cache.
 
-Layout of version 1, little-endian, every part padded to a multiple of 8 bytes::
+A frame is an Arrow IPC stream of one record batch with the schema of its dimension, little-endian, without dictionaries
+and without compression: whatever reads Arrow reads it. The schema's metadata say `dimension`, `codec_version` and what
+the writer gave as `meta`, all as text.
 
-    preamble   magic "BBCF", version u8, dimension u8, columns u16, rows u32, start i64, end i64 (us since 1970),
-               length of the text part u32, length of the buffers u64
-    text       msgpack [symbols, meta]
-    directory  per column: kind u8, flags u8, zero u16, bytes of text u32
-    buffers    per column: validity bitmap (flag 1), then values: 8 bytes a row, or int32 offsets and UTF-8;
-               a text that is the same in all rows is stored once (flag 2), a column of nulls not at all (flag 4)
+Whether bytes are still those that we wrote is known by their checksum (CRC-32 of zlib: it finds damage, it proves no
+author), which travels beside them and never inside. Bytes that come without one are checked as those of a stranger: no
+more is built than is there, then every value, the order of the rows and the schema are looked at.
 
-The same content gives the same bytes, however the frame was made: values under a null are zero, offsets begin at zero.
-Decoding reads the preamble and the text part only; the columns are mapped, not copied, when the table is first wanted,
-and are checked then: no length in the bytes is trusted.
+Decoding copies no column. Version 1, which was a layout of our own, is still read.
 """
 
 from __future__ import annotations
 
-from struct import Struct
-from struct import error as StructError  # noqa: N812  it is a class
+import zlib
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
-import msgspec
+import pyarrow as pa
 
-from backbone.domain.clock import MAX_US, MIN_US
+from backbone.domain import former
+from backbone.domain.canonical import require_canonical
 from backbone.domain.dimension import Dimension
-from backbone.domain.errors import BackboneError
 from backbone.domain.frame import Frame
+from backbone.domain.ipc import END, MOST_HEAD_BYTES, CodecError, body_at, inspect
+from backbone.domain.schema import arrow_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    import pyarrow as pa
+__all__ = ["VERSION", "CodecError", "Meta", "checksum_of", "decode", "encode", "encoded_bytes", "read_meta"]
 
-__all__ = [
-    "VERSION",
-    "CodecError",
-    "Header",
-    "Meta",
-    "decode",
-    "encode",
-    "encode_parts",
-    "peek",
-    "read_meta",
-    "table_of",
-]
+Meta = dict[str, str]
+"""What travels beside the columns, by name."""
 
-Meta = dict[str, str | int | float | None]
-"""What may travel beside the columns: small scalars by name."""
+VERSION: Final = 2
+"""Of what `encode` writes; who keeps encoded frames keeps it beside them."""
 
-
-class CodecError(BackboneError, ValueError):
-    """The bytes are not a frame: foreign, truncated, damaged, or of a version this release does not know."""
-
-    code = "codec"
-
-
-class Header(msgspec.Struct, frozen=True, gc=False):
-    """What is known of an encoded frame without touching its columns."""
-
-    dimension: Dimension
-    rows: int
-    start_us: int
-    end_us: int
-    symbols: tuple[str, ...]
-    meta: Meta
-    body: int
-    """Where the directory begins, in bytes."""
-
-
-_MAGIC: Final = b"BBCF"
-VERSION: Final = 1
-"""Of the layout above; who keeps encoded frames keeps it beside them."""
-_PREAMBLE: Final = Struct("<4sBBHIqqIQ")
-_CODES: Final = {dimension: code for code, dimension in enumerate(Dimension, start=1)}
-_DIMENSIONS: Final = {code: (dimension, len(dimension.columns)) for dimension, code in _CODES.items()}
-_DIRECTORY_ENTRY: Final = 8
-_TEXT: Final = msgspec.msgpack.Decoder(tuple[tuple[str, ...], Meta])
-_MAX_ROWS: Final = 2**32 - 1
+_DIMENSION, _CODEC_VERSION = "dimension", "codec_version"
+_OURS: Final = (_DIMENSION, _CODEC_VERSION)
 
 
 def encode(frame: Frame, meta: Mapping[str, str | int | float | None] | None = None) -> bytes:
@@ -84,125 +46,173 @@ def encode(frame: Frame, meta: Mapping[str, str | int | float | None] | None = N
 
     Args:
         frame: any frame.
-        meta: small scalars to carry along; without them the bytes are the canonical bytes of the frame.
+        meta: small facts to carry along, as text; those that are None are left out.
 
     Raises:
-        ValueError: a meta value is no text, number or None, or the frame has over 4,294,967,295 rows.
+        ValueError: a meta value is no text, number or None, has the name of one of ours, or all are over 64 KiB.
     """
-    return b"".join(encode_parts(frame, meta))
+    return b"".join((_head(frame.dimension, meta), _batch(frame).serialize(), END))
 
 
-def encode_parts(
-    frame: Frame, meta: Mapping[str, str | int | float | None] | None = None
-) -> Sequence[bytes | memoryview]:
-    """The frame as consecutive pieces of bytes, so that a hash or a socket can take them without joining them."""
-    from backbone.domain.columns import column_parts
+def encoded_bytes(frame: Frame, meta: Mapping[str, str | int | float | None] | None = None) -> int:
+    """The length of what `encode` would give, without copying a row.
 
-    if frame.num_rows > _MAX_ROWS:
-        raise ValueError(f"a frame of {frame.num_rows} rows given; at most {_MAX_ROWS} fit; split it")
-    dimension = frame.dimension
-    directory, buffers = column_parts(dimension, frame.to_arrow())
-    text = msgspec.msgpack.encode((frame.symbols, _checked(meta or {})))
-    start, end = frame.span_us
-    preamble = _PREAMBLE.pack(
-        _MAGIC,
-        VERSION,
-        _CODES[dimension],
-        len(dimension.columns),
-        frame.num_rows,
-        start,
-        end,
-        len(text),
-        sum(map(len, buffers)),
-    )
-    return [preamble, text + bytes(-len(text) % 8), directory, *buffers]
+    Raises:
+        ValueError: as `encode`.
+    """
+    return int(_head(frame.dimension, meta).size + pa.ipc.get_record_batch_size(_batch(frame)) + len(END))
+
+
+def checksum_of(data: bytes | memoryview) -> int:
+    """The checksum that travels beside encoded bytes: their CRC-32, from 0 to 4,294,967,295."""
+    return zlib.crc32(data)
 
 
 def _checked(meta: Mapping[str, str | int | float | None]) -> Meta:
     for name, value in meta.items():
         if not isinstance(name, str) or isinstance(value, bool) or not isinstance(value, str | int | float | None):
             raise ValueError(f"meta {name!r}={value!r} given; names are text, values text, numbers or None")  # noqa: TRY004
-        if isinstance(value, int) and not -(2**63) <= value < 2**64:
-            raise ValueError(f"meta {name!r}={value!r} given; whole numbers have at most 64 bits")
-    return dict(sorted(meta.items()))
+        if name in _OURS:
+            raise ValueError(f"meta {name!r} given; the codec says that itself; choose another name")
+    return {name: str(value) for name, value in meta.items() if value is not None}
 
 
-def decode(data: bytes | bytearray | memoryview) -> Frame:
-    """The frame that the bytes hold, at the cost of reading its header; columns are mapped and checked on first use.
+def _head(dimension: Dimension, meta: Mapping[str, str | int | float | None] | None) -> pa.Buffer:
+    """The first message: columns and meta."""
+    return _head_with(dimension, _checked(meta)) if meta else _plain_head(dimension)
+
+
+def _head_with(dimension: Dimension, meta: Meta) -> pa.Buffer:
+    ours = {_DIMENSION: dimension.value, _CODEC_VERSION: str(VERSION)}
+    head = arrow_schema(dimension).with_metadata({**ours, **meta}).serialize()
+    if head.size > MOST_HEAD_BYTES:
+        raise ValueError(f"meta of about {head.size} bytes given; at most {MOST_HEAD_BYTES} fit; give less")
+    return head
+
+
+@cache
+def _plain_head(dimension: Dimension) -> pa.Buffer:
+    return _head_with(dimension, {})
+
+
+@cache
+def _plain_heads() -> dict[bytes, Dimension]:
+    return {_plain_head(dimension).to_pybytes(): dimension for dimension in Dimension}
+
+
+def _batch(frame: Frame) -> pa.RecordBatch:
+    batches = frame.to_arrow().to_batches()
+    return batches[0] if batches else _no_rows(frame.dimension)
+
+
+@cache
+def _no_rows(dimension: Dimension) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], arrow_schema(dimension))
+
+
+def decode(data: bytes | bytearray | memoryview, checksum: int | None = None) -> Frame:
+    """The frame that the bytes hold; its columns are not copied.
+
+    Args:
+        data: what `encode` gave, of this version or the former one.
+        checksum: what `checksum_of` gave for it when it was written. Without it every value is looked at.
 
     Raises:
-        CodecError: the bytes are not a frame. Damage within the columns shows when they are first used, likewise.
+        CodecError: the bytes are not a frame, or not those that the checksum belongs to.
     """
     payload = _as_bytes(data)
-    return Frame.of_payload(_header(payload), payload)
+    if checksum is not None and (found := zlib.crc32(payload)) != checksum:
+        raise CodecError(f"damaged frame: the checksum of its {len(payload)} bytes is {found}, not {checksum}")
+    if payload[:4].tobytes() == former.MAGIC:
+        return Frame.of_canonical(*former.decode(payload))
+    return Frame.of_canonical(*(_foreign(payload) if checksum is None else _read(payload)))
 
 
 def read_meta(data: bytes | bytearray | memoryview) -> Meta:
-    """What was given as ``meta`` to `encode`.
+    """What was given as `meta` to `encode`, as text.
 
     Raises:
         CodecError: the bytes are not a frame.
     """
-    return peek(data).meta
+    payload = _as_bytes(data)
+    if payload[:4].tobytes() == former.MAGIC:
+        return former.read_meta(payload)
+    inspect(payload)
+    try:
+        facts = {name.decode(): value.decode() for name, value in _facts(_schema(payload)).items()}
+    except (UnicodeDecodeError, pa.ArrowException, OSError, EOFError) as error:
+        raise CodecError(f"damaged frame: what stands beside its columns is unreadable: {error}") from error
+    return {name: value for name, value in facts.items() if name not in _OURS}
 
 
-def peek(data: bytes | bytearray | memoryview) -> Header:
-    """The header alone.
+def _read(payload: memoryview) -> tuple[Dimension, pa.Table]:
+    """The columns of a frame of ours, mapped onto the bytes.
 
     Raises:
-        CodecError: the bytes are not a frame.
+        CodecError: it is of another version or dimension, or Arrow can't read it.
     """
-    return _header(_as_bytes(data))
-
-
-def _header(data: bytes | memoryview) -> Header:
+    end = body_at(payload, 0)
     try:
-        magic, version, code, columns, rows, start, end, text_bytes, buffer_bytes = _PREAMBLE.unpack_from(data)
-    except StructError as error:
-        raise CodecError(f"not a frame: {len(data)} bytes given, the preamble alone has {_PREAMBLE.size}") from error
-    if magic != _MAGIC:
-        raise CodecError(f"not a frame: it begins with {magic!r} instead of {_MAGIC!r}")
-    if version != VERSION:
-        raise CodecError(f"frame of version {version} given; this release reads version {VERSION}; upgrade the reader")
-    dimension, expected = _DIMENSIONS.get(code, (None, -1))
-    if dimension is None or columns != expected:
-        raise CodecError(f"damaged frame: dimension code {code} with {columns} columns is unknown")
-    body = _PREAMBLE.size + text_bytes + -text_bytes % 8
-    total = body + columns * _DIRECTORY_ENTRY + buffer_bytes
-    if total != len(data):
-        raise CodecError(f"truncated or damaged frame: {len(data)} bytes given, the preamble announces {total}")
-    symbols, meta = _text(data[_PREAMBLE.size : _PREAMBLE.size + text_bytes])
-    # every row has its stamp among the buffers, so a short message can't announce a huge table
-    plausible = rows * 8 <= buffer_bytes and min(1, rows) <= len(symbols) <= rows
-    if not (plausible and MIN_US <= start <= end <= MAX_US):
-        raise CodecError("damaged frame: its rows, symbols and time span contradict each other")
-    return Header(dimension, rows, start, end, symbols, meta, body)
+        dimension = _plain_heads().get(payload[:end].tobytes()) or _dimension_of(_facts(_schema(payload)))
+        batch = pa.ipc.read_record_batch(pa.py_buffer(payload).slice(end), arrow_schema(dimension))
+        batch.validate()
+    except (pa.ArrowException, OSError, EOFError) as error:
+        raise CodecError(f"damaged frame: Arrow can't read it: {_first_line(error)}") from error
+    return dimension, pa.Table.from_batches([batch])
 
 
-def _text(part: bytes | memoryview) -> tuple[tuple[str, ...], Meta]:
-    try:
-        return _TEXT.decode(part)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CodecError(f"damaged frame: its symbols or meta are unreadable: {error}") from error
-
-
-def _as_bytes(data: bytes | bytearray | memoryview) -> bytes | memoryview:
-    """The data as it is where nobody can change it any more, else a copy."""
-    if isinstance(data, bytes):
-        return data
-    view = memoryview(data)
-    return view if view.readonly and view.format == "B" and view.ndim == 1 and view.c_contiguous else view.tobytes()
-
-
-def table_of(header: Header, payload: bytes | memoryview) -> pa.Table:
-    """The columns of a decoded frame, mapped onto its bytes.
+def _foreign(payload: memoryview) -> tuple[Dimension, pa.Table]:
+    """The columns of a frame that anybody may have written.
 
     Raises:
-        CodecError: the columns are damaged, or not those that the header announces.
+        CodecError: it is anything else than what we write.
     """
-    from backbone.domain.columns import map_columns
-
+    inspect(payload)
     try:
-        return map_columns(header, payload)
+        schema = _schema(payload)
+        dimension = _dimension_of(_facts(schema))
+        _require_columns(dimension, schema)
+        _, table = _read(payload)
+        table.validate(full=True)
+        require_canonical(dimension, table)
+    except CodecError:
+        raise
+    except (pa.ArrowException, OSError, EOFError, ValueError) as error:
+        raise CodecError(f"damaged frame: {_first_line(error)}") from error
+    return dimension, table
+
+
+def _require_columns(dimension: Dimension, schema: pa.Schema) -> None:
+    if not schema.equals(arrow_schema(dimension)):
+        raise CodecError(f"foreign frame: its columns are not those of {dimension}, with names, types and order")
+
+
+def _schema(payload: memoryview) -> pa.Schema:
+    return pa.ipc.read_schema(pa.py_buffer(payload).slice(0, body_at(payload, 0)))
+
+
+def _facts(schema: pa.Schema) -> dict[bytes, bytes]:
+    return schema.metadata or {}
+
+
+def _dimension_of(facts: Mapping[bytes, bytes]) -> Dimension:
+    version = facts.get(_CODEC_VERSION.encode())
+    if version != str(VERSION).encode():
+        raise CodecError(f"frame of version {version!r} given; this release reads versions 1 and 2; upgrade the reader")
+    name = facts.get(_DIMENSION.encode(), b"")
+    try:
+        return Dimension(name.decode())
     except ValueError as error:
-        raise CodecError(f"damaged frame: {error}") from error
+        raise CodecError(f"foreign frame: its dimension is {name[:40]!r}; known are {', '.join(Dimension)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]
+
+
+def _as_bytes(data: bytes | bytearray | memoryview) -> memoryview:
+    """The data as it is where nobody can change it any more, else a copy."""
+    view = memoryview(data)
+    plain = view.readonly and view.format == "B" and view.ndim == 1 and view.c_contiguous
+    # a view into a larger message may begin anywhere; Arrow wants numbers at multiples of 8
+    return view if plain and not pa.py_buffer(view).address % 8 else memoryview(view.tobytes())

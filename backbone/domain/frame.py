@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    from backbone.domain.codec import Header
 
 __all__ = ["Frame"]
 
@@ -35,16 +34,12 @@ class Frame:
     last given one is kept), one chunk per column, NaN as null. So two frames with the same content are equal and
     have the same bytes and the same fingerprint, however they were made.
 
-    A frame decoded from bytes knows its dimension, rows, symbols and span at once, and maps its columns on first use.
-
     Frames are made by ``from_arrow``, ``from_polars``, ``from_pandas``, ``from_records``, ``empty`` and ``concat``.
     """
 
     __slots__ = (
         "_dimension",
         "_fingerprint",
-        "_header",
-        "_payload",
         "_rows",
         "_span_us",
         "_stale",
@@ -55,9 +50,7 @@ class Frame:
     _dimension: Dimension
     _rows: int
     _stale: bool
-    _table: pa.Table | None
-    _header: Header | None
-    _payload: bytes | memoryview | None
+    _table: pa.Table
     _symbols: tuple[str, ...] | None
     _span_us: tuple[int, int] | None
     _fingerprint: str | None
@@ -68,29 +61,18 @@ class Frame:
     @classmethod
     def _of(cls, dimension: Dimension, table: pa.Table, *, stale: bool = False) -> Self:
         """Wrap a table that is canonical already."""
-        self = cls._blank(dimension, table.num_rows)
-        self._table = table
-        self._stale = stale
-        return self
-
-    @classmethod
-    def _blank(cls, dimension: Dimension, rows: int) -> Self:
         self = object.__new__(cls)
         self._dimension = dimension
-        self._rows = rows
-        self._stale = False
-        self._table = self._header = self._payload = self._symbols = self._span_us = self._fingerprint = None
+        self._table = table
+        self._rows = table.num_rows
+        self._stale = stale
+        self._symbols = self._span_us = self._fingerprint = None
         return self
 
     @classmethod
-    def of_payload(cls, header: Header, payload: bytes | memoryview) -> Self:
-        """A frame that maps its columns from encoded bytes on first use; for the codec."""
-        self = cls._blank(header.dimension, header.rows)
-        self._header = header
-        self._payload = payload
-        self._symbols = header.symbols
-        self._span_us = (header.start_us, header.end_us)
-        return self
+    def of_canonical(cls, dimension: Dimension, table: pa.Table) -> Self:
+        """Wrap a table that is canonical already, unseen; for the codec."""
+        return cls._of(dimension, table)
 
     @classmethod
     def from_arrow(cls, dimension: Dimension | str, table: Any, *, presorted: bool = False) -> Self:
@@ -237,23 +219,13 @@ class Frame:
         return self._fingerprint
 
     def canonical_bytes(self) -> bytes:
-        """The frame in the columnar codec, without meta: same content, same bytes."""
-        from backbone.domain.codec import encode
+        """Bytes for comparing and hashing: same content, same bytes, in every release."""
+        from backbone.domain.identity import canonical_parts
 
-        return encode(self)
+        return b"".join(canonical_parts(self))
 
     def to_arrow(self) -> pa.Table:
-        """The rows as an Arrow table; not a copy.
-
-        Raises:
-            CodecError: the frame was decoded from bytes whose columns are damaged.
-        """
-        if self._table is None:
-            from backbone.domain.codec import table_of
-
-            if self._header is None or self._payload is None:
-                raise AssertionError("a frame has a table or a payload")
-            self._table = table_of(self._header, self._payload)
+        """The rows as an Arrow table; not a copy."""
         return self._table
 
     def to_polars(self) -> Any:
@@ -357,7 +329,7 @@ class Frame:
 
     def as_stale(self) -> Frame:
         """The same rows, marked as possibly older than what the store holds."""
-        copy = self._blank(self._dimension, self._rows)
+        copy = object.__new__(type(self))
         for name in self.__slots__:
             setattr(copy, name, getattr(self, name))
         copy._stale = True

@@ -20,11 +20,11 @@ _DIGEST_BYTES = 16
 
 def ingest_id(source: str, frame: Frame) -> str:
     """The identity of a chunk: 32 hex digits that depend only on the source's name and the frame's content."""
-    from backbone.domain import codec
+    from backbone.domain.identity import canonical_parts
 
     digest = blake2b(source.encode(), digest_size=_DIGEST_BYTES)
     digest.update(b"\0")
-    for part in codec.encode_parts(frame):
+    for part in canonical_parts(frame):
         digest.update(part)
     return digest.hexdigest()
 

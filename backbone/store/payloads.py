@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from backbone.domain.codec import encode, encode_parts
+from backbone.domain.codec import checksum_of, encode, encoded_bytes
 from backbone.domain.frame import Frame
 from backbone.domain.identifiers import event_id
 
@@ -15,8 +15,13 @@ __all__ = ["MAX_PAYLOAD_BYTES", "Origin", "Payload", "payloads_of"]
 MAX_PAYLOAD_BYTES = 512 * 1024
 """Half of what a Kafka broker accepts by default."""
 
-_META_BYTES = 512
-"""Generous room for what travels beside the rows."""
+_HEAD_BYTES = 2048
+"""About what each payload has besides its rows."""
+
+_ANY_EVENT = event_id("", "", 0)
+"""As long as any other."""
+
+Meta = dict[str, str | int | float | None]
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -36,12 +41,13 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class Payload(msgspec.Struct, frozen=True):
-    """Encoded rows of one symbol."""
+    """Encoded rows of one symbol, and the checksum that travels beside them."""
 
     event_id: str
     symbol: str
     rows: int
     data: bytes
+    checksum: int
 
 
 def payloads_of(frame: Frame, origin: Origin, max_bytes: int = MAX_PAYLOAD_BYTES) -> Iterator[Payload]:
@@ -56,25 +62,32 @@ def payloads_of(frame: Frame, origin: Origin, max_bytes: int = MAX_PAYLOAD_BYTES
     """
     seed = f"{origin.ingest_id}:{origin.revision}"
     for symbol, rows in frame.split_by_symbol():
-        for n, part in enumerate(_parts(rows, max_bytes)):
+        for n, part in enumerate(_parts(rows, origin, max_bytes)):
             identity = event_id(seed, symbol, n)
-            meta: dict[str, str | int | float | None] = {
-                "event_id": identity,
-                "ingest_id": origin.ingest_id,
-                "revision": origin.revision,
-                "source": origin.source,
-                "ingested_at": origin.ingested_at_us,
-            }
-            yield Payload(event_id=identity, symbol=symbol, rows=part.num_rows, data=encode(part, meta))
+            data = encode(part, _meta(identity, origin))
+            yield Payload(identity, symbol, part.num_rows, data, checksum_of(data))
 
 
-def _parts(frame: Frame, max_bytes: int) -> Iterator[Frame]:
+def _meta(identity: str, origin: Origin) -> Meta:
+    return {
+        "event_id": identity,
+        "ingest_id": origin.ingest_id,
+        "revision": origin.revision,
+        "source": origin.source,
+        "ingested_at": origin.ingested_at_us,
+    }
+
+
+def _parts(frame: Frame, origin: Origin, max_bytes: int) -> Iterator[Frame]:
     """Slices that encode into at most `max_bytes`: about equal ones first, and those too large yet cut again."""
-    size = sum(map(len, encode_parts(frame))) + _META_BYTES
-    if size <= max_bytes or frame.num_rows == 1:
+    if frame.num_rows == 1:
         yield frame
         return
-    pieces = min(frame.num_rows, -(-size // max(1, max_bytes - 2 * _META_BYTES)))
+    size = encoded_bytes(frame, _meta(_ANY_EVENT, origin))
+    if size <= max_bytes:
+        yield frame
+        return
+    pieces = min(frame.num_rows, -(-size // max(1, max_bytes - _HEAD_BYTES)))
     rows = -(-frame.num_rows // pieces)
     for offset in range(0, frame.num_rows, rows):
-        yield from _parts(frame.slice(offset, rows), max_bytes)
+        yield from _parts(frame.slice(offset, rows), origin, max_bytes)

@@ -177,6 +177,7 @@ class OutboxRow(msgspec.Struct, frozen=True):
         payload: the rows in the columnar codec, with `event_id, ingest_id, revision, source` and `ingested_at`
             (microseconds since 1970) as its meta.
         created_at: when it was written.
+        checksum: of the payload, see `backbone.domain.codec.checksum_of`; None of rows of earlier releases.
     """
 
     position: int
@@ -188,6 +189,7 @@ class OutboxRow(msgspec.Struct, frozen=True):
     revision: int
     payload: bytes
     created_at: datetime
+    checksum: int | None = None
 
 
 class OutboxStatus(msgspec.Struct, frozen=True):

@@ -207,7 +207,7 @@ class ConsumerActor(Actor):
         place = _place(each)
         token = Resume(self._database, subscriber.generation, place.position, place.mark)
         try:
-            return Update(each.event_id, each.position, token.text(), symbol, decode(each.payload))
+            return Update(each.event_id, each.position, token.text(), symbol, decode(each.payload, each.checksum))
         except CodecError as error:
             text = f"the change at position {each.position} can't be read: {error}; subscribe from a later position"
             raise Reject("store", text) from error

@@ -34,13 +34,14 @@ class Newest:
 
     def __init__(self) -> None:
         self.place: Place | None = None
-        self._payloads: dict[tuple[Dimension, str], bytes] = {}
+        self._payloads: dict[tuple[Dimension, str], tuple[bytes, int | None]] = {}
         self._rows: dict[tuple[Dimension, str], Mapping[str, Any]] = {}
 
     def put(self, changes: Sequence[Change]) -> None:
         """Note changes, in order; of each symbol the last one stays."""
-        for key, payload in {_key(each): each.payload for each in changes}.items():
-            self._payloads[key] = payload if len(payload) <= _KEPT_WHOLE else newest_rows(payload)
+        for key, (payload, checksum) in {_key(each): (each.payload, each.checksum) for each in changes}.items():
+            small = len(payload) <= _KEPT_WHOLE
+            self._payloads[key] = (payload, checksum) if small else newest_rows(payload, checksum)
             self._rows.pop(key, None)
 
     def row(self, dimension: Dimension, symbol: str) -> Mapping[str, Any] | None:
@@ -51,8 +52,8 @@ class Newest:
         """
         key = (dimension, symbol)
         row = self._rows.get(key)
-        if row is None and (payload := self._payloads.get(key)) is not None:
-            row = self._rows[key] = decode(payload).newest(1).to_arrow().to_pylist()[0]
+        if row is None and (kept := self._payloads.get(key)) is not None:
+            row = self._rows[key] = decode(*kept).newest(1).to_arrow().to_pylist()[0]
         return row
 
 

@@ -98,6 +98,11 @@ class Envelope(Protocol):
         """The rows in the columnar codec."""
         ...
 
+    @property
+    def checksum(self) -> int | None:
+        """Of the payload, as it was written; None: nobody noted it."""
+        ...
+
 
 class Record(msgspec.Struct, frozen=True):
     """One published change: the rows of one symbol that one commit inserted or changed.
@@ -114,6 +119,7 @@ class Record(msgspec.Struct, frozen=True):
         revision: of two versions of a row the one of the greater revision is the newer.
         payload: the rows in the columnar codec.
         place: where a cursor stands that has handed out this record; None: after its position.
+        checksum: of the payload, as it was written, beside it on the stream; None: it came without one.
     """
 
     position: int
@@ -127,6 +133,7 @@ class Record(msgspec.Struct, frozen=True):
     revision: int
     payload: bytes
     place: Place | None = None
+    checksum: int | None = None
 
 
 class Publisher(Protocol):

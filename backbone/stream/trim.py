@@ -7,10 +7,11 @@ from backbone.domain import codec
 __all__ = ["newest_rows"]
 
 
-def newest_rows(payload: bytes) -> bytes:
-    """Only the rows of its latest time; what is no frame stays as it is."""
+def newest_rows(payload: bytes, checksum: int | None) -> tuple[bytes, int | None]:
+    """Only the rows of its latest time, with their checksum; what is no frame stays as it is."""
     try:
-        frame = codec.decode(payload)
-        return codec.encode(frame.select(start=frame.end), codec.read_meta(payload))
+        frame = codec.decode(payload, checksum)
     except codec.CodecError:
-        return payload
+        return payload, checksum
+    newest = codec.encode(frame.select(start=frame.end))
+    return newest, codec.checksum_of(newest)

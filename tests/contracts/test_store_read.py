@@ -135,10 +135,11 @@ async def test_a_payload_says_where_its_rows_come_from(store: Store) -> None:
     assert meta == {
         "event_id": row.event_id,
         "ingest_id": row.ingest_id,
-        "revision": row.revision,
+        "revision": str(row.revision),
         "source": "csv",
-        "ingested_at": round(row.created_at.timestamp() * 1_000_000),
+        "ingested_at": str(round(row.created_at.timestamp() * 1_000_000)),
     }
+    assert row.checksum == codec.checksum_of(row.payload)
 
 
 async def test_reading_the_outbox_is_bounded_in_rows_and_bytes_yet_always_goes_on(store: Store) -> None:

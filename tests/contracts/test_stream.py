@@ -25,11 +25,12 @@ class Row(msgspec.Struct, frozen=True):
     rows: int
     revision: int
     payload: bytes
+    checksum: int | None = None
 
 
 def row(position: int, symbol: str = "EURUSD", dimension: Dimension = QUOTES) -> Row:
     payload = f"payload {position}".encode()
-    return Row(position, f"event-{position}", "chunk", dimension, symbol, 1, 7, payload)
+    return Row(position, f"event-{position}", "chunk", dimension, symbol, 1, 7, payload, 4_000_000_000)
 
 
 def positions(records: Sequence[Record]) -> list[int]:
@@ -41,6 +42,7 @@ async def test_a_record_carries_everything_its_envelope_held(publisher: Publishe
     [record] = await (await subscriber.cursor()).poll()
     assert (record.position, record.event_id, record.ingest_id, record.key) == (1, "event-1", "chunk", "GBPUSD")
     assert (record.dimension, record.rows, record.revision, record.payload) == (TRADES, 1, 7, b"payload 1")
+    assert record.checksum == 4_000_000_000
 
 
 async def test_positions_sent_again_are_handed_out_once(publisher: Publisher, subscriber: Subscriber) -> None:

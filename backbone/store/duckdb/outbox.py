@@ -43,15 +43,17 @@ class Outbox(Part):
             connection,
             """
             SELECT position, event_id, ingest_id, dimension, symbol, rows, revision, payload,
-                   epoch_us(created_at) AS created_us
+                   epoch_us(created_at) AS created_us, checksum
             FROM telemetry.outbox WHERE position > ? AND position <= ? ORDER BY position
             """,
             [after, last],
         )
         columns = [column.to_pylist() for column in rows.columns]
         return [
-            OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, from_us(at))
-            for position, event, ingest, dimension, symbol, rows, revision, payload, at in zip(*columns, strict=True)
+            OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, from_us(at), sum_)
+            for position, event, ingest, dimension, symbol, rows, revision, payload, at, sum_ in zip(
+                *columns, strict=True
+            )
         ]
 
     @question
@@ -87,6 +89,7 @@ def append(connection: Connection, dimension: Dimension, payloads: Sequence[Payl
             "rows": pa.array([payload.rows for payload in payloads], pa.int64()),
             "payload": pa.array([payload.data for payload in payloads], pa.binary()),
             "shard": pa.array([shard_of(payload.symbol) for payload in payloads], pa.int32()),
+            "checksum": pa.array([payload.checksum for payload in payloads], pa.int64()),
         }
     )
     with given(connection, "outgoing", rows):
@@ -94,7 +97,7 @@ def append(connection: Connection, dimension: Dimension, payloads: Sequence[Payl
             """
             INSERT INTO telemetry.outbox
             SELECT position, event_id, ?, ?, symbol, rows, ?, octet_length(payload), payload, make_timestamptz(?),
-                   shard
+                   shard, checksum
             FROM outgoing
             """,
             [origin.ingest_id, dimension.value, origin.revision, origin.ingested_at_us],

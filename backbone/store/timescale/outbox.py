@@ -66,7 +66,7 @@ class Outbox(Part):
                     WHERE position > $1 AND position < {HORIZON} ORDER BY position LIMIT $2
                 ) AS next
             )
-            SELECT position, event_id, ingest_id, dimension, symbol, rows, revision, payload, created_at
+            SELECT position, event_id, ingest_id, dimension, symbol, rows, revision, payload, created_at, checksum
             FROM telemetry.outbox JOIN sizes USING (position)
             WHERE sizes.total <= $3 OR sizes.n = 1 ORDER BY position
             """,  # noqa: S608
@@ -78,8 +78,8 @@ class Outbox(Part):
         if whole and after < await session.value("SELECT position FROM telemetry.pruned"):
             raise PositionLost.of(after)
         return [
-            OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, at)
-            for position, event, ingest, dimension, symbol, rows, revision, payload, at in rows
+            OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, at, checksum)
+            for position, event, ingest, dimension, symbol, rows, revision, payload, at, checksum in rows
         ]
 
     @question
@@ -150,6 +150,7 @@ def batch_of(dimension: Dimension, payloads: Sequence[Payload], origin: Origin) 
         Field("event_id", pa.array([payload.event_id for payload in payloads], pa.string())),
         Field("symbol", pa.array([payload.symbol for payload in payloads], pa.string())),
         Field("shard", int4(np.array([shard_of(payload.symbol) for payload in payloads], dtype=np.int64))),
+        Field("checksum", pa.array([payload.checksum for payload in payloads], pa.int64())),
         Field("payload", pa.array([payload.data for payload in payloads], pa.binary())),
     )
     newest = {payload.symbol: first + n for n, payload in enumerate(payloads)}

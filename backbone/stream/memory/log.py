@@ -111,6 +111,7 @@ class MemoryLog:
             rows=envelope.rows,
             revision=envelope.revision,
             payload=envelope.payload,
+            checksum=envelope.checksum,
         )
         self._ends[number] += 1
         self.window.append(record)

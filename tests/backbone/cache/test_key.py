@@ -45,7 +45,7 @@ def test_databases_and_generations_do_not_meet_on_a_shared_server() -> None:
     spaces = {space("ours", database, generation) for database in ("db:5432/a", "db:5432/b") for generation in (1, 2)}
     assert len(spaces) == 4
     assert all(each.startswith(f"ours:c{VERSION}:") for each in spaces)
-    assert space("ours", "db:5432/a", 1) == "ours:c1:0df3ac936d59a696:1"
+    assert space("ours", "db:5432/a", 1) == "ours:c2:0df3ac936d59a696:1"
 
 
 def test_a_release_with_another_codec_does_not_meet_bytes_that_it_can_not_read(

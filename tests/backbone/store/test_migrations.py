@@ -6,14 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import duckdb
 import pytest
 
+from backbone import Backbone, load_settings
 from backbone.domain import Dimension
 from backbone.domain.hashing import shard_of
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.errors import PositionLost, SchemaMismatch
 from backbone.store.migrations import Migration, pending, shipped
+from tests.backbone.domain.version_1 import WRITTEN
 
 FIRST = Migration("0001_a", "CREATE TABLE a (x INT)", "1")
 SECOND = Migration("0002_b", "CREATE TABLE b (x INT)", "2")
@@ -134,7 +137,7 @@ async def test_a_file_of_an_earlier_version_goes_on_where_it_was(tmp_path: Path)
     await earlier._session.run(partial(answer, OUTBOX_OF_BEFORE))
     await earlier.close()
     store = await opened(path, shipped("duckdb"))
-    assert (await store.migrate()).applied == ("0003_delivery", "0004_pruned")
+    assert (await store.migrate()).applied == tuple(each.name for each in shipped("duckdb")[2:])
     assert await store.cursor("stream", 0) == 41
     assert [row.position for row in await store.read_outbox(41)] == [42]
     assert [row.position for row in await store.read_outbox(40, whole=True)] == [41, 42]
@@ -145,6 +148,41 @@ async def test_a_file_of_an_earlier_version_goes_on_where_it_was(tmp_path: Path)
     assert shards == [(symbol, shard_of(symbol)) for symbol in ("EURUSD", "ÖL")]
     assert len((await store.probe()).generation) == 32
     await store.close()
+
+
+async def test_changes_that_an_earlier_version_wrote_are_relayed_and_subscribed_to_from_an_old_position(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "backbone.duckdb"
+    earlier = await opened(path, [migration for migration in shipped("duckdb") if migration.name < "0005"])
+    await earlier.migrate()
+    await earlier._session.run(_insert_changes)
+    await earlier.close()
+    settings = load_settings(overrides={"store.path": str(path), "control.enabled": False}, env={})
+    async with Backbone.open(settings) as backbone:
+        for position, (dimension, each) in enumerate(WRITTEN.items(), 1):
+            async with backbone.subscribe(dimension, start=0) as updates:
+                with anyio.fail_after(30):
+                    update = await anext(aiter(updates))
+            assert (update.position, update.frame) == (position, each.rows)
+
+
+def _insert_changes(connection: duckdb.DuckDBPyConnection) -> None:
+    for dimension, each in WRITTEN.items():
+        symbol = each.rows.symbols[0]
+        connection.execute(
+            """
+            INSERT INTO telemetry.outbox BY NAME
+            SELECT nextval('telemetry.outbox_position') AS position, ? AS event_id, 'i' AS ingest_id, ? AS dimension,
+                ? AS symbol, 1 AS rows, 7 AS revision, octet_length(payload) AS bytes, payload, now() AS created_at,
+                ? AS shard FROM (SELECT ?::BLOB AS payload)
+            """,
+            [dimension.value, dimension.value, symbol, shard_of(symbol), each.payload],
+        )
+        connection.execute(
+            "INSERT INTO telemetry.positions VALUES (?, ?, currval('telemetry.outbox_position'))",
+            [dimension.value, symbol],
+        )
 
 
 @pytest.mark.parametrize(("outbox", "pruned"), [("41, 42", 0), ("42, 43", 41), ("", 41)])

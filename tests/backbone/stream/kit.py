@@ -13,6 +13,7 @@ from actors import Actor, ActorRef, ChildSpec, Reject, handles
 from actors.testing import Probe, TestSystem
 from backbone.calls import Calls, refuse
 from backbone.domain import encode
+from backbone.domain.codec import checksum_of
 from backbone.domain.dimension import Dimension
 from backbone.store.errors import PositionLost
 from backbone.store.messages import AdvanceRelay, OutboxGrew, OutboxState, ProbeStore, ReadOutbox, RelayCursor
@@ -29,7 +30,9 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 def row(position: int, symbol: str = "EURUSD", *, payload: bytes | None = None, count: int = 1) -> OutboxRow:
     if payload is None:
         payload = encode(bars(count, close=1 + position / 1000, symbol=symbol))
-    return OutboxRow(position, f"event-{position}", "chunk", BARS, symbol, count, position, payload, MOMENT)
+    return OutboxRow(
+        position, f"event-{position}", "chunk", BARS, symbol, count, position, payload, MOMENT, checksum_of(payload)
+    )
 
 
 class Outbox:

@@ -20,6 +20,7 @@ class Row(msgspec.Struct, frozen=True):
     rows: int = 1
     revision: int = 0
     payload: bytes = bytes(512)
+    checksum: int | None = None
 
 
 async def opened(stream: Stream) -> tuple[Publisher, Subscriber]:
