@@ -49,7 +49,7 @@ def encode(frame: Frame, meta: Mapping[str, str | int | float | None] | None = N
         meta: small facts to carry along, as text; those that are None are left out.
 
     Raises:
-        ValueError: a meta value is no text, number or None, has the name of one of ours, or all are over 64 KiB.
+        ValueError: a meta value is no text, number or None, has the name of one of ours, or all are over 16 KiB.
     """
     return b"".join((_head(frame.dimension, meta), _batch(frame).serialize(), END))
 

@@ -24,7 +24,7 @@ __all__ = ["END", "MOST_HEAD_BYTES", "CodecError", "body_at", "inspect"]
 END: Final = b"\xff\xff\xff\xff\0\0\0\0"
 """How a stream ends."""
 
-MOST_HEAD_BYTES: Final = 64 * 1024
+MOST_HEAD_BYTES: Final = 16 * 1024
 """Bytes of the flatbuffer of one message at most, with all that travels beside the columns."""
 
 _MOST_PAIRS: Final = 64

@@ -118,7 +118,7 @@ def test_meta_is_text_numbers_or_none(bars: Frame, value: Any) -> None:
 def test_meta_has_neither_our_names_nor_any_size(bars: Frame) -> None:
     with pytest.raises(ValueError, match="choose another name"):
         encode(bars, {"dimension": "trades"})
-    with pytest.raises(ValueError, match="at most 65536 fit"):
+    with pytest.raises(ValueError, match="at most 16384 fit"):
         encode(bars, {"note": "x" * 70_000})
 
 
