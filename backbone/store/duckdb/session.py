@@ -13,6 +13,7 @@ import duckdb
 
 from backbone.domain.threads import in_thread
 from backbone.store.duckdb.failures import explained, first_line, not_opened
+from backbone.store.duckdb.known import Known
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
 from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
 
@@ -41,6 +42,7 @@ class Session:
         self._memory = memory
         self._deadline = deadline
         self._inline = inline
+        self.known = Known() if memory is None or path != MEMORY else memory.known
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._turn: anyio.Lock | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -57,6 +59,7 @@ class Session:
             StoreUnavailable: the file can't be opened; the message says why and what to do.
         """
         if self._connection is None:
+            self.known.forget()
             self._turn = anyio.Lock(fast_acquire=True)
             if self._thread is None and not self._inline:
                 self._thread = ThreadPoolExecutor(1, "duckdb")  # starts a thread when there is work
@@ -128,9 +131,11 @@ class Session:
         try:
             return work(connection)
         except UnknownOutcome:
+            self.known.forget()
             self._connection = self._sound(connection)
             raise
         except duckdb.Error as error:
+            self.known.forget()
             self._connection = self._sound(connection)
             raise explained(error, self._path, self._deadline) from error
 
