@@ -20,17 +20,17 @@ _COLUMNS = """run_id, ingest_id, dimension, source, status, rows, inserted, chan
 class Journal(Part):
     """What became of chunks and runs."""
 
-    @question
+    @question("delivery")
     def lookup(self, connection: Connection, run_id: str, ingest_id: str) -> WriteResult | None:
         """What became of a chunk."""
         return find(connection, run_id, ingest_id)
 
-    @question
+    @question("writing")
     def record_journal(self, connection: Connection, row: JournalRow) -> None:
         """Journal what was not written."""
         note(connection, self._session.known.numbers, row)
 
-    @question
+    @question("delivery")
     def journal(self, connection: Connection, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
         """Journal rows, newest first."""
         rows = connection.execute(

@@ -25,7 +25,7 @@ __all__ = ["Outbox", "append", "place", "position_of"]
 class Outbox(Part):
     """The changes that wait, as the relay sees them."""
 
-    @question
+    @question("delivery")
     def read_outbox(
         self, connection: Connection, after: int, limit: int = 500, *, whole: bool = False, max_bytes: int = 8 * 2**20
     ) -> list[OutboxRow]:
@@ -56,7 +56,7 @@ class Outbox(Part):
             for position, event, ingest, dimension, symbol, rows, revision, payload, at in zip(*columns, strict=True)
         ]
 
-    @question
+    @question("delivery")
     def outbox_status(self, connection: Connection) -> OutboxStatus:
         """How far the relay is behind."""
         at = published(connection)
@@ -66,7 +66,7 @@ class Outbox(Part):
         newest = count(connection, "SELECT max(position) FROM telemetry.positions")
         return OutboxStatus(newest=newest, cursor=at, pending=pending, oldest_pending_at=moment(oldest))
 
-    @question
+    @question("delivery")
     def symbols(self, connection: Connection, dimension: Dimension) -> list[str]:
         """Symbols of a dimension that have a position, ascending."""
         found = connection.execute(

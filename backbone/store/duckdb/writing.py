@@ -30,7 +30,7 @@ class Writing(Part):
     _timer: Callable[[], float]
     _max_payload_bytes: int
 
-    @question
+    @question("writing")
     def write(self, connection: Connection, chunk: Chunk) -> WriteResult:
         """Write a chunk, or say what became of it when this run wrote it before."""
         began, now, known = self._timer(), self._clock(), self._session.known
