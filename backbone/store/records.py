@@ -75,6 +75,8 @@ class WriteResult(msgspec.Struct, frozen=True):
         duration_s: seconds that the write took; of a replay, those of the first time.
         outcomes: what became of each row, in the order of the frame: a byte of `Outcome`; empty of a chunk that stood
             already, all of it unchanged, and of a replay.
+        outbox: the outbox rows of this chunk, where they are at most 64 KiB of payload in all; else empty.
+        after: newest outbox position before this commit; None where the store does not know.
     """
 
     ingest_id: str
@@ -92,6 +94,8 @@ class WriteResult(msgspec.Struct, frozen=True):
     end: datetime | None
     duration_s: float
     outcomes: bytes = b""
+    outbox: tuple[OutboxRow, ...] = ()
+    after: int | None = None
 
 
 class Outcome(IntEnum):

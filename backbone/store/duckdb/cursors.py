@@ -13,12 +13,12 @@ __all__ = ["Cursors", "published"]
 class Cursors(Part):
     """A position and an epoch for each sink and shard."""
 
-    @question
+    @question("delivery")
     def cursor(self, connection: Connection, sink: str, shard: int) -> int:
         """Position up to which a sink has all of a shard."""
         return count(connection, "SELECT position FROM telemetry.cursors WHERE sink = ? AND shard = ?", [sink, shard])
 
-    @question
+    @question("delivery")
     def advance(self, connection: Connection, sink: str, shard: int, position: int, epoch: int) -> None:
         """Move a cursor forward, never back."""
         with transaction(connection):

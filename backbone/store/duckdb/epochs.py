@@ -13,7 +13,7 @@ __all__ = ["Epochs", "fence"]
 class Epochs(Part):
     """Claims."""
 
-    @question
+    @question("writing")
     def claim_epoch(self, connection: Connection, source: str, dimension: Dimension) -> int:
         """Raise the epoch by one, from 0 before the first claim."""
         return count(

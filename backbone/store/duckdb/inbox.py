@@ -21,7 +21,7 @@ _SAME = 'd."group" = l."group" AND d.topic = l.topic AND d.partition = l.partiti
 class Inbox(Part):
     """Events seen, offsets, and dead letters."""
 
-    @question
+    @question("delivery")
     def seen(self, connection: Connection, consumer: str, event_ids: Collection[str]) -> set[str]:
         """Those of the events whose effects are committed."""
         found = connection.execute(
@@ -30,7 +30,7 @@ class Inbox(Part):
         ).fetchall()
         return {event for (event,) in found}
 
-    @question
+    @question("delivery")
     def record_seen(self, connection: Connection, consumer: str, event_ids: Collection[str]) -> int:
         """Remember events that are not remembered yet."""
         with given(connection, "events", pa.table({"event_id": pa.array(sorted(set(event_ids)), pa.string())})):
@@ -43,7 +43,7 @@ class Inbox(Part):
                 [consumer, parameter(self._clock()), consumer],
             )
 
-    @question
+    @question("delivery")
     def offsets(self, connection: Connection, group: str) -> dict[tuple[str, int], int]:
         """The next offset by topic and partition."""
         found = connection.execute(
@@ -51,7 +51,7 @@ class Inbox(Part):
         ).fetchall()
         return {(topic, partition): offset for topic, partition, offset in found}
 
-    @question
+    @question("delivery")
     def commit_offsets(self, connection: Connection, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
         """Set offsets, all or none."""
         with transaction(connection):
@@ -64,7 +64,7 @@ class Inbox(Part):
                     [group, topic, partition, offset],
                 )
 
-    @question
+    @question("delivery")
     def add_dead_letters(self, connection: Connection, letters: Sequence[DeadLetter]) -> int:
         """Keep letters that are not kept yet."""
         with given(connection, "letters", _table(letters)):
@@ -77,7 +77,7 @@ class Inbox(Part):
                 """,  # noqa: S608
             )
 
-    @question
+    @question("delivery")
     def dead_letters(self, connection: Connection, limit: int = 100) -> list[DeadLetter]:
         """Letters, newest first."""
         found = connection.execute(
@@ -92,7 +92,7 @@ class Inbox(Part):
             for group, topic, partition, offset, reason, payload, at in found
         ]
 
-    @question
+    @question("writing")
     def delete_dead_letters(self, connection: Connection, letters: Sequence[DeadLetter]) -> int:
         """Forget letters."""
         with given(connection, "letters", _table(letters)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from backbone.domain.dimension import Dimension
+from backbone.store.duckdb.numbers import Numbers
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.sql import Connection, first, moment, parameter
 from backbone.store.merging import read_journal_row, replayed
@@ -19,17 +20,17 @@ _COLUMNS = """run_id, ingest_id, dimension, source, status, rows, inserted, chan
 class Journal(Part):
     """What became of chunks and runs."""
 
-    @question
+    @question("delivery")
     def lookup(self, connection: Connection, run_id: str, ingest_id: str) -> WriteResult | None:
         """What became of a chunk."""
         return find(connection, run_id, ingest_id)
 
-    @question
+    @question("writing")
     def record_journal(self, connection: Connection, row: JournalRow) -> None:
         """Journal what was not written."""
-        note(connection, row)
+        note(connection, self._session.known.numbers, row)
 
-    @question
+    @question("delivery")
     def journal(self, connection: Connection, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
         """Journal rows, newest first."""
         rows = connection.execute(
@@ -40,16 +41,17 @@ class Journal(Part):
         return [read_journal_row(row, moment) for row in rows]
 
 
-def note(connection: Connection, row: JournalRow, *, position: int = 0, outbox_rows: int = 0) -> None:
+def note(connection: Connection, numbers: Numbers, row: JournalRow, *, position: int = 0, outbox_rows: int = 0) -> None:
     """Add a row to the journal."""
+    [number] = numbers.take(connection, "journal_id")
     connection.execute(
         """
         INSERT INTO telemetry.ingest_runs
-        SELECT nextval('telemetry.journal_id'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-               make_timestamptz(?), make_timestamptz(?), ?, make_timestamptz(?), ?, ?
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamptz(?), make_timestamptz(?), ?, make_timestamptz(?),
+            ?, ?)
         """,
         [
-            *(row.run_id, row.ingest_id, row.dimension.value, row.source, row.status),
+            *(number, row.run_id, row.ingest_id, row.dimension.value, row.source, row.status),
             *(row.rows, row.inserted, row.changed, row.unchanged, position, outbox_rows, list(row.symbols)),
             *(parameter(row.start), parameter(row.end), row.duration_s, parameter(row.executed_at)),
             *(row.error, msgspec.json.encode(row.metadata).decode()),

@@ -6,49 +6,78 @@ the rows stored there are exactly this content.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
+import numpy as np
+import pyarrow as pa
+
 from backbone.domain.dimension import Dimension
-from backbone.store.duckdb.sql import Connection
-from backbone.store.merging import Verdict
+from backbone.store.duckdb.known import Known
+from backbone.store.duckdb.putting import MOMENT, put
+from backbone.store.duckdb.sql import Connection, given
+from backbone.store.merging import Truths, Verdict
+from backbone.store.ranges import Ranges
 
 __all__ = ["enter", "judge", "void_before"]
 
 
-def judge(connection: Connection, dimension: Dimension, count: int, ingest_id: str) -> Verdict:
-    """Look up the newest entry over each of so many `ranges`, a table that the connection was given."""
-    newest = connection.execute(
-        """
-        SELECT r.n, arg_max(l.ingest_id, l.id) AS newest
-        FROM ranges r JOIN telemetry.ledger l
-          ON l.dimension = ? AND l.symbol = r.symbol AND l."interval" = r."interval"
-         AND l.start_ts <= r.end_ts AND l.end_ts >= r.start_ts
-        GROUP BY r.n
-        """,
-        [dimension.value],
-    ).fetchall()
-    return Verdict.of(count, ingest_id, newest)
-
-
-def enter(connection: Connection, dimension: Dimension, ingest_id: str, *, fresh: bool) -> None:
-    """Note that the given `ranges` hold this content now.
-
-    Unless they are all fresh, entries within them are forgotten: they could never be the newest again.
-    """
-    if not fresh:
-        connection.execute(
+def judge(connection: Connection, known: Known, dimension: Dimension, ranges: Ranges, ingest_id: str) -> Verdict:
+    """Look up the newest entry over each of the ranges, but for those that no entry reaches."""
+    beyond = known.reach.beyond(connection, dimension, ranges)
+    if beyond.all():
+        return Verdict.of(len(ranges), ingest_id, [])
+    with _given(connection, ranges, ~beyond):
+        newest = connection.execute(
             """
-            DELETE FROM telemetry.ledger USING ranges r
-            WHERE ledger.dimension = ? AND ledger.symbol = r.symbol AND ledger."interval" = r."interval"
-              AND ledger.start_ts >= r.start_ts AND ledger.end_ts <= r.end_ts
+            SELECT r.n, arg_max(l.ingest_id, l.id) AS newest
+            FROM ranges r JOIN telemetry.ledger l
+              ON l.dimension = ? AND l.symbol = r.symbol AND l."interval" = r."interval"
+             AND l.start_ts <= r.end_ts AND l.end_ts >= r.start_ts
+            GROUP BY r.n
             """,
             [dimension.value],
-        )
-    connection.execute(
-        """
-        INSERT INTO telemetry.ledger
-        SELECT nextval('telemetry.ledger_id'), ?, ?, symbol, "interval", start_ts, end_ts, rows FROM ranges
-        """,
-        [ingest_id, dimension.value],
+        ).fetchall()
+    return Verdict.of(len(ranges), ingest_id, newest)
+
+
+def enter(
+    connection: Connection, known: Known, dimension: Dimension, ranges: Ranges, ingest_id: str, fresh: Truths
+) -> None:
+    """Note that the ranges hold this content now.
+
+    Entries within those that are not fresh are forgotten: they could never be the newest again.
+    """
+    if not fresh.all():
+        with _given(connection, ranges, ~fresh):
+            connection.execute(
+                """
+                DELETE FROM telemetry.ledger USING ranges r
+                WHERE ledger.dimension = ? AND ledger.symbol = r.symbol AND ledger."interval" = r."interval"
+                  AND ledger.start_ts >= r.start_ts AND ledger.end_ts <= r.end_ts
+                """,
+                [dimension.value],
+            )
+    known.reach.extend(dimension, ranges)
+    many, text, number = len(ranges), pa.string(), pa.int64()
+    put(
+        connection,
+        "telemetry.ledger",
+        {
+            "id": (number, known.numbers.take(connection, "ledger_id", many)),
+            "ingest_id": (text, [ingest_id] * many),
+            "dimension": (text, [dimension.value] * many),
+            "symbol": (text, ranges.symbols),
+            "interval": (text, ranges.intervals),
+            "start_ts": (MOMENT, ranges.starts_us.tolist()),
+            "end_ts": (MOMENT, ranges.ends_us.tolist()),
+            "rows": (number, ranges.lengths.tolist()),
+        },
     )
+
+
+def _given(connection: Connection, ranges: Ranges, chosen: Truths) -> AbstractContextManager[None]:
+    """The chosen ones as the table `ranges`."""
+    return given(connection, "ranges", ranges.to_arrow().take(pa.array(np.flatnonzero(chosen))))
 
 
 def void_before(connection: Connection, dimension: Dimension, before_us: int) -> None:

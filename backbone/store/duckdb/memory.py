@@ -9,6 +9,8 @@ from threading import Lock
 
 import duckdb
 
+from backbone.store.duckdb.known import Known
+
 __all__ = ["MEMORY", "MemoryDatabase"]
 
 MEMORY = ":memory:"
@@ -21,6 +23,9 @@ _LOCK = Lock()  # stores connect in threads of their own, and tests may run loop
 class MemoryDatabase:
     """Rows that live until `close`, whoever connects and leaves meanwhile.
 
+    Attributes:
+        known: what the writer knows of it, whichever store that is.
+
     Args:
         attached: to an instance of DuckDB that is kept for the next ones with the same settings: making one takes
             longer than a test. Its memory and threads are those of all that are attached.
@@ -30,6 +35,7 @@ class MemoryDatabase:
         self._attached = attached
         self._instance: duckdb.DuckDBPyConnection | None = None
         self._name = f"memory{next(_NUMBERS)}"
+        self.known = Known()
 
     def connect(self, config: dict[str, str]) -> duckdb.DuckDBPyConnection:
         """A connection of one's own; the first one makes the database, by its configuration."""

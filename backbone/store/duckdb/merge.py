@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
+from backbone.store.duckdb.putting import FEW, MOMENT, Columns, put
 from backbone.store.duckdb.sql import Connection, given, rows_table, table
 from backbone.store.merging import Merged, Truths
 from backbone.store.payloads import Origin
@@ -40,12 +41,35 @@ def merge(connection: Connection, frame: Frame, fresh: Truths, origin: Origin) -
 
 def _insert(connection: Connection, frame: Frame, origin: Origin) -> None:
     columns = frame.dimension.columns
+    if frame.num_rows <= FEW:
+        put(connection, rows_table(frame.dimension), _columns(frame, origin))
+        return
     with given(connection, "incoming", frame.to_arrow()):
         connection.execute(
             f"INSERT INTO {rows_table(frame.dimension)} ({names(columns + ORIGIN)}) "  # noqa: S608
             f"SELECT {names(columns)}, ?, ?, ?, make_timestamptz(?) FROM incoming",
             [origin.source, origin.ingest_id, origin.revision, origin.ingested_at_us],
         )
+
+
+def _columns(frame: Frame, origin: Origin) -> Columns:
+    """All columns of the table: those of the frame, then where the rows come from."""
+    rows, table = frame.num_rows, frame.to_arrow()
+    given = {
+        name: (table.schema.field(name).type, _values(frame, name, table.column(name))) for name in table.column_names
+    }
+    return given | {
+        "source": (pa.string(), [origin.source] * rows),
+        "ingest_id": (pa.string(), [origin.ingest_id] * rows),
+        "revision": (pa.int64(), [origin.revision] * rows),
+        "ingested_at": (MOMENT, [origin.ingested_at_us] * rows),
+    }
+
+
+def _values(frame: Frame, name: str, column: pa.ChunkedArray) -> list[object]:
+    if pa.types.is_timestamp(column.type):
+        return list(frame.column(name).view(np.int64).tolist())
+    return list(column.to_pylist())
 
 
 def _differing(connection: Connection, frame: Frame, compared: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Table:

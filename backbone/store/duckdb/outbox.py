@@ -11,7 +11,9 @@ from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import shard_of
 from backbone.store.duckdb.cursors import published
+from backbone.store.duckdb.numbers import Numbers
 from backbone.store.duckdb.part import Part, question
+from backbone.store.duckdb.putting import MOMENT, Columns, put
 from backbone.store.duckdb.sql import Connection, count, first, given, moment, table
 from backbone.store.errors import PositionLost
 from backbone.store.payloads import Origin, Payload
@@ -23,7 +25,7 @@ __all__ = ["Outbox", "append", "place", "position_of"]
 class Outbox(Part):
     """The changes that wait, as the relay sees them."""
 
-    @question
+    @question("delivery")
     def read_outbox(
         self, connection: Connection, after: int, limit: int = 500, *, whole: bool = False, max_bytes: int = 8 * 2**20
     ) -> list[OutboxRow]:
@@ -56,7 +58,7 @@ class Outbox(Part):
             )
         ]
 
-    @question
+    @question("delivery")
     def outbox_status(self, connection: Connection) -> OutboxStatus:
         """How far the relay is behind."""
         at = published(connection)
@@ -66,7 +68,7 @@ class Outbox(Part):
         newest = count(connection, "SELECT max(position) FROM telemetry.positions")
         return OutboxStatus(newest=newest, cursor=at, pending=pending, oldest_pending_at=moment(oldest))
 
-    @question
+    @question("delivery")
     def symbols(self, connection: Connection, dimension: Dimension) -> list[str]:
         """Symbols of a dimension that have a position, ascending."""
         found = connection.execute(
@@ -75,41 +77,62 @@ class Outbox(Part):
         return [symbol for (symbol,) in found]
 
 
-def append(connection: Connection, dimension: Dimension, payloads: Sequence[Payload], origin: Origin) -> int:
-    """Append payloads in the order given and return the position of the last one."""
-    reserved = connection.execute(
-        "SELECT nextval('telemetry.outbox_position') FROM range(?)", [len(payloads)]
-    ).fetchall()
-    positions = sorted(position for (position,) in reserved)
-    rows = pa.table(
-        {
-            "position": pa.array(positions, pa.int64()),
-            "event_id": [payload.event_id for payload in payloads],
-            "symbol": [payload.symbol for payload in payloads],
-            "rows": pa.array([payload.rows for payload in payloads], pa.int64()),
-            "payload": pa.array([payload.data for payload in payloads], pa.binary()),
-            "shard": pa.array([shard_of(payload.symbol) for payload in payloads], pa.int32()),
-            "checksum": pa.array([payload.checksum for payload in payloads], pa.int64()),
-        }
-    )
-    with given(connection, "outgoing", rows):
-        connection.execute(
-            """
-            INSERT INTO telemetry.outbox
-            SELECT position, event_id, ?, ?, symbol, rows, ?, octet_length(payload), payload, make_timestamptz(?),
-                   shard, checksum
-            FROM outgoing
-            """,
-            [origin.ingest_id, dimension.value, origin.revision, origin.ingested_at_us],
+def append(
+    connection: Connection, numbers: Numbers, dimension: Dimension, payloads: Sequence[Payload], origin: Origin
+) -> list[OutboxRow]:
+    """Append payloads in the order given."""
+    positions = numbers.take(connection, "outbox_position", len(payloads))
+    at, ingest, revision = from_us(origin.ingested_at_us), origin.ingest_id, origin.revision
+    rows = [
+        OutboxRow(
+            position, each.event_id, ingest, dimension, each.symbol, each.rows, revision, each.data, at, each.checksum
         )
+        for position, each in zip(positions, payloads, strict=True)
+    ]
+    put(connection, "telemetry.outbox", _columns(rows, origin.ingested_at_us))
+    _move(connection, dimension, {row.symbol: row.position for row in rows})
+    return rows
+
+
+def _columns(rows: Sequence[OutboxRow], at_us: int) -> Columns:
+    text, number = pa.string(), pa.int64()
+    return {
+        "position": (number, [row.position for row in rows]),
+        "event_id": (text, [row.event_id for row in rows]),
+        "ingest_id": (text, [row.ingest_id for row in rows]),
+        "dimension": (text, [row.dimension.value for row in rows]),
+        "symbol": (text, [row.symbol for row in rows]),
+        "rows": (number, [row.rows for row in rows]),
+        "revision": (number, [row.revision for row in rows]),
+        "bytes": (number, [len(row.payload) for row in rows]),
+        "payload": (pa.binary(), [row.payload for row in rows]),
+        "created_at": (MOMENT, [at_us] * len(rows)),
+        "shard": (pa.int32(), [shard_of(row.symbol) for row in rows]),
+        "checksum": (number, [row.checksum for row in rows]),
+    }
+
+
+def _move(connection: Connection, dimension: Dimension, positions: dict[str, int]) -> None:
+    """Set the newest position of symbols: most have one, and to update is cheaper than to ask which."""
+    symbols, values = list(positions), list(positions.values())
+    if len(positions) == 1:
+        moved = count(
+            connection,
+            "UPDATE telemetry.positions SET position = ? WHERE dimension = ? AND symbol = ?",
+            [*values, dimension.value, *symbols],
+        )
+        if not moved:
+            connection.execute("INSERT INTO telemetry.positions VALUES (?, ?, ?)", [dimension.value, *symbols, *values])
+        return
+    moves = pa.table({"symbol": pa.array(symbols, pa.string()), "position": pa.array(values, pa.int64())})
+    with given(connection, "moves", moves):
         connection.execute(
             """
-            INSERT INTO telemetry.positions SELECT ?, symbol, max(position) FROM outgoing GROUP BY symbol
+            INSERT INTO telemetry.positions SELECT ?, symbol, position FROM moves
             ON CONFLICT DO UPDATE SET position = excluded.position
             """,
             [dimension.value],
         )
-    return int(positions[-1])
 
 
 def position_of(connection: Connection, dimension: Dimension, symbols: Sequence[str]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from backbone.store.duckdb.session import Session
+from backbone.store.duckdb.session import Purpose, Session
 from backbone.store.duckdb.sql import Connection
 
 __all__ = ["Part", "question"]
@@ -25,11 +25,22 @@ class Part:
 S = TypeVar("S", bound=Part)
 
 
-def question(method: Callable[Concatenate[S, Connection, P], T]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
-    """Make a method of the port of what takes a connection: it is done alone, off the loop and within the deadline."""
+Method = Callable[Concatenate[S, Connection, P], T]
+Asked = Callable[Concatenate[S, P], Coroutine[Any, Any, T]]
 
-    async def asked(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._session.run(lambda connection: method(self, connection, *args, **kwargs))
 
-    asked.__doc__ = method.__doc__
-    return asked
+def question(purpose: Purpose) -> Callable[[Method[S, P, T]], Asked[S, P, T]]:
+    """Make a method of the port of what takes a connection: it is done off the loop and within the deadline.
+
+    Args:
+        purpose: whose turn it takes; what serves another purpose is not held up.
+    """
+
+    def made(method: Method[S, P, T]) -> Asked[S, P, T]:
+        async def asked(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            return await self._session.run(lambda connection: method(self, connection, *args, **kwargs), purpose)
+
+        asked.__doc__ = method.__doc__
+        return asked
+
+    return made

@@ -24,7 +24,7 @@ __all__ = ["Reading"]
 class Reading(Part):
     """Rows, and what is stored of them."""
 
-    @question
+    @question("rows")
     def read(self, connection: Connection, query: Query) -> ReadResult:
         """Rows in canonical order and the position they include, both of one moment."""
         _refuse(query)
@@ -40,7 +40,7 @@ class Reading(Part):
             position = outbox.position_of(connection, dimension, query.symbols)
         return ReadResult(Frame.from_arrow(dimension, rows, presorted=True), position)
 
-    @question
+    @question("survey")
     def coverage(self, connection: Connection, dimension: Dimension, as_of: datetime | None = None) -> list[Coverage]:
         """Rows, earliest and latest moment per symbol and interval."""
         interval = '"interval"' if dimension.has_interval else "NULL"
@@ -56,7 +56,7 @@ class Reading(Part):
             for symbol, interval, rows, earliest, latest in found
         ]
 
-    @question
+    @question("survey")
     def stamps(
         self,
         connection: Connection,

@@ -1,36 +1,43 @@
-"""One DuckDB connection, used by one caller at a time, off the event loop, with a deadline."""
+"""A DuckDB database and the lanes to it: reads, and what looks after it, go beside the writer instead of behind him."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-import anyio
 import duckdb
 
 from backbone.domain.threads import in_thread
-from backbone.store.duckdb.failures import explained, first_line, not_opened
+from backbone.store.duckdb.failures import first_line, not_opened
+from backbone.store.duckdb.known import Known
+from backbone.store.duckdb.lane import Lane, Work, answers
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
-from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
+from backbone.store.errors import StoreUnavailable, UnknownOutcome
 
-__all__ = ["Session", "transaction"]
+__all__ = ["Purpose", "Session", "transaction"]
 
 T = TypeVar("T")
-Work = Callable[[duckdb.DuckDBPyConnection], T]
+
+Purpose = Literal["writing", "rows", "survey", "delivery"]
+"""Writing; rows for callers; sums over all that is stored; outbox, cursors, inbox and probes."""
+
+_LANES: dict[Purpose, int] = {"writing": 1, "rows": 2, "survey": 1, "delivery": 1}
 
 
 class Session:
-    """A connection and the turn to use it.
+    """Lanes for each purpose. Each piece of work sees what was committed when it began, and no more.
 
     Args:
         path: database file, or `MEMORY`.
         config: DuckDB settings.
         memory: the database to connect to where the path is `MEMORY`; None: one of its own, gone when it closes.
         deadline: seconds that one piece of work may take, waiting for its turn included; then it is interrupted.
-        inline: work in the calling thread, which blocks the loop: for deterministic tests only.
+        inline: work in the calling thread, which blocks the loop, all in one lane: for deterministic tests only.
+
+    Attributes:
+        known: what the writer knows of the database; only work for writing may touch it.
     """
 
     def __init__(
@@ -38,17 +45,12 @@ class Session:
     ) -> None:
         self._path = path
         self._config = config
-        self._memory = memory
+        self._memory = memory if path == MEMORY else None
         self._deadline = deadline
         self._inline = inline
-        self._connection: duckdb.DuckDBPyConnection | None = None
-        self._turn: anyio.Lock | None = None
-        self._thread: ThreadPoolExecutor | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a connection."""
-        return self._connection is not None
+        self._root: duckdb.DuckDBPyConnection | None = None
+        self._lanes: dict[Purpose, list[Lane]] = {}
+        self.known = Known() if self._memory is None else self._memory.known
 
     async def open(self) -> None:
         """Connect.
@@ -56,67 +58,52 @@ class Session:
         Raises:
             StoreUnavailable: the file can't be opened; the message says why and what to do.
         """
-        if self._connection is None:
-            self._turn = anyio.Lock(fast_acquire=True)
-            if self._thread is None and not self._inline:
-                self._thread = ThreadPoolExecutor(1, "duckdb")  # starts a thread when there is work
-            self._connection = await self._in_thread(self._connect)
+        if self._root is not None and not answers(self._root):
+            await self.close()  # DuckDB has given the database up, for all who have it open
+        if self._root is None:
+            self._root = self._connect() if self._inline else await in_thread(self._connect)
+            self.known.forget()
+            writer = self._lane(self.known.forget)
+            self._lanes = {
+                purpose: [writer] * many if self._inline or purpose == "writing" else self._others(many)
+                for purpose, many in _LANES.items()
+            }
 
     async def close(self) -> None:
-        """Wait for the work at hand, then let go of the file; its log is folded into it."""
-        if self._connection is not None and self._turn is not None:
-            async with self._turn:
-                connection, self._connection = self._connection, None
-                if connection is not None:
-                    await self._in_thread(connection.close)
-                thread, self._thread = self._thread, None
-                if thread is not None:
-                    thread.shutdown(wait=False)
+        """Wait for what is written, interrupt what is read, then let go of the file; its log is folded into it."""
+        root, self._root = self._root, None
+        if root is None:
+            return
+        try:
+            for purpose in reversed(_LANES):
+                for lane in self._lanes[purpose]:
+                    await lane.close(interrupt=purpose != "writing")
+        finally:
+            await self._closed(root)
 
-    async def run(self, work: Work[T]) -> T:
-        """Do a piece of work with the connection, alone.
-
-        Raises:
-            StoreBusy: no turn or no end within the deadline.
-            StoreUnavailable: not open, or DuckDB can't go on.
-            SchemaMismatch: a table is missing.
-            StoreError: DuckDB refuses the statement or its values.
-        """
-        until = anyio.current_time() + self._deadline
-        if self._connection is None or self._turn is None:
+    async def run(self, work: Work[T], purpose: Purpose = "writing") -> T:
+        """Do a piece of work with a connection for that purpose; see `Lane.run` for what is raised."""
+        if self._root is None:
             raise StoreUnavailable(
                 f"{self._path} is not open now: a running backbone opens it again by itself; else open the store first"
             )
-        with anyio.move_on_after(self._deadline) as waiting:
-            await self._turn.acquire()
-        if waiting.cancelled_caught:
-            raise StoreBusy(f"{self._path} was busy for {self._deadline:g} s; try again")
-        try:
-            return await self._work(work, until)
-        finally:
-            self._turn.release()
+        return await min(self._lanes[purpose], key=lambda lane: lane.load).run(work)
 
-    async def _work(self, work: Work[T], until: float) -> T:
-        connection = self._connection
-        if connection is None:
-            raise StoreUnavailable(f"{self._path} was closed; open the store first")
+    async def _closed(self, root: duckdb.DuckDBPyConnection) -> None:
         if self._inline:
-            return self._guarded(work, connection)
-        return await in_thread(
-            lambda: self._guarded(work, connection),
-            executor=self._thread,
-            interrupt=connection.interrupt,  # a transaction rolls back then
-            patience=max(0.0, until - anyio.current_time()),
-        )
+            root.close()
+        else:
+            await in_thread(root.close)
 
-    async def _in_thread(self, function: Callable[[], T]) -> T:
-        if self._inline:
-            return function()
-        return await in_thread(function, executor=self._thread)
+    def _others(self, many: int) -> list[Lane]:
+        return [self._lane(_nothing) for _ in range(many)]
+
+    def _lane(self, broke: Callable[[], None]) -> Lane:
+        return Lane(self._another, self._path, deadline=self._deadline, inline=self._inline, broke=broke)
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         try:
-            if self._path == MEMORY and self._memory is not None:
+            if self._memory is not None:
                 return self._memory.connect(self._config)
             if self._path != MEMORY:
                 Path(self._path).parent.mkdir(parents=True, exist_ok=True)
@@ -124,39 +111,19 @@ class Session:
         except (OSError, duckdb.Error) as error:
             raise not_opened(self._path, error) from error
 
-    def _guarded(self, work: Work[T], connection: duckdb.DuckDBPyConnection) -> T:
+    def _another(self) -> duckdb.DuckDBPyConnection:
+        """One more connection to the database that is open."""
+        root = self._root
         try:
-            return work(connection)
-        except UnknownOutcome:
-            self._connection = self._sound(connection)
-            raise
+            if root is not None:
+                return root.cursor() if self._memory is None else self._memory.connect(self._config)
         except duckdb.Error as error:
-            self._connection = self._sound(connection)
-            raise explained(error, self._path, self._deadline) from error
-
-    def _sound(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection | None:
-        """The connection after an error, if it takes statements again, or another one to the same database.
-
-        An interrupt may come between two statements, or into the ROLLBACK itself, and leave a transaction that refuses
-        everything for ever. None: nothing more is to be had from this database until it is opened again.
-        """
-        with suppress(duckdb.Error):
-            connection.rollback()  # refused where none is open, as it should be
-        if _answers(connection):
-            return connection
-        other: duckdb.DuckDBPyConnection | None = None
-        if self._path != MEMORY or self._memory is not None:
-            with suppress(StoreUnavailable):
-                other = self._connect()  # before the old one lets go of the database
-        with suppress(duckdb.Error):
-            connection.close()
-        return other
+            raise not_opened(self._path, error) from error
+        raise StoreUnavailable(f"{self._path} was closed; open the store first")
 
 
-def _answers(connection: duckdb.DuckDBPyConnection) -> bool:
-    with suppress(duckdb.Error):
-        return connection.execute("SELECT 1").fetchall() == [(1,)]
-    return False
+def _nothing() -> None:
+    """Only the writer has something to forget."""
 
 
 @contextmanager

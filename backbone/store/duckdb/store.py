@@ -28,7 +28,7 @@ __all__ = ["DuckDBStore"]
 
 
 class DuckDBStore(Writing, Reading, Outbox, Cursors, Inbox, Epochs, Journal, Upkeep):
-    """A store in one DuckDB file, or in memory. One process has it open, and in it one call works at a time.
+    """A store in one DuckDB file, or in memory. It writes a chunk at a time, and reads beside that.
 
     Args:
         path: the file, made with its folder when it is missing; ":memory:" keeps rows as long as `memory`, or without
@@ -97,4 +97,4 @@ class DuckDBStore(Writing, Reading, Outbox, Cursors, Inbox, Epochs, Journal, Upk
 
     async def probe(self) -> StoreInfo:
         """Write and read, and say what answered."""
-        return await self._session.run(lambda c: probe(c, self._path, self._migrations))
+        return await self._session.run(lambda c: probe(c, self._path, self._migrations), "delivery")

@@ -23,7 +23,7 @@ __all__ = ["Upkeep"]
 class Upkeep(Part):
     """Bad rows, and what has grown old."""
 
-    @question
+    @question("writing")
     def quarantine(self, connection: Connection, rows: Sequence[QuarantineRow]) -> int:
         """Keep rows that are not kept yet."""
         columns = {
@@ -45,7 +45,7 @@ class Upkeep(Part):
                 """,
             )
 
-    @question
+    @question("delivery")
     def quarantined(self, connection: Connection, limit: int = 100) -> list[QuarantineRow]:
         """Rows, newest first."""
         found = connection.execute(
@@ -60,46 +60,60 @@ class Upkeep(Part):
             for source, location, reason, excerpt, dimension, run_id, at in found
         ]
 
-    @question
-    def prune(
-        self,
-        connection: Connection,
-        *,
-        outbox_before: datetime | None = None,
-        quarantine_before: datetime | None = None,
-        dry_run: bool = True,
+    async def prune(
+        self, *, outbox_before: datetime | None = None, quarantine_before: datetime | None = None, dry_run: bool = True
     ) -> dict[str, int]:
         """Delete, or count, what is older; a moment of None keeps it all."""
-        verb = "SELECT count(*)" if dry_run else "DELETE"
+        return await (self._prunable if dry_run else self._pruned)(outbox_before, quarantine_before)
+
+    @question("survey")
+    def _prunable(self, connection: Connection, outbox: datetime | None, quarantine: datetime | None) -> dict[str, int]:
+        with transaction(connection):
+            return _old(connection, "SELECT count(*)", published(connection), outbox, quarantine)
+
+    @question("writing")
+    def _pruned(self, connection: Connection, outbox: datetime | None, quarantine: datetime | None) -> dict[str, int]:
         with transaction(connection):
             at = published(connection)
-            if not dry_run:
-                _note_pruned(connection, outbox_before, at)
-            return {
-                name: count(
-                    connection,
-                    f"{verb} FROM telemetry.{name} WHERE {stamp} < make_timestamptz(?) AND {condition}",
-                    [parameter(before), *values],
-                )
-                for name, stamp, before, condition, values in (
-                    ("outbox", "created_at", outbox_before, "position <= ?", [at]),
-                    ("seen", "seen_at", outbox_before, "true", []),
-                    ("quarantine", "recorded_at", quarantine_before, "true", []),
-                    ("dead_letters", "recorded_at", quarantine_before, "true", []),
-                )
-            }
+            _note_pruned(connection, outbox, at)
+            return _old(connection, "DELETE", at, outbox, quarantine)
 
-    @question
-    def drop(self, connection: Connection, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
+    async def drop(self, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
         """Delete, or count, the rows of a dimension from before a moment."""
+        return await (self._droppable if dry_run else self._dropped)(dimension, before)
+
+    @question("survey")
+    def _droppable(self, connection: Connection, dimension: Dimension, before: datetime) -> int:
+        query = f"SELECT count(*) FROM {rows_table(dimension)} WHERE ts < make_timestamptz(?)"  # noqa: S608
+        return count(connection, query, [parameter(before)])
+
+    @question("writing")
+    def _dropped(self, connection: Connection, dimension: Dimension, before: datetime) -> int:
         rows, at = rows_table(dimension), parameter(before)
-        if dry_run:
-            return count(connection, f"SELECT count(*) FROM {rows} WHERE ts < make_timestamptz(?)", [at])  # noqa: S608
         with transaction(connection):
             connection.execute(f"DELETE FROM {rows}_revisions WHERE ts < make_timestamptz(?)", [at])  # noqa: S608
             dropped = count(connection, f"DELETE FROM {rows} WHERE ts < make_timestamptz(?)", [at])  # noqa: S608
             ledger.void_before(connection, dimension, to_us(before))
         return dropped
+
+
+def _old(
+    connection: Connection, verb: str, published: int, outbox: datetime | None, quarantine: datetime | None
+) -> dict[str, int]:
+    """Count or delete what is older and, of the outbox, published."""
+    return {
+        name: count(
+            connection,
+            f"{verb} FROM telemetry.{name} WHERE {stamp} < make_timestamptz(?) AND {condition}",
+            [parameter(before), *values],
+        )
+        for name, stamp, before, condition, values in (
+            ("outbox", "created_at", outbox, "position <= ?", [published]),
+            ("seen", "seen_at", outbox, "true", []),
+            ("quarantine", "recorded_at", quarantine, "true", []),
+            ("dead_letters", "recorded_at", quarantine, "true", []),
+        )
+    }
 
 
 def _note_pruned(connection: Connection, before: datetime | None, published: int) -> None:

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-import msgspec
+from msgspec.structs import replace
 
 from backbone.domain.clock import to_us
 from backbone.store.duckdb import epochs, journal, ledger, outbox
+from backbone.store.duckdb.known import Known
 from backbone.store.duckdb.merge import merge
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
-from backbone.store.duckdb.sql import Connection, count, given
+from backbone.store.duckdb.sql import Connection
 from backbone.store.merging import journal_row, result_of
 from backbone.store.payloads import Origin, payloads_of
 from backbone.store.ranges import ranges_of
-from backbone.store.records import Chunk, WriteResult
+from backbone.store.records import Chunk, OutboxRow, WriteResult
 
 __all__ = ["Writing"]
+
+_HANDED_ON_BYTES = 64 * 1024
 
 
 class Writing(Part):
@@ -27,36 +30,45 @@ class Writing(Part):
     _timer: Callable[[], float]
     _max_payload_bytes: int
 
-    @question
+    @question("writing")
     def write(self, connection: Connection, chunk: Chunk) -> WriteResult:
         """Write a chunk, or say what became of it when this run wrote it before."""
-        began, now = self._timer(), self._clock()
-        recorded = journal.find(connection, chunk.run_id, chunk.ingest_id)
-        if recorded is not None:
-            return recorded
+        began, now, known = self._timer(), self._clock(), self._session.known
+        if not known.runs.is_new(connection, chunk.run_id, chunk.ingest_id):
+            recorded = journal.find(connection, chunk.run_id, chunk.ingest_id)
+            if recorded is not None:
+                return recorded
+        known.numbers.reserve(connection)
+        after = known.newest(connection)
         with transaction(connection):
             if chunk.epoch is not None:
                 epochs.fence(connection, chunk.source, chunk.frame.dimension, chunk.epoch)
-            applied = _apply(connection, chunk, now, self._max_payload_bytes)
-            result = msgspec.structs.replace(applied, duration_s=self._timer() - began)
+            applied = _apply(connection, known, chunk, now, self._max_payload_bytes)
+            result = replace(applied, duration_s=self._timer() - began)
             row = journal_row(chunk, result, now)
-            journal.note(connection, row, position=result.position, outbox_rows=result.outbox_rows)
-        return msgspec.structs.replace(result, duration_s=self._timer() - began)
+            journal.note(connection, known.numbers, row, position=result.position, outbox_rows=result.outbox_rows)
+        known.committed(result.position)
+        return replace(result, duration_s=self._timer() - began, after=after)
 
 
-def _apply(connection: Connection, chunk: Chunk, now: datetime, max_payload_bytes: int) -> WriteResult:
+def _apply(connection: Connection, known: Known, chunk: Chunk, now: datetime, max_payload_bytes: int) -> WriteResult:
     """Merge and publish what the ledger does not know to stand already."""
     frame = chunk.frame
-    ranges = ranges_of(frame)
-    with given(connection, "ranges", ranges.to_arrow()):
-        verdict = ledger.judge(connection, frame.dimension, len(ranges), chunk.ingest_id)
-        passed = verdict.passes(chunk)
-        if passed is not None:
-            return passed
-        ledger.enter(connection, frame.dimension, chunk.ingest_id, fresh=bool(verdict.fresh.all()))
-    revision = count(connection, "SELECT nextval('telemetry.revision')")
+    dimension, ranges = frame.dimension, ranges_of(frame)
+    verdict = ledger.judge(connection, known, dimension, ranges, chunk.ingest_id)
+    passed = verdict.passes(chunk)
+    if passed is not None:
+        return passed
+    ledger.enter(connection, known, dimension, ranges, chunk.ingest_id, verdict.fresh)
+    [revision] = known.numbers.take(connection, "revision")
     origin = Origin(source=chunk.source, ingest_id=chunk.ingest_id, revision=revision, ingested_at_us=to_us(now))
     merged = merge(connection, frame, ranges.rows(verdict.fresh), origin)
     payloads = list(payloads_of(merged.written, origin, max_payload_bytes)) if merged.written.num_rows else []
-    position = outbox.append(connection, frame.dimension, payloads, origin) if payloads else 0
-    return result_of(chunk, merged, position=position, outbox_rows=len(payloads))
+    rows = outbox.append(connection, known.numbers, dimension, payloads, origin) if payloads else []
+    result = result_of(chunk, merged, position=rows[-1].position if rows else 0, outbox_rows=len(rows))
+    return replace(result, outbox=_handed_on(rows))
+
+
+def _handed_on(rows: list[OutboxRow]) -> tuple[OutboxRow, ...]:
+    """What was put into the outbox, where it is little."""
+    return tuple(rows) if sum(len(row.payload) for row in rows) <= _HANDED_ON_BYTES else ()

@@ -1,0 +1,39 @@
+"""What the one writer of a database knows of it without asking: planning a question costs more than a row."""
+
+from __future__ import annotations
+
+from backbone.store.duckdb.numbers import Numbers
+from backbone.store.duckdb.reach import Reach
+from backbone.store.duckdb.runs import Runs
+from backbone.store.duckdb.sql import Connection, count
+
+__all__ = ["Known"]
+
+
+class Known:
+    """Belongs to a database rather than to a store, for stores come and go. Each part is read when it is first needed.
+
+    Attributes:
+        numbers: to give to what is written next.
+        reach: how far the ledger reaches.
+        runs: which chunks can't have been written before.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: it is no longer certain what was committed, or by whom."""
+        self.numbers, self.reach, self.runs = Numbers(), Reach(), Runs()
+        self._newest: int | None = None
+
+    def newest(self, connection: Connection) -> int:
+        """Newest position of the outbox that is committed, 0 if there is none."""
+        if self._newest is None:
+            self._newest = count(connection, "SELECT max(position) FROM telemetry.positions")
+        return self._newest
+
+    def committed(self, position: int) -> None:
+        """Take note of a position that is the newest now; 0 where nothing was published."""
+        if position:
+            self._newest = position
