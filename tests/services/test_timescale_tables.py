@@ -128,7 +128,8 @@ async def test_a_database_of_an_earlier_version_goes_on_where_it_was(fresh: str)
         )
     store = TimescaleStore(fresh)
     await store.open()
-    assert (await store.migrate()).applied == ("0003_delivery", "0004_pruned")
+    later = tuple(migration.name for migration in shipped("timescale") if migration.name >= "0003")
+    assert (await store.migrate()).applied == later
     assert await store.cursor("stream", 0) == 41
     assert [row.position for row in await store.read_outbox(41)] == [42]
     assert [row.position for row in await store.read_outbox(40, whole=True)] == [41, 42]
