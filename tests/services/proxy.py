@@ -20,6 +20,7 @@ class Proxy:
             connection closed; then this is forgotten.
         silent_after_drop: turn silent with the first answer that is thrown away.
         dropped: how many answers were thrown away.
+        turns: how many times a client spoke after the server had spoken: round trips, of one connection at a time.
     """
 
     def __init__(self, target: int) -> None:
@@ -28,6 +29,8 @@ class Proxy:
         self.drop_reply_to: bytes | None = None
         self.silent_after_drop = False
         self.dropped = 0
+        self.turns = 0
+        self._heard = True
         self._target = target
 
     def dsn(self, direct: str) -> str:
@@ -59,6 +62,8 @@ class Proxy:
 
     def _asked(self, lost: anyio.Event) -> Callable[[bytes], bool]:
         def look(data: bytes) -> bool:
+            self.turns += self._heard
+            self._heard = False
             if self.drop_reply_to is not None and self.drop_reply_to in data:
                 self.drop_reply_to = None
                 lost.set()
@@ -68,6 +73,7 @@ class Proxy:
 
     def _answered(self, lost: anyio.Event) -> Callable[[bytes], bool]:
         def look(_: bytes) -> bool:
+            self._heard = True
             self.dropped += lost.is_set()
             self.silent |= lost.is_set() and self.silent_after_drop
             return not lost.is_set()

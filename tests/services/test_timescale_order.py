@@ -17,8 +17,7 @@ from backbone.services import native
 from backbone.store.errors import FencedOut, SchemaMismatch
 from backbone.store.records import OutboxRow, Query, ReadResult, WriteResult
 from backbone.store.timescale import Bounds, TimescaleStore
-from backbone.store.timescale.locks import SHARDS, take_writing
-from backbone.store.timescale.session import Session
+from backbone.store.timescale.locks import SHARDS, writing
 from tests.services.stores import (
     BARS,
     bare,
@@ -150,8 +149,7 @@ def crossing() -> tuple[tuple[str, str], tuple[str, str]]:
 async def holding(dsn: str, symbol: str) -> AsyncIterator[Any]:
     """A transaction that holds the lock of a symbol's shard until it is ended."""
     async with bare(dsn) as connection:
-        await connection.execute("BEGIN")
-        await take_writing(Session(connection), BARS, [symbol], ("somebody", symbol))
+        await connection.execute(f"BEGIN; {writing(BARS, [symbol], ('somebody', symbol))}")
         yield connection
 
 
@@ -269,15 +267,28 @@ async def test_a_claim_waits_for_the_writer_that_holds_its_epoch_already(dsn: st
         assert len(await store.read_outbox(0)) == 1
         ended.append("claimed")
 
-    async with bare(dsn) as blocker, anyio.create_task_group() as group:
-        await blocker.execute("BEGIN; LOCK TABLE telemetry.ingest_runs IN EXCLUSIVE MODE")
-        group.start_soon(write)
-        await until_somebody_waits(dsn)
-        group.start_soon(claim)
-        await until_somebody_waits(dsn, 2)
-        assert ended == []
-        await blocker.execute("COMMIT")
+    async with bare(dsn) as blocker:
+        await blocker.execute(WAIT_AT_COMMIT)
+        try:
+            async with anyio.create_task_group() as group:
+                await blocker.execute("BEGIN; SELECT pg_advisory_xact_lock(4711)")
+                group.start_soon(write)
+                await until_somebody_waits(dsn)
+                group.start_soon(claim)
+                await until_somebody_waits(dsn, 2)
+                assert ended == []
+                await blocker.execute("COMMIT")
+        finally:
+            await blocker.execute("DROP FUNCTION public.wait() CASCADE")
     assert sorted(ended) == ["claimed", "written"]
+
+
+WAIT_AT_COMMIT = """
+CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END; $$;
+CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON telemetry.ingest_runs DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION public.wait();
+"""
 
 
 PROCESS = """

@@ -83,6 +83,7 @@ class Database:
                     command_timeout=bounds.command_timeout,
                     server_settings=bounds.server_settings(self._application_name),
                     init=self._prepare,
+                    reset=_leave,
                     setup=self._ping if bounds.pre_ping else None,
                 )
         except EXPLAINED as error:
@@ -217,6 +218,10 @@ class Database:
 
     def _unknown(self) -> UnknownOutcome:
         return UnknownOutcome(f"{self.place}: the answer to COMMIT was lost; look the chunk up before a retry")
+
+
+async def _leave(connection: Any) -> None:
+    """Nothing to be undone, and no message for it: all that a piece of work sets or locks ends with its transaction."""
 
 
 def place_of(dsn: str) -> str:

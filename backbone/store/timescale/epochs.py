@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from backbone.domain.dimension import Dimension
-from backbone.store.errors import FencedOut
-from backbone.store.records import Chunk
 from backbone.store.timescale import locks
 from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import moment, plain
 
-__all__ = ["Epochs", "fence", "hold"]
-
-_HELD = "SELECT epoch FROM telemetry.epochs WHERE source = $1 AND dimension = $2"
+__all__ = ["HOLD", "Epochs"]
 
 
 class Epochs(Part):
@@ -39,24 +37,5 @@ class Epochs(Part):
         return epoch
 
 
-async def fence(session: Session, chunk: Chunk) -> None:
-    """Raise `FencedOut` unless the chunk's epoch holds now: an early look, which saves a zombie's work."""
-    if chunk.epoch is not None:
-        await _require(session, chunk, chunk.epoch, _HELD)
-
-
-async def hold(session: Session, chunk: Chunk) -> None:
-    """Hold the fence until the COMMIT: no other epoch can be claimed in between.
-
-    Raises:
-        FencedOut: another epoch holds.
-    """
-    if chunk.epoch is not None:
-        await _require(session, chunk, chunk.epoch, f"{_HELD} FOR SHARE")
-
-
-async def _require(session: Session, chunk: Chunk, epoch: int, query: str) -> None:
-    dimension = chunk.frame.dimension.value
-    held = await session.value(query, chunk.source, dimension)
-    if held != epoch:
-        raise FencedOut.of(f"{chunk.source}/{dimension}", epoch, held)
+HOLD: Final = "SELECT epoch FROM telemetry.epochs WHERE source = $1 AND dimension = $2 FOR SHARE"
+"""Holds the fence until the COMMIT: no other epoch can be claimed in between. Says which one holds, as of now."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from backbone.domain.dimension import Dimension
@@ -13,7 +15,7 @@ from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import MAX_BIGINT, moment, plain
 
-__all__ = ["Journal", "find", "note"]
+__all__ = ["NOTE", "Journal", "find", "noted"]
 
 _COLUMNS = """run_id, ingest_id, dimension, source, status, rows, inserted, changed, unchanged, symbols,
     start_ts, end_ts, duration_s, executed_at, error, metadata"""
@@ -32,7 +34,7 @@ class Journal(Part):
     @question
     async def record_journal(self, session: Session, row: JournalRow) -> None:
         """Journal what was not written."""
-        await note(session, row)
+        await session.change(NOTE, *noted(row))
 
     @question
     async def journal(self, session: Session, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
@@ -46,14 +48,17 @@ class Journal(Part):
         return [read_journal_row(row, moment) for row in rows]
 
 
-async def note(session: Session, row: JournalRow, *, position: int = 0, outbox_rows: int = 0) -> None:
-    """Add a row to the journal."""
+NOTE: Final = f"""
+    INSERT INTO telemetry.ingest_runs ({_COLUMNS}, position, outbox_rows)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+"""  # noqa: S608
+"""Adds a row to the journal; its values are those of `noted`."""
+
+
+def noted(row: JournalRow, *, position: int = 0, outbox_rows: int = 0) -> tuple[object, ...]:
+    """A row of the journal as values."""
     metadata = {storable(name): storable(value) for name, value in row.metadata.items()}
-    await session.change(
-        f"""
-        INSERT INTO telemetry.ingest_runs ({_COLUMNS}, position, outbox_rows)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-        """,  # noqa: S608
+    return (
         *(plain("run_id", row.run_id), plain("ingest_id", row.ingest_id), row.dimension.value),
         *(storable(row.source), row.status, row.rows, row.inserted, row.changed, row.unchanged),
         *([storable(symbol) for symbol in row.symbols], moment(row.start), moment(row.end)),

@@ -1,62 +1,79 @@
 """The ledger: which content was last known to stand over a range.
 
 An entry is void as soon as a later one overlaps it, so "the newest entry over the range is this content" means that
-the rows stored there are exactly this content. Ids are given under the lock of the symbol's shard: greater is later.
+the rows stored there are exactly this content. The newest is the one of the greatest revision, which is given under the
+lock of the symbol's shard; ids only tell apart what was entered before there were revisions, for a restore may set the
+sequence of ids back.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from backbone.domain.dimension import Dimension
-from backbone.store.merging import Verdict
 from backbone.store.ranges import Ranges
+from backbone.store.timescale.combined import Combined
 from backbone.store.timescale.session import Session
 
-__all__ = ["enter", "judge", "void_before"]
+__all__ = ["NEWEST", "columns", "enter", "void_before"]
 
 _RANGES = "unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[])"
 
-_NEWEST = f"""
-    SELECT newest.n - 1, l.ingest_id
-    FROM (
-        SELECT r.n, max(l.id) AS id
-        FROM {_RANGES} WITH ORDINALITY AS r(symbol, "interval", start_us, end_us, n)
-        JOIN telemetry.ledger l ON l.dimension = $1 AND l.symbol = r.symbol AND l."interval" = r."interval"
-            AND l.end_us >= r.start_us AND l.start_us <= r.end_us
-        GROUP BY r.n
-    ) newest JOIN telemetry.ledger l USING (id)
-"""  # noqa: S608
+_MOST = "0, 60000000, 3600000000, 86400000000, 2592000000000"
+"""Microseconds: a moment, a minute, an hour, a day, thirty days. The index has entries of about one length together."""
 
+_LENGTH = f"width_bucket(l.end_us - l.start_us - 1, ARRAY[{_MOST}]::bigint[])"
+
+# Of entries of one length only those can reach into a range that end within that length behind it. Without this, all
+# that end behind the range would be looked through: of a row from the beginning of a long history all of it.
+NEWEST: Final = f"""
+    SELECT r.n - 1 AS n, newest.ingest_id
+    FROM {_RANGES} WITH ORDINALITY AS r(symbol, "interval", start_us, end_us, n)
+    CROSS JOIN LATERAL (
+        SELECT l.ingest_id
+        FROM unnest(ARRAY[0, 1, 2, 3, 4, 5], ARRAY[{_MOST}, 400000000000000000]::bigint[]) AS c(length, most)
+        JOIN telemetry.ledger l ON l.dimension = $1 AND l.symbol = r.symbol AND l."interval" = r."interval"
+            AND {_LENGTH} = c.length AND l.end_us >= r.start_us AND l.end_us <= r.end_us + c.most
+            AND l.start_us <= r.end_us
+        WHERE r.start_us <= (
+            SELECT last.end_us FROM telemetry.ledger last
+            WHERE last.dimension = $1 AND last.symbol = r.symbol AND last."interval" = r."interval"
+            ORDER BY last.end_us DESC LIMIT 1
+        )
+        ORDER BY l.revision DESC, l.id DESC LIMIT 1
+    ) AS newest
+"""  # noqa: S608
+"""Number and content of the newest entry over each of the ranges that have one."""
+
+# that an entry within a range ends behind its beginning follows, and is said for the index
 _FORGET = f"""
     DELETE FROM telemetry.ledger l USING {_RANGES} AS r(symbol, "interval", start_us, end_us)
     WHERE l.dimension = $1 AND l.symbol = r.symbol AND l."interval" = r."interval"
-        AND l.start_us >= r.start_us AND l.end_us <= r.end_us
+        AND l.start_us >= r.start_us AND l.end_us >= r.start_us AND l.end_us <= r.end_us
 """  # noqa: S608
 
 _ENTER = """
-    INSERT INTO telemetry.ledger (dimension, ingest_id, symbol, "interval", start_us, end_us, rows)
-    SELECT $1, $7, r.* FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS r
+    INSERT INTO telemetry.ledger (dimension, ingest_id, revision, symbol, "interval", start_us, end_us, rows)
+    SELECT $1, $7, $8, r.* FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS r
 """
 
 
-def _columns(ranges: Ranges) -> tuple[list[str], list[str], list[int], list[int]]:
+def columns(ranges: Ranges) -> tuple[list[str], list[str], list[int], list[int]]:
+    """The ranges as parameters."""
     return ranges.symbols, ranges.intervals, ranges.starts_us.tolist(), ranges.ends_us.tolist()
 
 
-async def judge(session: Session, dimension: Dimension, ranges: Ranges, ingest_id: str) -> Verdict:
-    """Look up the newest entry over each range."""
-    newest = await session.fetch(_NEWEST, dimension.value, *_columns(ranges))
-    return Verdict.of(len(ranges), ingest_id, newest)
-
-
-async def enter(session: Session, dimension: Dimension, ranges: Ranges, ingest_id: str, *, fresh: bool) -> None:
+def enter(
+    ending: Combined, dimension: Dimension, ranges: Ranges, ingest_id: str, revision: int, *, fresh: bool
+) -> None:
     """Note that the ranges hold this content now.
 
     Unless they are all fresh, entries within them are forgotten: they could never be the newest again.
     """
-    columns = _columns(ranges)
+    given = columns(ranges)
     if not fresh:
-        await session.change(_FORGET, dimension.value, *columns)
-    await session.change(_ENTER, dimension.value, *columns, ranges.lengths.tolist(), ingest_id)
+        ending.add("forgotten", _FORGET, dimension.value, *given)
+    ending.add("entered", _ENTER, dimension.value, *given, ranges.lengths.tolist(), ingest_id, revision)
 
 
 async def void_before(session: Session, dimension: Dimension, before_us: int) -> None:

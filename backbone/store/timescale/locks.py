@@ -14,7 +14,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import shard
 from backbone.store.timescale.session import Session
 
-__all__ = ["SHARDS", "take_chunk", "take_claim", "take_dimension", "take_migration", "take_writing"]
+__all__ = ["SHARDS", "take_chunk", "take_claim", "take_dimension", "take_migration", "writing"]
 
 SHARDS = 16
 _SPACE = 0x62620000
@@ -27,11 +27,15 @@ _TAKE = "SELECT pg_advisory_xact_lock(space, key) FROM unnest($1::int[], $2::int
 """Rows of unnest come in order, so locks are taken in the order given."""
 
 
-async def take_writing(session: Session, dimension: Dimension, symbols: Iterable[str], chunk: tuple[str, str]) -> None:
-    """Become the only writer of these symbols, and of this chunk of a run; shards ascend, so nobody waits in a ring."""
+def writing(dimension: Dimension, symbols: Iterable[str], chunk: tuple[str, str]) -> str:
+    """The statement that makes the only writer of these symbols, and of this chunk of a run.
+
+    Shards ascend, so nobody waits in a ring. It takes no values, for it is sent along with BEGIN.
+    """
     shards = sorted({shard(symbol, SHARDS) for symbol in symbols})
-    spaces = [_CHUNK, *(_CODES[dimension] for _ in shards)]
-    await session.fetch(_TAKE, spaces, [_hash(*chunk), *shards])
+    keys = [(_CHUNK, _hash(*chunk)), *((_CODES[dimension], number) for number in shards)]
+    listed = ", ".join(f"({space:d}, {key:d})" for space, key in keys)
+    return f"SELECT pg_advisory_xact_lock(space, key) FROM (VALUES {listed}) AS locks(space, key)"  # noqa: S608
 
 
 async def take_dimension(session: Session, dimension: Dimension) -> None:

@@ -18,6 +18,8 @@ from backbone.store.merging import Indices, Merged, Truths, chosen
 from backbone.store.payloads import Origin
 from backbone.store.records import Outcome
 from backbone.store.sql import ORIGIN, names, other_values, quoted, same_key
+from backbone.store.timescale import few
+from backbone.store.timescale.combined import Combined
 from backbone.store.timescale.copying import Field, Rows, Stream, constant, int4
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import SQL_TYPES, Tables
@@ -61,6 +63,28 @@ class Merger:
         if new.any():
             await self._insert(await self._keep(frame, new))
         return merged
+
+    async def merge_few(self, ending: Combined, frame: Frame, fresh: Truths) -> Merged:
+        """The same for few rows: what is to be written goes with the changes that end the transaction."""
+        merged = Merged.all_new(frame) if fresh.all() else await self._compare_few(frame, fresh)
+        written, origin, dimension = merged.written, self.origin, frame.dimension
+        if not written.num_rows:
+            return merged
+        at = from_us(origin.ingested_at_us)
+        values = few.values_of(written)
+        if merged.changed:
+            ending.add("retired", few.retirement(self.tables, dimension), *values, at)
+        insertion = few.replacement if merged.changed else few.insertion
+        origins = (origin.source, origin.ingest_id, origin.revision, at)
+        ending.add("written", insertion(self.tables, dimension), *values, *origins)
+        return merged
+
+    async def _compare_few(self, frame: Frame, fresh: Truths) -> Merged:
+        start, end = frame.span_us
+        query = few.comparison(self.tables, frame.dimension)
+        found = await self.session.row(query, *few.values_of(frame), from_us(start), from_us(end))
+        missing, changed = (np.array(each or (), dtype=np.int64) for each in found)
+        return Merged.of(frame, fresh, missing, changed)
 
     async def _keep(self, frame: Frame, keep: Truths) -> Frame:
         return await self.workers.run(frame.num_rows, chosen, frame, keep)

@@ -17,24 +17,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import shard_of
-from backbone.store.errors import PositionLost, SchemaMismatch
+from backbone.store.errors import PositionLost
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus
+from backbone.store.timescale.combined import Combined
 from backbone.store.timescale.copying import Field, Rows, Stream, constant, int4
 from backbone.store.timescale.cursors import PUBLISHED
+from backbone.store.timescale.few import FEW_ROWS
 from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import MAX_BIGINT
 from backbone.store.timescale.workers import Workers
 
-__all__ = ["HORIZON", "ROW_BITS", "Outbox", "append", "first_position", "next_revision", "place"]
+__all__ = ["BACKWARDS", "HORIZON", "ROW_BITS", "Batch", "Outbox", "batch_of", "first_position", "move", "place"]
 
 ROW_BITS: Final = 17
 _MOST_ROWS: Final = 1 << ROW_BITS
@@ -42,7 +44,7 @@ _MOST_ROWS: Final = 1 << ROW_BITS
 HORIZON: Final = f"(telemetry.revision_of(pg_snapshot_xmin(pg_current_snapshot())) << {ROW_BITS})"
 """The first position that a reader of this snapshot may not see yet."""
 
-_BACKWARDS = (
+BACKWARDS: Final = (
     "the server counts transactions from lower than the outbox has positions: it was restored from elsewhere; "
     "run `backbone migrate`, which moves them up"
 )
@@ -108,30 +110,35 @@ def first_position(revision: int) -> int:
     return revision << ROW_BITS
 
 
-async def next_revision(session: Session) -> int:
-    """The revision of this transaction: greater than all that ever committed for the symbols whose locks it holds."""
-    revision, published = await session.row(
-        """
-        SELECT telemetry.revision_of(pg_current_xact_id()), (SELECT coalesce(max(position), 0) FROM telemetry.cursors)
-        """
-    )
-    if first_position(revision) <= published:
-        raise SchemaMismatch(_BACKWARDS)
-    return int(revision)
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The outbox rows of one transaction, as columns."""
+    """The outbox rows of one transaction, as columns: an Arrow array each, or the one value that all rows share."""
 
-    rows: Rows
-    symbols: list[str]
-    newest: list[int]
+    columns: dict[str, Any]
+    count: int
+    width: int
+    newest: dict[str, int]
     last: int
+
+    @property
+    def few(self) -> bool:
+        """Whether they may be sent as parameters."""
+        return self.count <= FEW_ROWS
+
+    def send(self, ending: Combined) -> None:
+        """Let few of them go with the changes that end a transaction."""
+        names, values = ", ".join(self.columns), [_parameter(each) for each in self.columns.values()]
+        ending.add("sent", f"INSERT INTO telemetry.outbox ({names}) {_given(tuple(self.columns.values()))}", *values)
+
+    async def copy(self, session: Session, workers: Workers) -> None:
+        """Copy them into the outbox."""
+        fields = [Field(name, constant(v) if isinstance(v, str | int) else v) for name, v in self.columns.items()]
+        rows = Rows(tuple(fields), self.count, self.width)
+        await session.copy_in("telemetry", "outbox", rows.columns, Stream(rows, workers))
 
 
 def batch_of(dimension: Dimension, payloads: Sequence[Payload], origin: Origin) -> Batch:
-    """Lay payloads out for COPY.
+    """Lay payloads out.
 
     Raises:
         ValueError: they are more than fit into one transaction.
@@ -139,42 +146,62 @@ def batch_of(dimension: Dimension, payloads: Sequence[Payload], origin: Origin) 
     if len(payloads) > _MOST_ROWS:
         raise ValueError(f"a chunk of {len(payloads)} outbox rows given; at most {_MOST_ROWS} fit; give smaller chunks")
     first = first_position(origin.revision)
-    fields = (
-        Field("position", pa.array(range(first, first + len(payloads)), pa.int64())),
-        Field("revision", constant(origin.revision)),
-        Field("rows", pa.array([payload.rows for payload in payloads], pa.int64())),
-        Field("bytes", pa.array([len(payload.data) for payload in payloads], pa.int64())),
-        Field("created_at", pa.array([origin.ingested_at_us] * len(payloads), pa.timestamp("us", tz="UTC"))),
-        Field("dimension", constant(dimension.value)),
-        Field("ingest_id", constant(origin.ingest_id)),
-        Field("event_id", pa.array([payload.event_id for payload in payloads], pa.string())),
-        Field("symbol", pa.array([payload.symbol for payload in payloads], pa.string())),
-        Field("shard", int4(np.array([shard_of(payload.symbol) for payload in payloads], dtype=np.int64))),
-        Field("checksum", pa.array([payload.checksum for payload in payloads], pa.int64())),
-        Field("payload", pa.array([payload.data for payload in payloads], pa.binary())),
-    )
+    columns = {
+        "position": pa.array(range(first, first + len(payloads)), pa.int64()),
+        "revision": origin.revision,
+        "rows": pa.array([payload.rows for payload in payloads], pa.int64()),
+        "bytes": pa.array([len(payload.data) for payload in payloads], pa.int64()),
+        "created_at": pa.array([origin.ingested_at_us] * len(payloads), pa.timestamp("us", tz="UTC")),
+        "dimension": dimension.value,
+        "ingest_id": origin.ingest_id,
+        "event_id": pa.array([payload.event_id for payload in payloads], pa.string()),
+        "symbol": pa.array([payload.symbol for payload in payloads], pa.string()),
+        "shard": int4(np.array([shard_of(payload.symbol) for payload in payloads], dtype=np.int64)),
+        "checksum": pa.array([payload.checksum for payload in payloads], pa.int64()),
+        "payload": pa.array([payload.data for payload in payloads], pa.binary()),
+    }
     newest = {payload.symbol: first + n for n, payload in enumerate(payloads)}
     width = 256 + sum(len(payload.data) for payload in payloads) // max(1, len(payloads))
-    return Batch(Rows(fields, len(payloads), width), list(newest), list(newest.values()), first + len(payloads) - 1)
+    return Batch(columns, len(payloads), width, newest, first + len(payloads) - 1)
 
 
-async def append(session: Session, dimension: Dimension, batch: Batch, workers: Workers) -> int:
-    """Append payloads in the order given and return the position of the last one."""
-    await session.copy_in("telemetry", "outbox", batch.rows.columns, Stream(batch.rows, workers))
-    moved = await session.change(
-        """
-        INSERT INTO telemetry.positions (dimension, symbol, position)
-        SELECT $1, newest.* FROM unnest($2::text[], $3::bigint[]) AS newest
-        ON CONFLICT (dimension, symbol) DO UPDATE SET position = excluded.position
-        WHERE positions.position < excluded.position
-        """,
-        dimension.value,
-        batch.symbols,
-        batch.newest,
-    )
-    if moved != len(batch.symbols):
-        raise SchemaMismatch(_BACKWARDS)
-    return batch.last
+def move(ending: Combined, dimension: Dimension, batch: Batch) -> None:
+    """Note the newest position of each symbol; "moved" has a row for each that is newer than what stood."""
+    ending.add("moved", _MOVE, dimension.value, list(batch.newest), list(batch.newest.values()))
+
+
+_MOVE = """
+    INSERT INTO telemetry.positions (dimension, symbol, position)
+    SELECT $1, newest.* FROM unnest($2::text[], $3::bigint[]) AS newest
+    ON CONFLICT (dimension, symbol) DO UPDATE SET position = excluded.position
+    WHERE positions.position < excluded.position
+    RETURNING 1
+"""
+
+_TYPES = {
+    "int64": "bigint",
+    "int32": "integer",
+    "string": "text",
+    "binary": "bytea",
+    "timestamp[us, tz=UTC]": "timestamptz",
+}
+
+
+def _given(columns: tuple[Any, ...]) -> str:
+    """A SELECT of rows that come as parameters: arrays side by side, single values in each row."""
+    shared = {
+        n: "text" if isinstance(each, str) else "bigint"
+        for n, each in enumerate(columns, 1)
+        if isinstance(each, str | int)
+    }
+    arrays = {n: _TYPES[str(each.type)] for n, each in enumerate(columns, 1) if n not in shared}
+    picked = ", ".join(f"${n}::{shared[n]}" if n in shared else f"i.c{n}" for n in range(1, len(columns) + 1))
+    given = ", ".join(f"${n}::{kind}[]" for n, kind in arrays.items())
+    return f"SELECT {picked} FROM unnest({given}) AS i({', '.join(f'c{n}' for n in arrays)})"  # noqa: S608
+
+
+def _parameter(values: Any) -> object:
+    return values if isinstance(values, str | int) else values.to_pylist()
 
 
 async def place(session: Session) -> None:

@@ -71,16 +71,19 @@ class Session:
         await self._connection.copy_to_table(table, schema_name=schema, columns=columns, source=pieces, format="binary")
 
     @asynccontextmanager
-    async def transaction(self, mode: str = WRITE, *, repeatable: bool = False) -> AsyncIterator[None]:
+    async def transaction(
+        self, mode: str = WRITE, *, first: str | None = None, repeatable: bool = False
+    ) -> AsyncIterator[None]:
         """All or nothing.
 
         Args:
             mode: isolation, and whether anything is written.
+            first: a statement without values that goes in one message with BEGIN; it has its own snapshot like any.
             repeatable: carrying it out twice does no harm, so where the answer to its COMMIT is lost it is begun anew
                 like after any lost connection, and is never of unknown outcome. What only reads is always so.
         """
-        await self._connection.execute(f"BEGIN {mode}")
         try:
+            await self._connection.execute(f"BEGIN {mode}" if first is None else f"BEGIN {mode}; {first}")
             yield
         except (asyncpg.PostgresError, StoreError, ValueError):
             await self._roll_back()

@@ -11,15 +11,18 @@ import msgspec
 
 from backbone.domain.clock import to_us
 from backbone.domain.frame import Frame
-from backbone.store.errors import StoreUnavailable, UnknownOutcome
+from backbone.store.errors import SchemaMismatch, StoreUnavailable, UnknownOutcome
 from backbone.store.merging import Merged, Truths, journal_row, result_of
 from backbone.store.payloads import Origin, payloads_of
 from backbone.store.ranges import Ranges, ranges_of
 from backbone.store.records import Chunk, WriteResult
 from backbone.store.timescale import epochs, journal, ledger, locks, outbox
+from backbone.store.timescale.combined import Combined
+from backbone.store.timescale.few import FEW_ROWS
 from backbone.store.timescale.journal import Journal
 from backbone.store.timescale.merge import Merger
 from backbone.store.timescale.session import Session
+from backbone.store.timescale.standing import Standing, look, require
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.values import moment, plain
 from backbone.store.timescale.workers import Workers
@@ -38,6 +41,7 @@ class Writer:
         timer: monotonic seconds.
         now: the chunk's one stamp.
         max_payload_bytes: bound of one outbox payload.
+        moving: symbols whose position is to be moved on.
         result: what is being committed, for when the answer to the COMMIT is lost.
     """
 
@@ -47,62 +51,89 @@ class Writer:
     timer: Callable[[], float]
     now: datetime
     max_payload_bytes: int
+    moving: int = 0
     result: WriteResult | None = None
 
     async def write(self, session: Session) -> WriteResult:
-        """Write the chunk in a transaction."""
+        """Write the chunk in a transaction: for few rows four messages to the server, five where some are compared."""
         began = self.timer()
         chunk = self.chunk
         self.now = moment(self.now)
         for what in ("run_id", "ingest_id", "source"):
             plain(what, getattr(chunk, what))
         ranges = await self.workers.run(chunk.frame.num_rows, ranges_of, chunk.frame)
-        async with session.transaction():
-            await locks.take_writing(
-                session, chunk.frame.dimension, chunk.frame.symbols, (chunk.run_id, chunk.ingest_id)
-            )
-            recorded = await journal.find(session, chunk.run_id, chunk.ingest_id)
-            if recorded is not None:
-                return recorded
-            await epochs.fence(session, chunk)
-            applied = await self._apply(session, ranges)
-            await epochs.hold(session, chunk)
+        locked = locks.writing(chunk.frame.dimension, chunk.frame.symbols, (chunk.run_id, chunk.ingest_id))
+        async with session.transaction(first=locked):
+            standing = await look(session, chunk, ranges)
+            if standing.recorded:
+                recorded = await journal.find(session, chunk.run_id, chunk.ingest_id)
+                if recorded is not None:
+                    return recorded
+            standing.fence(chunk)
+            ending = Combined()
+            applied = await self._apply(session, ending, ranges, standing)
             self.result = msgspec.structs.replace(applied, duration_s=self.timer() - began)
-            row = journal_row(chunk, self.result, self.now)
-            await journal.note(session, row, position=self.result.position, outbox_rows=self.result.outbox_rows)
+            await self._end(session, ending, self.result)
         return msgspec.structs.replace(self.result, duration_s=self.timer() - began)
 
-    async def _apply(self, session: Session, ranges: Ranges) -> WriteResult:
+    async def _end(self, session: Session, ending: Combined, result: WriteResult) -> None:
+        """All that is left to be changed, in one statement; what the fence holds for is the COMMIT after it."""
+        chunk = self.chunk
+        row = journal_row(chunk, result, self.now)
+        ending.add("noted", journal.NOTE, *journal.noted(row, position=result.position, outbox_rows=result.outbox_rows))
+        answer = "(SELECT count(*) FROM moved)" if result.outbox_rows else "0"
+        holding = "NULL"
+        if chunk.epoch is not None:
+            ending.add("held", epochs.HOLD, chunk.source, chunk.frame.dimension.value)
+            holding = "(SELECT epoch FROM held)"
+        moved, held = await ending.carry_out(session, f"{answer}, {holding}")
+        require(chunk, held)
+        if moved != self.moving:
+            raise SchemaMismatch(outbox.BACKWARDS)
+
+    async def _apply(self, session: Session, ending: Combined, ranges: Ranges, standing: Standing) -> WriteResult:
         """Merge and publish what the ledger does not know to stand already."""
-        chunk, dimension = self.chunk, self.chunk.frame.dimension
-        verdict = await ledger.judge(session, dimension, ranges, chunk.ingest_id)
+        chunk, dimension, verdict = self.chunk, self.chunk.frame.dimension, standing.verdict
         passed = verdict.passes(chunk)
         if passed is not None:
             return passed
-        await ledger.enter(session, dimension, ranges, chunk.ingest_id, fresh=bool(verdict.fresh.all()))
+        fresh = bool(verdict.fresh.all())
+        ledger.enter(ending, dimension, ranges, chunk.ingest_id, standing.revision, fresh=fresh)
         origin = Origin(
             source=chunk.source,
             ingest_id=chunk.ingest_id,
-            revision=await outbox.next_revision(session),
+            revision=standing.revision,
             ingested_at_us=to_us(self.now),
         )
-        return await self._merge_and_publish(session, origin, ranges.rows(verdict.fresh))
+        return await self._merge_and_publish(session, ending, origin, ranges.rows(verdict.fresh))
 
-    async def _merge_and_publish(self, session: Session, origin: Origin, fresh: Truths) -> WriteResult:
-        chunk, dimension = self.chunk, self.chunk.frame.dimension
+    async def _merge_and_publish(
+        self, session: Session, ending: Combined, origin: Origin, fresh: Truths
+    ) -> WriteResult:
+        chunk = self.chunk
         merger = Merger(session, self.tables, origin, self.workers)
         batches: list[outbox.Batch] = []
-        if fresh.all():
+        if chunk.frame.num_rows <= FEW_ROWS:
+            merged = await merger.merge_few(ending, chunk.frame, fresh)
+        elif fresh.all():
             merged = await self._insert_and_lay_out(merger, fresh, batches)
         else:
             merged = await merger.merge(chunk.frame, fresh)
-            if merged.written.num_rows:
-                await self._lay_out(merged.written, origin, batches)
+        if merged.written.num_rows and not batches:
+            await self._lay_out(merged.written, origin, batches)
         position = outbox_rows = 0
         for batch in batches:
-            position = await outbox.append(session, dimension, batch, self.workers)
-            outbox_rows = batch.rows.count
+            await self._publish(session, ending, batch)
+            position, outbox_rows = batch.last, batch.count
         return result_of(chunk, merged, position=position, outbox_rows=outbox_rows)
+
+    async def _publish(self, session: Session, ending: Combined, batch: outbox.Batch) -> None:
+        if batch.few:
+            batch.send(ending)
+        else:
+            await batch.copy(session, self.workers)
+        outbox.move(ending, self.chunk.frame.dimension, batch)
+        self.moving = len(batch.newest)
 
     async def _insert_and_lay_out(self, merger: Merger, fresh: Truths, batches: list[outbox.Batch]) -> Merged:
         """All rows are new, so what will be published is known: it is laid out while the server works."""

@@ -1,0 +1,80 @@
+"""Few rows at a time: how often the store speaks with its server, and that it writes what many rows at a time write."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import anyio
+import pytest
+
+from backbone.domain import Frame
+from backbone.services import native
+from backbone.store.records import Query, WriteResult
+from backbone.store.timescale import Bounds, TimescaleStore
+from tests.services.proxy import Proxy, proxy
+from tests.services.stores import (
+    BARS,
+    KINDS,
+    bars,
+    chunk,
+    drop_database,
+    empty,
+    make_database,
+    opened,
+)
+
+ONE = Bounds(pool_size=1, max_overflow=0, pre_ping=False)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def dsn(services: native.Services, request: pytest.FixtureRequest) -> Iterator[str]:
+    address = anyio.run(make_database, services, request.param)
+    yield address
+    anyio.run(drop_database, services, address)
+
+
+@pytest.fixture
+async def store(dsn: str) -> AsyncIterator[TimescaleStore]:
+    async with opened(dsn) as store:
+        await empty(dsn)
+        yield store
+
+
+async def spoken(store: TimescaleStore, line: Proxy, frame: Frame, run: str, epoch: int | None = None) -> int:
+    before = line.turns
+    await store.write(chunk(frame, run, epoch=epoch))
+    return line.turns - before
+
+
+@pytest.mark.parametrize("fenced", [False, True])
+async def test_a_live_commit_is_four_round_trips_and_a_correction_five(
+    services: native.Services, dsn: str, store: TimescaleStore, fenced: bool
+) -> None:
+    epoch = await store.claim_epoch("csv", BARS) if fenced else None
+    async with proxy(services.port("timescale")) as line, opened(line.dsn(dsn), bounds=ONE) as near:
+        for n in range(2):  # the client prepares each statement once
+            fresh = await spoken(near, line, bars({n: 1.0}), f"fresh {n}", epoch)
+            corrected = await spoken(near, line, bars({n: 2.0}), f"corrected {n}", epoch)
+    assert (fresh, corrected) == (4, 5)
+
+
+@pytest.mark.parametrize("rows", [1, 50, 51, 1500])
+async def test_few_rows_come_to_the_same_as_many(store: TimescaleStore, rows: int) -> None:
+    """New ones, equal ones, other ones and some of each, by parameters as by COPY."""
+
+    def told(result: WriteResult) -> tuple[int, int, int, bool, int]:
+        return result.inserted, result.changed, result.unchanged, result.known, len(result.outcomes)
+
+    one, two = (bars(dict.fromkeys(range(rows), value)) for value in (1.0, 2.0))
+    more = bars({n: 3.0 if n % 2 else 2.0 for n in range(rows + 10)})
+    assert told(await store.write(chunk(one, "a"))) == (rows, 0, 0, False, rows)
+    assert told(await store.write(chunk(one, "b"))) == (0, 0, rows, True, 0)
+    assert told(await store.write(chunk(two, "c"))) == (0, rows, 0, False, rows)
+    assert told(await store.write(chunk(one, "d"))) == (0, rows, 0, False, rows)
+    await store.write(chunk(two, "e"))
+    last = await store.write(chunk(more, "f"))
+    assert told(last) == (10, rows // 2, rows - rows // 2, False, rows + 10)
+    assert (await store.read(Query(BARS))).frame == more
+    written = await store.read_outbox(0)
+    assert written[-1].position == last.position
+    assert [row.rows for row in written] == [rows, rows, rows, rows, 10 + rows // 2]
