@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+from msgspec.structs import replace
 
 from actors import Actor, Message, Reject, StopReason, handles
 from backbone.calls import REFUSABLE, refuse
@@ -169,13 +170,20 @@ class StoreActor(Actor):
             raise self._refusal(error) from error
         except REFUSABLE as error:
             raise refuse(error) from error
-        if isinstance(result, WriteResult) and result.outbox_rows:
-            self.context.system.publish(OutboxGrew, self.context.ref.path, position=result.position)
+        if isinstance(result, WriteResult):
+            result = self._told_of(result)
         if self._pause:
             self._look_at_once()  # it may be a success from before the outage
         elif self._busy:
             self._came_back()
         return result
+
+    def _told_of(self, result: WriteResult) -> WriteResult:
+        """Give what a commit publishes to the relay; who has written it need not carry it about."""
+        if result.outbox_rows:
+            told = {"position": result.position, "outbox": result.outbox, "after": result.after}
+            self.context.system.publish(OutboxGrew, self.context.ref.path, **told)
+        return replace(result, outbox=(), after=None) if result.outbox else result
 
     def _look_at_once(self) -> None:
         if not self._looking:

@@ -31,7 +31,7 @@ from backbone.store.errors import (
 )
 from backbone.store.messages import OutboxGrew, ReadRows, ReadSymbols, StoreQuestion, WriteChunk
 from backbone.store.port import Store
-from backbone.store.records import Chunk, JournalRow, Query, StoreInfo, WriteResult
+from backbone.store.records import Chunk, JournalRow, OutboxRow, Query, StoreInfo, WriteResult
 
 TRADES = Dimension.TRADES
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -114,6 +114,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (SYMBOLS, ("symbols", (TRADES,), {})),
     (messages.ReadCoverage(TRADES, DAY), ("coverage", (TRADES, DAY), {})),
     (messages.ReadStamps(TRADES, "A"), ("stamps", (TRADES, "A", None, None, None), {})),
+    (messages.ReadDrops(), ("drop_count", (), {})),
     (messages.DropRows(TRADES, DAY), ("drop", (TRADES,), {"before": DAY, "dry_run": True})),
     (
         messages.PruneStore(DAY, None),
@@ -303,6 +304,20 @@ async def test_who_watches_is_told_each_request_its_time_and_its_outcome() -> No
         with pytest.raises(ActorDead):
             await ref.ask(SYMBOLS, 5.0)
     assert seen == [("ReadRows", True, "ok"), ("ReadSymbols", True, "refused:row"), ("ReadSymbols", True, "failed")]
+
+
+async def test_the_rows_of_a_commit_are_told_to_whoever_listens_and_not_carried_on_by_who_has_written_them() -> None:
+    row = OutboxRow(41, "event", "i", TRADES, "A", 1, 1, b"payload", datetime(2026, 1, 1, tzinfo=UTC))
+    double = Double()
+    double.answers["write"] = WriteResult(
+        "i", "run", TRADES, 1, 1, 0, 0, 41, 1, False, ("A",), None, None, 0.0, b"", (row,), 40
+    )
+    async with TestSystem() as system:
+        ref = await started(system, double)
+        result = await ref.ask(WriteChunk(CHUNK), 5.0)
+        told = [(each.position, each.outbox, each.after) for each in system.recorded(OutboxGrew)]
+    assert told == [(41, (row,), 40)]
+    assert (result.position, result.outbox) == (41, ())
 
 
 @pytest.mark.parametrize("outbox_rows", [0, 2])
