@@ -216,7 +216,7 @@ async def test_a_busy_store_is_less_than_failed_until_it_has_time_again() -> Non
         assert (double.made, double.count("probe")) == (1, 1)
 
 
-async def test_at_most_eight_questions_are_at_work_and_all_are_answered() -> None:
+async def test_at_most_four_reads_are_at_work_and_all_are_answered() -> None:
     double = Double()
     answered = []
 
@@ -229,12 +229,12 @@ async def test_at_most_eight_questions_are_at_work_and_all_are_answered() -> Non
         gate = double.hold("read")
         for _ in range(20):
             group.start_soon(ask, ref)
-        await double.until(lambda: double.at_work == 8)
+        await double.until(lambda: double.at_work == 4)
         await anyio.wait_all_tasks_blocked()
-        assert (double.at_work, answered) == (8, [])
+        assert (double.at_work, answered) == (4, [])
         gate.set()
         await double.until(lambda: double.count("read") == 20 and double.at_work == 0)
-    assert (len(answered), double.most) == (20, 8)
+    assert (len(answered), double.most) == (20, 4)
 
 
 async def test_refusals_give_their_places_back() -> None:
