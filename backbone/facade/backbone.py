@@ -31,6 +31,7 @@ from backbone.domain.observing import Observe
 from backbone.facade.looking import Looking
 from backbone.facade.opening import Opening, cause_of, resources
 from backbone.facade.reading import Reader
+from backbone.facade.set_back import SetBack
 from backbone.facade.subscription import Subscription
 from backbone.facade.tree import NAME, Parts, Resources, tree
 from backbone.facade.writing import Writer
@@ -69,7 +70,8 @@ class Backbone:
         self.system = system
         self._newest = resources.newest
         self._calls = Calls(system, f"{system.ref.path}/{NAME}", observe)
-        self._reader = Reader(self._ask, settings, system.clock.time)
+        self._set_back = SetBack(system, self._calls.base)
+        self._reader = Reader(self._ask, settings, system.clock.time, self._set_back)
         self._writer = Writer(settings, self._calls, self._ask, self._reader, self._still_open)
         self._looking = Looking(settings, system, self._calls)
         self._subscriptions = 0
@@ -135,6 +137,7 @@ class Backbone:
     async def _close(self) -> None:
         """Stop what `open` started; a cancelled caller does not cut this short."""
         self._closed = True
+        self._set_back.close()
         with anyio.CancelScope(shield=True):  # bounded by the shutdown times of the tree
             for step in (self.system.terminate_child, self.system.delete_child):
                 try:

@@ -37,11 +37,15 @@ class Reader:
         ask: asks an actor.
         settings: the trading calendars.
         clock: monotonic seconds.
+        set_back: whether the database was set back since this was asked last.
     """
 
-    def __init__(self, ask: Ask, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, ask: Ask, settings: Settings, clock: Callable[[], float], set_back: Callable[[], bool] = lambda: False
+    ) -> None:
         self._ask = ask
         self._clock = clock
+        self._set_back = set_back
         self._positions: dict[tuple[Dimension, str], int] = {}
         self._names = Names(ask, clock)
         self._known: dict[Dimension, _Known] = {}
@@ -124,6 +128,8 @@ class Reader:
         return tuple(name for each, name in self._positions if each is dimension)
 
     def _at_least(self, dimension: Dimension, symbols: Sequence[str]) -> int:
+        if self._set_back():  # what was written before may be gone, and its positions come again for other changes
+            self._positions = dict.fromkeys(self._positions, 0)
         if symbols:
             return max((self._positions.get((dimension, symbol), 0) for symbol in symbols), default=0)
         return max((at for (each, _), at in self._positions.items() if each is dimension), default=0)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+from msgspec.structs import replace
 
 from actors import Actor, Message, Reject, StopReason, handles
 from backbone.calls import REFUSABLE, refuse
 from backbone.domain.advice import INSTEAD
 from backbone.domain.observing import Observe
 from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
+from backbone.store.lanes import Lanes
 from backbone.store.messages import OutboxGrew, StoreQuestion
 from backbone.store.port import Store
 from backbone.store.records import StoreInfo, WriteResult
@@ -20,7 +22,6 @@ __all__ = ["StoreActor"]
 
 _OPEN_TIMEOUT = 30.0
 _CLOSE_TIMEOUT = 5.0
-_IN_FLIGHT = 8  # requests at work at once: reads do not queue behind a long write, and nobody swamps the store
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
 
@@ -54,7 +55,7 @@ class StoreActor(Actor):
         self._embedded = embedded
         self._observe = observe
         self._store: Store
-        self._slots = anyio.Semaphore(_IN_FLIGHT, fast_acquire=True)
+        self._lanes = Lanes()
         self._info: StoreInfo | None = None
 
     async def on_start(self) -> None:
@@ -131,23 +132,22 @@ class StoreActor(Actor):
             )
 
     @handles
-    async def serve(self, request: StoreQuestion) -> None:
-        """Answer from a task of its own, so that the mailbox goes on; at most a few are at work at once."""
-        began = self.context.clock.time()
-        await self._slots.acquire()
+    def serve(self, request: StoreQuestion) -> None:
+        """Answer from a task of its own, where it waits for its turn, so that the mailbox goes on."""
+        self._lanes.join(request)
         reply = self.context.defer_reply()
-        self.context.run_task(self._observed(request, began), name=type(request).__name__, reply=reply)
+        self.context.run_task(self._observed(request), name=type(request).__name__, reply=reply)
 
-    async def _observed(self, request: StoreQuestion, began: float) -> object:
-        outcome = "failed"
+    async def _observed(self, request: StoreQuestion) -> object:
+        began, outcome = self.context.clock.time(), "failed"
         try:
-            result = await self._answer(request)
+            async with self._lanes.turn(request):
+                result = await self._answer(request)
             outcome = "ok"
         except Reject as reject:
             outcome = f"refused:{reject.code}"
             raise
         finally:
-            self._slots.release()
             if self._observe is not None:
                 self._observe(type(request).__name__, self.context.clock.time() - began, outcome)
         return result
@@ -169,13 +169,20 @@ class StoreActor(Actor):
             raise self._refusal(error) from error
         except REFUSABLE as error:
             raise refuse(error) from error
-        if isinstance(result, WriteResult) and result.outbox_rows:
-            self.context.system.publish(OutboxGrew, self.context.ref.path, position=result.position)
+        if isinstance(result, WriteResult):
+            result = self._told_of(result)
         if self._pause:
             self._look_at_once()  # it may be a success from before the outage
         elif self._busy:
             self._came_back()
         return result
+
+    def _told_of(self, result: WriteResult) -> WriteResult:
+        """Give what a commit publishes to the relay; who has written it need not carry it about."""
+        if result.outbox_rows:
+            told = {"position": result.position, "outbox": result.outbox, "after": result.after}
+            self.context.system.publish(OutboxGrew, self.context.ref.path, **told)
+        return replace(result, outbox=(), after=None) if result.outbox else result
 
     def _look_at_once(self) -> None:
         if not self._looking:

@@ -20,6 +20,7 @@ from backbone.domain.frame import Frame
 from backbone.store.records import Chunk, JournalRow, Outcome, WriteResult
 
 __all__ = [
+    "DROPS",
     "Indices",
     "Merged",
     "Truths",
@@ -30,6 +31,9 @@ __all__ = [
     "replayed",
     "result_of",
 ]
+
+DROPS = "drop"
+"""Beside the sources, which bear a kind and a path, the epochs count drops under this name."""
 
 Truths = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]

@@ -40,6 +40,7 @@ __all__ = [
     "PruneStore",
     "QuarantineRows",
     "ReadCoverage",
+    "ReadDrops",
     "ReadJournal",
     "ReadOutbox",
     "ReadQuarantine",
@@ -121,17 +122,22 @@ class RecordJournal(StoreRequest[None], frozen=True):
 
 
 class ReadOutbox(StoreRequest[list[OutboxRow]], frozen=True):
-    """Outbox rows after a position, ascending; `whole`: or a refusal, where some of them were pruned."""
+    """Outbox rows after a position, ascending; `whole`: or a refusal, where some of them were pruned.
+
+    `first`: not behind other reads, for the relay, on which all subscribers wait.
+    """
 
     after: int
     limit: int = 500
     whole: bool = False
+    first: bool = False
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.count("after", self.after)
         force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
         arguments.flag("whole", self.whole)
+        arguments.flag("first", self.first)
 
     def on(self, store: Store) -> Coroutine[Any, Any, list[OutboxRow]]:
         """Ask a store."""
@@ -317,6 +323,14 @@ class DropRows(StoreRequest[int], frozen=True):
         return store.drop(self.dimension, before=self.before, dry_run=self.dry_run)
 
 
+class ReadDrops(StoreRequest[int], frozen=True):
+    """How often rows were dropped from the database: where it has risen, windows read before may hold such rows."""
+
+    def on(self, store: Store) -> Coroutine[Any, Any, int]:
+        """Ask a store."""
+        return store.drop_count()
+
+
 class PruneStore(StoreRequest[dict[str, int]], frozen=True):
     """Delete published outbox rows and quarantined rows written before these moments; None keeps them all."""
 
@@ -338,9 +352,14 @@ class PruneStore(StoreRequest[dict[str, int]], frozen=True):
 
 
 class OutboxGrew(Event, frozen=True, kw_only=True):
-    """A commit has put rows up to `position` into the outbox: a hint for the relay, which looks by itself anyway."""
+    """A commit has put rows up to `position` into the outbox: a hint for the relay, which looks by itself anyway.
+
+    `outbox` and `after` are those of its WriteResult: rows that come right after a position, and need not be read.
+    """
 
     position: int
+    outbox: tuple[OutboxRow, ...] = ()
+    after: int | None = None
 
 
 StoreQuestion: TypeAlias = (
@@ -361,6 +380,7 @@ StoreQuestion: TypeAlias = (
     | ReadCoverage
     | ReadStamps
     | DropRows
+    | ReadDrops
     | PruneStore
 )
 """All of them: what the store's actor handles."""

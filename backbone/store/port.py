@@ -210,6 +210,10 @@ class Store(Protocol):
         """
         ...
 
+    async def drop_count(self) -> int:
+        """How often `drop` has deleted rows, ever and by any process: who keeps windows forgets them where it rises."""
+        ...
+
 
 class StoreFactory(Protocol):
     """Makes the store's adapter, anew for each incarnation of the actor that owns it."""

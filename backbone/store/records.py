@@ -75,8 +75,10 @@ class WriteResult(msgspec.Struct, frozen=True):
         duration_s: seconds that the write took; of a replay, those of the first time.
         outcomes: what became of each row, in the order of the frame: a byte of `Outcome`; empty of a chunk that stood
             already, all of it unchanged, and of a replay.
-        outbox: the outbox rows of this chunk, where they are at most 64 KiB of payload in all; else empty.
-        after: newest outbox position before this commit; None where the store does not know.
+        outbox: the outbox rows of this chunk, so that the relay need not read them again; empty where they are many
+            bytes, or where `after` is not known.
+        after: the newest outbox position before `outbox`, where it is proven that nothing else lies or will ever lie
+            between the two; None: not proven.
     """
 
     ingest_id: str

@@ -99,6 +99,10 @@ class ConsumerActor(Actor):
         with watched(self._observe, self.context.clock.time, type(message).__name__):
             try:
                 return await self._next(message, mine)
+            except Reject as reject:
+                if reject.code == PositionLost.code:
+                    self._database = ""  # it may be another one by now
+                raise
             except StreamClosed as error:
                 raise Reject(StreamUnavailable.code, str(error)) from error
             except StreamUnavailable as error:

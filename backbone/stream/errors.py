@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backbone.domain.errors import BackboneError
 
-__all__ = ["PositionGone", "StreamClosed", "StreamError", "StreamUnavailable"]
+__all__ = ["PositionGone", "StreamClosed", "StreamError", "StreamSetBack", "StreamUnavailable"]
 
 
 class StreamError(BackboneError):
@@ -25,6 +25,13 @@ class StreamUnavailable(StreamError):
 
 class StreamClosed(StreamError):
     """The publisher, subscriber or cursor was closed while it was in use: stop, or have the stream make a new one."""
+
+
+class StreamSetBack(StreamError):
+    """The database was set back and the stream began again: this cursor's place means nothing any more.
+
+    Fetch what there is now, and have a subscriber make a new cursor.
+    """
 
 
 class PositionGone(StreamError):

@@ -12,7 +12,7 @@ from backbone.domain.dimension import Dimension
 from backbone.store.errors import PositionLost
 from backbone.store.messages import ReadOutbox
 from backbone.store.records import OutboxRow
-from backbone.stream.errors import PositionGone, StreamUnavailable
+from backbone.stream.errors import PositionGone, StreamSetBack, StreamUnavailable
 from backbone.stream.port import Cursor, Place, Record, Start, Subscriber
 
 __all__ = ["Change", "Feed", "within"]
@@ -99,6 +99,8 @@ class Feed:
             changes: Sequence[Change] = await within(timeout + _SLACK, self._opened().poll(limit, timeout), "poll")
         except PositionGone as gone:
             changes = await self._from_outbox(gone, limit)
+        except StreamSetBack as error:
+            raise refuse(PositionLost(f"{error}; fetch, then subscribe from 'latest'")) from error
         self._takes_what_is_left = False
         return changes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import force_setattr
 
-from actors import Message, Request
+from actors import Event, Message, Request
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
@@ -13,7 +13,7 @@ from backbone.domain.probe import ProbeAnswer
 from backbone.stream.port import Place, Start
 from backbone.stream.resume import Resume
 
-__all__ = ["LeaveStream", "NextUpdates", "ProbeStream", "Update", "Updates"]
+__all__ = ["DatabaseSetBack", "LeaveStream", "NextUpdates", "ProbeStream", "Update", "Updates"]
 
 
 class Update(msgspec.Struct, frozen=True):
@@ -80,6 +80,10 @@ class LeaveStream(Message, frozen=True):
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.text("subscription", self.subscription)
+
+
+class DatabaseSetBack(Event, frozen=True, kw_only=True):
+    """The database was restored or failed over to an earlier state: positions of before mean nothing any more."""
 
 
 class ProbeStream(Request[ProbeAnswer], frozen=True):

@@ -167,6 +167,14 @@ class Publisher(Protocol):
         """
         ...
 
+    async def begin_again(self, position: int) -> None:
+        """Say that the database was set back: what was published after `position` is no longer so.
+
+        The stream gets another generation. Its cursors of before raise `StreamSetBack`, for positions after this one
+        may come again for other changes.
+        """
+        ...
+
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
         """Append envelopes in the order given; returns once all of them are safe where the stream keeps them.
 
@@ -205,6 +213,7 @@ class Cursor(Protocol):
 
         Raises:
             PositionGone: the cursor lies before what the stream retains.
+            StreamSetBack: the stream began again since the cursor was made.
             StreamUnavailable: the stream does not answer; the cursor stands where it did.
             StreamClosed: the subscriber or this cursor was closed.
         """

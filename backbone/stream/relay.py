@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import anyio
 
 from actors import (
     Actor,
-    ActorDead,
-    AskRejected,
-    AskTimeout,
-    ChildNotFound,
-    MailboxFull,
+    ActorError,
     Message,
     Reject,
-    Request,
     StopReason,
     Subscription,
     handles,
 )
-from backbone.cache.messages import ForgetWindows, Invalidate
 from backbone.calls import Calls, refuse
 from backbone.domain.advice import INSTEAD
-from backbone.domain.dimension import Dimension
 from backbone.domain.observing import Observe
 from backbone.domain.probe import ProbeAnswer
+from backbone.store.errors import PositionLost
 from backbone.store.messages import AdvanceRelay, OutboxGrew, ReadOutbox, RelayCursor
 from backbone.store.records import OutboxRow
 from backbone.stream.errors import StreamClosed, StreamUnavailable
-from backbone.stream.messages import ProbeStream
-from backbone.stream.port import Publisher, Stream
+from backbone.stream.hints import Hints
+from backbone.stream.messages import DatabaseSetBack, ProbeStream
+from backbone.stream.outlet import Outlet
+from backbone.stream.past import Past
+from backbone.stream.port import Stream
+from backbone.stream.reach import HeldUp, Reach
 from backbone.stream.watching import watched
 
 __all__ = ["RelayActor"]
 
 _BATCH = 500
-_HINTS = 16  # kept while the loop is busy; what is lost is found by the next look
-_CLOSE_TIMEOUT = 2.0
+_HINTS = 64  # kept while the loop is busy; where one is lost, the next does not follow on what is known: a look
+_FULL_BYTES = 7 * 2**20  # where a read gives so much, more may have been left out: it gives 8 MiB, and whole payloads
+_NOTE_EVERY = 0.1  # seconds between two moves of the stored cursor at least: what is sent again after a crash
+_LONG_AGO = float("-inf")
+_NOTE_TIMEOUT = 1.0  # seconds for the last of them, on leaving
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds until it tries again what was held up
 
 
@@ -51,16 +52,16 @@ class Retry(Message, frozen=True):
     """Time to try again what was held up."""
 
 
-class HeldUp(Reject):
-    """Nothing can be published now, and nothing is lost by waiting; `part` is who holds it up."""
-
-    def __init__(self, part: str, code: str, why: str) -> None:
-        super().__init__(code, f"{part}: {why}")
-        self.part = part
+class NoteCursor(Message, frozen=True):
+    """Time to note in the store up to where all is published."""
 
 
 class RelayActor(Actor):
-    """Reads the outbox in order, invalidates the cache, publishes, then moves the cursor: a crash in between re-sends.
+    """Takes the outbox in order, invalidates the cache, publishes, then moves the cursor: a crash in between re-sends.
+
+    What was just committed comes with the store's hint; the outbox is read where no hint says what comes next. The
+    stored cursor is moved at most ten times a second. Where that is found to be smaller than it was moved to, the
+    database was set back (restored, or failed over to one that lagged): cache and stream forget, and it goes on there.
 
     It does so beside its mailbox, so that it answers and stops at once, however long store or stream take. Where one of
     them is down it keeps the cursor, says so, and tries again: 0.1 s later, then ever later up to every 2 s.
@@ -83,23 +84,27 @@ class RelayActor(Actor):
         timeout: float = 10.0,
         observe: Observe | None = None,
     ) -> None:
-        self._stream = stream
         self._calls = calls
         self._embedded = embedded
         self._interval = poll_interval
         self._timeout = timeout
         self._observe = observe
-        self._publisher: Publisher | None = None
-        self._located = self._resumed = False
-        self._cursor = 0
+        self._outlet = Outlet(stream, timeout)
+        self._located = False
+        self._cursor = 0  # up to here all is published
+        self._reach: Reach
+        self._past: Past
+        self._noted_at = _LONG_AGO
         self._published = 0
         self._pause = 0.0
-        self._pumping = False
-        self._due = False
+        self._pumping = self._survey = False
+        self._known = Hints()
         self._hints: Subscription[OutboxGrew]
 
     async def on_start(self) -> None:
         """Connect where the cursor of the store stands; what is down is waited for in the pump."""
+        self._reach = Reach(self._calls, self._timeout, self.context.log)
+        self._past = Past(self._reach.ask)
         self._hints = self.context.system.events.subscribe(OutboxGrew, capacity=_HINTS)
         try:
             await self._connect()
@@ -111,6 +116,7 @@ class RelayActor(Actor):
 
     async def after_start(self) -> None:
         """Publish what an earlier process left, and then what the store says that it has committed."""
+        self._known.due = True
         self._pump_soon()
         self.context.run_task(self._listen(), name="hints")
 
@@ -118,12 +124,16 @@ class RelayActor(Actor):
         store = f"{self._calls.base}/store"  # there may be other backbones in this system
         async for hint in self._hints:
             if hint.path == store and hint.position > self._cursor:
+                self._known.note(hint)
                 self._pump_soon()
 
     async def on_stop(self, reason: StopReason) -> None:
-        """Let go of the stream, within a bound; consumers read on."""
+        """Note up to where all is published and let go of the stream, each within a bound; consumers read on."""
         self._hints.close()
-        await self._abandon()
+        if self._cursor > self._past.noted and self._calls.serves("store"):
+            with suppress(ActorError):
+                await self._calls.ref("store").ask(AdvanceRelay(self._cursor), _NOTE_TIMEOUT)
+        await self._outlet.abandon()
 
     def inspect(self) -> dict[str, Any]:
         """Where the relay stands."""
@@ -142,7 +152,8 @@ class RelayActor(Actor):
 
     @handles
     def poll(self, message: Poll) -> None:
-        """Publish what there is."""
+        """Publish what there is, whoever has committed it."""
+        self._known.due = self._survey = True
         self._pump_soon()
 
     @handles
@@ -150,25 +161,35 @@ class RelayActor(Actor):
         """Look whether what held it up has passed."""
         self._start_pump()
 
+    @handles
+    def note(self, message: NoteCursor) -> None:
+        """See NoteCursor."""
+        self._noted_at = _LONG_AGO
+        self._pump_soon()
+
     def _pump_soon(self) -> None:
-        """One pump at a time; one that is at work looks once more before it ends. What is held up has its own pace."""
-        self._due = True
+        """One pump at a time; one that is at work ends when nothing is left. What is held up has its own pace."""
         if not self._pause:
             self._start_pump()
 
     def _start_pump(self) -> None:
         if not self._pumping:
-            self._pumping = self._due = True
+            self._pumping = True
             self.context.run_task(self._pump(), name="pump")
 
     async def _pump(self) -> None:
         try:
             await self._connect()
-            while self._due:
-                self._due = False
-                while rows := await self._ask(ReadOutbox(self._cursor, _BATCH)):
+            while self._known.any:
+                if rows := self._known.take(self._cursor, _BATCH):
                     await self._relay(rows)
+                elif self._known.due:
+                    self._known.due = False
+                    await self._look()
+            await self._note_cursor()
         except HeldUp as error:
+            self._known.due = True
+            self._past.doubtful = self._past.doubtful or error.part == "store"
             self._pause = min(2 * self._pause or _FIRST_PAUSE, _LONGEST_PAUSE)
             self.context.send_after(self._pause, Retry(), key="retry")
             self._report_behind(error)
@@ -176,6 +197,54 @@ class RelayActor(Actor):
             self._came_back()
         finally:
             self._pumping = False
+
+    async def _look(self) -> None:
+        """Read the outbox to its end; a second look is taken only where more may be there than came."""
+        await self._require_no_set_back()
+        while rows := await self._read():
+            await self._relay(rows)
+            full = len(rows) >= _BATCH or sum(len(row.payload) for row in rows) > _FULL_BYTES
+            if not full and self._cursor >= self._known.newest:
+                return
+
+    async def _read(self) -> Sequence[OutboxRow]:
+        """What comes next in the outbox.
+
+        Where another process has published rows and they were pruned before they were read here, readers of this
+        process are sent to the outbox, which tells those that lost something.
+        """
+        while True:
+            try:
+                rows: Sequence[OutboxRow] = await self._reach.ask(
+                    ReadOutbox(self._cursor, _BATCH, whole=True, first=True)
+                )
+            except HeldUp as error:
+                stored = await self._reach.ask(RelayCursor()) if error.code == PositionLost.code else 0
+                if stored <= self._cursor:
+                    raise
+                await self._go_on_from(stored)
+            else:
+                return rows
+
+    async def _require_no_set_back(self) -> None:
+        """Begin anew where the database was set back, or is another one; of dropped rows the cache forgets windows."""
+        stored = await self._past.set_back()
+        if stored is not None:
+            self.context.log.warning("the database was set back; cache and stream begin anew", cursor=stored)
+            self._known.forget()
+            await self._outlet.begin_again(stored)
+            await self._go_on_from(stored)
+            self.context.system.publish(DatabaseSetBack, self.context.ref.path)
+        if self._survey:
+            if await self._past.has_dropped():
+                await self._reach.forget()
+            self._survey = False
+
+    async def _go_on_from(self, position: int) -> None:
+        """Stand at the stored cursor, where what lies between it and ours is not to be had."""
+        await self._reach.forget()
+        await self._outlet.resume(position)
+        self._cursor = self._past.noted = position
 
     def _report_behind(self, error: HeldUp) -> None:
         following = f"tries again at least every {_LONGEST_PAUSE:g} s; nothing is lost, the outbox keeps it"
@@ -192,90 +261,40 @@ class RelayActor(Actor):
         Raises:
             HeldUp: by the store or the stream.
         """
-        if self._publisher is None:
-            self._publisher, self._resumed = self._stream.publisher(), False
-            try:
-                await self._sent(self._publisher.open(), "open")
-            except BaseException:
-                await self._abandon()
-                raise
+        await self._outlet.connect()
         if not self._located:
-            self._cursor = await self._ask(RelayCursor())
+            self._cursor = self._past.noted = await self._reach.ask(RelayCursor())
             if self.context.ref.incarnation > 1:
-                await self._tell_cache(ForgetWindows())  # another process may have moved the cursor since we fell
+                await self._reach.forget()  # another process may have moved the cursor since we fell
             self._located = True
-        if not self._resumed:
-            await self._sent(self._publisher.resume(self._cursor), "resume")
-            self._resumed = True
-
-    async def _abandon(self) -> None:
-        """A publisher that failed is not asked again; the next try makes another one."""
-        publisher, self._publisher = self._publisher, None
-        if publisher is not None:
-            with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
-                await publisher.close()
+        await self._outlet.stand(self._cursor)
 
     async def _relay(self, rows: Sequence[OutboxRow]) -> None:
         """Invalidate, publish, move the cursor: who fetches on an update never reads what was before it."""
         with watched(self._observe, self.context.clock.time, "publish"):
-            await self._invalidate(rows)
-            publisher = self._publisher
-            assert publisher is not None  # noqa: S101  the pump has connected
-            await self._sent(publisher.publish(rows), "publish")
+            await self._reach.invalidate(rows)
+            await self._outlet.publish(rows)
             self._published += len(rows)
-            await self._ask(AdvanceRelay(rows[-1].position))
             self._cursor = rows[-1].position
+            await self._note_cursor()
         if self._pause:
             self._came_back()
+
+    async def _note_cursor(self) -> None:
+        """Move the stored cursor; soon, where that was done just now: it costs the store as much as a live commit."""
+        if self._cursor == self._past.noted:
+            return
+        now = self.context.clock.time()
+        if now - self._noted_at < _NOTE_EVERY:
+            self.context.send_after(self._noted_at + _NOTE_EVERY - now, NoteCursor(), key="note")
+            return
+        position = self._cursor
+        await self._reach.ask(AdvanceRelay(position))
+        self._past.noted, self._noted_at = position, now
 
     def _came_back(self) -> None:
         self._pause = 0.0
         self._report_ok()
-
-    async def _invalidate(self, rows: Sequence[OutboxRow]) -> None:
-        """Wait until the cache serves nothing older."""
-        changed: dict[Dimension, dict[str, int]] = defaultdict(dict)
-        for row in rows:
-            changed[row.dimension][row.symbol] = row.position
-        await self._tell_cache(Invalidate(dict(changed)))
-
-    async def _tell_cache(self, what: Request[None]) -> None:
-        """Have the cache acknowledge. One that is down keeps nothing that could be stale.
-
-        Raises:
-            HeldUp: the cache runs, but does not say that it has forgotten.
-        """
-        try:
-            cache = self._calls.ref("cache")
-            if cache.is_alive:
-                await cache.ask(what, self._timeout)
-        except (ActorDead, ChildNotFound) as error:
-            self.context.log.warning("cache not invalidated, it is down", why=str(error))
-        except AskRejected as error:
-            raise HeldUp("cache", error.code, error.text) from error
-        except (AskTimeout, MailboxFull) as error:
-            raise HeldUp("cache", "busy", str(error)) from error
-
-    async def _ask(self, request: Any) -> Any:
-        try:
-            return await self._calls.ask("store", request, self._timeout)
-        except Reject as reject:
-            raise HeldUp("store", reject.code, reject.text) from reject
-
-    async def _sent(self, work: Coroutine[Any, Any, None], what: str) -> None:
-        """Wait for the stream, but not for ever; a publisher that failed is abandoned.
-
-        Raises:
-            HeldUp: it does not answer.
-        """
-        why = f"no answer within {self._timeout:g} s, it did not {what}"
-        try:
-            with anyio.move_on_after(self._timeout):
-                return await work
-        except (StreamUnavailable, StreamClosed) as error:
-            why = str(error)
-        await self._abandon()
-        raise HeldUp("stream", StreamUnavailable.code, why)
 
     @handles
     def probe(self, message: ProbeStream) -> None:
@@ -284,12 +303,13 @@ class RelayActor(Actor):
 
     async def _probe(self) -> ProbeAnswer:
         with watched(self._observe, self.context.clock.time, ProbeStream.__name__):
-            if self._publisher is None:
-                raise Reject(StreamUnavailable.code, self.context.health.why or "the stream is not open yet")
             try:
                 with anyio.fail_after(self._timeout):
-                    return await self._publisher.probe()
+                    answer = await self._outlet.probe()
             except (StreamUnavailable, StreamClosed) as error:
                 raise refuse(error) from error
             except TimeoutError as error:
                 raise Reject(StreamUnavailable.code, f"no answer within {self._timeout:g} s") from error
+            if answer is None:
+                raise Reject(StreamUnavailable.code, self.context.health.why or "the stream is not open yet")
+            return answer

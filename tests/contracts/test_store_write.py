@@ -186,6 +186,16 @@ async def test_dropped_rows_can_be_ingested_again(store: Store) -> None:
     assert await stored(store) == frame
 
 
+async def test_drops_are_counted_so_that_other_processes_hear_of_them(store: Store) -> None:
+    await store.write(chunk(bars({0: 1.0, 1: 2.0, 2: 3.0}), "run"))
+    before, cut = await store.drop_count(), DAY + timedelta(hours=1)
+    await store.drop(BARS, before=cut)
+    assert await store.drop_count() == before
+    await store.drop(BARS, before=cut, dry_run=False)
+    await store.drop(BARS, before=cut + timedelta(hours=1), dry_run=False)
+    assert await store.drop_count() == before + 2
+
+
 async def test_the_journal_tells_what_was_written_newest_first(store: Store) -> None:
     await store.write(chunk(bars({0: 1.0}), "run 1", metadata={"file": "a.csv"}))
     await store.write(chunk(bars({0: 2.0, 1: 1.0}), "run 2"))

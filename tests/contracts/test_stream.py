@@ -10,7 +10,7 @@ import pytest
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import partition_of
-from backbone.stream.errors import StreamClosed
+from backbone.stream.errors import StreamClosed, StreamSetBack
 from backbone.stream.port import Place, Publisher, Record, Stream, Subscriber
 
 QUOTES, TRADES = Dimension.QUOTES, Dimension.TRADES
@@ -88,6 +88,20 @@ async def test_records_of_a_symbol_come_in_order_and_all_of_them_where_the_strea
     assert sorted(positions(records)) == list(range(1, 40))
     if stream.ordered:
         assert positions(records) == list(range(1, 40))
+
+
+async def test_where_the_database_was_set_back_the_stream_begins_again_and_readers_of_before_are_told(
+    publisher: Publisher, subscriber: Subscriber
+) -> None:
+    await publisher.publish([row(n) for n in range(1, 6)])
+    before, generation = await subscriber.cursor(), subscriber.generation
+    await publisher.begin_again(2)
+    assert subscriber.generation != generation
+    with pytest.raises(StreamSetBack, match="set back"):
+        await before.poll(timeout=0)
+    after = await subscriber.cursor(after="latest")
+    await publisher.publish([row(3, "GBPUSD"), row(4, "GBPUSD")])
+    assert [(each.position, each.key) for each in await after.poll()] == [(3, "GBPUSD"), (4, "GBPUSD")]
 
 
 async def test_max_records_bounds_a_poll_and_the_next_goes_on_there(

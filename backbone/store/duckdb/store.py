@@ -10,6 +10,7 @@ from pathlib import Path
 from backbone.domain.clock import utc_now
 from backbone.store.duckdb import migrator
 from backbone.store.duckdb.cursors import Cursors
+from backbone.store.duckdb.drops import Drops
 from backbone.store.duckdb.epochs import Epochs
 from backbone.store.duckdb.inbox import Inbox
 from backbone.store.duckdb.journal import Journal
@@ -27,7 +28,7 @@ from backbone.store.records import MigrationReport, StoreInfo
 __all__ = ["DuckDBStore"]
 
 
-class DuckDBStore(Writing, Reading, Outbox, Cursors, Inbox, Epochs, Journal, Upkeep):
+class DuckDBStore(Writing, Reading, Outbox, Cursors, Inbox, Drops, Epochs, Journal, Upkeep):
     """A store in one DuckDB file, or in memory. It writes a chunk at a time, and reads beside that.
 
     Args:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from backbone.domain.clock import from_us, to_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.text import excerpt
-from backbone.store.duckdb import ledger
+from backbone.store.duckdb import drops, ledger
 from backbone.store.duckdb.cursors import published
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
@@ -94,6 +94,7 @@ class Upkeep(Part):
             connection.execute(f"DELETE FROM {rows}_revisions WHERE ts < make_timestamptz(?)", [at])  # noqa: S608
             dropped = count(connection, f"DELETE FROM {rows} WHERE ts < make_timestamptz(?)", [at])  # noqa: S608
             ledger.void_before(connection, dimension, to_us(before))
+            drops.note(connection, dimension, self._clock())
         return dropped
 
 

@@ -16,6 +16,7 @@ from backbone.store.timescale import migrator
 from backbone.store.timescale.bounds import Bounds
 from backbone.store.timescale.cursors import Cursors
 from backbone.store.timescale.database import Database
+from backbone.store.timescale.drops import Drops
 from backbone.store.timescale.epochs import Epochs
 from backbone.store.timescale.inbox import Inbox
 from backbone.store.timescale.journal import Journal
@@ -30,7 +31,7 @@ from backbone.store.timescale.writing import Writing
 __all__ = ["TimescaleStore"]
 
 
-class TimescaleStore(Writing, Reading, Outbox, Cursors, Inbox, Epochs, Journal, Upkeep):
+class TimescaleStore(Writing, Reading, Outbox, Cursors, Inbox, Drops, Epochs, Journal, Upkeep):
     """A store in a PostgreSQL database, chunked where TimescaleDB is there. Any number of processes may share it.
 
     Args:

@@ -11,7 +11,7 @@ from backbone.domain.clock import MAX_US, from_us, to_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.text import excerpt
 from backbone.store.records import QuarantineRow
-from backbone.store.timescale import chunks, ledger, locks
+from backbone.store.timescale import chunks, drops, ledger, locks
 from backbone.store.timescale.cursors import PUBLISHED
 from backbone.store.timescale.part import Part, long_question, question
 from backbone.store.timescale.session import Session
@@ -105,6 +105,7 @@ class Upkeep(Part):
                 await session.change(f"DELETE FROM {rows} WHERE ts < $1", cut)  # noqa: S608
                 await session.change(f"DELETE FROM {tables.revisions(dimension)} WHERE ts < $1", cut)  # noqa: S608
                 await ledger.void_before(session, dimension, to_us(cut))
+                await drops.note(session, dimension, self._clock())
         return count
 
 

@@ -89,6 +89,14 @@ class MemoryLog:
             self.base = self.newest_position
         self.wake()
 
+    def begin_again(self, position: int) -> None:
+        """Forget all records and become another log, which follows a position."""
+        while len(self.window):
+            self._drop_oldest()
+        self.generation = os.urandom(8).hex()
+        self.newest_position = self._floor = self.base = position
+        self.wake()
+
     def append(self, envelopes: Sequence[Envelope]) -> None:
         """Append what is not here yet, forget the oldest beyond the capacity, wake the readers."""
         for envelope in envelopes:

@@ -40,6 +40,10 @@ class MemoryPublisher:
         """Take positions up to `position` as published earlier: they are not here and are not appended again."""
         self._log.resume(position)
 
+    async def begin_again(self, position: int) -> None:
+        """Forget all, under another name."""
+        self._log.begin_again(position)
+
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
         """Append what is new; being the server as well, this log knows what it has."""
         if not self._is_open:

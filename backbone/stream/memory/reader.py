@@ -7,7 +7,7 @@ from collections.abc import Callable
 import anyio
 
 from backbone.domain.dimension import Dimension
-from backbone.stream.errors import PositionGone, StreamClosed
+from backbone.stream.errors import PositionGone, StreamClosed, StreamSetBack
 from backbone.stream.memory.log import MemoryLog
 from backbone.stream.port import Place, Record
 
@@ -34,6 +34,7 @@ class MemoryCursor:
         self._dimension = dimension
         self._symbols = symbols
         self._is_closed = False
+        self._generation = log.generation
         self._stand(place)
 
     @property
@@ -80,6 +81,8 @@ class MemoryCursor:
         if self._is_closed:
             raise StreamClosed("this cursor is closed; ask the subscriber for a new one")
         self._require_open()
+        if self._generation != self._log.generation:
+            raise StreamSetBack(f"the database was set back; position {self._place.position} is of what it was before")
         if self._place.mark:
             self._stand(self._place)
         if self._log.lost(self._place.position):

@@ -192,6 +192,7 @@ FIELDS: Mapping[str, list[Any]] = {
     "timeout": [-1, "5", None, float("nan"), float("inf"), True],
     "dry_run": FLAGS,
     "whole": FLAGS,
+    "first": FLAGS,
     "as_of": MOMENTS,
     "symbol": [7, None],
     "interval": [60, timedelta(hours=1), ["1h"]],

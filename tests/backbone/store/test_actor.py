@@ -31,7 +31,7 @@ from backbone.store.errors import (
 )
 from backbone.store.messages import OutboxGrew, ReadRows, ReadSymbols, StoreQuestion, WriteChunk
 from backbone.store.port import Store
-from backbone.store.records import Chunk, JournalRow, Query, StoreInfo, WriteResult
+from backbone.store.records import Chunk, JournalRow, OutboxRow, Query, StoreInfo, WriteResult
 
 TRADES = Dimension.TRADES
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -114,6 +114,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (SYMBOLS, ("symbols", (TRADES,), {})),
     (messages.ReadCoverage(TRADES, DAY), ("coverage", (TRADES, DAY), {})),
     (messages.ReadStamps(TRADES, "A"), ("stamps", (TRADES, "A", None, None, None), {})),
+    (messages.ReadDrops(), ("drop_count", (), {})),
     (messages.DropRows(TRADES, DAY), ("drop", (TRADES,), {"before": DAY, "dry_run": True})),
     (
         messages.PruneStore(DAY, None),
@@ -215,7 +216,7 @@ async def test_a_busy_store_is_less_than_failed_until_it_has_time_again() -> Non
         assert (double.made, double.count("probe")) == (1, 1)
 
 
-async def test_at_most_eight_questions_are_at_work_and_all_are_answered() -> None:
+async def test_at_most_four_reads_are_at_work_and_all_are_answered() -> None:
     double = Double()
     answered = []
 
@@ -228,12 +229,12 @@ async def test_at_most_eight_questions_are_at_work_and_all_are_answered() -> Non
         gate = double.hold("read")
         for _ in range(20):
             group.start_soon(ask, ref)
-        await double.until(lambda: double.at_work == 8)
+        await double.until(lambda: double.at_work == 4)
         await anyio.wait_all_tasks_blocked()
-        assert (double.at_work, answered) == (8, [])
+        assert (double.at_work, answered) == (4, [])
         gate.set()
         await double.until(lambda: double.count("read") == 20 and double.at_work == 0)
-    assert (len(answered), double.most) == (20, 8)
+    assert (len(answered), double.most) == (20, 4)
 
 
 async def test_refusals_give_their_places_back() -> None:
@@ -303,6 +304,20 @@ async def test_who_watches_is_told_each_request_its_time_and_its_outcome() -> No
         with pytest.raises(ActorDead):
             await ref.ask(SYMBOLS, 5.0)
     assert seen == [("ReadRows", True, "ok"), ("ReadSymbols", True, "refused:row"), ("ReadSymbols", True, "failed")]
+
+
+async def test_the_rows_of_a_commit_are_told_to_whoever_listens_and_not_carried_on_by_who_has_written_them() -> None:
+    row = OutboxRow(41, "event", "i", TRADES, "A", 1, 1, b"payload", datetime(2026, 1, 1, tzinfo=UTC))
+    double = Double()
+    double.answers["write"] = WriteResult(
+        "i", "run", TRADES, 1, 1, 0, 0, 41, 1, False, ("A",), None, None, 0.0, b"", (row,), 40
+    )
+    async with TestSystem() as system:
+        ref = await started(system, double)
+        result = await ref.ask(WriteChunk(CHUNK), 5.0)
+        told = [(each.position, each.outbox, each.after) for each in system.recorded(OutboxGrew)]
+    assert told == [(41, (row,), 40)]
+    assert (result.position, result.outbox) == (41, ())
 
 
 @pytest.mark.parametrize("outbox_rows", [0, 2])

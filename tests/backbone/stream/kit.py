@@ -16,7 +16,15 @@ from backbone.domain import encode
 from backbone.domain.codec import checksum_of
 from backbone.domain.dimension import Dimension
 from backbone.store.errors import PositionLost
-from backbone.store.messages import AdvanceRelay, OutboxGrew, OutboxState, ProbeStore, ReadOutbox, RelayCursor
+from backbone.store.messages import (
+    AdvanceRelay,
+    OutboxGrew,
+    OutboxState,
+    ProbeStore,
+    ReadDrops,
+    ReadOutbox,
+    RelayCursor,
+)
 from backbone.store.records import OutboxRow, OutboxStatus, StoreInfo
 from backbone.stream.memory import MemoryStream
 from backbone.stream.memory.publisher import MemoryPublisher
@@ -40,7 +48,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self.rows: list[OutboxRow] = []
-        self.cursor = self.pruned_to = 0
+        self.cursor = self.pruned_to = self.drops = 0
         self.asked: list[Any] = []
         self.down: str | None = None
         self.refuse_advance = 0
@@ -57,6 +65,10 @@ class Outbox:
         with anyio.fail_after(60):
             while self.cursor < position:
                 await self._moved.wait()
+
+    def reads(self) -> list[int]:
+        """After which positions the outbox was read."""
+        return [each.after for each in self.asked if isinstance(each, ReadOutbox)]
 
     def advanced(self) -> list[int]:
         return [each.position for each in self.asked if isinstance(each, AdvanceRelay)]
@@ -100,6 +112,11 @@ class Store(Actor):
         return OutboxStatus(newest, self._outbox.cursor, 0, None)
 
     @handles
+    def drops(self, message: ReadDrops) -> int:
+        self._met(message)
+        return self._outbox.drops
+
+    @handles
     def probe(self, message: ProbeStore) -> StoreInfo:
         self._met(message)
         generation = self._outbox.generation
@@ -132,6 +149,18 @@ class Faulty:
         self.tried: list[float] = []
         self.publishers = self.subscribers = self.polls = 0
         self.cursors: list[Cursor] = []
+        self._news = anyio.Event()
+
+    def note_sent(self, positions: list[int]) -> None:
+        self.sent.append(positions)
+        self._news.set()
+        self._news = anyio.Event()
+
+    async def holds(self, position: int) -> None:
+        """Wait until that was published."""
+        with anyio.fail_after(60):
+            while not self.sent or self.sent[-1][-1] < position:
+                await self._news.wait()
 
     async def meet(self) -> None:
         if self.failing:
@@ -154,13 +183,14 @@ class FaultyPublisher:
     def __init__(self, stream: Faulty, inner: MemoryPublisher) -> None:
         self._stream = stream
         self.open, self.close, self.probe, self.resume = inner.open, inner.close, inner.probe, inner.resume
+        self.begin_again = inner.begin_again
         self._inner = inner
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
         self._stream.tried.append(anyio.current_time())
         await self._stream.meet()
         await self._inner.publish(envelopes)
-        self._stream.sent.append([each.position for each in envelopes])
+        self._stream.note_sent([each.position for each in envelopes])
 
 
 class FaultySubscriber:
@@ -221,10 +251,15 @@ class House:
             ChildSpec(name, kind, args=(self.stream, self.calls, *args), kwargs=kwargs)
         )
 
-    def commit(self, *rows: OutboxRow) -> None:
-        """The store has new rows, and says so."""
+    def commit(self, *rows: OutboxRow, after: int | None = None) -> None:
+        """The store has new rows, and says so; with `after`, also which ones, and that nothing lies between."""
         self.outbox.rows.extend(rows)
-        self.system.publish(OutboxGrew, "/test/store", position=rows[-1].position)
+        self.hint(*rows, after=after)
+
+    def hint(self, *rows: OutboxRow, after: int | None = None) -> None:
+        """The store says that it has new rows."""
+        given = () if after is None else rows
+        self.system.publish(OutboxGrew, "/test/store", position=rows[-1].position, outbox=given, after=after)
 
 
 @asynccontextmanager

@@ -138,7 +138,7 @@ async def test_a_crash_in_publish_leaves_the_cursor_and_sends_the_rows_again() -
         assert (made.stream.sent, made.outbox.advanced()) == ([[1, 2]], [2])
 
 
-async def test_a_cursor_that_could_not_be_moved_sends_the_rows_again_and_readers_see_them_once() -> None:
+async def test_a_cursor_that_could_not_be_moved_is_moved_later_and_what_was_published_is_not_sent_again() -> None:
     async with house() as made:
         subscriber = made.stream.inner.subscriber()
         await subscriber.open()
@@ -147,7 +147,7 @@ async def test_a_cursor_that_could_not_be_moved_sends_the_rows_again_and_readers
         await relaying(made)
         made.commit(row(1), row(2))
         await made.outbox.published(2)
-        assert made.stream.sent == [[1, 2]] * 4
+        assert made.stream.sent == [[1, 2]]
         assert [each.position for each in await cursor.poll(timeout=0)] == [1, 2]
 
 

@@ -1,0 +1,61 @@
+"""What the store has told the relay of its commits: rows that need not be read, where what they follow is proven."""
+
+from __future__ import annotations
+
+from backbone.store.messages import OutboxGrew
+from backbone.store.records import OutboxRow
+
+__all__ = ["Hints"]
+
+_MOST = 64  # hints kept, each of at most 64 KiB of rows; beyond that the outbox is read
+
+
+class Hints:
+    """Rows by the position that they follow, until the relay has come there.
+
+    For example the relay stands at 7. A hint of rows 8 and 9 after 7, and one of row 12 after 9, are taken together.
+    A hint of row 20 after 15 can't be: something lies between 12 and 15 of which nobody told. Then the outbox is to be
+    looked at, which has all of it.
+
+    Attributes:
+        due: the outbox is to be looked at, whatever else is known.
+        newest: the newest position that was told of.
+    """
+
+    def __init__(self) -> None:
+        self.due = False
+        self.newest = 0
+        self._following: dict[int, tuple[OutboxRow, ...]] = {}
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to be done."""
+        return self.due or bool(self._following)
+
+    def note(self, hint: OutboxGrew) -> None:
+        """Keep what a commit has put into the outbox; without rows, or with too many kept, it is to be looked at."""
+        self.newest = max(self.newest, hint.position)
+        if hint.after is None or not hint.outbox or len(self._following) >= _MOST:
+            self._following.clear()
+            self.due = True
+        elif not self.due:
+            self._following[hint.after] = hint.outbox
+
+    def take(self, position: int, most: int) -> list[OutboxRow]:
+        """The rows that come right after a position, about `most` of them; none where these are not known.
+
+        What is kept of other places was read meanwhile, or something lies before it: then `due` says so.
+        """
+        rows: list[OutboxRow] = []
+        while len(rows) < most and (following := self._following.pop(position, None)) is not None:
+            rows += following
+            position = following[-1].position
+        if not rows and self._following:
+            self.due = self.due or any(each[-1].position > position for each in self._following.values())
+            self._following.clear()
+        return rows
+
+    def forget(self) -> None:
+        """Nothing that was told holds any more: look."""
+        self._following.clear()
+        self.newest, self.due = 0, True

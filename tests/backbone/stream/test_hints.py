@@ -1,0 +1,176 @@
+"""What the relay does with rows that the store hands it as they are committed; on the virtual clock."""
+
+from __future__ import annotations
+
+import random
+
+import anyio
+import pytest
+
+from actors import ActorRef
+from backbone.store.messages import OutboxGrew
+from backbone.stream.errors import StreamUnavailable
+from backbone.stream.hints import Hints
+from backbone.stream.relay import RelayActor
+from tests.backbone.stream.kit import MOMENT, House, house, row
+
+
+async def relaying(made: House, poll_interval: float = 3600) -> ActorRef:
+    return await made.start("relay", RelayActor, poll_interval=poll_interval)
+
+
+def sent(made: House) -> list[int]:
+    return [position for batch in made.stream.sent for position in batch]
+
+
+async def test_what_comes_with_a_hint_is_published_without_a_read() -> None:
+    async with house() as made:
+        await relaying(made)
+        await anyio.sleep(1)
+        made.commit(row(1), row(2), after=0)
+        await made.stream.holds(2)
+        made.commit(row(3), after=2)
+        await made.stream.holds(3)
+        assert sent(made) == [1, 2, 3]
+        assert made.outbox.reads() == [0]  # the first look, at the start
+
+
+async def test_hints_that_follow_each_other_are_taken_together_and_the_cursor_moves_once() -> None:
+    async with house() as made:
+        await relaying(made)
+        made.stream.gate = anyio.Event()
+        await anyio.sleep(1)
+        made.commit(row(1), after=0)
+        await anyio.sleep(1)
+        for position in range(2, 40):
+            made.commit(row(position), after=position - 1)
+        await anyio.sleep(1)
+        made.stream.gate.set()
+        await made.outbox.published(39)
+        assert made.stream.sent == [[1], list(range(2, 40))]
+        assert made.outbox.advanced() == [1, 39]
+
+
+async def test_the_cursor_is_moved_ten_times_a_second_at_most() -> None:
+    async with house() as made:
+        await relaying(made)
+        for position in range(1, 201):
+            made.commit(row(position), after=position - 1)
+            await anyio.sleep(0.01)
+        await made.outbox.published(200)
+        assert sent(made) == list(range(1, 201))
+        assert 15 <= len(made.outbox.advanced()) <= 25
+
+
+async def test_a_gap_between_two_hints_is_read() -> None:
+    async with house() as made:
+        await relaying(made)
+        await anyio.sleep(1)
+        made.commit(row(1), after=0)
+        made.outbox.rows.append(row(2))  # by another process
+        made.commit(row(3), after=2)
+        await made.stream.holds(3)
+        assert sent(made) == [1, 2, 3]
+
+
+async def test_a_lost_hint_and_hints_out_of_order_cost_a_read_and_no_row() -> None:
+    async with house() as made:
+        await relaying(made)
+        await anyio.sleep(1)
+        rows = [row(position) for position in range(1, 6)]
+        made.outbox.rows.extend(rows)
+        for position in (3, 1, 5, 4):  # that of 2 is lost
+            made.hint(rows[position - 1], after=position - 1)
+        await made.stream.holds(5)
+        assert sent(made) == [1, 2, 3, 4, 5]
+
+
+async def test_a_hint_without_rows_is_read_once_and_not_looked_at_twice() -> None:
+    async with house() as made:
+        await relaying(made)
+        await anyio.sleep(1)
+        made.commit(row(1), row(2))
+        await made.stream.holds(2)
+        await anyio.sleep(1)
+        assert made.outbox.reads() == [0, 0]
+
+
+@pytest.mark.parametrize("rows", [[row(n) for n in range(1, 601)], [row(n, payload=b"x" * 2**20) for n in range(1, 9)]])
+async def test_a_read_that_may_have_left_something_out_is_followed_by_another(rows: list[object]) -> None:
+    async with house() as made:
+        made.outbox.rows = [*rows]  # type: ignore[list-item]
+        await relaying(made)
+        await made.outbox.published(len(rows))
+        await anyio.sleep(1)
+        assert len(made.outbox.reads()) == 2
+
+
+async def test_what_was_handed_out_before_a_crash_is_read_after_it() -> None:
+    async with house() as made:
+        relay = await relaying(made)
+        await anyio.sleep(1)
+        made.stream.failing = [RuntimeError("a bug")]
+        made.commit(row(1), after=0)
+        await made.outbox.published(1)
+        made.commit(row(2), after=1)
+        await made.stream.holds(2)
+        assert sent(made) == [1, 2]
+        assert relay.incarnation == 2
+
+
+async def test_hints_of_another_backbone_in_this_system_are_not_ours() -> None:
+    async with house() as made:
+        await relaying(made)
+        await anyio.sleep(1)
+        made.system.publish(OutboxGrew, "/test/other/store", position=1, outbox=(row(1),), after=0)
+        made.commit(row(1, "GBPUSD"), after=0)
+        await made.stream.holds(1)
+        assert sent(made) == [1]
+
+
+async def test_what_was_published_is_noted_on_leaving() -> None:
+    async with house() as made:
+        await relaying(made)
+        await anyio.sleep(1)
+        made.commit(row(1), after=0)
+        await made.stream.holds(1)
+        made.commit(row(2), after=1)
+        await made.stream.holds(2)
+        await made.system.terminate_child("relay")
+        assert made.outbox.cursor == 2
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_whatever_becomes_of_hints_each_change_is_published_once_and_in_order(seed: int) -> None:
+    chance = random.Random(seed)
+    async with house() as made:
+        await relaying(made, poll_interval=1.0)
+        position, held = 0, list[tuple[int, int]]()
+        for step in range(120):
+            after, position = position, position + chance.randint(1, 3)
+            made.outbox.rows.append(row(position))
+            fate = chance.random()
+            if fate < 0.6:
+                made.hint(row(position), after=after)
+            elif fate < 0.7:
+                made.hint(row(position))
+            elif fate < 0.85:
+                held.append((after, position))
+            if held and chance.random() < 0.2:
+                earlier, of = held.pop(chance.randrange(len(held)))
+                made.hint(row(of), after=earlier)
+            if step == 60:
+                made.stream.failing = [RuntimeError("a bug")]
+            elif chance.random() < 0.05:
+                made.stream.failing = [StreamUnavailable("no broker")]
+            await anyio.sleep(chance.choice([0, 0, 0.001, 0.2, 1.5]))
+        await made.outbox.published(position)
+        first_sent = list(dict.fromkeys(sent(made)))
+        assert first_sent == [each.position for each in made.outbox.rows]
+
+
+def test_more_hints_than_are_kept_are_read_instead() -> None:
+    known = Hints()
+    for position in range(1, 70):
+        known.note(OutboxGrew(path="/store", at=MOMENT, position=position, outbox=(row(position),), after=position - 1))
+    assert (known.take(0, 500), known.due) == ([], True)

@@ -1,0 +1,109 @@
+"""A database that goes back in time under the relay: restored, or failed over to one that lagged; virtual clock."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from actors import AskRejected
+from backbone.cache.messages import ForgetWindows
+from backbone.stream.consumer import ConsumerActor
+from backbone.stream.messages import NextUpdates
+from backbone.stream.relay import RelayActor
+from tests.backbone.facade.kit import BARS
+from tests.backbone.stream.kit import House, house, row
+
+
+async def relaying(made: House) -> None:
+    await made.start("relay", RelayActor, poll_interval=1.0)
+    made.commit(*(row(n) for n in range(1, 6)))
+    await made.outbox.published(5)
+    await anyio.sleep(0.5)
+
+
+def set_back(made: House, position: int) -> None:
+    made.outbox.rows = made.outbox.rows[:position]
+    made.outbox.cursor = position
+
+
+async def test_changes_of_a_database_that_was_set_back_are_published_though_their_positions_are_not_new() -> None:
+    async with house() as made:
+        await relaying(made)
+        set_back(made, 2)
+        await anyio.sleep(1.5)
+        made.commit(row(3, "GBPUSD"), row(4, "GBPUSD"))
+        await made.outbox.published(4)
+        assert made.stream.sent[-1] == [3, 4]
+        assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+
+
+async def test_they_are_also_where_they_come_before_anybody_looked() -> None:
+    async with house() as made:
+        await relaying(made)
+        set_back(made, 2)
+        made.commit(row(3, "GBPUSD"), row(4, "GBPUSD"))
+        await made.outbox.published(4)
+        assert made.stream.sent[-1] == [3, 4]
+
+
+async def test_what_is_not_published_yet_of_a_restored_database_is_not_passed_over() -> None:
+    async with house() as made:
+        await relaying(made)
+        set_back(made, 2)
+        made.commit(*(row(n, "GBPUSD") for n in range(3, 9)))
+        await made.outbox.published(8)
+        assert made.stream.sent[-1] == [3, 4, 5, 6, 7, 8]
+
+
+async def test_a_database_of_another_generation_is_begun_with_from_its_own_cursor() -> None:
+    async with house() as made:
+        await relaying(made)
+        made.outbox.down = "restoring"
+        await anyio.sleep(1.5)
+        made.outbox.generation, made.outbox.rows = "another", [row(n, "GBPUSD") for n in range(1, 8)]
+        made.outbox.cursor, made.outbox.down = 6, None
+        await made.outbox.published(7)
+        assert made.stream.sent[-1] == [7]
+        assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+
+
+async def test_subscribers_of_before_are_told_and_those_who_come_afterwards_get_what_is_new() -> None:
+    async with house() as made:
+        await relaying(made)
+        consumer = await made.start("consumer", ConsumerActor)
+        await consumer.ask(NextUpdates("before", BARS, after="latest", timeout=0.0), 60)
+        set_back(made, 2)
+        await anyio.sleep(1.5)
+        with pytest.raises(AskRejected, match="set back") as told:
+            await consumer.ask(NextUpdates("before", BARS, after="latest"), 60)
+        assert told.value.code == "position_lost"
+        began = await consumer.ask(NextUpdates("after", BARS, after="latest", timeout=0.0), 60)
+        made.commit(row(3, "GBPUSD"))
+        answer = await consumer.ask(NextUpdates("after", BARS, after=began.place), 60)
+        assert [(each.position, each.symbol) for each in answer.items] == [(3, "GBPUSD")]
+
+
+async def test_rows_that_another_process_published_and_pruned_are_not_passed_over_in_silence() -> None:
+    async with house() as made:
+        await relaying(made)
+        consumer = await made.start("consumer", ConsumerActor)
+        began = await consumer.ask(NextUpdates("mine", BARS, after="latest", timeout=0.0), 60)
+        made.outbox.rows = [row(9)]
+        made.outbox.cursor = made.outbox.pruned_to = 8
+        await made.outbox.published(9)
+        assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+        with pytest.raises(AskRejected) as told:
+            await consumer.ask(NextUpdates("mine", BARS, after=began.place), 60)
+        assert told.value.code == "position_lost"
+
+
+async def test_rows_dropped_by_another_process_are_forgotten_by_this_ones_cache_at_the_next_look() -> None:
+    async with house() as made:
+        await relaying(made)
+        await anyio.sleep(2)
+        assert not any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+        made.outbox.drops += 1
+        await made.cache.expect(ForgetWindows)
+        forgotten = len([each for each in made.cache.messages if isinstance(each, ForgetWindows)])
+        await anyio.sleep(5)
+        assert len([each for each in made.cache.messages if isinstance(each, ForgetWindows)]) == forgotten
