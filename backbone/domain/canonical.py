@@ -146,11 +146,10 @@ def joined(dimension: Dimension, tables: Sequence[pa.Table]) -> pa.Table:
     return reorder(dimension, pa.concat_tables(filled).combine_chunks())
 
 
-def places(dimension: Dimension, tables: Sequence[pa.Table]) -> list[Codes]:
-    """Where the rows of canonical tables stand in their joined form: one array of row numbers for each table."""
-    keys = [pa.concat_arrays([whole(table.column(name)) for table in tables]) for name in dimension.key]
-    codes = _key_codes(keys)
-    rows = len(keys[0])
+def places(dimension: Dimension, table: pa.Table) -> Codes:
+    """Where each row of a table of the canonical schema stands in its canonical form, as row numbers."""
+    codes = _key_codes([whole(table.column(name)) for name in dimension.key])
+    rows = table.num_rows
     order = np.lexsort(codes[::-1]) if codes else np.arange(rows)
     first = np.zeros(rows, dtype=bool)
     for code in codes:
@@ -158,7 +157,7 @@ def places(dimension: Dimension, tables: Sequence[pa.Table]) -> list[Codes]:
         first[1:] |= ordered[1:] != ordered[:-1]
     ranks = np.empty(rows, dtype=np.int64)
     ranks[order] = np.cumsum(first)
-    return np.split(ranks, np.cumsum([table.num_rows for table in tables])[:-1])
+    return ranks
 
 
 def whole(column: pa.ChunkedArray) -> pa.Array:

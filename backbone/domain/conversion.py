@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     from backbone.domain.dimension import Dimension, Kind
 
-__all__ = ["column_to_numpy", "pandas_to_arrow", "records_to_arrow"]
+__all__ = [
+    "arrow_to_pandas",
+    "arrow_to_polars",
+    "column_to_numpy",
+    "pandas_to_arrow",
+    "polars_to_arrow",
+    "records_to_arrow",
+]
+
+_INSTALL: Final = "{0} is not installed, and Frame.{1} needs it: pip install {0}; to_arrow() needs nothing more"
 
 
 def column_to_numpy(column: pa.ChunkedArray, kind: Kind) -> npt.NDArray[Any]:
@@ -110,12 +119,51 @@ _READERS: Mapping[Kind, Callable[[object], str | int | float]] = {
 }
 
 
+def polars_to_arrow(df: Any) -> Any:
+    """A polars DataFrame as a table.
+
+    Raises:
+        TypeError: something else was given.
+    """
+    if not hasattr(df, "to_arrow"):
+        raise TypeError(f"{shown(df)} given; allowed is a polars.DataFrame; from_records takes mappings")
+    return df.to_arrow()
+
+
+def arrow_to_polars(table: pa.Table) -> Any:
+    """A table as a polars DataFrame.
+
+    Raises:
+        ModuleNotFoundError: polars is not installed.
+    """
+    try:
+        import polars  # noqa: ICN001  optional
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(_INSTALL.format("polars", "to_polars")) from error
+    return polars.from_arrow(table)
+
+
+def arrow_to_pandas(table: pa.Table) -> Any:
+    """A table as a pandas DataFrame with a plain index.
+
+    Raises:
+        ModuleNotFoundError: pandas is not installed.
+    """
+    try:
+        return table.to_pandas()
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(_INSTALL.format("pandas", "to_pandas")) from error
+
+
 def pandas_to_arrow(dimension: Dimension, df: Any) -> pa.Table:
     """A pandas DataFrame as a table; NaN and NaT are nulls.
 
     Raises:
+        TypeError: something else was given.
         ValueError: a column of Python objects has values that are not of the column's type.
     """
+    if not (hasattr(df, "reset_index") and hasattr(df, "iloc") and hasattr(df, "columns")):
+        raise TypeError(f"{shown(df)} given; allowed is a pandas.DataFrame; from_records takes mappings")
     levels = [name for name in df.index.names if name in dimension.columns]
     plain = df.reset_index(level=levels) if levels else df
     arrays = [_of_series(dimension, name, plain.iloc[:, at]) for at, name in enumerate(plain.columns)]

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Frame"]
 
 
-_INSTALL: Final = "{0} is not installed, and Frame.{1} needs it: pip install {0}; to_arrow() needs nothing more"
 _MOST_DRAWN: Final = 20
 
 
@@ -100,9 +99,9 @@ class Frame:
         Raises:
             TypeError: something else was given. ValueError: as `from_arrow`.
         """
-        if not hasattr(df, "to_arrow"):
-            raise TypeError(f"{arguments.shown(df)} given; allowed is a polars.DataFrame; from_records takes mappings")
-        return cls.from_arrow(dimension, df.to_arrow())
+        from backbone.domain.conversion import polars_to_arrow
+
+        return cls.from_arrow(dimension, polars_to_arrow(df))
 
     @classmethod
     def from_pandas(cls, dimension: Dimension | str, df: Any) -> Self:
@@ -113,8 +112,6 @@ class Frame:
         """
         from backbone.domain.conversion import pandas_to_arrow
 
-        if not (hasattr(df, "reset_index") and hasattr(df, "iloc") and hasattr(df, "columns")):
-            raise TypeError(f"{arguments.shown(df)} given; allowed is a pandas.DataFrame; from_records takes mappings")
         parsed = Dimension.parse(dimension)
         return cls.from_arrow(parsed, pandas_to_arrow(parsed, df))
 
@@ -169,6 +166,12 @@ class Frame:
         table = pa.concat_tables([frame.to_arrow() for frame in frames]).combine_chunks()
         return cls._of(frames[0].dimension, table)
 
+    def ordered(self) -> Frame:
+        """The rows of a stacked frame in canonical form: sorted by key, of rows with the same key the last."""
+        from backbone.domain.canonical import reorder
+
+        return self._of(self._dimension, reorder(self._dimension, self.to_arrow()), stale=self._stale)
+
     @property
     def dimension(self) -> Dimension:
         """What the rows are."""
@@ -178,6 +181,11 @@ class Frame:
     def num_rows(self) -> int:
         """How many rows there are."""
         return self._rows
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the rows take up, about."""
+        return int(self.to_arrow().nbytes)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -234,11 +242,9 @@ class Frame:
         Raises:
             ModuleNotFoundError: polars is not installed.
         """
-        try:
-            import polars  # noqa: ICN001  optional
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(_INSTALL.format("polars", "to_polars")) from error
-        return polars.from_arrow(self.to_arrow())
+        from backbone.domain.conversion import arrow_to_polars
+
+        return arrow_to_polars(self.to_arrow())
 
     def to_pandas(self) -> Any:
         """The rows as a pandas DataFrame with a plain index.
@@ -246,10 +252,9 @@ class Frame:
         Raises:
             ModuleNotFoundError: pandas is not installed.
         """
-        try:
-            return self.to_arrow().to_pandas()
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(_INSTALL.format("pandas", "to_pandas")) from error
+        from backbone.domain.conversion import arrow_to_pandas
+
+        return arrow_to_pandas(self.to_arrow())
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """One column as numpy: ``datetime64[us]`` (UTC), ``float64`` with NaN for null, ``int64``, or text objects.

@@ -173,16 +173,18 @@ class Backbone:
         return await self._writer.ingest(plan)
 
     async def record(self, frame: Frame) -> RecordResult:
-        """Commit live rows, together with others that arrive within `ingest.record_linger` seconds.
+        """Commit live rows: at once where their writer is idle, else with its next commit and all that came meanwhile.
 
         Rows that can't be true, such as a price of zero, are kept aside; the others go in. Of two versions of one row
-        that arrive together the later one is stored. A caller that is cancelled may find its rows stored all the same.
+        that arrive together the later one is stored. The rows of a caller that is cancelled may be stored all the same,
+        also after those of an `ingest` or `record` that began later.
 
         Returns:
             What became of each row. After a crash in between, rows that had been committed count as unchanged.
 
         Raises:
             TypeError: no frame was given.
+            StoreBusy: more rows wait already than may; none of these was taken.
             StoreUnavailable: the store does not take the rows now.
         """
         self._open()

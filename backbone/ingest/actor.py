@@ -1,4 +1,4 @@
-"""The ingest actor: plans as runs beside the mailbox, live rows in micro-batches, both through the store actor."""
+"""The ingest actor: plans as runs beside the mailbox, live rows by group commit, both through the store actor."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from typing import Any, Protocol
 
 import anyio
 
-from actors import Actor, Message, Reject, handles
+from actors import Actor, Reject, handles
 from backbone.calls import REFUSABLE, Calls, refuse
 from backbone.domain.clock import utc_now
 from backbone.domain.dimension import Dimension
-from backbone.domain.identifiers import ingest_id, new_run_id
 from backbone.domain.observing import Observe
-from backbone.ingest.live import Live, LiveBatch, LiveBatches
+from backbone.ingest.group import GroupWriter
+from backbone.ingest.live import Caller
 from backbone.ingest.messages import IngestProgress, RecordRows, RunIngest
 from backbone.ingest.plan import IngestRun
 from backbone.ingest.run import Run, Writer
-from backbone.ingest.salvage import Salvaged, write_what_goes_in
-from backbone.quality.screening import Rejected
+from backbone.ingest.waiting import Bound, Waiting
 from backbone.settings import Settings
 from backbone.sources.port import Progress
 from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
@@ -31,7 +30,6 @@ __all__ = ["IngestActor"]
 _WRITE_TIMEOUT = 90.0
 _RUNS = 4  # at once
 _RUNS_WAITING = 64  # under way or waiting; further ones are refused
-_LIVE = "live"
 
 
 class RunWriter(Writer, Protocol):
@@ -40,10 +38,6 @@ class RunWriter(Writer, Protocol):
     async def journal(self, row: JournalRow) -> None:
         """Journal a run that failed."""
         ...
-
-
-class Flush(Message, frozen=True):
-    """The linger of live rows is over."""
 
 
 class _StoreWriter(RunWriter):
@@ -76,7 +70,7 @@ class IngestActor(Actor):
 
     Args:
         calls: where the store is.
-        settings: how runs read, and how long live rows wait for company.
+        settings: how runs read, and how many live rows one commit takes and may wait.
         attempts: how often each run was begun, by run_id; outlives a crash of this actor.
         observe: told of each RunIngest and each RecordRows: "ok", or "refused:" and the code.
     """
@@ -94,13 +88,19 @@ class IngestActor(Actor):
         self._attempts = {} if attempts is None else attempts
         self._slots = anyio.Semaphore(_RUNS, fast_acquire=True)
         self._one_writer: defaultdict[tuple[str, Dimension], anyio.Lock] = defaultdict(anyio.Lock)
-        self._live = LiveBatches(self._commit_live, settings.ingest.record_batch_rows)
-        self._lingering = False
+        chosen = settings.ingest
+        group = GroupWriter(lambda: self.writer, self._committed, self._refused, inline=settings.store.inline)
+        self._live = Waiting(
+            group.commit,
+            Bound(chosen.record_batch_rows, chosen.record_batch_bytes),
+            Bound(chosen.record_waiting_rows, chosen.record_waiting_bytes),
+        )
         self._rows = self._runs = 0
 
     def inspect(self) -> dict[str, Any]:
-        """Rows committed by this incarnation."""
-        return {"rows_committed": self._rows}
+        """Rows committed by this incarnation, and live rows that wait."""
+        live = self._live
+        return {"rows_committed": self._rows, "rows_waiting": live.rows, "bytes_waiting": live.size}
 
     @handles
     def run(self, message: RunIngest) -> None:
@@ -189,41 +189,14 @@ class IngestActor(Actor):
 
     @handles
     def record(self, message: RecordRows) -> None:
-        """See RecordRows; the first rows that wait set the time at which all are written, later ones do not move it."""
+        """See RecordRows; written at once where the writer of their dimension is idle, else with its next commit."""
+        dimension = message.frame.dimension
         saw = partial(self._saw, "RecordRows", self.context.clock.time())
-        full = self._live.add(Live(message.frame, self.context.defer_reply(), saw))
-        if full:
-            self.flush(Flush())
-        elif self._live.due and not self._lingering:
-            self._lingering = True
-            self.context.send_after(self.settings.ingest.record_linger, Flush(), key="linger")
+        if self._live.add(message.frame, Caller(self.context.defer_reply(), saw)):
+            self.context.run_task(self._live.write(dimension), name=f"live-{dimension.value}")
 
-    @handles
-    def flush(self, message: Flush) -> None:
-        """Write the live rows that wait."""
-        self._lingering = False
-        self.context.cancel_timer("linger")
-        for dimension in self._live.due:
-            self.context.run_task(self._flush(dimension), name=f"live-{dimension.value}")
+    def _refused(self, reject: Reject) -> None:
+        self.context.log.info("live rows refused; their senders were told", why=str(reject))
 
-    async def _flush(self, dimension: Dimension) -> None:
-        for reject in await self._live.flush(dimension):
-            self.context.log.info("live rows refused; their senders were told", why=str(reject))
-
-    async def _commit_live(self, batch: LiveBatch) -> Salvaged | None:
-        frame, run_id = batch.screened(), new_run_id()
-        if batch.bad:
-            await self._keep_aside(batch.bad, frame.dimension, run_id)
-        if not frame.num_rows:
-            return None
-        salvaged = await write_what_goes_in(self.writer.write, Chunk(ingest_id(_LIVE, frame), run_id, _LIVE, frame))
-        if salvaged.refused:
-            await self._keep_aside(salvaged.refused, frame.dimension, run_id)
-        self._rows += salvaged.result.rows
-        return salvaged
-
-    async def _keep_aside(self, rows: Sequence[Rejected], dimension: Dimension, run_id: str) -> None:
-        now = utc_now()
-        await self.writer.quarantine(
-            [QuarantineRow(_LIVE, row.location, row.reason, row.excerpt, dimension.value, run_id, now) for row in rows]
-        )
+    def _committed(self, rows: int) -> None:
+        self._rows += rows

@@ -1,60 +1,99 @@
-"""Micro-batches of live rows: what arrives together is committed together, in order, one commit at a time."""
+"""Live rows on their way: whose they are, which of them go into one commit, and what each caller is told of it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
+import anyio.lowlevel
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from actors import Reject, Reply
 from backbone.domain import Frame
 from backbone.domain.canonical import places
-from backbone.domain.dimension import Dimension
 from backbone.ingest.messages import RecordResult
 from backbone.ingest.salvage import Salvaged
 from backbone.quality.screening import Rejected, impossible, screen
 from backbone.store.records import Outcome, WriteResult
 
-__all__ = ["Live", "LiveBatch", "LiveBatches"]
+__all__ = ["Caller", "Live", "LiveBatch"]
 
 
 Outcomes = npt.NDArray[np.uint8]
 
+_SUPERSEDED: Final = 255  # beside the outcomes of the store
+_TOLD_AT_ONCE: Final = 256  # callers, before others have their turn in the loop
 
-class Live:
-    """The rows of one caller: those that may be stored, those that may not, and who waits for them.
+
+class Caller:
+    """Who waits for the rows of one `record`: told once, of all pieces together.
 
     Args:
-        frame: the rows.
         reply: answers the caller.
         saw: told how that came out, "ok" or "refused:" and the code.
     """
 
-    __slots__ = ("_reply", "_saw", "bad", "frame")
+    __slots__ = ("_reply", "_result", "_saw", "refused", "waits_for")
 
-    def __init__(self, frame: Frame, reply: Reply[Any], saw: Callable[[str], None]) -> None:
-        self.frame = frame
-        self.bad: tuple[Rejected, ...] = ()
+    def __init__(self, reply: Reply[Any], saw: Callable[[str], None]) -> None:
+        self.waits_for = 1
+        """Pieces without an outcome."""
+        self.refused = False
+        self._result: RecordResult | None = None
         self._reply = reply
         self._saw = saw
 
     def answer(self, result: RecordResult) -> None:
-        """Tell the caller what became of the rows."""
-        self._reply(result)
-        self._saw("ok")
+        """Tell the caller what became of a piece, with that of the others, once it is the last."""
+        self._result = result if self._result is None else _sum(self._result, result)
+        self.waits_for -= 1
+        if not self.waits_for and not self.refused:
+            self._reply(self._result)
+            self._saw("ok")
 
     def refuse(self, reject: Reject) -> None:
-        """Tell the caller why they did not go in."""
+        """Tell the caller why a piece did not go in; pieces that follow are not written any more."""
+        if self.refused:
+            return
+        self.refused = True
+        if self._result is not None:
+            text = f"{reject.text}; other rows of this call are in, and the same call again does no harm"
+            reject = Reject(reject.code, text)
         self._reply.fail(reject)
         self._saw(f"refused:{reject.code}")
 
-    def result(self, salvaged: Salvaged | None, outcomes: Outcomes, superseded: int) -> RecordResult:
-        """What became of these rows, of the commit that they were part of; `outcomes` leaves superseded ones out."""
-        inserted, changed, refused = (
-            int((outcomes == each).sum()) for each in (Outcome.INSERTED, Outcome.CHANGED, Outcome.REFUSED)
-        )
+
+def _sum(one: RecordResult, other: RecordResult) -> RecordResult:
+    return msgspec.structs.replace(
+        one,
+        position=max(one.position, other.position),
+        inserted=one.inserted + other.inserted,
+        changed=one.changed + other.changed,
+        unchanged=one.unchanged + other.unchanged,
+        quarantined=one.quarantined + other.quarantined,
+        reasons=tuple(dict.fromkeys((*one.reasons, *other.reasons))),
+        superseded=one.superseded + other.superseded,
+    )
+
+
+class Live:
+    """Rows of one caller that go in together: those that may be stored, and those that may not."""
+
+    __slots__ = ("bad", "caller", "frame", "size")
+
+    def __init__(self, frame: Frame, caller: Caller, size: int) -> None:
+        self.frame = frame
+        self.bad: tuple[Rejected, ...] = ()
+        self.caller = caller
+        self.size = size
+        """Bytes, about."""
+
+    def result(self, salvaged: Salvaged | None, outcomes: bytes) -> RecordResult:
+        """What became of these rows, of the commit that they were part of; one outcome for each of them."""
+        inserted, changed = outcomes.count(Outcome.INSERTED), outcomes.count(Outcome.CHANGED)
+        refused, superseded = outcomes.count(Outcome.REFUSED), outcomes.count(_SUPERSEDED)
         reasons = [each.reason for each in self.bad]
         if refused and salvaged is not None:
             reasons += [each.reason for each in salvaged.refused]
@@ -62,7 +101,7 @@ class Live:
             position=salvaged.result.position if salvaged is not None and inserted + changed else 0,
             inserted=inserted,
             changed=changed,
-            unchanged=len(outcomes) - inserted - changed - refused,
+            unchanged=len(outcomes) - inserted - changed - refused - superseded,
             quarantined=len(self.bad) + refused,
             reasons=tuple(dict.fromkeys(reasons)),
             superseded=superseded,
@@ -70,104 +109,88 @@ class Live:
 
 
 class LiveBatch:
-    """Rows of one dimension that wait for company."""
+    """Rows of one dimension that go into one commit, in the order in which they came."""
 
-    __slots__ = ("callers", "rows")
+    __slots__ = ("callers", "rows", "size")
 
-    def __init__(self) -> None:
-        self.callers: list[Live] = []
-        self.rows = 0
+    def __init__(self, callers: Sequence[Live] = ()) -> None:
+        self.callers = list(callers)
+        self.rows = sum(live.frame.num_rows for live in callers)
+        self.size = sum(live.size for live in callers)
+
+    def add(self, live: Live) -> None:
+        """Take rows in."""
+        self.callers.append(live)
+        self.rows += live.frame.num_rows
+        self.size += live.size
 
     @property
     def bad(self) -> list[Rejected]:
         """All rows that may not be stored."""
-        return [each for caller in self.callers for each in caller.bad]
+        return [each for live in self.callers for each in live.bad]
 
-    def screened(self) -> Frame:
-        """All rows that may be stored, of versions of one row the last; the others are the callers' `bad` from now on.
+    def screen(self) -> None:
+        """Take out what may not be stored; it is the callers' `bad` from now on.
 
         All are looked at together, and one by one only where something is wrong: callers of single rows are many.
         """
-        wrong = impossible([caller.frame for caller in self.callers])
-        for caller, mask in zip(self.callers, wrong, strict=True):
+        wrong = impossible(self._stacked())
+        if not wrong.any():
+            return
+        ends = np.cumsum([live.frame.num_rows for live in self.callers])
+        for live, mask in zip(self.callers, np.split(wrong, ends[:-1]), strict=True):
             if mask.any():
-                caller.frame, caller.bad = screen(caller.frame)
-        return Frame.concat([caller.frame for caller in self.callers])
+                live.frame, live.bad = screen(live.frame)
 
-    def answer(self, salvaged: Salvaged | None) -> None:
-        """Tell each caller what became of their rows."""
-        frames = [caller.frame.to_arrow() for caller in self.callers]
-        single = len(self.callers) == 1
-        rows = [np.arange(frames[0].num_rows)] if single else places(self.callers[0].frame.dimension, frames)
-        count = 1 + max((int(each.max()) for each in rows if each.size), default=-1)
-        outcomes = _outcomes(None if salvaged is None else salvaged.result, count)
-        last = np.full(count, -1)
-        for number, own in enumerate(rows):
-            last[own] = number
-        for number, (caller, own) in enumerate(zip(self.callers, rows, strict=True)):
-            mine = own[last[own] == number]
-            caller.answer(caller.result(salvaged, outcomes[mine], len(own) - len(mine)))
+    def frame(self) -> Frame:
+        """All rows to store; of versions of one row the last."""
+        return self._stacked().ordered() if len(self.callers) > 1 else self.callers[0].frame
+
+    def halves(self) -> tuple[LiveBatch, LiveBatch]:
+        """The callers who came first, and those who came after them; of two callers or more."""
+        middle = len(self.callers) // 2
+        return LiveBatch(self.callers[:middle]), LiveBatch(self.callers[middle:])
+
+    async def answer(self, salvaged: Salvaged | None) -> None:
+        """Tell each caller what became of their rows; None: nothing of them was to be stored."""
+        outcomes = self._outcomes(salvaged)
+        at = 0
+        for number, live in enumerate(self.callers, 1):
+            end = at + live.frame.num_rows
+            live.caller.answer(live.result(salvaged, outcomes[at:end]))
+            at = end
+            if not number % _TOLD_AT_ONCE:
+                await anyio.lowlevel.checkpoint()
+
+    def refuse(self, reject: Reject) -> None:
+        """Tell each caller why nothing went in."""
+        for live in self.callers:
+            live.caller.refuse(reject)
+
+    def _stacked(self) -> Frame:
+        return Frame.stacked([live.frame for live in self.callers])
+
+    def _outcomes(self, salvaged: Salvaged | None) -> bytes:
+        """What became of each row, of those of the first caller first."""
+        lengths = [live.frame.num_rows for live in self.callers]
+        if salvaged is None or len(lengths) == 1:
+            return _of_commit(salvaged, sum(lengths)).tobytes()
+        frame = self._stacked()
+        rows = places(frame.dimension, frame.to_arrow())
+        outcomes = _of_commit(salvaged, int(rows.max(initial=-1)) + 1)
+        owner = np.repeat(np.arange(len(lengths)), lengths)
+        last = np.zeros(len(outcomes), np.int64)
+        np.maximum.at(last, rows, owner)
+        return np.where(last[rows] == owner, outcomes[rows], np.uint8(_SUPERSEDED)).tobytes()
 
 
-def _outcomes(written: WriteResult | None, rows: int) -> Outcomes:
+def _of_commit(salvaged: Salvaged | None, rows: int) -> Outcomes:
     """What became of each row of a commit."""
-    if written is None:
-        return np.full(rows, Outcome.UNCHANGED, np.uint8)
-    if not written.outcomes and not written.inserted + written.changed:
+    written: WriteResult | None = None if salvaged is None else salvaged.result
+    if written is None or (not written.outcomes and not written.inserted + written.changed):
         return np.full(rows, Outcome.UNCHANGED, np.uint8)
     if not written.outcomes:
         # the store's actor fell between commit and answer, and the journal knows sums only: never "nothing new"
         every = Outcome.INSERTED if written.inserted == written.rows else Outcome.CHANGED
         return np.full(rows, every, np.uint8)
     return np.frombuffer(written.outcomes, np.uint8)
-
-
-class LiveBatches:
-    """Collects per dimension; `commit` writes one batch.
-
-    Rows of one key within one batch are one row, the last: whoever needs each version must wait for each answer.
-
-    Args:
-        commit: writes the rows of a batch; None where none of them may be stored.
-        batch_rows: a batch of so many rows is written at once.
-    """
-
-    def __init__(self, commit: Callable[[LiveBatch], Awaitable[Salvaged | None]], batch_rows: int) -> None:
-        self._commit = commit
-        self._batch_rows = batch_rows
-        self._waiting: dict[Dimension, LiveBatch] = {}
-        self._writing: set[Dimension] = set()
-
-    def add(self, caller: Live) -> bool:
-        """Let rows wait; True where their batch is full and should be written now."""
-        batch = self._waiting.setdefault(caller.frame.dimension, LiveBatch())
-        batch.callers.append(caller)
-        batch.rows += caller.frame.num_rows
-        return batch.rows >= self._batch_rows
-
-    @property
-    def due(self) -> list[Dimension]:
-        """Dimensions with rows that wait while none of theirs is being written."""
-        return [dimension for dimension in self._waiting if dimension not in self._writing]
-
-    async def flush(self, dimension: Dimension) -> list[Reject]:
-        """Write what waits of one dimension, until nothing does; a no-op while another flush of it runs.
-
-        Returns:
-            The refusals; their callers were told, and what came in behind them was written all the same.
-        """
-        refused: list[Reject] = []
-        if dimension in self._writing:
-            return refused
-        self._writing.add(dimension)
-        try:
-            while (batch := self._waiting.pop(dimension, None)) is not None:
-                try:
-                    batch.answer(await self._commit(batch))
-                except Reject as reject:  # anything else is a bug: it crashes the actor, whose end tells those who wait
-                    refused.append(reject)
-                    for caller in batch.callers:
-                        caller.refuse(reject)
-        finally:
-            self._writing.discard(dimension)
-        return refused

@@ -18,11 +18,11 @@ from backbone.domain.identifiers import ingest_id
 from backbone.quality.screening import Rejected, rejected_row
 from backbone.store.records import Chunk, Outcome, WriteResult
 
-__all__ = ["Salvaged", "write_what_goes_in"]
+__all__ = ["OF_ROWS", "Salvaged", "write_what_goes_in"]
 
 Write = Callable[[Chunk], Awaitable[WriteResult]]
 
-_OF_ROWS = frozenset({"invalid", "row"})
+OF_ROWS = frozenset({"invalid", "row"})
 """Codes of refusals that are about a row. Of others (unavailable, fenced, somebody else's trigger) none is guilty."""
 _MOST_REFUSALS = 64
 
@@ -49,7 +49,7 @@ async def write_what_goes_in(write: Write, chunk: Chunk) -> Salvaged:
     try:
         return Salvaged(await write(chunk))
     except Reject as reject:
-        if reject.code not in _OF_ROWS or not chunk.frame.num_rows:
+        if reject.code not in OF_ROWS or not chunk.frame.num_rows:
             raise
         search = _Search(write, chunk)
         parts = await search.halves(chunk.frame, reject)
@@ -84,7 +84,7 @@ class _Search:
         try:
             return [await self._write(msgspec.structs.replace(self._chunk, frame=frame, ingest_id=own))]
         except Reject as reject:
-            if reject.code not in _OF_ROWS:
+            if reject.code not in OF_ROWS:
                 raise
             return await self.halves(frame, reject)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ from backbone.quality.checks import CHECKS, Mask, label
 __all__ = ["Rejected", "impossible", "rejected_row", "screen"]
 
 _EXCERPT = 200
+_MARK_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Rejected:
     """A row that can't be true; has the same attributes as a bad row of a source.
 
     Attributes:
-        location: its key, such as ``EURUSD 1h 2018-03-09T16:00:00Z``.
+        location: its key and a mark of its values, such as ``EURUSD 1h 2018-03-09T16:00:00Z #5f0c2a17``: bad rows are
+            kept once for each location, and another value is another bad row.
         reason: what is impossible about it.
         excerpt: its values, at most 200 characters.
     """
@@ -55,15 +57,15 @@ def screen(frame: Frame) -> tuple[Frame, tuple[Rejected, ...]]:
     return Frame.from_arrow(frame.dimension, good, presorted=True), tuple(rejected)
 
 
-def impossible(frames: Sequence[Frame]) -> list[Mask]:
-    """Which rows of several frames of one dimension can't be true: a mask for each, made in one pass over all."""
-    together = Frame.stacked(frames)
-    wrong = np.logical_or.reduce([check.find(together) for check in CHECKS if check.impossible])
-    return np.split(wrong, np.cumsum([frame.num_rows for frame in frames])[:-1])
+def impossible(frame: Frame) -> Mask:
+    """Which rows can't be true; the frame may be a stacked one."""
+    wrong: Mask = np.logical_or.reduce([check.find(frame) for check in CHECKS if check.impossible])
+    return wrong
 
 
 def rejected_row(frame: Frame, row: int, reason: str) -> Rejected:
     """A row of a frame that is kept aside, as it is shown."""
     values = frame.to_arrow().select(frame.dimension.values).slice(row, 1).to_pylist()[0]
     shown = " ".join(f"{name}={value}" for name, value in values.items() if value is not None)
-    return Rejected(label(frame, row), reason, excerpt(shown, _EXCERPT))
+    mark = blake2b(shown.encode(), digest_size=_MARK_BYTES).hexdigest()
+    return Rejected(f"{label(frame, row)} #{mark}", reason, excerpt(shown, _EXCERPT))

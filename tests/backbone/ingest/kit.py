@@ -23,7 +23,6 @@ from tests.backbone.answers import Answer
 from tests.backbone.facade.kit import START, bars
 
 BASE = "/test"
-LINGER = 0.05
 
 R = TypeVar("R", bound=Request[Any])
 
@@ -105,11 +104,6 @@ async def settled() -> None:
     await anyio.sleep(0.001)
 
 
-async def lingered() -> None:
-    """Let the time pass for which live rows wait for company."""
-    await anyio.sleep(LINGER)
-
-
 def bar(hour: int = 0, close: float = 1.2, symbol: str = "EURUSD") -> Frame:
     return bars(1, close=close, symbol=symbol, start=START + timedelta(hours=hour))
 
@@ -117,7 +111,7 @@ def bar(hour: int = 0, close: float = 1.2, symbol: str = "EURUSD") -> Frame:
 @asynccontextmanager
 async def ingesting(*, observe: Observe | None = None, **ingest: Any) -> AsyncIterator[Ingesting]:
     """The ingest actor in a system of its own; `ingest` are settings of that section."""
-    chosen = {f"ingest.{name}": value for name, value in {"record_linger": LINGER, **ingest}.items()}
+    chosen = {f"ingest.{name}": value for name, value in ingest.items()}
     desk, settings = Desk(), load_settings(profile="embedded", overrides={"store.inline": True, **chosen})
     async with TestSystem() as system, anyio.create_task_group() as group:
         await system.start_child(ChildSpec("store", StoreDouble, args=(desk,)))

@@ -8,13 +8,13 @@ from typing import Any
 import anyio
 import pytest
 
-from actors import ActorDead
+from actors import ActorDead, AskRejected
 from backbone import Dimension, Frame
 from backbone.ingest.messages import RecordRows, RunIngest
 from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
 from tests.backbone.answers import Answer
 from tests.backbone.facade.kit import BARS, START, bars, plan, write_csv
-from tests.backbone.ingest.kit import Ingesting, bar, ingesting, lingered, settled
+from tests.backbone.ingest.kit import BASE, Ingesting, bar, ingesting, settled
 
 
 @pytest.fixture
@@ -132,7 +132,6 @@ async def test_live_rows_do_not_wait_for_runs(path: Path) -> None:
         (await room.desk.next(ClaimEpoch)).answer(1)
         write = await room.desk.next(WriteChunk)
         record = await room.ask(RecordRows(bar()))
-        await lingered()
         (await room.desk.next(WriteChunk)).commit(position=7)
         assert (await record.get()).position == 7
         assert not run.is_there
@@ -143,11 +142,9 @@ async def test_live_rows_do_not_wait_for_runs(path: Path) -> None:
 async def test_live_rows_that_come_during_a_commit_go_in_together_with_the_next_one_in_order() -> None:
     async with ingesting() as room:
         first = await room.ask(RecordRows(bar(close=1.0)))
-        await lingered()
         commit = await room.desk.next(WriteChunk)
         others = [await room.ask(RecordRows(bar(close=close))) for close in (2.0, 3.0)]
         other_bar = await room.ask(RecordRows(bar(hour=1, close=4.0)))
-        await lingered()
         await settled()
         assert room.desk.waiting == []  # else the older value might win
         commit.commit(position=1)
@@ -165,28 +162,104 @@ async def test_live_rows_that_come_during_a_commit_go_in_together_with_the_next_
 
 async def test_live_rows_of_many_callers_are_one_commit() -> None:
     async with ingesting() as room:
-        answers = [await room.ask(RecordRows(bar(hour=hour))) for hour in range(20)]
-        await lingered()
+        first = await room.ask(RecordRows(bar()))
+        commit = await room.desk.next(WriteChunk)
+        answers = [await room.ask(RecordRows(bar(hour=hour))) for hour in range(1, 21)]
+        commit.commit()
         commit = await room.desk.next(WriteChunk)
         assert commit.frame.num_rows == 20
         commit.commit()
-        assert [(await answer.get()).inserted for answer in answers] == [1] * 20
-        await lingered()
+        assert [(await answer.get()).inserted for answer in (first, *answers)] == [1] * 21
         assert room.desk.waiting == []
 
 
-async def test_a_batch_that_is_full_does_not_wait_for_company() -> None:
-    async with ingesting(record_batch_rows=2, record_linger=60.0) as room:
+async def test_one_commit_takes_no_more_rows_than_its_bound() -> None:
+    async with ingesting(record_batch_rows=3) as room:
+        answers = [await room.ask(RecordRows(bar(hour=hour))) for hour in range(5)]
+        for rows in (1, 3, 1):
+            commit = await room.desk.next(WriteChunk)
+            assert commit.frame.num_rows == rows
+            commit.commit()
+        assert [(await answer.get()).inserted for answer in answers] == [1] * 5
+
+
+async def test_one_commit_takes_no_more_bytes_than_its_bound() -> None:
+    size = bar().nbytes
+    async with ingesting(record_batch_bytes=size * 2) as room:
+        answers = [await room.ask(RecordRows(bar(hour=hour))) for hour in range(5)]
+        for rows in (1, 2, 2):
+            commit = await room.desk.next(WriteChunk)
+            assert commit.frame.num_rows == rows
+            commit.commit()
+        assert [(await answer.get()).inserted for answer in answers] == [1] * 5
+
+
+async def test_a_row_that_is_larger_than_the_bound_of_a_commit_goes_in_alone() -> None:
+    async with ingesting(record_batch_bytes=1) as room:
         answers = [await room.ask(RecordRows(bar(hour=hour))) for hour in range(2)]
+        for _ in answers:
+            (await room.desk.next(WriteChunk)).commit()
+        assert [(await answer.get()).inserted for answer in answers] == [1] * 2
+
+
+async def test_a_record_of_many_rows_is_several_commits_and_its_answer_their_sum() -> None:
+    async with ingesting(record_batch_rows=3) as room:
+        answer = await room.ask(RecordRows(bars(8)))
+        for position in (5, 6, 7):
+            assert not answer.is_there
+            (await room.desk.next(WriteChunk)).commit(position=position)
+        result = await answer.get()
+        assert (result.inserted, result.position) == (8, 7)
+
+
+async def test_where_a_part_of_a_record_is_refused_the_caller_is_told_what_to_do_and_the_rest_is_not_written() -> None:
+    async with ingesting(record_batch_rows=3) as room:
+        answer = await room.ask(RecordRows(bars(9)))
+        behind = await room.ask(RecordRows(bar(symbol="GBPUSD")))
         (await room.desk.next(WriteChunk)).commit()
-        assert [(await answer.get()).inserted for answer in answers] == [1, 1]
+        (await room.desk.next(WriteChunk)).refuse()
+        with pytest.raises(AskRejected, match="other rows of this call are in, and the same call again does no harm"):
+            await answer.get()
+        commit = await room.desk.next(WriteChunk)
+        assert commit.frame.symbols == ("GBPUSD",)
+        commit.commit()
+        assert (await behind.get()).inserted == 1
+
+
+@pytest.mark.parametrize("bound", ["record_waiting_rows", "record_waiting_bytes"])
+async def test_what_waits_is_bounded_seen_in_the_roster_and_refused_beyond(bound: str) -> None:
+    most: dict[str, Any] = {bound: 3 if bound == "record_waiting_rows" else 3 * bar().nbytes}
+    async with ingesting(**most) as room:
+        writing = await room.ask(RecordRows(bar()))
+        commit = await room.desk.next(WriteChunk)
+        waiting = [await room.ask(RecordRows(bar(hour=hour))) for hour in range(1, 4)]
+        seen = room.system.roster(detail=True).find(f"{BASE}/ingest")
+        assert seen is not None
+        assert seen.detail is not None
+        assert (seen.detail["rows_waiting"], seen.detail["bytes_waiting"]) == (3, 3 * bar().nbytes)
+        refused = await room.ask(RecordRows(bar(hour=4)))
+        assert await refused.refusal() == "busy"
+        commit.commit()
+        commit = await room.desk.next(WriteChunk)
+        assert commit.frame.num_rows == 3
+        later = await room.ask(RecordRows(bar(hour=4)))
+        for asked in (commit, None):
+            (asked or await room.desk.next(WriteChunk)).commit()
+        for answer in (writing, *waiting, later):
+            assert (await answer.get()).inserted == 1
+
+
+async def test_a_record_larger_than_all_that_may_wait_goes_in_where_nothing_else_does() -> None:
+    async with ingesting(record_waiting_rows=2) as room:
+        answer = await room.ask(RecordRows(bars(9)))
+        (await room.desk.next(WriteChunk)).commit()
+        assert (await answer.get()).inserted == 9
 
 
 async def test_live_rows_of_two_dimensions_do_not_wait_for_each_other() -> None:
     async with ingesting() as room:
         quote = Frame.from_records(Dimension.QUOTES, [{"symbol": "EURUSD", "ts": START, "bid": 1.1, "ask": 1.2}])
         answers = [await room.ask(RecordRows(frame)) for frame in (bar(), quote)]
-        await lingered()
         commits = [await room.desk.next(WriteChunk) for _ in answers]
         assert {commit.frame.dimension for commit in commits} == {BARS, Dimension.QUOTES}
         for commit in reversed(commits):
@@ -197,7 +270,6 @@ async def test_live_rows_of_two_dimensions_do_not_wait_for_each_other() -> None:
 async def test_while_the_store_is_down_each_caller_is_told_and_later_rows_go_in() -> None:
     async with ingesting() as room:
         first = await room.ask(RecordRows(bar()))
-        await lingered()
         commit = await room.desk.next(WriteChunk)
         behind = [await room.ask(RecordRows(bar(hour=hour))) for hour in (1, 2)]
         commit.refuse()
@@ -205,7 +277,6 @@ async def test_while_the_store_is_down_each_caller_is_told_and_later_rows_go_in(
         (await room.desk.next(WriteChunk)).refuse("busy")
         assert [await answer.refusal() for answer in behind] == ["busy", "busy"]
         later = await room.ask(RecordRows(bar()))
-        await lingered()
         (await room.desk.next(WriteChunk)).commit()
         assert (await later.get()).inserted == 1
 
@@ -213,7 +284,6 @@ async def test_while_the_store_is_down_each_caller_is_told_and_later_rows_go_in(
 async def test_a_live_commit_of_unknown_outcome_is_given_again_as_the_same_chunk() -> None:
     async with ingesting() as room:
         answer = await room.ask(RecordRows(bar()))
-        await lingered()
         first = await room.desk.next(WriteChunk)
         first.refuse("unknown_outcome")
         again = await room.desk.next(WriteChunk)
@@ -226,7 +296,6 @@ async def test_bad_live_rows_are_kept_aside_before_the_good_ones_are_written() -
     async with ingesting() as room:
         bad = await room.ask(RecordRows(bar(hour=1, close=-1.0)))
         good = await room.ask(RecordRows(bar()))
-        await lingered()
         (await room.desk.next(QuarantineRows)).answer(1)
         commit = await room.desk.next(WriteChunk)
         assert commit.frame.num_rows == 1
@@ -238,16 +307,15 @@ async def test_bad_live_rows_are_kept_aside_before_the_good_ones_are_written() -
 async def test_a_stop_tells_all_whose_rows_wait_and_writes_nothing_more() -> None:
     async with ingesting() as room:
         written = await room.ask(RecordRows(bar()))
-        await lingered()
         await room.desk.next(WriteChunk)
         behind = await room.ask(RecordRows(bar(hour=1)))
         quote = Frame.from_records(Dimension.QUOTES, [{"symbol": "EURUSD", "ts": START, "bid": 1.1, "ask": 1.2}])
-        lingering = await room.ask(RecordRows(quote))
+        other = await room.ask(RecordRows(quote))
+        await room.desk.next(WriteChunk)
         with anyio.fail_after(1):
             await room.system.terminate_child("ingest")
-        for answer in (written, behind, lingering):
+        for answer in (written, behind, other):
             assert isinstance(await _error(answer), ActorDead)
-        await lingered()
         assert room.desk.waiting == []
 
 
@@ -273,7 +341,6 @@ async def test_each_request_is_observed_with_its_time_and_outcome(path: Path) ->
         await run.get()
         for outcome in ("commit", "refuse"):
             record = await room.ask(RecordRows(bar()))
-            await lingered()
             getattr(await room.desk.next(WriteChunk), outcome)()
             await _ended(record)
         run = await room.ask(RunIngest(plan(path), "run-2"))
@@ -281,8 +348,8 @@ async def test_each_request_is_observed_with_its_time_and_outcome(path: Path) ->
         await _ended(run)
     assert seen == [
         ("RunIngest", 3.0, "ok"),
-        ("RecordRows", 0.05, "ok"),
-        ("RecordRows", 0.05, "refused:unavailable"),
+        ("RecordRows", 0.0, "ok"),
+        ("RecordRows", 0.0, "refused:unavailable"),
         ("RunIngest", 0.0, "refused:busy"),
     ]
 

@@ -1,4 +1,4 @@
-"""Live rows: how long they wait, what becomes of those behind a refusal, and what each caller is told."""
+"""Live rows: what they wait for, what becomes of those behind a refusal, and what each caller is told."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,20 +6,47 @@ from datetime import timedelta
 from pathlib import Path
 
 import anyio
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from backbone import Backbone, Frame, RecordResult, StoreUnavailable, load_settings
+from backbone import Backbone, Frame, RecordResult, StoreBusy, StoreUnavailable, load_settings
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.errors import RowRefused, UnknownOutcome
 from backbone.store.records import Chunk, WriteResult
-from backbone.testing import Faults, embedded, with_store
+from backbone.testing import embedded, with_store
 from tests.backbone.facade.kit import BARS, START, bars, plan, write_csv
 
-LINGER = 0.05
+COMMIT = 0.004  # virtual seconds
 
 
-async def test_rows_wait_no_longer_than_their_linger_however_many_follow_them() -> None:
-    async with embedded(overrides={"ingest.record_linger": LINGER}) as backbone:
+class Slow(DuckDBStore):
+    """A store that takes its time over each commit, and counts them; it has no time for the first ones."""
+
+    def __init__(self, down_for: int = 0) -> None:
+        super().__init__(":memory:", inline=True)
+        self.writes: list[int] = []
+        self._down_for = down_for
+
+    async def write(self, chunk: Chunk) -> WriteResult:
+        self.writes.append(chunk.frame.num_rows)
+        await anyio.sleep(COMMIT)
+        if len(self.writes) <= self._down_for:
+            raise StoreBusy("others had it locked")
+        return await super().write(chunk)
+
+
+@asynccontextmanager
+async def opened(store: DuckDBStore, **overrides: object) -> AsyncIterator[Backbone]:
+    base = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
+    settings = load_settings(profile="embedded", overrides={**base, **overrides})
+    async with Backbone.open(settings, parts=with_store(lambda _: store)) as backbone:
+        yield backbone
+
+
+@pytest.mark.parametrize("rate", [10, 25, 50, 100, 1000])
+async def test_evenly_paced_rows_wait_for_the_commit_under_way_and_never_for_company(rate: int) -> None:
+    async with opened(Slow()) as backbone:
         waited: list[float] = []
 
         async def send(number: int) -> None:
@@ -28,34 +55,64 @@ async def test_rows_wait_no_longer_than_their_linger_however_many_follow_them() 
             waited.append(anyio.current_time() - began)
 
         async with anyio.create_task_group() as group:
-            for number in range(100):
+            for number in range(200):
                 group.start_soon(send, number)
-                await anyio.sleep(LINGER / 2)  # virtual: sooner than the linger ends, a hundred times
-        assert len(waited) == 100
-        assert max(waited) <= LINGER + 1e-6
+                await anyio.sleep(1 / rate)
+        assert len(waited) == 200
+        commits = 1 if 1 / rate > COMMIT else 2  # one's own, and the one that was under way
+        assert max(waited) <= commits * COMMIT + 1e-6
 
 
-async def test_rows_that_wait_behind_a_refused_batch_are_written_at_once() -> None:
-    faults = Faults()
-    async with embedded(faults=faults, overrides={"ingest.record_linger": LINGER}) as backbone:
+async def test_a_busy_writer_takes_all_that_came_meanwhile_with_its_next_commit() -> None:
+    store = Slow()
+    async with opened(store) as backbone, anyio.create_task_group() as group:
+        group.start_soon(backbone.record, bars(1))
+        await anyio.sleep(COMMIT / 2)
+        for number in range(1, 50):
+            group.start_soon(backbone.record, bars(1, start=START + timedelta(hours=number)))
+    assert store.writes == [1, 49]
+
+
+async def test_a_record_of_more_rows_than_one_transaction_may_have_is_several() -> None:
+    store = Slow()
+    async with opened(store) as backbone:
+        rows = 250_000
+        stamps = np.datetime64("2024-01-01", "us") + np.arange(rows)
+        table = pa.table(
+            {
+                "symbol": pa.array(["EURUSD"] * rows),
+                "ts": pa.array(stamps, pa.timestamp("us", tz="UTC")),
+                "price": pa.array(np.ones(rows)),
+            }
+        )
+        result = await backbone.record(Frame.from_arrow("trades", table))
+        assert store.writes == [100_000, 100_000, 50_000]
+        assert (result.inserted, result.position) == (rows, (await backbone.outbox()).newest)
+
+
+async def test_two_rows_of_one_key_that_can_not_be_true_are_both_kept_aside_and_an_equal_one_once() -> None:
+    async with embedded() as backbone:
+        for close in (-1.0, -2.0, -1.0):
+            assert (await backbone.record(bars(1, close=close))).quarantined == 1
+        kept = await backbone.quarantined()
+        assert sorted("close=-1.0" in row.excerpt for row in kept) == [False, True]
+
+
+async def test_rows_that_come_behind_a_refused_batch_are_written() -> None:
+    async with opened(Slow(down_for=1)) as backbone, anyio.create_task_group() as group:
         outcomes: dict[int, object] = {}
 
         async def send(number: int) -> None:
             try:
-                outcomes[number] = await backbone.record(bars(1, start=START + timedelta(hours=number)))
+                outcomes[number] = (await backbone.record(bars(1, start=START + timedelta(hours=number)))).inserted
             except StoreUnavailable as error:
-                outcomes[number] = error
-                faults.store_up()
+                outcomes[number] = type(error)
 
-        async with anyio.create_task_group() as group:
-            faults.refuse_write_once()
-            group.start_soon(send, 1)
-            await anyio.sleep(LINGER * 1.5)
-            group.start_soon(send, 2)
-            began = anyio.current_time()
-        assert isinstance(outcomes[1], StoreUnavailable)
-        assert isinstance(outcomes[2], RecordResult)
-        assert anyio.current_time() - began <= 1
+        group.start_soon(send, 1)
+        await anyio.sleep(COMMIT / 2)
+        group.start_soon(send, 2)
+        await anyio.sleep(2 * COMMIT)
+        assert outcomes == {1: StoreBusy, 2: 1}
 
 
 async def record_all(backbone: Backbone, frames: list[Frame]) -> list[RecordResult]:
@@ -131,10 +188,8 @@ class Picky(DuckDBStore):
 
 @asynccontextmanager
 async def picky(**overrides: object) -> AsyncIterator[tuple[Backbone, Picky]]:
-    base = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
     store = Picky()
-    settings = load_settings(profile="embedded", overrides={**base, **overrides})
-    async with Backbone.open(settings, parts=with_store(lambda _: store)) as backbone:
+    async with opened(store, **overrides) as backbone:
         yield backbone, store
 
 
@@ -179,6 +234,28 @@ async def test_a_chunk_of_which_too_much_is_refused_is_refused_as_a_whole() -> N
         assert await backbone.quarantined() == []
 
 
+async def test_a_caller_whose_rows_are_refused_as_a_whole_takes_no_other_with_them() -> None:
+    async with picky() as (backbone, store):
+        results: dict[str, object] = {}
+
+        async def send(symbol: str, rows: int) -> None:
+            try:
+                results[symbol] = (await backbone.record(bars(rows, symbol=symbol))).inserted
+            except RowRefused as error:
+                results[symbol] = error
+
+        async with anyio.create_task_group() as group:
+            for number in range(20):
+                group.start_soon(send, f"S{number}", 5)
+            group.start_soon(send, "BAD", 500)
+            for number in range(20, 40):
+                group.start_soon(send, f"S{number}", 5)
+        assert isinstance(results.pop("BAD"), RowRefused)
+        assert results == {f"S{number}": 5 for number in range(40)}
+        assert store.writes < 150
+        assert (await backbone.fetch(BARS)).num_rows == 200
+
+
 async def test_who_is_overtaken_within_a_commit_is_told_so() -> None:
     async with embedded() as backbone:
         await backbone.record(bars(1, close=3.0))
@@ -200,10 +277,8 @@ class Unsure(Picky):
 
 
 async def test_a_chunk_of_unknown_outcome_is_given_again_and_counts_once() -> None:
-    base = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
     store = Unsure()
-    settings = load_settings(profile="embedded", overrides=base)
-    async with Backbone.open(settings, parts=with_store(lambda _: store)) as backbone:
+    async with opened(store) as backbone:
         result = await backbone.record(bars(3))
         assert (result.inserted, store.writes) == (3, 2)
         assert (await backbone.fetch(BARS)).num_rows == 3

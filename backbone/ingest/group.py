@@ -1,0 +1,107 @@
+"""The commit of a group of live rows: one transaction, and no caller pays for the rows of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from actors import Reject
+from backbone.domain.clock import utc_now
+from backbone.domain.dimension import Dimension
+from backbone.domain.identifiers import ingest_id, new_run_id
+from backbone.domain.threads import in_thread
+from backbone.ingest.live import LiveBatch
+from backbone.ingest.run import Writer
+from backbone.ingest.salvage import OF_ROWS, Salvaged, write_what_goes_in
+from backbone.quality.screening import Rejected
+from backbone.store.records import Chunk, QuarantineRow
+
+__all__ = ["GroupWriter"]
+
+T = TypeVar("T")
+
+_LIVE = "live"
+_INLINE_ROWS = 1000
+"""Fewer rows are done with sooner than a thread is woken."""
+
+
+class GroupWriter:
+    """Writes batches of live rows, and tells their callers.
+
+    Args:
+        writer: gives the store.
+        committed: told of the rows of each commit.
+        refused: told of each refusal, after the callers were.
+        inline: never work in a thread.
+    """
+
+    def __init__(
+        self,
+        writer: Callable[[], Writer],
+        committed: Callable[[int], None],
+        refused: Callable[[Reject], None],
+        *,
+        inline: bool = False,
+    ) -> None:
+        self._writer = writer
+        self._committed = committed
+        self._refused = refused
+        self._inline = inline
+
+    async def commit(self, batch: LiveBatch) -> None:
+        """Keep aside what can't be true, write the others."""
+        dimension = batch.callers[0].frame.dimension
+        await self._work(batch, batch.screen)
+        try:
+            await self._keep_aside(batch.bad, dimension)
+        except Reject as reject:  # anything else is a bug: it crashes the actor, whose end tells those who wait
+            self._refuse(batch, reject)
+        else:
+            await self._write(batch)
+
+    async def _write(self, batch: LiveBatch) -> None:
+        """Write all of it; where a row is refused, each half of the callers by itself, down to whose row it is."""
+        alone = len(batch.callers) == 1
+        chunk = await self._work(batch, lambda: _chunk(batch))
+        try:
+            salvaged = await self._written(chunk, alone=alone) if chunk.frame.num_rows else None
+        except Reject as reject:
+            if alone or reject.code not in OF_ROWS:
+                self._refuse(batch, reject)
+            else:
+                for half in batch.halves():
+                    await self._write(half)
+        else:
+            if salvaged is not None:
+                self._committed(salvaged.result.rows)
+            await batch.answer(salvaged)
+
+    async def _written(self, chunk: Chunk, *, alone: bool) -> Salvaged:
+        """Rows of one caller go in but for those that are refused; those of several all or none."""
+        if not alone:
+            return Salvaged(await self._writer().write(chunk))
+        salvaged = await write_what_goes_in(self._writer().write, chunk)
+        await self._keep_aside(salvaged.refused, chunk.frame.dimension)
+        return salvaged
+
+    def _refuse(self, batch: LiveBatch, reject: Reject) -> None:
+        batch.refuse(reject)
+        self._refused(reject)
+
+    async def _work(self, batch: LiveBatch, function: Callable[[], T]) -> T:
+        if self._inline or batch.rows <= _INLINE_ROWS:
+            return function()
+        return await in_thread(function)
+
+    async def _keep_aside(self, rows: Sequence[Rejected], dimension: Dimension) -> None:
+        if not rows:
+            return
+        run_id, now = new_run_id(), utc_now()
+        await self._writer().quarantine(
+            [QuarantineRow(_LIVE, row.location, row.reason, row.excerpt, dimension.value, run_id, now) for row in rows]
+        )
+
+
+def _chunk(batch: LiveBatch) -> Chunk:
+    frame = batch.frame()
+    return Chunk(ingest_id(_LIVE, frame), new_run_id(), _LIVE, frame)
