@@ -12,7 +12,7 @@ ALONE := --override-ini addopts="-ra --strict-markers --strict-config --import-m
 UV := uv==0.13.9
 COMPILE := pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test coverage test-install test-services drills lint bench docs lock clean
+.PHONY: help run test coverage test-install test-services drills lint bench bench-rivals docs lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,9 @@ lint: .venv/installed  ## ruff, mypy --strict, and pyright on what it must refus
 bench: .venv/installed  ## benchmarks, as ratios against the bare client in the same run
 	$(BIN)/python -m tests.benchmarks
 
+bench-rivals: .venv/installed  ## install the heavy clients that reads are measured beside into .venv-bench
+	$(PIP_INSTALL) $(LOCKED) --upgrade --target .venv-bench -r requirements-bench.lock
+
 docs: .venv/installed  ## build the documentation site into site/
 	$(BIN)/python docs/generate.py
 	$(BIN)/zensical build --clean --strict
@@ -71,7 +74,8 @@ lock:  ## resolve the locks anew; versions move only where pyproject.toml asks, 
 	"$$scratch/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: $(UV) && \
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) pyproject.toml -o requirements.lock && \
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev -c requirements.lock -o requirements-dev.lock && \
+	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group bench -c requirements-dev.lock -o requirements-bench.lock && \
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group build -o requirements-build.lock
 
 clean:  ## remove everything that make created
-	rm -rf .venv data reports site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .venv-bench data reports site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

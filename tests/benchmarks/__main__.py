@@ -1,4 +1,7 @@
-"""Run the benchmark modules: all of them, or those named: `python -m tests.benchmarks actors`."""
+"""Run the benchmark modules: all of them, or those named: `python -m tests.benchmarks actors`.
+
+One that is made of parts can be told to measure some of them: `python -m tests.benchmarks reads embedded`.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the work: for a look, not for the record")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a floor is missed")
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.names if name not in names()]
-    if unknown:
-        parser.error(f"got {', '.join(unknown)}; allowed: {', '.join(names())}")
     missed = False
-    for name in options.names or names():
-        result = importlib.import_module(f"tests.benchmarks.{name}{_SUFFIX}").run(options.quick)
+    for name, parts in _wanted(parser, options.names or names()).items():
+        benchmark = importlib.import_module(f"tests.benchmarks.{name}{_SUFFIX}")
+        result = benchmark.run(options.quick, parts) if parts else benchmark.run(options.quick)
         text = report.markdown(result)
         sys.stdout.write(text + "\n")
         if result.page and not options.quick:
@@ -37,6 +38,21 @@ def main(arguments: list[str] | None = None) -> int:
             Path(result.page).write_text(text, encoding="utf-8")
         missed = missed or any(floor.met is False for floor in result.floors)
     return 1 if missed and options.strict else 0
+
+
+def _wanted(parser: argparse.ArgumentParser, given: list[str]) -> dict[str, list[str]]:
+    """The benchmarks named, each with those of its parts that are named behind it."""
+    wanted: dict[str, list[str]] = {}
+    parts: tuple[str, ...] = ()
+    for word in given:
+        if word in names():
+            wanted[word] = []
+            parts = getattr(importlib.import_module(f"tests.benchmarks.{word}{_SUFFIX}"), "PARTS", ())
+        elif word in parts:
+            wanted[next(reversed(wanted))].append(word)
+        else:
+            parser.error(f"got {word}; allowed: {', '.join((*parts, *names()))}")
+    return wanted
 
 
 if __name__ == "__main__":
