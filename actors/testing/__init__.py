@@ -6,14 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from actors.testing.awaits import AtAwait, Await
     from actors.testing.clock import VirtualClock, VirtualLoop, virtual_loop
     from actors.testing.faults import Fault, Faults
     from actors.testing.probe import Probe
     from actors.testing.system import TestSystem
 
-__all__ = ["Fault", "Faults", "Probe", "TestSystem", "VirtualClock", "VirtualLoop", "virtual_loop"]
+__all__ = ["AtAwait", "Await", "Fault", "Faults", "Probe", "TestSystem", "VirtualClock", "VirtualLoop", "virtual_loop"]
 
 _HOME = {
+    "AtAwait": "awaits",
+    "Await": "awaits",
     "Fault": "faults",
     "Faults": "faults",
     "Probe": "probe",

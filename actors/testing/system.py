@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from actors.errors import ActorError
 from actors.events import Event, Subscription
 from actors.system import ActorSystem
+from actors.testing.awaits import AtAwait, watch
 from actors.testing.clock import VirtualClock
 
 if TYPE_CHECKING:
@@ -16,12 +17,23 @@ if TYPE_CHECKING:
 
 
 class TestSystem(ActorSystem):
-    """An ActorSystem that records its events and, when left, fails where a task of an actor is still alive."""
+    """An ActorSystem that records its events and, when left, fails where a task of an actor is still alive.
+
+    Args:
+        name: as ActorSystem's.
+        seed: as ActorSystem's.
+        at_await: called whenever an await in an actor's own code (handler, hook or helper task) is about to come back;
+            the error that it returns is raised there. None: nothing interferes.
+        options: as ActorSystem's.
+    """
 
     __test__ = False
 
-    def __init__(self, name: str = "test", *, seed: int | None = 0, **options: Any) -> None:
+    def __init__(
+        self, name: str = "test", *, seed: int | None = 0, at_await: AtAwait | None = None, **options: Any
+    ) -> None:
         super().__init__(name, seed=seed, **options)
+        self._at_await = at_await
         self._record: Subscription[Event] | None = None
         self._seen: list[Any] = []
 
@@ -30,6 +42,8 @@ class TestSystem(ActorSystem):
         if self._clock is None and getattr(loop, "is_virtual", False):
             self._clock = VirtualClock(loop)
         await super().__aenter__()
+        if self._at_await is not None:
+            watch(self._opened().tasks, self._at_await)
         self._record = self.events.subscribe(capacity=100_000)
         return self
 

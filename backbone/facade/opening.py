@@ -27,10 +27,10 @@ def resources(settings: Settings, system: ActorSystem, stack: ExitStack) -> Reso
     Raises:
         SettingsError: a server that is required or chosen has no address. NotBuilt: its adapter does not exist yet.
     """
-    stores = store.factory(settings)
+    clock = system.clock if settings.store.inline else None  # deterministic: all go by one clock
+    stores = store.factory(settings, clock=None if clock is None else clock.now)
     stack.callback(stores.close)
-    clock = system.clock.time if settings.store.inline else None
-    caches = cache.factory(settings, clock=clock)
+    caches = cache.factory(settings, clock=None if clock is None else clock.time)
     return Resources(stores=stores, caches=caches, stream=stream.adapter(settings), newest=Newest())
 
 

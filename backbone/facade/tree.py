@@ -7,6 +7,7 @@ alone: soon at first, then ever later up to every 30 s, for as long as the backb
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -27,8 +28,8 @@ from backbone.stream.port import Stream
 __all__ = ["NAME", "Parts", "Resources", "stand_ins", "tree"]
 
 NAME = "backbone"
-Parts = Mapping[str, Callable[[ChildSpec], ChildSpec]]
-"""By name of a child, what a test makes of its spec."""
+Parts = Mapping[str, Callable[[Any], Any]]
+"""By name of a child, what a test makes of its spec: a ChildSpec, of "stream" a SupervisorSpec."""
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,10 +59,10 @@ def tree(
     ]
     if control is not None:
         children.append(control)
-    there = {spec.id for spec in children if isinstance(spec, ChildSpec)}
+    there = {spec.id for spec in children}
     if not there >= set(parts):
         raise Unsupported(f"parts {sorted(set(parts) - there)} given; allowed: {', '.join(sorted(there))}")
-    changed = [parts[spec.id](spec) if isinstance(spec, ChildSpec) and spec.id in parts else spec for spec in children]
+    changed = [parts[spec.id](spec) if spec.id in parts else spec for spec in children]
     return SupervisorSpec(
         NAME, children=changed, intensity=limits.budget(), backoff=limits.delays(), restart=Restart.PERMANENT
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from actors import ChildSpec
 from backbone.calls import Calls
+from backbone.domain.clock import utc_now
 from backbone.settings import Settings, SettingsError
 from backbone.settings.starting import refuse_what_cannot_start
 from backbone.store.actor import StoreActor
@@ -49,17 +51,21 @@ class _Stores:
         self._close()
 
 
-def factory(settings: Settings) -> StoreFactory:
+def factory(settings: Settings, *, clock: Callable[[], datetime] | None = None) -> StoreFactory:
     """Makes the store's adapter; heavy clients are imported only where they are chosen.
+
+    Args:
+        settings: which, and where.
+        clock: stamps what the embedded store writes; None: the machine's.
 
     Raises:
         SettingsError: a required server was not chosen, or its address is missing or no address of it.
     """
     refuse_what_cannot_start(settings, "store.")
-    return _Stores(_timescale(settings)) if settings.store.backend == "timescale" else _duckdb(settings)
+    return _Stores(_timescale(settings)) if settings.store.backend == "timescale" else _duckdb(settings, clock)
 
 
-def _duckdb(settings: Settings) -> StoreFactory:
+def _duckdb(settings: Settings, clock: Callable[[], datetime] | None) -> StoreFactory:
     from backbone.store.duckdb.memory import MemoryDatabase
     from backbone.store.duckdb.store import DuckDBStore
 
@@ -73,6 +79,7 @@ def _duckdb(settings: Settings) -> StoreFactory:
             memory_limit=store.memory_limit,
             inline=store.inline,
             max_payload_bytes=settings.stream.max_payload_bytes,
+            clock=clock or utc_now,
         )
 
     return _Stores(make, memory.close)

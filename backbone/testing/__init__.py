@@ -37,7 +37,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from actors import ActorError, ActorSystem, ChildSpec, Reject
+from actors import ActorError, ActorSystem, ChildSpec, Reject, SupervisorSpec
 from backbone.domain.dimension import Dimension
 from backbone.facade.backbone import Backbone
 from backbone.facade.tree import Parts
@@ -47,8 +47,9 @@ from backbone.store.actor import Recover
 from backbone.store.errors import StoreUnavailable
 from backbone.store.port import Store
 from backbone.store.records import Chunk, QuarantineRow, WriteResult
+from backbone.stream.port import Stream
 
-__all__ = ["Faults", "InjectedCrash", "embedded", "with_store"]
+__all__ = ["Faults", "InjectedCrash", "embedded", "with_store", "with_stream"]
 
 
 class InjectedCrash(RuntimeError):
@@ -197,12 +198,24 @@ def with_store(made: Callable[[Callable[[], Store]], Store]) -> Parts:
     return {"store": changed}
 
 
+def with_stream(made: Callable[[Stream], Stream]) -> Parts:
+    """The parts of a backbone whose stream is what `made` makes of the one in the settings."""
+
+    def changed(spec: SupervisorSpec) -> SupervisorSpec:
+        stream = made(spec.children[0].args[0])  # type: ignore[union-attr]
+        children = tuple(replace(child, args=(stream, *child.args[1:])) for child in spec.children)  # type: ignore[union-attr]
+        return replace(spec, children=children)
+
+    return {"stream": changed}
+
+
 @asynccontextmanager
 async def embedded(
     *,
     faults: Faults | None = None,
     system: ActorSystem | None = None,
     overrides: Mapping[str, object] | None = None,
+    parts: Parts | None = None,
 ) -> AsyncIterator[Backbone]:
     """A backbone in memory.
 
@@ -210,11 +223,11 @@ async def embedded(
         faults: what is to go wrong, now or later.
         system: the test's own actor system; None: one of its own.
         overrides: settings, such as `{"ingest.chunk_rows": 1000}`; a `store.path` makes it outlive this backbone.
+        parts: what is made of its parts, by `with_store`, `with_stream` or both; not together with `faults`.
     """
     base: dict[str, object] = {"store.path": ":memory:", "store.inline": True, "control.enabled": False}
     base["kill_switch"] = None  # a test's outcome does not hang on a file that lies about
     settings = load_settings(profile="embedded", overrides={**base, **(overrides or {})})
-    parts: Parts = {}
     if faults is not None:
         given = faults
         parts = {**with_store(lambda make: _FaultyStore(make(), given)), "ingest": _faulty_ingest(given)}

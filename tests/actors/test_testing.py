@@ -22,7 +22,7 @@ from actors import (
     StartError,
     Terminated,
 )
-from actors.testing import Fault, Faults, Probe, TestSystem, VirtualLoop, virtual_loop
+from actors.testing import Await, Fault, Faults, Probe, TestSystem, VirtualLoop, virtual_loop
 from tests.actors.kit import Boom, Crash, Journal, Note, Number, Worker, settle, worker
 
 
@@ -237,3 +237,57 @@ async def test_a_faulty_actor_still_refuses_what_the_sound_one_refuses(actor_sys
     ref = await actor_system.start_child(ChildSpec("a", Faults.crash_on(Worker, nth=100)))
     with pytest.raises(actors.InvalidMessage):
         await ref.tell(Alien())
+
+
+class Sleeper(actors.Actor):
+    """Waits twice for each message, of which one wait is in a task beside the mailbox."""
+
+    @actors.handles
+    async def handle(self, message: Note) -> None:
+        await anyio.sleep(1.0)
+        self.context.run_task(self.beside(), name="beside")
+
+    async def beside(self) -> None:
+        await anyio.sleep(1.0)
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+async def test_an_error_out_of_the_nth_await_is_a_crash_of_that_actor(nth: int) -> None:
+    met: list[Await] = []
+
+    def at_await(at: Await) -> BaseException | None:
+        met.append(at)
+        return Boom(at.where) if len(met) == nth else None
+
+    async with TestSystem(at_await=at_await) as system:
+        ref = await system.start_child(ChildSpec("a", Sleeper))
+        await ref.tell(Note())
+        await anyio.sleep(10.0)
+        crashed = system.recorded(actors.ActorCrashed)
+    assert [str(event.reason.error) for event in crashed] == [met[nth - 1].where]
+    assert {at.actor for at in met} == {"/test/a"}
+    places = [at.where.split(":")[1] for at in met]
+    assert places == ["handle", "beside"][:nth]
+
+
+async def test_no_error_comes_out_of_a_lock_which_would_stay_locked() -> None:
+    class Locked(actors.Actor):
+        def __init__(self) -> None:
+            self.lock = anyio.Lock()
+
+        @actors.handles
+        async def handle(self, message: Note) -> None:
+            async with self.lock:
+                self.context.run_task(self.beside(), name="beside")
+                await anyio.sleep(1.0)
+
+        async def beside(self) -> None:
+            async with self.lock:
+                pass
+
+    met: list[str] = []
+    async with TestSystem(at_await=lambda at: met.append(at.path)) as system:
+        ref = await system.start_child(ChildSpec("a", Locked))
+        await ref.tell(Note())
+        await anyio.sleep(10.0)
+    assert set(met) == {"/test/a"}

@@ -7,15 +7,19 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 import backbone.testing
 from actors import ActorCrashed
-from actors.testing import virtual_loop
+from actors.testing import TestSystem, virtual_loop
 from backbone import Backbone, StoreUnavailable
-from backbone.testing import Faults, embedded
+from backbone.store.port import Store
+from backbone.stream.port import Publisher, Stream, Subscriber
+from backbone.testing import Faults, embedded, with_store, with_stream
 from tests.backbone.facade.kit import BARS, bars, plan
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "test-with-a-backbone.md"
@@ -130,3 +134,49 @@ def test_the_plugin_of_actors_does_not_load_it() -> None:
     code = "import sys, actors.testing.plugin; print([m for m in sys.modules if m.startswith('backbone')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_on_the_virtual_clock_stamps_are_virtual_too() -> None:
+    stores: list[Store] = []
+
+    def kept(make: Callable[[], Store]) -> Store:
+        stores.append(make())
+        return stores[-1]
+
+    async def body() -> None:
+        async with TestSystem() as system, embedded(system=system, parts=with_store(kept)) as opened:
+            await opened.record(bars())
+            (row,) = await stores[-1].read_outbox(0)
+            assert row.created_at.date() == date(2026, 1, 1)
+
+    with asyncio.Runner(loop_factory=virtual_loop) as runner:
+        runner.run(body())
+
+
+async def test_a_stream_of_ones_own_stands_behind_relay_and_consumers() -> None:
+    class Counted:
+        ordered = True
+
+        def __init__(self, stream: Stream) -> None:
+            self._stream = stream
+            self.made: list[str] = []
+
+        def publisher(self) -> Publisher:
+            self.made.append("publisher")
+            return self._stream.publisher()
+
+        def subscriber(self) -> Subscriber:
+            self.made.append("subscriber")
+            return self._stream.subscriber()
+
+    streams: list[Counted] = []
+
+    def counted(stream: Stream) -> Stream:
+        streams.append(Counted(stream))
+        return streams[-1]
+
+    async with embedded(parts=with_stream(counted)) as opened, opened.subscribe(BARS) as updates:
+        await opened.record(bars())
+        assert (await anext(updates)).frame.num_rows == 3
+    (stream,) = streams
+    assert sorted(stream.made) == ["publisher", "subscriber", "subscriber"]  # relay; last and consumer
