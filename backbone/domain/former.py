@@ -35,6 +35,8 @@ __all__ = ["MAGIC", "decode", "read_meta"]
 _VERSION: Final = 1
 _DIMENSIONS: Final = {code: dimension for dimension, code in CODES.items()}
 _TEXT: Final = msgspec.msgpack.Decoder(tuple[tuple[str, ...], dict[str, str | int | float | None]])
+_MOST_ROWS: Final = 2**17
+"""More than fit into the largest payload that could be set."""
 _MOST_UNFOLDED: Final = 128 * 2**20
 """Bytes of texts that stand once, over all rows: a chunk of 100,000 rows, which was the largest, has less."""
 
@@ -82,7 +84,7 @@ def _header(data: memoryview) -> _Header:
     body = PREAMBLE.size + text_bytes + -text_bytes % 8
     total = body + columns * ENTRY.size + buffer_bytes
     # every row has its stamp among the buffers, so a short message can't announce a huge table
-    if total != len(data) or rows * 8 > buffer_bytes:
+    if total != len(data) or rows * 8 > buffer_bytes or rows > _MOST_ROWS:
         raise CodecError(f"truncated or damaged frame: {len(data)} bytes given, {total} and {rows} rows announced")
     try:
         _, meta = _TEXT.decode(data[PREAMBLE.size : PREAMBLE.size + text_bytes])

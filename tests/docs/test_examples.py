@@ -27,6 +27,7 @@ RUN = [
     "explanation/delivery.md",
     "how-to/actors/tracing.md",
     "how-to/own-files.md",
+    "how-to/read-without-our-code.md",
     "how-to/retention.md",
     "how-to/subscribe.md",
     "reference/configuration.md",

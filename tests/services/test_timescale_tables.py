@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from backbone.domain import Dimension, Frame
+from backbone.domain import Dimension, Frame, decode
 from backbone.domain.hashing import shard_of
 from backbone.services import native
 from backbone.store.errors import PositionLost, SchemaMismatch, StoreError, StoreUnavailable
@@ -24,6 +24,7 @@ from backbone.store.records import JournalRow, QuarantineRow, Query
 from backbone.store.timescale import TimescaleStore
 from backbone.store.timescale.selecting import Selection
 from backbone.store.timescale.tables import SQL_TYPES, Tables
+from tests.backbone.domain.version_1 import WRITTEN
 from tests.services.stores import (
     BARS,
     DAY,
@@ -126,11 +127,15 @@ async def test_a_database_of_an_earlier_version_goes_on_where_it_was(fresh: str)
                    (42, 1, 1, 1, now(), 'e2', 'i', 'trades', 'ÖL', 'x')
             """
         )
+        former = WRITTEN[TRADES].payload
+        await owner.execute("UPDATE telemetry.outbox SET payload = $1", former)
     store = TimescaleStore(fresh)
     await store.open()
     assert (await store.migrate()).applied == tuple(each.name for each in shipped("timescale")[2:])
     assert await store.cursor("stream", 0) == 41
-    assert [row.position for row in await store.read_outbox(41)] == [42]
+    [waiting] = await store.read_outbox(41)
+    assert (waiting.position, waiting.checksum) == (42, None)
+    assert decode(waiting.payload, waiting.checksum) == WRITTEN[TRADES].rows
     assert [row.position for row in await store.read_outbox(40, whole=True)] == [41, 42]
     with pytest.raises(PositionLost):  # what lay before the oldest may have been pruned
         await store.read_outbox(39, whole=True)

@@ -156,10 +156,12 @@ class SharedCache:
         assert isinstance(found, Miss), found
         return found.lease
 
-    async def load(self, position: int, lease: str | None = None, payload: bytes | None = None) -> bool:
+    async def load(
+        self, position: int, lease: str | None = None, payload: bytes | None = None, checksum: int | None = None
+    ) -> bool:
         """Another process has loaded."""
         rows = encode(bars(position)) if payload is None else payload
-        return await self.server.put(KEY, CacheEntry(rows, position), lease or await self.lease())
+        return await self.server.put(KEY, CacheEntry(rows, position, checksum), lease or await self.lease())
 
 
 class Caching:

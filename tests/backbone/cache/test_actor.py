@@ -11,9 +11,11 @@ import pytest
 from actors import ActorDead
 from backbone import Dimension, Frame
 from backbone.cache.messages import ForgetWindows, ProbeCache, ReadCacheMetrics
+from backbone.domain import encode
+from backbone.domain.codec import checksum_of
 from backbone.store.records import Query
 from tests.backbone.cache.kit import KEY, caching, query_of, settled
-from tests.backbone.facade.kit import BARS
+from tests.backbone.facade.kit import BARS, bars
 
 PAST = Query(BARS, ("EURUSD",), "1h", as_of=datetime(2020, 1, 1, tzinfo=UTC))
 
@@ -312,6 +314,16 @@ async def test_a_damaged_window_is_passed_by() -> None:
         again = await room.ask()
         (await room.desk.next()).refuse()
         assert await again.refusal() == "unavailable"
+
+
+async def test_a_window_whose_values_have_changed_on_the_server_is_passed_by() -> None:
+    async with caching() as room:
+        await room.cache.server.open()
+        assert await room.cache.load(5, payload=encode(bars(4)), checksum=checksum_of(encode(bars(5))))
+        answer = await room.ask()
+        (await room.desk.next()).answer(5)
+        fetched = await answer.get()
+        assert (fetched.hit, fetched.frame.num_rows) == (False, 5)
 
 
 async def test_each_question_is_observed_with_its_time_and_outcome() -> None:

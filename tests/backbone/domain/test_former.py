@@ -61,20 +61,24 @@ def reads(data: bytes) -> bool:
 
 
 def crafted(rows: int, text: bytes, directory: bytes, buffers: bytes) -> bytes:
-    """A message whose preamble is right about its own length, with whatever content."""
-    preamble = struct.pack("<4sBBHIqqIQ", b"BBCF", 1, 3, 7, rows, 0, 0, len(text), len(buffers))
+    """Macro events whose preamble is right about its own length, with whatever content."""
+    preamble = struct.pack("<4sBBHIqqIQ", b"BBCF", 1, 6, 9, rows, 0, 0, len(text), len(buffers))
     return preamble + text + bytes(-len(text) % 8) + directory + buffers
 
 
-@pytest.mark.parametrize("rows", [2**32 - 1, 4_000_000])
-def test_neither_rows_nor_texts_unfold_beyond_a_bound(rows: int) -> None:
+@pytest.mark.parametrize(
+    ("rows", "room", "why"),
+    [(2**32 - 1, 110_000, "announced"), (4_000_000, 4_000_000, "announced"), (110_000, 110_000, "unfold")],
+)
+def test_neither_rows_nor_texts_unfold_beyond_a_bound(rows: int, room: int, why: str) -> None:
     text = msgspec.msgpack.encode((("A",), {}))
-    entries = [(1, 2, 0, 255), (2, 0, 0, 0), (4, 0, 0, 0), (3, 4, 0, 0), (3, 4, 0, 0), (1, 4, 0, 0), (1, 4, 0, 0)]
+    same, stamps, nulls = (1, 2, 0, 255), (2, 0, 0, 0), (3, 4, 0, 0)
+    entries = [same, same, stamps, same, nulls, nulls, nulls, same, same]
     directory = b"".join(struct.pack("<BBHI", *entry) for entry in entries)
-    data = crafted(rows, text, directory, bytes(256 + min(rows, 4_000_000) * 16))
+    data = crafted(rows, text, directory, bytes(5 * 256 + room * 8))
     tracemalloc.start()
     before = pa.total_allocated_bytes()
-    with pytest.raises(CodecError, match=r"announced|unfold"):
+    with pytest.raises(CodecError, match=why):
         decode(data)
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     assert pa.total_allocated_bytes() == before
@@ -98,4 +102,4 @@ def test_neither_rows_nor_texts_unfold_beyond_a_bound(rows: int) -> None:
 )
 def test_unreadable_symbols_or_meta_are_refused(text: bytes) -> None:
     with pytest.raises(CodecError):
-        decode(crafted(1, text, bytes(56), bytes(64)))
+        decode(crafted(1, text, bytes(72), bytes(64)))

@@ -325,6 +325,20 @@ async def test_a_payload_that_is_no_frame_is_refused_with_its_position() -> None
             await made.ask(0)
 
 
+async def test_a_payload_that_is_not_the_one_that_was_written_is_refused_by_its_checksum() -> None:
+    async with consuming() as made:
+        other = msgspec.structs.replace(row(1), payload=row(2).payload)
+        await made.publisher.publish([other])
+        with pytest.raises(AskRejected, match="the change at position 1 can't be read: damaged frame: the checksum"):
+            await made.ask(0)
+
+
+async def test_a_change_without_a_checksum_is_looked_at_value_by_value_and_handed_out() -> None:
+    async with consuming() as made:
+        await made.publisher.publish([msgspec.structs.replace(row(1), checksum=None)])
+        assert positions(await made.ask(0)) == [1]
+
+
 async def test_what_comes_before_a_payload_that_is_no_frame_is_handed_out_first() -> None:
     """Who does as the refusal says, and subscribes from a later position, has missed nothing but that one."""
     async with consuming() as made:
