@@ -223,7 +223,7 @@ class Backbone:
             start: first moment, inclusive, with a time zone; of bars, that of their beginning.
             end: last moment, inclusive, with a time zone.
             limit: the newest so many, in ascending order; 1 or more.
-            as_of: as known at that moment; refused by the embedded store.
+            as_of: as known at that moment.
             resample: False: only bars that are stored.
 
         Returns:

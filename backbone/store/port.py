@@ -84,7 +84,6 @@ class Store(Protocol):
         """Rows in canonical order, and the outbox position that they include.
 
         Raises:
-            Unsupported: `as_of` where former versions can't be read.
             ValueError: an interval asked of a dimension without, a negative limit, a moment without time zone.
         """
         ...

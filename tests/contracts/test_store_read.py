@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 
 from backbone.domain import Dimension, Frame, codec
 from backbone.domain.identifiers import ingest_id
-from backbone.store.errors import FencedOut, PositionLost, Unsupported
+from backbone.store.errors import FencedOut, PositionLost
 from backbone.store.port import Store
 from backbone.store.records import Chunk, JournalRow, QuarantineRow, Query
 
@@ -94,16 +95,51 @@ async def test_a_question_that_makes_no_sense_is_refused(store: Store, wrong: Qu
         await store.read(wrong)
 
 
-async def test_as_of_is_answered_or_refused_clearly(store: Store) -> None:
-    await put(store, trades(range(3)))
-    now = datetime.now(UTC) + timedelta(hours=1)
-    try:
-        before, after = [(await store.read(Query(TRADES, as_of=at))).frame for at in (DAY, now)]
-    except Unsupported:
-        with pytest.raises(Unsupported, match="as_of"):
-            await store.read(Query(TRADES, as_of=DAY))
-    else:
-        assert (before, after) == (Frame.empty(TRADES), trades(range(3)))
+async def test_rows_are_read_as_they_were_known_at_any_moment(store: Store) -> None:
+    """Whatever was corrected, added late or written again between; also before there was anything."""
+    chance = random.Random(7)
+    model: dict[tuple[str, int], float] = {}
+    moments, known = [datetime(1970, 1, 1, tzinfo=UTC)], [Frame.empty(TRADES)]
+    for number in range(12):
+        rows = {(chance.choice("AB"), chance.randrange(8)): float(chance.randrange(4)) for _ in range(6)}
+        if all(model.get(key) == price for key, price in rows.items()):
+            continue
+        before = (await store.outbox_status()).newest
+        await put(store, priced(rows), f"run {number}")
+        model.update(rows)
+        moments.append((await store.read_outbox(before))[0].created_at)
+        known.append(priced(model))
+    for at, frame in zip(moments, known, strict=True):
+        assert (await store.read(Query(TRADES, as_of=at))).frame == frame
+        assert (await store.read(Query(TRADES, as_of=at, limit=5))).frame == frame.newest(5)
+        start, end = DAY + timedelta(seconds=2), DAY + timedelta(seconds=5)
+        window = Query(TRADES, ("A",), start=start, end=end, as_of=at)
+        assert (await store.read(window)).frame == frame.select(["A"], start, end)
+        newest = Query(TRADES, ("B",), as_of=at, limit=2)
+        assert (await store.read(newest)).frame == frame.select(["B"]).newest(2)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert (await store.read(Query(TRADES, as_of=later))).frame == known[-1]
+
+
+def priced(rows: dict[tuple[str, int], float]) -> Frame:
+    """Trades: price by symbol and second."""
+    return Frame.from_records(
+        TRADES,
+        [
+            {"symbol": symbol, "ts": DAY + timedelta(seconds=second), "sequence": 0, "price": price}
+            for (symbol, second), price in rows.items()
+        ],
+    )
+
+
+async def test_late_rows_come_in_their_place(store: Store) -> None:
+    for seconds in (range(5, 9), range(2), range(3, 5), range(20, 22), range(2, 3)):
+        await put(store, trades(seconds), f"run {seconds}")
+    await put(store, trades(range(30), "Z"), "run")
+    expected = trades(range(9)), trades(range(20, 22))
+    assert (await store.read(Query(TRADES, ("EURUSD",)))).frame == Frame.concat(expected)
+    assert (await store.read(Query(TRADES, ("EURUSD",), limit=4))).frame == Frame.concat(expected).newest(4)
+    assert (await store.read(Query(TRADES, ("EURUSD", "Z")))).frame == Frame.concat([*expected, trades(range(30), "Z")])
 
 
 async def test_symbols_are_values_never_sql(store: Store) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from backbone.domain.dimension import Dimension
 from backbone.store.duckdb.numbers import Numbers
+from backbone.store.duckdb.positions import Positions
 from backbone.store.duckdb.reach import Reach
 from backbone.store.duckdb.runs import Runs
 from backbone.store.duckdb.sql import Connection, count
@@ -17,6 +19,7 @@ class Known:
         numbers: to give to what is written next.
         reach: how far the ledger reaches.
         runs: which chunks can't have been written before.
+        positions: of symbols, for readers.
     """
 
     def __init__(self) -> None:
@@ -24,7 +27,7 @@ class Known:
 
     def forget(self) -> None:
         """Begin anew: it is no longer certain what was committed, or by whom."""
-        self.numbers, self.reach, self.runs = Numbers(), Reach(), Runs()
+        self.numbers, self.reach, self.runs, self.positions = Numbers(), Reach(), Runs(), Positions()
         self._newest: int | None = None
 
     def newest(self, connection: Connection) -> int:
@@ -33,7 +36,8 @@ class Known:
             self._newest = count(connection, "SELECT max(position) FROM telemetry.positions")
         return self._newest
 
-    def committed(self, position: int) -> None:
-        """Take note of a position that is the newest now; 0 where nothing was published."""
-        if position:
-            self._newest = position
+    def committed(self, dimension: Dimension, positions: dict[str, int]) -> None:
+        """Take note of what a commit published: the newest position of each of its symbols."""
+        if positions:
+            self._newest = max(positions.values())
+            self.positions.committed(dimension, positions)

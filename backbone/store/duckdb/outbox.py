@@ -138,6 +138,8 @@ def _move(connection: Connection, dimension: Dimension, positions: dict[str, int
 def position_of(connection: Connection, dimension: Dimension, symbols: Sequence[str]) -> int:
     """Newest position of a dimension and symbols (empty: all), 0 if there is none."""
     query = "SELECT max(position) FROM telemetry.positions WHERE dimension = ?"
+    if len(symbols) == 1:
+        return count(connection, f"{query} AND symbol = ?", [dimension.value, *symbols])
     if symbols:
         return count(connection, f"{query} AND list_contains(?, symbol)", [dimension.value, list(symbols)])
     return count(connection, query, [dimension.value])

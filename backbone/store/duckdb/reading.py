@@ -6,17 +6,19 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from backbone.domain.canonical import reorder
 from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.store.duckdb import outbox
 from backbone.store.duckdb.part import Part, question
+from backbone.store.duckdb.selecting import Selection, moments
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, parameter, rows_table, table
-from backbone.store.errors import Unsupported
 from backbone.store.records import Coverage, Query, ReadResult
-from backbone.store.sql import names, quoted
+from backbone.store.sql import quoted
 
 __all__ = ["Reading"]
 
@@ -26,19 +28,17 @@ class Reading(Part):
 
     @question("rows")
     def read(self, connection: Connection, query: Query) -> ReadResult:
-        """Rows in canonical order and the position they include, both of one moment."""
+        """Rows in canonical order, of one moment, and a position that they include."""
         _refuse(query)
-        dimension = query.dimension
-        where, parameters = _where(query)
-        selected = f"SELECT {names(dimension.columns)} FROM {rows_table(dimension)} WHERE {where}"  # noqa: S608
-        if query.limit is not None:
-            newest_first = ", ".join(f"{quoted(name)} DESC" for name in ("ts", *_without_ts(dimension)))
-            selected = f"SELECT * FROM ({selected} ORDER BY {newest_first} LIMIT ?)"  # noqa: S608
-            parameters = [*parameters, query.limit]
+        positions = self._session.known.positions
+        position = positions.of(query.dimension, query.symbols)  # before the rows: those may be newer, never older
+        if query.as_of is None and position is not None:
+            return ReadResult(_rows(connection, query), position)
         with transaction(connection):
-            rows = table(connection, f"{selected} ORDER BY {names(dimension.key)}", parameters)
-            position = outbox.position_of(connection, dimension, query.symbols)
-        return ReadResult(Frame.from_arrow(dimension, rows, presorted=True), position)
+            rows = _rows(connection, query)
+            position = outbox.position_of(connection, query.dimension, query.symbols)
+        positions.note_found(query.dimension, query.symbols, position)
+        return ReadResult(rows, position)
 
     @question("survey")
     def coverage(self, connection: Connection, dimension: Dimension, as_of: datetime | None = None) -> list[Coverage]:
@@ -69,37 +69,25 @@ class Reading(Part):
         """Distinct moments, ascending."""
         query = Query(dimension, (symbol,), interval, start, end)
         _refuse(query)
-        where, parameters = _where(query)
-        found = table(
-            connection,
-            f"SELECT DISTINCT epoch_us(ts) AS ts FROM {rows_table(dimension)} WHERE {where} ORDER BY 1",  # noqa: S608
-            parameters,
-        )
-        moments: npt.NDArray[np.datetime64] = found.column("ts").to_numpy().astype(np.int64).view("datetime64[us]")
-        return moments
+        found = table(connection, *moments(query))
+        stamps: npt.NDArray[np.datetime64] = found.column("ts").to_numpy().astype(np.int64).view("datetime64[us]")
+        return stamps
+
+
+def _rows(connection: Connection, query: Query) -> Frame:
+    """The rows; as they were known at a moment, they are what stands of then, and what was replaced since."""
+    dimension, selection = query.dimension, Selection(query)
+    rows = table(connection, *selection.standing())
+    former = table(connection, *selection.former()) if query.as_of is not None else None
+    if former is not None and former.num_rows:
+        whole = reorder(dimension, pa.concat_tables([former, rows]).combine_chunks())  # of two the later one stays
+        frame = Frame.from_arrow(dimension, whole, presorted=True)
+        return frame if query.limit is None else frame.newest(query.limit)
+    if not selection.in_order:
+        rows = reorder(dimension, rows.combine_chunks())
+    return Frame.from_arrow(dimension, rows, presorted=True)
 
 
 def _refuse(query: Query) -> None:
-    if query.as_of is not None:
-        raise Unsupported("as_of given, but the DuckDB store reads rows as they are now; leave as_of out")
     if query.interval is not None and not query.dimension.has_interval:
         raise ValueError(f"interval={query.interval!r} given, but {query.dimension} has no interval; leave it out")
-
-
-def _where(query: Query) -> tuple[str, list[object]]:
-    conditions, parameters = ["true"], list[object]()
-    if query.symbols:
-        conditions.append(f"list_contains(?, {quoted(query.dimension.partition_column)})")
-        parameters.append(list(query.symbols))
-    if query.interval is not None:
-        conditions.append('"interval" = ?')
-        parameters.append(query.interval)
-    for bound, condition in ((query.start, "ts >= make_timestamptz(?)"), (query.end, "ts <= make_timestamptz(?)")):
-        if bound is not None:
-            conditions.append(condition)
-            parameters.append(parameter(bound))
-    return " AND ".join(conditions), parameters
-
-
-def _without_ts(dimension: Dimension) -> tuple[str, ...]:
-    return tuple(name for name in dimension.key if name != "ts")

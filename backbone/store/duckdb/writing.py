@@ -43,22 +43,24 @@ class Writing(Part):
         with transaction(connection):
             if chunk.epoch is not None:
                 epochs.fence(connection, chunk.source, chunk.frame.dimension, chunk.epoch)
-            applied = _apply(connection, known, chunk, now, self._max_payload_bytes)
+            applied, positions = _apply(connection, known, chunk, now, self._max_payload_bytes)
             result = replace(applied, duration_s=self._timer() - began)
             row = journal_row(chunk, result, now)
             journal.note(connection, known.numbers, row, position=result.position, outbox_rows=result.outbox_rows)
-        known.committed(result.position)
+        known.committed(chunk.frame.dimension, positions)
         return replace(result, duration_s=self._timer() - began, after=after)
 
 
-def _apply(connection: Connection, known: Known, chunk: Chunk, now: datetime, max_payload_bytes: int) -> WriteResult:
-    """Merge and publish what the ledger does not know to stand already."""
+def _apply(
+    connection: Connection, known: Known, chunk: Chunk, now: datetime, max_payload_bytes: int
+) -> tuple[WriteResult, dict[str, int]]:
+    """Merge and publish what the ledger does not know to stand already; the newest position by symbol beside it."""
     frame = chunk.frame
     dimension, ranges = frame.dimension, ranges_of(frame)
     verdict = ledger.judge(connection, known, dimension, ranges, chunk.ingest_id)
     passed = verdict.passes(chunk)
     if passed is not None:
-        return passed
+        return passed, {}
     ledger.enter(connection, known, dimension, ranges, chunk.ingest_id, verdict.fresh)
     [revision] = known.numbers.take(connection, "revision")
     origin = Origin(source=chunk.source, ingest_id=chunk.ingest_id, revision=revision, ingested_at_us=to_us(now))
@@ -66,7 +68,7 @@ def _apply(connection: Connection, known: Known, chunk: Chunk, now: datetime, ma
     payloads = list(payloads_of(merged.written, origin, max_payload_bytes)) if merged.written.num_rows else []
     rows = outbox.append(connection, known.numbers, dimension, payloads, origin) if payloads else []
     result = result_of(chunk, merged, position=rows[-1].position if rows else 0, outbox_rows=len(rows))
-    return replace(result, outbox=_handed_on(rows))
+    return replace(result, outbox=_handed_on(rows)), {row.symbol: row.position for row in rows}
 
 
 def _handed_on(rows: list[OutboxRow]) -> tuple[OutboxRow, ...]:

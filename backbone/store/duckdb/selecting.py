@@ -1,0 +1,97 @@
+"""The statements that read rows: as they are, or as they were known at a moment."""
+
+from __future__ import annotations
+
+from backbone.domain.dimension import Dimension
+from backbone.store.duckdb.sql import parameter, rows_table
+from backbone.store.records import Query
+from backbone.store.sql import names, quoted
+
+__all__ = ["Selection", "moments"]
+
+_MOST_SORTED = 20_000
+"""Rows that are put in order as columns faster than DuckDB plans to sort them."""
+
+
+class Selection:
+    """The statements of a query, each with the values for its marks.
+
+    Attributes:
+        in_order: whether the rows that stand come in canonical order for certain.
+    """
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+        self._where, self._values = _where(query)
+        if query.as_of is not None:
+            self._where += " AND ingested_at <= make_timestamptz(?)"
+            self._values.append(parameter(query.as_of))
+        # of one symbol rows lie in order, but for late ones; and a few are sorted at once
+        self.in_order = len(query.symbols) != 1 if query.limit is None else query.limit > _MOST_SORTED
+
+    def standing(self) -> tuple[str, list[object]]:
+        """The rows that stand, of those that were stored by then where there is an `as_of`."""
+        dimension = self._query.dimension
+        columns = names(dimension.columns)
+        statement, values = self._newest(f"SELECT {columns} FROM {rows_table(dimension)} WHERE {self._where}")  # noqa: S608
+        if self.in_order:
+            statement = f"SELECT * FROM ({statement}) ORDER BY {names(dimension.key)}"  # noqa: S608
+        return statement, values
+
+    def former(self) -> tuple[str, list[object]]:
+        """Of each key the newest version of those that were stored by `as_of` and replaced later.
+
+        One of them may have a successor from before that moment after all, where a clock was set back: that one stands.
+        """
+        dimension, at = self._query.dimension, parameter(self._query.as_of)
+        columns, key = names(dimension.columns), names(dimension.key)
+        return self._newest(
+            f"""
+            SELECT {columns} FROM (
+                SELECT DISTINCT ON ({key}) {columns} FROM {rows_table(dimension)}_revisions
+                WHERE {self._where} AND replaced_at > make_timestamptz(?) ORDER BY {key}, revision DESC
+            )
+            """,  # noqa: S608
+            at,
+        )
+
+    def _newest(self, statement: str, *more: object) -> tuple[str, list[object]]:
+        """The newest of the rows, where there is a limit."""
+        if self._query.limit is None:
+            return statement, [*self._values, *more]
+        limited = f"{statement} ORDER BY {_newest_first(self._query)} LIMIT ?"
+        return limited, [*self._values, *more, self._query.limit]
+
+
+def moments(query: Query) -> tuple[str, list[object]]:
+    """The statement that gives the distinct moments in microseconds since 1970, and its values."""
+    where, values = _where(query)
+    rows = rows_table(query.dimension)
+    return f"SELECT DISTINCT epoch_us(ts) AS ts FROM {rows} WHERE {where} ORDER BY 1", values  # noqa: S608
+
+
+def _where(query: Query) -> tuple[str, list[object]]:
+    conditions, values = ["true"], list[object]()
+    column = quoted(query.dimension.partition_column)
+    if len(query.symbols) == 1:
+        conditions.append(f"{column} = ?")  # parts of the table are passed over by it; by a list they are not
+        values.append(query.symbols[0])
+    elif query.symbols:
+        conditions.append(f"list_contains(?, {column})")
+        values.append(list(query.symbols))
+    if query.interval is not None:
+        conditions.append('"interval" = ?')
+        values.append(query.interval)
+    for bound, condition in ((query.start, "ts >= make_timestamptz(?)"), (query.end, "ts <= make_timestamptz(?)")):
+        if bound is not None:
+            conditions.append(condition)
+            values.append(parameter(bound))
+    return " AND ".join(conditions), values
+
+
+def _newest_first(query: Query) -> str:
+    """By time, then by the rest of the key; a symbol that is the same in all rows tells nothing."""
+    dimension: Dimension = query.dimension
+    same = dimension.partition_column if len(query.symbols) == 1 else ""
+    order = ("ts", *(name for name in dimension.key if name not in {"ts", same}))
+    return ", ".join(f"{quoted(name)} DESC" for name in order)
