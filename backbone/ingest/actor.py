@@ -17,6 +17,7 @@ from backbone.domain.identifiers import ingest_id, new_run_id
 from backbone.domain.observing import Observe
 from backbone.ingest.live import Live, LiveBatch, LiveBatches
 from backbone.ingest.messages import IngestProgress, RecordRows, RunIngest
+from backbone.ingest.patience import Patient
 from backbone.ingest.plan import IngestRun
 from backbone.ingest.run import Run, Writer
 from backbone.ingest.salvage import Salvaged, write_what_goes_in
@@ -135,7 +136,7 @@ class IngestActor(Actor):
             run = Run(
                 message.plan,
                 message.run_id,
-                self.writer,
+                Patient(self.writer, self.settings.store.patience, self.context.clock.time),
                 self.settings,
                 lambda *counts: self._progress(message.run_id, *counts),
                 self.context.clock.time,
