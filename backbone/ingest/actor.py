@@ -17,6 +17,7 @@ from backbone.domain.observing import Observe
 from backbone.ingest.group import GroupWriter
 from backbone.ingest.live import Caller
 from backbone.ingest.messages import IngestProgress, RecordRows, RunIngest
+from backbone.ingest.patience import Patient
 from backbone.ingest.plan import IngestRun
 from backbone.ingest.run import Run, Writer
 from backbone.ingest.waiting import Bound, Waiting
@@ -135,7 +136,7 @@ class IngestActor(Actor):
             run = Run(
                 message.plan,
                 message.run_id,
-                self.writer,
+                Patient(self.writer, self.settings.store.patience, self.context.clock.time),
                 self.settings,
                 lambda *counts: self._progress(message.run_id, *counts),
                 self.context.clock.time,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -12,14 +13,17 @@ import anyio
 import pytest
 
 from backbone.domain import Frame, codec
+from backbone.domain.clock import to_us
 from backbone.domain.identifiers import shard
 from backbone.services import native
-from backbone.store.errors import FencedOut, SchemaMismatch
+from backbone.store.errors import FencedOut
 from backbone.store.records import OutboxRow, Query, ReadResult, WriteResult
 from backbone.store.timescale import Bounds, TimescaleStore
+from backbone.store.timescale.ledger import NEWEST
 from backbone.store.timescale.locks import SHARDS, writing
 from tests.services.stores import (
     BARS,
+    DAY,
     bare,
     bars,
     chunk,
@@ -345,11 +349,51 @@ async def test_tables_restored_into_a_server_that_counts_from_lower_go_on_upward
     async with bare(dsn) as other:
         await other.execute("UPDATE telemetry.outbox SET position = position + (1000000::bigint << 17)")
         await other.execute("UPDATE telemetry.positions SET position = position + (1000000::bigint << 17)")
-    with pytest.raises(SchemaMismatch, match="restored"):
-        await store.write(chunk(bars({0: 2.0}), "run 2"))
     assert await store.read_outbox(0) == []
-    await store.migrate()
     second = await store.write(chunk(bars({0: 2.0}), "run 2"))
     assert second.position > first.position + (1_000_000 << 17)
     assert [row.position for row in await store.read_outbox(0)][-1] == second.position
     assert len(await store.read_outbox(0)) == 2
+
+
+@pytest.mark.parametrize("reopened", [True, False])
+async def test_what_was_written_last_stays_the_last_where_ids_start_again(
+    dsn: str, store: TimescaleStore, reopened: bool
+) -> None:
+    """A logical replica has the rows and no sequences: A, B and A again end in A, whoever opened it."""
+    a, b = bars({0: 1.0, 1: 1.0}), bars({1: 2.0})
+    for n in range(5):
+        await store.write(chunk(bars({100 + n: 1.0}), f"before {n}"))
+    await store.write(chunk(a, "a"))
+    async with bare(dsn) as other:
+        for table in ("ledger", "ingest_runs"):
+            await other.execute(f"ALTER TABLE telemetry.{table} ALTER COLUMN id RESTART WITH 1")
+    if reopened:
+        await store.migrate()
+    await store.write(chunk(b, "b"))
+    assert (await store.write(chunk(a, "a again"))).changed == 1
+    assert (await store.read(Query(BARS, end=bars({1: 1.0}).end))).frame == a
+    if reopened:
+        assert [row.run_id for row in await store.journal(3)] == ["a again", "b", "a"]
+
+
+async def test_the_newest_entry_over_a_moment_is_found_beside_a_long_history(dsn: str, store: TimescaleStore) -> None:
+    """Entries behind a row from far back are not looked through, wherever long ones lie over short ones."""
+    await store.write(chunk(bars({0: 1.0, 50_000: 1.0}), "long"))
+    async with bare(dsn) as other:
+        await other.execute(
+            """
+            INSERT INTO telemetry.ledger (dimension, ingest_id, revision, symbol, "interval", start_us, end_us, rows)
+            SELECT l.dimension, 'x', l.revision, l.symbol, l."interval", us, us, 1
+            FROM telemetry.ledger l, generate_series(l.start_us + 36000000000, l.end_us, 3600000000) AS us
+            """
+        )
+        await other.execute("ANALYZE telemetry.ledger")
+        late = [to_us(DAY) + 3_600_000_000]
+        ranges = (["EURUSD"], ["1h"], late, late)
+        plan = await other.fetch(f"EXPLAIN (ANALYZE, BUFFERS) {NEWEST}", BARS.value, *ranges)
+    text = "\n".join(line for (line,) in plan)
+    touched = re.search(r"Buffers: shared hit=(\d+)", text)
+    assert touched is not None
+    assert int(touched[1]) < 100, text
+    assert (await store.write(chunk(bars({1: 2.0}), "late"))).inserted == 1

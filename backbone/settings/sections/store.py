@@ -50,6 +50,9 @@ class StoreSettings(Section, frozen=True, kw_only=True):
     start_timeout: Annotated[
         float, Meta(ge=0, le=3600, description="timescale: a server that is not up yet is waited for so long")
     ] = 10.0
+    patience: Annotated[
+        float, Meta(ge=0, le=3600, description="a run waits so long for a store that restarts or is locked")
+    ] = 30.0
     application_name: Annotated[Text, Meta(description="timescale: how the server lists us")] = "backbone"
 
     def dsn(self) -> Secret | None:

@@ -9,7 +9,16 @@ import asyncpg
 
 from backbone.store.errors import RowRefused, SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
 
-__all__ = ["BROKEN", "EXPLAINED", "connection_lost", "explained", "plan_is_stale", "rolled_back"]
+__all__ = [
+    "BROKEN",
+    "EXPLAINED",
+    "KeysStand",
+    "SetBack",
+    "connection_lost",
+    "explained",
+    "plan_is_stale",
+    "rolled_back",
+]
 
 BROKEN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 """What giving up a connection may raise that is given up anyway."""
@@ -30,6 +39,22 @@ _REMEDIES = {
     "53300": "it has no connection left: lower store.pool_size, or raise max_connections",
     "53": "it is out of resources: see its log",
 }
+
+_NUMBERED = ("ledger_pkey", "ingest_runs_pkey")
+
+
+class SetBack(SchemaMismatch):
+    """The server counts transactions, or ids of ours, from lower than what is stored."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}: the server counts from lower than what is stored, it was restored from elsewhere; "
+            "run `backbone migrate`, which goes on above that"
+        )
+
+
+class KeysStand(StoreError):
+    """A row stands already under a key that the ledger does not know of."""
 
 
 def explained(error: BaseException, place: str, waited: float) -> StoreError | ValueError | None:
@@ -77,8 +102,11 @@ def _by_sqlstate(error: asyncpg.PostgresError, place: str) -> StoreError | Value
         return RowRefused(f"{text}; a key text is too long, or too much was asked for at a time")
     if state.startswith("22") or state in _OF_A_ROW:
         return RowRefused(text)
+    if state == "23505" and error.constraint_name in _NUMBERED:
+        return SetBack(text)
     if state.startswith("23"):
-        return StoreError(f"{text}, constraint {error.constraint_name}; somebody else writes to these tables")
+        kind = KeysStand if state == "23505" else StoreError
+        return kind(f"{text}, constraint {error.constraint_name}; somebody else writes to these tables")
     return StoreError(f"{text}; nothing was written, see the server's log")
 
 

@@ -30,17 +30,20 @@ NEWEST: Final = f"""
     SELECT r.n - 1 AS n, newest.ingest_id
     FROM {_RANGES} WITH ORDINALITY AS r(symbol, "interval", start_us, end_us, n)
     CROSS JOIN LATERAL (
-        SELECT l.ingest_id
+        SELECT found.ingest_id
         FROM unnest(ARRAY[0, 1, 2, 3, 4, 5], ARRAY[{_MOST}, 400000000000000000]::bigint[]) AS c(length, most)
-        JOIN telemetry.ledger l ON l.dimension = $1 AND l.symbol = r.symbol AND l."interval" = r."interval"
-            AND {_LENGTH} = c.length AND l.end_us >= r.start_us AND l.end_us <= r.end_us + c.most
-            AND l.start_us <= r.end_us
+        CROSS JOIN LATERAL (
+            SELECT l.ingest_id, l.revision, l.id FROM telemetry.ledger l
+            WHERE l.dimension = $1 AND l.symbol = r.symbol AND l."interval" = r."interval" AND {_LENGTH} = c.length
+                AND l.end_us >= r.start_us AND l.end_us <= r.end_us + c.most AND l.start_us <= r.end_us
+            ORDER BY l.revision DESC, l.id DESC LIMIT 1
+        ) AS found
         WHERE r.start_us <= (
             SELECT last.end_us FROM telemetry.ledger last
             WHERE last.dimension = $1 AND last.symbol = r.symbol AND last."interval" = r."interval"
             ORDER BY last.end_us DESC LIMIT 1
         )
-        ORDER BY l.revision DESC, l.id DESC LIMIT 1
+        ORDER BY found.revision DESC, found.id DESC LIMIT 1
     ) AS newest
 """  # noqa: S608
 """Number and content of the newest entry over each of the ranges that have one."""

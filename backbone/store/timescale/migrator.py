@@ -9,7 +9,7 @@ from backbone.store.errors import SchemaMismatch
 from backbone.store.migrations import Migration, pending
 from backbone.store.records import MigrationReport
 from backbone.store.sql import quoted
-from backbone.store.timescale import chunks, locks, outbox
+from backbone.store.timescale import chunks, counting, locks, outbox
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import Tables
 
@@ -83,26 +83,14 @@ async def _next(session: Session, tables: Tables, migrations: Sequence[Migration
 
 
 async def _settle(session: Session, tables: Tables) -> None:
-    """What depends on the server and not on a version: hypertables, and transaction numbers that only ever rise."""
+    """What depends on the server and not on a version: hypertables, and numbers that only ever rise."""
     having = await chunks.extension(session)
     if having is not None and await chunks.plain_tables(session, tables):
         async with session.transaction():
             await session.script(_NO_HURRY)
             await locks.take_migration(session)
             await chunks.arrange(session, tables, having)
-    async with session.transaction():
-        await locks.take_migration(session)
-        await session.change(
-            f"""
-            UPDATE telemetry.xid_shift SET shift = shift + used.revision - telemetry.revision_of(pg_current_xact_id())
-            FROM (
-                SELECT coalesce(greatest(
-                    (SELECT max(position) FROM telemetry.positions), (SELECT max(position) FROM telemetry.cursors)
-                ), 0) >> {outbox.ROW_BITS} AS revision
-            ) AS used
-            WHERE used.revision >= telemetry.revision_of(pg_current_xact_id())
-            """  # noqa: S608
-        )
+    await counting.catch_up(session)
 
 
 async def _require(session: Session) -> None:

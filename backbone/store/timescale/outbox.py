@@ -29,6 +29,7 @@ from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus
 from backbone.store.timescale.combined import Combined
 from backbone.store.timescale.copying import Field, Rows, Stream, constant, int4
+from backbone.store.timescale.counting import ROW_BITS
 from backbone.store.timescale.cursors import PUBLISHED
 from backbone.store.timescale.few import FEW_ROWS
 from backbone.store.timescale.part import Part, question
@@ -36,18 +37,12 @@ from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import MAX_BIGINT
 from backbone.store.timescale.workers import Workers
 
-__all__ = ["BACKWARDS", "HORIZON", "ROW_BITS", "Batch", "Outbox", "batch_of", "first_position", "move", "place"]
+__all__ = ["HORIZON", "Batch", "Outbox", "batch_of", "first_position", "move", "place"]
 
-ROW_BITS: Final = 17
 _MOST_ROWS: Final = 1 << ROW_BITS
 
 HORIZON: Final = f"(telemetry.revision_of(pg_snapshot_xmin(pg_current_snapshot())) << {ROW_BITS})"
 """The first position that a reader of this snapshot may not see yet."""
-
-BACKWARDS: Final = (
-    "the server counts transactions from lower than the outbox has positions: it was restored from elsewhere; "
-    "run `backbone migrate`, which moves them up"
-)
 
 
 class Outbox(Part):

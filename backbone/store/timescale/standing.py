@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backbone.store.errors import FencedOut, SchemaMismatch
+from backbone.store.errors import FencedOut
 from backbone.store.merging import Verdict
 from backbone.store.ranges import Ranges
 from backbone.store.records import Chunk
 from backbone.store.timescale import ledger
-from backbone.store.timescale.outbox import BACKWARDS, first_position
+from backbone.store.timescale.failures import SetBack
+from backbone.store.timescale.outbox import first_position
 from backbone.store.timescale.session import Session
 
 __all__ = ["Standing", "look"]
@@ -72,13 +73,13 @@ async def look(session: Session, chunk: Chunk, ranges: Ranges) -> Standing:
     """Ask what stands.
 
     Raises:
-        SchemaMismatch: the server counts transactions from lower than was published already.
+        SetBack: the server counts transactions from lower than was published already.
     """
     recorded, epoch, numbers, contents, published, revision = await session.row(
         _LOOK,
         *(chunk.frame.dimension.value, *ledger.columns(ranges), chunk.run_id, chunk.ingest_id, chunk.source),
     )
     if not recorded and first_position(revision) <= published:
-        raise SchemaMismatch(BACKWARDS)
+        raise SetBack(f"revision {revision}")
     verdict = Verdict.of(len(ranges), chunk.ingest_id, zip(numbers or (), contents or (), strict=True))
     return Standing(recorded, epoch, verdict, revision or 0)

@@ -11,13 +11,14 @@ import msgspec
 
 from backbone.domain.clock import to_us
 from backbone.domain.frame import Frame
-from backbone.store.errors import SchemaMismatch, StoreUnavailable, UnknownOutcome
+from backbone.store.errors import StoreUnavailable, UnknownOutcome
 from backbone.store.merging import Merged, Truths, journal_row, result_of
 from backbone.store.payloads import Origin, payloads_of
 from backbone.store.ranges import Ranges, ranges_of
 from backbone.store.records import Chunk, WriteResult
-from backbone.store.timescale import epochs, journal, ledger, locks, outbox
+from backbone.store.timescale import counting, epochs, journal, ledger, locks, outbox
 from backbone.store.timescale.combined import Combined
+from backbone.store.timescale.failures import KeysStand, SetBack
 from backbone.store.timescale.few import FEW_ROWS
 from backbone.store.timescale.journal import Journal
 from backbone.store.timescale.merge import Merger
@@ -41,6 +42,7 @@ class Writer:
         timer: monotonic seconds.
         now: the chunk's one stamp.
         max_payload_bytes: bound of one outbox payload.
+        trusting: what the ledger knows nothing of is not stored; False: it is compared.
         moving: symbols whose position is to be moved on.
         result: what is being committed, for when the answer to the COMMIT is lost.
     """
@@ -51,6 +53,7 @@ class Writer:
     timer: Callable[[], float]
     now: datetime
     max_payload_bytes: int
+    trusting: bool = True
     moving: int = 0
     result: WriteResult | None = None
 
@@ -89,7 +92,7 @@ class Writer:
         moved, held = await ending.carry_out(session, f"{answer}, {holding}")
         require(chunk, held)
         if moved != self.moving:
-            raise SchemaMismatch(outbox.BACKWARDS)
+            raise SetBack(f"revision of {chunk.ingest_id}")
 
     async def _apply(self, session: Session, ending: Combined, ranges: Ranges, standing: Standing) -> WriteResult:
         """Merge and publish what the ledger does not know to stand already."""
@@ -105,7 +108,8 @@ class Writer:
             revision=standing.revision,
             ingested_at_us=to_us(self.now),
         )
-        return await self._merge_and_publish(session, ending, origin, ranges.rows(verdict.fresh))
+        fresh_rows = ranges.rows(verdict.fresh & self.trusting)
+        return await self._merge_and_publish(session, ending, origin, fresh_rows)
 
     async def _merge_and_publish(
         self, session: Session, ending: Combined, origin: Origin, fresh: Truths
@@ -169,9 +173,19 @@ class Writing(Journal):
         """
         writer = Writer(chunk, self._tables, self._workers, self._timer, self._clock(), self._max_payload_bytes)
         try:
-            return await self._database.run(writer.write)
+            return await self._written(writer)
         except UnknownOutcome as unknown:
             return await self._settled(writer, unknown)
+
+    async def _written(self, writer: Writer) -> WriteResult:
+        """Write, and once more where a restore shows: rows without their ledger, or numbers that were set back."""
+        try:
+            return await self._database.run(writer.write)
+        except SetBack:
+            await self._database.run(counting.catch_up)
+        except KeysStand:
+            writer.trusting = False
+        return await self._database.run(writer.write)
 
     async def _settled(self, writer: Writer, unknown: UnknownOutcome) -> WriteResult:
         chunk = writer.chunk

@@ -109,10 +109,13 @@ def bar(hour: int = 0, close: float = 1.2, symbol: str = "EURUSD") -> Frame:
 
 
 @asynccontextmanager
-async def ingesting(*, observe: Observe | None = None, **ingest: Any) -> AsyncIterator[Ingesting]:
+async def ingesting(
+    *, observe: Observe | None = None, patience: float = 0.0, **ingest: Any
+) -> AsyncIterator[Ingesting]:
     """The ingest actor in a system of its own; `ingest` are settings of that section."""
     chosen = {f"ingest.{name}": value for name, value in ingest.items()}
-    desk, settings = Desk(), load_settings(profile="embedded", overrides={"store.inline": True, **chosen})
+    of_store = {"store.inline": True, "store.patience": patience}
+    desk, settings = Desk(), load_settings(profile="embedded", overrides={**of_store, **chosen})
     async with TestSystem() as system, anyio.create_task_group() as group:
         await system.start_child(ChildSpec("store", StoreDouble, args=(desk,)))
         args = (Calls(system, BASE), settings)

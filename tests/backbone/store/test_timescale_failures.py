@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from backbone.store.errors import FencedOut, RowRefused, SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
 from backbone.store.timescale import Bounds, TimescaleStore
 from backbone.store.timescale.database import place_of
-from backbone.store.timescale.failures import connection_lost, explained, rolled_back
+from backbone.store.timescale.failures import KeysStand, connection_lost, explained, rolled_back
 
 
 def server_error(sqlstate: str, **more: str) -> Any:
@@ -41,7 +41,8 @@ def server_error(sqlstate: str, **more: str) -> Any:
         ("42P01", SchemaMismatch, "backbone migrate"),
         ("3F000", SchemaMismatch, "backbone migrate"),
         ("42703", SchemaMismatch, "backbone migrate"),
-        ("23505", StoreError, "somebody else"),
+        ("23505", KeysStand, "somebody else"),
+        ("23503", StoreError, "somebody else"),
         ("54000", RowRefused, "at a time"),
         ("22P02", RowRefused, "22P02"),
         ("23514", RowRefused, "23514"),
