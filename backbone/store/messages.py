@@ -332,22 +332,31 @@ class ReadDrops(StoreRequest[int], frozen=True):
 
 
 class PruneStore(StoreRequest[dict[str, int]], frozen=True):
-    """Delete published outbox rows and quarantined rows written before these moments; None keeps them all."""
+    """Delete published outbox rows and quarantined rows written before these moments; None keeps them all.
+
+    With `outbox_bytes`, the oldest published outbox rows go as well, until at most so many bytes are left.
+    """
 
     outbox_before: datetime | None
     quarantine_before: datetime | None
     dry_run: bool = True
+    outbox_bytes: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         force_setattr(self, "outbox_before", arguments.moment("outbox_before", self.outbox_before))
         force_setattr(self, "quarantine_before", arguments.moment("quarantine_before", self.quarantine_before))
         arguments.flag("dry_run", self.dry_run)
+        if self.outbox_bytes is not None:
+            arguments.count("outbox_bytes", self.outbox_bytes, default="None for no bound")
 
     def on(self, store: Store) -> Coroutine[Any, Any, dict[str, int]]:
         """Ask a store."""
         return store.prune(
-            outbox_before=self.outbox_before, quarantine_before=self.quarantine_before, dry_run=self.dry_run
+            outbox_before=self.outbox_before,
+            outbox_bytes=self.outbox_bytes,
+            quarantine_before=self.quarantine_before,
+            dry_run=self.dry_run,
         )
 
 

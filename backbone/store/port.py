@@ -188,12 +188,18 @@ class Store(Protocol):
         ...
 
     async def prune(
-        self, *, outbox_before: datetime | None = None, quarantine_before: datetime | None = None, dry_run: bool = True
+        self,
+        *,
+        outbox_before: datetime | None = None,
+        outbox_bytes: int | None = None,
+        quarantine_before: datetime | None = None,
+        dry_run: bool = True,
     ) -> dict[str, int]:
         """Delete what was written before the moments given, and is no longer needed; None keeps it all.
 
         Args:
             outbox_before: of outbox rows that every sink has, and of events seen.
+            outbox_bytes: the oldest outbox rows that every sink has go, too, until at most so many bytes are left.
             quarantine_before: of quarantined rows and dead letters.
             dry_run: only count.
 

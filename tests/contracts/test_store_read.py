@@ -218,6 +218,26 @@ async def test_pruning_takes_published_rows_only_and_readers_keep_their_position
     assert third > second
 
 
+async def test_the_oldest_published_rows_go_until_so_many_bytes_are_left_and_readers_before_them_are_told(
+    store: Store,
+) -> None:
+    for name in "ABCDEF":
+        await put(store, trades(range(3), name))
+    rows = await store.read_outbox(0)
+    size = len(rows[0].payload)
+    await store.advance("stream", 0, rows[4].position, 0)
+    assert (await store.prune(outbox_bytes=3 * size + size // 2))["outbox"] == 3
+    assert len(await store.read_outbox(0)) == 6
+    assert (await store.prune(outbox_bytes=3 * size + size // 2, dry_run=False))["outbox"] == 3
+    assert await store.read_outbox(0) == rows[3:]
+    with pytest.raises(PositionLost):
+        await store.read_outbox(rows[1].position, whole=True)
+    assert await store.read_outbox(rows[2].position, whole=True) == rows[3:]
+    assert (await store.prune(outbox_bytes=3 * size + size // 2, dry_run=False))["outbox"] == 0
+    await store.prune(outbox_bytes=1, dry_run=False)
+    assert await store.read_outbox(0) == rows[5:]  # that of nobody yet
+
+
 async def test_who_reads_on_from_before_what_was_pruned_is_told_and_nobody_else(store: Store) -> None:
     """Rows are left, so that without being told they would take the gap for silence."""
     first, second = [await put(store, trades(range(3), name)) for name in "AB"]

@@ -12,6 +12,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.text import excerpt
 from backbone.store.duckdb import drops, ledger
 from backbone.store.duckdb.cursors import published
+from backbone.store.duckdb.excess import pruned_before
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, count, given, parameter, rows_table
@@ -66,6 +67,7 @@ class Upkeep(Part):
         connection: Connection,
         *,
         outbox_before: datetime | None = None,
+        outbox_bytes: int | None = None,
         quarantine_before: datetime | None = None,
         dry_run: bool = True,
     ) -> dict[str, int]:
@@ -73,8 +75,9 @@ class Upkeep(Part):
         verb = "SELECT count(*)" if dry_run else "DELETE"
         with transaction(connection):
             at = published(connection)
+            published_before = pruned_before(connection, outbox_before, outbox_bytes)
             if not dry_run:
-                _note_pruned(connection, outbox_before, at)
+                _note_pruned(connection, published_before, at)
             return {
                 name: count(
                     connection,
@@ -82,7 +85,7 @@ class Upkeep(Part):
                     [parameter(before), *values],
                 )
                 for name, stamp, before, condition, values in (
-                    ("outbox", "created_at", outbox_before, "position <= ?", [at]),
+                    ("outbox", "created_at", published_before, "position <= ?", [at]),
                     ("seen", "seen_at", outbox_before, "true", []),
                     ("quarantine", "recorded_at", quarantine_before, "true", []),
                     ("dead_letters", "recorded_at", quarantine_before, "true", []),

@@ -118,7 +118,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.DropRows(TRADES, DAY), ("drop", (TRADES,), {"before": DAY, "dry_run": True})),
     (
         messages.PruneStore(DAY, None),
-        ("prune", (), {"outbox_before": DAY, "quarantine_before": None, "dry_run": True}),
+        ("prune", (), {"outbox_before": DAY, "outbox_bytes": None, "quarantine_before": None, "dry_run": True}),
     ),
 ]
 
