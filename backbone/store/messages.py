@@ -44,6 +44,7 @@ __all__ = [
     "ReadJournal",
     "ReadOutbox",
     "ReadQuarantine",
+    "ReadQuarters",
     "ReadRows",
     "ReadStamps",
     "ReadSymbols",
@@ -305,6 +306,25 @@ class ReadStamps(StoreRequest[object], frozen=True):
         return store.stamps(self.dimension, self.symbol, self.interval, self.start, self.end)
 
 
+class ReadQuarters(StoreRequest[object], frozen=True):
+    """In which quarters of an hour there are rows: a dict of numpy arrays by symbol and interval, see the port."""
+
+    dimension: Dimension
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("dimension", self.dimension, Dimension)
+        start, end = arguments.window(self.start, self.end)
+        force_setattr(self, "start", arguments.instance("start", start, datetime))
+        force_setattr(self, "end", arguments.instance("end", end, datetime))
+
+    def on(self, store: Store) -> Coroutine[Any, Any, object]:
+        """Ask a store."""
+        return store.quarters(self.dimension, self.start, self.end)
+
+
 class DropRows(StoreRequest[int], frozen=True):
     """Delete rows of a dimension from before a moment; answered by how many, with `dry_run` by how many it would be."""
 
@@ -388,6 +408,7 @@ StoreQuestion: TypeAlias = (
     | ReadSymbols
     | ReadCoverage
     | ReadStamps
+    | ReadQuarters
     | DropRows
     | ReadDrops
     | PruneStore

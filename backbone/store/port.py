@@ -159,6 +159,18 @@ class Store(Protocol):
         """Distinct moments that have a row, ascending, as `datetime64[us]` in UTC; start and end are inclusive."""
         ...
 
+    async def quarters(
+        self, dimension: Dimension, start: datetime, end: datetime
+    ) -> dict[tuple[str, str | None], npt.NDArray[np.datetime64]]:
+        """When the quarters of an hour begin that have a row between two moments, both inclusive.
+
+        No session of any market begins or ends within a quarter, so this tells which sessions have rows.
+
+        Returns:
+            By symbol and interval, ascending, as `datetime64[us]` in UTC.
+        """
+        ...
+
     async def seen(self, consumer: str, event_ids: Collection[str]) -> set[str]:
         """Those of the events that a consumer has recorded as seen."""
         ...

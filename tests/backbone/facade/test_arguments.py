@@ -222,6 +222,8 @@ RIGHT: Mapping[str, Any] = {
     "query": Query(BARS),
     "symbol": "A",
     "before": WELL,
+    "start": WELL,
+    "end": WELL,
     "outbox_before": None,
     "quarantine_before": None,
 }

@@ -114,6 +114,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (SYMBOLS, ("symbols", (TRADES,), {})),
     (messages.ReadCoverage(TRADES, DAY), ("coverage", (TRADES, DAY), {})),
     (messages.ReadStamps(TRADES, "A"), ("stamps", (TRADES, "A", None, None, None), {})),
+    (messages.ReadQuarters(TRADES, DAY, DAY), ("quarters", (TRADES, DAY, DAY), {})),
     (messages.ReadDrops(), ("drop_count", (), {})),
     (messages.DropRows(TRADES, DAY), ("drop", (TRADES,), {"before": DAY, "dry_run": True})),
     (
