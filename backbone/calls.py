@@ -7,6 +7,7 @@ error carries its code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import anyio
@@ -86,7 +87,9 @@ class Calls:
             return False
         return ref.is_alive and ref.health.level != "failed"
 
-    async def ask(self, name: str, request: Request[R], timeout: float) -> R:
+    async def ask(
+        self, name: str, request: Request[R], timeout: float, still_open: Callable[[], None] = lambda: None
+    ) -> R:
         """Ask on behalf of one's own asker; an actor that falls over the request, or meanwhile, is asked again.
 
         So only what may be done twice is asked in this way: reads, and writes that know themselves again.
@@ -95,6 +98,7 @@ class Calls:
             name: the actor's path below the base.
             request: what is asked.
             timeout: seconds for each try; while the actor restarts, the request waits in its mailbox.
+            still_open: called before another try; raises where nobody is coming back.
 
         Raises:
             Reject: for the own handler to raise: the refusal itself, or "busy" or "unavailable" where there was no
@@ -104,6 +108,7 @@ class Calls:
             try:
                 return await self._asked(name, request, timeout)
             except (ActorDead, ChildNotFound):
+                still_open()
                 await anyio.sleep(_FIRST_PAUSE * 2**attempt)
             except (AskRejected, AskTimeout, MailboxFull) as error:
                 raise _refusal(error) from error

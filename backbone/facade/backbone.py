@@ -29,7 +29,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.observing import Observe
 from backbone.facade.looking import Looking
-from backbone.facade.opening import Opening, cause_of, resources
+from backbone.facade.opening import Opening, cause_of, require_running, resources
 from backbone.facade.reading import Reader
 from backbone.facade.set_back import SetBack
 from backbone.facade.subscription import Subscription
@@ -153,10 +153,7 @@ class Backbone:
     def _still_open(self) -> None:
         """Refuse also where the host has ended the actor system; asked where nobody answers, or one waits."""
         self._open()
-        if not self.system.ref.is_alive:
-            raise BackboneClosed(
-                "the actor system has ended, and this backbone with it; open another one in a new system"
-            )
+        require_running(self.system, self.path)
 
     # writing
 
@@ -193,7 +190,7 @@ class Backbone:
     async def _ask(self, name: str, request: Request[R], timeout: float = _READ_TIMEOUT) -> R:
         self._open()
         try:
-            return await self._calls.ask(name, request, timeout)
+            return await self._calls.ask(name, request, timeout, self._still_open)
         except Reject as reject:
             self._still_open()
             raise restore(reject) from reject.__cause__

@@ -6,9 +6,10 @@ from contextlib import AbstractAsyncContextManager, ExitStack
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from actors import ActorSystem, AskRejected, Reject, StartError
+from actors import ActorSystem, AskRejected, ChildNotFound, Reject, StartError
 from backbone.cache import child as cache
 from backbone.calls import restore
+from backbone.domain.errors import BackboneClosed
 from backbone.facade.tree import Resources
 from backbone.settings import Settings
 from backbone.store import child as store
@@ -16,7 +17,7 @@ from backbone.store.errors import StoreUnavailable
 from backbone.stream import child as stream
 from backbone.stream.last import Newest
 
-__all__ = ["Opening", "cause_of", "resources"]
+__all__ = ["Opening", "cause_of", "require_running", "resources"]
 
 T = TypeVar("T")
 
@@ -32,6 +33,24 @@ def resources(settings: Settings, system: ActorSystem, stack: ExitStack) -> Reso
     stack.callback(stores.close)
     caches = cache.factory(settings, clock=None if clock is None else clock.time)
     return Resources(stores=stores, caches=caches, stream=stream.adapter(settings), newest=Newest())
+
+
+def require_running(system: ActorSystem, path: str) -> None:
+    """Refuse where the host has ended the actor system, or the backbone in it: neither comes back by itself.
+
+    Raises:
+        BackboneClosed: it has.
+    """
+    if not system.ref.is_alive:
+        raise BackboneClosed("the actor system has ended, and this backbone with it; open another one in a new system")
+    try:
+        if system.find(path).is_alive:
+            return
+    except ChildNotFound:
+        return  # its name is free for a moment while it is restarted; where it was deleted, whoever waits is told soon
+    entry = system.roster().find(path)
+    if entry is not None and entry.state == "stopped":
+        raise BackboneClosed("this backbone was stopped in its actor system; open another one")
 
 
 def cause_of(error: StartError) -> BaseException:

@@ -71,6 +71,10 @@ class Run:
         report: called with (rows read, rows committed, of these already known, progress of the file) after every chunk.
         clock: monotonic seconds.
         attempt: 1, or more after a crash.
+
+    Attributes:
+        source_name: how rows, journal and epochs name the source: its kind and, for a file, its full path, for two
+            files of one name in different folders are two sources.
     """
 
     def __init__(
@@ -92,17 +96,12 @@ class Run:
         self._attempt = attempt
         self._dimension = plan.dimension
         self._source = self._open(plan, settings)
+        self.source_name = _identity(self._source.name, plan.path)
         self._progress = Progress(0, 0, 0)
         self._results: list[WriteResult] = []
         self._judged: list[QualityReport] = []
         self._reasons = Reasons(plan)
         self._rows_read = self._quarantined = self._filtered = self._duplicates = 0
-
-    @property
-    def source_name(self) -> str:
-        """How rows, journal and epochs name the source: its kind and, for a file, the file's name."""
-        path = self._plan.path
-        return self._source.name if path is None else f"{self._source.name}:{Path(path).name}"
 
     def _open(self, plan: IngestPlan, settings: Settings) -> Source:
         return open_source(
@@ -285,3 +284,8 @@ class Run:
             span_end=max((each.end for each in results if each.end is not None), default=None),
             settings_hash=self.settings.hash,
         )
+
+
+def _identity(kind: str, path: str | Path | None) -> str:
+    """A path that leads through links or upwards is that of the file itself."""
+    return kind if path is None else f"{kind}:{Path(path).resolve()}"

@@ -9,26 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import anyio
+import numpy as np
 
 from actors import Actor, Message, Reject, handles
 from backbone.calls import Calls, refuse
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
-from backbone.domain.zones import Stamps
 from backbone.quality.calendars import calendar_of
-from backbone.retention.cutoff import Cutoff
 from backbone.retention.enforcing import Enforcing, Stored
-from backbone.retention.judging import judge, judged_from
+from backbone.retention.judging import judge
 from backbone.retention.messages import RunRetention
 from backbone.retention.policy import Policy, policies_of
 from backbone.retention.pruning import prune
 from backbone.retention.report import RetentionFinding, RetentionReport
 from backbone.settings import Settings
 from backbone.store.errors import NotBuilt
-from backbone.store.messages import ReadCoverage, ReadStamps
+from backbone.store.merging import Quarters
+from backbone.store.messages import ReadCoverage, ReadQuarters
 from backbone.store.records import Coverage
 
 __all__ = ["RetentionActor"]
@@ -37,6 +37,7 @@ _TIMEOUT = 60.0
 _PAUSED = "paused"
 _LOOK_INTERVAL = 1.0  # seconds between two looks for the kill switch
 _MICROSECOND = timedelta(microseconds=1)
+_NOTHING = np.array([], "datetime64[us]")
 
 
 class Upkeep(Message, frozen=True):
@@ -218,20 +219,27 @@ class RetentionActor(Actor):
     async def _findings(self, stored: Stored, as_of: datetime) -> list[RetentionFinding]:
         findings = []
         for policy in self._policies:
-            coverage = stored.get(policy.dimension, ())
-            limit = self._enforcing.cutoff(policy, coverage, as_of)
-            findings += [await self._finding(policy, each, as_of, limit) for each in coverage]
+            if coverage := stored.get(policy.dimension, ()):
+                findings += await self._findings_of(policy, coverage, as_of)
         return sorted(findings, key=lambda finding: (-finding.status.severity, finding.dimension, finding.symbol))
 
-    async def _finding(self, policy: Policy, each: Coverage, as_of: datetime, limit: Cutoff) -> RetentionFinding:
-        begin, cap = judged_from(policy, each, as_of), as_of - policy.cap
-        recent = await self._stamps(each, begin, as_of)
-        old = await self._stamps(each, None, cap - _MICROSECOND) if each.earliest < cap else recent[:0]
-        calendar = calendar_of(self.settings.quality, (each.symbol,))
-        return judge(policy, each, recent, calendar, as_of, limit, int(old.size))
-
-    async def _stamps(self, each: Coverage, start: datetime | None, end: datetime) -> Stamps:
-        return cast("Stamps", await self._ask(ReadStamps(each.dimension, each.symbol, each.interval, start, end)))
+    async def _findings_of(
+        self, policy: Policy, coverage: Sequence[Coverage], as_of: datetime
+    ) -> list[RetentionFinding]:
+        """Two questions for a whole dimension, each answered by sums: not one moment of a row is looked at here."""
+        limit = self._enforcing.cutoff(policy, coverage, as_of)
+        begin, cap = as_of - timedelta(days=policy.target_days), as_of - policy.cap
+        recent: Quarters = await self._ask(ReadQuarters(policy.dimension, begin, as_of))
+        old: Sequence[Coverage] = ()
+        if any(each.earliest < cap for each in coverage):
+            old = await self._ask(ReadCoverage(policy.dimension, cap - _MICROSECOND))
+        beyond = {(each.symbol, each.interval): each.rows for each in old}
+        findings = []
+        for each in coverage:
+            key, calendar = (each.symbol, each.interval), calendar_of(self.settings.quality, (each.symbol,))
+            quarters = recent.get(key, _NOTHING)
+            findings.append(judge(policy, each, quarters, calendar, as_of, limit, beyond.get(key, 0)))
+        return findings
 
     async def _ask(self, request: Any, timeout: float = _TIMEOUT) -> Any:
         return await self._calls.ask("store", request, timeout)

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from backbone.domain.clock import to_us
 from backbone.domain.zones import Stamps
 from backbone.quality.sessions import Calendar
 from backbone.retention.cutoff import Cutoff
@@ -14,34 +13,35 @@ from backbone.retention.policy import Policy
 from backbone.retention.report import RetentionFinding
 from backbone.store.records import Coverage
 
-__all__ = ["judge", "judged_from"]
+__all__ = ["judge"]
 
 _DAY = timedelta(days=1)
 
 
-def judged_from(policy: Policy, each: Coverage, as_of: datetime) -> datetime:
-    """The beginning of the days that count: those of the target, or the first row where history is shorter."""
-    return max(each.earliest, as_of - timedelta(days=policy.target_days))
-
-
 def judge(
-    policy: Policy, each: Coverage, recent: Stamps, calendar: Calendar, as_of: datetime, limit: Cutoff, beyond_cap: int
+    policy: Policy,
+    each: Coverage,
+    filled: Stamps,
+    calendar: Calendar,
+    as_of: datetime,
+    limit: Cutoff,
+    beyond_cap: int,
 ) -> RetentionFinding:
     """The finding of one symbol (and interval).
 
     Args:
         policy: of the dimension.
         each: what is stored of the symbol up to `as_of`.
-        recent: moments that have rows, from `judged_from` on; those before it count as nothing.
+        filled: when those quarters of an hour begin that have rows within the days of the target.
         calendar: its sessions.
         as_of: the moment it is judged at.
         limit: up to where its rows may be dropped.
-        beyond_cap: moments older than the cap that have rows.
+        beyond_cap: rows older than the cap.
     """
-    begin = judged_from(policy, each, as_of)
+    # the days that count are those of the target, or from the first row on where history is shorter
+    begin = max(each.earliest, as_of - timedelta(days=policy.target_days))
     expected = calendar.sessions(begin, as_of)
-    counted = recent[recent >= np.datetime64(to_us(begin), "us")]
-    present = np.unique(calendar.session_of(counted)) if counted.size else expected[:0]
+    present = np.unique(calendar.session_of(filled)) if filled.size else expected[:0]
     covered = int(np.isin(expected, present).sum())
     covered_days = (as_of - begin) / _DAY * covered / len(expected) if len(expected) else 0.0
     stays = limit.before is None or each.earliest >= limit.before

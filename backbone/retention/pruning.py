@@ -19,7 +19,7 @@ _MICROSECOND = timedelta(microseconds=1)
 async def prune(
     ask: Ask, retention: RetentionSettings, now: datetime, heed: Callable[[], None], *, apply: bool
 ) -> dict[str, int]:
-    """What was, or without `apply` would be, deleted, by kind; an hour of outbox at a time.
+    """What was, or without `apply` would be, deleted, by kind; an hour of outbox at a time, at last what is too large.
 
     Args:
         ask: asks the store.
@@ -35,7 +35,7 @@ async def prune(
     pruned = {"outbox": 0}
     for moment in steps(begin, published, _HOUR) if apply else [published]:
         heed()
-        last = bad if moment == published else None
-        found = await ask(PruneStore(moment, last, dry_run=not apply))
+        last, most = (bad, retention.outbox_bytes) if moment == published else (None, None)
+        found = await ask(PruneStore(moment, last, dry_run=not apply, outbox_bytes=most))
         pruned = {what: pruned.get(what, 0) + count for what, count in found.items()}
     return pruned

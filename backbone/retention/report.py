@@ -21,7 +21,7 @@ class RetentionFinding(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         covered_sessions: sessions of the calendar, within the target, that have rows; of `expected_sessions`.
         covered_days: the target's days times the share of sessions covered, at most the history's.
-        beyond_cap: moments older than the cap that have rows.
+        beyond_cap: rows older than the cap.
     """
 
     dimension: Dimension

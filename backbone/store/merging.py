@@ -23,6 +23,7 @@ __all__ = [
     "DROPS",
     "Indices",
     "Merged",
+    "Quarters",
     "Truths",
     "Verdict",
     "chosen",
@@ -34,6 +35,9 @@ __all__ = [
 
 DROPS = "drop"
 """Beside the sources, which bear a kind and a path, the epochs count drops under this name."""
+
+Quarters = dict[tuple[str, str | None], npt.NDArray[np.datetime64]]
+"""By symbol and interval, when quarters of an hour begin, ascending, as `datetime64[us]` in UTC."""
 
 Truths = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]

@@ -44,6 +44,7 @@ __all__ = [
     "ReadJournal",
     "ReadOutbox",
     "ReadQuarantine",
+    "ReadQuarters",
     "ReadRows",
     "ReadStamps",
     "ReadSymbols",
@@ -305,6 +306,25 @@ class ReadStamps(StoreRequest[object], frozen=True):
         return store.stamps(self.dimension, self.symbol, self.interval, self.start, self.end)
 
 
+class ReadQuarters(StoreRequest[object], frozen=True):
+    """In which quarters of an hour there are rows: a dict of numpy arrays by symbol and interval, see the port."""
+
+    dimension: Dimension
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("dimension", self.dimension, Dimension)
+        start, end = arguments.window(self.start, self.end)
+        force_setattr(self, "start", arguments.instance("start", start, datetime))
+        force_setattr(self, "end", arguments.instance("end", end, datetime))
+
+    def on(self, store: Store) -> Coroutine[Any, Any, object]:
+        """Ask a store."""
+        return store.quarters(self.dimension, self.start, self.end)
+
+
 class DropRows(StoreRequest[int], frozen=True):
     """Delete rows of a dimension from before a moment; answered by how many, with `dry_run` by how many it would be."""
 
@@ -332,22 +352,31 @@ class ReadDrops(StoreRequest[int], frozen=True):
 
 
 class PruneStore(StoreRequest[dict[str, int]], frozen=True):
-    """Delete published outbox rows and quarantined rows written before these moments; None keeps them all."""
+    """Delete published outbox rows and quarantined rows written before these moments; None keeps them all.
+
+    With `outbox_bytes`, the oldest published outbox rows go as well, until at most so many bytes are left.
+    """
 
     outbox_before: datetime | None
     quarantine_before: datetime | None
     dry_run: bool = True
+    outbox_bytes: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         force_setattr(self, "outbox_before", arguments.moment("outbox_before", self.outbox_before))
         force_setattr(self, "quarantine_before", arguments.moment("quarantine_before", self.quarantine_before))
         arguments.flag("dry_run", self.dry_run)
+        if self.outbox_bytes is not None:
+            arguments.count("outbox_bytes", self.outbox_bytes, default="None for no bound")
 
     def on(self, store: Store) -> Coroutine[Any, Any, dict[str, int]]:
         """Ask a store."""
         return store.prune(
-            outbox_before=self.outbox_before, quarantine_before=self.quarantine_before, dry_run=self.dry_run
+            outbox_before=self.outbox_before,
+            outbox_bytes=self.outbox_bytes,
+            quarantine_before=self.quarantine_before,
+            dry_run=self.dry_run,
         )
 
 
@@ -379,6 +408,7 @@ StoreQuestion: TypeAlias = (
     | ReadSymbols
     | ReadCoverage
     | ReadStamps
+    | ReadQuarters
     | DropRows
     | ReadDrops
     | PruneStore

@@ -158,6 +158,18 @@ class Store(Protocol):
         """Distinct moments that have a row, ascending, as `datetime64[us]` in UTC; start and end are inclusive."""
         ...
 
+    async def quarters(
+        self, dimension: Dimension, start: datetime, end: datetime
+    ) -> dict[tuple[str, str | None], npt.NDArray[np.datetime64]]:
+        """When the quarters of an hour begin that have a row between two moments, both inclusive.
+
+        No session of any market begins or ends within a quarter, so this tells which sessions have rows.
+
+        Returns:
+            By symbol and interval, ascending, as `datetime64[us]` in UTC.
+        """
+        ...
+
     async def seen(self, consumer: str, event_ids: Collection[str]) -> set[str]:
         """Those of the events that a consumer has recorded as seen."""
         ...
@@ -187,12 +199,18 @@ class Store(Protocol):
         ...
 
     async def prune(
-        self, *, outbox_before: datetime | None = None, quarantine_before: datetime | None = None, dry_run: bool = True
+        self,
+        *,
+        outbox_before: datetime | None = None,
+        outbox_bytes: int | None = None,
+        quarantine_before: datetime | None = None,
+        dry_run: bool = True,
     ) -> dict[str, int]:
         """Delete what was written before the moments given, and is no longer needed; None keeps it all.
 
         Args:
             outbox_before: of outbox rows that every sink has, and of events seen.
+            outbox_bytes: the oldest outbox rows that every sink has go, too, until at most so many bytes are left.
             quarantine_before: of quarantined rows and dead letters.
             dry_run: only count.
 

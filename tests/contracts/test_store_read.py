@@ -255,6 +255,26 @@ async def test_pruning_takes_published_rows_only_and_readers_keep_their_position
     assert third > second
 
 
+async def test_the_oldest_published_rows_go_until_so_many_bytes_are_left_and_readers_before_them_are_told(
+    store: Store,
+) -> None:
+    for name in "ABCDEF":
+        await put(store, trades(range(3), name))
+    rows = await store.read_outbox(0)
+    size = len(rows[0].payload)
+    await store.advance("stream", 0, rows[4].position, 0)
+    assert (await store.prune(outbox_bytes=3 * size + size // 2))["outbox"] == 3
+    assert len(await store.read_outbox(0)) == 6
+    assert (await store.prune(outbox_bytes=3 * size + size // 2, dry_run=False))["outbox"] == 3
+    assert await store.read_outbox(0) == rows[3:]
+    with pytest.raises(PositionLost):
+        await store.read_outbox(rows[1].position, whole=True)
+    assert await store.read_outbox(rows[2].position, whole=True) == rows[3:]
+    assert (await store.prune(outbox_bytes=3 * size + size // 2, dry_run=False))["outbox"] == 0
+    await store.prune(outbox_bytes=1, dry_run=False)
+    assert await store.read_outbox(0) == rows[5:]  # that of nobody yet
+
+
 async def test_who_reads_on_from_before_what_was_pruned_is_told_and_nobody_else(store: Store) -> None:
     """Rows are left, so that without being told they would take the gap for silence."""
     first, second = [await put(store, trades(range(3), name)) for name in "AB"]
@@ -360,6 +380,32 @@ async def test_stamps_are_the_distinct_moments(store: Store) -> None:
     assert found.dtype == np.dtype("datetime64[us]")
     assert found.tolist() == [(DAY + timedelta(seconds=n)).replace(tzinfo=None) for n in range(1, 5)]
     assert len(await store.stamps(TRADES, "NONE")) == 0
+
+
+async def test_quarters_are_those_of_an_hour_that_have_rows_whatever_their_number(store: Store) -> None:
+    await put(store, Frame.concat([trades(range(890, 1000)), trades(range(7200, 7203), "B"), trades(range(-3, -1))]))
+    found = await store.quarters(TRADES, DAY - timedelta(days=1), DAY + timedelta(hours=2, seconds=1))
+    assert {key: [at.replace(tzinfo=UTC) - DAY for at in moments.tolist()] for key, moments in found.items()} == {
+        ("EURUSD", None): [timedelta(minutes=n) for n in (-15, 0, 15)],
+        ("B", None): [timedelta(hours=2)],
+    }
+    assert {each.dtype for each in found.values()} == {np.dtype("datetime64[us]")}
+    assert list(await store.quarters(TRADES, DAY + timedelta(seconds=999), DAY + timedelta(hours=1))) == [
+        ("EURUSD", None)
+    ]
+    assert await store.quarters(TRADES, DAY + timedelta(hours=3), DAY + timedelta(hours=4)) == {}
+
+
+async def test_quarters_are_told_by_interval_and_also_before_1970(store: Store) -> None:
+    old = datetime(1969, 12, 31, 23, 59, tzinfo=UTC)
+    rows = [{"symbol": "A", "interval": name, "ts": old, "close": 1.0} for name in ("1m", "1h")]
+    await put(store, Frame.from_records(Dimension.INTRADAY_BARS, rows))
+    found = await store.quarters(Dimension.INTRADAY_BARS, old - timedelta(days=1), old)
+    quarter = datetime(1969, 12, 31, 23, 45)  # noqa: DTZ001  as numpy gives it
+    assert {key: moments.tolist() for key, moments in found.items()} == {
+        ("A", "1h"): [quarter],
+        ("A", "1m"): [quarter],
+    }
 
 
 async def test_probe_proves_that_the_store_takes_writes(store: Store) -> None:

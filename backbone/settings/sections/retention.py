@@ -50,6 +50,9 @@ class RetentionSettings(Section, frozen=True, kw_only=True):
     order_book: RetentionDays = _MONTH
     macro_events: RetentionDays = RetentionDays(target_days=365, minimum_days=180, cap_days=400)
     outbox_hours: Annotated[int, Meta(ge=1, le=8760, description="published outbox rows are kept for so long")] = 24
+    outbox_bytes: Annotated[
+        int, Meta(ge=1_048_576, le=10**13, description="published outbox rows are kept up to so many bytes of payload")
+    ] = 2 * 1024 * 1024 * 1024
     quarantine_days: Annotated[Days, Meta(description="quarantined rows and dead letters are kept for so long")] = 30
 
     def of(self, dimension: Dimension) -> RetentionDays:

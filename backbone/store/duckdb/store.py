@@ -17,6 +17,7 @@ from backbone.store.duckdb.journal import Journal
 from backbone.store.duckdb.memory import MemoryDatabase
 from backbone.store.duckdb.outbox import Outbox
 from backbone.store.duckdb.probe import probe
+from backbone.store.duckdb.quarters import Counting
 from backbone.store.duckdb.reading import Reading
 from backbone.store.duckdb.session import Session
 from backbone.store.duckdb.upkeep import Upkeep
@@ -28,7 +29,7 @@ from backbone.store.records import MigrationReport, StoreInfo
 __all__ = ["DuckDBStore"]
 
 
-class DuckDBStore(Writing, Reading, Outbox, Cursors, Inbox, Drops, Epochs, Journal, Upkeep):
+class DuckDBStore(Writing, Reading, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, Upkeep):
     """A store in one DuckDB file, or in memory. It writes a chunk at a time, and reads beside that.
 
     Args:

@@ -12,6 +12,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.text import excerpt
 from backbone.store.duckdb import drops, ledger
 from backbone.store.duckdb.cursors import published
+from backbone.store.duckdb.excess import pruned_before
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, count, given, parameter, rows_table
@@ -61,22 +62,32 @@ class Upkeep(Part):
         ]
 
     async def prune(
-        self, *, outbox_before: datetime | None = None, quarantine_before: datetime | None = None, dry_run: bool = True
+        self,
+        *,
+        outbox_before: datetime | None = None,
+        outbox_bytes: int | None = None,
+        quarantine_before: datetime | None = None,
+        dry_run: bool = True,
     ) -> dict[str, int]:
-        """Delete, or count, what is older; a moment of None keeps it all."""
-        return await (self._prunable if dry_run else self._pruned)(outbox_before, quarantine_before)
+        """Delete, or count, what is older or too much; None keeps it all."""
+        return await (self._prunable if dry_run else self._pruned)(outbox_before, outbox_bytes, quarantine_before)
 
     @question("survey")
-    def _prunable(self, connection: Connection, outbox: datetime | None, quarantine: datetime | None) -> dict[str, int]:
+    def _prunable(
+        self, connection: Connection, outbox: datetime | None, most: int | None, quarantine: datetime | None
+    ) -> dict[str, int]:
         with transaction(connection):
-            return _old(connection, "SELECT count(*)", published(connection), outbox, quarantine)
+            due = pruned_before(connection, outbox, most)
+            return _old(connection, "SELECT count(*)", published(connection), due, outbox, quarantine)
 
     @question("writing")
-    def _pruned(self, connection: Connection, outbox: datetime | None, quarantine: datetime | None) -> dict[str, int]:
+    def _pruned(
+        self, connection: Connection, outbox: datetime | None, most: int | None, quarantine: datetime | None
+    ) -> dict[str, int]:
         with transaction(connection):
-            at = published(connection)
-            _note_pruned(connection, outbox, at)
-            return _old(connection, "DELETE", at, outbox, quarantine)
+            at, due = published(connection), pruned_before(connection, outbox, most)
+            _note_pruned(connection, due, at)
+            return _old(connection, "DELETE", at, due, outbox, quarantine)
 
     async def drop(self, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
         """Delete, or count, the rows of a dimension from before a moment."""
@@ -99,7 +110,12 @@ class Upkeep(Part):
 
 
 def _old(
-    connection: Connection, verb: str, published: int, outbox: datetime | None, quarantine: datetime | None
+    connection: Connection,
+    verb: str,
+    published: int,
+    outbox: datetime | None,
+    seen: datetime | None,
+    quarantine: datetime | None,
 ) -> dict[str, int]:
     """Count or delete what is older and, of the outbox, published."""
     return {
@@ -110,7 +126,7 @@ def _old(
         )
         for name, stamp, before, condition, values in (
             ("outbox", "created_at", outbox, "position <= ?", [published]),
-            ("seen", "seen_at", outbox, "true", []),
+            ("seen", "seen_at", seen, "true", []),
             ("quarantine", "recorded_at", quarantine, "true", []),
             ("dead_letters", "recorded_at", quarantine, "true", []),
         )

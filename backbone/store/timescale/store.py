@@ -22,6 +22,7 @@ from backbone.store.timescale.inbox import Inbox
 from backbone.store.timescale.journal import Journal
 from backbone.store.timescale.outbox import Outbox
 from backbone.store.timescale.probe import probe
+from backbone.store.timescale.quarters import Counting
 from backbone.store.timescale.reading import Reading
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.upkeep import Upkeep
@@ -31,7 +32,7 @@ from backbone.store.timescale.writing import Writing
 __all__ = ["TimescaleStore"]
 
 
-class TimescaleStore(Writing, Reading, Outbox, Cursors, Inbox, Drops, Epochs, Journal, Upkeep):
+class TimescaleStore(Writing, Reading, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, Upkeep):
     """A store in a PostgreSQL database, chunked where TimescaleDB is there. Any number of processes may share it.
 
     Args:

@@ -13,6 +13,7 @@ from backbone.domain.text import excerpt
 from backbone.store.records import QuarantineRow
 from backbone.store.timescale import chunks, drops, ledger, locks
 from backbone.store.timescale.cursors import PUBLISHED
+from backbone.store.timescale.excess import pruned_before
 from backbone.store.timescale.part import Part, long_question, question
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import Tables
@@ -68,19 +69,21 @@ class Upkeep(Part):
         session: Session,
         *,
         outbox_before: datetime | None = None,
+        outbox_bytes: int | None = None,
         quarantine_before: datetime | None = None,
         dry_run: bool = True,
     ) -> dict[str, int]:
         """Delete, or count, what is older; a moment of None keeps it all."""
         published = await session.value(f"SELECT {PUBLISHED}")
         work = _count if dry_run else _delete
-        outbox, quarantine = moment(outbox_before), moment(quarantine_before)
+        seen, quarantine = moment(outbox_before), moment(quarantine_before)
+        outbox = await pruned_before(session, seen, outbox_bytes)
         is_published = "created_at < $1 AND position <= $2"
         if not dry_run:
             await _note_pruned(session, is_published, outbox, published)
         return {
             "outbox": await work(session, "outbox", "position", is_published, outbox, published),
-            "seen": await work(session, "seen", "seen_at", "seen_at < $1", outbox),
+            "seen": await work(session, "seen", "seen_at", "seen_at < $1", seen),
             "quarantine": await work(session, "quarantine", "recorded_at", "recorded_at < $1", quarantine),
             "dead_letters": await work(session, "dead_letters", "recorded_at", "recorded_at < $1", quarantine),
         }

@@ -10,11 +10,11 @@ import pytest
 
 from actors import ActorDead
 from backbone import Dimension, Frame
-from backbone.cache.messages import ForgetWindows, ProbeCache, ReadCacheMetrics
+from backbone.cache.messages import Fetch, ForgetWindows, Invalidate, ProbeCache, ReadCacheMetrics
 from backbone.domain import encode
 from backbone.domain.codec import checksum_of
 from backbone.store.records import Query
-from tests.backbone.cache.kit import KEY, caching, query_of, settled
+from tests.backbone.cache.kit import KEY, QUERY, caching, query_of, settled
 from tests.backbone.facade.kit import BARS, bars
 
 PAST = Query(BARS, ("EURUSD",), "1h", as_of=datetime(2020, 1, 1, tzinfo=UTC))
@@ -361,3 +361,16 @@ async def test_the_probe_and_the_counters_are_those_of_the_cache() -> None:
         assert (await room.ref.ask(ProbeCache(), 1.0)).details["keys"] == "1"
         assert (await room.ref.ask(ReadCacheMetrics(reset=True), 1.0)).sets == 1
         assert (await room.ref.ask(ReadCacheMetrics(), 1.0)).sets == 0
+
+
+async def test_behind_hundreds_of_reads_hits_probes_and_changes_are_answered_at_once() -> None:
+    async with caching() as room:
+        await room.loaded(5)
+        for n in range(600):
+            await room.ask(query=query_of(f"S{n}"))
+        began = anyio.current_time()
+        assert (await room.ref.ask(Fetch(QUERY), 1.0)).hit
+        assert (await room.ref.ask(ProbeCache(), 1.0)).healthy
+        assert (await room.ref.ask(ReadCacheMetrics(), 1.0)).keys == 1
+        await room.ref.ask(Invalidate({BARS: {"S1": 9}}), 1.0)
+        assert anyio.current_time() == began

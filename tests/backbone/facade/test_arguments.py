@@ -193,6 +193,7 @@ FIELDS: Mapping[str, list[Any]] = {
     "dry_run": FLAGS,
     "whole": FLAGS,
     "first": FLAGS,
+    "outbox_bytes": [each for each in COUNTS if each is not None],
     "as_of": MOMENTS,
     "symbol": [7, None],
     "interval": [60, timedelta(hours=1), ["1h"]],
@@ -221,6 +222,8 @@ RIGHT: Mapping[str, Any] = {
     "query": Query(BARS),
     "symbol": "A",
     "before": WELL,
+    "start": WELL,
+    "end": WELL,
     "outbox_before": None,
     "quarantine_before": None,
 }

@@ -390,6 +390,22 @@ async def test_who_waits_while_the_host_ends_its_system_is_told_that_it_is_over(
                 await call()
 
 
+async def test_who_waits_while_the_host_stops_the_backbone_alone_is_told_that_it_is_over() -> None:
+    async with ActorSystem("trading") as system, embedded(system=system) as backbone:
+        async with backbone.subscribe(BARS) as updates, anyio.create_task_group() as waiting:
+
+            async def wait() -> None:
+                with anyio.fail_after(5), pytest.raises(BackboneClosed, match="was stopped"):
+                    await anext(updates)
+
+            waiting.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            await system.terminate_child("backbone")
+        for call in (lambda: backbone.fetch(BARS), lambda: backbone.record(bars()), backbone.outbox):
+            with pytest.raises(BackboneClosed, match="was stopped"):
+                await call()
+
+
 @pytest.mark.parametrize("moment", [{"before_write": 2}, {"after_write": 2}])
 async def test_live_rows_survive_a_crash_of_the_ingest_actor_and_are_seen_by_the_next_fetch(
     moment: dict[str, int],

@@ -114,11 +114,12 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (SYMBOLS, ("symbols", (TRADES,), {})),
     (messages.ReadCoverage(TRADES, DAY), ("coverage", (TRADES, DAY), {})),
     (messages.ReadStamps(TRADES, "A"), ("stamps", (TRADES, "A", None, None, None), {})),
+    (messages.ReadQuarters(TRADES, DAY, DAY), ("quarters", (TRADES, DAY, DAY), {})),
     (messages.ReadDrops(), ("drop_count", (), {})),
     (messages.DropRows(TRADES, DAY), ("drop", (TRADES,), {"before": DAY, "dry_run": True})),
     (
         messages.PruneStore(DAY, None),
-        ("prune", (), {"outbox_before": DAY, "quarantine_before": None, "dry_run": True}),
+        ("prune", (), {"outbox_before": DAY, "outbox_bytes": None, "quarantine_before": None, "dry_run": True}),
     ),
 ]
 

@@ -16,8 +16,10 @@ from backbone.facade.subscription import Subscription
 from backbone.store.errors import PositionLost
 from backbone.stream.consumer import ConsumerActor
 from backbone.stream.errors import StreamUnavailable
+from backbone.stream.memory.window import Window
 from backbone.stream.messages import LeaveStream, NextUpdates, Updates
 from backbone.stream.port import Place, Publisher
+from backbone.stream.relay import RelayActor
 from backbone.stream.resume import Resume
 from tests.backbone.facade.kit import BARS
 from tests.backbone.stream.kit import House, house, row
@@ -366,3 +368,26 @@ async def test_whoever_watches_is_told_of_each_question_and_how_it_ended() -> No
         with pytest.raises(AskRejected):
             await made.ask(place)
     assert seen == [("NextUpdates", "ok"), ("NextUpdates", "refused:stream_unavailable")]
+
+
+async def test_the_roster_looks_at_no_record_however_far_subscribers_are_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with house() as made:
+        consumer = await made.start("consumer", ConsumerActor)
+        relay = await made.start("relay", RelayActor)
+        for n in range(3):
+            await consumer.ask(NextUpdates(f"slow {n}", BARS, after="earliest", timeout=0.0), 60)
+        made.commit(*(row(n, payload=b"x") for n in range(1, 400)))
+        await made.outbox.published(399)
+        looked: list[int] = []
+
+        def counted(self: Window[Any], index: int) -> Any:
+            looked.append(index)
+            return found(self, index)
+
+        found = Window.__getitem__
+        monkeypatch.setattr(Window, "__getitem__", counted)
+        details = [made.system.roster(detail=True).find(ref.path) for ref in (consumer, relay)]
+        assert [each.detail for each in details if each is not None][1] == {"cursor": 399, "published": 399}
+        assert looked == []
