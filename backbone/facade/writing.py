@@ -61,7 +61,8 @@ class Writer:
     async def record(self, frame: Frame) -> RecordResult:
         """See Backbone.record."""
         request = RecordRows(frame)
-        frame.to_arrow()  # of a frame that was decoded: its columns are looked at here, where a damage can be told
+        if frame.cells is None:
+            frame.to_arrow()  # of a frame that was decoded: its columns are looked at here, where a damage can be told
         if not frame.num_rows:
             return RecordResult()
         asked = 0
