@@ -65,8 +65,11 @@ class Cells:
     def nbytes(self) -> int:
         """How many bytes they take up as columns, about."""
         shape = _shape(self._dimension)
-        texts = sum(len(row[at] or "") for row in self.rows for at in shape.texts)
-        return 8 * len(shape.columns) * len(self.rows) + texts
+        size = 8 * len(shape.columns) * len(self.rows)
+        for row in self.rows:
+            for at in shape.texts:
+                size += len(row[at] or "")
+        return size
 
     @staticmethod
     def table(dimension: Dimension, several: Sequence[Cells]) -> pa.Table:
