@@ -20,7 +20,10 @@ __all__ = ["Cost", "costs"]
 Cost = Mapping[str, float]
 """Seconds, by what was given."""
 
+Call = Coroutine[Any, Any, object]
+
 _QUOTES = Dimension.QUOTES
+_BURST = 100
 
 
 class Quote(msgspec.Struct):
@@ -33,29 +36,38 @@ class Quote(msgspec.Struct):
 
 
 async def costs(backbone: Backbone, rows: int) -> Cost:
-    """Medians over so many rows in each form; the last one is built as columns, as a frame of many rows is."""
-    forms: dict[str, Callable[[dict[str, Any]], Coroutine[Any, Any, object]]] = {
+    """Medians over so many rows in each form; the last one is built as columns, as a frame of many rows is.
+
+    The calls come in bursts, as those of a feed that has fallen behind: between two of them nothing else runs.
+    """
+    forms: dict[str, Callable[[dict[str, Any]], Call]] = {
         "mapping": lambda row: backbone.record(row, "quotes"),
         "Struct": lambda row: backbone.record(Quote(**row), "quotes"),
         "Frame.from_records": lambda row: backbone.record(Frame.from_records(_QUOTES, [row])),
         "Frame.from_arrow": lambda row: backbone.record(Frame.from_arrow(_QUOTES, records_to_arrow(_QUOTES, [row]))),
     }
     taken: dict[str, list[float]] = {name: [] for name in forms}
-    for _ in range(rows):
+    for _ in range(max(1, rows // _BURST)):
         for name, form in forms.items():
-            taken[name].append(await _until_queued(form, quote()))
+            begun = [_begun(form, quote()) for _ in range(_BURST)]
+            taken[name] += [spent for spent, _, _ in begun]
+            for _, call, step in begun:
+                await _ended(call, step)
     return {name: statistics.median(each) for name, each in taken.items()}
 
 
-async def _until_queued(form: Callable[[dict[str, Any]], Coroutine[Any, Any, object]], row: dict[str, Any]) -> float:
-    """Drive a call by hand: its first step ends where it waits for its answer."""
+def _begun(form: Callable[[dict[str, Any]], Call], row: dict[str, Any]) -> tuple[float, Call, Any]:
+    """The first step of a call, by hand: it ends where the call waits for its answer."""
     began = time.thread_time()
     call = form(row)
     step = call.send(None)
-    spent = time.thread_time() - began
+    return time.thread_time() - began, call, step
+
+
+async def _ended(call: Call, step: Any) -> None:
     while True:
         await (asyncio.sleep(0) if step is None else asyncio.wait([step]))
         try:
             step = call.send(None)
         except StopIteration:
-            return spent
+            return
