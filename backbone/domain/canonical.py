@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Codes = npt.NDArray[np.int64]
 
-__all__ = ["canonical", "distinct", "in_order", "integers", "joined", "places", "reorder", "require_canonical", "whole"]
+__all__ = ["canonical", "distinct", "in_order", "integers", "places", "reorder", "require_canonical", "whole"]
 
 
 def canonical(dimension: Dimension, table: Any, *, presorted: bool = False) -> pa.Table:
@@ -136,14 +136,6 @@ def reorder(dimension: Dimension, table: pa.Table) -> pa.Table:
         ordered = code[order]
         last[:-1] |= ordered[1:] != ordered[:-1]
     return table.take(pa.array(order[last])).combine_chunks()
-
-
-def joined(dimension: Dimension, tables: Sequence[pa.Table]) -> pa.Table:
-    """The canonical form of several canonical tables, one after the other."""
-    filled = [table for table in tables if table.num_rows]
-    if len(filled) < 2:
-        return filled[0] if filled else arrow_schema(dimension).empty_table()
-    return reorder(dimension, pa.concat_tables(filled).combine_chunks())
 
 
 def places(dimension: Dimension, table: pa.Table) -> Codes:

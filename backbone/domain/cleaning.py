@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from backbone.domain.clock import MAX_US, MIN_US
+from backbone.domain.rows import LONGEST_NAME
 from backbone.domain.schema import arrow_type
 
 if TYPE_CHECKING:
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
 
     from backbone.domain.dimension import Dimension
 
-__all__ = ["LONGEST_NAME", "check", "check_doubles", "check_names", "clean", "constant_text", "doubles", "text_buffers"]
-
-LONGEST_NAME = 1024
-"""Bytes of the longest text in a key: several of them have to fit into an index."""
+__all__ = ["check", "check_doubles", "check_names", "clean", "constant_text", "doubles", "text_buffers"]
 
 _NEGATIVE_ZERO = np.int64(np.iinfo(np.int64).min)
 _WANTED = {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -44,19 +45,14 @@ def column_to_numpy(column: pa.ChunkedArray, kind: Kind) -> npt.NDArray[Any]:
     return cast("npt.NDArray[Any]", values)
 
 
-def records_to_arrow(dimension: Dimension, records: Iterable[Mapping[str, object]]) -> pa.Table:
-    """One mapping per row as a table with the columns that occur in any of them.
+def records_to_arrow(dimension: Dimension, records: Sequence[object]) -> pa.Table:
+    """One mapping or Struct per row as a table with the columns that occur in any of them.
 
     Raises:
-        TypeError: records are one mapping, no iterable, or not made of mappings.
+        TypeError: records are not made of mappings or Structs.
         ValueError: a value is not of its column's type.
     """
-    if isinstance(records, Mapping | str | bytes) or not isinstance(records, Iterable):
-        raise TypeError(f"{shown(records)} given; allowed is a list of mappings, one for each row")
-    rows = list(records)
-    for row in rows:
-        if not isinstance(row, Mapping):
-            raise TypeError(f"{shown(row)} given as a row; allowed is a mapping from column to value")
+    rows = [_mapping(row) for row in records]
     names = {name: None for row in rows for name in row} if rows else dict.fromkeys(dimension.key)
     columns = {
         name: _column(dimension, name, [row.get(name) for row in rows])
@@ -65,6 +61,15 @@ def records_to_arrow(dimension: Dimension, records: Iterable[Mapping[str, object
         for name in names
     }
     return pa.table(columns)
+
+
+def _mapping(row: object) -> Mapping[str, object]:
+    if isinstance(row, msgspec.Struct):
+        given = ((name, getattr(row, name)) for name in row.__struct_fields__)
+        return {name: value for name, value in given if value is not msgspec.UNSET}
+    if not isinstance(row, Mapping):
+        raise TypeError(f"{shown(row)} given as a row; allowed is a mapping from column to value, or a msgspec Struct")
+    return row
 
 
 def _column(dimension: Dimension, name: str, values: list[object]) -> pa.Array:

@@ -1,4 +1,4 @@
-"""A frame as a small HTML table, for notebooks."""
+"""A frame as one line, and as a small HTML table for notebooks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from backbone.domain.frame import Frame
 
-__all__ = ["html_table"]
+__all__ = ["html_table", "summary"]
+
+
+def summary(frame: Frame) -> str:
+    """What it is, in one line."""
+    symbols = frame.symbols if len(frame.symbols) <= 3 else (*frame.symbols[:3], f"… {len(frame.symbols)} in all")
+    span = f" {frame.start:%Y-%m-%dT%H:%M:%SZ} to {frame.end:%Y-%m-%dT%H:%M:%SZ}" if len(frame) else ""
+    stale = " stale" if frame.stale else ""
+    return f"<Frame {frame.dimension} {len(frame)} rows {','.join(symbols)}{span}{stale}>"
 
 
 def html_table(frame: Frame, most: int) -> str:

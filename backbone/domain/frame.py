@@ -7,8 +7,9 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, Self
 
 from backbone.domain import arguments
-from backbone.domain.clock import from_us, to_us
+from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
+from backbone.domain.rows import Cells, cells_of, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
+    from msgspec import Struct
 
 
 __all__ = ["Frame"]
@@ -33,10 +35,13 @@ class Frame:
     last given one is kept), one chunk per column, NaN as null. So two frames with the same content are equal and
     have the same bytes and the same fingerprint, however they were made.
 
+    One made of a few records has no columns until they are asked for.
+
     Frames are made by ``from_arrow``, ``from_polars``, ``from_pandas``, ``from_records``, ``empty`` and ``concat``.
     """
 
     __slots__ = (
+        "_cells",
         "_dimension",
         "_fingerprint",
         "_rows",
@@ -49,7 +54,8 @@ class Frame:
     _dimension: Dimension
     _rows: int
     _stale: bool
-    _table: pa.Table
+    _table: pa.Table | None
+    _cells: Cells | None
     _symbols: tuple[str, ...] | None
     _span_us: tuple[int, int] | None
     _fingerprint: str | None
@@ -60,12 +66,18 @@ class Frame:
     @classmethod
     def _of(cls, dimension: Dimension, table: pa.Table, *, stale: bool = False) -> Self:
         """Wrap a table that is canonical already."""
+        self = cls._blank(dimension, table.num_rows)
+        self._table = table
+        self._stale = stale
+        return self
+
+    @classmethod
+    def _blank(cls, dimension: Dimension, rows: int) -> Self:
         self = object.__new__(cls)
         self._dimension = dimension
-        self._table = table
-        self._rows = table.num_rows
-        self._stale = stale
-        self._symbols = self._span_us = self._fingerprint = None
+        self._rows = rows
+        self._stale = False
+        self._table = self._cells = self._symbols = self._span_us = self._fingerprint = None
         return self
 
     @classmethod
@@ -116,16 +128,22 @@ class Frame:
         return cls.from_arrow(parsed, pandas_to_arrow(parsed, df))
 
     @classmethod
-    def from_records(cls, dimension: Dimension | str, records: Iterable[Mapping[str, object]]) -> Self:
-        """A frame of one mapping per row; for tests and trickles, not for bulk; see `from_arrow`.
+    def from_records(cls, dimension: Dimension | str, records: Iterable[Mapping[str, object] | Struct]) -> Self:
+        """A frame of one mapping or msgspec Struct per row; for tests and trickles, not for bulk; see `from_arrow`.
 
         Raises:
-            TypeError: records are no mappings, or one mapping instead of several. ValueError: as `from_arrow`.
+            TypeError: records are no such rows, or one row instead of several. ValueError: as `from_arrow`.
         """
-        from backbone.domain.conversion import records_to_arrow
-
         parsed = Dimension.parse(dimension)
-        return cls.from_arrow(parsed, records_to_arrow(parsed, records))
+        given = records if type(records) is list else listed(records)
+        cells = cells_of(parsed, given)
+        if cells is None:
+            from backbone.domain.conversion import records_to_arrow
+
+            return cls.from_arrow(parsed, records_to_arrow(parsed, given))
+        self = cls._blank(parsed, len(cells.rows))
+        self._cells, self._symbols, self._span_us = cells, cells.symbols, cells.span_us
+        return self
 
     @classmethod
     def empty(cls, dimension: Dimension | str) -> Self:
@@ -145,26 +163,18 @@ class Frame:
             TypeError: something else than frames is given.
             ValueError: no frame is given, or they are of different dimensions.
         """
-        from backbone.domain.canonical import joined
+        from backbone.domain.stacking import concatenated, of_one_dimension
 
-        if isinstance(frames, Frame) or not isinstance(frames, Iterable):
-            raise TypeError(f"{arguments.shown(frames)} given; give several frames, as a list")
-        given = [arguments.instance("frames", frame, Frame) for frame in frames]
-        dimensions = sorted({frame.dimension for frame in given})
-        if len(dimensions) != 1:
-            raise ValueError(f"frames of {', '.join(dimensions) or 'no dimension'} given; give frames of one dimension")
-        table = joined(dimensions[0], [frame.to_arrow() for frame in given])
-        return cls._of(dimensions[0], table, stale=any(frame.stale for frame in given))
+        given = of_one_dimension(frames)
+        dimension = given[0].dimension
+        return cls._of(dimension, concatenated(dimension, given), stale=any(frame.stale for frame in given))
 
     @classmethod
     def stacked(cls, frames: Sequence[Frame]) -> Self:
         """The rows of frames of one dimension, one after the other as they are: for looking at, not for storing."""
-        import pyarrow as pa
+        from backbone.domain.stacking import stacked
 
-        if len(frames) == 1:
-            return cls._of(frames[0].dimension, frames[0].to_arrow())
-        table = pa.concat_tables([frame.to_arrow() for frame in frames]).combine_chunks()
-        return cls._of(frames[0].dimension, table)
+        return cls._of(frames[0].dimension, stacked(frames))
 
     def ordered(self) -> Frame:
         """The rows of a stacked frame in canonical form: sorted by key, of rows with the same key the last."""
@@ -183,9 +193,14 @@ class Frame:
         return self._rows
 
     @property
+    def cells(self) -> Cells | None:
+        """The rows as plain values, where it was made of a few such."""
+        return self._cells
+
+    @property
     def nbytes(self) -> int:
         """How many bytes the rows take up, about."""
-        return int(self.to_arrow().nbytes)
+        return int(self.to_arrow().nbytes) if self._cells is None else self._cells.nbytes
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -234,6 +249,10 @@ class Frame:
 
     def to_arrow(self) -> pa.Table:
         """The rows as an Arrow table; not a copy."""
+        if self._table is None:
+            if self._cells is None:
+                raise AssertionError("a frame has a table or cells")
+            self._table = Cells.table(self._dimension, [self._cells])
         return self._table
 
     def to_polars(self) -> Any:
@@ -304,13 +323,7 @@ class Frame:
         """
         from backbone.domain.selection import matching_rows
 
-        interval = arguments.interval(interval)
-        if interval is not None and not self._dimension.has_interval:
-            raise ValueError(f"interval={interval!r} given, but {self._dimension} has no interval; leave it out")
-        first, last = arguments.window(start, end)
-        bounds = (None if first is None else to_us(first), None if last is None else to_us(last))
-        wanted = None if symbols is None else sorted(arguments.symbols(symbols))
-        table = matching_rows(self.to_arrow(), self._stamps(), wanted, bounds, interval)
+        table = matching_rows(self, self._stamps(), symbols, arguments.window(start, end), interval)
         return self if table.num_rows == self._rows else self._of(self._dimension, table, stale=self._stale)
 
     def split_by_symbol(self) -> list[tuple[str, Frame]]:
@@ -364,7 +377,6 @@ class Frame:
         return html_table(self, _MOST_DRAWN)
 
     def __repr__(self) -> str:
-        symbols = self.symbols if len(self.symbols) <= 3 else (*self.symbols[:3], f"… {len(self.symbols)} in all")
-        span = f" {self.start:%Y-%m-%dT%H:%M:%SZ} to {self.end:%Y-%m-%dT%H:%M:%SZ}" if self._rows else ""
-        stale = " stale" if self._stale else ""
-        return f"<Frame {self._dimension} {self._rows} rows {','.join(symbols)}{span}{stale}>"
+        from backbone.domain.drawing import summary
+
+        return summary(self)

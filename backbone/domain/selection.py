@@ -8,12 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from backbone.domain import arguments
 from backbone.domain.canonical import whole
+from backbone.domain.clock import to_us
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
+    from datetime import datetime
 
     import numpy.typing as npt
+
+    from backbone.domain.frame import Frame
 
     Stamps = npt.NDArray[np.int64]
 
@@ -42,21 +47,31 @@ def newest_rows(table: pa.Table, stamps: Stamps, n: int) -> pa.Table:
 
 
 def matching_rows(
-    table: pa.Table,
+    frame: Frame,
     stamps: Stamps,
-    symbols: Sequence[str] | None,
-    bounds: tuple[int | None, int | None],
+    symbols: Iterable[str] | None,
+    window: tuple[datetime | None, datetime | None],
     interval: str | None,
 ) -> pa.Table:
-    """The rows of the symbols within the bounds (microseconds, both inclusive) and of the interval."""
+    """The rows of the symbols within the window (both ends inclusive) and of the interval; None means all.
+
+    Raises:
+        TypeError: symbols are one text instead of several, or an argument is of a wrong type.
+        ValueError: an interval is asked of a dimension that has none.
+    """
+    interval = arguments.interval(interval)
+    if interval is not None and not frame.dimension.has_interval:
+        raise ValueError(f"interval={interval!r} given, but {frame.dimension} has no interval; leave it out")
+    table = frame.to_arrow()
     mask = np.ones(len(stamps), dtype=bool)
-    start, end = bounds
+    start, end = window
     if start is not None:
-        mask &= stamps >= start
+        mask &= stamps >= to_us(start)
     if end is not None:
-        mask &= stamps <= end
+        mask &= stamps <= to_us(end)
     if symbols is not None:
-        mask &= _truth(pc.is_in(table.column(0), value_set=pa.array(symbols, type=pa.string())))
+        wanted = pa.array(sorted(arguments.symbols(symbols)), type=pa.string())
+        mask &= _truth(pc.is_in(table.column(0), value_set=wanted))
     if interval is not None:
         mask &= _truth(pc.equal(table.column("interval"), interval))
     return _rows(table, mask)

@@ -28,6 +28,7 @@ from backbone.domain import Frame, arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.observing import Observe
+from backbone.facade.given import Rows, frame_of
 from backbone.facade.looking import Looking
 from backbone.facade.opening import Opening, cause_of, require_running, resources
 from backbone.facade.reading import Reader
@@ -169,23 +170,28 @@ class Backbone:
         self._open()
         return await self._writer.ingest(plan)
 
-    async def record(self, frame: Frame) -> RecordResult:
+    async def record(self, rows: Rows, dimension: Dimension | str | None = None) -> RecordResult:
         """Commit live rows: at once where their writer is idle, else with its next commit and all that came meanwhile.
 
         Rows that can't be true, such as a price of zero, are kept aside; the others go in. Of two versions of one row
         that arrive together the later one is stored. The rows of a caller that is cancelled may be stored all the same,
         also after those of an `ingest` or `record` that began later.
 
+        Args:
+            rows: a Frame, or one row as a mapping from column to value or as a msgspec Struct, or a list of these.
+            dimension: what mappings and Structs are, or one of its aliases; a Frame knows it by itself.
+
         Returns:
             What became of each row. After a crash in between, rows that had been committed count as unchanged.
 
         Raises:
-            TypeError: no frame was given.
+            TypeError: something else was given, or rows without their dimension.
+            ValueError: a row is not one of the dimension: an unknown column, a value that is not allowed.
             StoreBusy: more rows wait already than may; none of these was taken.
             StoreUnavailable: the store does not take the rows now.
         """
         self._open()
-        return await self._writer.record(frame)
+        return await self._writer.record(frame_of(rows, dimension))
 
     async def _ask(self, name: str, request: Request[R], timeout: float = _READ_TIMEOUT) -> R:
         self._open()

@@ -14,6 +14,7 @@ from backbone.ingest.live import LiveBatch
 from backbone.ingest.run import Writer
 from backbone.ingest.salvage import OF_ROWS, Salvaged, write_what_goes_in
 from backbone.quality.screening import Rejected
+from backbone.store.errors import StoreError
 from backbone.store.records import Chunk, QuarantineRow
 
 __all__ = ["GroupWriter"]
@@ -21,6 +22,8 @@ __all__ = ["GroupWriter"]
 T = TypeVar("T")
 
 _LIVE = "live"
+_UNEXPLAINED = StoreError.code  # such as a trigger of somebody else, which may mean a row or all of them
+_MOST_REFUSALS = 64  # of one commit, before it is not a row that is wrong
 _INLINE_ROWS = 1000
 """Fewer rows are done with sooner than a thread is woken."""
 
@@ -57,20 +60,21 @@ class GroupWriter:
         except Reject as reject:  # anything else is a bug: it crashes the actor, whose end tells those who wait
             self._refuse(batch, reject)
         else:
-            await self._write(batch)
+            await self._write(batch, [])
 
-    async def _write(self, batch: LiveBatch) -> None:
-        """Write all of it; where a row is refused, each half of the callers by itself, down to whose row it is."""
+    async def _write(self, batch: LiveBatch, refusals: list[Reject]) -> None:
+        """Write all of it; where it is refused, each half of the callers by itself, down to whose row it is."""
         alone = len(batch.callers) == 1
         chunk = await self._work(batch, lambda: _chunk(batch))
         try:
             salvaged = await self._written(chunk, alone=alone) if chunk.frame.num_rows else None
         except Reject as reject:
-            if alone or reject.code not in OF_ROWS:
+            if alone or not _of_one(reject, refusals):
                 self._refuse(batch, reject)
             else:
+                refusals.append(reject)
                 for half in batch.halves():
-                    await self._write(half)
+                    await self._write(half, refusals)
         else:
             if salvaged is not None:
                 self._committed(salvaged.result.rows)
@@ -100,6 +104,11 @@ class GroupWriter:
         await self._writer().quarantine(
             [QuarantineRow(_LIVE, row.location, row.reason, row.excerpt, dimension.value, run_id, now) for row in rows]
         )
+
+
+def _of_one(reject: Reject, refusals: list[Reject]) -> bool:
+    """Whether one caller may be the reason: of a row, always; of what the store does not explain, up to a number."""
+    return reject.code in OF_ROWS or (reject.code == _UNEXPLAINED and len(refusals) < _MOST_REFUSALS)
 
 
 def _chunk(batch: LiveBatch) -> Chunk:

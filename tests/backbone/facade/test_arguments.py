@@ -32,6 +32,7 @@ LIMITS = [0, -3, 2**63, 10**30, "5", 1.0, True, [5]]
 FLAGS = [1, 0, "yes", None, []]
 COUNTS = [-1, 2**63, "5", 1.5, True, None]
 FRAMES: list[Any] = [None, [], {"symbol": "A"}, "frame", 7]
+ROWS: list[Any] = [None, {"symbol": "A"}, [{"symbol": "A"}, 7], "frame", 7]
 
 WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
     "fetch": (
@@ -57,7 +58,7 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
     ),
     "symbols": ({"dimension": "intraday"}, {"dimension": DIMENSIONS}),
     "ingest": ({}, {"plan": [None, {}, "plan", SAMPLE, 7]}),
-    "record": ({}, {"frame": FRAMES}),
+    "record": ({"rows": [], "dimension": "quotes"}, {"rows": ROWS, "dimension": DIMENSIONS}),
     "cache_metrics": ({}, {"reset": FLAGS}),
     "quarantined": ({}, {"limit": LIMITS}),
     "migrate": ({"dry_run": True}, {"dry_run": FLAGS}),
@@ -254,7 +255,7 @@ async def test_a_backbone_that_was_left_says_so() -> None:
     right: dict[str, Mapping[str, Any]] = {
         **{name: arguments for name, (arguments, _) in WRONG.items()},
         "ingest": {"plan": plan()},
-        "record": {"frame": bars()},
+        "record": {"rows": bars()},
         "connectivity": {},
         "outbox": {},
     }

@@ -12,7 +12,7 @@ import pytest
 
 from backbone import Backbone, Frame, RecordResult, StoreBusy, StoreUnavailable, load_settings
 from backbone.store.duckdb import DuckDBStore
-from backbone.store.errors import RowRefused, UnknownOutcome
+from backbone.store.errors import RowRefused, StoreError, UnknownOutcome
 from backbone.store.records import Chunk, WriteResult
 from backbone.testing import embedded, with_store
 from tests.backbone.facade.kit import BARS, START, bars, plan, write_csv
@@ -232,6 +232,41 @@ async def test_a_chunk_of_which_too_much_is_refused_is_refused_as_a_whole() -> N
         assert store.writes < 100
         assert (await backbone.fetch(BARS)).num_rows == 0
         assert await backbone.quarantined() == []
+
+
+class Guarded(Picky):
+    """A store with a trigger of somebody else, which says no to a symbol, or to everything."""
+
+    def __init__(self, no_to: str) -> None:
+        super().__init__()
+        self._no_to = no_to
+
+    async def write(self, chunk: Chunk) -> WriteResult:
+        if any(symbol.startswith(self._no_to) for symbol in chunk.frame.symbols):
+            self.writes += 1
+            raise StoreError("not on my watch (SQLSTATE P0001)")
+        return await super().write(chunk)
+
+
+@pytest.mark.parametrize(("no_to", "refused", "writes"), [("S7", 1, 20), ("", 100, 200)])
+async def test_a_trigger_that_says_no_to_one_caller_takes_no_other_with_it_and_one_that_always_does_is_soon_believed(
+    no_to: str, refused: int, writes: int
+) -> None:
+    store = Guarded(no_to)
+    async with opened(store) as backbone, anyio.create_task_group() as group:
+        outcomes: list[object] = []
+
+        async def send(symbol: str) -> None:
+            try:
+                outcomes.append((await backbone.record(bars(1, symbol=symbol))).inserted)
+            except StoreError as error:
+                outcomes.append(str(error))
+
+        for number in range(100):
+            group.start_soon(send, "S7" if number == 7 else f"S0{number}")
+    assert outcomes.count("not on my watch (SQLSTATE P0001)") == refused
+    assert outcomes.count(1) == 100 - refused
+    assert store.writes < writes
 
 
 async def test_a_caller_whose_rows_are_refused_as_a_whole_takes_no_other_with_them() -> None:

@@ -1,0 +1,82 @@
+"""What `record` takes: frames, mappings, Structs and lists of these; a mistake is told where the caller stands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+from backbone import Backbone, Frame
+from backbone.testing import embedded
+
+START = datetime(2024, 5, 6, 12, tzinfo=UTC)
+QUOTE = {"symbol": "EURUSD", "ts": START, "bid": 1.1, "ask": 1.2}
+
+
+class Quote(msgspec.Struct):
+    symbol: str
+    ts: datetime
+    bid: float | None = None
+    ask: float | None = None
+
+
+def later(minutes: int) -> dict[str, object]:
+    return {**QUOTE, "ts": START + timedelta(minutes=minutes)}
+
+
+async def test_one_row_or_several_are_recorded_in_any_of_the_forms() -> None:
+    async with embedded() as backbone:
+        given: list[tuple[Any, str | None, int]] = [
+            (Frame.from_records("quotes", [later(0)]), None, 1),
+            (Frame.from_records("quotes", [later(1)]), "quotes", 1),
+            (later(2), "quotes", 1),
+            (Quote(**later(3)), "quotes", 1),  # type: ignore[arg-type]
+            ([later(4), Quote(**later(5))], "Quotes", 2),  # type: ignore[arg-type]
+            ([Frame.from_records("quotes", [later(minutes)]) for minutes in (6, 7)], None, 2),
+            ((later(minutes) for minutes in (8, 9)), "quotes", 2),
+            ([], "quotes", 0),
+        ]
+        for rows, dimension, count in given:
+            assert (await backbone.record(rows, dimension)).inserted == count
+        stored = await backbone.fetch("quotes", symbols=["EURUSD"])
+        assert (stored.num_rows, stored.end) == (10, START + timedelta(minutes=9))
+
+
+BARS = Frame.from_records("daily", [{"symbol": "A", "ts": START, "close": 1.0}])
+
+
+@pytest.mark.parametrize(
+    ("rows", "dimension", "error", "text"),
+    [
+        (QUOTE, None, TypeError, r"no dimension given; rows that are no Frame need it: record\(rows, 'quotes'\)"),
+        ([], None, TypeError, "no dimension given"),
+        (5, "quotes", TypeError, "rows=5 given; allowed are a Frame, a mapping"),
+        ("EURUSD", "quotes", TypeError, "rows='EURUSD' given; allowed are a Frame"),
+        (pa.table({"symbol": ["A"]}), "quotes", TypeError, "from_arrow makes a frame of a table"),
+        ([QUOTE, 5], "quotes", TypeError, "5 given as a row; allowed is a mapping from column to value"),
+        ([BARS, QUOTE], "quotes", TypeError, "frames and rows given in one list"),
+        (BARS, "quotes", ValueError, "dimension='quotes' given with a frame of daily_bars; leave it out"),
+        ([BARS, Frame.empty("quotes")], None, ValueError, "frames of daily_bars, quotes given"),
+        (QUOTE, "quote", ValueError, "unknown dimension 'quote'.* did you mean 'quotes'"),
+        ({**QUOTE, "price": 1.0}, "quotes", ValueError, "quotes: unknown column 'price'; the columns are"),
+        ({**QUOTE, "bid": "1.1"}, "quotes", ValueError, "quotes.bid: '1.1' given in row 0; allowed is a number"),
+        ({**QUOTE, "ts": START.replace(tzinfo=None)}, "quotes", ValueError, "has no time zone"),
+        ({"ts": START, "bid": 1.0}, "quotes", ValueError, "key column 'symbol' missing"),
+    ],
+)
+async def test_what_can_not_be_recorded_is_refused_with_what_is_allowed(
+    rows: Any, dimension: str | None, error: type[Exception], text: str, closed_for_writing: Backbone
+) -> None:
+    with pytest.raises(error, match=text):
+        await closed_for_writing.record(rows, dimension)
+
+
+@pytest.fixture
+async def closed_for_writing() -> Any:
+    """A backbone; nobody is asked for what is refused before."""
+    async with embedded() as backbone:
+        yield backbone
+        assert backbone.roster().find(f"{backbone.path}/ingest").handled == 0  # type: ignore[union-attr]
