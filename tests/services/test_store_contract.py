@@ -10,6 +10,7 @@ import pytest
 from backbone.services import native
 from backbone.store.port import Store
 from tests.contracts.test_store_inbox import *  # noqa: F403
+from tests.contracts.test_store_newest import *  # noqa: F403
 from tests.contracts.test_store_read import *  # noqa: F403
 from tests.contracts.test_store_write import *  # noqa: F403
 from tests.services.stores import KINDS, drop_database, empty, make_database, opened

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from backbone.domain.frame import Frame
 from backbone.store.records import Coverage, Query, ReadResult
 from backbone.store.sql import quoted
 from backbone.store.timescale.columns import moments, table_of
-from backbone.store.timescale.outbox import HORIZON
+from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.selecting import Selection, checked
 from backbone.store.timescale.session import READ, Session
@@ -25,32 +26,68 @@ __all__ = ["PAGE_ROWS", "Reading"]
 PAGE_ROWS = 65_536
 """Rows of one answer: some megabytes, which the loop takes in within milliseconds."""
 
+_FEW_ROWS = 8_192
+"""So many are asked for by one statement where nobody knows how many there are; where there are more, for little."""
+
 
 class Reading(Part):
     """Rows, and what is stored of them."""
 
+    _newest: Newest
+
     @question
     async def read(self, session: Session, query: Query) -> ReadResult:
         """Rows in canonical order and the position they include, both of one moment."""
-        selection, workers = Selection(self._tables, checked(query)), self._workers
-        selection.page(None, 1)  # whatever is wrong with the query is said before anything is asked
+        selection = Selection(self._tables, checked(query))
+        since = self._newest.since(query)
+        found = await self._few(session, selection, since)
+        if since is not None and (found is None or found.frame.num_rows < (query.limit or 0)):
+            found = await self._few(session, selection, None)
+        if found is None:
+            found = await self._many(session, selection)
+        self._newest.found(query, found.frame)
+        return found
+
+    async def _few(self, session: Session, selection: Selection, since: datetime | None) -> ReadResult | None:
+        """By one statement, which sees one moment by itself; None: there are more rows than it may give."""
+        limit = selection.query.limit
+        size = _FEW_ROWS if limit is None or limit > PAGE_ROWS else limit
+        newest, horizon, *answer = await session.row(selection.page_and_position(size, since), *selection.values)
+        if answer[0] == size and size != limit:
+            return None
+        return await self._result(selection, newest, horizon, [await self._table(selection, answer)])
+
+    async def _many(self, session: Session, selection: Selection) -> ReadResult:
+        """Page by page, in a transaction that sees one moment."""
         pages: list[pa.Table] = []
         async with session.transaction(READ):
-            position, complete = await _position(session, query)
+            statement = selection.position()
+            newest, horizon = await session.row(statement, *selection.values)
             after: Sequence[object] | None = None
             while True:
                 statement = selection.page(after, PAGE_ROWS)
                 answer = await session.row(statement, *selection.values)
                 if answer[0] or not pages:
-                    pages.append(
-                        await workers.run(answer[0], table_of, query.dimension, selection.known, tuple(answer))
-                    )
+                    pages.append(await self._table(selection, answer))
                 if answer[0] < PAGE_ROWS:
                     break
-                after = _last_key(query.dimension, pages[-1])
+                after = _last_key(selection.query.dimension, pages[-1])
+        return await self._result(selection, newest, horizon, pages)
+
+    async def _table(self, selection: Selection, answer: Sequence[Any]) -> pa.Table:
+        return await self._workers.run(answer[0], table_of, selection.query.dimension, selection.known, tuple(answer))
+
+    async def _result(
+        self, selection: Selection, newest: int, horizon: int | None, pages: list[pa.Table]
+    ) -> ReadResult:
+        """The frame, the newest position seen, and up to where nothing is missing.
+
+        Changes of one symbol become visible in the order of their positions. Those of several need not: one of a
+        smaller position may still be under way, but none below the horizon.
+        """
         rows = sum(page.num_rows for page in pages)
-        frame = await workers.run(rows, _frame, query.dimension, pages)
-        return ReadResult(frame, position, complete)
+        frame = await self._workers.run(rows, _frame, selection.query.dimension, pages)
+        return ReadResult(frame, newest, None if horizon is None or newest < horizon else horizon - 1)
 
     @question
     async def coverage(self, session: Session, dimension: Dimension, as_of: datetime | None = None) -> list[Coverage]:
@@ -89,26 +126,9 @@ class Reading(Part):
 
 
 def _frame(dimension: Dimension, pages: list[pa.Table]) -> Frame:
-    return Frame.from_arrow(dimension, pa.concat_tables(pages))
+    return Frame.from_arrow(dimension, pa.concat_tables(pages), presorted=True)
 
 
 def _last_key(dimension: Dimension, page: pa.Table) -> list[object]:
     last = page.num_rows - 1
     return [page.column(name)[last].as_py() for name in dimension.key]
-
-
-async def _position(session: Session, query: Query) -> tuple[int, int | None]:
-    """The newest position seen, and up to where nothing is missing.
-
-    Changes of one symbol become visible in the order of their positions. Those of several need not: one of a smaller
-    position may still be under way, but none below the horizon.
-    """
-    newest, horizon = await session.row(
-        f"""
-        SELECT coalesce(max(position), 0), {HORIZON} FROM telemetry.positions
-        WHERE dimension = $1 AND ($2::text[] = '{{}}' OR symbol = ANY($2::text[]))
-        """,  # noqa: S608
-        query.dimension.value,
-        list(query.symbols),
-    )
-    return newest, None if len(query.symbols) == 1 or newest < horizon else horizon - 1

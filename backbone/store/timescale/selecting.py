@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from backbone.domain.clock import INTERVALS
 from backbone.domain.dimension import Dimension
 from backbone.store.records import Query
-from backbone.store.sql import names, quoted
+from backbone.store.sql import names, quoted, same_key
 from backbone.store.timescale.columns import packed
+from backbone.store.timescale.outbox import HORIZON
 from backbone.store.timescale.tables import SQL_TYPES, Tables
 from backbone.store.timescale.values import MAX_BIGINT, moment, plain
 
@@ -42,22 +45,47 @@ class Selection:
     values: list[object] = field(default_factory=list)
     known: dict[str, str] = field(default_factory=dict)
 
-    def page(self, after: Sequence[object] | None, size: int) -> str:
+    def page(self, after: Sequence[object] | None, size: int, since: datetime | None = None) -> str:
         """The statement that gives the next rows in canonical order, packed.
 
         Args:
             after: key of the last row of the page before, None for the first page.
             size: rows of a page.
+            since: of the newest rows only those from this moment on; where they are fewer than asked for, there may
+                be more before it.
         """
-        dimension = self.query.dimension
         self.values = []
+        return self._page(after, size, since)
+
+    def page_and_position(self, size: int, since: datetime | None = None) -> str:
+        """The same of the first page, with what `position` gives in front: one statement sees one moment."""
+        position = self.position()
+        return f"SELECT position.*, page.* FROM ({position}) AS position, ({self._page(None, size, since)}) AS page"  # noqa: S608
+
+    def position(self) -> str:
+        """The statement that gives the newest position seen and the horizon, of one symbol NULL for that."""
+        self.values = []
+        query = self.query
+        condition, horizon = f"dimension = {self._given(query.dimension.value)}", HORIZON
+        if query.symbols:
+            # what no row can have is refused here as below
+            names_asked = [plain("symbol", symbol) for symbol in query.symbols]
+            condition += f" AND {self._of_symbols(names_asked, 'symbol')}"
+        if len(query.symbols) == 1:
+            horizon = "NULL::bigint"
+        return f"""
+            SELECT coalesce(max(position), 0) AS newest, {horizon} AS horizon FROM telemetry.positions WHERE {condition}
+        """  # noqa: S608
+
+    def _page(self, after: Sequence[object] | None, size: int, since: datetime | None) -> str:
+        dimension = self.query.dimension
         self.known = self._known()
-        rows = self._limited()
+        rows = self._found(since)
         where = "true" if after is None else self._beyond(after)
         return f"""
             SELECT {packed(dimension, self.known)} FROM (
-                SELECT {names(dimension.columns)} FROM {rows} AS rows WHERE {where}
-                ORDER BY {names(dimension.key)} LIMIT {self._given(size)}
+                SELECT {names(dimension.columns)} FROM ({rows}) AS rows WHERE {where}
+                ORDER BY {names(self._free())} LIMIT {self._given(size)}
             ) AS page
         """  # noqa: S608
 
@@ -81,75 +109,118 @@ class Selection:
         self.values.append(value)
         return f"${len(self.values)}"
 
-    def _limited(self) -> str:
+    def _free(self) -> tuple[str, ...]:
+        """The key without what the query says the one value of: the rest orders the rows alike, for less."""
+        return tuple(name for name in self.query.dimension.key if name not in self.known)
+
+    def _found(self, since: datetime | None) -> str:
+        """The rows of the query; where it has a limit, those."""
+        limit = self.query.limit
+        if limit is None:
+            return self._stored(self._where(), names(self._free()))
+        symbols, intervals = self._each_symbol(), self._each_interval()
+        if not symbols and not intervals:
+            where = self._where(since=since)
+            return self._stored(where, self._newest(), self._given(min(limit, MAX_BIGINT)))
+        return self._newest_of_each(symbols, intervals, limit, since)
+
+    def _newest(self) -> str:
+        names_free = self._free()
+        newest_first = ("ts", *(name for name in names_free if name != "ts"))
+        return ", ".join(f"{quoted(name)} DESC" for name in newest_first)
+
+    def _each_symbol(self) -> str:
+        """The symbols of a query of several, as rows; "" where it is of one, or the index can't go by them alone."""
         query = self.query
-        if query.as_of is not None:
-            rows = self._versions()
-        elif query.limit is not None and len(set(query.symbols)) > 1:
-            rows = self._newest_of_each(query.limit)
-        else:
-            rows = self._current()
-        return rows if query.limit is None else f"(SELECT * FROM {rows} AS found {self._newest(query.limit)})"  # noqa: S608
+        if len(query.symbols) == 1 or query.dimension is Dimension.MACRO_EVENTS:
+            return ""
+        if query.symbols:
+            wanted = [plain("symbol", symbol) for symbol in dict.fromkeys(query.symbols)]
+            return f"unnest({self._given(wanted)}::text[]) AS of_symbol(symbol)"
+        dimension = self._given(query.dimension.value)
+        return f"(SELECT symbol FROM telemetry.positions WHERE dimension = {dimension}) AS of_symbol"  # noqa: S608
 
-    def _newest(self, limit: int) -> str:
-        newest_first = ", ".join(f"{quoted(name)} DESC" for name in ("ts", *_without_ts(self.query.dimension)))
-        return f"ORDER BY {newest_first} LIMIT {self._given(min(limit, MAX_BIGINT))}"
+    def _each_interval(self) -> str:
+        query = self.query
+        if not query.dimension.has_interval or query.interval is not None:
+            return ""
+        return f'unnest({self._given(list(INTERVALS))}::text[]) AS of_interval("interval")'
 
-    def _newest_of_each(self, limit: int) -> str:
-        """The newest rows of each symbol: each is a short walk back through its index, whatever lies further back."""
+    def _newest_of_each(self, symbols: str, intervals: str, limit: int, since: datetime | None) -> str:
+        """The newest rows of each symbol and interval, and of them the newest.
+
+        Each is a short walk back through an index, whatever lies further back, and whatever else is as new.
+        """
+        column, most = quoted(self.query.dimension.partition_column), self._given(min(limit, MAX_BIGINT))
+        where = self._where(since=since, symbols=not symbols)
+        where += f" AND {column} = of_symbol.symbol" if symbols else ""
+        where += ' AND "interval" = of_interval."interval"' if intervals else ""
+        each = " CROSS JOIN ".join(filter(None, (symbols, intervals)))
+        stored = self._stored(where, self._newest(), most)
+        return f"""
+            SELECT newest.* FROM {each} CROSS JOIN LATERAL ({stored}) AS newest
+            ORDER BY {self._newest()} LIMIT {most}
+        """  # noqa: S608
+
+    def _stored(self, where: str, order: str, most: str = "") -> str:
+        """Rows in an order, at most so many; as of a moment, where the query names one."""
         dimension = self.query.dimension
-        symbols = self._given([plain("symbol", symbol) for symbol in dict.fromkeys(self.query.symbols)])
-        return f"""(
-            SELECT newest.* FROM unnest({symbols}::text[]) AS wanted(symbol) CROSS JOIN LATERAL (
-                SELECT {names(dimension.columns)} FROM {self.tables.rows(dimension)}
-                WHERE {quoted(dimension.partition_column)} = wanted.symbol AND {self._where(symbols=False)}
-                {self._newest(limit)}
-            ) AS newest
-        )"""  # noqa: S608
+        columns, rows = names(dimension.columns), self.tables.rows(dimension)
+        limit = f"LIMIT {most}" if most else ""
+        if self.query.as_of is None:
+            return f"SELECT {columns} FROM {rows} WHERE {where} ORDER BY {order} {limit}"  # noqa: S608
+        known = f"{where} AND ingested_at <= {self._given(moment(self.query.as_of))}"
+        # Each side comes in this order by its index, so that the two are merged and nothing is sorted.
+        return f"""
+            SELECT {columns} FROM (
+                (SELECT {columns} FROM {rows} WHERE {known} ORDER BY {order} {limit})
+                UNION ALL
+                ({self._former(known, order, limit)})
+            ) AS versions ORDER BY {order} {limit}
+        """  # noqa: S608
 
-    def _current(self) -> str:
+    def _former(self, known: str, order: str, limit: str) -> str:
+        """Of each key whose row was stored later than as of then, the newest version of before."""
         dimension = self.query.dimension
-        return f"(SELECT {names(dimension.columns)} FROM {self.tables.rows(dimension)} WHERE {self._where()})"  # noqa: S608
-
-    def _versions(self) -> str:
-        """Of each key the newest version among those that were stored by `as_of`, replaced since or not."""
-        dimension = self.query.dimension
-        columns, key = names(dimension.columns), names(dimension.key)
-        where = f"{self._where()} AND ingested_at <= {self._given(moment(self.query.as_of))}"
-        stored = " UNION ALL ".join(
-            f"SELECT {columns}, revision FROM {table} WHERE {where}"  # noqa: S608
-            for table in (self.tables.rows(dimension), self.tables.revisions(dimension))
+        columns, rows, revisions = (
+            names(dimension.columns),
+            self.tables.rows(dimension),
+            self.tables.revisions(dimension),
         )
-        return f"(SELECT DISTINCT ON ({key}) {columns} FROM ({stored}) AS stored ORDER BY {key}, revision DESC)"  # noqa: S608
+        return f"""
+            SELECT DISTINCT ON ({order.replace(" DESC", "")}) {columns} FROM {revisions} AS former
+            WHERE {known} AND NOT EXISTS (
+                SELECT FROM {rows} AS stands WHERE {same_key(dimension, "stands", "former")} AND {known}
+            )
+            ORDER BY {order}, revision DESC {limit}
+        """  # noqa: S608
 
-    def _where(self, *, symbols: bool = True) -> str:
+    def _where(self, *, since: datetime | None = None, symbols: bool = True) -> str:
         query = self.query
         conditions = ["true"]
         if query.symbols and symbols:
-            conditions.append(self._of_symbols([plain("symbol", symbol) for symbol in query.symbols]))
+            wanted = [plain("symbol", symbol) for symbol in query.symbols]
+            conditions.append(self._of_symbols(wanted, query.dimension.partition_column))
         if query.interval is not None:
             conditions.append(f'"interval" = {self._given(plain("interval", query.interval))}')
         if query.start is not None:
             conditions.append(f"ts >= {self._given(moment(query.start))}")
         if query.end is not None:
             conditions.append(f"ts <= {self._given(moment(query.end))}")
+        if since is not None:
+            conditions.append(f"ts >= {self._given(since)}")
         return " AND ".join(conditions)
 
-    def _of_symbols(self, symbols: list[str]) -> str:
+    def _of_symbols(self, symbols: list[str], column: str) -> str:
         """Of one symbol the index gives rows in order of time; of a list the planner does not see that, even of one."""
-        column = quoted(self.query.dimension.partition_column)
         if len(symbols) == 1:
-            return f"{column} = {self._given(symbols[0])}"
-        return f"{column} = ANY({self._given(symbols)}::text[])"
+            return f"{quoted(column)} = {self._given(symbols[0])}"
+        return f"{quoted(column)} = ANY({self._given(symbols)}::text[])"
 
     def _beyond(self, after: Sequence[object]) -> str:
-        dimension = self.query.dimension
-        values = ", ".join(
-            f"{self._given(value)}::{SQL_TYPES[dimension.kinds[name]]}"
-            for name, value in zip(dimension.key, after, strict=True)
-        )
-        return f"({names(dimension.key)}) > ({values})"
-
-
-def _without_ts(dimension: Dimension) -> tuple[str, ...]:
-    return tuple(name for name in dimension.key if name != "ts")
+        dimension, free = self.query.dimension, self._free()
+        last = dict(zip(dimension.key, after, strict=True))
+        values = ", ".join(f"{self._given(last[name])}::{SQL_TYPES[dimension.kinds[name]]}" for name in free)
+        beyond = f"({names(free)}) > ({values})"
+        # of rows in order of time, chunks that end before need not be looked at
+        return f"{beyond} AND ts >= {self._given(last['ts'])}" if free[0] == "ts" else beyond

@@ -20,6 +20,7 @@ from backbone.store.timescale.drops import Drops
 from backbone.store.timescale.epochs import Epochs
 from backbone.store.timescale.inbox import Inbox
 from backbone.store.timescale.journal import Journal
+from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.outbox import Outbox
 from backbone.store.timescale.probe import probe
 from backbone.store.timescale.quarters import Counting
@@ -65,6 +66,7 @@ class TimescaleStore(Writing, Reading, Outbox, Cursors, Inbox, Drops, Counting, 
         self._tables = Tables(schema)
         self._database = Database(dsn, self._bounds, application_name)
         self._workers = Workers()
+        self._newest = Newest()
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
         self._timer = timer

@@ -1,0 +1,97 @@
+"""Reads on the real server: as of a moment, and beyond what one statement gives."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+
+import anyio
+import pytest
+
+from backbone.domain import Dimension, Frame
+from backbone.services import native
+from backbone.store.records import Query
+from backbone.store.timescale import TimescaleStore
+from tests.services.stores import DAY, KINDS, TRADES, chunk, drop_database, empty, make_database, opened
+
+START = datetime(2024, 6, 1, tzinfo=UTC)
+
+
+class Clock:
+    """The wall clock by which rows are stamped."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def dsn(services: native.Services, request: pytest.FixtureRequest) -> Iterator[str]:
+    address = anyio.run(make_database, services, request.param)
+    yield address
+    anyio.run(drop_database, services, address)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def store(dsn: str, clock: Clock) -> AsyncIterator[TimescaleStore]:
+    await empty(dsn)
+    async with opened(dsn, clock=clock) as store:
+        yield store
+
+
+def some(chance: random.Random) -> Frame:
+    rows = [
+        {
+            "symbol": chance.choice("ABC"),
+            "ts": DAY + timedelta(days=chance.randrange(4)),
+            "sequence": chance.randrange(3),
+            "price": chance.choice([None, 1.0, 2.0, chance.random()]),
+        }
+        for _ in range(12)
+    ]
+    return Frame.from_records(TRADES, rows)
+
+
+async def test_as_of_any_moment_the_rows_are_those_that_stood_then(store: TimescaleStore, clock: Clock) -> None:
+    chance = random.Random(7)
+    stood = {START - timedelta(seconds=1): Frame.empty(TRADES)}
+    for number in range(12):
+        clock.now = START + timedelta(minutes=number)
+        frame = some(chance)
+        await store.write(chunk(frame, f"run {number}"))
+        stood[clock.now] = Frame.concat([*list(stood.values())[-1:], frame])
+    for at, frame in stood.items():
+        for symbols in ((), ("A",), ("A", "C")):
+            for limit in (None, 1, 5, 100):
+                for start in (None, DAY + timedelta(days=2)):
+                    query = Query(TRADES, symbols, start=start, limit=limit, as_of=at)
+                    wanted = frame.select(symbols or None, start)
+                    wanted = wanted if limit is None else wanted.newest(limit)
+                    assert (await store.read(query)).frame == wanted, query
+
+
+@pytest.mark.parametrize("rows", [8_191, 8_192, 8_193, 65_536, 65_537])
+async def test_rows_beyond_a_page_come_like_the_others(store: TimescaleStore, rows: int) -> None:
+    moments = [DAY + timedelta(seconds=second) for second in range(rows)]
+    frame = Frame.from_records(
+        Dimension.QUOTES,
+        [
+            {"symbol": "AB"[number % 2], "ts": ts, "sequence": 0, "bid": float(number)}
+            for number, ts in enumerate(moments)
+        ],
+    )
+    position = (await store.write(chunk(frame, "run"))).position
+    for symbols in ((), ("A",), ("A", "B")):
+        found = await store.read(Query(Dimension.QUOTES, symbols))
+        assert found.frame == frame.select(symbols or None)
+        assert 0 < found.position <= position
+        limited = await store.read(Query(Dimension.QUOTES, symbols, limit=rows - 1))
+        assert limited.frame == frame.select(symbols or None).newest(rows - 1)
