@@ -35,7 +35,7 @@ Meta = dict[str, str]
 """What travels beside the columns, by name."""
 
 VERSION: Final = 2
-"""Of what `encode` writes; who keeps encoded frames keeps it beside them."""
+"""Of what `encode` writes, the columns of each dimension included; who keeps encoded frames keeps it beside them."""
 
 _DIMENSION, _CODEC_VERSION = "dimension", "codec_version"
 _OURS: Final = (_DIMENSION, _CODEC_VERSION)
