@@ -73,6 +73,7 @@ class Upkeep(Part):
 
     @question("writing")
     def _pruned(self, connection: Connection, outbox: datetime | None, quarantine: datetime | None) -> dict[str, int]:
+        ledger.compact(connection)
         with transaction(connection):
             at = published(connection)
             _note_pruned(connection, outbox, at)
