@@ -11,6 +11,8 @@ from backbone.store.errors import RowRefused, SchemaMismatch, StoreBusy, StoreEr
 __all__ = ["explained", "first_line", "not_opened"]
 
 _CANT_GO_ON = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.OutOfMemoryException)
+_NOT_KEPT = re.compile(r"Failed to commit: Could not (write|sync|truncate|seek|read)")
+"""The log could not be written; other commits fail because somebody else was faster."""
 
 
 def explained(error: duckdb.Error, path: str, deadline: float) -> StoreError:
@@ -28,6 +30,8 @@ def explained(error: duckdb.Error, path: str, deadline: float) -> StoreError:
         return SchemaMismatch(f"{text}; run `backbone migrate`")
     if isinstance(error, _CANT_GO_ON):
         return StoreUnavailable(f"{text}; check disk and memory, then open it again")
+    if isinstance(error, duckdb.TransactionException) and _NOT_KEPT.search(text):
+        return StoreUnavailable(f"{text}; nothing was written: make room on the disk, or mend it")
     if isinstance(error, duckdb.TransactionException):
         return StoreBusy(f"{text}; nothing was written, try again")
     if isinstance(error, duckdb.ConnectionException):

@@ -14,11 +14,19 @@ import pyarrow as pa
 from backbone.domain.dimension import Dimension
 from backbone.store.duckdb.known import Known
 from backbone.store.duckdb.putting import MOMENT, put
-from backbone.store.duckdb.sql import Connection, given
+from backbone.store.duckdb.session import transaction
+from backbone.store.duckdb.sql import Connection, count, first, given
 from backbone.store.merging import Truths, Verdict
 from backbone.store.ranges import Ranges
 
-__all__ = ["enter", "judge", "void_before"]
+__all__ = ["KEPT", "compact", "enter", "judge", "void_before"]
+
+KEPT = 1000
+"""Small entries of a symbol that are kept as they are, the newest ones."""
+
+SMALL_ROWS = 1000
+_AT_A_TIME = 20
+_MAX_ID = 2**63 - 1
 
 
 def judge(connection: Connection, known: Known, dimension: Dimension, ranges: Ranges, ingest_id: str) -> Verdict:
@@ -72,6 +80,38 @@ def enter(
             "end_ts": (MOMENT, ranges.ends_us.tolist()),
             "rows": (number, ranges.lengths.tolist()),
         },
+    )
+
+
+def compact(connection: Connection) -> None:
+    """Make one entry of a symbol's many old small ones, as live rows leave them, so that the ledger stays small.
+
+    The one entry is void: it covers what they covered and what lies between, and names no content. So nothing passes as
+    new or as known that did not before; rows that come again are compared with what is stored.
+    """
+    many = connection.execute(
+        f"""
+        SELECT dimension, symbol, "interval" FROM telemetry.ledger WHERE rows <= {SMALL_ROWS}
+        GROUP BY ALL HAVING count(*) > {2 * KEPT} ORDER BY count(*) DESC LIMIT {_AT_A_TIME}
+        """  # noqa: S608
+    ).fetchall()
+    for key in many:
+        with transaction(connection):
+            _make_one(connection, *key)
+
+
+def _make_one(connection: Connection, dimension: str, symbol: str, interval: str) -> None:
+    """Put one entry in the place of all small ones but the newest; its id is the greatest of theirs."""
+    old = f'dimension = ? AND symbol = ? AND "interval" = ? AND rows <= {SMALL_ROWS} AND id <= ?'
+    key = [dimension, symbol, interval]
+    newest = f"SELECT id FROM telemetry.ledger WHERE {old} ORDER BY id DESC OFFSET {KEPT} LIMIT 1"  # noqa: S608
+    last = count(connection, newest, [*key, _MAX_ID])
+    span = f"SELECT epoch_us(min(start_ts)), epoch_us(max(end_ts)) FROM telemetry.ledger WHERE {old}"  # noqa: S608
+    start, end = first(connection, span, [*key, last])
+    connection.execute(f"DELETE FROM telemetry.ledger WHERE {old}", [*key, last])  # noqa: S608
+    connection.execute(
+        "INSERT INTO telemetry.ledger VALUES (?, '', ?, ?, ?, make_timestamptz(?), make_timestamptz(?), 0)",
+        [last, *key, start, end],
     )
 
 

@@ -11,9 +11,11 @@ from backbone.store.duckdb.putting import FEW, MOMENT, Columns, put
 from backbone.store.duckdb.sql import Connection, given, rows_table, table
 from backbone.store.merging import Merged, Truths
 from backbone.store.payloads import Origin
-from backbone.store.sql import ORIGIN, names, other_values, same_key
+from backbone.store.sql import ORIGIN, names, other_values, quoted, same_key
 
 __all__ = ["merge"]
+
+_FEW_SYMBOLS = 50
 
 
 def merge(connection: Connection, frame: Frame, fresh: Truths, origin: Origin) -> Merged:
@@ -78,17 +80,25 @@ def _differing(connection: Connection, frame: Frame, compared: np.ndarray[tuple[
     rows = frame.to_arrow()
     if len(compared) < frame.num_rows:
         rows = rows.take(pa.array(compared))
-    start, end = frame.span_us
+    where, values = _around(frame)
     query = f"""
         SELECT i.n AS n, s.id AS stored
         FROM incoming i LEFT JOIN (
-            SELECT rowid AS id, {names(dimension.columns)} FROM {rows_table(dimension)}
-            WHERE ts BETWEEN make_timestamptz(?) AND make_timestamptz(?)
+            SELECT rowid AS id, {names(dimension.columns)} FROM {rows_table(dimension)} WHERE {where}
         ) s ON {same_key(dimension, "i", "s")}
         WHERE s.id IS NULL OR {other_values(dimension, "i", "s")}
     """  # noqa: S608
     with given(connection, "incoming", rows.append_column("n", pa.array(compared))):
-        return table(connection, query, [start, end])
+        return table(connection, query, values)
+
+
+def _around(frame: Frame) -> tuple[str, list[object]]:
+    """Where the rows of a frame may be stored: what else lies in their time needs no place in the join."""
+    where, values = "ts BETWEEN make_timestamptz(?) AND make_timestamptz(?)", list[object](frame.span_us)
+    if len(frame.symbols) <= _FEW_SYMBOLS:
+        where += f" AND {quoted(frame.dimension.partition_column)} IN ({', '.join('?' * len(frame.symbols))})"
+        values += frame.symbols
+    return where, values
 
 
 def _retire(connection: Connection, dimension: Dimension, stored: pa.ChunkedArray, at_us: int) -> None:

@@ -11,6 +11,7 @@ import duckdb
 
 from backbone.domain.threads import in_thread
 from backbone.store.duckdb.failures import first_line, not_opened
+from backbone.store.duckdb.holders import Holder
 from backbone.store.duckdb.known import Known
 from backbone.store.duckdb.lane import Lane, Work, answers
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
@@ -49,6 +50,7 @@ class Session:
         self._deadline = deadline
         self._inline = inline
         self._root: duckdb.DuckDBPyConnection | None = None
+        self._holder = Holder(path)
         self._lanes: dict[Purpose, list[Lane]] = {}
         self.known = Known() if self._memory is None else self._memory.known
 
@@ -80,6 +82,7 @@ class Session:
                     await lane.close(interrupt=purpose != "writing")
         finally:
             await self._closed(root)
+            self._holder.let_go()
 
     async def run(self, work: Work[T], purpose: Purpose = "writing") -> T:
         """Do a piece of work with a connection for that purpose; see `Lane.run` for what is raised."""
@@ -107,8 +110,10 @@ class Session:
                 return self._memory.connect(self._config)
             if self._path != MEMORY:
                 Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+                self._holder.take()
             return duckdb.connect(self._path, config={**self._config})
         except (OSError, duckdb.Error) as error:
+            self._holder.let_go()
             raise not_opened(self._path, error) from error
 
     def _another(self) -> duckdb.DuckDBPyConnection:
@@ -131,7 +136,7 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """All or nothing.
 
     Raises:
-        UnknownOutcome: the COMMIT itself failed.
+        UnknownOutcome: the COMMIT failed, and it is not certain that nothing of it was written.
     """
     connection.begin()
     whole = False
@@ -144,5 +149,7 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
                 connection.rollback()
     try:
         connection.commit()
+    except duckdb.TransactionException:
+        raise  # it was taken back: DuckDB says so, and goes on; whatever it can't take back is fatal to it
     except duckdb.Error as error:
         raise UnknownOutcome(f"COMMIT failed: {first_line(error)}; look the chunk up before a retry") from error

@@ -84,6 +84,7 @@ class Upkeep(Part):
     def _pruned(
         self, connection: Connection, outbox: datetime | None, most: int | None, quarantine: datetime | None
     ) -> dict[str, int]:
+        ledger.compact(connection)
         with transaction(connection):
             at, due = published(connection), pruned_before(connection, outbox, most)
             _note_pruned(connection, due, at)

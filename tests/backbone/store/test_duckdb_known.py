@@ -152,7 +152,9 @@ async def play(seed: int, path: Path | None, patch: Callable[[str, object], None
             again = await store.write(chunk)
             assert again.known == (fault is lost or (again.outbox_rows == 0 and not again.outcomes))
             model.update(rows)
-        elif step < 0.9:
+        elif step < 0.88:
+            await stores.now.prune(dry_run=False)
+        elif step < 0.92:
             before = chance.randrange(end + 1)
             await store.drop(BARS, before=DAY + timedelta(hours=before), dry_run=False)
             model = {key: close for key, close in model.items() if key[1] >= before}
@@ -168,6 +170,7 @@ async def play(seed: int, path: Path | None, patch: Callable[[str, object], None
 def test_whatever_fails_and_whoever_comes_next_rows_and_numbers_are_right(
     seed: int, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("backbone.store.duckdb.ledger.KEPT", 2)
     asyncio.run(play(seed, tmp_path / "s.duckdb" if kept == "file" else None, monkeypatch.setattr))
 
 
@@ -225,3 +228,26 @@ async def test_a_run_that_comes_again_is_answered_from_the_journal_also_by_anoth
         assert [result.known for result in results] == ([True] * 3 if number else [False, False, True])
         assert (await store.read(Query(BARS))).frame == later.frame
         await store.close()
+
+
+async def test_pruning_makes_one_ledger_entry_of_many_small_ones_and_nothing_is_taken_for_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backbone.store.duckdb.ledger.KEPT", 5)
+    path, model = tmp_path / "a.duckdb", Model()
+    store = DuckDBStore(path, inline=True)
+    await store.open()
+    await store.migrate()
+    for hour in range(0, 40, 2):
+        await write_and_compare(store, {("A", hour): 1.0}, model)
+    await write_and_compare(store, {("B", 0): 1.0}, model)
+    await store.prune(dry_run=False)
+    await store.close()
+    with duckdb.connect(str(path)) as file:
+        found = file.execute("SELECT symbol, count(*) FROM telemetry.ledger GROUP BY 1 ORDER BY 1").fetchall()
+    assert found == [("A", 6), ("B", 1)]
+    await store.open()
+    for rows in ({("A", 0): 1.0}, {("A", 3): 1.0}, {("A", 4): 2.0}, {("A", 38): 1.0}, {("A", 50): 1.0}):
+        await write_and_compare(store, rows, model)
+    assert (await store.read(Query(BARS))).frame == frame_of(model)
+    await store.close()
