@@ -33,6 +33,7 @@ shared_preload_libraries = 'timescaledb'
 timescaledb.telemetry_level = off
 shared_buffers = 64MB
 max_connections = 100
+max_prepared_transactions = 8
 max_wal_size = 1GB
 fsync = {fsync}
 full_page_writes = {fsync}

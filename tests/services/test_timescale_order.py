@@ -397,3 +397,32 @@ async def test_the_newest_entry_over_a_moment_is_found_beside_a_long_history(dsn
     assert touched is not None
     assert int(touched[1]) < 100, text
     assert (await store.write(chunk(bars({1: 2.0}), "late"))).inserted == 1
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+async def test_a_foreign_transaction_that_holds_publishing_back_is_named(
+    services: native.Services, dsn: str, store: TimescaleStore, prepared: bool
+) -> None:
+    """Open in another database, by a session or prepared: whose it is, since when, and what ends it."""
+    other = await make_database(services, "postgres")
+    try:
+        async with bare(other) as foreign:
+            pid = await foreign.fetchval("SELECT pg_backend_pid()")
+            await foreign.execute("BEGIN; CREATE TABLE public.held (x integer)")
+            if prepared:
+                await foreign.execute("PREPARE TRANSACTION 'left alone'")
+            await store.write(chunk(bars({0: 1.0}), "run"))
+            with anyio.fail_after(10):
+                while (held := (await store.outbox_status()).held_by) is None:  # noqa: ASYNC110  the server tells nobody
+                    await anyio.sleep(0.05)
+            assert ("'left alone'" if prepared else f"pg_terminate_backend({pid})") in held
+            assert "of backbone in database test_postgres" in held
+            assert await store.read_outbox(0) == []
+            with anyio.fail_after(20):
+                while "held back" not in ((await store.probe()).degraded_reason or ""):  # noqa: ASYNC110
+                    await anyio.sleep(0.1)
+            await foreign.execute("ROLLBACK PREPARED 'left alone'" if prepared else "ROLLBACK")
+    finally:
+        await drop_database(services, other)
+    assert (await store.outbox_status()).held_by is None
+    assert len(await store.read_outbox(0)) == 1

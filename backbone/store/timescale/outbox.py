@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -32,6 +33,7 @@ from backbone.store.timescale.copying import Field, Rows, Stream, constant, int4
 from backbone.store.timescale.counting import ROW_BITS
 from backbone.store.timescale.cursors import PUBLISHED
 from backbone.store.timescale.few import FEW_ROWS
+from backbone.store.timescale.holding import holder
 from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import MAX_BIGINT
@@ -39,6 +41,7 @@ from backbone.store.timescale.workers import Workers
 
 __all__ = ["HORIZON", "Batch", "Outbox", "batch_of", "first_position", "move", "place"]
 
+_LONG: Final = timedelta(seconds=1)  # our own transactions are open for moments
 _MOST_ROWS: Final = 1 << ROW_BITS
 
 HORIZON: Final = f"(telemetry.revision_of(pg_snapshot_xmin(pg_current_snapshot())) << {ROW_BITS})"
@@ -89,7 +92,8 @@ class Outbox(Part):
             LEFT JOIN telemetry.outbox o ON o.position > c.position GROUP BY c.position
             """  # noqa: S608
         )
-        return OutboxStatus(newest=newest or 0, cursor=at, pending=pending, oldest_pending_at=oldest)
+        held_by = await holder(session, HORIZON, _LONG) if pending else None
+        return OutboxStatus(newest or 0, at, pending, oldest, held_by)
 
     @question
     async def symbols(self, session: Session, dimension: Dimension) -> list[str]:

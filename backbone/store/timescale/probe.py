@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from backbone.store.migrations import Migration
 from backbone.store.records import StoreInfo
 from backbone.store.timescale import chunks
+from backbone.store.timescale.holding import holder
 from backbone.store.timescale.migrator import applied
+from backbone.store.timescale.outbox import HORIZON
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import Tables
 
 __all__ = ["probe"]
+
+_LONG = timedelta(seconds=5)
 
 _FACTS = """
     SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS standby,
@@ -33,6 +38,7 @@ async def probe(session: Session, tables: Tables, migrations: Sequence[Migration
         async with session.transaction(repeatable=True):
             await session.change("UPDATE telemetry.identity SET generation = generation")
     generation = "" if missing else await session.value("SELECT generation FROM telemetry.identity")
+    held_by = None if missing else await holder(session, HORIZON, _LONG)
     having = await chunks.extension(session)
     plain = [] if having is None or missing else await chunks.plain_tables(session, tables)
     return StoreInfo(
@@ -41,7 +47,7 @@ async def probe(session: Session, tables: Tables, migrations: Sequence[Migration
         path=place,
         generation=generation,
         healthy=writable,
-        degraded_reason="; ".join(_reasons(facts, missing, having, [each.value for each in plain])) or None,
+        degraded_reason="; ".join(_reasons(facts, missing, having, [each.value for each in plain], held_by)) or None,
         details={
             "licence": "none" if having is None else having.licence,
             "connections": f"{facts['connections']} of {facts['max_connections']}",
@@ -56,7 +62,7 @@ def _version(server: str, having: chunks.Extension | None) -> str:
 
 
 def _reasons(
-    facts: Any, missing: Sequence[str], having: chunks.Extension | None, plain: Sequence[str]
+    facts: Any, missing: Sequence[str], having: chunks.Extension | None, plain: Sequence[str], held_by: str | None
 ) -> Sequence[str]:
     reasons = []
     if facts["standby"]:
@@ -67,6 +73,8 @@ def _reasons(
         reasons.append("plain PostgreSQL: works, without chunks; CREATE EXTENSION timescaledb, then `backbone migrate`")
     if plain:
         reasons.append(f"plain tables: {', '.join(plain)}; run `backbone migrate` to make hypertables of them")
+    if held_by is not None:
+        reasons.append(f"publishing is held back: {held_by}")
     if facts["synchronous_commit"] == "off" or facts["fsync"] == "off":
         reasons.append("synchronous_commit or fsync is off: the server may lose its last commits in a crash")
     return reasons
