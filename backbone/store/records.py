@@ -204,12 +204,15 @@ class OutboxStatus(msgspec.Struct, frozen=True):
         cursor: position up to which every sink has everything.
         pending: rows after the cursor.
         oldest_pending_at: when the oldest of these was written.
+        held_by: whose transaction keeps committed rows from being published, since when, and what to do about it; None:
+            nobody's, for longer than a moment.
     """
 
     newest: int
     cursor: int
     pending: int
     oldest_pending_at: datetime | None
+    held_by: str | None = None
 
 
 class QuarantineRow(msgspec.Struct, frozen=True):
