@@ -132,8 +132,10 @@ class RelayActor(Actor):
         """Note up to where all is published and let go of the stream, each within a bound; consumers read on."""
         self._hints.close()
         if self._cursor > self._past.noted and self._calls.serves("store"):
+            store = self._calls.ref("store")
             with suppress(ActorError):
-                await self._calls.ref("store").ask(AdvanceRelay(self._cursor), _NOTE_TIMEOUT)
+                if await store.ask(RelayCursor(), _NOTE_TIMEOUT) >= self._past.noted:
+                    await store.ask(AdvanceRelay(self._cursor), _NOTE_TIMEOUT)
         await self._outlet.abandon()
 
     def inspect(self) -> dict[str, Any]:
@@ -302,8 +304,10 @@ class RelayActor(Actor):
         if now - self._noted_at < _NOTE_EVERY:
             self.context.send_after(self._noted_at + _NOTE_EVERY - now, NoteCursor(), key="note")
             return
+        await self._require_no_set_back()  # else what comes again at these positions would be noted as published
         position = self._cursor
-        await self._reach.ask(AdvanceRelay(position))
+        if position > self._past.noted:
+            await self._reach.ask(AdvanceRelay(position))
         self._past.noted, self._noted_at = position, now
 
     def _came_back(self) -> None:

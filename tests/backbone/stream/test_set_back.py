@@ -56,6 +56,27 @@ async def test_what_is_not_published_yet_of_a_restored_database_is_not_passed_ov
         assert made.stream.sent[-1] == [3, 4, 5, 6, 7, 8]
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_cursor_that_was_not_noted_yet_is_not_noted_in_a_database_that_was_set_back_meanwhile(
+    leaves: bool,
+) -> None:
+    async with house() as made:
+        await relaying(made)
+        made.commit(row(6), after=5)
+        await made.stream.holds(6)
+        made.commit(row(7), after=6)
+        await made.stream.holds(7)
+        assert made.outbox.cursor == 6
+        set_back(made, 2)
+        made.outbox.rows += [row(n, "GBPUSD") for n in range(3, 9)]
+        if leaves:
+            await made.system.terminate_child("relay")
+            assert made.outbox.cursor == 2
+        else:
+            await made.outbox.published(8)
+            assert made.stream.sent[-1] == [3, 4, 5, 6, 7, 8]
+
+
 async def test_a_database_of_another_generation_is_begun_with_from_its_own_cursor() -> None:
     async with house() as made:
         await relaying(made)
