@@ -22,8 +22,8 @@ from backbone.domain.advice import INSTEAD
 from backbone.domain.observing import Observe
 from backbone.domain.probe import ProbeAnswer
 from backbone.store.errors import PositionLost
-from backbone.store.messages import AdvanceRelay, OutboxGrew, ReadOutbox, RelayCursor
-from backbone.store.records import OutboxRow
+from backbone.store.messages import AdvanceRelay, OutboxGrew, OutboxState, ReadOutbox, RelayCursor
+from backbone.store.records import OutboxRow, OutboxStatus
 from backbone.stream.errors import StreamClosed, StreamUnavailable
 from backbone.stream.hints import Hints
 from backbone.stream.messages import DatabaseSetBack, ProbeStream
@@ -98,6 +98,7 @@ class RelayActor(Actor):
         self._published = 0
         self._pause = 0.0
         self._pumping = self._survey = False
+        self._held_by: str | None = None
         self._known = Hints()
         self._hints: Subscription[OutboxGrew]
 
@@ -131,8 +132,10 @@ class RelayActor(Actor):
         """Note up to where all is published and let go of the stream, each within a bound; consumers read on."""
         self._hints.close()
         if self._cursor > self._past.noted and self._calls.serves("store"):
+            store = self._calls.ref("store")
             with suppress(ActorError):
-                await self._calls.ref("store").ask(AdvanceRelay(self._cursor), _NOTE_TIMEOUT)
+                if await store.ask(RelayCursor(), _NOTE_TIMEOUT) >= self._past.noted:
+                    await store.ask(AdvanceRelay(self._cursor), _NOTE_TIMEOUT)
         await self._outlet.abandon()
 
     def inspect(self) -> dict[str, Any]:
@@ -140,7 +143,14 @@ class RelayActor(Actor):
         return {"cursor": self._cursor, "published": self._published}
 
     def _report_ok(self) -> None:
-        if self._embedded is None:
+        if self._held_by is not None:
+            self.context.report_health(
+                "degraded",
+                f"publishing is held back by another's open transaction: {self._held_by}",
+                "goes on by itself once that has ended; what was committed is in the store, nothing is lost",
+                "end that transaction, or have its owner do so",
+            )
+        elif self._embedded is None:
             self.context.report_health("ok")
         else:
             self.context.report_health(
@@ -201,11 +211,21 @@ class RelayActor(Actor):
     async def _look(self) -> None:
         """Read the outbox to its end; a second look is taken only where more may be there than came."""
         await self._require_no_set_back()
+        if self._survey and not await self._surveyed():
+            return
         while rows := await self._read():
             await self._relay(rows)
             full = len(rows) >= _BATCH or sum(len(row.payload) for row in rows) > _FULL_BYTES
             if not full and self._cursor >= self._known.newest:
                 return
+
+    async def _surveyed(self) -> bool:
+        """Look at what no hint tells of: drops, and who holds publishing back. False: there is nothing to read."""
+        if await self._past.has_dropped():
+            await self._reach.forget()
+        status: OutboxStatus = await self._reach.ask(OutboxState())
+        self._held_by, self._survey = status.held_by, False
+        return status.newest > self._cursor
 
     async def _read(self) -> Sequence[OutboxRow]:
         """What comes next in the outbox.
@@ -227,7 +247,7 @@ class RelayActor(Actor):
                 return rows
 
     async def _require_no_set_back(self) -> None:
-        """Begin anew where the database was set back, or is another one; of dropped rows the cache forgets windows."""
+        """Begin anew where the database was set back, or is another one: positions may come again for others."""
         stored = await self._past.set_back()
         if stored is not None:
             self.context.log.warning("the database was set back; cache and stream begin anew", cursor=stored)
@@ -235,10 +255,6 @@ class RelayActor(Actor):
             await self._outlet.begin_again(stored)
             await self._go_on_from(stored)
             self.context.system.publish(DatabaseSetBack, self.context.ref.path)
-        if self._survey:
-            if await self._past.has_dropped():
-                await self._reach.forget()
-            self._survey = False
 
     async def _go_on_from(self, position: int) -> None:
         """Stand at the stored cursor, where what lies between it and ours is not to be had."""
@@ -288,8 +304,10 @@ class RelayActor(Actor):
         if now - self._noted_at < _NOTE_EVERY:
             self.context.send_after(self._noted_at + _NOTE_EVERY - now, NoteCursor(), key="note")
             return
+        await self._require_no_set_back()  # else what comes again at these positions would be noted as published
         position = self._cursor
-        await self._reach.ask(AdvanceRelay(position))
+        if position > self._past.noted:
+            await self._reach.ask(AdvanceRelay(position))
         self._past.noted, self._noted_at = position, now
 
     def _came_back(self) -> None:

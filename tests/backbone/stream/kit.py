@@ -51,6 +51,7 @@ class Outbox:
         self.cursor = self.pruned_to = self.drops = 0
         self.asked: list[Any] = []
         self.down: str | None = None
+        self.held_by: str | None = None
         self.refuse_advance = 0
         self.generation = "database"
         self._moved = anyio.Event()
@@ -109,7 +110,7 @@ class Store(Actor):
     def state(self, message: OutboxState) -> OutboxStatus:
         self._met(message)
         newest = max([self._outbox.pruned_to, *(each.position for each in self._outbox.rows)])
-        return OutboxStatus(newest, self._outbox.cursor, 0, None)
+        return OutboxStatus(newest, self._outbox.cursor, 0, None, self._outbox.held_by)
 
     @handles
     def drops(self, message: ReadDrops) -> int:

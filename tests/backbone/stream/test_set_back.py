@@ -12,6 +12,7 @@ from backbone.stream.messages import NextUpdates
 from backbone.stream.relay import RelayActor
 from tests.backbone.facade.kit import BARS
 from tests.backbone.stream.kit import House, house, row
+from tests.backbone.stream.test_relay import health
 
 
 async def relaying(made: House) -> None:
@@ -53,6 +54,27 @@ async def test_what_is_not_published_yet_of_a_restored_database_is_not_passed_ov
         made.commit(*(row(n, "GBPUSD") for n in range(3, 9)))
         await made.outbox.published(8)
         assert made.stream.sent[-1] == [3, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_cursor_that_was_not_noted_yet_is_not_noted_in_a_database_that_was_set_back_meanwhile(
+    leaves: bool,
+) -> None:
+    async with house() as made:
+        await relaying(made)
+        made.commit(row(6), after=5)
+        await made.stream.holds(6)
+        made.commit(row(7), after=6)
+        await made.stream.holds(7)
+        assert made.outbox.cursor == 6
+        set_back(made, 2)
+        made.outbox.rows += [row(n, "GBPUSD") for n in range(3, 9)]
+        if leaves:
+            await made.system.terminate_child("relay")
+            assert made.outbox.cursor == 2
+        else:
+            await made.outbox.published(8)
+            assert made.stream.sent[-1] == [3, 4, 5, 6, 7, 8]
 
 
 async def test_a_database_of_another_generation_is_begun_with_from_its_own_cursor() -> None:
@@ -107,3 +129,29 @@ async def test_rows_dropped_by_another_process_are_forgotten_by_this_ones_cache_
         forgotten = len([each for each in made.cache.messages if isinstance(each, ForgetWindows)])
         await anyio.sleep(5)
         assert len([each for each in made.cache.messages if isinstance(each, ForgetWindows)]) == forgotten
+
+
+async def test_who_holds_publishing_back_is_named_until_they_have_ended() -> None:
+    async with house() as made:
+        await relaying(made)
+        made.outbox.held_by = "transaction of pid 4711 (psql), open since 2026-01-01 00:00:00 UTC (60 s)"
+        await anyio.sleep(1.5)
+        assert health(made).level == "degraded"
+        assert "pid 4711" in health(made).why
+        made.commit(row(6))
+        await made.outbox.published(6)
+        assert "pid 4711" in health(made).why
+        made.outbox.held_by = None
+        await anyio.sleep(1.5)
+        assert health(made).level == "ok"
+
+
+async def test_a_look_by_the_clock_reads_no_outbox_where_nothing_is_new() -> None:
+    async with house() as made:
+        await relaying(made)
+        await anyio.sleep(2)
+        before = len(made.outbox.reads())
+        await anyio.sleep(10)
+        assert len(made.outbox.reads()) == before
+        made.outbox.rows.append(row(6))  # by another process
+        await made.outbox.published(6)
