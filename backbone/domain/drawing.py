@@ -21,7 +21,7 @@ def summary(frame: Frame) -> str:
     return f"<Frame {frame.dimension} {len(frame)} rows {','.join(symbols)}{span}{stale}>"
 
 
-def html_table(frame: Frame, most: int) -> str:
+def html_table(frame: Frame, most: int = 20) -> str:
     """The rows, or of more than `most` the first and the last ones, below a line that says what they are."""
     table = frame.to_arrow()
     half = most // 2

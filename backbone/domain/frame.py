@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 from backbone.domain import arguments
 from backbone.domain.clock import from_us
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Frame"]
-
-
-_MOST_DRAWN: Final = 20
 
 
 class Frame:
@@ -135,7 +132,7 @@ class Frame:
             TypeError: records are no such rows, or one row instead of several. ValueError: as `from_arrow`.
         """
         parsed = Dimension.parse(dimension)
-        given = records if type(records) is list else listed(records)
+        given = listed(records)
         cells = cells_of(parsed, given)
         if cells is None:
             from backbone.domain.conversion import records_to_arrow
@@ -374,7 +371,7 @@ class Frame:
         """The rows as a table, for notebooks: the first and the last ones of many."""
         from backbone.domain.drawing import html_table
 
-        return html_table(self, _MOST_DRAWN)
+        return html_table(self)
 
     def __repr__(self) -> str:
         from backbone.domain.drawing import summary

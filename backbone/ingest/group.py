@@ -78,7 +78,7 @@ class GroupWriter:
         else:
             if salvaged is not None:
                 self._committed(salvaged.result.rows)
-            await batch.answer(salvaged)
+            await batch.answer(salvaged, await self._work(batch, lambda: batch.outcomes(salvaged)))
 
     async def _written(self, chunk: Chunk, *, alone: bool) -> Salvaged:
         """Rows of one caller go in but for those that are refused; those of several all or none."""

@@ -111,15 +111,17 @@ class Live:
 class LiveBatch:
     """Rows of one dimension that go into one commit, in the order in which they came."""
 
-    __slots__ = ("callers", "rows", "size")
+    __slots__ = ("_together", "callers", "rows", "size")
 
     def __init__(self, callers: Sequence[Live] = ()) -> None:
+        self._together: Frame | None = None
         self.callers = list(callers)
         self.rows = sum(live.frame.num_rows for live in callers)
         self.size = sum(live.size for live in callers)
 
     def add(self, live: Live) -> None:
         """Take rows in."""
+        self._together = None
         self.callers.append(live)
         self.rows += live.frame.num_rows
         self.size += live.size
@@ -137,6 +139,7 @@ class LiveBatch:
         wrong = impossible(self._stacked())
         if not wrong.any():
             return
+        self._together = None
         ends = np.cumsum([live.frame.num_rows for live in self.callers])
         for live, mask in zip(self.callers, np.split(wrong, ends[:-1]), strict=True):
             if mask.any():
@@ -151,9 +154,21 @@ class LiveBatch:
         middle = len(self.callers) // 2
         return LiveBatch(self.callers[:middle]), LiveBatch(self.callers[middle:])
 
-    async def answer(self, salvaged: Salvaged | None) -> None:
-        """Tell each caller what became of their rows; None: nothing of them was to be stored."""
-        outcomes = self._outcomes(salvaged)
+    def outcomes(self, salvaged: Salvaged | None) -> bytes:
+        """What became of each row, of those of the first caller first; None: nothing of them was to be stored."""
+        lengths = [live.frame.num_rows for live in self.callers]
+        if salvaged is None or len(lengths) == 1:
+            return _of_commit(salvaged, sum(lengths)).tobytes()
+        frame = self._stacked()
+        rows = places(frame.dimension, frame.to_arrow())
+        outcomes = _of_commit(salvaged, int(rows.max(initial=-1)) + 1)
+        owner = np.repeat(np.arange(len(lengths)), lengths)
+        last = np.zeros(len(outcomes), np.int64)
+        np.maximum.at(last, rows, owner)
+        return np.where(last[rows] == owner, outcomes[rows], np.uint8(_SUPERSEDED)).tobytes()
+
+    async def answer(self, salvaged: Salvaged | None, outcomes: bytes) -> None:
+        """Tell each caller what became of their rows, of which `outcomes` has one for each."""
         at = 0
         for number, live in enumerate(self.callers, 1):
             end = at + live.frame.num_rows
@@ -168,20 +183,9 @@ class LiveBatch:
             live.caller.refuse(reject)
 
     def _stacked(self) -> Frame:
-        return Frame.stacked([live.frame for live in self.callers])
-
-    def _outcomes(self, salvaged: Salvaged | None) -> bytes:
-        """What became of each row, of those of the first caller first."""
-        lengths = [live.frame.num_rows for live in self.callers]
-        if salvaged is None or len(lengths) == 1:
-            return _of_commit(salvaged, sum(lengths)).tobytes()
-        frame = self._stacked()
-        rows = places(frame.dimension, frame.to_arrow())
-        outcomes = _of_commit(salvaged, int(rows.max(initial=-1)) + 1)
-        owner = np.repeat(np.arange(len(lengths)), lengths)
-        last = np.zeros(len(outcomes), np.int64)
-        np.maximum.at(last, rows, owner)
-        return np.where(last[rows] == owner, outcomes[rows], np.uint8(_SUPERSEDED)).tobytes()
+        if self._together is None:
+            self._together = Frame.stacked([live.frame for live in self.callers])
+        return self._together
 
 
 def _of_commit(salvaged: Salvaged | None, rows: int) -> Outcomes:

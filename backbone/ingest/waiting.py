@@ -61,7 +61,7 @@ class Waiting:
         queue = self._queues[frame.dimension]
         pieces = self._pieces(frame, size)
         caller.waits_for = len(pieces)
-        queue.extend(Live(piece, caller, size * piece.num_rows // frame.num_rows) for piece in pieces)
+        queue.extend(Live(piece, caller, size * piece.num_rows // max(1, frame.num_rows)) for piece in pieces)
         self.rows += frame.num_rows
         self.size += size
         idle = frame.dimension not in self._writing

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from actors import ActorDead, AskRejected
-from backbone import Dimension, Frame
+from backbone import Dimension, Frame, RecordResult
 from backbone.ingest.messages import RecordRows, RunIngest
 from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
 from tests.backbone.answers import Answer
@@ -247,6 +247,12 @@ async def test_what_waits_is_bounded_seen_in_the_roster_and_refused_beyond(bound
             (asked or await room.desk.next(WriteChunk)).commit()
         for answer in (writing, *waiting, later):
             assert (await answer.get()).inserted == 1
+
+
+async def test_a_record_without_rows_is_answered_without_a_commit() -> None:
+    async with ingesting() as room:
+        assert await (await room.ask(RecordRows(Frame.empty(BARS)))).get() == RecordResult()
+        assert room.desk.waiting == []
 
 
 async def test_a_record_larger_than_all_that_may_wait_goes_in_where_nothing_else_does() -> None:

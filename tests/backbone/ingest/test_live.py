@@ -90,6 +90,22 @@ async def test_a_record_of_more_rows_than_one_transaction_may_have_is_several() 
         assert (result.inserted, result.position) == (rows, (await backbone.outbox()).newest)
 
 
+async def test_callers_of_a_large_group_are_told_of_their_own_rows() -> None:
+    """So many rows are worked on in a thread."""
+    async with embedded(overrides={"store.inline": False}) as backbone:
+        frames = [bars(1, start=START + timedelta(hours=number % 1500), close=number + 1.0) for number in range(2000)]
+        results = await record_all(backbone, [*frames, bars(1, symbol="GBPUSD", close=-1.0)])
+        assert results.pop().quarantined == 1
+        stored = (await backbone.fetch(BARS, symbols=["EURUSD"])).column("close").tolist()
+        went_in: list[list[float]] = [[] for _ in range(1500)]
+        for number, result in enumerate(results):
+            assert result.inserted + result.changed + result.superseded == 1, (number, result)
+            if not result.superseded:
+                went_in[number % 1500].append(number + 1.0)
+        assert all(close in closes for close, closes in zip(stored, went_in, strict=True))
+        assert sum(len(closes) == 1 for closes in went_in) > 1000
+
+
 async def test_two_rows_of_one_key_that_can_not_be_true_are_both_kept_aside_and_an_equal_one_once() -> None:
     async with embedded() as backbone:
         for close in (-1.0, -2.0, -1.0):

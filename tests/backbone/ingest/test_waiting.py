@@ -35,7 +35,7 @@ async def test_what_comes_during_a_commit_is_left_to_the_writer_that_is_at_work(
     async def commit(batch: LiveBatch) -> None:
         commits.append(batch.rows)
         await gate.wait()
-        await batch.answer(None)
+        await batch.answer(None, batch.outcomes(None))
 
     waiting = Waiting(commit, Bound(500, 1_000_000), Bound(1000, 1_000_000))
     async with anyio.create_task_group() as group:
@@ -57,7 +57,7 @@ async def test_what_comes_during_a_commit_is_left_to_the_writer_that_is_at_work(
 
 async def test_what_finds_no_room_is_refused_and_does_not_count() -> None:
     async def commit(batch: LiveBatch) -> None:
-        await batch.answer(None)
+        await batch.answer(None, batch.outcomes(None))
 
     replies = Replies()
     waiting = Waiting(commit, Bound(500, 1_000_000), Bound(2, 1_000_000))
