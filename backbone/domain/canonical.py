@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from backbone.domain.cleaning import check, check_doubles, check_names, clean, constant_text
 from backbone.domain.clock import INTERVALS, parse_interval
+from backbone.domain.events import unnumbered
 from backbone.domain.schema import arrow_schema, arrow_type
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def canonical(dimension: Dimension, table: Any, *, presorted: bool = False) -> p
         if dimension.has_interval:
             arrays["interval"] = _intervals(arrays["interval"])
     if "sequence" in dimension.key and "sequence" not in arrays:
-        arrays["sequence"] = _ordinals(arrays)
+        arrays["sequence"] = pa.nulls(table.num_rows, pa.int64())
     for name in dimension.values:
         if name not in arrays:
             arrays[name] = pa.nulls(table.num_rows, arrow_type(dimension.kinds[name]))
@@ -97,7 +98,7 @@ def _named(dimension: Dimension, table: pa.Table) -> dict[str, pa.ChunkedArray]:
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"{dimension}: column {', '.join(map(repr, twice))} given more than once; give it once")
-    needed = [name for name in dimension.key if name != "sequence" or dimension.value == "order_book"]
+    needed = [name for name in dimension.key if name != "sequence" or not dimension.may_lack_sequence]
     missing = [name for name in needed if name not in names]
     if missing:
         raise ValueError(
@@ -123,15 +124,19 @@ def _intervals(given: pa.Array) -> pa.Array:
 
 
 def reorder(dimension: Dimension, table: pa.Table) -> pa.Table:
-    """Sort a table of the canonical schema by key and keep the last given row of each key."""
+    """Sort a table of the canonical schema by key and keep the last given row of each key.
+
+    Events without a sequence are all kept, behind those of their moment that have one, in the order given.
+    """
     if table.num_rows <= 1:
         return table
     codes = _key_codes([whole(table.column(name)) for name in dimension.key])
-    if _strictly_ascending(codes, table.num_rows):
+    nameless = unnumbered(table)
+    if _in_order(codes, table.num_rows, nameless):
         return table
     order = np.lexsort(codes[::-1]) if codes else np.arange(table.num_rows)
-    last = np.ones(table.num_rows, dtype=bool)
-    last[:-1] = False
+    last = np.zeros(table.num_rows, dtype=bool) if nameless is None else nameless[order]
+    last[-1] = True
     for code in codes:
         ordered = code[order]
         last[:-1] |= ordered[1:] != ordered[:-1]
@@ -142,8 +147,10 @@ def places(dimension: Dimension, table: pa.Table) -> Codes:
     """Where each row of a table of the canonical schema stands in its canonical form, as row numbers."""
     codes = _key_codes([whole(table.column(name)) for name in dimension.key])
     rows = table.num_rows
+    nameless = unnumbered(table)
     order = np.lexsort(codes[::-1]) if codes else np.arange(rows)
-    first = np.zeros(rows, dtype=bool)
+    first = np.zeros(rows, dtype=bool) if nameless is None else nameless[order]
+    first[:1] = False
     for code in codes:
         ordered = code[order]
         first[1:] |= ordered[1:] != ordered[:-1]
@@ -158,14 +165,25 @@ def whole(column: pa.ChunkedArray) -> pa.Array:
 
 
 def in_order(keys: Sequence[pa.Array]) -> bool:
-    """Whether rows are strictly ascending by the given key columns, so that no key occurs twice."""
-    return len(keys[0]) <= 1 or _strictly_ascending(_key_codes(keys), len(keys[0]))
+    """Whether rows are ascending by the given key columns, so that no key occurs twice but those with a null."""
+    if len(keys[0]) <= 1:
+        return True
+    nulls = [key.is_null().to_numpy(zero_copy_only=False) for key in keys if key.null_count]
+    return _in_order(_key_codes(keys), len(keys[0]), np.logical_or.reduce(nulls) if nulls else None)
 
 
 def _key_codes(keys: Sequence[pa.Array]) -> list[Codes]:
     """One array of integers per key column, ordered as its values are; constant columns are left out."""
-    codes = [_ranks(key) if pa.types.is_string(key.type) else integers(key) for key in keys]
+    codes = [code for key in keys for code in ([_ranks(key)] if pa.types.is_string(key.type) else _numbers(key))]
     return [code for code in codes if code is not None]
+
+
+def _numbers(key: pa.Array) -> list[Codes]:
+    """A column of moments or whole numbers; nulls come last."""
+    if not key.null_count:
+        return [integers(key)]
+    missing = key.is_null().to_numpy(zero_copy_only=False)
+    return [missing.astype(np.int64), np.where(missing, 0, integers(key))]
 
 
 def _ranks(text: pa.Array) -> Codes | None:
@@ -193,27 +211,13 @@ def integers(array: pa.Array) -> Codes:
     return np.frombuffer(array.buffers()[1], dtype=np.int64, count=len(array), offset=array.offset * 8)
 
 
-def _strictly_ascending(codes: Sequence[Codes], rows: int) -> bool:
+def _in_order(codes: Sequence[Codes], rows: int, nameless: npt.NDArray[np.bool_] | None) -> bool:
+    """Whether each row comes behind the one before, or beside it where neither has a number."""
     less = np.zeros(rows - 1, dtype=bool)
     tied = np.ones(rows - 1, dtype=bool)
     for code in codes:
         less |= tied & (code[1:] > code[:-1])
         tied &= code[1:] == code[:-1]
+    if nameless is not None:
+        less |= tied & nameless[1:]
     return bool(less.all())
-
-
-def _ordinals(arrays: dict[str, pa.Array]) -> pa.Array:
-    """Number the rows within (symbol, ts), from 0, in the order given."""
-    rows = len(arrays["ts"])
-    codes = _key_codes([arrays["symbol"], arrays["ts"]]) if rows else []
-    order = np.lexsort(codes[::-1]) if codes else np.arange(rows)
-    first = np.zeros(rows, dtype=bool)
-    first[:1] = True
-    for code in codes:
-        ordered = code[order]
-        first[1:] |= ordered[1:] != ordered[:-1]
-    starts = np.flatnonzero(first)
-    lengths = np.diff(np.append(starts, rows))
-    ordinals = np.empty(rows, dtype=np.int64)
-    ordinals[order] = np.arange(rows) - np.repeat(starts, lengths)
-    return pa.array(ordinals)

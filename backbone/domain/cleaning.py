@@ -112,7 +112,8 @@ def check(dimension: Dimension, name: str, array: pa.Array) -> None:
     kind = dimension.kinds[name]
     where = f"{dimension}.{name}"
     key = name in dimension.key
-    if key and array.null_count:
+    optional = name == "sequence" and dimension.may_lack_sequence
+    if key and array.null_count and not optional:
         row = int(np.flatnonzero(_nulls(array))[0])
         raise ValueError(f"{where}: no value in row {row} ({array.null_count} rows in all); a key column needs one")
     if not len(array):

@@ -87,6 +87,11 @@ class Dimension(StrEnum):
         return self.key[0]
 
     @property
+    def may_lack_sequence(self) -> bool:
+        """Whether a row may come without a ``sequence``, which the store gives it then."""
+        return self.key == _TICK_KEY
+
+    @property
     def has_interval(self) -> bool:
         """Whether rows belong to a bar interval that a query has to name."""
         return "interval" in self.key

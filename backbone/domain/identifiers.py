@@ -13,20 +13,32 @@ if TYPE_CHECKING:
 
     from backbone.domain.frame import Frame
 
-__all__ = ["event_id", "ingest_id", "new_run_id", "shard"]
+__all__ = ["again", "event_id", "ingest_id", "new_run_id", "shard"]
 
 _DIGEST_BYTES = 16
 
 
-def ingest_id(source: str, frame: Frame) -> str:
-    """The identity of a chunk: 32 hex digits that depend only on the source's name and the frame's content."""
+def ingest_id(source: str, frame: Frame, nth: bytes = b"") -> str:
+    """The identity of a chunk: 32 hex digits that depend only on the source's name and the frame's content.
+
+    Args:
+        source: its full name.
+        frame: the rows.
+        nth: of events without a number, which of several equal ones each row is; see `backbone.store.records.Chunk`.
+    """
     from backbone.domain.identity import canonical_parts
 
     digest = blake2b(source.encode(), digest_size=_DIGEST_BYTES)
     digest.update(b"\0")
     for part in canonical_parts(frame):
         digest.update(part)
+    digest.update(nth)
     return digest.hexdigest()
+
+
+def again(ingest_id: str, n: int) -> str:
+    """The identity of the n-th chunk, from 2, of one run with the same content: A, B, A are three chunks."""
+    return blake2b(f"{ingest_id}\0again\0{n}".encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
 
 def event_id(ingest_id: str, symbol: str, n: int) -> str:

@@ -104,11 +104,9 @@ def cells_of(dimension: Dimension, records: Sequence[object]) -> Cells | None:
         rows = [_row(shape, record) for record in records]
     except _Unplain:
         return None
-    if shape.numbered and rows[0][2] is None:
-        rows = _numbered(rows)
     if len(rows) > 1:
         if shape.numbered and any(row[2] is None for row in rows):
-            return None
+            return None  # their keys alone do not say their order
         by_key = {row[: shape.key]: row for row in rows}
         rows = [by_key[key] for key in sorted(by_key)]
     return Cells(dimension, rows)
@@ -118,13 +116,9 @@ def _row(shape: _Shape, record: object) -> Row:
     if type(record) is dict:
         if not record.keys() <= shape.names:
             raise _Unplain
-        if shape.numbered and record.get("sequence", 0) is None:
-            raise _Unplain
         get = record.get
         return tuple([read(get(name)) for name, read in shape.columns])
     if not isinstance(record, msgspec.Struct) or not shape.names.issuperset(fields := record.__struct_fields__):
-        raise _Unplain
-    if shape.numbered and getattr(record, "sequence", 0) is None:
         raise _Unplain
     return tuple([read(_given(record, name) if name in fields else None) for name, read in shape.columns])
 
@@ -132,18 +126,6 @@ def _row(shape: _Shape, record: object) -> Row:
 def _given(record: msgspec.Struct, name: str) -> object:
     value = getattr(record, name)
     return None if value is msgspec.UNSET else value
-
-
-def _numbered(rows: list[Row]) -> list[Row]:
-    """Rows without a sequence, counted within (symbol, ts) in the order given."""
-    seen: dict[Row, int] = {}
-    found = []
-    for row in rows:
-        if row[2] is not None:
-            return rows
-        number = seen[row[:2]] = seen.get(row[:2], -1) + 1
-        found.append((*row[:2], number, *row[3:]))
-    return found
 
 
 class _Shape(NamedTuple):
@@ -155,11 +137,12 @@ class _Shape(NamedTuple):
     ts: int
     texts: tuple[int, ...]
     numbered: bool
+    """Whether the third column is a sequence that may be missing."""
 
 
 @cache
 def _shape(dimension: Dimension) -> _Shape:
-    numbered = "sequence" in dimension.key and dimension is not Dimension.ORDER_BOOK
+    numbered = dimension.may_lack_sequence
     columns = []
     for name, kind in dimension.kinds.items():
         read = _KEY_READERS[kind] if name in dimension.key else _READERS[kind]

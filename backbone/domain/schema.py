@@ -25,6 +25,9 @@ def arrow_type(kind: Kind) -> pa.DataType:
 
 @cache
 def arrow_schema(dimension: Dimension) -> pa.Schema:
-    """The canonical schema of a dimension: key columns are not nullable, value columns are."""
-    key = frozenset(dimension.key)
+    """The canonical schema of a dimension: key columns are not nullable, value columns are.
+
+    A ``sequence`` that the store gives is null until it has.
+    """
+    key = frozenset(dimension.key) - ({"sequence"} if dimension.may_lack_sequence else set())
     return pa.schema([pa.field(name, _TYPES[kind], nullable=name not in key) for name, kind in dimension.kinds.items()])

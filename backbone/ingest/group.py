@@ -112,5 +112,5 @@ def _of_one(reject: Reject, refusals: list[Reject]) -> bool:
 
 
 def _chunk(batch: LiveBatch) -> Chunk:
-    frame = batch.frame()
-    return Chunk(ingest_id(_LIVE, frame), new_run_id(), _LIVE, frame)
+    frame, nth = batch.frame(), batch.nth()
+    return Chunk(ingest_id(_LIVE, frame, nth), new_run_id(), _LIVE, frame, nth=nth)

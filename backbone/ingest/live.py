@@ -13,6 +13,7 @@ import numpy.typing as npt
 from actors import Reject, Reply
 from backbone.domain import Frame
 from backbone.domain.canonical import places
+from backbone.domain.events import occurrences, unnumbered
 from backbone.ingest.messages import RecordResult
 from backbone.ingest.salvage import Salvaged
 from backbone.quality.screening import Rejected, impossible, screen
@@ -148,6 +149,18 @@ class LiveBatch:
     def frame(self) -> Frame:
         """All rows to store; of versions of one row the last."""
         return self._stacked().ordered() if len(self.callers) > 1 else self.callers[0].frame
+
+    def nth(self) -> bytes:
+        """Which of the equal events of its caller each row of `frame` is, see `Chunk.nth`: each call is a run."""
+        frames = [live.frame for live in self.callers]
+        if len(frames) == 1 or all(unnumbered(frame.to_arrow()) is None for frame in frames):
+            return b""
+        stacked = self._stacked().to_arrow()
+        ranks = np.concatenate([occurrences(frame.dimension, frame.to_arrow()) for frame in frames])
+        rows = places(frames[0].dimension, stacked)
+        nth = np.zeros(int(rows.max()) + 1, dtype=np.int64)
+        nth[rows] = ranks
+        return nth.tobytes()
 
     def halves(self) -> tuple[LiveBatch, LiveBatch]:
         """The callers who came first, and those who came after them; of two callers or more."""

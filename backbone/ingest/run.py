@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +15,9 @@ import pyarrow as pa
 from backbone.domain import Frame
 from backbone.domain.clock import utc_now
 from backbone.domain.dimension import Dimension
-from backbone.domain.identifiers import ingest_id
+from backbone.domain.identifiers import again, ingest_id
 from backbone.domain.threads import in_thread
+from backbone.ingest.counting import Counting
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.reasons import Reasons
 from backbone.ingest.salvage import write_what_goes_in
@@ -53,6 +55,7 @@ class Piece(msgspec.Struct, frozen=True):
 
     frame: Frame
     ingest_id: str
+    nth: bytes
     bad: tuple[BadRow | Rejected, ...]
     quality: QualityReport | None
     rows_read: int
@@ -155,6 +158,7 @@ class Run:
         """Chunks of the source, filtered, screened and judged; runs in a worker thread."""
         plan = self._plan
         before: Frame | None = None
+        counting, given = Counting(), Counter[str]()
         read = 0
         for chunk in self._chunks():
             wanted = chunk.frame.select(symbols=self._named(chunk.frame), start=plan.start, end=plan.end)
@@ -165,9 +169,13 @@ class Run:
             self._reasons.saw(chunk.frame, wanted)
             duplicates = chunk.rows_read - read - good - len(chunk.quarantined)
             read = chunk.rows_read
+            nth = counting.nth(frame)
+            identity = ingest_id(self.source_name, frame, nth)
+            given[identity] += 1
             yield Piece(
                 frame,
-                ingest_id(self.source_name, frame),
+                identity if given[identity] == 1 else again(identity, given[identity]),
+                nth,
                 (*chunk.quarantined, *bad),
                 judged,
                 chunk.rows_read,
@@ -231,6 +239,7 @@ class Run:
                 frame=piece.frame,
                 epoch=epoch,
                 metadata={"attempt": str(self._attempt)},
+                nth=piece.nth,
             )
             salvaged = await write_what_goes_in(self._writer.write, chunk)
             self._results.append(msgspec.structs.replace(salvaged.result, outcomes=b""))  # a byte for each row adds up

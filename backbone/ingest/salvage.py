@@ -14,6 +14,7 @@ import msgspec
 
 from actors import Reject
 from backbone.domain import Frame
+from backbone.domain.events import occurrences, unnumbered
 from backbone.domain.identifiers import ingest_id
 from backbone.quality.screening import Rejected, rejected_row
 from backbone.store.records import Chunk, Outcome, WriteResult
@@ -52,7 +53,7 @@ async def write_what_goes_in(write: Write, chunk: Chunk) -> Salvaged:
         if reject.code not in OF_ROWS or not chunk.frame.num_rows:
             raise
         search = _Search(write, chunk)
-        parts = await search.halves(chunk.frame, reject)
+        parts = await search.halves(chunk.frame, _nth(chunk), reject)
         return Salvaged(_joined(chunk, parts), search.refused)
 
 
@@ -65,7 +66,7 @@ class _Search:
         self._refusals = 0
         self.refused: list[Rejected] = []
 
-    async def halves(self, frame: Frame, reject: Reject) -> list[WriteResult]:
+    async def halves(self, frame: Frame, nth: bytes, reject: Reject) -> list[WriteResult]:
         """The results of the parts of a refused frame, in its order."""
         self._refusals += 1
         if self._refusals > _MOST_REFUSALS:
@@ -74,19 +75,25 @@ class _Search:
         if rows == 1:
             self.refused.append(rejected_row(frame, 0, f"the store refuses it: {reject.text}"))
             return [_of_refused(self._chunk, frame)]
-        found: list[WriteResult] = []
-        for part in (frame.slice(0, rows // 2), frame.slice(rows // 2)):
-            found += await self._part(part)
-        return found
+        middle = rows // 2
+        found = await self._part(frame.slice(0, middle), nth[: 8 * middle])
+        return found + await self._part(frame.slice(middle), nth[8 * middle :])
 
-    async def _part(self, frame: Frame) -> list[WriteResult]:
-        own = ingest_id(self._chunk.source, frame)
+    async def _part(self, frame: Frame, nth: bytes) -> list[WriteResult]:
+        own = ingest_id(self._chunk.source, frame, nth)
         try:
-            return [await self._write(msgspec.structs.replace(self._chunk, frame=frame, ingest_id=own))]
+            return [await self._write(msgspec.structs.replace(self._chunk, frame=frame, ingest_id=own, nth=nth))]
         except Reject as reject:
             if reject.code not in OF_ROWS:
                 raise
-            return await self.halves(frame, reject)
+            return await self.halves(frame, nth, reject)
+
+
+def _nth(chunk: Chunk) -> bytes:
+    """Which of several equal events each row is: counted over the whole chunk, before it is cut."""
+    if chunk.nth or unnumbered(chunk.frame.to_arrow()) is None:
+        return chunk.nth
+    return occurrences(chunk.frame.dimension, chunk.frame.to_arrow()).tobytes()
 
 
 def _of_refused(chunk: Chunk, frame: Frame) -> WriteResult:

@@ -27,7 +27,7 @@ class CsvSource(FileSource):
     may be empty. Lines that can't be read are quarantined with their number, the rest goes in.
 
     Times are ISO-8601. Those without an offset need ``zone``; daily bars need none, they bear the session's date.
-    Trades and quotes without a sequence number are numbered in file order within (symbol, ts).
+    Trades and quotes without a sequence number have none: the store tells them apart by what they say.
     """
 
     name = "csv"

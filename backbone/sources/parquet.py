@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from backbone.domain.zones import from_wall_time
 from backbone.sources.errors import InputInvalid
 from backbone.sources.file import FileSource
 from backbone.sources.port import BadRow, Progress, SourceChunk, excerpt
-from backbone.sources.text.chunking import LATE, Chunker, Numbering
+from backbone.sources.text.chunking import Chunker
 from backbone.sources.text.layout import match_columns, required_columns
 from backbone.sources.text.opening import open_file
 from backbone.sources.text.rows import MAX_TEXT
@@ -68,15 +68,11 @@ class ParquetSource(FileSource):
             str(self.path), names, self.dimension, renames=self._columns, constants=self._constants
         )
         stored = {column: names[place] for column, place in positions.items()}
-        numbered = "sequence" in self.dimension.key and "sequence" not in stored
-        numbering = Numbering() if numbered else None
         first_row = 1
         for batch in file.iter_batches(batch_size=min(self._chunk_rows, 100_000), columns=list(stored.values())):
             faults: dict[str, Mask] = {}
             arrays = {column: self._fit(column, batch.column(name), faults) for column, name in stored.items()}
             arrays |= {column: pa.repeat(pa.scalar(value), batch.num_rows) for column, value in constants.items()}
-            if numbering is not None:
-                arrays["sequence"], faults[LATE] = self._number(numbering, arrays)
             yield self._sorted_out(batch, arrays, faults, first_row)
             first_row += batch.num_rows
 
@@ -118,11 +114,6 @@ class ParquetSource(FileSource):
             faults["ts does not exist: the clocks skip it"] = nonexistent
         faults["ts lies outside the years 1 to 9999"] = (us < MIN_US) | (us > MAX_US)
         return pa.array(us, mask=missing).cast(pa.timestamp("us", tz="UTC"))
-
-    def _number(self, numbering: Numbering, arrays: Mapping[str, pa.Array]) -> tuple[pa.Array, Mask]:
-        symbols = arrays[self.dimension.partition_column].fill_null("")
-        ordinals, late = numbering.number(symbols, arrays["ts"].fill_null(0))
-        return pa.array(ordinals), late
 
     def _sorted_out(
         self, batch: pa.RecordBatch, arrays: dict[str, pa.Array], faults: dict[str, Mask], first_row: int

@@ -45,6 +45,8 @@ class Chunk(msgspec.Struct, frozen=True):
         frame: the rows.
         epoch: fencing epoch of the writer, None to write unfenced.
         metadata: facts for the journal.
+        nth: of events without a sequence, the how-manieth of the equal events of its moment each row is within its run,
+            from 0, as int64; empty: counted within the frame.
     """
 
     ingest_id: str
@@ -53,6 +55,7 @@ class Chunk(msgspec.Struct, frozen=True):
     frame: Frame
     epoch: int | None = None
     metadata: dict[str, str] = {}
+    nth: bytes = b""
 
 
 class WriteResult(msgspec.Struct, frozen=True):

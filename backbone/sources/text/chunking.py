@@ -1,4 +1,4 @@
-"""Batches of any size into chunks of a fixed number of rows, and ordinals for ticks that have none."""
+"""Batches of any size into chunks of a fixed number of rows."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from backbone.domain import Dimension, Frame
 from backbone.sources.errors import InputInvalid
 from backbone.sources.port import BadRow, SourceChunk
 
-__all__ = ["LATE", "Chunker", "Numbering"]
-
-LATE = "goes back in time behind rows read earlier, and has no sequence number; sort the file by time or add a sequence"
+__all__ = ["Chunker"]
 
 
 @dataclass(slots=True)
@@ -82,54 +79,3 @@ class Chunker:
         stamps = pending.column("ts").slice(first, rows - first + 1).cast(pa.int64()).to_numpy()
         others = np.flatnonzero(stamps[:-1] != stamps[-1])
         return first + int(others[-1]) + 1 if others.size else rows
-
-
-class Numbering:
-    """Ordinals within (symbol, ts) in the order of the source, going on across batches.
-
-    Numbering each batch by itself would give rows of one moment the same number when a batch ends between them, and the
-    later would replace the earlier.
-    """
-
-    def __init__(self) -> None:
-        self._codes: dict[str, int] = {}
-        self._newest: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        self._counted: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-
-    def number(self, symbols: pa.Array, stamps: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Number one batch.
-
-        Returns:
-            The ordinals, and a mask of rows that lie behind an earlier batch of their symbol: these can't be numbered.
-        """
-        if not len(symbols):
-            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_)
-        code = self._code(symbols)
-        ts = stamps.cast(pa.int64()).to_numpy()
-        late = ts < self._newest[code]
-        order = np.lexsort((ts, code))
-        code, ts = code[order], ts[order]
-        first = np.append(True, (code[1:] != code[:-1]) | (ts[1:] != ts[:-1]))
-        starts = np.flatnonzero(first)
-        within = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
-        within += np.where(ts == self._newest[code], self._counted[code], 0)
-        ordinals = np.empty_like(within)
-        ordinals[order] = within
-        self._remember(code, ts, within)
-        return ordinals, late
-
-    def _code(self, symbols: pa.Array) -> NDArray[np.int64]:
-        coded = symbols.dictionary_encode()
-        known = [self._codes.setdefault(symbol, len(self._codes)) for symbol in coded.dictionary.to_pylist()]
-        fresh = len(self._codes) - self._newest.size
-        self._newest = np.append(self._newest, np.full(fresh, np.iinfo(np.int64).min))
-        self._counted = np.append(self._counted, np.zeros(fresh, dtype=np.int64))
-        codes: NDArray[np.int64] = np.array(known, dtype=np.int64)[coded.indices.to_numpy()]
-        return codes
-
-    def _remember(self, code: NDArray[np.int64], ts: NDArray[np.int64], within: NDArray[np.int64]) -> None:
-        """Keep the newest moment of each symbol, and how many rows it has; the arrays are sorted by symbol and ts."""
-        last = np.flatnonzero(np.append(code[1:] != code[:-1], True))
-        last = last[ts[last] >= self._newest[code[last]]]
-        self._newest[code[last]] = ts[last]
-        self._counted[code[last]] = within[last] + 1

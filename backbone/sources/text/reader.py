@@ -14,7 +14,6 @@ from backbone.domain.clock import parse_time
 from backbone.domain.schema import arrow_type
 from backbone.sources.errors import InputInvalid
 from backbone.sources.port import BadRow, excerpt
-from backbone.sources.text.chunking import LATE, Numbering
 from backbone.sources.text.columns import has_offset, parse_columns
 from backbone.sources.text.layout import Layout
 from backbone.sources.text.lines import Block, Lines, examine
@@ -37,7 +36,6 @@ class Reader:
         self._zone = zone
         columns = [c for c in dimension.columns if c in layout.positions or c in layout.constants]
         self._schema = pa.schema([(c, arrow_type(dimension.kinds[c])) for c in columns])
-        self._numbering = Numbering() if "sequence" in dimension.key and "sequence" not in columns else None
 
     def read(self, block: Block) -> tuple[pa.Table, list[BadRow]]:
         """The rows of a block in file order, and those that are bad."""
@@ -51,9 +49,6 @@ class Reader:
             places = np.concatenate((places, rescued_places))
             order = np.argsort(places, kind="stable")
             table, places = table.take(pa.array(order)), places[order]
-        if self._numbering is not None:
-            table, late = self._numbered(self._numbering, table)
-            bad += [self._bad(block, lines, place, LATE) for place in places[late].tolist()]
         return table, bad
 
     def refuse_times_without_zone(self, data: bytes) -> None:
@@ -110,14 +105,6 @@ class Reader:
             except RowError as error:
                 bad.append(self._bad(block, lines, place, str(error)))
         return rows, np.array(good, dtype=np.intp), bad
-
-    def _numbered(self, numbering: Numbering, table: pa.Table) -> tuple[pa.Table, NDArray[np.bool_]]:
-        """Add the sequence; rows that can't be numbered are left out and marked."""
-        symbols = pa.concat_arrays(table.column(self._dimension.partition_column).chunks or [pa.array([], pa.string())])
-        stamps = table.column("ts").combine_chunks()
-        ordinals, late = numbering.number(symbols, stamps)
-        table = table.append_column("sequence", pa.array(ordinals))
-        return (table.filter(pa.array(~late)) if late.any() else table), late
 
     def _bad(self, block: Block, lines: Lines, place: int, reason: str) -> BadRow:
         location = f"{self._path.name}:{block.first_line + place}"

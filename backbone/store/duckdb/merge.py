@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
@@ -13,7 +14,7 @@ from backbone.store.merging import Merged, Truths
 from backbone.store.payloads import Origin
 from backbone.store.sql import ORIGIN, names, other_values, quoted, same_key
 
-__all__ = ["merge"]
+__all__ = ["held_at", "merge"]
 
 _FEW_SYMBOLS = 50
 
@@ -39,6 +40,19 @@ def merge(connection: Connection, frame: Frame, fresh: Truths, origin: Origin) -
     if merged.written.num_rows:
         _insert(connection, merged.written, origin)
     return merged
+
+
+def held_at(connection: Connection, dimension: Dimension, moments: pa.Table) -> Frame:
+    """The events that are stored of these symbols and moments, given as columns `symbol` and `ts`."""
+    bounds = pc.min_max(moments.column("ts").cast(pa.int64()))
+    query = f"""
+        SELECT {names(dimension.columns)} FROM {rows_table(dimension)}
+        WHERE ts BETWEEN make_timestamptz(?) AND make_timestamptz(?)
+          AND (symbol, ts) IN (SELECT (symbol, ts) FROM asked)
+    """  # noqa: S608
+    with given(connection, "asked", moments):
+        rows = table(connection, query, [bounds["min"].as_py(), bounds["max"].as_py()])
+    return Frame.from_arrow(dimension, rows)
 
 
 def _insert(connection: Connection, frame: Frame, origin: Origin) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+import numpy as np
 from msgspec.structs import replace
 
 from backbone.domain.clock import to_us
+from backbone.domain.events import unnumbered
+from backbone.domain.frame import Frame
 from backbone.store.duckdb import epochs, journal, ledger, outbox
 from backbone.store.duckdb.known import Known
-from backbone.store.duckdb.merge import merge
+from backbone.store.duckdb.merge import held_at, merge
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection
-from backbone.store.merging import journal_row, result_of
+from backbone.store.merging import Merged, Truths, journal_row, result_of
+from backbone.store.numbering import moments_of, number
 from backbone.store.payloads import Origin, payloads_of
 from backbone.store.ranges import ranges_of
 from backbone.store.records import Chunk, OutboxRow, WriteResult
@@ -64,11 +68,22 @@ def _apply(
     ledger.enter(connection, known, dimension, ranges, chunk.ingest_id, verdict.fresh)
     [revision] = known.numbers.take(connection, "revision")
     origin = Origin(source=chunk.source, ingest_id=chunk.ingest_id, revision=revision, ingested_at_us=to_us(now))
-    merged = merge(connection, frame, ranges.rows(verdict.fresh), origin)
+    merged = _merged(connection, chunk, ranges.rows(verdict.fresh), origin)
     payloads = list(payloads_of(merged.written, origin, max_payload_bytes)) if merged.written.num_rows else []
     rows = outbox.append(connection, known.numbers, dimension, payloads, origin) if payloads else []
     result = result_of(chunk, merged, position=rows[-1].position if rows else 0, outbox_rows=len(rows))
     return replace(result, outbox=_handed_on(rows)), {row.symbol: row.position for row in rows}
+
+
+def _merged(connection: Connection, chunk: Chunk, fresh: Truths, origin: Origin) -> Merged:
+    """Merge the rows, those that are events without a number as what they turn out to be."""
+    frame = chunk.frame
+    if unnumbered(frame.to_arrow()) is None:
+        return merge(connection, frame, fresh, origin)
+    asked = moments_of(frame, ~fresh)
+    held = held_at(connection, frame.dimension, asked) if asked.num_rows else Frame.empty(frame.dimension)
+    numbered = number(frame, held, np.frombuffer(chunk.nth, np.int64) if chunk.nth else None)
+    return numbered.told(merge(connection, numbered.frame, numbered.moved(fresh), origin))
 
 
 def _handed_on(rows: list[OutboxRow]) -> tuple[OutboxRow, ...]:

@@ -8,16 +8,20 @@ from datetime import datetime
 
 import anyio
 import msgspec
+import numpy as np
 
 from backbone.domain.clock import to_us
+from backbone.domain.events import unnumbered
 from backbone.domain.frame import Frame
 from backbone.store.errors import StoreUnavailable, UnknownOutcome
 from backbone.store.merging import Merged, Truths, journal_row, result_of
+from backbone.store.numbering import Numbered, moments_of, number
 from backbone.store.payloads import Origin, payloads_of
 from backbone.store.ranges import Ranges, ranges_of
 from backbone.store.records import Chunk, WriteResult
 from backbone.store.timescale import counting, epochs, journal, ledger, locks, outbox
 from backbone.store.timescale.combined import Combined
+from backbone.store.timescale.events import held_at
 from backbone.store.timescale.failures import KeysStand, SetBack
 from backbone.store.timescale.few import FEW_ROWS
 from backbone.store.timescale.journal import Journal
@@ -114,22 +118,36 @@ class Writer:
     async def _merge_and_publish(
         self, session: Session, ending: Combined, origin: Origin, fresh: Truths
     ) -> WriteResult:
-        chunk = self.chunk
+        chunk, frame = self.chunk, self.chunk.frame
         merger = Merger(session, self.tables, origin, self.workers)
         batches: list[outbox.Batch] = []
-        if chunk.frame.num_rows <= FEW_ROWS:
-            merged = await merger.merge_few(ending, chunk.frame, fresh)
+        numbered = await self._numbered(session, fresh)
+        if numbered is not None:
+            frame, fresh = numbered.frame, numbered.moved(fresh)
+        if frame.num_rows <= FEW_ROWS:
+            merged = await merger.merge_few(ending, frame, fresh)
         elif fresh.all():
-            merged = await self._insert_and_lay_out(merger, fresh, batches)
+            merged = await self._insert_and_lay_out(merger, frame, fresh, batches)
         else:
-            merged = await merger.merge(chunk.frame, fresh)
+            merged = await merger.merge(frame, fresh)
         if merged.written.num_rows and not batches:
             await self._lay_out(merged.written, origin, batches)
         position = outbox_rows = 0
         for batch in batches:
             await self._publish(session, ending, batch)
             position, outbox_rows = batch.last, batch.count
-        return result_of(chunk, merged, position=position, outbox_rows=outbox_rows)
+        told = merged if numbered is None else numbered.told(merged)
+        return result_of(chunk, told, position=position, outbox_rows=outbox_rows)
+
+    async def _numbered(self, session: Session, fresh: Truths) -> Numbered | None:
+        """The rows with a number for each event; None: they all have theirs."""
+        chunk, frame, dimension = self.chunk, self.chunk.frame, self.chunk.frame.dimension
+        if unnumbered(frame.to_arrow()) is None:
+            return None
+        asked = await self.workers.run(frame.num_rows, moments_of, frame, ~fresh)
+        held = await held_at(session, self.tables, dimension, asked, self.workers)
+        nth = np.frombuffer(chunk.nth, np.int64) if chunk.nth else None
+        return await self.workers.run(frame.num_rows, number, frame, held, nth)
 
     async def _publish(self, session: Session, ending: Combined, batch: outbox.Batch) -> None:
         if batch.few:
@@ -139,12 +157,14 @@ class Writer:
         outbox.move(ending, self.chunk.frame.dimension, batch)
         self.moving = len(batch.newest)
 
-    async def _insert_and_lay_out(self, merger: Merger, fresh: Truths, batches: list[outbox.Batch]) -> Merged:
+    async def _insert_and_lay_out(
+        self, merger: Merger, frame: Frame, fresh: Truths, batches: list[outbox.Batch]
+    ) -> Merged:
         """All rows are new, so what will be published is known: it is laid out while the server works."""
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(self._lay_out, self.chunk.frame, merger.origin, batches, name="lay-out")
-                merged = await merger.merge(self.chunk.frame, fresh)
+                group.start_soon(self._lay_out, frame, merger.origin, batches, name="lay-out")
+                merged = await merger.merge(frame, fresh)
         except BaseExceptionGroup as errors:
             if len(errors.exceptions) == 1:
                 raise errors.exceptions[0] from None

@@ -71,7 +71,7 @@ def field(
 def trades() -> list[Blob]:
     """The columns of trades."""
     return [
-        *(field("symbol", False, 5, UTF8), field("ts", False, 10, STAMP), field("sequence", False, 2, INT64)),
+        *(field("symbol", False, 5, UTF8), field("ts", False, 10, STAMP), field("sequence", True, 2, INT64)),
         *(field("price", True, 3, DOUBLE), field("size", True, 3, DOUBLE)),
         *(field("venue", True, 5, UTF8), field("conditions", True, 5, UTF8)),
     ]

@@ -88,19 +88,21 @@ def test_nan_and_null_and_negative_zero_leave_no_trace_in_the_bytes() -> None:
     assert frames[0] == frames[1] == frames[2]
 
 
-def test_trades_without_a_sequence_are_numbered_within_symbol_and_time() -> None:
+def test_trades_without_a_sequence_have_none_until_they_are_stored_and_are_all_kept() -> None:
     rows = [trade("B", 0, 1.0), trade("A", 1, 2.0), trade("B", 0, 3.0), trade("A", 0, 4.0), trade("B", 0, 3.0)]
     frame = Frame.from_records(Dimension.TRADES, rows)
     assert frame.column("symbol").tolist() == ["A", "A", "B", "B", "B"]
-    assert frame.column("sequence").tolist() == [0, 0, 0, 1, 2]
+    assert frame.to_arrow().column("sequence").null_count == 5
     assert frame.column("price").tolist() == [4.0, 2.0, 1.0, 3.0, 3.0]
 
 
-def test_quotes_without_a_sequence_of_one_symbol_and_moment_are_numbered_as_given() -> None:
+def test_quotes_without_a_sequence_of_one_symbol_and_moment_stay_as_given_behind_those_that_have_one() -> None:
     rows: list[dict[str, object]] = [{"symbol": "A", "ts": T0, "bid": float(n)} for n in (3, 1, 2)]
+    rows += [{"symbol": "A", "ts": T0, "bid": 4.0, "sequence": sequence} for sequence in (9, 2**63 - 1)]
     frame = Frame.from_records(Dimension.QUOTES, rows)
-    assert frame.column("bid").tolist() == [3.0, 1.0, 2.0]
-    assert frame.column("sequence").tolist() == [0, 1, 2]
+    assert frame.column("bid").tolist() == [4.0, 4.0, 3.0, 1.0, 2.0]
+    assert frame.to_arrow().column("sequence").to_pylist() == [9, 2**63 - 1, None, None, None]
+    assert Frame.concat([frame, frame]).column("bid").tolist() == [4.0, 4.0, 3.0, 1.0, 2.0, 3.0, 1.0, 2.0]
 
 
 def test_an_order_book_needs_its_sequence() -> None:

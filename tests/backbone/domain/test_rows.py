@@ -63,7 +63,7 @@ def test_plain_rows_become_the_same_frame_as_by_the_long_way(dimension: Dimensio
         rng.shuffle(names)
         rows = [{name: any_value(rng, dimension, name) for name in names} for _ in range(rng.choice([1, 1, 2, 7]))]
         frame, expected = Frame.from_records(dimension, rows), the_long_way(dimension, rows)
-        assert frame.cells is not None
+        assert frame.cells is not None or (numbered and len(rows) > 1)
         assert (len(frame), frame.symbols, frame.span_us) == (len(expected), expected.symbols, expected.span_us)
         assert frame == expected
         assert frame.canonical_bytes() == expected.canonical_bytes()
@@ -90,7 +90,6 @@ def test_plain_rows_become_the_same_frame_as_by_the_long_way(dimension: Dimensio
         {"bid": 10**400},
         {"venue": "A\0"},
         {"venue": 5},
-        {"sequence": None},
         {"sequence": 2**63},
         {"sequence": 1.5},
         {"price": 1.0},
@@ -120,7 +119,7 @@ def test_structs_are_rows_as_mappings_are() -> None:
         assert frame.cells is not None
         assert frame == Frame.from_records("quotes", [given]) == the_long_way(Dimension.QUOTES, [given])
     mixed: list[Any] = [plain, {**QUOTE, "bid": 1.3}]
-    assert Frame.from_records("quotes", mixed).column("sequence").tolist() == [0, 1]
+    assert Frame.from_records("quotes", mixed) == the_long_way(Dimension.QUOTES, [QUOTE, {**QUOTE, "bid": 1.3}])
     with pytest.raises(ValueError, match=r"quotes: unknown column 'price', 'spread'; the columns are symbol, ts"):
         Frame.from_records("quotes", [Foreign("EURUSD", START, 1.1, 0.1)])
     with pytest.raises(TypeError, match="allowed is a list of mappings or msgspec Structs, one for each row"):
@@ -139,4 +138,4 @@ def test_frames_with_and_without_columns_are_joined_in_the_order_given() -> None
             for at, frame in enumerate(frames)
         ]
         assert Frame.concat(given) == expected
-    assert expected.column("bid").tolist() == [4.0, 5.0, 3.0]
+    assert expected.column("bid").tolist() == [4.0, 2.0, 5.0, 1.0, 3.0]

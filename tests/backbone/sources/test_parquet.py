@@ -58,10 +58,11 @@ def test_bad_rows_are_quarantined_by_number(tmp_path: Path) -> None:
     ]
 
 
-def test_trades_without_sequence_are_numbered_across_batches(tmp_path: Path) -> None:
-    path = stored(tmp_path / "trades.parquet", ts=[T0] * 5, symbol=["A"] * 5, price=[1.0, 2.0, 3.0, 4.0, 5.0])
+def test_trades_without_sequence_are_all_kept_without_one(tmp_path: Path) -> None:
+    path = stored(tmp_path / "trades.parquet", ts=[T0] * 5, symbol=["A"] * 5, price=[1.0, 2.0, 3.0, 1.0, 5.0])
     frame, _ = read(ParquetSource(path, "trades", chunk_rows=2))
-    assert frame.column("sequence").tolist() == [0, 1, 2, 3, 4]
+    assert frame.column("price").tolist() == [1.0, 2.0, 3.0, 1.0, 5.0]
+    assert frame.to_arrow().column("sequence").null_count == 5
 
 
 def test_dates_serve_daily_bars(tmp_path: Path) -> None:
