@@ -72,7 +72,8 @@ async def paced(backbone: Backbone, rate: int, seconds: float) -> Pace:
 async def _see(updates: object, due: dict[int, float], seen: list[float], records: int) -> None:
     async for update in updates:  # type: ignore[attr-defined]  # a Subscription
         now = anyio.current_time()
-        seen += [now - due[int(stamp)] for stamp in update.frame.column("ts").view("int64")]
+        stamps = update.frame.column("ts").view("int64").tolist()
+        seen += [now - due[stamp] for stamp in stamps if stamp in due]  # others may be of a load before this one
         if len(seen) == records:
             return
 
