@@ -41,8 +41,8 @@ def run(quick: bool) -> Report:
         intro=f"One row, one commit, one after the other: {_COMMITS} a round, each contestant on a file of its own, in "
         "turn; medians of the rounds. The bare transaction fills data, ledger, journal and outbox with plain "
         "parameters and an encoded payload of the same size, and promises nothing. `inline` works in the event loop's "
-        "thread, `in a thread` as a backbone does. Floors are judged by the processor time of the best round, the one that "
-        "the machine's other users disturbed least.",
+        "thread, `in a thread` as a backbone does. Floors are judged by the processor time of the best round, the one "
+        "that the machine's other users disturbed least.",
         tables=[_table(behind, taken) for behind, taken in timings.items()],
         floors=[_floor(behind, taken) for behind, taken in timings.items()],
         packages=["duckdb"],
@@ -159,8 +159,11 @@ def _marks(table: str, values: list[object]) -> str:
 def _table(behind: int, timings: dict[str, Timing]) -> Table:
     bare = timings[_BARE]
     rows = [
-        (name, f"{1000 * taken.wall:.2f}", f"{1000 * taken.cpu:.2f}", f"{1000 * taken.best:.2f}")
-        + (f"{taken.wall / bare.wall:.2f}x", f"{taken.best / bare.best:.2f}x")
+        (
+            name,
+            *(f"{1000 * seconds:.2f}" for seconds in (taken.wall, taken.cpu, taken.best)),
+            *(f"{ratio:.2f}x" for ratio in (taken.wall / bare.wall, taken.best / bare.best)),
+        )
         for name, taken in timings.items()
     ]
     return Table(
