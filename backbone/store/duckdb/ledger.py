@@ -21,8 +21,9 @@ from backbone.store.ranges import Ranges
 
 __all__ = ["KEPT", "compact", "enter", "judge", "void_before"]
 
-KEPT = 1000
-"""Small entries of a symbol that are kept as they are, the newest ones."""
+KEPT = 50_000
+"""Small entries of a symbol that are kept as they are, the newest ones: rows that come late between them are known to
+be new, and need no look at what is stored."""
 
 SMALL_ROWS = 1000
 _AT_A_TIME = 20
