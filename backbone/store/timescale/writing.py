@@ -109,10 +109,10 @@ class Writer:
             ingested_at_us=to_us(self.now),
         )
         fresh_rows = ranges.rows(verdict.fresh & self.trusting)
-        return await self._merge_and_publish(session, ending, origin, fresh_rows)
+        return await self._merge_and_publish(session, ending, origin, ranges, fresh_rows)
 
     async def _merge_and_publish(
-        self, session: Session, ending: Combined, origin: Origin, fresh: Truths
+        self, session: Session, ending: Combined, origin: Origin, ranges: Ranges, fresh: Truths
     ) -> WriteResult:
         chunk = self.chunk
         merger = Merger(session, self.tables, origin, self.workers)
@@ -122,7 +122,8 @@ class Writer:
         elif fresh.all():
             merged = await self._insert_and_lay_out(merger, fresh, batches)
         else:
-            merged = await merger.merge(chunk.frame, fresh)
+            stored = await ledger.rows_over(session, chunk.frame.dimension, ranges)
+            merged = await merger.merge(chunk.frame, fresh, stored)
         if merged.written.num_rows and not batches:
             await self._lay_out(merged.written, origin, batches)
         position = outbox_rows = 0
