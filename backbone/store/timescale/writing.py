@@ -30,6 +30,10 @@ from backbone.store.timescale.workers import Workers
 
 __all__ = ["Writer", "Writing"]
 
+# to plan the statements of a live commit takes the server a fifth of all its time; a plan made for the chunks at hand
+# pays where there are many rows
+_KNOWN_PLANS = "SET LOCAL plan_cache_mode = auto"
+
 
 @dataclass(slots=True)
 class Writer:
@@ -66,7 +70,8 @@ class Writer:
             plain(what, getattr(chunk, what))
         ranges = await self.workers.run(chunk.frame.num_rows, ranges_of, chunk.frame)
         locked = locks.writing(chunk.frame.dimension, chunk.frame.symbols, (chunk.run_id, chunk.ingest_id))
-        async with session.transaction(first=locked):
+        first = f"{_KNOWN_PLANS}; {locked}" if chunk.frame.num_rows <= FEW_ROWS else locked
+        async with session.transaction(first=first):
             standing = await look(session, chunk, ranges)
             if standing.recorded:
                 recorded = await journal.find(session, chunk.run_id, chunk.ingest_id)
