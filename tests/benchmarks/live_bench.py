@@ -135,8 +135,8 @@ def _report(commits: int, took: defaultdict[tuple[str, int], list[float]], why_n
         intro=(
             f"{commits} commits of quotes of one symbol, one after the other, the bare client and the store in turn, "
             "on TimescaleDB with fsync on; the bare client encodes the payload and inserts it, the rows, and a line "
-            "each of ledger and journal into tables of the same columns, keys and indexes, in one transaction, and promises "
-            "nothing. Client and server share the machine. Made by `make bench`."
+            "each of ledger and journal into tables of the same columns, keys and indexes, in one transaction, "
+            "and promises nothing. Client and server share the machine. Made by `make bench`."
         ),
         tables=[Table("One commit, ms", ("rows", "bare, median", "store, median", "store, p99", "beside bare"), rows)],
         floors=floors,

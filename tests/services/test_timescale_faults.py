@@ -404,3 +404,24 @@ async def test_a_lock_of_somebody_else_is_waited_for_up_to_a_bound_and_named(dsn
             await store.write(chunk(bars({0: 1.0}), "run"))
         await other.execute("ROLLBACK")
     assert len((await store.read(Query(BARS))).frame) == 0
+
+
+@pytest.mark.parametrize("state", ["40P01", "40001"])
+async def test_p17_who_loses_a_deadlock_begins_anew(dsn: str, store: TimescaleStore, state: str) -> None:
+    """Twice it is the one that the server ends, the third time it goes through."""
+    async with bare(dsn) as other:
+        await other.execute(
+            f"""
+            CREATE SEQUENCE public.tries;
+            CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF nextval('public.tries') < 3 THEN RAISE EXCEPTION 'lost' USING ERRCODE = '{state}'; END IF;
+                RETURN NEW;
+            END; $$;
+            CREATE TRIGGER lose BEFORE INSERT ON telemetry.ingest_runs FOR EACH ROW EXECUTE FUNCTION public.lose();
+            """
+        )
+        try:
+            assert (await store.write(chunk(bars({0: 1.0}), "run"))).inserted == 1
+        finally:
+            await other.execute("DROP FUNCTION public.lose() CASCADE; DROP SEQUENCE public.tries")
+    assert len(await store.journal()) == len(await store.read_outbox(0)) == 1

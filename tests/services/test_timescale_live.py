@@ -78,3 +78,17 @@ async def test_few_rows_come_to_the_same_as_many(store: TimescaleStore, rows: in
     written = await store.read_outbox(0)
     assert written[-1].position == last.position
     assert [row.rows for row in written] == [rows, rows, rows, rows, 10 + rows // 2]
+
+
+@pytest.mark.parametrize("meeting", [0, 5])
+async def test_few_late_rows_among_many_come_to_the_same_as_many_among_few(store: TimescaleStore, meeting: int) -> None:
+    """Some of them equal, some other, some missing, some behind all that is stored."""
+    many: dict[int, float | None] = {2 * n: float(n) for n in range(1000)}
+    late: dict[int, float | None] = {2 * n + 1: -1.0 for n in range(100)}
+    late |= {2500 + n: -2.0 for n in range(10)}
+    late |= {2 * n: float(n) for n in range(meeting)} | {2 * n: -3.0 for n in range(500, 500 + meeting)}
+    await store.write(chunk(bars(many), "many"))
+    result = await store.write(chunk(bars(late), "late"))
+    assert (result.inserted, result.changed, result.unchanged) == (110, meeting, meeting)
+    assert (await store.read(Query(BARS))).frame == bars(many | late)
+    assert sum(row.rows for row in await store.read_outbox(0)) == 1000 + 110 + meeting

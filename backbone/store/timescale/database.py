@@ -19,7 +19,7 @@ import asyncpg
 
 from backbone.store.errors import StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.timescale.bounds import Bounds
-from backbone.store.timescale.failures import BROKEN, EXPLAINED, connection_lost, explained, plan_is_stale
+from backbone.store.timescale.failures import BROKEN, EXPLAINED, beaten, connection_lost, explained, plan_is_stale
 from backbone.store.timescale.session import Session
 
 __all__ = ["Database", "place_of"]
@@ -103,8 +103,8 @@ class Database:
     async def run(self, work: Work[T], *, deadline: float | None = None) -> T:
         """Do a piece of work on a connection of its own.
 
-        It is begun anew, twice at most, where its connection turns out to be gone, or a table to have changed, before
-        its COMMIT was sent: nothing has come of it then.
+        It is begun anew, twice at most, where its connection turns out to be gone, a table to have changed, or another
+        one to have won a deadlock, before its COMMIT was sent: nothing has come of it then.
 
         Raises:
             StoreUnavailable: the server is down, silent, full, or busy; nothing was written.
@@ -142,7 +142,7 @@ class Database:
                     self.drop_idle()  # the others may be half open as well, and each would cost a wait
                 if stale:
                     await self.expire()
-                if attempt == _ATTEMPTS or not (lost or stale):
+                if attempt == _ATTEMPTS or not (lost or stale or beaten(error)):
                     raise self._explained(error) from error
             else:
                 self._worked_at = time.monotonic()

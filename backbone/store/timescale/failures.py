@@ -123,6 +123,11 @@ def connection_lost(error: BaseException) -> bool:
     return isinstance(error, OSError | EOFError) and not isinstance(error, TimeoutError)
 
 
+def beaten(error: BaseException) -> bool:
+    """Whether the server has ended the transaction so that another one, which wanted the same, can go on."""
+    return isinstance(error, asyncpg.PostgresError) and getattr(error, "sqlstate", "") in {"40P01", "40001"}
+
+
 def plan_is_stale(error: BaseException) -> bool:
     """Whether a prepared statement does not fit the tables any more, because they were changed."""
     return isinstance(error, asyncpg.InvalidCachedStatementError | asyncpg.OutdatedSchemaCacheError) or (

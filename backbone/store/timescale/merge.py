@@ -27,6 +27,10 @@ from backbone.store.timescale.workers import Workers
 
 __all__ = ["Merger"]
 
+_SPARSE = 4
+"""Where so many times the rows are stored over the time of those that come late, these are put between them one by one:
+a comparison would walk over all that is stored. Otherwise to compare and copy is faster."""
+
 
 @dataclass(frozen=True, slots=True)
 class Merger:
@@ -44,22 +48,26 @@ class Merger:
     origin: Origin
     workers: Workers
 
-    async def merge(self, frame: Frame, fresh: Truths) -> Merged:
+    async def merge(self, frame: Frame, fresh: Truths, stored: int = 0) -> Merged:
         """Write the rows.
 
         Args:
             frame: the rows.
             fresh: one truth per row: nothing was ever stored over its range, so it is inserted without a look.
+            stored: rows that are stored over the ranges of the frame, about.
         """
         if fresh.all():
             await self._insert(frame)
             return Merged.all_new(frame)
         compared = np.flatnonzero(~fresh)
-        missing, changed = await self._compare(frame, compared)
+        part = frame if len(compared) == frame.num_rows else await self._keep(frame, ~fresh)
+        await self._stage(part, compared)
+        sparse = stored > _SPARSE * part.num_rows
+        missing, changed = await (self._put(part, compared) if sparse else self._compare(part))
         merged = await self.workers.run(frame.num_rows, Merged.of, frame, fresh, missing, changed)
         if len(changed):
             await self._replace(frame.dimension, changed)
-        new = merged.outcomes == Outcome.INSERTED
+        new = (merged.outcomes == Outcome.INSERTED) & (fresh if sparse else True)
         if new.any():
             await self._insert(await self._keep(frame, new))
         return merged
@@ -106,22 +114,30 @@ class Merger:
         dimension = frame.dimension
         await self.session.copy_in(self.tables.schema, dimension.value, rows.columns, Stream(rows, self.workers))
 
-    async def _compare(self, frame: Frame, compared: Indices) -> tuple[Indices, Indices]:
-        """Bring rows to the server and have it say which of them are missing, and which have other values."""
-        dimension = frame.dimension
+    async def _stage(self, part: Frame, numbers: Indices) -> None:
+        """Bring rows to the server, each with its number."""
+        dimension = part.dimension
         stage = self.tables.stage(dimension)
         columns = ", ".join(f"{quoted(name)} {SQL_TYPES[dimension.kinds[name]]}" for name in dimension.columns)
         await self.session.script(
             f"CREATE TEMP TABLE IF NOT EXISTS {stage} (n integer, {columns}) ON COMMIT DELETE ROWS"
         )
-        keep = np.zeros(frame.num_rows, dtype=bool)
-        keep[compared] = True
-        part = frame if keep.all() else await self._keep(frame, keep)
-        rows = Rows((Field("n", int4(compared)), *_fields(part)), part.num_rows)
+        rows = Rows((Field("n", int4(numbers)), *_fields(part)), part.num_rows)
         await self.session.copy_in(None, stage, rows.columns, Stream(rows, self.workers))
+
+    async def _put(self, part: Frame, numbers: Indices) -> tuple[Indices, Indices]:
+        """Insert the staged rows that are missing without a comparison; only where some are stored, find out which."""
+        origin = self.origin
+        values = (origin.source, origin.ingest_id, origin.revision, from_us(origin.ingested_at_us))
+        put = await self.session.change(_insertion(self.tables, part.dimension), *values)
+        return (numbers, numbers[:0]) if put == part.num_rows else await self._compare(part)
+
+    async def _compare(self, part: Frame) -> tuple[Indices, Indices]:
+        """Have the server say which of the staged rows are missing, or were until now, and which have other values."""
         start, end = part.span_us
         missing, changed = await self.session.row(
-            _comparison(self.tables, dimension), from_us(start), from_us(end), list(part.symbols)
+            _comparison(self.tables, part.dimension),
+            *(from_us(start), from_us(end), list(part.symbols), self.origin.revision),
         )
         return _indices(missing), _indices(changed)
 
@@ -163,15 +179,24 @@ def _indices(packed: bytes | None) -> Indices:
 
 
 def _comparison(tables: Tables, dimension: Dimension) -> str:
-    """Numbers of the staged rows that are not stored, and of those stored with other values, each in one piece."""
+    """Numbers of the staged rows that nobody else has stored, and of those with other values, each in one piece."""
     return f"""
-        SELECT string_agg(int4send(i.n), '') FILTER (WHERE s.ts IS NULL),
-               string_agg(int4send(i.n), '') FILTER (WHERE s.ts IS NOT NULL)
+        SELECT string_agg(int4send(i.n), '') FILTER (WHERE s.ts IS NULL OR s.revision = $4),
+               string_agg(int4send(i.n), '') FILTER (WHERE s.revision <> $4)
         FROM {tables.stage(dimension)} i LEFT JOIN (
-            SELECT {names(dimension.columns)} FROM {tables.rows(dimension)}
+            SELECT {names(dimension.columns)}, revision FROM {tables.rows(dimension)}
             WHERE ts BETWEEN $1 AND $2 AND {quoted(dimension.partition_column)} = ANY($3::text[])
         ) s ON {same_key(dimension, "i", "s")}
-        WHERE s.ts IS NULL OR {other_values(dimension, "i", "s")}
+        WHERE s.ts IS NULL OR s.revision = $4 OR {other_values(dimension, "i", "s")}
+    """  # noqa: S608
+
+
+def _insertion(tables: Tables, dimension: Dimension) -> str:
+    """Insert the staged rows whose key is not stored."""
+    return f"""
+        INSERT INTO {tables.rows(dimension)} ({names(dimension.columns + ORIGIN)})
+        SELECT {names(dimension.columns, "i")}, $1, $2, $3::bigint, $4 FROM {tables.stage(dimension)} i
+        ON CONFLICT ({names(dimension.key)}) DO NOTHING
     """  # noqa: S608
 
 

@@ -34,6 +34,10 @@ from backbone.store.timescale.workers import Workers
 
 __all__ = ["Writer", "Writing"]
 
+# to plan the statements of a live commit takes the server a fifth of all its time; a plan made for the chunks at hand
+# pays where there are many rows
+_KNOWN_PLANS = "SET LOCAL plan_cache_mode = auto"
+
 
 @dataclass(slots=True)
 class Writer:
@@ -70,7 +74,8 @@ class Writer:
             plain(what, getattr(chunk, what))
         ranges = await self.workers.run(chunk.frame.num_rows, ranges_of, chunk.frame)
         locked = locks.writing(chunk.frame.dimension, chunk.frame.symbols, (chunk.run_id, chunk.ingest_id))
-        async with session.transaction(first=locked):
+        first = f"{_KNOWN_PLANS}; {locked}" if chunk.frame.num_rows <= FEW_ROWS else locked
+        async with session.transaction(first=first):
             standing = await look(session, chunk, ranges)
             if standing.recorded:
                 recorded = await journal.find(session, chunk.run_id, chunk.ingest_id)
@@ -113,10 +118,10 @@ class Writer:
             ingested_at_us=to_us(self.now),
         )
         fresh_rows = ranges.rows(verdict.fresh & self.trusting)
-        return await self._merge_and_publish(session, ending, origin, fresh_rows)
+        return await self._merge_and_publish(session, ending, origin, ranges, fresh_rows)
 
     async def _merge_and_publish(
-        self, session: Session, ending: Combined, origin: Origin, fresh: Truths
+        self, session: Session, ending: Combined, origin: Origin, ranges: Ranges, fresh: Truths
     ) -> WriteResult:
         chunk, frame = self.chunk, self.chunk.frame
         merger = Merger(session, self.tables, origin, self.workers)
@@ -129,7 +134,8 @@ class Writer:
         elif fresh.all():
             merged = await self._insert_and_lay_out(merger, frame, fresh, batches)
         else:
-            merged = await merger.merge(frame, fresh)
+            stored = await ledger.rows_over(session, chunk.frame.dimension, ranges)
+            merged = await merger.merge(frame, fresh, stored)
         if merged.written.num_rows and not batches:
             await self._lay_out(merged.written, origin, batches)
         position = outbox_rows = 0
