@@ -19,43 +19,43 @@ class Hints:
 
     Attributes:
         due: the outbox is to be looked at, whatever else is known.
-        newest: the newest position that was told of.
     """
 
     def __init__(self) -> None:
         self.due = False
-        self.newest = 0
+        self._unknown = 0  # a hint said that there is something up to here, and not what
         self._following: dict[int, tuple[OutboxRow, ...]] = {}
-
-    @property
-    def any(self) -> bool:
-        """Whether there is something to be done."""
-        return self.due or bool(self._following)
 
     def note(self, hint: OutboxGrew) -> None:
         """Keep what a commit has put into the outbox; without rows, or with too many kept, it is to be looked at."""
-        self.newest = max(self.newest, hint.position)
         if hint.after is None or not hint.outbox or len(self._following) >= _MOST:
             self._following.clear()
-            self.due = True
-        elif not self.due:
+            self._unknown = max(self._unknown, hint.position)
+        else:
             self._following[hint.after] = hint.outbox
 
     def take(self, position: int, most: int) -> list[OutboxRow]:
         """The rows that come right after a position, about `most` of them; none where these are not known.
 
-        What is kept of other places was read meanwhile, or something lies before it: then `due` says so.
+        What is kept of other places was read meanwhile, or something lies before it, which is to be looked at.
         """
         rows: list[OutboxRow] = []
         while len(rows) < most and (following := self._following.pop(position, None)) is not None:
             rows += following
             position = following[-1].position
-        if not rows and self._following:
-            self.due = self.due or any(each[-1].position > position for each in self._following.values())
+        if not rows:
+            for each in self._following.values():
+                self._unknown = max(self._unknown, each[-1].position)
             self._following.clear()
         return rows
+
+    def look(self, position: int) -> bool:
+        """Whether the outbox is to be looked at from a position on; asked once, for what is read then is known."""
+        wanted = self.due or self._unknown > position
+        self.due, self._unknown = False, 0
+        return wanted
 
     def forget(self) -> None:
         """Nothing that was told holds any more: look."""
         self._following.clear()
-        self.newest, self.due = 0, True
+        self.due, self._unknown = True, 0

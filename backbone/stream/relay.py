@@ -190,13 +190,13 @@ class RelayActor(Actor):
     async def _pump(self) -> None:
         try:
             await self._connect()
-            while self._known.any:
+            while True:
                 if rows := self._known.take(self._cursor, _BATCH):
                     await self._relay(rows)
-                elif self._known.due:
-                    self._known.due = False
+                elif self._known.look(self._cursor):
                     await self._look()
-            await self._note_cursor()
+                elif not await self._note_cursor():
+                    break
         except HeldUp as error:
             self._known.due = True
             self._past.doubtful = self._past.doubtful or error.part == "store"
@@ -216,7 +216,7 @@ class RelayActor(Actor):
         while rows := await self._read():
             await self._relay(rows)
             full = len(rows) >= _BATCH or sum(len(row.payload) for row in rows) > _FULL_BYTES
-            if not full and self._cursor >= self._known.newest:
+            if not full:
                 return
 
     async def _surveyed(self) -> bool:
@@ -296,19 +296,24 @@ class RelayActor(Actor):
         if self._pause:
             self._came_back()
 
-    async def _note_cursor(self) -> None:
-        """Move the stored cursor; soon, where that was done just now: it costs the store as much as a live commit."""
+    async def _note_cursor(self) -> bool:
+        """Move the stored cursor; soon, where that was done just now: it costs the store as much as a live commit.
+
+        Returns:
+            Whether time has passed over it, in which there may have come something to be done.
+        """
         if self._cursor == self._past.noted:
-            return
+            return False
         now = self.context.clock.time()
         if now - self._noted_at < _NOTE_EVERY:
             self.context.send_after(self._noted_at + _NOTE_EVERY - now, NoteCursor(), key="note")
-            return
+            return False
         await self._require_no_set_back()  # else what comes again at these positions would be noted as published
         position = self._cursor
         if position > self._past.noted:
             await self._reach.ask(AdvanceRelay(position))
         self._past.noted, self._noted_at = position, now
+        return True
 
     def _came_back(self) -> None:
         self._pause = 0.0

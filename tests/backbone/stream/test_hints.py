@@ -95,6 +95,21 @@ async def test_a_hint_without_rows_is_read_once_and_not_looked_at_twice() -> Non
         assert made.outbox.reads() == [0, 0]
 
 
+async def test_a_hint_of_what_was_read_meanwhile_is_no_reason_to_look() -> None:
+    async with house() as made:
+        await relaying(made)
+        made.stream.gate = anyio.Event()
+        await anyio.sleep(1)
+        made.outbox.rows = [row(1), row(2)]
+        made.hint(row(1))
+        await anyio.sleep(1)
+        made.hint(row(2))
+        made.stream.gate.set()
+        await made.outbox.published(2)
+        await anyio.sleep(1)
+        assert made.outbox.reads() == [0, 0]
+
+
 @pytest.mark.parametrize("rows", [[row(n) for n in range(1, 601)], [row(n, payload=b"x" * 2**20) for n in range(1, 9)]])
 async def test_a_read_that_may_have_left_something_out_is_followed_by_another(rows: list[object]) -> None:
     async with house() as made:
@@ -173,4 +188,6 @@ def test_more_hints_than_are_kept_are_read_instead() -> None:
     known = Hints()
     for position in range(1, 70):
         known.note(OutboxGrew(path="/store", at=MOMENT, position=position, outbox=(row(position),), after=position - 1))
-    assert (known.take(0, 500), known.due) == ([], True)
+    assert known.take(0, 500) == []
+    assert known.look(0)
+    assert not known.look(0)
