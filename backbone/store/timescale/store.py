@@ -13,6 +13,7 @@ from backbone.store.migrations import Migration, shipped
 from backbone.store.payloads import MAX_PAYLOAD_BYTES
 from backbone.store.records import MigrationReport, StoreInfo
 from backbone.store.timescale import migrator
+from backbone.store.timescale.aggregating import Aggregating
 from backbone.store.timescale.bounds import Bounds
 from backbone.store.timescale.cursors import Cursors
 from backbone.store.timescale.database import Database
@@ -22,7 +23,6 @@ from backbone.store.timescale.journal import Journal
 from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.outbox import Outbox
 from backbone.store.timescale.probe import probe
-from backbone.store.timescale.reading import Reading
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.upkeep import Upkeep
 from backbone.store.timescale.workers import Workers
@@ -31,7 +31,7 @@ from backbone.store.timescale.writing import Writing
 __all__ = ["TimescaleStore"]
 
 
-class TimescaleStore(Writing, Reading, Outbox, Cursors, Inbox, Epochs, Journal, Upkeep):
+class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Epochs, Journal, Upkeep):
     """A store in a PostgreSQL database, chunked where TimescaleDB is there. Any number of processes may share it.
 
     Args:
