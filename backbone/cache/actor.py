@@ -83,7 +83,13 @@ class CacheActor(Actor):
             self._loads.read(query, self._asker(since))
             return None
         key = CacheKey.of(
-            query.dimension, query.symbols, interval=query.interval, start=query.start, end=query.end, limit=query.limit
+            query.dimension,
+            query.symbols,
+            interval=query.interval,
+            start=query.start,
+            end=query.end,
+            limit=query.limit,
+            made=() if query.bucket is None else query.bucket.key,
         )
         found = await self._cache.get(key, message.at_least)
         if isinstance(found, Hit):

@@ -25,6 +25,7 @@ class CacheKey(msgspec.Struct, frozen=True):
         start_us: first moment, microseconds since 1970 UTC, inclusive; None is open.
         end_us: last moment, likewise.
         limit: newest rows asked for, None is all.
+        made: the bars that are made of the rows: interval, width and offset; empty: the rows themselves.
     """
 
     dimension: Dimension
@@ -33,6 +34,7 @@ class CacheKey(msgspec.Struct, frozen=True):
     start_us: int | None = None
     end_us: int | None = None
     limit: int | None = None
+    made: tuple[str, int, int] | tuple[()] = ()
 
     @classmethod
     def of(
@@ -44,6 +46,7 @@ class CacheKey(msgspec.Struct, frozen=True):
         start: datetime | None = None,
         end: datetime | None = None,
         limit: int | None = None,
+        made: tuple[str, int, int] | tuple[()] = (),
     ) -> CacheKey:
         """The key of a question; order and repetition of symbols do not matter.
 
@@ -57,12 +60,13 @@ class CacheKey(msgspec.Struct, frozen=True):
             start_us=None if start is None else to_us(start),
             end_us=None if end is None else to_us(end),
             limit=limit,
+            made=made,
         )
 
     @property
     def text(self) -> str:
         """The dimension and 32 hex digits, the same in every process."""
-        parts = msgspec.json.encode((self.symbols, self.interval, self.start_us, self.end_us, self.limit))
+        parts = msgspec.json.encode((self.symbols, self.interval, self.start_us, self.end_us, self.limit, *self.made))
         return f"{self.dimension}:{blake2b(parts, digest_size=16).hexdigest()}"
 
     def name(self, space: str) -> str:

@@ -222,7 +222,7 @@ class Backbone:
             symbols: empty: all. One of another case than the only one stored of that name means that one.
             interval: bar interval; None: all that are stored. Where a symbol has no bars of that interval but has
                 finer ones, they are made by trading session (see `backbone.quality.resample`), of the widest that
-                fits; daily_bars give 1d, 1wk, 1mo and 3mo.
+                fits; of a symbol without bars, of its trades, given start or limit; daily_bars give 1d, 1wk, 1mo, 3mo.
             start: first moment, inclusive, with a time zone; of bars, that of their beginning.
             end: last moment, inclusive, with a time zone.
             limit: the newest so many, in ascending order; 1 or more.

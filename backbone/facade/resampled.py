@@ -2,6 +2,8 @@
 
 Which intervals make which is in `backbone.quality.resample`; here is decided what is read for it: the widest interval
 that fits, from before the window begins, so that the first bar is whole; for the newest few, a guess of how far back.
+Of a symbol that has no bars at all, they are made of its trades, where the window has a beginning or a limit. Where the
+store can count them by itself (`backbone.facade.aggregated`), it does.
 
 For example the newest 10 bars of 4h where 1h and 15m are stored: 1h is taken, read from midnight about 20 bars (and ten
 days) back; where that gives fewer than 10, because of a holiday, all is read.
@@ -20,6 +22,7 @@ import msgspec
 from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 from backbone.domain.threads import in_thread
+from backbone.facade.aggregated import Aggregator
 from backbone.quality.calendars import calendar_of
 from backbone.settings import Settings
 from backbone.store.errors import StoreUnavailable
@@ -58,6 +61,7 @@ class Resampler:
 
     def __init__(self, rows: Stored, settings: Settings) -> None:
         self._rows = rows
+        self._by_store = Aggregator(rows, settings.quality)
         self.settings = settings
 
     async def bars(self, query: Query) -> Frame:
@@ -133,37 +137,49 @@ class Resampler:
         whole = partial(self._window, query, symbols, source)
         if query.limit is None:
             return await whole(query.start)
-        begin = await self._begin(query, symbols)
+        begin = await self._begin(query, symbols, source)
         if begin is not None and (query.start is None or begin > query.start):
             frame = await whole(begin)
             if frame.num_rows >= query.limit:
                 return frame.newest(query.limit)
         return (await whole(query.start)).newest(query.limit)
 
-    async def _begin(self, query: Query, symbols: Sequence[str]) -> datetime | None:
+    async def _begin(self, query: Query, symbols: Sequence[str], source: str) -> datetime | None:
         """Midnight from which on there should be as many bars as asked for; None: nothing is stored, or all is."""
         from backbone.quality.resample import span_of
 
-        latest = [
-            each.latest for each in await self._rows.coverage(query.dimension) if not symbols or each.symbol in symbols
-        ]
-        if not latest or query.limit is None or query.interval is None:
+        latest = await self._latest(query, symbols, source)
+        if latest is None or query.limit is None or query.interval is None:
             return None
-        newest = max(latest) if query.end is None else min(max(latest), query.end)
+        newest = latest if query.end is None else min(latest, query.end)
         span = span_of(query.interval)
         closed = 2 if span >= timedelta(days=1) else 6  # a stock's session is a fifth of the hours of a week
         begin = _shifted(newest, -(closed * query.limit * span.total_seconds()) - timedelta(days=10).total_seconds())
         return None if begin is None else begin.replace(hour=0, minute=0, second=0, microsecond=0)
 
-    async def _window(self, query: Query, symbols: Sequence[str], source: str, start: datetime | None) -> Frame:
-        from backbone.quality.resample import resample, span_of
+    async def _latest(self, query: Query, symbols: Sequence[str], source: str) -> datetime | None:
+        """About the newest moment of what bars are made of; None: there is nothing."""
+        from backbone.quality.resample import TRADES
 
+        if source == TRADES:
+            return (await self._rows.stored(Query(Dimension.TRADES, tuple(symbols), end=query.end, limit=1))).end
+        coverage = await self._rows.coverage(query.dimension)
+        return max((each.latest for each in coverage if not symbols or each.symbol in symbols), default=None)
+
+    async def _window(self, query: Query, symbols: Sequence[str], source: str, start: datetime | None) -> Frame:
+        from backbone.quality.resample import TRADES, resample, span_of
+
+        newest = None if query.end is not None else await self._latest(query, symbols, source)
+        by_store = await self._by_store.bars(query, symbols, source, start, newest)
+        if by_store is not None:
+            return by_store
         interval = query.interval or source
         after = (_MARGIN + span_of(interval)).total_seconds()
         finer = msgspec.structs.replace(
             query,
             symbols=tuple(symbols),
-            interval=source if query.dimension.has_interval else None,
+            dimension=Dimension.TRADES if source == TRADES else query.dimension,
+            interval=source if query.dimension.has_interval and source != TRADES else None,
             start=_shifted(start, -_MARGIN.total_seconds()),
             end=_shifted(query.end, after),
             limit=None,
@@ -188,9 +204,11 @@ def _intervals(coverage: Iterable[Coverage]) -> dict[str, set[str]]:
 
 def _plan(query: Query, stored: dict[str, set[str]]) -> tuple[dict[tuple[str, ...], tuple[str, ...]], str]:
     """What to make of what, and why a symbol that was named can't be served."""
-    from backbone.quality.resample import made_of
+    from backbone.quality.resample import TRADES, made_of, span_of
 
     interval = query.interval or ""
+    bounded = query.start is not None or query.limit is not None
+    of_trades = bounded and query.dimension.has_interval and span_of(interval) < timedelta(days=1)
     sources: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
     for symbol in query.symbols or sorted(stored):
         there = stored.get(symbol, set())
@@ -201,6 +219,8 @@ def _plan(query: Query, stored: dict[str, set[str]]) -> tuple[dict[tuple[str, ..
             sources[finer].append(symbol)
         elif there and query.symbols:
             return {}, _refusal(interval, f" of {symbol}", there)
+        elif of_trades and query.symbols:
+            sources[(TRADES,)].append(symbol)
     if stored and not query.symbols and not sources and not any(interval in there for there in stored.values()):
         return {}, _refusal(interval, "", set().union(*stored.values()))
     return {finer: tuple(symbols) for finer, symbols in sources.items()}, ""

@@ -30,7 +30,7 @@ from backbone.domain.selection import runs
 from backbone.domain.zones import Stamps
 from backbone.quality.sessions import PERIODS, Calendar, period_starts
 
-__all__ = ["CalendarOf", "CrossesEdge", "is_finer", "made_of", "resample", "span_of"]
+__all__ = ["TRADES", "CalendarOf", "CrossesEdge", "is_finer", "made_of", "resample", "span_of"]
 
 CalendarOf: TypeAlias = Callable[[str], Calendar]
 
@@ -41,6 +41,10 @@ _DAY = timedelta(days=1)
 _LONGEST = {"1mo": timedelta(days=31), "3mo": timedelta(days=92)}
 _US = "datetime64[us]"
 _MICROSECOND = np.timedelta64(1, "us")
+_OF_TRADES = {"open": "price", "high": "price", "low": "price", "close": "price", "volume": "size"}
+
+TRADES = "trades"
+"""What bars are made of where no finer ones are, instead of an interval."""
 
 
 class CrossesEdge(ValueError):
@@ -73,8 +77,8 @@ def resample(frame: Frame, source: str, interval: str, calendar_of: CalendarOf) 
     """Bars of a wider interval, of the dimension of the frame.
 
     Args:
-        frame: daily or intraday bars, all of one interval.
-        source: the interval of its bars; ``1d`` for daily bars.
+        frame: daily or intraday bars, all of one interval; or trades.
+        source: the interval of its bars; ``1d`` for daily bars, ``trades`` for trades.
         interval: the interval wanted.
         calendar_of: the trading calendar of a symbol.
 
@@ -82,25 +86,27 @@ def resample(frame: Frame, source: str, interval: str, calendar_of: CalendarOf) 
         ValueError: the interval can't be made of this source; the message says of which.
         CrossesEdge: bars of the source lie in two bars of the interval.
     """
-    source, interval = parse_interval(source), parse_interval(interval)
-    allowed = made_of(interval)
+    interval = parse_interval(interval)
+    source = source if source == TRADES else parse_interval(source)
+    allowed = (*made_of(interval), *((TRADES,) if span_of(interval) < _DAY else ()))
     if source not in allowed:
         what = f"those of {', '.join(allowed)}" if allowed else "none"
         raise ValueError(f"{interval} bars asked of {source} bars; they can be made of: {what}")
+    made_as = Dimension.INTRADAY_BARS if source == TRADES else frame.dimension
     if not frame.num_rows:
-        return frame
+        return Frame.empty(made_as)
     stretches = runs(frame.to_arrow().column(0))
     starts = _starts(frame.column("ts"), stretches, source, interval, calendar_of)
     inside = np.flatnonzero(~np.isnat(starts))
     if not inside.size:
-        return Frame.empty(frame.dimension)
+        return Frame.empty(made_as)
     owners = np.repeat(np.arange(len(stretches)), [length for _, _, length in stretches])[inside]
     starts = starts[inside]
     changed = (np.diff(owners) != 0) | (np.diff(starts) != np.timedelta64(0, "us"))
     firsts = np.concatenate(([0], np.flatnonzero(changed) + 1))
-    columns = {name: frame.column(name)[inside] for name in frame.dimension.values}
+    columns = {name: frame.column(_OF_TRADES[name] if source == TRADES else name)[inside] for name in made_as.values}
     names = pa.array([name for name, _, _ in stretches], pa.string())
-    made = _frame(frame.dimension, names.take(pa.array(owners[firsts])), interval, starts[firsts], columns, firsts)
+    made = _frame(made_as, names.take(pa.array(owners[firsts])), interval, starts[firsts], columns, firsts)
     return made.as_stale() if frame.stale else made
 
 
@@ -164,9 +170,9 @@ def _starts(
     """Where the wide bar of each row begins; NaT outside all sessions."""
     if source == "1d":
         return _of_dates(stamps.astype("datetime64[D]"), stretches, interval, calendar_of)
-    if span_of(source) >= _DAY:
+    if source != TRADES and span_of(source) >= _DAY:
         return period_starts(stamps.astype("datetime64[D]"), interval).astype(_US)
-    width = np.timedelta64(span_of(source)).astype("timedelta64[us]")
+    width = _MICROSECOND if source == TRADES else np.timedelta64(span_of(source)).astype("timedelta64[us]")
     starts = np.empty(stamps.size, dtype=_US)
     for stretch in _by_calendar(stretches, calendar_of):
         calendar, first, last = stretch

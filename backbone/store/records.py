@@ -15,6 +15,7 @@ from backbone.domain.frame import Frame
 from backbone.domain.probe import ProbeAnswer
 
 __all__ = [
+    "Bucket",
     "Chunk",
     "Coverage",
     "DeadLetter",
@@ -112,6 +113,27 @@ class Outcome(IntEnum):
     REFUSED = 3
 
 
+class Bucket(msgspec.Struct, frozen=True):
+    """Bars to be made of rows by the store: all buckets are as long, and begin where the same clock says so.
+
+    Attributes:
+        interval: what the bars are called.
+        width_us: length of a bucket, microseconds.
+        offset_us: buckets begin so many microseconds after multiples of the width since 1970.
+        span_us: how long a row lasts, microseconds; 1 for events.
+    """
+
+    interval: str
+    width_us: int
+    offset_us: int
+    span_us: int
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What tells bars of one question from those of another."""
+        return self.interval, self.width_us, self.offset_us
+
+
 class Query(msgspec.Struct, frozen=True):
     """Which rows to read.
 
@@ -123,6 +145,7 @@ class Query(msgspec.Struct, frozen=True):
         end: last moment, inclusive; None is open.
         limit: the newest so many rows by time over all symbols; None is all.
         as_of: rows as they were known at that moment; None is now.
+        bucket: give intraday bars made of the rows instead of these; not with limit or as_of.
     """
 
     dimension: Dimension
@@ -132,6 +155,7 @@ class Query(msgspec.Struct, frozen=True):
     end: datetime | None = None
     limit: int | None = None
     as_of: datetime | None = None
+    bucket: Bucket | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no store could make sense of, before anybody is asked; moments and numbers become plain ones.

@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(names())} (default: all)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the work: for a look, not for the record")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a floor is missed")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     missed = False
     for name, parts in _wanted(parser, options.names or names()).items():
         benchmark = importlib.import_module(f"tests.benchmarks.{name}{_SUFFIX}")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-import polars as pl
+import msgspec
 
 from backbone import Backbone, load_settings
 from backbone.cache.messages import ForgetWindows
@@ -15,8 +15,9 @@ from backbone.domain import Frame
 from backbone.domain.identifiers import ingest_id, new_run_id
 from backbone.store.errors import Unsupported
 from backbone.store.port import Store
-from backbone.store.records import Chunk
+from backbone.store.records import Bucket, Chunk
 from tests.benchmarks.reads_questions import Question
+from tests.benchmarks.store_data import BARS
 
 
 class StoreAlone:
@@ -29,11 +30,14 @@ class StoreAlone:
         """Fetch."""
         if question.cached:
             return None
+        query, minute_us = question.query, 60_000_000
+        if question.bars:
+            made = Bucket(f"{question.bars}m", question.bars * minute_us, 0, 1)
+            query = msgspec.structs.replace(query, bucket=made)
         try:
-            frame = (await self._store.read(question.query)).frame
+            return int((await self._store.read(query)).frame.to_arrow().num_rows)
         except Unsupported:
             return None
-        return _bars(frame, question.bars) if question.bars else frame.to_arrow().num_rows
 
 
 class Whole:
@@ -53,23 +57,22 @@ class Whole:
     async def ask(self, question: Question) -> int | None:
         """Fetch."""
         query = question.query
+        dimension, interval = query.dimension, query.interval
+        if question.bars:
+            dimension, interval = BARS, f"{question.bars}m"
         try:
             frame = await self._backbone.fetch(
-                query.dimension, symbols=query.symbols, interval=query.interval,
-                start=query.start, end=query.end, limit=query.limit, as_of=query.as_of,
-            )  # fmt: skip
+                dimension,
+                symbols=query.symbols,
+                interval=interval,
+                start=query.start,
+                end=query.end,
+                limit=query.limit,
+                as_of=query.as_of,
+            )
         except Unsupported:
             return None
-        return _bars(frame, question.bars) if question.bars else frame.to_arrow().num_rows
-
-
-def _bars(frame: Frame, minutes: int) -> int:
-    price = pl.col("price")
-    made = frame.to_polars().group_by_dynamic("ts", every=f"{minutes}m").agg(
-        price.first().alias("open"), price.max().alias("high"), price.min().alias("low"), price.last().alias("close"),
-        pl.col("size").sum().alias("volume"),
-    )  # fmt: skip
-    return int(made.to_arrow().num_rows)
+        return int(frame.to_arrow().num_rows)
 
 
 async def load(store: Store, frames: Sequence[Frame]) -> None:
@@ -86,7 +89,7 @@ async def opened(*, dsn: str = "", path: Path | None = None) -> AsyncIterator[Wh
     settings = load_settings(
         profile="embedded",
         env={"BACKBONE_STORE_URL": dsn} if dsn else {},
-        overrides={**place, "control.enabled": False, "store.statement_timeout": 60.0},
+        overrides={**place, "quality.session": "24x7", "control.enabled": False, "store.statement_timeout": 60.0},
     )
     async with AsyncExitStack() as stack:
         yield Whole(await stack.enter_async_context(Backbone.open(settings)))

@@ -9,6 +9,7 @@ import pytest
 
 from backbone.services import native
 from backbone.store.port import Store
+from tests.contracts.test_store_bars import *  # noqa: F403
 from tests.contracts.test_store_events import *  # noqa: F403
 from tests.contracts.test_store_inbox import *  # noqa: F403
 from tests.contracts.test_store_newest import *  # noqa: F403

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from backbone.domain.clock import utc_now
 from backbone.store.duckdb import migrator
+from backbone.store.duckdb.aggregating import Aggregating
 from backbone.store.duckdb.cursors import Cursors
 from backbone.store.duckdb.drops import Drops
 from backbone.store.duckdb.epochs import Epochs
@@ -18,7 +19,6 @@ from backbone.store.duckdb.memory import MemoryDatabase
 from backbone.store.duckdb.outbox import Outbox
 from backbone.store.duckdb.probe import probe
 from backbone.store.duckdb.quarters import Counting
-from backbone.store.duckdb.reading import Reading
 from backbone.store.duckdb.session import Session
 from backbone.store.duckdb.upkeep import Upkeep
 from backbone.store.duckdb.writing import Writing
@@ -29,7 +29,7 @@ from backbone.store.records import MigrationReport, StoreInfo
 __all__ = ["DuckDBStore"]
 
 
-class DuckDBStore(Writing, Reading, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, Upkeep):
+class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, Upkeep):
     """A store in one DuckDB file, or in memory. It writes a chunk at a time, and reads beside that.
 
     Args:

@@ -55,7 +55,7 @@ class Reading(Part):
         newest, horizon, *answer = await session.row(selection.page_and_position(size, since), *selection.values)
         if answer[0] == size and size != limit:
             return None
-        return await self._result(selection, newest, horizon, [await self._table(selection, answer)])
+        return await self.result_of(selection.query.dimension, selection.known, newest, horizon, answer)
 
     async def _many(self, session: Session, selection: Selection) -> ReadResult:
         """Page by page, in a transaction that sees one moment."""
@@ -72,21 +72,27 @@ class Reading(Part):
                 if answer[0] < PAGE_ROWS:
                     break
                 after = _last_key(selection.query.dimension, pages[-1])
-        return await self._result(selection, newest, horizon, pages)
+        return await self._framed(selection.query.dimension, newest, horizon, pages)
 
     async def _table(self, selection: Selection, answer: Sequence[Any]) -> pa.Table:
         return await self._workers.run(answer[0], table_of, selection.query.dimension, selection.known, tuple(answer))
 
-    async def _result(
-        self, selection: Selection, newest: int, horizon: int | None, pages: list[pa.Table]
+    async def result_of(
+        self, dimension: Dimension, known: dict[str, str], newest: int, horizon: int | None, answer: Sequence[Any]
+    ) -> ReadResult:
+        """What an answer to `packed` means, all of it."""
+        page = await self._workers.run(answer[0], table_of, dimension, known, tuple(answer))
+        return await self._framed(dimension, newest, horizon, [page])
+
+    async def _framed(
+        self, dimension: Dimension, newest: int, horizon: int | None, pages: list[pa.Table]
     ) -> ReadResult:
         """The frame, the newest position seen, and up to where nothing is missing.
 
         Changes of one symbol become visible in the order of their positions. Those of several need not: one of a
         smaller position may still be under way, but none below the horizon.
         """
-        rows = sum(page.num_rows for page in pages)
-        frame = await self._workers.run(rows, _frame, selection.query.dimension, pages)
+        frame = await self._workers.run(sum(page.num_rows for page in pages), _frame, dimension, pages)
         return ReadResult(frame, newest, None if horizon is None or newest < horizon else horizon - 1)
 
     @question

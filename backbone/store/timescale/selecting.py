@@ -109,6 +109,11 @@ class Selection:
         self.values.append(value)
         return f"${len(self.values)}"
 
+    def rows(self) -> str:
+        """The rows themselves, by their key; `values` go on from those of `position`."""
+        self.known = self._known()
+        return self._found(None)
+
     def _free(self) -> tuple[str, ...]:
         """The key without what the query says the one value of: the rest orders the rows alike, for less."""
         return tuple(name for name in self.query.dimension.key if name not in self.known)

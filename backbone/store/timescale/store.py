@@ -13,6 +13,7 @@ from backbone.store.migrations import Migration, shipped
 from backbone.store.payloads import MAX_PAYLOAD_BYTES
 from backbone.store.records import MigrationReport, StoreInfo
 from backbone.store.timescale import migrator
+from backbone.store.timescale.aggregating import Aggregating
 from backbone.store.timescale.bounds import Bounds
 from backbone.store.timescale.cursors import Cursors
 from backbone.store.timescale.database import Database
@@ -24,7 +25,6 @@ from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.outbox import Outbox
 from backbone.store.timescale.probe import probe
 from backbone.store.timescale.quarters import Counting
-from backbone.store.timescale.reading import Reading
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.upkeep import Upkeep
 from backbone.store.timescale.workers import Workers
@@ -33,7 +33,7 @@ from backbone.store.timescale.writing import Writing
 __all__ = ["TimescaleStore"]
 
 
-class TimescaleStore(Writing, Reading, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, Upkeep):
+class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, Upkeep):
     """A store in a PostgreSQL database, chunked where TimescaleDB is there. Any number of processes may share it.
 
     Args:
