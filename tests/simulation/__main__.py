@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -12,20 +11,11 @@ from functools import partial
 from multiprocessing import get_context
 
 from tests.simulation.faults import PATHS
-from tests.simulation.mutants import MUTANTS, mutated
-from tests.simulation.play import Outcome, play
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.play import Outcome
+from tests.simulation.running import run
 
 _ALL_PATHS = 200  # seeds that have to see each path
-
-
-def run(seed: int, mutant: str | None = None) -> Outcome:
-    """One seed, with or without a bug; the log of the backbone is not what anybody wants to read of it."""
-    logging.disable(logging.CRITICAL)
-    try:
-        with mutated(mutant):
-            return play(seed)
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def outcomes(seeds: range, jobs: int, mutant: str | None) -> Iterator[Outcome]:

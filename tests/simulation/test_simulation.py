@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.__main__ import main, run
+from tests.simulation.__main__ import main
 from tests.simulation.faults import PATHS
+from tests.simulation.running import run
 
 CAUGHT: dict[str, int] = {"relay_cursor_first": 25, "cache_keeps_older": 34}
 """A seed that found each of these bugs; a change of the product may move it, and the next ones are tried then."""
