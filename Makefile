@@ -12,7 +12,7 @@ ALONE := --override-ini addopts="-ra --strict-markers --strict-config --import-m
 UV := uv==0.13.9
 COMPILE := pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test coverage test-install test-services drills lint bench bench-rivals docs lock clean
+.PHONY: help run test coverage sim test-install test-services drills lint bench bench-rivals docs lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ test: .venv/installed  ## the hermetic tests, on all cores
 
 coverage: .venv/installed  ## the same with coverage, which takes a third longer
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal --cov --cov-report=term:skip-covered
+
+sim: .venv/installed  ## whole embedded backbones with seeded faults against a model: SEEDS=2000 of them, or SEED=17 alone
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200) --jobs 2)
 
 test-install: .venv/installed  ## locks, wheels and the tests of actors in clean environments, on every Python found (needs a package registry)
 	$(BIN)/python -m pytest tests/install -q -n auto --maxprocesses 2 --dist loadscope $(ALONE)

@@ -13,7 +13,7 @@ from backbone.domain import decode
 from backbone.domain.codec import CodecError
 from backbone.domain.observing import Observe
 from backbone.store.errors import PositionLost
-from backbone.store.messages import OutboxState
+from backbone.store.messages import OutboxState, ReadOutbox
 from backbone.stream.errors import StreamClosed, StreamUnavailable
 from backbone.stream.feed import Change, Feed, within
 from backbone.stream.generation import database_generation
@@ -27,6 +27,7 @@ __all__ = ["ConsumerActor"]
 _OPEN_TIMEOUT = 3.0
 _CLOSE_TIMEOUT = 5.0
 _GENERATION_TIMEOUT = 2.0
+_EVENT = 8  # letters of an event_id in a token
 _INSTEAD = "fetch, then subscribe from 'latest'"
 
 Begin = Place | Resume | Start
@@ -181,6 +182,7 @@ class ConsumerActor(Actor):
         if isinstance(after, Resume):
             self._require_ours(after)
             await self._require_reached(after.position)
+            await self._require_same(after)
             assert self._subscriber is not None  # noqa: S101  who asks has opened it
             return after.place if after.stream == self._subscriber.generation else Place(after.position)
         if isinstance(after, int):
@@ -201,6 +203,15 @@ class ConsumerActor(Actor):
             text = f"position {position} given; this database has only come to {newest}, was it restored? {_INSTEAD}"
             raise refuse(PositionLost(text))
 
+    async def _require_same(self, token: Resume) -> None:
+        """A database that was put back to a copy, and has gone on since, has given the position to another change."""
+        if not token.event:
+            return
+        rows = await self._calls.ask("store", ReadOutbox(token.position - 1, 1), self._timeout)
+        if rows and rows[0].position == token.position and not rows[0].event_id.startswith(token.event):
+            text = f"another change stands at position {token.position} now, was the database restored? {_INSTEAD}"
+            raise refuse(PositionLost(text))
+
     def _update(self, each: Change, subscriber: Subscriber) -> Update:
         """What a subscriber gets.
 
@@ -209,7 +220,8 @@ class ConsumerActor(Actor):
         """
         symbol = each.key if isinstance(each, Record) else each.symbol
         place = _place(each)
-        token = Resume(self._database, subscriber.generation, place.position, place.mark)
+        event = each.event_id[:_EVENT] if place.position == each.position else ""
+        token = Resume(self._database, subscriber.generation, place.position, place.mark, event)
         try:
             return Update(each.event_id, each.position, token.text(), symbol, decode(each.payload, each.checksum))
         except CodecError as error:

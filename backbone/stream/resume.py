@@ -26,12 +26,14 @@ class Resume(msgspec.Struct, frozen=True, array_like=True):
         stream: generation of the stream that the mark is of.
         position: everything that matches up to this outbox position was handed out.
         mark: the adapter's own word for the place, see `Place`.
+        event: how the identity of the change at that position begins; "": it is not known.
     """
 
     database: str
     stream: str
     position: int
     mark: str = ""
+    event: str = ""
 
     @property
     def place(self) -> Place:
@@ -70,6 +72,7 @@ def _checked(text: str) -> bytes:
     version, encoded = text[: len(_VERSION)], text[len(_VERSION) :].encode("ascii")
     raw = base64.b64decode(encoded + b"=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
     check, body = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
-    if version != _VERSION or zlib.crc32(body).to_bytes(_CHECK_BYTES) != check:
+    spelled = base64.urlsafe_b64encode(raw).rstrip(b"=") == encoded  # the last letter may have bits that say nothing
+    if version != _VERSION or not spelled or zlib.crc32(body).to_bytes(_CHECK_BYTES) != check:
         raise ValueError(text)
     return body

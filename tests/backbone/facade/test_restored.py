@@ -1,0 +1,42 @@
+"""The database file was put back to an earlier copy: a subscriber is told what is undone, or gets what is right."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from backbone import Backbone
+from backbone.store.errors import PositionLost
+from backbone.testing import embedded
+from tests.backbone.facade.kit import BARS, bars
+
+
+async def record(opened: Backbone, *closes: float) -> None:
+    for close in closes:
+        await opened.record(bars(1, close=close))
+
+
+@pytest.mark.parametrize("after", [(2.0,), (2.0, 3.0), (2.0, 3.0, 4.0)])
+async def test_a_token_of_what_was_undone_is_lost_also_when_new_changes_have_its_position(
+    tmp_path: Path, after: tuple[float, ...]
+) -> None:
+    path, copy = tmp_path / "b.duckdb", tmp_path / "copy.duckdb"
+    overrides = {"store.path": str(path)}
+    async with embedded(overrides=overrides) as opened:
+        await record(opened, 1.0)
+    shutil.copy(path, copy)
+    async with embedded(overrides=overrides) as opened, opened.subscribe(BARS, start="earliest") as updates:
+        await record(opened, 1.1, 1.2)
+        tokens = [(await anext(updates)).resume for _ in range(3)]
+    shutil.copy(copy, path)
+    async with embedded(overrides=overrides) as opened:
+        await record(opened, *after)
+        for token in tokens[1:]:
+            with pytest.raises(PositionLost, match="restored"):
+                async with opened.subscribe(BARS, start=token) as updates:
+                    await anext(updates)
+        async with opened.subscribe(BARS, start=tokens[0]) as updates:
+            got = [(await anext(updates)).frame.to_arrow().column("close")[0].as_py() for _ in after]
+    assert tuple(got) == after

@@ -1,0 +1,1 @@
+"""A whole embedded backbone on the virtual clock, with seeded faults, against a plain model."""
