@@ -50,7 +50,7 @@ def _made(query: Query, bucket: Bucket, rows: str, groups: tuple[str, ...]) -> s
     """Bars by their start, of several symbols by symbol and start.
 
     Rows are ordered by bucket and then by their key before they are grouped: grouping alone would sort them by
-    bucket, and mix up those within one. They come nearly in that order, which costs a sort next to nothing.
+    bucket, and mix up those within one. That sort takes a third of the time.
     """
     of = sources(query.dimension)
     key = [quoted(name) for name in query.dimension.key if name not in ("symbol", "interval")]
