@@ -1,7 +1,7 @@
 """Bars made by the server: a day of trades comes as its minutes.
 
-Rows reach the aggregates in the order of their key, by the index, so that first and last are those of the sequence
-too. One statement sees one moment; who asks keeps the number of bars within a page.
+First and last are those by sequence, too, where moments are equal. One statement sees one moment; who asks keeps the
+number of bars within a page.
 """
 
 from __future__ import annotations
@@ -31,34 +31,46 @@ class Aggregating(Reading):
     async def _bars(self, session: Session, query: Query, bucket: Bucket) -> ReadResult:
         selection = Selection(self._tables, checked(query))
         position = selection.position()
-        bars = _made(query, bucket, selection.rows())
+        rows = selection.rows()
+        known = {**selection.known, "interval": bucket.interval}
+        groups = ("ts",) if "symbol" in known else ("symbol", "ts")
         statement = f"""
             SELECT position.*, page.* FROM ({position}) AS position, (
-                SELECT coalesce(sum(crossing), 0)::bigint, {packed(BARS, {})}
-                FROM (SELECT * FROM ({bars}) AS made ORDER BY {names(BARS.key)}) AS bars
+                SELECT coalesce(sum(crossing), 0)::bigint, {packed(BARS, known)}
+                FROM (SELECT * FROM ({_made(query, bucket, rows, groups)}) AS made ORDER BY {names(groups)}) AS bars
             ) AS page
         """  # noqa: S608
         newest, horizon, crossing, *answer = await session.row(statement, *selection.values)
         if crossing:
             raise Unsupported(CROSSED)
-        return await self.result_of(BARS, {}, newest, horizon, answer)
+        return await self.result_of(BARS, known, newest, horizon, answer)
 
 
-def _made(query: Query, bucket: Bucket, rows: str) -> str:
-    of, symbol = sources(query.dimension), quoted(query.dimension.partition_column)
-    values = [
-        f"({_known(of['open'])})[1] AS open",
-        f"max({of['high']}) AS high",
-        f"min({of['low']}) AS low",
-        f"({_known(of['close'])})[cardinality({_known(of['close'])})] AS close",
-        f"sum({of['volume']}) AS volume",
-    ]
-    last = f"ts + INTERVAL '{bucket.span_us - 1} microseconds'"
+def _made(query: Query, bucket: Bucket, rows: str, groups: tuple[str, ...]) -> str:
+    """Bars by their start, of several symbols by symbol and start.
+
+    Rows are ordered by bucket and then by their key before they are grouped: grouping alone would sort them by
+    bucket, and mix up those within one. That sort takes a third of the time.
+    """
+    of = sources(query.dimension)
+    key = [quoted(name) for name in query.dimension.key if name not in ("symbol", "interval")]
+    by = ", ".join("bucket" if name == "ts" else quoted(name) for name in groups)
     return f"""
-        SELECT {symbol} AS symbol, '{bucket.interval}' AS "interval", {_start(bucket, "ts")} AS ts, {", ".join(values)},
-            count(*) FILTER (WHERE {_start(bucket, "ts")} <> {_start(bucket, last)}) AS crossing
-        FROM ({rows}) AS rows GROUP BY {symbol}, {_start(bucket, "ts")}
+        SELECT {by.replace("bucket", "bucket AS ts")}, ({_known(of["open"])})[1] AS open, max({of["high"]}) AS high,
+            min({of["low"]}) AS low, ({_known(of["close"])})[cardinality({_known(of["close"])})] AS close,
+            sum({of["volume"]}) AS volume, {_crossing(bucket)} AS crossing
+        FROM (
+            SELECT *, {_start(bucket, "ts")} AS bucket FROM ({rows}) AS rows ORDER BY {by}, {", ".join(key)}
+        ) AS ordered GROUP BY {by}
     """  # noqa: S608
+
+
+def _crossing(bucket: Bucket) -> str:
+    """How many rows end in another bucket than they begin in; events can't, and need not be looked at."""
+    if bucket.span_us == 1:
+        return "0"
+    last = f"ts + INTERVAL '{bucket.span_us - 1} microseconds'"
+    return f"count(*) FILTER (WHERE {_start(bucket, 'ts')} <> {_start(bucket, last)})"
 
 
 def _known(column: str) -> str:
@@ -67,7 +79,7 @@ def _known(column: str) -> str:
 
 def _start(bucket: Bucket, moment: str) -> str:
     width = f"INTERVAL '{bucket.width_us} microseconds'"
-    origin = f"TIMESTAMPTZ '0001-01-01 00:00:00+00' + INTERVAL '{_since_year_1(bucket)} microseconds'"
+    origin = f"(TIMESTAMPTZ '0001-01-01 00:00:00+00' + INTERVAL '{_since_year_1(bucket)} microseconds')"
     return f"date_bin({width}, {moment}, {origin})"
 
 
