@@ -95,7 +95,7 @@ def _fill(connection: duckdb.DuckDBPyConnection, commits: int) -> None:
             'x' || i, 'quotes', 'live', 'ok', 1, 1, 0, 0, i, 1, ['EURUSD'], {since}, {since}, 0.01, {since}, NULL,
             '{{}}' FROM {numbers};
         INSERT INTO telemetry.outbox SELECT nextval('telemetry.outbox_position'), 'e' || i, 'x' || i, 'quotes',
-            'EURUSD', 1, i, 256, repeat('x', 256)::BLOB, {since}, 7 FROM {numbers};
+            'EURUSD', 1, i, 256, repeat('x', 256)::BLOB, {since}, 7, NULL FROM {numbers};
         INSERT INTO market_data.quotes SELECT 'EURUSD', {since}, 0, 1.0, 1.0, 1.1, 1.0, NULL, 'live', 'x' || i,
             nextval('telemetry.revision'), {since} FROM {numbers};
         INSERT INTO telemetry.positions VALUES ('quotes', 'EURUSD', {commits});
@@ -139,7 +139,7 @@ def _bare_commits(connection: duckdb.DuckDBPyConnection, moments: Iterator[datet
                     None,
                     "{}",
                 ],
-                [us, f"e{us}", f"x{us}", "quotes", "EURUSD", 1, us, 256, b"x" * 256, us, 7],
+                [us, f"e{us}", f"x{us}", "quotes", "EURUSD", 1, us, 256, b"x" * 256, us, 7, None],
             )
             connection.begin()
             for table, values in zip(_TABLES, rows, strict=True):
