@@ -13,7 +13,7 @@ import numpy.typing as npt
 from actors import Reject, Reply
 from backbone.domain import Frame
 from backbone.domain.canonical import places
-from backbone.domain.events import occurrences, unnumbered
+from backbone.domain.events import alike, ranks_within, unnumbered
 from backbone.ingest.messages import RecordResult
 from backbone.ingest.salvage import Salvaged
 from backbone.quality.screening import Rejected, impossible, screen
@@ -152,12 +152,13 @@ class LiveBatch:
 
     def nth(self) -> bytes:
         """Which of the equal events of its caller each row of `frame` is, see `Chunk.nth`: each call is a run."""
-        frames = [live.frame for live in self.callers]
-        if len(frames) == 1 or all(unnumbered(frame.to_arrow()) is None for frame in frames):
+        stacked = self._stacked()
+        table, dimension = stacked.to_arrow(), stacked.dimension
+        if len(self.callers) == 1 or unnumbered(table) is None:
             return b""
-        stacked = self._stacked().to_arrow()
-        ranks = np.concatenate([occurrences(frame.dimension, frame.to_arrow()) for frame in frames])
-        rows = places(frames[0].dimension, stacked)
+        owner = np.repeat(np.arange(len(self.callers)), [live.frame.num_rows for live in self.callers])
+        ranks = ranks_within(alike(dimension, table) * len(self.callers) + owner)
+        rows = places(dimension, table)
         nth = np.zeros(int(rows.max()) + 1, dtype=np.int64)
         nth[rows] = ranks
         return nth.tobytes()

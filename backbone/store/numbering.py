@@ -72,13 +72,21 @@ def number(frame: Frame, held: Frame, nth: Indices | None = None) -> Numbered:
     missing = unnumbered(table)
     if missing is None:
         return Numbered(frame, np.arange(frame.num_rows))
+    if nth is None and not held.num_rows and missing.all():  # what a feed brings, nearly always: in order already
+        return Numbered(_with_sequence(frame, ranks_within(moments(frame.dimension, table))), np.arange(frame.num_rows))
     own = Frame.from_arrow(frame.dimension, table.filter(pa.array(~missing)), presorted=True)
     known = Frame.concat([held, own]).to_arrow()
     numbers = whole(table.column("sequence")).fill_null(0).to_numpy().copy()
     ranks = None if nth is None else nth[missing]
     numbers[missing] = _numbers(frame, known, table.filter(pa.array(missing)), ranks)
+    return _in_order(_with_sequence(frame, numbers))
+
+
+def _with_sequence(frame: Frame, numbers: Indices) -> Frame:
+    table = frame.to_arrow()
     place = table.column_names.index("sequence")
-    return _in_order(frame, table.set_column(place, table.schema.field(place), pa.array(numbers)))
+    numbered = table.set_column(place, table.schema.field(place), pa.array(numbers))
+    return Frame.of_canonical(frame.dimension, numbered)
 
 
 def _numbers(frame: Frame, known: pa.Table, events: pa.Table, nth: Indices | None) -> Indices:
@@ -121,8 +129,9 @@ def _behind(times: Indices, there: Indices, new: Indices) -> Indices:
     return free
 
 
-def _in_order(frame: Frame, table: pa.Table) -> Numbered:
+def _in_order(frame: Frame) -> Numbered:
     """The rows by key, and where each of them went."""
+    table = frame.to_arrow()
     marked = table.append_column("row", pa.array(np.arange(table.num_rows)))
     kept = reorder(frame.dimension, marked)
     sorted_table = kept.drop_columns(["row"])

@@ -13,7 +13,7 @@ from backbone.domain.hashing import shard_of
 from backbone.store.duckdb.cursors import published
 from backbone.store.duckdb.numbers import Numbers
 from backbone.store.duckdb.part import Part, question
-from backbone.store.duckdb.putting import MOMENT, Columns, put
+from backbone.store.duckdb.putting import MOMENT, Columns, put, rows_of
 from backbone.store.duckdb.sql import Connection, count, first, given, moment, table
 from backbone.store.errors import PositionLost
 from backbone.store.payloads import Origin, Payload
@@ -124,14 +124,20 @@ def _move(connection: Connection, dimension: Dimension, positions: dict[str, int
         if not moved:
             connection.execute("INSERT INTO telemetry.positions VALUES (?, ?, ?)", [dimension.value, *symbols, *values])
         return
-    moves = pa.table({"symbol": pa.array(symbols, pa.string()), "position": pa.array(values, pa.int64())})
-    with given(connection, "moves", moves):
+    moves: Columns = {"symbol": (pa.string(), symbols), "position": (pa.int64(), values)}
+    newest = rows_of(moves)
+    moved = count(
+        connection,
+        f"""
+        UPDATE telemetry.positions SET position = newest.position FROM ({newest}) AS newest
+        WHERE dimension = ? AND positions.symbol = newest.symbol
+        """,  # noqa: S608
+        [symbols, values, dimension.value],
+    )
+    if moved < len(positions):
         connection.execute(
-            """
-            INSERT INTO telemetry.positions SELECT ?, symbol, position FROM moves
-            ON CONFLICT DO UPDATE SET position = excluded.position
-            """,
-            [dimension.value],
+            f"INSERT INTO telemetry.positions SELECT ?, symbol, position FROM ({newest}) ON CONFLICT DO NOTHING",  # noqa: S608
+            [dimension.value, symbols, values],
         )
 
 
