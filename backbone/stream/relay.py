@@ -38,7 +38,7 @@ __all__ = ["RelayActor"]
 _BATCH = 500
 _HINTS = 64  # kept while the loop is busy; where one is lost, the next does not follow on what is known: a look
 _FULL_BYTES = 7 * 2**20  # where a read gives so much, more may have been left out: it gives 8 MiB, and whole payloads
-_NOTE_EVERY = 0.1  # seconds between two moves of the stored cursor at least: what is sent again after a crash
+_NOTE_EVERY = 0.5  # seconds between moves of the stored cursor; what a crash repeats is passed over by its event_id
 _LONG_AGO = float("-inf")
 _NOTE_TIMEOUT = 1.0  # seconds for the last of them, on leaving
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds until it tries again what was held up
@@ -60,7 +60,7 @@ class RelayActor(Actor):
     """Takes the outbox in order, invalidates the cache, publishes, then moves the cursor: a crash in between re-sends.
 
     What was just committed comes with the store's hint; the outbox is read where no hint says what comes next. The
-    stored cursor is moved at most ten times a second. Where that is found to be smaller than it was moved to, the
+    stored cursor is moved at most twice a second. Where that is found to be smaller than it was moved to, the
     database was set back (restored, or failed over to one that lagged): cache and stream forget, and it goes on there.
 
     It does so beside its mailbox, so that it answers and stops at once, however long store or stream take. Where one of

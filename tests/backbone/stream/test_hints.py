@@ -51,7 +51,7 @@ async def test_hints_that_follow_each_other_are_taken_together_and_the_cursor_mo
         assert made.outbox.advanced() == [1, 39]
 
 
-async def test_the_cursor_is_moved_ten_times_a_second_at_most() -> None:
+async def test_the_cursor_is_moved_twice_a_second_at_most() -> None:
     async with house() as made:
         await relaying(made)
         for position in range(1, 201):
@@ -59,7 +59,7 @@ async def test_the_cursor_is_moved_ten_times_a_second_at_most() -> None:
             await anyio.sleep(0.01)
         await made.outbox.published(200)
         assert sent(made) == list(range(1, 201))
-        assert 15 <= len(made.outbox.advanced()) <= 25
+        assert 3 <= len(made.outbox.advanced()) <= 6
 
 
 async def test_a_gap_between_two_hints_is_read() -> None:
