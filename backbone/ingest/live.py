@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import anyio.lowlevel
@@ -13,16 +14,18 @@ import numpy.typing as npt
 from actors import Reject, Reply
 from backbone.domain import Frame
 from backbone.domain.canonical import places
-from backbone.domain.events import alike, ranks_within, unnumbered
+from backbone.domain.events import alike, occurrences, ranks_within, unnumbered
 from backbone.ingest.messages import RecordResult
 from backbone.ingest.salvage import Salvaged
 from backbone.quality.screening import Rejected, impossible, screen
 from backbone.store.records import Outcome, WriteResult
 
-__all__ = ["Caller", "Live", "LiveBatch"]
+__all__ = ["Caller", "Cut", "Live", "LiveBatch"]
 
 
 Outcomes = npt.NDArray[np.uint8]
+Counts = npt.NDArray[np.int64]
+Truths = npt.NDArray[np.bool_]
 
 _SUPERSEDED: Final = 255  # beside the outcomes of the store
 _TOLD_AT_ONCE: Final = 256  # callers, before others have their turn in the loop
@@ -79,17 +82,55 @@ def _sum(one: RecordResult, other: RecordResult) -> RecordResult:
     )
 
 
+class Cut:
+    """A record that goes in by pieces: which of several equal events a row is, is counted over all of it."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    @cached_property
+    def nth(self) -> Counts | None:
+        """For each row, None where each event has its sequence; counted when the first piece is written."""
+        table = self._frame.to_arrow()
+        return None if unnumbered(table) is None else occurrences(self._frame.dimension, table)
+
+
 class Live:
-    """Rows of one caller that go in together: those that may be stored, and those that may not."""
+    """Rows of one caller that go in together: those that may be stored, and those that may not.
 
-    __slots__ = ("bad", "caller", "frame", "size")
+    Args:
+        frame: the rows.
+        caller: whose they are.
+        size: bytes, about.
+        cut: what they are a piece of; None: they are all that the caller gave.
+        start: their first row in that.
+    """
 
-    def __init__(self, frame: Frame, caller: Caller, size: int) -> None:
+    __slots__ = ("_cut", "_good", "_start", "bad", "caller", "frame", "size")
+
+    def __init__(self, frame: Frame, caller: Caller, size: int, cut: Cut | None = None, start: int = 0) -> None:
         self.frame = frame
         self.bad: tuple[Rejected, ...] = ()
         self.caller = caller
         self.size = size
-        """Bytes, about."""
+        self._cut = cut
+        self._start = start
+        self._good: Truths | None = None
+
+    def screen(self, wrong: Truths) -> None:
+        """Keep aside what may not be stored."""
+        self.frame, self.bad = screen(self.frame)
+        self._good = ~wrong
+
+    @property
+    def nth(self) -> Counts | None:
+        """Which of the equal events of its caller each row is; None: to be counted among these rows."""
+        counted = None if self._cut is None else self._cut.nth
+        if counted is None:
+            return None
+        if self._good is None:
+            return counted[self._start : self._start + self.frame.num_rows]
+        return counted[self._start : self._start + len(self._good)][self._good]
 
     def result(self, salvaged: Salvaged | None, outcomes: bytes) -> RecordResult:
         """What became of these rows, of the commit that they were part of; one outcome for each of them."""
@@ -144,7 +185,7 @@ class LiveBatch:
         ends = np.cumsum([live.frame.num_rows for live in self.callers])
         for live, mask in zip(self.callers, np.split(wrong, ends[:-1]), strict=True):
             if mask.any():
-                live.frame, live.bad = screen(live.frame)
+                live.screen(mask)
 
     def frame(self) -> Frame:
         """All rows to store; of versions of one row the last."""
@@ -154,10 +195,15 @@ class LiveBatch:
         """Which of the equal events of its caller each row of `frame` is, see `Chunk.nth`: each call is a run."""
         stacked = self._stacked()
         table, dimension = stacked.to_arrow(), stacked.dimension
-        if len(self.callers) == 1 or unnumbered(table) is None:
+        counted = [live.nth for live in self.callers]
+        if unnumbered(table) is None or (len(counted) == 1 and counted[0] is None):
             return b""
-        owner = np.repeat(np.arange(len(self.callers)), [live.frame.num_rows for live in self.callers])
-        ranks = ranks_within(alike(dimension, table) * len(self.callers) + owner)
+        lengths = [live.frame.num_rows for live in self.callers]
+        owner = np.repeat(np.arange(len(lengths)), lengths)
+        ranks = ranks_within(alike(dimension, table) * len(lengths) + owner)
+        for own, end in zip(counted, np.cumsum(lengths).tolist(), strict=True):
+            if own is not None:
+                ranks[end - len(own) : end] = own
         rows = places(dimension, table)
         nth = np.zeros(int(rows.max()) + 1, dtype=np.int64)
         nth[rows] = ranks

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from actors import Reject
 from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
-from backbone.ingest.live import Caller, Live, LiveBatch
+from backbone.ingest.live import Caller, Cut, Live, LiveBatch
 
 __all__ = ["Bound", "Waiting"]
 
@@ -59,9 +59,9 @@ class Waiting:
             caller.refuse(self._full(frame))
             return False
         queue = self._queues[frame.dimension]
-        pieces = self._pieces(frame, size)
+        pieces = self._pieces(frame, caller, size)
         caller.waits_for = len(pieces)
-        queue.extend(Live(piece, caller, size * piece.num_rows // max(1, frame.num_rows)) for piece in pieces)
+        queue.extend(pieces)
         self.rows += frame.num_rows
         self.size += size
         idle = frame.dimension not in self._writing
@@ -76,12 +76,14 @@ class Waiting:
             "when others are in, or raise ingest.record_waiting_rows and ingest.record_waiting_bytes",
         )
 
-    def _pieces(self, frame: Frame, size: int) -> list[Frame]:
+    def _pieces(self, frame: Frame, caller: Caller, size: int) -> list[Live]:
         rows = frame.num_rows
         if self._batch.holds(rows, size):
-            return [frame]
+            return [Live(frame, caller, size)]
         most = max(1, min(self._batch.rows, rows * self._batch.size // max(1, size)))
-        return [frame.slice(start, most) for start in range(0, rows, most)]
+        cut = Cut(frame)
+        pieces = ((start, frame.slice(start, most)) for start in range(0, rows, most))
+        return [Live(piece, caller, size * piece.num_rows // rows, cut, start) for start, piece in pieces]
 
     async def write(self, dimension: Dimension) -> None:
         """Write what waits of one dimension until nothing does; after `add` said so, and once only."""

@@ -90,6 +90,20 @@ async def test_a_record_of_more_rows_than_one_transaction_may_have_is_several() 
         assert (result.inserted, result.position) == (rows, (await backbone.outbox()).newest)
 
 
+@pytest.mark.parametrize("bad", [False, True])
+async def test_equal_trades_of_a_record_that_goes_in_by_pieces_are_all_kept_and_the_same_call_again_adds_none(
+    bad: bool,
+) -> None:
+    trade = {"symbol": "EURUSD", "ts": START, "price": 1.2, "size": 1.0}
+    rows = [trade] * 25 + [{**trade, "price": -1.0, "symbol": "A"}] * bad
+    async with embedded(overrides={"ingest.record_batch_rows": 10}) as backbone:
+        first = await backbone.record(rows, "trades")
+        assert (first.inserted, first.unchanged, first.quarantined) == (25, 0, bad)
+        again = await backbone.record(rows, "trades")
+        assert (again.inserted, again.unchanged, again.quarantined) == (0, 25, bad)
+        assert (await backbone.fetch("trades")).num_rows == 25
+
+
 async def test_callers_of_a_large_group_are_told_of_their_own_rows() -> None:
     """So many rows are worked on in a thread."""
     async with embedded(overrides={"store.inline": False}) as backbone:
