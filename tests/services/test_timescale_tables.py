@@ -486,6 +486,27 @@ async def test_rows_that_stand_without_their_ledger_are_compared(dsn: str, store
     assert (await store.write(chunk(given, "again"))).known
 
 
+@pytest.mark.parametrize("set_back", [False, True])
+@pytest.mark.parametrize("many", [3, 200])
+async def test_equal_rows_that_stand_without_their_ledger_are_left_and_others_corrected_though_numbers_are_set_back_too(
+    dsn: str, store: TimescaleStore, many: int, set_back: bool
+) -> None:
+    given = days(many)
+    await store.write(chunk(given, "run"))
+    async with bare(dsn) as other:
+        await other.execute("DELETE FROM telemetry.ledger")
+        if set_back:
+            await other.execute("UPDATE telemetry.positions SET position = position + (1::bigint << 40)")
+    again = await store.write(chunk(given, "again"))
+    assert (again.inserted, again.changed, again.unchanged) == (0, 0, many)
+    async with bare(dsn) as other:
+        await other.execute("DELETE FROM telemetry.ledger")
+    rows = given.to_arrow().to_pylist()
+    other_prices = Frame.from_records(TRADES, [{**row, "price": 0.5} for row in rows])
+    assert (await store.write(chunk(other_prices, "corrected"))).changed == many
+    assert (await store.read(Query(TRADES))).frame == other_prices
+
+
 async def test_keys_that_are_taken_while_they_are_written_are_refused_without_a_word_of_the_rows(
     dsn: str, store: TimescaleStore
 ) -> None:

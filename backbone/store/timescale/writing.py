@@ -38,6 +38,8 @@ __all__ = ["Writer", "Writing"]
 # pays where there are many rows
 _KNOWN_PLANS = "SET LOCAL plan_cache_mode = auto"
 
+_RESTORED_WAYS = 2
+
 
 @dataclass(slots=True)
 class Writer:
@@ -69,7 +71,7 @@ class Writer:
         """Write the chunk in a transaction: for few rows four messages to the server, five where some are compared."""
         began = self.timer()
         chunk = self.chunk
-        self.now = moment(self.now)
+        self.now, self.moving, self.result = moment(self.now), 0, None  # an earlier try may have got far
         for what in ("run_id", "ingest_id", "source"):
             plain(what, getattr(chunk, what))
         ranges = await self.workers.run(chunk.frame.num_rows, ranges_of, chunk.frame)
@@ -204,13 +206,14 @@ class Writing(Journal):
             return await self._settled(writer, unknown)
 
     async def _written(self, writer: Writer) -> WriteResult:
-        """Write, and once more where a restore shows: rows without their ledger, or numbers that were set back."""
-        try:
-            return await self._database.run(writer.write)
-        except SetBack:
-            await self._database.run(counting.catch_up)
-        except KeysStand:
-            writer.trusting = False
+        """Write, and again where a restore shows: rows without their ledger, numbers that were set back, or both."""
+        for _ in range(_RESTORED_WAYS):
+            try:
+                return await self._database.run(writer.write)
+            except SetBack:
+                await self._database.run(counting.catch_up)
+            except KeysStand:
+                writer.trusting = False
         return await self._database.run(writer.write)
 
     async def _settled(self, writer: Writer, unknown: UnknownOutcome) -> WriteResult:
