@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from backbone.domain.frame import Frame
 
-__all__ = ["again", "event_id", "ingest_id", "new_run_id", "shard"]
+__all__ = ["again", "event_id", "ingest_id", "new_run_id", "part", "shard"]
 
 _DIGEST_BYTES = 16
 
@@ -39,6 +39,11 @@ def ingest_id(source: str, frame: Frame, nth: bytes = b"") -> str:
 def again(ingest_id: str, n: int) -> str:
     """The identity of the n-th chunk, from 2, of one run with the same content: A, B, A are three chunks."""
     return blake2b(f"{ingest_id}\0again\0{n}".encode(), digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def part(ingest_id: str, n: int) -> str:
+    """The identity of the n-th part, from 1, of a chunk that is written in parts: of A, B, A each has its own."""
+    return blake2b(f"{ingest_id}\0part\0{n}".encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
 
 def event_id(ingest_id: str, symbol: str, n: int) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from actors import Reject
 from backbone.domain import Frame
 from backbone.domain.events import occurrences, unnumbered
-from backbone.domain.identifiers import ingest_id
+from backbone.domain.identifiers import part
 from backbone.quality.screening import Rejected, rejected_row
 from backbone.store.records import Chunk, Outcome, WriteResult
 
@@ -53,8 +53,8 @@ async def write_what_goes_in(write: Write, chunk: Chunk) -> Salvaged:
         if reject.code not in OF_ROWS or not chunk.frame.num_rows:
             raise
         search = _Search(write, chunk)
-        parts = await search.halves(chunk.frame, _nth(chunk), reject)
-        return Salvaged(_joined(chunk, parts), search.refused)
+        results = await search.halves(msgspec.structs.replace(chunk, nth=_nth(chunk)), reject)
+        return Salvaged(_joined(chunk, results), search.refused)
 
 
 class _Search:
@@ -66,27 +66,27 @@ class _Search:
         self._refusals = 0
         self.refused: list[Rejected] = []
 
-    async def halves(self, frame: Frame, nth: bytes, reject: Reject) -> list[WriteResult]:
-        """The results of the parts of a refused frame, in its order."""
+    async def halves(self, chunk: Chunk, reject: Reject) -> list[WriteResult]:
+        """The results of the parts of a refused chunk, or part, in its order."""
         self._refusals += 1
         if self._refusals > _MOST_REFUSALS:
             raise reject
-        rows = frame.num_rows
-        if rows == 1:
+        frame, nth = chunk.frame, chunk.nth
+        if frame.num_rows == 1:
             self.refused.append(rejected_row(frame, 0, f"the store refuses it: {reject.text}"))
             return [_of_refused(self._chunk, frame)]
-        middle = rows // 2
-        found = await self._part(frame.slice(0, middle), nth[: 8 * middle])
-        return found + await self._part(frame.slice(middle), nth[8 * middle :])
+        middle = frame.num_rows // 2
+        found = await self._part(chunk, 1, frame.slice(0, middle), nth[: 8 * middle])
+        return found + await self._part(chunk, 2, frame.slice(middle), nth[8 * middle :])
 
-    async def _part(self, frame: Frame, nth: bytes) -> list[WriteResult]:
-        own = ingest_id(self._chunk.source, frame, nth)
+    async def _part(self, of: Chunk, n: int, frame: Frame, nth: bytes) -> list[WriteResult]:
+        chunk = msgspec.structs.replace(of, frame=frame, ingest_id=part(of.ingest_id, n), nth=nth)
         try:
-            return [await self._write(msgspec.structs.replace(self._chunk, frame=frame, ingest_id=own, nth=nth))]
+            return [await self._write(chunk)]
         except Reject as reject:
             if reject.code not in OF_ROWS:
                 raise
-            return await self.halves(frame, nth, reject)
+            return await self.halves(chunk, reject)
 
 
 def _nth(chunk: Chunk) -> bytes:

@@ -255,6 +255,19 @@ async def test_a_file_with_such_a_row_goes_in_but_for_that_row(tmp_path: Path) -
         assert len(await backbone.quarantined()) == 1
 
 
+async def test_a_file_that_comes_back_to_what_it_said_ends_in_that_also_where_each_chunk_has_a_row_that_is_refused(
+    tmp_path: Path,
+) -> None:
+    said = [Frame.concat([bars(3, close=close), bars(1, symbol="BAD", close=close)]) for close in (1.0, 2.0, 1.0)]
+    text = [write_csv(tmp_path / "bars.csv", frame).read_text() for frame in said]
+    header = text[0].splitlines()[0]
+    (tmp_path / "bars.csv").write_text("\n".join([header, *(row for each in text for row in each.splitlines()[1:])]))
+    async with picky(**{"ingest.chunk_rows": 4}) as (backbone, _):
+        run = await backbone.ingest(plan(tmp_path / "bars.csv"))
+        assert (run.inserted, run.changed, run.quarantined) == (3, 6, 3)
+        assert (await backbone.fetch(BARS)).column("close").tolist() == [1.0, 1.0, 1.0]
+
+
 async def test_a_chunk_of_which_too_much_is_refused_is_refused_as_a_whole() -> None:
     async with picky() as (backbone, store):
         with pytest.raises(RowRefused, match="index row size"):
