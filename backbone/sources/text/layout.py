@@ -77,7 +77,8 @@ class Layout:
 
 def required_columns(dimension: Dimension) -> tuple[str, ...]:
     """Columns without which a row means nothing; the others may be absent or empty."""
-    return (*dimension.key, *_PRICES[dimension])
+    key = [name for name in dimension.key if name != "sequence" or not dimension.may_lack_sequence]
+    return (*key, *_PRICES[dimension])
 
 
 def find_layout(
@@ -196,7 +197,7 @@ def _check_renames(path: str, found: list[str], renamed: Mapping[str, str], dime
 
 
 def _check_complete(path: str, found: list[str], dimension: Dimension, have: set[str]) -> None:
-    needed = [c for c in required_columns(dimension) if c != "sequence" or dimension is Dimension.ORDER_BOOK]
+    needed = required_columns(dimension)
     missing = [column for column in needed if column not in have]
     if dimension is Dimension.QUOTES and not have.intersection(_QUOTE_SIDES):
         missing.extend(_QUOTE_SIDES)

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+import pytest
 
 from backbone import Dimension, Frame, IngestPlan, RecordResult
 from backbone.testing import embedded
@@ -96,3 +99,24 @@ async def test_a_file_that_says_a_then_b_then_a_again_ends_in_a_and_counts_each(
         again = await backbone.ingest(plan)
         assert again.inserted == 0
         assert (await backbone.fetch(BARS)).column("close").tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+async def test_a_file_whose_sequence_is_empty_in_all_rows_or_in_some_goes_in_as_the_frame_that_it_was_made_of(
+    tmp_path: Path, kind: str
+) -> None:
+    numbered = Frame.from_records(TRADES, [{"symbol": "A", "ts": NOON, "price": 4.0, "size": 1.0, "sequence": 77}])
+    for given, kept in (
+        (trades(1.0, 2.0, 1.0), [1.0, 2.0, 1.0]),
+        (Frame.concat([numbered, trades(1.0, 1.0)]), [4.0, 1.0, 1.0]),
+    ):
+        path, table = tmp_path / kind, given.to_arrow()
+        if kind == "csv":
+            pacsv.write_csv(table, path)
+        else:
+            pq.write_table(table, path)
+        async with embedded() as backbone:
+            for inserted in (len(kept), 0):
+                run = await backbone.ingest(IngestPlan(dimensions=[TRADES], source=kind, path=path))
+                assert (run.inserted, run.quarantined, run.changed) == (inserted, 0, 0)
+            assert sorted(prices(await backbone.fetch(TRADES))) == sorted(kept)
