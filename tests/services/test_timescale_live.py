@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator, Iterator
 
 import anyio
 import pytest
 
-from backbone.domain import Frame
+from backbone.domain import Frame, codec
 from backbone.services import native
-from backbone.store.records import Query, WriteResult
+from backbone.store.records import Outcome, Query, WriteResult
 from backbone.store.timescale import Bounds, TimescaleStore
 from tests.services.proxy import Proxy, proxy
 from tests.services.stores import (
@@ -92,3 +93,56 @@ async def test_few_late_rows_among_many_come_to_the_same_as_many_among_few(store
     assert (result.inserted, result.changed, result.unchanged) == (110, meeting, meeting)
     assert (await store.read(Query(BARS))).frame == bars(many | late)
     assert sum(row.rows for row in await store.read_outbox(0)) == 1000 + 110 + meeting
+
+
+@pytest.mark.parametrize("stored", [0, 7, 700, 999])
+async def test_one_stored_row_among_many_that_seem_new_is_found(store: TimescaleStore, stored: int) -> None:
+    """Wherever it stands, also where the rows before it made a chunk of the hypertable that was not there."""
+    late: dict[int, float | None] = {2 * n + 1: float(n) for n in range(1000)}
+    many: dict[int, float | None] = {0: 1.0, 2 * stored + 1: -1.0, 5000: 1.0}
+    await store.write(chunk(bars(many), "many"))
+    result = await store.write(chunk(bars(late), "late"))
+    assert (result.inserted, result.changed, result.unchanged) == (999, 1, 0)
+    assert result.outcomes.count(bytes([Outcome.CHANGED])) == 1
+    assert result.outcomes[stored] == Outcome.CHANGED
+    assert (await store.read(Query(BARS))).frame == bars(many | late)
+    written = await store.read_outbox(0)
+    assert [row.rows for row in written] == [3, 1000]
+    assert written[-1].position == result.position
+
+
+async def test_late_rows_of_which_none_is_stored_are_not_compared(
+    services: native.Services, dsn: str, store: TimescaleStore
+) -> None:
+    """Some keys are looked up, and all rows go straight into the table: three messages more than of rows proven new."""
+    async with proxy(services.port("timescale")) as line, opened(line.dsn(dsn), bounds=ONE) as near:
+        for n in range(2):  # the client prepares each statement once
+            new = await spoken(near, line, bars({10_000 * n + 20 * k: 1.0 for k in range(60)}), f"new {n}")
+            late = await spoken(near, line, bars({10_000 * n + 20 * k + 1: 1.0 for k in range(59)}), f"late {n}")
+    assert late == new + 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_random_history_of_larger_chunks_ends_where_a_dictionary_would(
+    store: TimescaleStore, seed: int
+) -> None:
+    """New, late, equal and other rows in any mixture; what is counted, stored and published agrees."""
+    chance = random.Random(seed)
+    model: dict[int, float | None] = {}
+    for step in range(12):
+        start, span, rows = chance.randrange(6000), chance.choice([100, 1000, 6000]), chance.choice([40, 60, 90])
+        values = chance.choice([[1.0], [1.0, 2.0], [float(step)]])
+        keys = chance.sample(range(start, start + span), rows)
+        if chance.random() < 0.5:
+            keys = [key for key in keys if key not in model] + keys[: chance.randrange(3)]
+        given: dict[int, float | None] = {key: chance.choice(values) for key in sorted(keys)}
+        result = await store.write(chunk(bars(given), f"step {step}"))
+        told = [
+            Outcome.INSERTED if key not in model else Outcome.UNCHANGED if model[key] == value else Outcome.CHANGED
+            for key, value in given.items()
+        ]
+        assert result.known or list(result.outcomes) == told
+        model |= given
+    assert (await store.read(Query(BARS))).frame == bars(model)
+    published = [codec.decode(row.payload) for row in await store.read_outbox(0, 1000)]
+    assert Frame.concat(published) == bars(model)

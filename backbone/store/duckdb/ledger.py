@@ -30,15 +30,21 @@ _AT_A_TIME = 20
 _MAX_ID = 2**63 - 1
 
 
-def judge(connection: Connection, known: Known, dimension: Dimension, ranges: Ranges, ingest_id: str) -> Verdict:
-    """Look up the newest entry over each of the ranges, but for those that no entry reaches."""
+def judge(
+    connection: Connection, known: Known, dimension: Dimension, ranges: Ranges, ingest_id: str
+) -> tuple[Verdict, int]:
+    """Look up the newest entry over each of the ranges, but for those that no entry reaches.
+
+    Returns:
+        The verdict, and how many rows were written over the ranges, about: an entry counts as a whole.
+    """
     beyond = known.reach.beyond(connection, dimension, ranges)
     if beyond.all():
-        return Verdict.of(len(ranges), ingest_id, [])
+        return Verdict.of(len(ranges), ingest_id, []), 0
     with _given(connection, ranges, ~beyond):
-        newest = connection.execute(
+        found = connection.execute(
             """
-            SELECT r.n, arg_max(l.ingest_id, l.id) AS newest
+            SELECT r.n, arg_max(l.ingest_id, l.id) AS newest, sum(l.rows)::BIGINT AS stored
             FROM ranges r JOIN telemetry.ledger l
               ON l.dimension = ? AND l.symbol = r.symbol AND l."interval" = r."interval"
              AND l.start_ts <= r.end_ts AND l.end_ts >= r.start_ts
@@ -46,7 +52,8 @@ def judge(connection: Connection, known: Known, dimension: Dimension, ranges: Ra
             """,
             [dimension.value],
         ).fetchall()
-    return Verdict.of(len(ranges), ingest_id, newest)
+    newest = [(n, content) for n, content, _ in found]
+    return Verdict.of(len(ranges), ingest_id, newest), sum(stored for _, _, stored in found)
 
 
 def enter(

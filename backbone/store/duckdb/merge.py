@@ -8,18 +8,17 @@ import pyarrow.compute as pc
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
+from backbone.store.duckdb.comparing import differing
 from backbone.store.duckdb.putting import FEW, MOMENT, Columns, put
 from backbone.store.duckdb.sql import Connection, given, rows_table, table
 from backbone.store.merging import Merged, Truths
 from backbone.store.payloads import Origin
-from backbone.store.sql import ORIGIN, names, other_values, quoted, same_key
+from backbone.store.sql import ORIGIN, names
 
 __all__ = ["held_at", "merge"]
 
-_FEW_SYMBOLS = 50
 
-
-def merge(connection: Connection, frame: Frame, fresh: Truths, origin: Origin) -> Merged:
+def merge(connection: Connection, frame: Frame, fresh: Truths, origin: Origin, stored: int = 0) -> Merged:
     """Write what is not stored yet.
 
     Args:
@@ -27,16 +26,15 @@ def merge(connection: Connection, frame: Frame, fresh: Truths, origin: Origin) -
         frame: the rows.
         fresh: one truth per row: nothing was ever stored over its range, so it is inserted without a look.
         origin: where the rows come from.
+        stored: rows that are stored over the ranges of those that are not fresh, about.
     """
     if fresh.all():
         _insert(connection, frame, origin)
         return Merged.all_new(frame)
-    differing = _differing(connection, frame, np.flatnonzero(~fresh))
-    stored, numbers = differing.column("stored"), differing.column("n").to_numpy()
-    unknown = stored.is_null().to_numpy()
-    merged = Merged.of(frame, fresh, numbers[unknown], numbers[~unknown])
-    if not unknown.all():
-        _retire(connection, frame.dimension, stored.drop_null(), origin.ingested_at_us)
+    found = differing(connection, frame, np.flatnonzero(~fresh), stored)
+    merged = Merged.of(frame, fresh, found.missing, found.changed)
+    if len(found.changed):
+        _retire(connection, frame.dimension, found.stored, origin.ingested_at_us)
     if merged.written.num_rows:
         _insert(connection, merged.written, origin)
     return merged
@@ -88,34 +86,7 @@ def _values(frame: Frame, name: str, column: pa.ChunkedArray) -> list[object]:
     return list(column.to_pylist())
 
 
-def _differing(connection: Connection, frame: Frame, compared: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Table:
-    """Which of the compared rows are not stored as they are: `n` in the frame, `stored` row id (null: key unknown)."""
-    dimension = frame.dimension
-    rows = frame.to_arrow()
-    if len(compared) < frame.num_rows:
-        rows = rows.take(pa.array(compared))
-    where, values = _around(frame)
-    query = f"""
-        SELECT i.n AS n, s.id AS stored
-        FROM incoming i LEFT JOIN (
-            SELECT rowid AS id, {names(dimension.columns)} FROM {rows_table(dimension)} WHERE {where}
-        ) s ON {same_key(dimension, "i", "s")}
-        WHERE s.id IS NULL OR {other_values(dimension, "i", "s")}
-    """  # noqa: S608
-    with given(connection, "incoming", rows.append_column("n", pa.array(compared))):
-        return table(connection, query, values)
-
-
-def _around(frame: Frame) -> tuple[str, list[object]]:
-    """Where the rows of a frame may be stored: what else lies in their time needs no place in the join."""
-    where, values = "ts BETWEEN make_timestamptz(?) AND make_timestamptz(?)", list[object](frame.span_us)
-    if len(frame.symbols) <= _FEW_SYMBOLS:
-        where += f" AND {quoted(frame.dimension.partition_column)} IN ({', '.join('?' * len(frame.symbols))})"
-        values += frame.symbols
-    return where, values
-
-
-def _retire(connection: Connection, dimension: Dimension, stored: pa.ChunkedArray, at_us: int) -> None:
+def _retire(connection: Connection, dimension: Dimension, stored: pa.Array, at_us: int) -> None:
     """Move rows into the revisions."""
     rows = rows_table(dimension)
     kept = names(dimension.columns + ORIGIN)

@@ -61,29 +61,29 @@ def _apply(
     """Merge and publish what the ledger does not know to stand already; the newest position by symbol beside it."""
     frame = chunk.frame
     dimension, ranges = frame.dimension, ranges_of(frame)
-    verdict = ledger.judge(connection, known, dimension, ranges, chunk.ingest_id)
+    verdict, stored = ledger.judge(connection, known, dimension, ranges, chunk.ingest_id)
     passed = verdict.passes(chunk)
     if passed is not None:
         return passed, {}
     ledger.enter(connection, known, dimension, ranges, chunk.ingest_id, verdict.fresh)
     [revision] = known.numbers.take(connection, "revision")
     origin = Origin(source=chunk.source, ingest_id=chunk.ingest_id, revision=revision, ingested_at_us=to_us(now))
-    merged = _merged(connection, chunk, ranges.rows(verdict.fresh), origin)
+    merged = _merged(connection, chunk, ranges.rows(verdict.fresh), origin, stored)
     payloads = list(payloads_of(merged.written, origin, max_payload_bytes)) if merged.written.num_rows else []
     rows = outbox.append(connection, known.numbers, dimension, payloads, origin) if payloads else []
     result = result_of(chunk, merged, position=rows[-1].position if rows else 0, outbox_rows=len(rows))
     return replace(result, outbox=_handed_on(rows)), {row.symbol: row.position for row in rows}
 
 
-def _merged(connection: Connection, chunk: Chunk, fresh: Truths, origin: Origin) -> Merged:
+def _merged(connection: Connection, chunk: Chunk, fresh: Truths, origin: Origin, stored: int) -> Merged:
     """Merge the rows, those that are events without a number as what they turn out to be."""
     frame = chunk.frame
     if unnumbered(frame.to_arrow()) is None:
-        return merge(connection, frame, fresh, origin)
+        return merge(connection, frame, fresh, origin, stored)
     asked = moments_of(frame, ~fresh)
     held = held_at(connection, frame.dimension, asked) if asked.num_rows else Frame.empty(frame.dimension)
     numbered = number(frame, held, np.frombuffer(chunk.nth, np.int64) if chunk.nth else None)
-    return numbered.told(merge(connection, numbered.frame, numbered.moved(fresh), origin))
+    return numbered.told(merge(connection, numbered.frame, numbered.moved(fresh), origin, stored))
 
 
 def _handed_on(rows: list[OutboxRow]) -> tuple[OutboxRow, ...]:

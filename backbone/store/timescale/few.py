@@ -12,7 +12,7 @@ from backbone.domain.frame import Frame
 from backbone.store.sql import ORIGIN, names, other_values, quoted, same_key
 from backbone.store.timescale.tables import Tables
 
-__all__ = ["FEW_ROWS", "comparison", "insertion", "replacement", "retirement", "values_of"]
+__all__ = ["FEW_ROWS", "comparison", "insertion", "keys_of", "presence", "replacement", "retirement", "values_of"]
 
 FEW_ROWS: Final = 50
 """More rows go by COPY, which costs a round trip or two more and less for each row."""
@@ -25,10 +25,18 @@ _MOMENT = "'epoch'::timestamptz + {0} / 86400000000 * interval '1 day' + {0} % 8
 
 def values_of(frame: Frame) -> list[list[Any]]:
     """The columns of a frame as the parameters that the statements below begin with."""
+    return _values(frame, frame.dimension.columns)
+
+
+def keys_of(frame: Frame) -> list[list[Any]]:
+    """The columns of its key alone."""
+    return _values(frame, frame.dimension.key)
+
+
+def _values(frame: Frame, columns: tuple[str, ...]) -> list[list[Any]]:
     table = frame.to_arrow()
-    kinds = frame.dimension.kinds
-    columns = [(table.column(name), kind) for name, kind in kinds.items()]
-    return [(each.cast(pa.int64()) if kind == "timestamp" else each).to_pylist() for each, kind in columns]
+    chosen = [(table.column(name), frame.dimension.kinds[name]) for name in columns]
+    return [(each.cast(pa.int64()) if kind == "timestamp" else each).to_pylist() for each, kind in chosen]
 
 
 @cache
@@ -77,14 +85,29 @@ def comparison(tables: Tables, dimension: Dimension) -> str:
     """  # noqa: S608
 
 
-def _given(dimension: Dimension, *, ordinality: bool = False) -> str:
-    arrays = ", ".join(f"${n}::{_ARRAYS[kind]}" for n, kind in enumerate(dimension.kinds.values(), 1))
+@cache
+def presence(tables: Tables, dimension: Dimension) -> str:
+    """Whether a row is stored under one of the keys, as `keys_of` gives them.
+
+    Further parameters: the earliest and the latest moment of the keys, so that only their chunks are looked at.
+    """
+    key, first = dimension.key, len(dimension.key) + 1
+    return f"""
+        SELECT EXISTS (
+            SELECT FROM {_given(dimension, key)} JOIN {tables.rows(dimension)} s
+                ON {same_key(dimension, "i", "s")} AND s.ts BETWEEN ${first} AND ${first + 1}
+        )
+    """  # noqa: S608
+
+
+def _given(dimension: Dimension, columns: tuple[str, ...] = (), *, ordinality: bool = False) -> str:
+    columns = columns or dimension.columns
+    kinds = {name: dimension.kinds[name] for name in columns}
+    arrays = ", ".join(f"${n}::{_ARRAYS[kind]}" for n, kind in enumerate(kinds.values(), 1))
     numbered = (" WITH ORDINALITY", ", n") if ordinality else ("", "")
-    read = [_MOMENT if kind == "timestamp" else "{0}" for kind in dimension.kinds.values()]
-    picked = [
-        f"{each.format(quoted(name))} AS {quoted(name)}" for name, each in zip(dimension.kinds, read, strict=True)
-    ]
+    read = [_MOMENT if kind == "timestamp" else "{0}" for kind in kinds.values()]
+    picked = [f"{each.format(quoted(name))} AS {quoted(name)}" for name, each in zip(kinds, read, strict=True)]
     return f"""(
         SELECT {", ".join(picked)}{numbered[1]}
-        FROM unnest({arrays}){numbered[0]} AS given({names(dimension.columns)}{numbered[1]})
+        FROM unnest({arrays}){numbered[0]} AS given({names(columns)}{numbered[1]})
     ) AS i"""  # noqa: S608

@@ -15,7 +15,7 @@ from backbone.store.ranges import Ranges
 from backbone.store.timescale.combined import Combined
 from backbone.store.timescale.session import Session
 
-__all__ = ["NEWEST", "columns", "enter", "rows_over", "void_before"]
+__all__ = ["NEWEST", "columns", "enter", "void_before"]
 
 _RANGES = "unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[])"
 
@@ -48,17 +48,6 @@ NEWEST: Final = f"""
 """  # noqa: S608
 """Number and content of the newest entry over each of the ranges that have one."""
 
-_OVER = f"""
-    SELECT coalesce(sum(found.rows), 0)::bigint
-    FROM {_RANGES} AS r(symbol, "interval", start_us, end_us)
-    CROSS JOIN unnest(ARRAY[0, 1, 2, 3, 4, 5], ARRAY[{_MOST}, 400000000000000000]::bigint[]) AS c(length, most)
-    CROSS JOIN LATERAL (
-        SELECT sum(l.rows) AS rows FROM telemetry.ledger l
-        WHERE l.dimension = $1 AND l.symbol = r.symbol AND l."interval" = r."interval" AND {_LENGTH} = c.length
-            AND l.end_us >= r.start_us AND l.end_us <= r.end_us + c.most AND l.start_us <= r.end_us
-    ) AS found
-"""  # noqa: S608
-
 # that an entry within a range ends behind its beginning follows, and is said for the index
 _FORGET = f"""
     DELETE FROM telemetry.ledger l USING {_RANGES} AS r(symbol, "interval", start_us, end_us)
@@ -75,11 +64,6 @@ _ENTER = """
 def columns(ranges: Ranges) -> tuple[list[str], list[str], list[int], list[int]]:
     """The ranges as parameters."""
     return ranges.symbols, ranges.intervals, ranges.starts_us.tolist(), ranges.ends_us.tolist()
-
-
-async def rows_over(session: Session, dimension: Dimension, ranges: Ranges) -> int:
-    """How many rows were written over the ranges, about: an entry counts as a whole, a row as often as it was told."""
-    return int(await session.value(_OVER, dimension.value, *columns(ranges)))
 
 
 def enter(

@@ -27,9 +27,9 @@ from backbone.store.timescale.workers import Workers
 
 __all__ = ["Merger"]
 
-_SPARSE = 4
-"""Where so many times the rows are stored over the time of those that come late, these are put between them one by one:
-a comparison would walk over all that is stored. Otherwise to compare and copy is faster."""
+_LOOKS = 48
+"""Keys of a chunk that are looked up before all its rows are taken for new. More would find nothing that matters: where
+few keys are stored already, to copy until the server refuses one costs little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +48,39 @@ class Merger:
     origin: Origin
     workers: Workers
 
-    async def merge(self, frame: Frame, fresh: Truths, stored: int = 0) -> Merged:
+    async def seem_new(self, frame: Frame, fresh: Truths) -> bool:
+        """Whether none of some keys is stored, out of the rows that are not proven to be fresh."""
+        compared = np.flatnonzero(~fresh)
+        looks = np.unique(compared[np.linspace(0, len(compared) - 1, _LOOKS).astype(np.int64)])
+        keys = Frame.from_arrow(frame.dimension, frame.to_arrow().take(pa.array(looks)), presorted=True)
+        start, end = keys.span_us
+        query = few.presence(self.tables, frame.dimension)
+        return not await self.session.value(query, *few.keys_of(keys), from_us(start), from_us(end))
+
+    async def insert(self, frame: Frame) -> Merged:
+        """Write rows of which none is stored, or so it seems.
+
+        Raises:
+            asyncpg.UniqueViolationError: one is.
+        """
+        await self._insert(frame)
+        return Merged.all_new(frame)
+
+    async def merge(self, frame: Frame, fresh: Truths) -> Merged:
         """Write the rows.
 
         Args:
             frame: the rows.
             fresh: one truth per row: nothing was ever stored over its range, so it is inserted without a look.
-            stored: rows that are stored over the ranges of the frame, about.
         """
-        if fresh.all():
-            await self._insert(frame)
-            return Merged.all_new(frame)
         compared = np.flatnonzero(~fresh)
         part = frame if len(compared) == frame.num_rows else await self._keep(frame, ~fresh)
         await self._stage(part, compared)
-        sparse = stored > _SPARSE * part.num_rows
-        missing, changed = await (self._put(part, compared) if sparse else self._compare(part))
+        missing, changed = await self._compare(part)
         merged = await self.workers.run(frame.num_rows, Merged.of, frame, fresh, missing, changed)
         if len(changed):
             await self._replace(frame.dimension, changed)
-        new = (merged.outcomes == Outcome.INSERTED) & (fresh if sparse else True)
+        new = merged.outcomes == Outcome.INSERTED
         if new.any():
             await self._insert(await self._keep(frame, new))
         return merged
@@ -125,19 +138,11 @@ class Merger:
         rows = Rows((Field("n", int4(numbers)), *_fields(part)), part.num_rows)
         await self.session.copy_in(None, stage, rows.columns, Stream(rows, self.workers))
 
-    async def _put(self, part: Frame, numbers: Indices) -> tuple[Indices, Indices]:
-        """Insert the staged rows that are missing without a comparison; only where some are stored, find out which."""
-        origin = self.origin
-        values = (origin.source, origin.ingest_id, origin.revision, from_us(origin.ingested_at_us))
-        put = await self.session.change(_insertion(self.tables, part.dimension), *values)
-        return (numbers, numbers[:0]) if put == part.num_rows else await self._compare(part)
-
     async def _compare(self, part: Frame) -> tuple[Indices, Indices]:
-        """Have the server say which of the staged rows are missing, or were until now, and which have other values."""
+        """Have the server say which of the staged rows are missing, and which have other values."""
         start, end = part.span_us
         missing, changed = await self.session.row(
-            _comparison(self.tables, part.dimension),
-            *(from_us(start), from_us(end), list(part.symbols), self.origin.revision),
+            _comparison(self.tables, part.dimension), from_us(start), from_us(end), list(part.symbols)
         )
         return _indices(missing), _indices(changed)
 
@@ -179,24 +184,15 @@ def _indices(packed: bytes | None) -> Indices:
 
 
 def _comparison(tables: Tables, dimension: Dimension) -> str:
-    """Numbers of the staged rows that nobody else has stored, and of those with other values, each in one piece."""
+    """Numbers of the staged rows that are not stored, and of those with other values, each in one piece."""
     return f"""
-        SELECT string_agg(int4send(i.n), '') FILTER (WHERE s.ts IS NULL OR s.revision = $4),
-               string_agg(int4send(i.n), '') FILTER (WHERE s.revision <> $4)
+        SELECT string_agg(int4send(i.n), '') FILTER (WHERE s.ts IS NULL),
+               string_agg(int4send(i.n), '') FILTER (WHERE s.ts IS NOT NULL)
         FROM {tables.stage(dimension)} i LEFT JOIN (
-            SELECT {names(dimension.columns)}, revision FROM {tables.rows(dimension)}
+            SELECT {names(dimension.columns)} FROM {tables.rows(dimension)}
             WHERE ts BETWEEN $1 AND $2 AND {quoted(dimension.partition_column)} = ANY($3::text[])
         ) s ON {same_key(dimension, "i", "s")}
-        WHERE s.ts IS NULL OR s.revision = $4 OR {other_values(dimension, "i", "s")}
-    """  # noqa: S608
-
-
-def _insertion(tables: Tables, dimension: Dimension) -> str:
-    """Insert the staged rows whose key is not stored."""
-    return f"""
-        INSERT INTO {tables.rows(dimension)} ({names(dimension.columns + ORIGIN)})
-        SELECT {names(dimension.columns, "i")}, $1, $2, $3::bigint, $4 FROM {tables.stage(dimension)} i
-        ON CONFLICT ({names(dimension.key)}) DO NOTHING
+        WHERE s.ts IS NULL OR {other_values(dimension, "i", "s")}
     """  # noqa: S608
 
 

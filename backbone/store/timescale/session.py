@@ -10,7 +10,7 @@ import anyio
 import asyncpg
 
 from backbone.store.errors import StoreError
-from backbone.store.timescale.failures import BROKEN, rolled_back
+from backbone.store.timescale.failures import BROKEN, KeysStand, rolled_back
 
 __all__ = ["READ", "WRITE", "Session"]
 
@@ -90,6 +90,21 @@ class Session:
             raise
         # anything else leaves the connection in an unknown state: it is not used again, which rolls back too
         await self._commit(in_doubt=not repeatable and mode != READ)
+
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[None]:
+        """A part of a transaction that may meet a row which stands already: then the part alone is undone.
+
+        Raises:
+            KeysStand: it was; the transaction goes on.
+        """
+        await self._connection.execute("SAVEPOINT attempt")
+        try:
+            yield
+        except asyncpg.UniqueViolationError as error:
+            await self._connection.execute("ROLLBACK TO SAVEPOINT attempt")
+            raise KeysStand(str(error)) from error
+        await self._connection.execute("RELEASE SAVEPOINT attempt")
 
     async def _commit(self, *, in_doubt: bool) -> None:
         self.committing = in_doubt

@@ -120,10 +120,10 @@ class Writer:
             ingested_at_us=to_us(self.now),
         )
         fresh_rows = ranges.rows(verdict.fresh & self.trusting)
-        return await self._merge_and_publish(session, ending, origin, ranges, fresh_rows)
+        return await self._merge_and_publish(session, ending, origin, fresh_rows)
 
     async def _merge_and_publish(
-        self, session: Session, ending: Combined, origin: Origin, ranges: Ranges, fresh: Truths
+        self, session: Session, ending: Combined, origin: Origin, fresh: Truths
     ) -> WriteResult:
         chunk, frame = self.chunk, self.chunk.frame
         merger = Merger(session, self.tables, origin, self.workers)
@@ -133,11 +133,8 @@ class Writer:
             frame, fresh = numbered.frame, numbered.moved(fresh)
         if frame.num_rows <= FEW_ROWS:
             merged = await merger.merge_few(ending, frame, fresh)
-        elif fresh.all():
-            merged = await self._insert_and_lay_out(merger, frame, fresh, batches)
         else:
-            stored = await ledger.rows_over(session, chunk.frame.dimension, ranges)
-            merged = await merger.merge(frame, fresh, stored)
+            merged = await self._merged(merger, frame, fresh, batches)
         if merged.written.num_rows and not batches:
             await self._lay_out(merged.written, origin, batches)
         position = outbox_rows = 0
@@ -146,6 +143,22 @@ class Writer:
             position, outbox_rows = batch.last, batch.count
         told = merged if numbered is None else numbered.told(merged)
         return result_of(chunk, told, position=position, outbox_rows=outbox_rows)
+
+    async def _merged(self, merger: Merger, frame: Frame, fresh: Truths, batches: list[outbox.Batch]) -> Merged:
+        """Merge many rows: those that seem to be new are taken for new, until the server knows better.
+
+        That none is stored is what the COPY finds out anyway, for it enters each key into the index; to compare first
+        would walk over all that is stored in the time of the rows.
+        """
+        if fresh.all():
+            return await self._insert_and_lay_out(merger, frame, batches)
+        if await merger.seem_new(frame, fresh):
+            try:
+                async with merger.session.attempt():
+                    return await self._insert_and_lay_out(merger, frame, batches)
+            except KeysStand:
+                batches.clear()
+        return await merger.merge(frame, fresh)
 
     async def _numbered(self, session: Session, fresh: Truths) -> Numbered | None:
         """The rows with a number for each event; None: they all have theirs."""
@@ -165,14 +178,12 @@ class Writer:
         outbox.move(ending, self.chunk.frame.dimension, batch)
         self.moving = len(batch.newest)
 
-    async def _insert_and_lay_out(
-        self, merger: Merger, frame: Frame, fresh: Truths, batches: list[outbox.Batch]
-    ) -> Merged:
+    async def _insert_and_lay_out(self, merger: Merger, frame: Frame, batches: list[outbox.Batch]) -> Merged:
         """All rows are new, so what will be published is known: it is laid out while the server works."""
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._lay_out, frame, merger.origin, batches, name="lay-out")
-                merged = await merger.merge(frame, fresh)
+                merged = await merger.insert(frame)
         except BaseExceptionGroup as errors:
             if len(errors.exceptions) == 1:
                 raise errors.exceptions[0] from None
