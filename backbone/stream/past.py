@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from backbone.store.messages import ProbeStore, ReadDrops, RelayCursor
+from backbone.store.errors import CursorSetBack
+from backbone.store.messages import AdvanceRelay, ProbeStore, ReadDrops, RelayCursor
+from backbone.stream.reach import HeldUp
 
 __all__ = ["Past"]
 
@@ -43,6 +45,22 @@ class Past:
         stored: int = await self._ask(RelayCursor())
         self.doubtful = False
         return stored if another or stored < self.noted else None
+
+    async def note(self, position: int) -> int | None:
+        """Move the stored cursor on from where it was noted last; or the stored one, where the database was set back.
+
+        The store looks and moves in one: what comes again at these positions is never noted as published.
+        """
+        if self.doubtful and (stored := await self.set_back()) is not None:
+            return stored
+        try:
+            await self._ask(AdvanceRelay(position, known=self.noted))
+        except HeldUp as error:
+            if error.code != CursorSetBack.code:
+                raise
+            return int(await self._ask(RelayCursor()))
+        self.noted = position
+        return None
 
     async def _is_another(self) -> bool:
         before, now = self._generation, (await self._ask(ProbeStore())).generation

@@ -134,8 +134,7 @@ class RelayActor(Actor):
         if self._cursor > self._past.noted and self._calls.serves("store"):
             store = self._calls.ref("store")
             with suppress(ActorError):
-                if await store.ask(RelayCursor(), _NOTE_TIMEOUT) >= self._past.noted:
-                    await store.ask(AdvanceRelay(self._cursor), _NOTE_TIMEOUT)
+                await store.ask(AdvanceRelay(self._cursor, known=self._past.noted), _NOTE_TIMEOUT)
         await self._outlet.abandon()
 
     def inspect(self) -> dict[str, Any]:
@@ -210,7 +209,8 @@ class RelayActor(Actor):
 
     async def _look(self) -> None:
         """Read the outbox to its end; a second look is taken only where more may be there than came."""
-        await self._require_no_set_back()
+        if (stored := await self._past.set_back()) is not None:
+            await self._begin_again(stored)
         if self._survey and not await self._surveyed():
             return
         while rows := await self._read():
@@ -246,15 +246,13 @@ class RelayActor(Actor):
             else:
                 return rows
 
-    async def _require_no_set_back(self) -> None:
-        """Begin anew where the database was set back, or is another one: positions may come again for others."""
-        stored = await self._past.set_back()
-        if stored is not None:
-            self.context.log.warning("the database was set back; cache and stream begin anew", cursor=stored)
-            self._known.forget()
-            await self._outlet.begin_again(stored)
-            await self._go_on_from(stored)
-            self.context.system.publish(DatabaseSetBack, self.context.ref.path)
+    async def _begin_again(self, stored: int) -> None:
+        """Begin anew: the database was set back, or is another one, and positions may come again for others."""
+        self.context.log.warning("the database was set back; cache and stream begin anew", cursor=stored)
+        self._known.forget()
+        await self._outlet.begin_again(stored)
+        await self._go_on_from(stored)
+        self.context.system.publish(DatabaseSetBack, self.context.ref.path)
 
     async def _go_on_from(self, position: int) -> None:
         """Stand at the stored cursor, where what lies between it and ours is not to be had."""
@@ -308,11 +306,9 @@ class RelayActor(Actor):
         if now - self._noted_at < _NOTE_EVERY:
             self.context.send_after(self._noted_at + _NOTE_EVERY - now, NoteCursor(), key="note")
             return False
-        await self._require_no_set_back()  # else what comes again at these positions would be noted as published
-        position = self._cursor
-        if position > self._past.noted:
-            await self._reach.ask(AdvanceRelay(position))
-        self._past.noted, self._noted_at = position, now
+        if (stored := await self._past.note(self._cursor)) is not None:
+            await self._begin_again(stored)
+        self._noted_at = now
         return True
 
     def _came_back(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from backbone.calls import Calls, refuse
 from backbone.domain import encode
 from backbone.domain.codec import checksum_of
 from backbone.domain.dimension import Dimension
-from backbone.store.errors import PositionLost
+from backbone.store.errors import CursorSetBack, PositionLost
 from backbone.store.messages import (
     AdvanceRelay,
     OutboxGrew,
@@ -53,6 +53,7 @@ class Outbox:
         self.down: str | None = None
         self.held_by: str | None = None
         self.refuse_advance = 0
+        self.before_advance: list[Callable[[], None]] = []
         self.generation = "database"
         self._moved = anyio.Event()
 
@@ -104,6 +105,10 @@ class Store(Actor):
         if self._outbox.refuse_advance:
             self._outbox.refuse_advance -= 1
             raise Reject("unavailable", "gone before it could note that")
+        if self._outbox.before_advance:
+            self._outbox.before_advance.pop()()
+        if self._outbox.cursor < message.known:
+            raise refuse(CursorSetBack.of("stream, shard 0", message.known, self._outbox.cursor))
         self._outbox.move(message.position)
 
     @handles
