@@ -35,6 +35,7 @@ from backbone.store.timescale.cursors import PUBLISHED
 from backbone.store.timescale.few import FEW_ROWS
 from backbone.store.timescale.holding import holder
 from backbone.store.timescale.part import Part, question
+from backbone.store.timescale.server import server_of
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import MAX_BIGINT
 from backbone.store.timescale.workers import Workers
@@ -93,7 +94,7 @@ class Outbox(Part):
             """  # noqa: S608
         )
         held_by = await holder(session, HORIZON, _LONG) if pending else None
-        return OutboxStatus(newest or 0, at, pending, oldest, held_by)
+        return OutboxStatus(newest or 0, at, pending, oldest, held_by, await server_of(session))
 
     @question
     async def symbols(self, session: Session, dimension: Dimension) -> list[str]:

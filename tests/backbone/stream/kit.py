@@ -54,7 +54,7 @@ class Outbox:
         self.held_by: str | None = None
         self.refuse_advance = 0
         self.before_advance: list[Callable[[], None]] = []
-        self.generation = "database"
+        self.generation, self.server = "database", "server/1"
         self._moved = anyio.Event()
 
     def move(self, position: int) -> None:
@@ -115,7 +115,7 @@ class Store(Actor):
     def state(self, message: OutboxState) -> OutboxStatus:
         self._met(message)
         newest = max([self._outbox.pruned_to, *(each.position for each in self._outbox.rows)])
-        return OutboxStatus(newest, self._outbox.cursor, 0, None, self._outbox.held_by)
+        return OutboxStatus(newest, self._outbox.cursor, 0, None, self._outbox.held_by, self._outbox.server)
 
     @handles
     def drops(self, message: ReadDrops) -> int:

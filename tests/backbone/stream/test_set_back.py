@@ -113,6 +113,30 @@ async def test_a_database_of_another_generation_is_begun_with_from_its_own_curso
         assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
 
 
+@pytest.mark.parametrize("grown", [False, True])
+async def test_a_standby_that_takes_over_without_what_was_published_last_is_begun_with_from_its_cursor(
+    grown: bool,
+) -> None:
+    """Its cursor is the one that was noted; what it commits comes at positions that were published already."""
+    async with house() as made:
+        await relaying(made)
+        made.commit(row(6), after=5)
+        await made.stream.holds(6)
+        made.commit(row(7), after=6)
+        await made.stream.holds(7)
+        made.outbox.down = "failing over"
+        await anyio.sleep(1.5)
+        assert made.outbox.cursor == 6
+        set_back(made, 6)
+        made.outbox.down, made.outbox.server = None, "server/2" if grown else "server/1"
+        if not grown:
+            await anyio.sleep(2.5)
+        made.commit(row(7, "GBPUSD"))
+        await made.outbox.published(7)
+        assert made.stream.sent[-2:] == [[7], [7]]
+        assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+
+
 async def test_subscribers_of_before_are_told_and_those_who_come_afterwards_get_what_is_new() -> None:
     async with house() as made:
         await relaying(made)
