@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,6 @@ from tests.services.stores import bars, make_database
 
 BARS = Dimension.INTRADAY_BARS
 RECOVERY = "restore_command = 'false'\nrecovery_target_timeline = 'latest'\n"
-
-
-@pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory, services: native.Services) -> Iterator[native.Services]:
-    """A server of its own: its files are taken away and put back."""
-    data = tmp_path_factory.mktemp("restored")
-    yield anyio.run(bring_up, data)
-    anyio.run(native.down, data)
-
-
-async def bring_up(data: Path) -> native.Services:
-    return await native.up(["timescale"], data=data, die_with_parent=True)
 
 
 @asynccontextmanager
@@ -78,21 +66,21 @@ async def next_bar(updates: Any) -> tuple[int, float]:
 
 @pytest.mark.parametrize("as_standby", [False, True], ids=["restored", "failed-over"])
 async def test_a_server_that_goes_back_in_time_is_begun_with_anew(
-    services: native.Services, tmp_path: Path, caplog: pytest.LogCaptureFixture, as_standby: bool
+    alone: native.Services, tmp_path: Path, caplog: pytest.LogCaptureFixture, as_standby: bool
 ) -> None:
-    dsn = await make_database(services, "timescale")
+    dsn = await make_database(alone, "timescale")
     store = {"store.backend": "timescale", "store.pool_size": 2, "control.enabled": False}
     settings = load_settings(profile="embedded", env={"BACKBONE_STORE_URL": dsn}, overrides=store)
     async with Backbone.open(settings) as backbone, backbone.subscribe(BARS, start="latest") as updates:
         await backbone.record(bars({0: 1.0}))
         assert await next_bar(updates) == (0, 1.0)
-        async with stopped(services) as cluster:
+        async with stopped(alone) as cluster:
             copy(cluster, tmp_path / "backup")
         for close in range(1, 30):
             await recorded(backbone, 2, float(close))
             assert await next_bar(updates) == (2, float(close))
         assert len(await backbone.fetch(BARS, symbols=["EURUSD"], interval="1h")) == 2
-        async with stopped(services) as cluster:
+        async with stopped(alone) as cluster:
             put_back(tmp_path / "backup", cluster, as_standby=as_standby)
         await recorded(backbone, 5, 5.0)
         with pytest.raises(PositionLost, match="set back"), anyio.fail_after(30):
