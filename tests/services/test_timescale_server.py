@@ -18,7 +18,7 @@ from backbone import Backbone, Frame, IngestPlan, StoreUnavailable, load_setting
 from backbone.ingest.plan import IngestRun
 from backbone.services import native
 from backbone.settings import Settings
-from backbone.store.errors import StoreError
+from backbone.store.errors import RowRefused, StoreError
 from backbone.store.migrations import shipped
 from backbone.store.records import Query
 from backbone.store.timescale import TimescaleStore
@@ -301,3 +301,20 @@ async def relay_says(backbone: Backbone, what: str) -> None:
                 assert health.level == "degraded"
                 return
             await anyio.sleep(0.05)
+
+
+async def test_positions_near_the_end_of_their_range_ascend_and_beyond_it_nothing_is_written(dsn: str) -> None:
+    """A position is a transaction's number, 46 bits of it: tables that came from elsewhere may begin that high."""
+    async with opened(dsn) as store, bare(dsn) as other:
+        await other.execute("UPDATE telemetry.xid_shift SET shift = $1", 2**46 - 20_000)
+        first = await store.write(chunk(bars({0: 1.0}), "run 0"))
+        second = await store.write(chunk(bars({1: 1.0}), "run 1"))
+        assert 2**62 < first.position < second.position < 2**63
+        assert [row.position for row in await store.read_outbox(0)] == [first.position, second.position]
+        await store.advance("stream", 0, second.position, 0, known=0)
+        assert (await store.outbox_status()).pending == 0
+        await other.execute("UPDATE telemetry.xid_shift SET shift = $1", 2**46)
+        with pytest.raises(StoreError, match=r"positions end at 2\^46") as refused:
+            await store.write(chunk(bars({2: 1.0}), "run 2"))
+        assert not isinstance(refused.value, RowRefused)
+        assert len((await store.read(Query(BARS))).frame) == 2

@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import shard_of
-from backbone.store.errors import PositionLost
+from backbone.store.errors import PositionLost, StoreError
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus
 from backbone.store.timescale.combined import Combined
@@ -106,7 +106,16 @@ class Outbox(Part):
 
 
 def first_position(revision: int) -> int:
-    """The position of the first outbox row of the transaction that gives this revision."""
+    """The position of the first outbox row of the transaction that gives this revision.
+
+    Raises:
+        StoreError: it does not go into a bigint.
+    """
+    if revision >> (63 - ROW_BITS):
+        raise StoreError(
+            f"transaction number {revision} given; positions end at 2^{63 - ROW_BITS} of them; nothing was written: "
+            "begin a new database and ingest what this one has"
+        )
     return revision << ROW_BITS
 
 
