@@ -82,6 +82,9 @@ class Timescale:
         cluster = site.home / "cluster"
         if not cluster.is_dir():
             await self._initialise(site, cluster)
+        # a killed server leaves its number, which another program of its user may have by now: PostgreSQL would not
+        # start beside that; whoever lived in this folder was ended before
+        (cluster / "postmaster.pid").unlink(missing_ok=True)
         configuration = _CONFIGURATION.format(
             port=site.port, sockets=_SOCKETS, home=rootfs.HOME, fsync="on" if site.fsync else "off"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from backbone.domain.errors import BackboneError
 
 __all__ = [
+    "CursorSetBack",
     "FencedOut",
     "NotBuilt",
     "PositionLost",
@@ -69,6 +70,28 @@ class FencedOut(StoreError):
         """
         holder = "none was claimed" if current is None else f"epoch {current} holds now"
         return cls(f"epoch {epoch} given for {what}, but {holder}; stop this writer and claim a new epoch")
+
+
+class CursorSetBack(StoreError):
+    """A sink's cursor stands before where that sink had moved it: the database was set back. Nothing was moved.
+
+    Read the cursor, and go on from there.
+    """
+
+    code = "cursor_set_back"
+
+    @classmethod
+    def of(cls, what: str, known: int, stored: int) -> CursorSetBack:
+        """The error in words.
+
+        Args:
+            what: was to be moved.
+            known: where the caller had moved it to.
+            stored: where it stands.
+        """
+        return cls(
+            f"the cursor of {what} was at {known} and stands at {stored}: the database was set back; go on there"
+        )
 
 
 class UnknownOutcome(StoreError):

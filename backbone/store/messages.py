@@ -162,12 +162,16 @@ class RelayCursor(StoreRequest[int], frozen=True):
 
 
 class AdvanceRelay(StoreRequest[None], frozen=True):
-    """A sink has published everything of a shard up to `position`; who has an older epoch than others is fenced out."""
+    """A sink has published everything of a shard up to `position`; who has an older epoch than others is fenced out.
+
+    Refused where the cursor stands before `known`, which is where the sink had it last.
+    """
 
     position: int
     sink: str = STREAM
     shard: int = 0
     epoch: int = 0
+    known: int = 0
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
@@ -175,10 +179,11 @@ class AdvanceRelay(StoreRequest[None], frozen=True):
         arguments.text("sink", self.sink)
         _check_shard(self.shard)
         arguments.count("epoch", self.epoch)
+        arguments.count("known", self.known)
 
     def on(self, store: Store) -> Coroutine[Any, Any, None]:
         """Ask a store."""
-        return store.advance(self.sink, self.shard, self.position, self.epoch)
+        return store.advance(self.sink, self.shard, self.position, self.epoch, known=self.known)
 
 
 class ReadRows(StoreRequest[ReadResult], frozen=True):

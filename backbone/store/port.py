@@ -108,14 +108,22 @@ class Store(Protocol):
         """Position up to which a sink has published all outbox rows of a shard, 0 at first."""
         ...
 
-    async def advance(self, sink: str, shard: int, position: int, epoch: int) -> None:
+    async def advance(self, sink: str, shard: int, position: int, epoch: int, *, known: int = 0) -> None:
         """Note that a sink has published a shard up to `position`; a smaller one than before changes nothing.
 
         A greater epoch than that of all who advanced before takes over. From its first advance on, rows that a sink
         does not have yet are not pruned.
 
+        Args:
+            sink: who has published.
+            shard: what.
+            position: up to where.
+            epoch: of whoever says so.
+            known: where the cursor stood last, as far as the sink knows; it may have been moved further by others.
+
         Raises:
             FencedOut: the epoch is smaller than one that has advanced this shard before.
+            CursorSetBack: the cursor stands before `known`. Look and move are one: no restore comes in between.
         """
         ...
 

@@ -235,6 +235,8 @@ class OutboxStatus(msgspec.Struct, frozen=True):
         oldest_pending_at: when the oldest of these was written.
         held_by: whose transaction keeps committed rows from being published, since when, and what to do about it; None:
             nobody's, for longer than a moment.
+        server: which server answers, in which of its lives: a restore to a moment and a standby that takes over begin
+            another one; "" for a file.
     """
 
     newest: int
@@ -242,6 +244,7 @@ class OutboxStatus(msgspec.Struct, frozen=True):
     pending: int
     oldest_pending_at: datetime | None
     held_by: str | None = None
+    server: str = ""
 
 
 class QuarantineRow(msgspec.Struct, frozen=True):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from backbone.store.messages import ProbeStore, ReadDrops, RelayCursor
+from backbone.store.errors import CursorSetBack
+from backbone.store.messages import AdvanceRelay, ProbeStore, ReadDrops, RelayCursor
+from backbone.store.records import OutboxStatus
+from backbone.stream.reach import HeldUp
 
 __all__ = ["Past"]
 
@@ -31,18 +34,50 @@ class Past:
         self._ask = ask
         self.noted = 0
         self.doubtful = True
-        self._generation = ""
+        self._generation = self._server = ""
         self._drops: int | None = None
 
-    async def set_back(self) -> int | None:
+    async def set_back(self, cursor: int, status: OutboxStatus | None = None) -> int | None:
         """The stored cursor, where the database is another one or was set back; else None.
 
-        Another process may have moved the cursor further: that is no going back.
+        Another process may have moved the cursor further: that is no going back. A standby that takes over may have
+        lost what was published last, although its cursor is where it was noted: its outbox, where it was looked at,
+        ends before that, or is of another server.
+
+        Args:
+            cursor: up to where all is published.
+            status: the outbox as it was just seen.
         """
         another = self.doubtful and await self._is_another()
+        if status is not None:
+            another |= status.newest < cursor or self._is_anothers(status)
         stored: int = await self._ask(RelayCursor())
         self.doubtful = False
         return stored if another or stored < self.noted else None
+
+    def forget(self) -> None:
+        """Take the server that answers next for the one that is known: what follows from its being another is done."""
+        self._server = ""
+
+    def _is_anothers(self, status: OutboxStatus) -> bool:
+        before, self._server = self._server, status.server or self._server
+        return before not in {"", self._server}
+
+    async def note(self, position: int) -> int | None:
+        """Move the stored cursor on from where it was noted last; or the stored one, where the database was set back.
+
+        The store looks and moves in one: what comes again at these positions is never noted as published.
+        """
+        if self.doubtful and (stored := await self.set_back(position)) is not None:
+            return stored
+        try:
+            await self._ask(AdvanceRelay(position, known=self.noted))
+        except HeldUp as error:
+            if error.code != CursorSetBack.code:
+                raise
+            return int(await self._ask(RelayCursor()))
+        self.noted = position
+        return None
 
     async def _is_another(self) -> bool:
         before, now = self._generation, (await self._ask(ProbeStore())).generation

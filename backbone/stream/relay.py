@@ -117,7 +117,7 @@ class RelayActor(Actor):
 
     async def after_start(self) -> None:
         """Publish what an earlier process left, and then what the store says that it has committed."""
-        self._known.due = True
+        self._known.due = self._survey = True
         self._pump_soon()
         self.context.run_task(self._listen(), name="hints")
 
@@ -134,8 +134,7 @@ class RelayActor(Actor):
         if self._cursor > self._past.noted and self._calls.serves("store"):
             store = self._calls.ref("store")
             with suppress(ActorError):
-                if await store.ask(RelayCursor(), _NOTE_TIMEOUT) >= self._past.noted:
-                    await store.ask(AdvanceRelay(self._cursor), _NOTE_TIMEOUT)
+                await store.ask(AdvanceRelay(self._cursor, known=self._past.noted), _NOTE_TIMEOUT)
         await self._outlet.abandon()
 
     def inspect(self) -> dict[str, Any]:
@@ -198,7 +197,7 @@ class RelayActor(Actor):
                 elif not await self._note_cursor():
                     break
         except HeldUp as error:
-            self._known.due = True
+            self._known.due = self._survey = True
             self._past.doubtful = self._past.doubtful or error.part == "store"
             self._pause = min(2 * self._pause or _FIRST_PAUSE, _LONGEST_PAUSE)
             self.context.send_after(self._pause, Retry(), key="retry")
@@ -210,8 +209,10 @@ class RelayActor(Actor):
 
     async def _look(self) -> None:
         """Read the outbox to its end; a second look is taken only where more may be there than came."""
-        await self._require_no_set_back()
-        if self._survey and not await self._surveyed():
+        status = await self._surveyed() if self._survey else None
+        if (stored := await self._past.set_back(self._cursor, status)) is not None:
+            await self._begin_again(stored)
+        elif status is not None and status.newest <= self._cursor:
             return
         while rows := await self._read():
             await self._relay(rows)
@@ -219,13 +220,13 @@ class RelayActor(Actor):
             if not full:
                 return
 
-    async def _surveyed(self) -> bool:
-        """Look at what no hint tells of: drops, and who holds publishing back. False: there is nothing to read."""
+    async def _surveyed(self) -> OutboxStatus:
+        """Look at what no hint tells of: drops, who holds publishing back, how far the outbox goes."""
         if await self._past.has_dropped():
             await self._reach.forget()
         status: OutboxStatus = await self._reach.ask(OutboxState())
         self._held_by, self._survey = status.held_by, False
-        return status.newest > self._cursor
+        return status
 
     async def _read(self) -> Sequence[OutboxRow]:
         """What comes next in the outbox.
@@ -246,15 +247,14 @@ class RelayActor(Actor):
             else:
                 return rows
 
-    async def _require_no_set_back(self) -> None:
-        """Begin anew where the database was set back, or is another one: positions may come again for others."""
-        stored = await self._past.set_back()
-        if stored is not None:
-            self.context.log.warning("the database was set back; cache and stream begin anew", cursor=stored)
-            self._known.forget()
-            await self._outlet.begin_again(stored)
-            await self._go_on_from(stored)
-            self.context.system.publish(DatabaseSetBack, self.context.ref.path)
+    async def _begin_again(self, stored: int) -> None:
+        """Begin anew: the database was set back, or is another one, and positions may come again for others."""
+        self.context.log.warning("the database was set back; cache and stream begin anew", cursor=stored)
+        self._known.forget()
+        self._past.forget()
+        await self._outlet.begin_again(stored)
+        await self._go_on_from(stored)
+        self.context.system.publish(DatabaseSetBack, self.context.ref.path)
 
     async def _go_on_from(self, position: int) -> None:
         """Stand at the stored cursor, where what lies between it and ours is not to be had."""
@@ -308,11 +308,9 @@ class RelayActor(Actor):
         if now - self._noted_at < _NOTE_EVERY:
             self.context.send_after(self._noted_at + _NOTE_EVERY - now, NoteCursor(), key="note")
             return False
-        await self._require_no_set_back()  # else what comes again at these positions would be noted as published
-        position = self._cursor
-        if position > self._past.noted:
-            await self._reach.ask(AdvanceRelay(position))
-        self._past.noted, self._noted_at = position, now
+        if (stored := await self._past.note(self._cursor)) is not None:
+            await self._begin_again(stored)
+        self._noted_at = now
         return True
 
     def _came_back(self) -> None:

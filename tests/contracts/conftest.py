@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,10 +17,20 @@ from backbone.store.port import Store
 from backbone.stream.memory import MemoryStream
 from backbone.stream.port import Publisher, Stream, Subscriber
 
-STORES: dict[str, Callable[[Path], Store]] = {
-    "duckdb": lambda folder: DuckDBStore(folder / "store.duckdb", max_payload_bytes=16 * 1024),
+STORES: dict[str, Callable[..., Store]] = {
+    "duckdb": lambda folder, **more: DuckDBStore(folder / "store.duckdb", max_payload_bytes=16 * 1024, **more),
 }
 STREAMS: dict[str, Callable[[], Stream]] = {"memory": lambda: MemoryStream(partitions=4)}
+
+
+class Clock:
+    """A wall clock that says what it is set to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
 
 
 class MadeCache(NamedTuple):
@@ -81,4 +92,15 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await store.open()
     await store.migrate()
     yield store
+    await store.close()
+
+
+@pytest.fixture(params=list(STORES))
+async def set_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Store, Clock]]:
+    """A store whose wall clock the test sets."""
+    clock = Clock()
+    store = STORES[request.param](tmp_path, clock=clock)
+    await store.open()
+    await store.migrate()
+    yield store, clock
     await store.close()

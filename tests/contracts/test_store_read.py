@@ -11,7 +11,7 @@ import pytest
 
 from backbone.domain import Dimension, Frame, codec
 from backbone.domain.identifiers import ingest_id
-from backbone.store.errors import FencedOut, PositionLost
+from backbone.store.errors import CursorSetBack, FencedOut, PositionLost
 from backbone.store.port import Store
 from backbone.store.records import Chunk, JournalRow, QuarantineRow, Query
 
@@ -195,6 +195,18 @@ async def test_a_cursor_moves_forward_only(store: Store) -> None:
     await store.advance("stream", 0, 7, 0)
     await store.advance("stream", 0, 3, 0)
     assert await store.cursor("stream", 0) == 7
+
+
+async def test_a_cursor_moves_only_from_where_its_sink_knows_it_or_further(store: Store) -> None:
+    await store.advance("stream", 0, 7, 0, known=0)
+    await store.advance("stream", 0, 9, 0, known=7)
+    await store.advance("stream", 0, 10, 0, known=8)  # another process of the sink was further
+    with pytest.raises(CursorSetBack, match="cursor of stream, shard 0 was at 11 and stands at 10"):
+        await store.advance("stream", 0, 12, 0, known=11)
+    assert await store.cursor("stream", 0) == 10
+    with pytest.raises(CursorSetBack, match="was at 1 and stands at 0"):
+        await store.advance("stream", 1, 2, 0, known=1)
+    assert await store.cursor("stream", 1) == 0
 
 
 async def test_sinks_and_shards_have_cursors_of_their_own(store: Store) -> None:

@@ -7,7 +7,7 @@ for it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import anyio
@@ -19,9 +19,19 @@ from backbone.services import native
 @pytest.fixture(scope="session")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[native.Services]:
     """All three servers, on ports of their own, their data in a temporary folder; they die with the test run."""
-    data = tmp_path_factory.mktemp("services")
+    yield from serving(native.ALL, tmp_path_factory.mktemp("services"))
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[native.Services]:
+    """A TimescaleDB of the module's own, whose files and settings its tests may change."""
+    yield from serving(["timescale"], tmp_path_factory.mktemp("alone"))
+
+
+def serving(names: Sequence[str], data: Path) -> Iterator[native.Services]:
+    """Started, then stopped."""
     try:
-        running = anyio.run(bring_up, data)
+        running = anyio.run(bring_up, names, data)
     except native.Unavailable as error:
         required = os.environ.get("BACKBONE_REQUIRE_SERVICES", "")
         if required.strip():
@@ -31,6 +41,10 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[native.Servic
     anyio.run(native.down, data)
 
 
-async def bring_up(data: Path) -> native.Services:
-    """Start all servers for tests, with fsync since faults are tested too."""
-    return await native.up(data=data, die_with_parent=True, progress=lambda line: print(line, flush=True))  # noqa: T201
+async def bring_up(names: Sequence[str], data: Path) -> native.Services:
+    """Start servers for tests, with fsync since faults are tested too."""
+
+    def say(line: str) -> None:
+        print(line, flush=True)  # noqa: T201
+
+    return await native.up(names, data=data, die_with_parent=True, progress=say)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -73,6 +74,31 @@ async def test_a_service_killed_while_frozen_leaves_no_children_in_the_way(servi
     services.kill("timescale")
     await services.restart("timescale")
     assert (await status_of(services, "timescale")).ready
+
+
+def sleeper(user: int, group: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["/bin/sleep", "60"], user=user, group=group)
+
+
+async def test_a_server_starts_again_where_its_number_went_to_another_program_of_its_user(
+    alone: native.Services,
+) -> None:
+    """Killed, it leaves its number in its folder: PostgreSQL takes whoever has that for a server on these files."""
+    lock = alone.data / "timescale" / "cluster" / "postmaster.pid"
+    alone.kill("timescale")
+    owner = lock.stat()
+    with anyio.fail_after(20):
+        while (await status_of(alone, "timescale")).ready:
+            await anyio.lowlevel.checkpoint()
+    bystander = sleeper(owner.st_uid, owner.st_gid)
+    try:
+        lines = lock.read_text().split("\n")
+        lock.write_text("\n".join([str(bystander.pid), *lines[1:]]))
+        await alone.restart("timescale")
+        assert (await status_of(alone, "timescale")).ready
+    finally:
+        bystander.kill()
+        bystander.wait()
 
 
 async def test_a_service_stopped_alone_can_be_started_again(services: native.Services) -> None:

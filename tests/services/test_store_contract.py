@@ -9,7 +9,9 @@ import pytest
 
 from backbone.services import native
 from backbone.store.port import Store
+from tests.contracts.conftest import Clock
 from tests.contracts.test_store_bars import *  # noqa: F403
+from tests.contracts.test_store_clock import *  # noqa: F403
 from tests.contracts.test_store_events import *  # noqa: F403
 from tests.contracts.test_store_inbox import *  # noqa: F403
 from tests.contracts.test_store_newest import *  # noqa: F403
@@ -30,3 +32,11 @@ async def store(dsn: str) -> AsyncIterator[Store]:
     await empty(dsn)
     async with opened(dsn, max_payload_bytes=16 * 1024) as store:
         yield store
+
+
+@pytest.fixture
+async def set_store(dsn: str) -> AsyncIterator[tuple[Store, Clock]]:
+    clock = Clock()
+    await empty(dsn)
+    async with opened(dsn, clock=clock) as store:
+        yield store, clock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, count, first
-from backbone.store.errors import FencedOut
+from backbone.store.errors import CursorSetBack, FencedOut
 
 __all__ = ["Cursors", "published"]
 
@@ -19,12 +19,17 @@ class Cursors(Part):
         return count(connection, "SELECT position FROM telemetry.cursors WHERE sink = ? AND shard = ?", [sink, shard])
 
     @question("delivery")
-    def advance(self, connection: Connection, sink: str, shard: int, position: int, epoch: int) -> None:
+    def advance(
+        self, connection: Connection, sink: str, shard: int, position: int, epoch: int, *, known: int = 0
+    ) -> None:
         """Move a cursor forward, never back."""
         with transaction(connection):
-            held = first(connection, "SELECT epoch FROM telemetry.cursors WHERE sink = ? AND shard = ?", [sink, shard])
-            if held is not None and held[0] > epoch:
-                raise FencedOut.of(f"{sink}, shard {shard}", epoch, held[0])
+            query = "SELECT epoch, position FROM telemetry.cursors WHERE sink = ? AND shard = ?"
+            holder, stored = first(connection, query, [sink, shard]) or (0, 0)
+            if holder > epoch:
+                raise FencedOut.of(f"{sink}, shard {shard}", epoch, holder)
+            if stored < known:
+                raise CursorSetBack.of(f"{sink}, shard {shard}", known, stored)
             connection.execute(
                 """
                 INSERT INTO telemetry.cursors VALUES (?, ?, ?, ?)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backbone.store.errors import FencedOut
+from backbone.store.errors import CursorSetBack, FencedOut
 from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import plain
@@ -11,6 +11,15 @@ __all__ = ["PUBLISHED", "Cursors"]
 
 PUBLISHED = "(SELECT coalesce(min(position), 0) FROM telemetry.cursors)"
 """Position up to which every sink has everything."""
+
+_ADVANCE = """
+INSERT INTO telemetry.cursors (sink, shard, position, epoch)
+SELECT $1::text, $2::integer, $3::bigint, $4::bigint
+WHERE $5::bigint = 0 OR EXISTS (SELECT FROM telemetry.cursors WHERE sink = $1 AND shard = $2)
+ON CONFLICT (sink, shard) DO UPDATE
+SET position = greatest(cursors.position, excluded.position), epoch = excluded.epoch
+WHERE cursors.epoch <= excluded.epoch AND cursors.position >= $5
+"""
 
 
 class Cursors(Part):
@@ -23,19 +32,14 @@ class Cursors(Part):
         return int(await session.value(query, plain("sink", sink), shard) or 0)
 
     @question
-    async def advance(self, session: Session, sink: str, shard: int, position: int, epoch: int) -> None:
+    async def advance(
+        self, session: Session, sink: str, shard: int, position: int, epoch: int, *, known: int = 0
+    ) -> None:
         """Move a cursor forward, never back; one statement, so that nobody comes between look and move."""
-        moved = await session.change(
-            """
-            INSERT INTO telemetry.cursors (sink, shard, position, epoch) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (sink, shard) DO UPDATE
-            SET position = greatest(cursors.position, excluded.position), epoch = excluded.epoch
-            WHERE cursors.epoch <= excluded.epoch
-            """,
-            *(plain("sink", sink), shard, position, epoch),
-        )
+        moved = await session.change(_ADVANCE, plain("sink", sink), shard, position, epoch, known)
         if not moved:
-            held = await session.value(
-                "SELECT epoch FROM telemetry.cursors WHERE sink = $1 AND shard = $2", sink, shard
-            )
-            raise FencedOut.of(f"{sink}, shard {shard}", epoch, held)
+            query = "SELECT epoch, position FROM telemetry.cursors WHERE sink = $1 AND shard = $2"
+            holder, stored = await session.row(query, sink, shard) or (0, 0)
+            if holder > epoch:
+                raise FencedOut.of(f"{sink}, shard {shard}", epoch, holder)
+            raise CursorSetBack.of(f"{sink}, shard {shard}", known, stored)

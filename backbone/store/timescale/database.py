@@ -21,6 +21,7 @@ from backbone.store.errors import StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.timescale.bounds import Bounds
 from backbone.store.timescale.failures import BROKEN, EXPLAINED, beaten, connection_lost, explained, plan_is_stale
 from backbone.store.timescale.session import Session
+from backbone.store.timescale.tls import require_files
 
 __all__ = ["Database", "place_of"]
 
@@ -68,6 +69,7 @@ class Database:
             return
         if not place_of(self._dsn):
             raise StoreUnavailable(_UNREADABLE)
+        require_files(self._dsn)
         bounds = self._bounds
         try:
             with anyio.fail_after(bounds.connect_timeout + bounds.pool_timeout):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncpg
 
 from backbone.store.errors import RowRefused, SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
+from backbone.store.timescale.tls import distrust
 
 __all__ = [
     "BROKEN",
@@ -68,6 +69,8 @@ def explained(error: BaseException, place: str, waited: float) -> StoreError | V
         place: host, port and database.
         waited: seconds after which the client gives up on a statement.
     """
+    if (distrusted := distrust(error, place)) is not None:
+        return distrusted
     if isinstance(error, StoreError | ValueError):
         return error
     if isinstance(error, TimeoutError):
@@ -120,6 +123,8 @@ def connection_lost(error: BaseException) -> bool:
         return False
     if isinstance(error, asyncpg.InternalClientError):
         return True  # the server's last words came between two steps of the client, which has lost its place
+    if distrust(error, "") is not None:
+        return False
     return isinstance(error, OSError | EOFError) and not isinstance(error, TimeoutError)
 
 

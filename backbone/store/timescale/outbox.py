@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import shard_of
-from backbone.store.errors import PositionLost
+from backbone.store.errors import PositionLost, StoreError
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus
 from backbone.store.timescale.combined import Combined
@@ -35,6 +35,7 @@ from backbone.store.timescale.cursors import PUBLISHED
 from backbone.store.timescale.few import FEW_ROWS
 from backbone.store.timescale.holding import holder
 from backbone.store.timescale.part import Part, question
+from backbone.store.timescale.server import server_of
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import MAX_BIGINT
 from backbone.store.timescale.workers import Workers
@@ -93,7 +94,7 @@ class Outbox(Part):
             """  # noqa: S608
         )
         held_by = await holder(session, HORIZON, _LONG) if pending else None
-        return OutboxStatus(newest or 0, at, pending, oldest, held_by)
+        return OutboxStatus(newest or 0, at, pending, oldest, held_by, await server_of(session))
 
     @question
     async def symbols(self, session: Session, dimension: Dimension) -> list[str]:
@@ -105,7 +106,16 @@ class Outbox(Part):
 
 
 def first_position(revision: int) -> int:
-    """The position of the first outbox row of the transaction that gives this revision."""
+    """The position of the first outbox row of the transaction that gives this revision.
+
+    Raises:
+        StoreError: it does not go into a bigint.
+    """
+    if revision >> (63 - ROW_BITS):
+        raise StoreError(
+            f"transaction number {revision} given; positions end at 2^{63 - ROW_BITS} of them; nothing was written: "
+            "begin a new database and ingest what this one has"
+        )
     return revision << ROW_BITS
 
 

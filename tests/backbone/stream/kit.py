@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from backbone.calls import Calls, refuse
 from backbone.domain import encode
 from backbone.domain.codec import checksum_of
 from backbone.domain.dimension import Dimension
-from backbone.store.errors import PositionLost
+from backbone.store.errors import CursorSetBack, PositionLost
 from backbone.store.messages import (
     AdvanceRelay,
     OutboxGrew,
@@ -53,7 +53,8 @@ class Outbox:
         self.down: str | None = None
         self.held_by: str | None = None
         self.refuse_advance = 0
-        self.generation = "database"
+        self.before_advance: list[Callable[[], None]] = []
+        self.generation, self.server = "database", "server/1"
         self._moved = anyio.Event()
 
     def move(self, position: int) -> None:
@@ -104,13 +105,17 @@ class Store(Actor):
         if self._outbox.refuse_advance:
             self._outbox.refuse_advance -= 1
             raise Reject("unavailable", "gone before it could note that")
+        if self._outbox.before_advance:
+            self._outbox.before_advance.pop()()
+        if self._outbox.cursor < message.known:
+            raise refuse(CursorSetBack.of("stream, shard 0", message.known, self._outbox.cursor))
         self._outbox.move(message.position)
 
     @handles
     def state(self, message: OutboxState) -> OutboxStatus:
         self._met(message)
         newest = max([self._outbox.pruned_to, *(each.position for each in self._outbox.rows)])
-        return OutboxStatus(newest, self._outbox.cursor, 0, None, self._outbox.held_by)
+        return OutboxStatus(newest, self._outbox.cursor, 0, None, self._outbox.held_by, self._outbox.server)
 
     @handles
     def drops(self, message: ReadDrops) -> int:

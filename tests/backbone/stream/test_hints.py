@@ -32,7 +32,7 @@ async def test_what_comes_with_a_hint_is_published_without_a_read() -> None:
         made.commit(row(3), after=2)
         await made.stream.holds(3)
         assert sent(made) == [1, 2, 3]
-        assert made.outbox.reads() == [0]  # the first look, at the start
+        assert made.outbox.reads() == []  # at the start it is seen that nothing is there
 
 
 async def test_hints_that_follow_each_other_are_taken_together_and_the_cursor_moves_once() -> None:
@@ -92,7 +92,7 @@ async def test_a_hint_without_rows_is_read_once_and_not_looked_at_twice() -> Non
         made.commit(row(1), row(2))
         await made.stream.holds(2)
         await anyio.sleep(1)
-        assert made.outbox.reads() == [0, 0]
+        assert made.outbox.reads() == [0]
 
 
 async def test_a_hint_of_what_was_read_meanwhile_is_no_reason_to_look() -> None:
@@ -107,7 +107,7 @@ async def test_a_hint_of_what_was_read_meanwhile_is_no_reason_to_look() -> None:
         made.stream.gate.set()
         await made.outbox.published(2)
         await anyio.sleep(1)
-        assert made.outbox.reads() == [0, 0]
+        assert made.outbox.reads() == [0]
 
 
 @pytest.mark.parametrize("rows", [[row(n) for n in range(1, 601)], [row(n, payload=b"x" * 2**20) for n in range(1, 9)]])

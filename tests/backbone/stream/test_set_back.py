@@ -77,6 +77,30 @@ async def test_a_cursor_that_was_not_noted_yet_is_not_noted_in_a_database_that_w
             assert made.stream.sent[-1] == [3, 4, 5, 6, 7, 8]
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_database_set_back_between_the_last_look_and_the_move_of_the_cursor_keeps_its_own(leaves: bool) -> None:
+    """It has grown past where the relay stood: noting that would pass over what nobody has published."""
+    async with house() as made:
+        await relaying(made)
+
+        def restored() -> None:
+            set_back(made, 2)
+            made.outbox.rows += [row(n, "GBPUSD") for n in range(3, 9)]
+
+        made.commit(row(6), after=5)
+        await made.stream.holds(6)
+        made.commit(row(7), after=6)
+        await made.stream.holds(7)
+        assert made.outbox.cursor == 6
+        made.outbox.before_advance.append(restored)
+        if leaves:
+            await made.system.terminate_child("relay")
+            assert made.outbox.cursor == 2
+        else:
+            await made.outbox.published(8)
+            assert made.stream.sent[-1] == [3, 4, 5, 6, 7, 8]
+
+
 async def test_a_database_of_another_generation_is_begun_with_from_its_own_cursor() -> None:
     async with house() as made:
         await relaying(made)
@@ -86,6 +110,30 @@ async def test_a_database_of_another_generation_is_begun_with_from_its_own_curso
         made.outbox.cursor, made.outbox.down = 6, None
         await made.outbox.published(7)
         assert made.stream.sent[-1] == [7]
+        assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+
+
+@pytest.mark.parametrize("grown", [False, True])
+async def test_a_standby_that_takes_over_without_what_was_published_last_is_begun_with_from_its_cursor(
+    grown: bool,
+) -> None:
+    """Its cursor is the one that was noted; what it commits comes at positions that were published already."""
+    async with house() as made:
+        await relaying(made)
+        made.commit(row(6), after=5)
+        await made.stream.holds(6)
+        made.commit(row(7), after=6)
+        await made.stream.holds(7)
+        made.outbox.down = "failing over"
+        await anyio.sleep(1.5)
+        assert made.outbox.cursor == 6
+        set_back(made, 6)
+        made.outbox.down, made.outbox.server = None, "server/2" if grown else "server/1"
+        if not grown:
+            await anyio.sleep(2.5)
+        made.commit(row(7, "GBPUSD"))
+        await made.outbox.published(7)
+        assert made.stream.sent[-2:] == [[7], [7]]
         assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
 
 
