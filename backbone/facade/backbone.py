@@ -293,6 +293,8 @@ class Backbone:
     def last(self, dimension: Dimension | str, symbol: str) -> Mapping[str, Any] | None:
         """The newest row of the newest change of a symbol seen on the stream; None: none since this process began.
 
+        Where the database was set back, what was seen before is forgotten.
+
         Raises:
             TypeError, ValueError: an argument is wrong.
         """

@@ -280,6 +280,7 @@ class RelayActor(Actor):
         await self._outlet.connect()
         if not self._located:
             self._cursor = self._past.noted = await self._reach.ask(RelayCursor())
+            await self._past.has_dropped()  # what the cache takes in from now on may hold rows that are dropped later
             if self.context.ref.incarnation > 1:
                 await self._reach.forget()  # another process may have moved the cursor since we fell
             self._located = True

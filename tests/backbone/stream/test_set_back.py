@@ -8,6 +8,7 @@ import pytest
 from actors import AskRejected
 from backbone.cache.messages import ForgetWindows
 from backbone.stream.consumer import ConsumerActor
+from backbone.stream.last import LastActor, Newest
 from backbone.stream.messages import NextUpdates
 from backbone.stream.relay import RelayActor
 from tests.backbone.facade.kit import BARS
@@ -105,6 +106,25 @@ async def test_subscribers_of_before_are_told_and_those_who_come_afterwards_get_
         assert [(each.position, each.symbol) for each in answer.items] == [(3, "GBPUSD")]
 
 
+@pytest.mark.parametrize("looked", [False, True])
+async def test_the_newest_rows_of_before_are_forgotten_and_those_of_since_are_not_missed(looked: bool) -> None:
+    async with house() as made:
+        newest = Newest()
+        await made.start("last", LastActor, newest)
+        await relaying(made)
+        assert newest.row(BARS, "EURUSD") is not None
+        set_back(made, 2)
+        if looked:
+            await anyio.sleep(1.5)
+        made.commit(row(3, "GBPUSD"))
+        await made.outbox.published(3)
+        await anyio.sleep(5)
+        assert newest.row(BARS, "EURUSD") is None
+        found = newest.row(BARS, "GBPUSD")
+        assert found is not None
+        assert found["close"] == 1.003
+
+
 async def test_rows_that_another_process_published_and_pruned_are_not_passed_over_in_silence() -> None:
     async with house() as made:
         await relaying(made)
@@ -129,6 +149,14 @@ async def test_rows_dropped_by_another_process_are_forgotten_by_this_ones_cache_
         forgotten = len([each for each in made.cache.messages if isinstance(each, ForgetWindows)])
         await anyio.sleep(5)
         assert len([each for each in made.cache.messages if isinstance(each, ForgetWindows)]) == forgotten
+
+
+async def test_rows_dropped_before_the_first_look_by_the_clock_are_forgotten_too() -> None:
+    async with house() as made:
+        await made.start("relay", RelayActor, poll_interval=1.0)
+        await anyio.sleep(0.5)
+        made.outbox.drops += 1
+        await made.cache.expect(ForgetWindows)
 
 
 async def test_who_holds_publishing_back_is_named_until_they_have_ended() -> None:
