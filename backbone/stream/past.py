@@ -32,17 +32,23 @@ class Past:
         self.noted = 0
         self.doubtful = True
         self._generation = ""
+        self._another = False
         self._drops: int | None = None
 
     async def set_back(self) -> int | None:
-        """The stored cursor, where the database is another one or was set back; else None.
+        """The stored cursor, where the database is another one or was set back, until `stand`; else None.
 
         Another process may have moved the cursor further: that is no going back.
         """
-        another = self.doubtful and await self._is_another()
+        if self.doubtful and await self._is_another():
+            self._another = True
         stored: int = await self._ask(RelayCursor())
         self.doubtful = False
-        return stored if another or stored < self.noted else None
+        return stored if self._another or stored < self.noted else None
+
+    def stand(self, position: int) -> None:
+        """Go on from the stored cursor; what follows from the database being another one is done."""
+        self.noted, self._another = position, False
 
     async def _is_another(self) -> bool:
         before, now = self._generation, (await self._ask(ProbeStore())).generation

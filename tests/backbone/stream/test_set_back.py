@@ -8,8 +8,9 @@ import pytest
 from actors import AskRejected
 from backbone.cache.messages import ForgetWindows
 from backbone.stream.consumer import ConsumerActor
+from backbone.stream.errors import StreamUnavailable
 from backbone.stream.last import LastActor, Newest
-from backbone.stream.messages import NextUpdates
+from backbone.stream.messages import DatabaseSetBack, NextUpdates
 from backbone.stream.relay import RelayActor
 from tests.backbone.facade.kit import BARS
 from tests.backbone.stream.kit import House, house, row
@@ -88,6 +89,39 @@ async def test_a_database_of_another_generation_is_begun_with_from_its_own_curso
         await made.outbox.published(7)
         assert made.stream.sent[-1] == [7]
         assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+
+
+async def test_it_is_begun_with_anew_also_where_the_stream_is_down_when_that_is_noticed() -> None:
+    async with house() as made:
+        await relaying(made)
+        made.outbox.down = "restoring"
+        await anyio.sleep(1.5)
+        made.stream.failing = [StreamUnavailable("no broker")]
+        made.outbox.generation, made.outbox.rows = "another", [row(n, "GBPUSD") for n in range(1, 8)]
+        made.outbox.cursor, made.outbox.down = 6, None
+        await made.outbox.published(7)
+        assert made.stream.sent[-1] == [7]
+        assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+
+
+async def test_the_cache_forgets_before_subscribers_are_told_who_then_fetch() -> None:
+    async with house() as made:
+        await relaying(made)
+        before, note = made.stream.inner.subscriber().generation, made.cache.note
+        seen = []
+
+        def noted(message: object) -> None:
+            if isinstance(message, ForgetWindows):
+                told = made.system.recorded(DatabaseSetBack)
+                seen.append((made.stream.inner.subscriber().generation == before, len(told)))
+            note(message)
+
+        made.cache.note = noted  # type: ignore[method-assign]
+        set_back(made, 2)
+        made.commit(row(3, "GBPUSD"))
+        await made.outbox.published(3)
+        assert seen == [(True, 1)]
+        assert made.stream.inner.subscriber().generation != before
 
 
 async def test_subscribers_of_before_are_told_and_those_who_come_afterwards_get_what_is_new() -> None:
