@@ -188,6 +188,7 @@ class Backbone:
             TypeError: something else was given, or rows without their dimension.
             ValueError: a row is not one of the dimension: an unknown column, a value that is not allowed.
             StoreBusy: more rows wait already than may; none of these was taken.
+            BackboneClosed: it was left; where that was while this waited, the rows may be in.
             StoreUnavailable: the store does not take the rows now.
         """
         self._open()
