@@ -49,7 +49,7 @@ def records_to_arrow(dimension: Dimension, records: Sequence[object]) -> pa.Tabl
     """One mapping or Struct per row as a table with the columns that occur in any of them.
 
     Raises:
-        TypeError: records are not made of mappings or Structs.
+        TypeError: records are not made of mappings or Structs, or a column's name is no text.
         ValueError: a value is not of its column's type.
     """
     rows = [_mapping(row) for row in records]
@@ -69,6 +69,9 @@ def _mapping(row: object) -> Mapping[str, object]:
         return {name: value for name, value in given if value is not msgspec.UNSET}
     if not isinstance(row, Mapping):
         raise TypeError(f"{shown(row)} given as a row; allowed is a mapping from column to value, or a msgspec Struct")
+    for name in row:
+        if not isinstance(name, str):
+            raise TypeError(f"{shown(name)} given as the name of a column in a row; allowed is text")
     return row
 
 
@@ -80,7 +83,7 @@ def _column(dimension: Dimension, name: str, values: list[object]) -> pa.Array:
         try:
             cells.append(None if value is None else read(value))
         except (ValueError, TypeError, OverflowError) as error:
-            raise ValueError(f"{dimension}.{name}: {value!r} given in row {row}; {error}") from error
+            raise ValueError(f"{dimension}.{name}: {shown(value)} given in row {row}; {error}") from error
     try:
         return pa.array(cells, type=pa.int64() if kind == "timestamp" else arrow_type(kind)).cast(arrow_type(kind))
     except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:

@@ -188,6 +188,7 @@ class Backbone:
             TypeError: something else was given, or rows without their dimension.
             ValueError: a row is not one of the dimension: an unknown column, a value that is not allowed.
             StoreBusy: more rows wait already than may; none of these was taken.
+            BackboneClosed: it was left; where that was while this waited, the rows may be in.
             StoreUnavailable: the store does not take the rows now.
         """
         self._open()
@@ -292,6 +293,8 @@ class Backbone:
 
     def last(self, dimension: Dimension | str, symbol: str) -> Mapping[str, Any] | None:
         """The newest row of the newest change of a symbol seen on the stream; None: none since this process began.
+
+        Where the database was set back, what was seen before is forgotten.
 
         Raises:
             TypeError, ValueError: an argument is wrong.

@@ -11,6 +11,7 @@ import msgspec
 from actors import ActorDead, AskRejected, AskTimeout, ChildNotFound, MailboxFull
 from backbone.calls import Calls, restore
 from backbone.domain import Frame
+from backbone.domain.errors import BackboneClosed
 from backbone.domain.identifiers import new_run_id
 from backbone.facade.reading import Reader
 from backbone.facade.spelling import Ask
@@ -91,9 +92,16 @@ class Writer:
             try:
                 return await self._refusable(ask)
             except (ActorDead, ChildNotFound):
-                self._still_open()
+                self._require_open()
                 await anyio.sleep(_RETRY_PAUSE * 2**attempt)  # it may be the supervisor that restarts
         return await self._refusable(ask)
+
+    def _require_open(self) -> None:
+        """Refuse where nobody comes back; the store finishes what it is writing."""
+        try:
+            self._still_open()
+        except BackboneClosed as error:
+            raise BackboneClosed(f"{error}; the rows may be in: the same call again does no harm") from None
 
     async def _refusable(self, ask: Callable[[], Awaitable[R]]) -> R:
         try:

@@ -121,7 +121,7 @@ class NotBuilt(Unsupported):
 class PositionLost(StoreError):
     """Neither the log nor the outbox goes back so far, or the position is of another database or of before a restore.
 
-    Fetch the rows, then subscribe from 'latest'.
+    Subscribe from 'latest', then fetch the rows: what is committed between the two is missed in the other order.
     """
 
     code = "position_lost"
@@ -134,5 +134,5 @@ class PositionLost(StoreError):
             position: from which somebody wants to go on.
         """
         return cls(
-            f"position {position} given; log and outbox do not go back so far: fetch, then subscribe from 'latest'"
+            f"position {position} given; log and outbox do not go back so far: subscribe from 'latest', then fetch"
         )

@@ -28,7 +28,7 @@ _OPEN_TIMEOUT = 3.0
 _CLOSE_TIMEOUT = 5.0
 _GENERATION_TIMEOUT = 2.0
 _EVENT = 8  # letters of an event_id in a token
-_INSTEAD = "fetch, then subscribe from 'latest'"
+_INSTEAD = "subscribe from 'latest', then fetch"
 
 Begin = Place | Resume | Start
 

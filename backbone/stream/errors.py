@@ -30,7 +30,7 @@ class StreamClosed(StreamError):
 class StreamSetBack(StreamError):
     """The database was set back and the stream began again: this cursor's place means nothing any more.
 
-    Fetch what there is now, and have a subscriber make a new cursor.
+    Have a subscriber make a new cursor, then fetch what there is.
     """
 
 

@@ -100,7 +100,7 @@ class Feed:
         except PositionGone as gone:
             changes = await self._from_outbox(gone, limit)
         except StreamSetBack as error:
-            raise refuse(PositionLost(f"{error}; fetch, then subscribe from 'latest'")) from error
+            raise refuse(PositionLost(f"{error}; subscribe from 'latest', then fetch")) from error
         self._takes_what_is_left = False
         return changes
 

@@ -11,9 +11,10 @@ from actors import Actor, Reject, StopReason
 from backbone.calls import Calls
 from backbone.domain import decode
 from backbone.domain.dimension import Dimension
-from backbone.stream.errors import StreamError
+from backbone.store.errors import PositionLost
+from backbone.stream.errors import StreamError, StreamSetBack
 from backbone.stream.feed import Change, Feed, within
-from backbone.stream.port import Place, Record, Stream, Subscriber
+from backbone.stream.port import Place, Record, Start, Stream, Subscriber
 from backbone.stream.trim import newest_rows
 
 __all__ = ["LastActor", "Newest"]
@@ -44,6 +45,12 @@ class Newest:
             self._payloads[key] = (payload, checksum) if small else newest_rows(payload, checksum)
             self._rows.pop(key, None)
 
+    def forget(self) -> None:
+        """Nothing that came by holds any more."""
+        self.place = None
+        self._payloads.clear()
+        self._rows.clear()
+
     def row(self, dimension: Dimension, symbol: str) -> Mapping[str, Any] | None:
         """The newest row of the newest change; None: none came by.
 
@@ -64,6 +71,9 @@ def _key(change: Change) -> tuple[Dimension, str]:
 class LastActor(Actor):
     """Follows the whole stream from when the process began, and keeps the newest change of each symbol.
 
+    Where the database was set back, it forgets them and begins with what the stream has since; where changes were
+    published and pruned before they came by here, it goes on with the oldest that the stream still has.
+
     Args:
         stream: what to follow.
         calls: the store, whose outbox has what the stream has forgotten.
@@ -75,6 +85,7 @@ class LastActor(Actor):
         self._calls = calls
         self._newest = newest
         self._subscriber: Subscriber | None = None
+        self._lost_place = False
 
     async def on_start(self) -> None:
         """Begin beside the mailbox: a stream that is down holds nobody up."""
@@ -101,8 +112,8 @@ class LastActor(Actor):
                         self.context.report_health("ok")
             except (StreamError, Reject) as error:
                 await self._close()
-                if isinstance(error, Reject) and error.code == "position_lost":
-                    self._newest.place = None
+                if isinstance(error, Reject) and error.code == PositionLost.code:
+                    self._lose_place(error)
                 pause = min(2 * pause or _FIRST_PAUSE, _LONGEST_PAUSE)
                 self._report_behind(error)
                 await anyio.sleep(pause)
@@ -111,8 +122,22 @@ class LastActor(Actor):
         subscriber = self._subscriber = self._stream.subscriber()
         await within(_OPEN_TIMEOUT, subscriber.open(), "open")
         feed = Feed(subscriber, self._calls)
-        self._newest.place = await feed.open(self._newest.place or "latest")
+        self._newest.place = await feed.open(self._newest.place or await self._beginning(subscriber))
+        self._lost_place = False
         return feed
+
+    async def _beginning(self, subscriber: Subscriber) -> Start | Place:
+        """Where to begin without a place; after one that was lost, before all that the stream still has."""
+        if not self._lost_place:
+            return "latest"
+        cursor = await within(_OPEN_TIMEOUT, subscriber.cursor(after="earliest"), "make a cursor")
+        await cursor.close()
+        return cursor.place
+
+    def _lose_place(self, error: Reject) -> None:
+        self._newest.place, self._lost_place = None, True
+        if isinstance(error.__cause__, StreamSetBack):
+            self._newest.forget()
 
     async def _close(self) -> None:
         if self._subscriber is not None:

@@ -35,10 +35,11 @@ class Past:
         self.noted = 0
         self.doubtful = True
         self._generation = self._server = ""
+        self._another = False
         self._drops: int | None = None
 
     async def set_back(self, cursor: int, status: OutboxStatus | None = None) -> int | None:
-        """The stored cursor, where the database is another one or was set back; else None.
+        """The stored cursor, where the database is another one or was set back, until `stand`; else None.
 
         Another process may have moved the cursor further: that is no going back. A standby that takes over may have
         lost what was published last, although its cursor is where it was noted: its outbox, where it was looked at,
@@ -48,15 +49,20 @@ class Past:
             cursor: up to where all is published.
             status: the outbox as it was just seen.
         """
-        another = self.doubtful and await self._is_another()
-        if status is not None:
-            another |= status.newest < cursor or self._is_anothers(status)
+        if self.doubtful and await self._is_another():
+            self._another = True
+        if status is not None and (self._is_anothers(status) or status.newest < cursor):
+            self._another = True
         stored: int = await self._ask(RelayCursor())
         self.doubtful = False
-        return stored if another or stored < self.noted else None
+        return stored if self._another or stored < self.noted else None
+
+    def stand(self, position: int) -> None:
+        """Go on from the stored cursor; what follows from the database being another one is done."""
+        self.noted, self._another = position, False
 
     def forget(self) -> None:
-        """Take the server that answers next for the one that is known: what follows from its being another is done."""
+        """Take the server that answers next for the one that is known."""
         self._server = ""
 
     def _is_anothers(self, status: OutboxStatus) -> bool:

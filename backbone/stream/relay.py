@@ -248,19 +248,27 @@ class RelayActor(Actor):
                 return rows
 
     async def _begin_again(self, stored: int) -> None:
-        """Begin anew: the database was set back, or is another one, and positions may come again for others."""
+        """Begin anew: the database was set back, or is another one, and positions may come again for others.
+
+        Subscribers are told last: who then fetches reads nothing of before, and asks for no position of before.
+        """
         self.context.log.warning("the database was set back; cache and stream begin anew", cursor=stored)
         self._known.forget()
         self._past.forget()
-        await self._outlet.begin_again(stored)
-        await self._go_on_from(stored)
         self.context.system.publish(DatabaseSetBack, self.context.ref.path)
+        await self._reach.forget()
+        await self._outlet.begin_again(stored)
+        self._stand(stored)
 
     async def _go_on_from(self, position: int) -> None:
         """Stand at the stored cursor, where what lies between it and ours is not to be had."""
         await self._reach.forget()
         await self._outlet.resume(position)
-        self._cursor = self._past.noted = position
+        self._stand(position)
+
+    def _stand(self, position: int) -> None:
+        self._cursor = position
+        self._past.stand(position)
 
     def _report_behind(self, error: HeldUp) -> None:
         following = f"tries again at least every {_LONGEST_PAUSE:g} s; nothing is lost, the outbox keeps it"
@@ -280,6 +288,7 @@ class RelayActor(Actor):
         await self._outlet.connect()
         if not self._located:
             self._cursor = self._past.noted = await self._reach.ask(RelayCursor())
+            await self._past.has_dropped()  # what the cache takes in from now on may hold rows that are dropped later
             if self.context.ref.incarnation > 1:
                 await self._reach.forget()  # another process may have moved the cursor since we fell
             self._located = True

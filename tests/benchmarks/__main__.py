@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--strict", action="store_true", help="exit 1 where a floor is missed")
     options = parser.parse_intermixed_args(arguments)
     missed = False
-    for name, parts in _wanted(parser, options.names or names()).items():
+    for name, parts in wanted(parser, options.names or names()).items():
         benchmark = importlib.import_module(f"tests.benchmarks.{name}{_SUFFIX}")
         result = benchmark.run(options.quick, parts) if parts else benchmark.run(options.quick)
         text = report.markdown(result)
@@ -40,19 +40,19 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if missed and options.strict else 0
 
 
-def _wanted(parser: argparse.ArgumentParser, given: list[str]) -> dict[str, list[str]]:
-    """The benchmarks named, each with those of its parts that are named behind it."""
-    wanted: dict[str, list[str]] = {}
+def wanted(parser: argparse.ArgumentParser, given: list[str]) -> dict[str, list[str]]:
+    """The benchmarks named, each with its parts that follow it; a part goes before a benchmark of its name."""
+    named: dict[str, list[str]] = {}
     parts: tuple[str, ...] = ()
     for word in given:
-        if word in names():
-            wanted[word] = []
+        if word in parts:
+            named[next(reversed(named))].append(word)
+        elif word in names():
+            named[word] = []
             parts = getattr(importlib.import_module(f"tests.benchmarks.{word}{_SUFFIX}"), "PARTS", ())
-        elif word in parts:
-            wanted[next(reversed(wanted))].append(word)
         else:
             parser.error(f"got {word}; allowed: {', '.join((*parts, *names()))}")
-    return wanted
+    return named
 
 
 if __name__ == "__main__":

@@ -141,6 +141,6 @@ def _report(commits: int, took: defaultdict[tuple[str, int], list[float]], why_n
         tables=[Table("One commit, ms", ("rows", "bare, median", "store, median", "store, p99", "beside bare"), rows)],
         floors=floors,
         packages=("asyncpg", "pyarrow"),
-        page="docs/reference/benchmarks-live.md",
+        page="docs/reference/benchmarks-commits.md",
         notes=[why_not] if why_not else [],
     )

@@ -218,6 +218,18 @@ def test_a_record_with_a_value_of_a_wrong_type_is_refused(row: dict[str, object]
         Frame.from_records(BARS, [row])
 
 
+@pytest.mark.parametrize("key", [1, None, b"symbol", ("symbol", "A")])
+def test_a_column_whose_name_is_no_text_is_refused_with_what_is_allowed(key: object) -> None:
+    with pytest.raises(TypeError, match="as the name of a column in a row; allowed is text"):
+        Frame.from_records(BARS, [bar(), {**bar(), key: 1.0}])  # type: ignore[dict-item]
+
+
+def test_a_value_that_is_long_is_shown_in_part_where_it_is_refused() -> None:
+    with pytest.raises(ValueError, match="open: 1000") as told:
+        Frame.from_records(BARS, [bar(open=10**400)])
+    assert len(str(told.value)) < 200
+
+
 @pytest.mark.parametrize("sequence", [1.5, "1", True, float("nan"), float("inf"), 2**70])
 def test_a_sequence_that_is_no_whole_number_of_64_bits_is_refused(sequence: object) -> None:
     with pytest.raises(ValueError, match=r"trades\.sequence"):

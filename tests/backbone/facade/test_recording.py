@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
+import anyio
 import msgspec
 import pyarrow as pa
 import pytest
 
-from backbone import Backbone, Frame
-from backbone.testing import embedded
+from backbone import Backbone, BackboneClosed, Frame
+from backbone.store.port import Store
+from backbone.store.records import Chunk, WriteResult
+from backbone.testing import embedded, with_store
 
 START = datetime(2024, 5, 6, 12, tzinfo=UTC)
 QUOTE = {"symbol": "EURUSD", "ts": START, "bid": 1.1, "ask": 1.2}
@@ -43,6 +47,42 @@ async def test_one_row_or_several_are_recorded_in_any_of_the_forms() -> None:
             assert (await backbone.record(rows, dimension)).inserted == count
         stored = await backbone.fetch("quotes", symbols=["EURUSD"])
         assert (stored.num_rows, stored.end) == (10, START + timedelta(minutes=9))
+
+
+async def test_who_records_while_the_backbone_is_left_is_told_that_the_rows_may_be_in(tmp_path: Path) -> None:
+    told = anyio.Event()
+    path = {"store.path": str(tmp_path / "rows.duckdb")}
+
+    async def record(backbone: Backbone) -> None:
+        with pytest.raises(BackboneClosed, match=r"is closed.*; the rows may be in: the same call again does no harm"):
+            await backbone.record(QUOTE, "quotes")
+        told.set()
+
+    async with anyio.create_task_group() as group:
+        async with embedded(
+            overrides=path, parts=with_store(lambda make: cast("Store", Forgetful(make())))
+        ) as backbone:
+            group.start_soon(record, backbone)
+            await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(5):
+            await told.wait()
+    async with embedded(overrides=path) as backbone:
+        assert (await backbone.record(QUOTE, "quotes")).unchanged == 1
+
+
+class Forgetful:
+    """A store that commits, and never says so."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def write(self, chunk: Chunk) -> WriteResult:
+        await self._store.write(chunk)
+        await anyio.sleep_forever()
+        raise AssertionError
 
 
 BARS = Frame.from_records("daily", [{"symbol": "A", "ts": START, "close": 1.0}])

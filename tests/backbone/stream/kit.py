@@ -189,8 +189,11 @@ class FaultyPublisher:
     def __init__(self, stream: Faulty, inner: MemoryPublisher) -> None:
         self._stream = stream
         self.open, self.close, self.probe, self.resume = inner.open, inner.close, inner.probe, inner.resume
-        self.begin_again = inner.begin_again
         self._inner = inner
+
+    async def begin_again(self, position: int) -> None:
+        await self._stream.meet()
+        await self._inner.begin_again(position)
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
         self._stream.tried.append(anyio.current_time())

@@ -293,7 +293,9 @@ async def test_a_token_of_another_database_is_refused_whatever_its_position() ->
     async with consuming() as made:
         await made.publish(1, 2, 3)
         for position in (2, 4):
-            with pytest.raises(AskRejected, match="token is of another database; fetch, then subscribe") as lost:
+            with pytest.raises(
+                AskRejected, match="token is of another database; subscribe from 'latest', then fetch"
+            ) as lost:
                 await made.ask(Resume("another", made.stream.subscriber().generation, position))
             assert lost.value.code == PositionLost.code
 

@@ -8,7 +8,9 @@ import pytest
 from actors import AskRejected
 from backbone.cache.messages import ForgetWindows
 from backbone.stream.consumer import ConsumerActor
-from backbone.stream.messages import NextUpdates
+from backbone.stream.errors import StreamUnavailable
+from backbone.stream.last import LastActor, Newest
+from backbone.stream.messages import DatabaseSetBack, NextUpdates
 from backbone.stream.relay import RelayActor
 from tests.backbone.facade.kit import BARS
 from tests.backbone.stream.kit import House, house, row
@@ -137,6 +139,39 @@ async def test_a_standby_that_takes_over_without_what_was_published_last_is_begu
         assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
 
 
+async def test_it_is_begun_with_anew_also_where_the_stream_is_down_when_that_is_noticed() -> None:
+    async with house() as made:
+        await relaying(made)
+        made.outbox.down = "restoring"
+        await anyio.sleep(1.5)
+        made.stream.failing = [StreamUnavailable("no broker")]
+        made.outbox.generation, made.outbox.rows = "another", [row(n, "GBPUSD") for n in range(1, 8)]
+        made.outbox.cursor, made.outbox.down = 6, None
+        await made.outbox.published(7)
+        assert made.stream.sent[-1] == [7]
+        assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+
+
+async def test_the_cache_forgets_before_subscribers_are_told_who_then_fetch() -> None:
+    async with house() as made:
+        await relaying(made)
+        before, note = made.stream.inner.subscriber().generation, made.cache.note
+        seen = []
+
+        def noted(message: object) -> None:
+            if isinstance(message, ForgetWindows):
+                told = made.system.recorded(DatabaseSetBack)
+                seen.append((made.stream.inner.subscriber().generation == before, len(told)))
+            note(message)
+
+        made.cache.note = noted  # type: ignore[method-assign]
+        set_back(made, 2)
+        made.commit(row(3, "GBPUSD"))
+        await made.outbox.published(3)
+        assert seen == [(True, 1)]
+        assert made.stream.inner.subscriber().generation != before
+
+
 async def test_subscribers_of_before_are_told_and_those_who_come_afterwards_get_what_is_new() -> None:
     async with house() as made:
         await relaying(made)
@@ -151,6 +186,25 @@ async def test_subscribers_of_before_are_told_and_those_who_come_afterwards_get_
         made.commit(row(3, "GBPUSD"))
         answer = await consumer.ask(NextUpdates("after", BARS, after=began.place), 60)
         assert [(each.position, each.symbol) for each in answer.items] == [(3, "GBPUSD")]
+
+
+@pytest.mark.parametrize("looked", [False, True])
+async def test_the_newest_rows_of_before_are_forgotten_and_those_of_since_are_not_missed(looked: bool) -> None:
+    async with house() as made:
+        newest = Newest()
+        await made.start("last", LastActor, newest)
+        await relaying(made)
+        assert newest.row(BARS, "EURUSD") is not None
+        set_back(made, 2)
+        if looked:
+            await anyio.sleep(1.5)
+        made.commit(row(3, "GBPUSD"))
+        await made.outbox.published(3)
+        await anyio.sleep(5)
+        assert newest.row(BARS, "EURUSD") is None
+        found = newest.row(BARS, "GBPUSD")
+        assert found is not None
+        assert found["close"] == 1.003
 
 
 async def test_rows_that_another_process_published_and_pruned_are_not_passed_over_in_silence() -> None:
@@ -177,6 +231,14 @@ async def test_rows_dropped_by_another_process_are_forgotten_by_this_ones_cache_
         forgotten = len([each for each in made.cache.messages if isinstance(each, ForgetWindows)])
         await anyio.sleep(5)
         assert len([each for each in made.cache.messages if isinstance(each, ForgetWindows)]) == forgotten
+
+
+async def test_rows_dropped_before_the_first_look_by_the_clock_are_forgotten_too() -> None:
+    async with house() as made:
+        await made.start("relay", RelayActor, poll_interval=1.0)
+        await anyio.sleep(0.5)
+        made.outbox.drops += 1
+        await made.cache.expect(ForgetWindows)
 
 
 async def test_who_holds_publishing_back_is_named_until_they_have_ended() -> None:
