@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import anyio
 import pytest
 
-from backbone.domain import Dimension, Frame
+from backbone.domain import Dimension, Frame, codec
 from backbone.services import native
 from backbone.store.records import Query
 from backbone.store.timescale import TimescaleStore
-from tests.services.stores import DAY, KINDS, TRADES, chunk, drop_database, empty, make_database, opened
+from tests.services.stores import DAY, KINDS, TRADES, bare, chunk, drop_database, empty, make_database, opened
 
 START = datetime(2024, 6, 1, tzinfo=UTC)
 
@@ -95,3 +95,28 @@ async def test_rows_beyond_a_page_come_like_the_others(store: TimescaleStore, ro
         assert 0 < found.position <= position
         limited = await store.read(Query(Dimension.QUOTES, symbols, limit=rows - 1))
         assert limited.frame == frame.select(symbols or None).newest(rows - 1)
+
+
+async def test_what_somebody_s_sql_put_there_comes_in_canonical_form(dsn: str, store: TimescaleStore) -> None:
+    values = ["'NaN'", "'-0'", "NULL", "'Infinity'"]
+    async with bare(dsn) as other:
+        for n, value in enumerate(values):
+            await other.execute(_FOREIGN.format(symbol="A", second=n, price=value))
+    for query in (Query(TRADES, ("A",)), Query(TRADES), Query(TRADES, ("A",), limit=9), Query(TRADES, as_of=START)):
+        frame = (await store.read(query)).frame
+        assert codec.decode(codec.encode(frame)) == frame  # who has no checksum looks at every value
+        assert frame.to_arrow().column("price").to_pylist() == [None, 0.0, None, float("inf")]
+
+
+@pytest.mark.parametrize("query", [Query(TRADES), Query(TRADES, ("",))])
+async def test_what_no_frame_may_hold_is_refused(dsn: str, store: TimescaleStore, query: Query) -> None:
+    async with bare(dsn) as other:
+        await other.execute(_FOREIGN.format(symbol="", second=0, price="1"))
+    with pytest.raises(ValueError, match="empty text given"):
+        await store.read(query)
+
+
+_FOREIGN = """
+    INSERT INTO market_data.trades (symbol, ts, sequence, price, source, ingest_id, revision, ingested_at)
+    VALUES ('{symbol}', '2024-01-01 00:00:0{second}+00', 0, {price}, 'sql', 'x', 1, '2024-01-01 00:00:00+00')
+"""
