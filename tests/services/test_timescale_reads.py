@@ -7,11 +7,16 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
 import anyio
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from backbone.domain import Dimension, Frame, codec
+from backbone.domain.clock import to_us
+from backbone.quality.resample import resample
+from backbone.quality.sessions import CALENDARS
 from backbone.services import native
-from backbone.store.records import Query
+from backbone.store.records import Bucket, Query
 from backbone.store.timescale import TimescaleStore
 from tests.services.stores import DAY, KINDS, TRADES, bare, chunk, drop_database, empty, make_database, opened
 
@@ -120,3 +125,18 @@ _FOREIGN = """
     INSERT INTO market_data.trades (symbol, ts, sequence, price, source, ingest_id, revision, ingested_at)
     VALUES ('{symbol}', '2024-01-01 00:00:0{second}+00', 0, {price}, 'sql', 'x', 1, '2024-01-01 00:00:00+00')
 """
+
+
+async def test_first_and_last_of_a_bar_hold_where_its_rows_are_more_than_the_server_sorts_in_memory(
+    store: TimescaleStore,
+) -> None:
+    """What is sorted on disk by bucket alone comes out of order within one."""
+    chance = np.random.default_rng(4)
+    rows = np.arange(600_000)
+    moments = pa.array(to_us(DAY) + rows // 3 * 1000).cast(pa.timestamp("us", "UTC"))
+    prices = {"ts": moments, "sequence": rows % 3, "price": chance.random(len(rows)), "size": rows % 7}
+    trades = Frame.from_arrow(TRADES, pa.table({"symbol": pa.repeat("A", len(rows)), **prices}))
+    for part in range(4):
+        await store.write(chunk(trades.slice(part * 150_000, 150_000), "run"))
+    made = await store.read(Query(TRADES, ("A",), start=DAY, bucket=Bucket("1m", 60_000_000, 0, 1)))
+    assert made.frame == resample(trades, "trades", "1m", lambda _: CALENDARS["24x7"])
