@@ -88,12 +88,17 @@ class Loads:
 
     def fetched(self, entry: CacheEntry) -> Fetched | None:
         """What the cache had, marked stale where the store can't confirm it; None where it is damaged."""
+        frame = entry.payload if isinstance(entry.payload, Frame) else self._decoded(entry.payload, entry.checksum)
+        if frame is None:
+            return None
+        return Fetched(frame if self._calls.serves("store") else frame.as_stale(), entry.position, hit=True)
+
+    def _decoded(self, payload: bytes, checksum: int | None) -> Frame | None:
         try:
-            frame = decode(entry.payload, entry.checksum)
+            return decode(payload, checksum)
         except CodecError as error:
             self._context.log.warning("cached window is damaged and was passed by", why=str(error))
             return None
-        return Fetched(frame if self._calls.serves("store") else frame.as_stale(), entry.position, hit=True)
 
     def _refuses(self, asker: Asker) -> bool:
         full = len(self._under_way) + self._uncached >= _WAITING
@@ -161,9 +166,12 @@ class Loads:
             return await self._calls.ask("store", ReadRows(query), self._timeout)
 
     async def _keep(self, key: CacheKey, frame: Frame, position: int, lease: str) -> None:
-        """Cache a window, unless it would push out many others; a large one is encoded in a thread."""
+        """Cache a window, unless it would take the room of many others; a large one is encoded in a thread."""
         if frame.num_rows > _MOST_ROWS:
             await self._cache.release(key, lease)
+            return
+        if self._cache.adapter.near:
+            await self._cache.put(key, CacheEntry(frame, position), lease)
             return
         if frame.num_rows > _ROWS_INLINE and not self._inline:
             payload = await in_thread(lambda: encode(frame))

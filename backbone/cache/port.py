@@ -26,6 +26,7 @@ import msgspec
 
 from backbone.cache.key import CacheKey
 from backbone.domain.dimension import Dimension
+from backbone.domain.frame import Frame
 from backbone.domain.probe import ProbeAnswer
 
 __all__ = ["Cache", "CacheEntry", "CacheMetrics", "Hit", "Lookup", "Miss", "Wait"]
@@ -35,12 +36,12 @@ class CacheEntry(msgspec.Struct, frozen=True):
     """A cached window.
 
     Attributes:
-        payload: the rows in the columnar codec.
+        payload: the rows in the columnar codec; of a cache that is `near`, the frame itself.
         position: outbox position that the rows include.
         checksum: of the payload, as it was written; None: it came without one.
     """
 
-    payload: bytes
+    payload: bytes | Frame
     position: int
     checksum: int | None = None
 
@@ -111,7 +112,13 @@ class CacheMetrics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cache(Protocol):
-    """A cache of windows, newer always wins. Every method but `close` may raise CacheUnavailable."""
+    """A cache of windows, newer always wins. Every method but `close` may raise CacheUnavailable.
+
+    Attributes:
+        near: whether entries stay in this process as they are, so that frames need no encoding to be kept there.
+    """
+
+    near: bool
 
     async def open(self) -> None:
         """Connect; again where it failed before; where it is open it does nothing."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from backbone.domain.dimension import Dimension
 
-__all__ = ["check", "check_doubles", "check_names", "clean", "constant_text", "doubles", "text_buffers"]
+__all__ = ["check", "check_doubles", "check_names", "clean", "constant_text", "doubles", "text_buffers", "without_nan"]
 
 _NEGATIVE_ZERO = np.int64(np.iinfo(np.int64).min)
 _WANTED = {
@@ -50,7 +50,7 @@ def clean(dimension: Dimension, name: str, column: pa.ChunkedArray | pa.Array) -
     if isinstance(array, pa.ChunkedArray):
         raise ValueError(f"{where}: over 2 GiB of text given; give smaller frames")  # noqa: TRY004  the value is at fault
     if kind == "double":
-        array = _without_nan(array)
+        array = without_nan(array)
     check(dimension, name, array)
     return array
 
@@ -87,7 +87,8 @@ def doubles(array: pa.Array) -> npt.NDArray[np.float64]:
     return np.frombuffer(array.buffers()[1], dtype=np.float64, count=len(array), offset=array.offset * 8)
 
 
-def _without_nan(array: pa.Array) -> pa.Array:
+def without_nan(array: pa.Array) -> pa.Array:
+    """The doubles with null for NaN and 0.0 for -0.0; the array itself where there is neither."""
     values = doubles(array)
     if (values.view(np.int64) == _NEGATIVE_ZERO).any():
         values = values + 0.0

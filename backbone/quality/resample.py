@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -61,6 +62,7 @@ def is_finer(interval: str, other: str) -> bool:
     return span_of(interval) < span_of(other)
 
 
+@cache
 def made_of(interval: str) -> tuple[str, ...]:
     """The intervals of which bars of this one can be made, widest first; none for ``5d``, which has no rule."""
     name = parse_interval(interval)

@@ -46,7 +46,6 @@ __all__ = [
     "ReadQuarantine",
     "ReadQuarters",
     "ReadRows",
-    "ReadStamps",
     "ReadSymbols",
     "RecordJournal",
     "RelayCursor",
@@ -291,26 +290,6 @@ class ReadCoverage(StoreRequest[list[Coverage]], frozen=True):
         return store.coverage(self.dimension, self.as_of)
 
 
-class ReadStamps(StoreRequest[object], frozen=True):
-    """Distinct moments stored of one symbol, as a numpy array `datetime64[us]`."""
-
-    dimension: Dimension
-    symbol: str
-    interval: str | None = None
-    start: datetime | None = None
-    end: datetime | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse wrong arguments where they are given."""
-        query = Query(self.dimension, (self.symbol,), self.interval, self.start, self.end)  # which refuses
-        force_setattr(self, "start", query.start)
-        force_setattr(self, "end", query.end)
-
-    def on(self, store: Store) -> Coroutine[Any, Any, object]:
-        """Ask a store."""
-        return store.stamps(self.dimension, self.symbol, self.interval, self.start, self.end)
-
-
 class ReadQuarters(StoreRequest[object], frozen=True):
     """In which quarters of an hour there are rows: a dict of numpy arrays by symbol and interval, see the port."""
 
@@ -412,7 +391,6 @@ StoreQuestion: TypeAlias = (
     | ReadQuarantine
     | ReadSymbols
     | ReadCoverage
-    | ReadStamps
     | ReadQuarters
     | DropRows
     | ReadDrops

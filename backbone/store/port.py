@@ -155,17 +155,6 @@ class Store(Protocol):
         """What is stored per symbol and interval, ascending; of rows up to the moment `as_of`, where given."""
         ...
 
-    async def stamps(
-        self,
-        dimension: Dimension,
-        symbol: str,
-        interval: str | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
-    ) -> npt.NDArray[np.datetime64]:
-        """Distinct moments that have a row, ascending, as `datetime64[us]` in UTC; start and end are inclusive."""
-        ...
-
     async def quarters(
         self, dimension: Dimension, start: datetime, end: datetime
     ) -> dict[tuple[str, str | None], npt.NDArray[np.datetime64]]:

@@ -94,6 +94,24 @@ async def test_bars_by_the_store_are_those_by_python(store: Store, source: str, 
     assert compared
 
 
+async def test_first_and_last_of_a_bar_are_those_by_moment_and_number_however_many_there_are(store: Store) -> None:
+    """Thousands of trades to a bar, several at each moment, stored in parts that are all mixed up."""
+    chance = random.Random(4)
+    trades = [
+        {"symbol": symbol, "ts": _AUTUMN + timedelta(milliseconds=n // 3), "sequence": n % 3, "price": chance.random()}
+        for symbol in ("A", "B")
+        for n in range(20_000)
+    ]
+    chance.shuffle(trades)
+    for part in range(4):
+        await written(store, Frame.from_records(EVENTS, trades[part::4]))
+    rows = Frame.from_records(EVENTS, trades)
+    by = CALENDARS["24x7"]
+    for symbols in ((), ("A",)):
+        asked = Query(EVENTS, symbols, start=_AUTUMN, bucket=bucket("1m", OF_TRADES, 0))
+        assert (await store.read(asked)).frame == resample(rows.select(symbols or None), OF_TRADES, "1m", lambda _: by)
+
+
 async def test_rows_that_lie_in_two_bars_are_refused(store: Store) -> None:
     row = {"symbol": "A", "interval": "1h", "close": 1.0}
     await written(store, Frame.from_records(INTRADAY, [{**row, "ts": _AUTUMN + timedelta(minutes=210)}]))

@@ -384,16 +384,6 @@ async def test_coverage_tells_rows_and_span_per_symbol(store: Store) -> None:
     assert await store.coverage(BARS) == []
 
 
-async def test_stamps_are_the_distinct_moments(store: Store) -> None:
-    twice = trades(range(5)).to_arrow()
-    more = Frame.from_arrow(TRADES, twice.set_column(2, "sequence", [[1] * 5]))
-    await put(store, Frame.concat([trades(range(5)), more, trades(range(50, 60), "B")]))
-    found = await store.stamps(TRADES, "EURUSD", start=DAY + timedelta(seconds=1))
-    assert found.dtype == np.dtype("datetime64[us]")
-    assert found.tolist() == [(DAY + timedelta(seconds=n)).replace(tzinfo=None) for n in range(1, 5)]
-    assert len(await store.stamps(TRADES, "NONE")) == 0
-
-
 async def test_quarters_are_those_of_an_hour_that_have_rows_whatever_their_number(store: Store) -> None:
     await put(store, Frame.concat([trades(range(890, 1000)), trades(range(7200, 7203), "B"), trades(range(-3, -1))]))
     found = await store.quarters(TRADES, DAY - timedelta(days=1), DAY + timedelta(hours=2, seconds=1))

@@ -60,7 +60,6 @@ CALLS: dict[str, Call] = {
     "record_journal": lambda s: s.record_journal(JOURNAL),
     "journal": lambda s: s.journal(),
     "coverage": lambda s: s.coverage(BARS),
-    "stamps": lambda s: s.stamps(BARS, "EURUSD", "1h"),
     "prune": lambda s: s.prune(outbox_before=DAY, dry_run=False),
     "drop": lambda s: s.drop(BARS, before=DAY, dry_run=False),
 }

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 
 import anyio
 import pytest
 
 from backbone.domain import Frame, codec
 from backbone.services import native
-from backbone.store.records import Outcome, Query, WriteResult
+from backbone.store.records import Bucket, Outcome, Query, WriteResult
 from backbone.store.timescale import Bounds, TimescaleStore
 from tests.services.proxy import Proxy, proxy
 from tests.services.stores import (
     BARS,
+    DAY,
     KINDS,
     bars,
     chunk,
@@ -41,6 +43,12 @@ async def store(dsn: str) -> AsyncIterator[TimescaleStore]:
         yield store
 
 
+async def asked(store: TimescaleStore, line: Proxy, query: Query) -> int:
+    before = line.turns
+    await store.read(query)
+    return line.turns - before
+
+
 async def spoken(store: TimescaleStore, line: Proxy, frame: Frame, run: str, epoch: int | None = None) -> int:
     before = line.turns
     await store.write(chunk(frame, run, epoch=epoch))
@@ -57,6 +65,29 @@ async def test_a_live_commit_is_four_round_trips_and_a_correction_five(
             fresh = await spoken(near, line, bars({n: 1.0}), f"fresh {n}", epoch)
             corrected = await spoken(near, line, bars({n: 2.0}), f"corrected {n}", epoch)
     assert (fresh, corrected) == (4, 5)
+
+
+@pytest.mark.parametrize(
+    ("query", "turns"),
+    [
+        (Query(BARS, ("EURUSD",), "1h", limit=1), 1),
+        (Query(BARS, ("EURUSD",), "1h", limit=500), 1),
+        (Query(BARS, ("EURUSD", "GBPUSD"), limit=500), 1),
+        (Query(BARS, limit=500), 1),
+        (Query(BARS, ("EURUSD",), "1h", start=DAY, end=DAY + timedelta(days=300)), 1),
+        (Query(BARS, ("EURUSD",), "1h", start=DAY, bucket=Bucket("4h", 14_400_000_000, 0, 3_600_000_000)), 1),
+        (Query(BARS, ("EURUSD",), "1h"), 5),  # too many for one answer of unknown size: in a transaction, by pages
+    ],
+    ids=["newest", "newest 500", "of two", "of all", "range", "bars made", "many"],
+)
+async def test_a_read_is_one_round_trip_but_for_very_many_rows(
+    services: native.Services, dsn: str, store: TimescaleStore, query: Query, turns: int
+) -> None:
+    await store.write(chunk(bars(dict.fromkeys(range(8_200), 1.0)), "run"))
+    async with proxy(services.port("timescale")) as line, opened(line.dsn(dsn), bounds=ONE) as near:
+        for _ in range(2):  # the client prepares each statement once; the second one knows where the newest rows are
+            await near.read(query)
+        assert await asked(near, line, query) == turns
 
 
 @pytest.mark.parametrize("rows", [1, 50, 51, 1500])

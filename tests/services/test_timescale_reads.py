@@ -7,13 +7,18 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 
 import anyio
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from backbone.domain import Dimension, Frame
+from backbone.domain import Dimension, Frame, codec
+from backbone.domain.clock import to_us
+from backbone.quality.resample import resample
+from backbone.quality.sessions import CALENDARS
 from backbone.services import native
-from backbone.store.records import Query
+from backbone.store.records import Bucket, Query
 from backbone.store.timescale import TimescaleStore
-from tests.services.stores import DAY, KINDS, TRADES, chunk, drop_database, empty, make_database, opened
+from tests.services.stores import DAY, KINDS, TRADES, bare, chunk, drop_database, empty, make_database, opened
 
 START = datetime(2024, 6, 1, tzinfo=UTC)
 
@@ -95,3 +100,43 @@ async def test_rows_beyond_a_page_come_like_the_others(store: TimescaleStore, ro
         assert 0 < found.position <= position
         limited = await store.read(Query(Dimension.QUOTES, symbols, limit=rows - 1))
         assert limited.frame == frame.select(symbols or None).newest(rows - 1)
+
+
+async def test_what_somebody_s_sql_put_there_comes_in_canonical_form(dsn: str, store: TimescaleStore) -> None:
+    values = ["'NaN'", "'-0'", "NULL", "'Infinity'"]
+    async with bare(dsn) as other:
+        for n, value in enumerate(values):
+            await other.execute(_FOREIGN.format(symbol="A", second=n, price=value))
+    for query in (Query(TRADES, ("A",)), Query(TRADES), Query(TRADES, ("A",), limit=9), Query(TRADES, as_of=START)):
+        frame = (await store.read(query)).frame
+        assert codec.decode(codec.encode(frame)) == frame  # who has no checksum looks at every value
+        assert frame.to_arrow().column("price").to_pylist() == [None, 0.0, None, float("inf")]
+
+
+@pytest.mark.parametrize("query", [Query(TRADES), Query(TRADES, ("",))])
+async def test_what_no_frame_may_hold_is_refused(dsn: str, store: TimescaleStore, query: Query) -> None:
+    async with bare(dsn) as other:
+        await other.execute(_FOREIGN.format(symbol="", second=0, price="1"))
+    with pytest.raises(ValueError, match="empty text given"):
+        await store.read(query)
+
+
+_FOREIGN = """
+    INSERT INTO market_data.trades (symbol, ts, sequence, price, source, ingest_id, revision, ingested_at)
+    VALUES ('{symbol}', '2024-01-01 00:00:0{second}+00', 0, {price}, 'sql', 'x', 1, '2024-01-01 00:00:00+00')
+"""
+
+
+async def test_first_and_last_of_a_bar_hold_where_its_rows_are_more_than_the_server_sorts_in_memory(
+    store: TimescaleStore,
+) -> None:
+    """What is sorted on disk by bucket alone comes out of order within one."""
+    chance = np.random.default_rng(4)
+    rows = np.arange(600_000)
+    moments = pa.array(to_us(DAY) + rows // 3 * 1000).cast(pa.timestamp("us", "UTC"))
+    prices = {"ts": moments, "sequence": rows % 3, "price": chance.random(len(rows)), "size": rows % 7}
+    trades = Frame.from_arrow(TRADES, pa.table({"symbol": pa.repeat("A", len(rows)), **prices}))
+    for part in range(4):
+        await store.write(chunk(trades.slice(part * 150_000, 150_000), "run"))
+    made = await store.read(Query(TRADES, ("A",), start=DAY, bucket=Bucket("1m", 60_000_000, 0, 1)))
+    assert made.frame == resample(trades, "trades", "1m", lambda _: CALENDARS["24x7"])

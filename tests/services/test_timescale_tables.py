@@ -412,7 +412,6 @@ async def test_texts_are_values_wherever_they_stand(store: TimescaleStore, evil:
     assert await store.cursor(evil, 0) == 1
     await store.record_seen(evil, [evil])
     assert await store.seen(evil, [evil, "other"]) == {evil}
-    assert len(await store.stamps(TRADES, evil)) == 1
     await store.quarantine([QuarantineRow(evil, evil, evil, evil, evil, evil, DAY)])
     assert len(await store.quarantined()) == 1
 
@@ -438,7 +437,7 @@ async def test_p15_text_that_the_server_refuses_is_refused_before_it_or_written_
 async def test_p13_moments_without_a_zone_are_refused_everywhere(store: TimescaleStore) -> None:
     naive = datetime(2024, 1, 1)  # noqa: DTZ001
     for call in (
-        store.stamps(TRADES, "A", start=naive),
+        store.quarters(TRADES, naive, DAY),
         store.coverage(TRADES, naive),
         store.prune(outbox_before=naive),
         store.prune(quarantine_before=naive),

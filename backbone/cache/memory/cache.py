@@ -26,13 +26,15 @@ class _Slot:
 
 
 class MemoryCache:
-    """A bounded dictionary with positions.
+    """A bounded dictionary with positions, of frames as they are: nobody can change one.
 
     Args:
         policy: time to live, capacity, lease and name.
         clock: monotonic seconds; replaced in tests.
         seed: seed of the jitter, None for an arbitrary one.
     """
+
+    near = True
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backbone.domain.frame import Frame
+from backbone.domain.stored import frame_of
 from backbone.store.bars import BARS, CROSSED, asked_for, sources
 from backbone.store.duckdb import outbox
 from backbone.store.duckdb.part import question
@@ -35,7 +35,7 @@ class Aggregating(Reading):
                 raise Unsupported(CROSSED)
             bars = table(connection, _made(query, bucket, rows), parameters)
             position = outbox.position_of(connection, query.dimension, query.symbols)
-        return ReadResult(Frame.from_arrow(BARS, bars, presorted=True), position)
+        return ReadResult(frame_of(BARS, bars, {}), position)
 
 
 def _made(query: Query, bucket: Bucket, rows: str) -> str:

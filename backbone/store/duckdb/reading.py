@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from backbone.domain.canonical import reorder
 from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
+from backbone.domain.stored import frame_of
 from backbone.store.duckdb import outbox
 from backbone.store.duckdb.part import Part, question
-from backbone.store.duckdb.selecting import Selection, moments
+from backbone.store.duckdb.selecting import Selection
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, parameter, rows_table, table
 from backbone.store.records import Coverage, Query, ReadResult
@@ -56,36 +54,16 @@ class Reading(Part):
             for symbol, interval, rows, earliest, latest in found
         ]
 
-    @question("survey")
-    def stamps(
-        self,
-        connection: Connection,
-        dimension: Dimension,
-        symbol: str,
-        interval: str | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
-    ) -> npt.NDArray[np.datetime64]:
-        """Distinct moments, ascending."""
-        query = Query(dimension, (symbol,), interval, start, end)
-        _refuse(query)
-        found = table(connection, *moments(query))
-        stamps: npt.NDArray[np.datetime64] = found.column("ts").to_numpy().astype(np.int64).view("datetime64[us]")
-        return stamps
-
 
 def _rows(connection: Connection, query: Query) -> Frame:
     """The rows; as they were known at a moment, they are what stands of then, and what was replaced since."""
-    dimension, selection = query.dimension, Selection(query)
+    selection = Selection(query)
     rows = table(connection, *selection.standing())
     former = table(connection, *selection.former()) if query.as_of is not None else None
     if former is not None and former.num_rows:
-        whole = reorder(dimension, pa.concat_tables([former, rows]).combine_chunks())  # of two the later one stays
-        frame = Frame.from_arrow(dimension, whole, presorted=True)
+        frame = frame_of(query.dimension, pa.concat_tables([former, rows]), selection.known)  # of two the later stays
         return frame if query.limit is None else frame.newest(query.limit)
-    if not selection.in_order:
-        rows = reorder(dimension, rows.combine_chunks())
-    return Frame.from_arrow(dimension, rows, presorted=True)
+    return frame_of(query.dimension, rows, selection.known)
 
 
 def _refuse(query: Query) -> None:

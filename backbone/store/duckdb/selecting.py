@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from backbone.domain.dimension import Dimension
 from backbone.store.duckdb.sql import parameter, rows_table
 from backbone.store.records import Query
 from backbone.store.sql import names, quoted
 
-__all__ = ["Selection", "moments"]
+__all__ = ["Selection"]
 
 _MOST_SORTED = 20_000
 """Rows that are put in order as columns faster than DuckDB plans to sort them."""
@@ -17,7 +16,7 @@ class Selection:
     """The statements of a query, each with the values for its marks.
 
     Attributes:
-        in_order: whether the rows that stand come in canonical order for certain.
+        known: columns of which the query says the one text: they are not asked for.
     """
 
     def __init__(self, query: Query) -> None:
@@ -26,16 +25,17 @@ class Selection:
         if query.as_of is not None:
             self._where += " AND ingested_at <= make_timestamptz(?)"
             self._values.append(parameter(query.as_of))
+        self.known = _known(query)
         # of one symbol rows lie in order, but for late ones; and a few are sorted at once
-        self.in_order = len(query.symbols) != 1 if query.limit is None else query.limit > _MOST_SORTED
+        self._sorted = len(query.symbols) != 1 if query.limit is None else query.limit > _MOST_SORTED
 
     def standing(self) -> tuple[str, list[object]]:
         """The rows that stand, of those that were stored by then where there is an `as_of`."""
         dimension = self._query.dimension
-        columns = names(dimension.columns)
+        columns = self._unknown(dimension.columns)
         statement, values = self._newest(f"SELECT {columns} FROM {rows_table(dimension)} WHERE {self._where}")  # noqa: S608
-        if self.in_order:
-            statement = f"SELECT * FROM ({statement}) ORDER BY {names(dimension.key)}"  # noqa: S608
+        if self._sorted:
+            statement = f"SELECT * FROM ({statement}) ORDER BY {self._unknown(dimension.key)}"  # noqa: S608
         return statement, values
 
     def former(self) -> tuple[str, list[object]]:
@@ -44,7 +44,7 @@ class Selection:
         One of them may have a successor from before that moment after all, where a clock was set back: that one stands.
         """
         dimension, at = self._query.dimension, parameter(self._query.as_of)
-        columns, key = names(dimension.columns), names(dimension.key)
+        columns, key = self._unknown(dimension.columns), names(dimension.key)
         return self._newest(
             f"""
             SELECT {columns} FROM (
@@ -55,6 +55,9 @@ class Selection:
             at,
         )
 
+    def _unknown(self, columns: tuple[str, ...]) -> str:
+        return names(tuple(name for name in columns if name not in self.known))
+
     def _newest(self, statement: str, *more: object) -> tuple[str, list[object]]:
         """The newest of the rows, where there is a limit."""
         if self._query.limit is None:
@@ -63,11 +66,11 @@ class Selection:
         return limited, [*self._values, *more, self._query.limit]
 
 
-def moments(query: Query) -> tuple[str, list[object]]:
-    """The statement that gives the distinct moments in microseconds since 1970, and its values."""
-    where, values = _where(query)
-    rows = rows_table(query.dimension)
-    return f"SELECT DISTINCT epoch_us(ts) AS ts FROM {rows} WHERE {where} ORDER BY 1", values  # noqa: S608
+def _known(query: Query) -> dict[str, str]:
+    known = {} if query.interval is None else {"interval": query.interval}
+    if len(query.symbols) == 1:
+        known[query.dimension.partition_column] = query.symbols[0]
+    return known
 
 
 def _where(query: Query) -> tuple[str, list[object]]:
@@ -90,8 +93,7 @@ def _where(query: Query) -> tuple[str, list[object]]:
 
 
 def _newest_first(query: Query) -> str:
-    """By time, then by the rest of the key; a symbol that is the same in all rows tells nothing."""
-    dimension: Dimension = query.dimension
-    same = dimension.partition_column if len(query.symbols) == 1 else ""
-    order = ("ts", *(name for name in dimension.key if name not in {"ts", same}))
+    """By time, then by the rest of the key; what is the same in all rows tells nothing."""
+    same = {"ts", *_known(query)}
+    order = ("ts", *(name for name in query.dimension.key if name not in same))
     return ", ".join(f"{quoted(name)} DESC" for name in order)

@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from backbone.domain.dimension import Dimension
-from backbone.domain.schema import arrow_type
+from backbone.domain.cleaning import check
+from backbone.domain.dimension import Dimension, Kind
+from backbone.domain.schema import arrow_schema, arrow_type
+from backbone.domain.stored import constant
 from backbone.store.sql import quoted
 from backbone.store.timescale.copying import PG_EPOCH_US
 
@@ -47,31 +49,52 @@ def packed(dimension: Dimension, known: Mapping[str, str]) -> str:
 
 
 def table_of(dimension: Dimension, known: Mapping[str, str], answer: Sequence[Any]) -> pa.Table:
-    """The table of an answer to `packed`."""
+    """The table of an answer to `packed`, with the values of a frame.
+
+    The server sees to it that keys are distinct and not null, and that texts are UTF-8 without NUL.
+
+    Raises:
+        ValueError: a text of a key is empty, or a moment lies outside the calendar.
+    """
     count, *pieces = answer
     rest = iter(pieces)
     arrays = []
     for name, kind in dimension.kinds.items():
         if name in known:
-            arrays.append(pa.repeat(pa.scalar(known[name], pa.string()), count))
-        elif kind == "string":
-            arrays.append(_texts(next(rest), next(rest), count))
-        else:
-            arrays.append(_numbers(kind, next(rest)))
-    return pa.table(arrays, names=list(dimension.columns))
+            arrays.append(constant(dimension, name, known[name], count))
+            continue
+        array = _texts(next(rest), next(rest), count) if kind == "string" else _numbers(kind, next(rest))
+        if kind == "timestamp" or (kind == "string" and name in dimension.key):
+            check(dimension, name, array)
+        arrays.append(array)
+    return pa.Table.from_arrays(arrays, schema=arrow_schema(dimension))
 
 
 def moments(piece: bytes | None) -> npt.NDArray[np.int64]:
     """Microseconds since 1970, of packed moments."""
-    return np.frombuffer(piece or b"", dtype=">i8").astype(np.int64) + PG_EPOCH_US
+    values = np.frombuffer(piece or b"", dtype=">i8").astype(np.int64)
+    values += PG_EPOCH_US
+    return values
 
 
-def _numbers(kind: str, piece: bytes | None) -> pa.Array:
+def _numbers(kind: Kind, piece: bytes | None) -> pa.Array:
     if kind == "timestamp":
-        return pa.array(moments(piece)).cast(arrow_type("timestamp"))
-    if kind == "int64":
-        return pa.array(np.frombuffer(piece or b"", dtype=">i8").astype(np.int64))
-    return pa.array(np.frombuffer(piece or b"", dtype=">f8").astype(np.float64))
+        return _array(arrow_type(kind), moments(piece))
+    if kind == "double":
+        return _doubles(piece or b"")
+    return _array(pa.int64(), np.frombuffer(piece or b"", dtype=">i8").astype(np.int64))
+
+
+def _doubles(piece: bytes) -> pa.Array:
+    """NaN stands for null, whoever put it there, and zero has no sign."""
+    values = np.frombuffer(piece, dtype=">f8").astype(np.float64)
+    values += 0.0
+    missing = np.isnan(values)
+    return pa.array(values, mask=missing) if missing.any() else _array(pa.float64(), values)
+
+
+def _array(kind: pa.DataType, values: npt.NDArray[Any]) -> pa.Array:
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 
 
 def _texts(lengths: bytes | None, data: bytes | None, count: int) -> pa.Array:

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
+from backbone.domain.stored import one_chunk
 from backbone.store.records import Coverage, Query, ReadResult
 from backbone.store.sql import quoted
-from backbone.store.timescale.columns import moments, table_of
+from backbone.store.timescale.columns import table_of
 from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.selecting import Selection, checked
@@ -92,7 +91,8 @@ class Reading(Part):
         Changes of one symbol become visible in the order of their positions. Those of several need not: one of a
         smaller position may still be under way, but none below the horizon.
         """
-        frame = await self._workers.run(sum(page.num_rows for page in pages), _frame, dimension, pages)
+        rows = 0 if len(pages) == 1 else sum(page.num_rows for page in pages)  # one is taken as it is
+        frame = await self._workers.run(rows, _frame, dimension, pages)
         return ReadResult(frame, newest, None if horizon is None or newest < horizon else horizon - 1)
 
     @question
@@ -112,27 +112,13 @@ class Reading(Part):
             for symbol, interval, rows, earliest, latest in found
         ]
 
-    @question
-    async def stamps(
-        self,
-        session: Session,
-        dimension: Dimension,
-        symbol: str,
-        interval: str | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
-    ) -> npt.NDArray[np.datetime64]:
-        """Distinct moments, ascending."""
-        selection = Selection(self._tables, checked(Query(dimension, (symbol,), interval, start, end)))
-        statement = selection.moments()
-        found: npt.NDArray[np.datetime64] = moments(await session.value(statement, *selection.values)).view(
-            "datetime64[us]"
-        )
-        return found
-
 
 def _frame(dimension: Dimension, pages: list[pa.Table]) -> Frame:
-    return Frame.from_arrow(dimension, pa.concat_tables(pages), presorted=True)
+    if len(pages) == 1:
+        return Frame.of_canonical(dimension, pages[0])
+    table = pa.concat_tables(pages)
+    columns = [one_chunk(each) for each in table.columns]
+    return Frame.of_canonical(dimension, pa.Table.from_arrays(columns, schema=table.schema))
 
 
 def _last_key(dimension: Dimension, page: pa.Table) -> list[object]:

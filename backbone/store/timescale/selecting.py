@@ -89,15 +89,6 @@ class Selection:
             ) AS page
         """  # noqa: S608
 
-    def moments(self) -> str:
-        """The statement that gives the distinct moments, packed."""
-        self.values = []
-        return f"""
-            SELECT string_agg(timestamptz_send(ts), '') FROM (
-                SELECT DISTINCT ts FROM {self.tables.rows(self.query.dimension)} WHERE {self._where()} ORDER BY ts
-            ) AS moments
-        """  # noqa: S608
-
     def _known(self) -> dict[str, str]:
         query = self.query
         known = {} if query.interval is None else {"interval": query.interval}

@@ -99,6 +99,8 @@ class StoreDouble(Actor):
 class SharedCache:
     """A cache on a server: it outlives the actor, is used by other processes, and can't always be reached."""
 
+    near = False
+
     def __init__(self) -> None:
         self.server = MemoryCache(Policy(ttl_s=None), clock=anyio.current_time, seed=1)
         self.down: str | None = None

@@ -113,7 +113,6 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.ReadQuarantine(5), ("quarantined", (5,), {})),
     (SYMBOLS, ("symbols", (TRADES,), {})),
     (messages.ReadCoverage(TRADES, DAY), ("coverage", (TRADES, DAY), {})),
-    (messages.ReadStamps(TRADES, "A"), ("stamps", (TRADES, "A", None, None, None), {})),
     (messages.ReadQuarters(TRADES, DAY, DAY), ("quarters", (TRADES, DAY, DAY), {})),
     (messages.ReadDrops(), ("drop_count", (), {})),
     (messages.DropRows(TRADES, DAY), ("drop", (TRADES,), {"before": DAY, "dry_run": True})),

@@ -68,7 +68,6 @@ QUESTIONS: dict[str, Callable[[DuckDBStore], Awaitable[Any]]] = {
     "advance": lambda store: store.advance("stream", 0, 1, 1),
     "lookup": lambda store: store.lookup("run", "chunk"),
     "coverage": lambda store: store.coverage(TRADES),
-    "stamps": lambda store: store.stamps(TRADES, "A"),
     "prune, dry run": lambda store: store.prune(outbox_before=DAY),
     "drop, dry run": lambda store: store.drop(TRADES, before=DAY),
 }

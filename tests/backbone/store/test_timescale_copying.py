@@ -115,4 +115,4 @@ def test_packed_columns_come_back_as_the_frame(records: list[dict[str, object]])
     known = {"symbol": frame.symbols[0]} if len(frame.symbols) == 1 else {}
     answer = pack_as_the_server(frame, known)
     assert packed(Dimension.TRADES, known).count("string_agg") == len(answer) - 1
-    assert Frame.from_arrow(Dimension.TRADES, table_of(Dimension.TRADES, known, answer)) == frame
+    assert table_of(Dimension.TRADES, known, answer).equals(frame.to_arrow())
