@@ -98,7 +98,7 @@ class Client:
         places = self.random.choices(range(_HOURS), k=self.random.randint(1, 4))
         lines = [(Key(series, _ts(dimension, place)), world.value()) for place in places]
         world.model.asked.update(lines)
-        path = world.folder / f"{self.name}-{world.random.randrange(3)}.csv"
+        path = world.folder / f"{self.name}-{dimension}-{world.random.randrange(3)}.csv"  # an earlier run may read it yet
         path.write_text(_csv(lines), encoding="utf-8")
         interval = "1h" if dimension is Dimension.INTRADAY_BARS else None
         rows = self.random.randint(1, 3)

@@ -50,6 +50,8 @@ def play(seed: int) -> Outcome:
     try:
         with asyncio.Runner(loop_factory=virtual_loop) as runner:
             runner.run(_play(world))
+        if world.violations:  # told to an actor, which fell and was started again
+            raise world.violations[0]
     except Exception as error:
         wrong = _said(error)
     finally:

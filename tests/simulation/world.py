@@ -70,6 +70,7 @@ class World:
         self.faults = Faults(seed, self.note)
         self.model = Model()
         self.promised: dict[Series, int] = {}
+        self.violations: list[Violation] = []
         self.settings = self._settings()
         self.store: Store
         self.clock: Clock
@@ -108,12 +109,16 @@ class World:
     def fail(self, what: str) -> Violation:
         """For `raise`; the trace has it, too."""
         self.note(f"VIOLATION {what}")
-        return Violation(f"seed {self.seed}: {what}")
+        violation = Violation(f"seed {self.seed}: {what}")
+        self.violations.append(violation)
+        return violation
 
     def wrote(self, chunk: Chunk, result: WriteResult) -> None:
         """A chunk was committed (see `ports.Witness`)."""
         identity = (chunk.run_id, getattr(chunk, "ordinal", None), chunk.ingest_id)
         rows = rows_of(chunk.frame)
+        if unknown := [key for key, value in rows.items() if (key, value) not in self.model.asked]:
+            raise self.fail(f"committed, and nobody asked for it: {unknown}")
         commit = self.model.commit(identity, rows, self.clock.now(), result.position)
         if commit is not None:
             self.note(f"commit {self.model.now}: {_said(commit.rows)} at {result.position}")
