@@ -95,7 +95,7 @@ def _readers(world: World) -> list[Reader]:
 
 async def _life(world: World, readers: list[Reader], *, last: bool) -> None:
     """One time that the backbone is open; opening it may be refused while things go wrong."""
-    world.faults.on, world.torn = world.random.random() < 0.5, False
+    world.faults.on = world.random.random() < 0.5
     while True:
         opened = False
         try:
@@ -107,7 +107,6 @@ async def _life(world: World, readers: list[Reader], *, last: bool) -> None:
             if opened or not world.faults.on:
                 raise world.fail(f"could not be opened or closed: {error!r}") from error
             world.faults.saw("open refused")
-            world.torn = True
             world.faults.on = False
 
 

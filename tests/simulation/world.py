@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import random
 import shutil
@@ -74,7 +73,6 @@ class World:
         self.settings = self._settings()
         self.store: Store
         self.clock: Clock
-        self.torn = False
         self._copy: Model | None = None
         self._values = 0
 
@@ -165,18 +163,7 @@ class World:
         raise self.fail(f"{what} has no end: {anyio.current_time() - began:g} s")
 
     def left_open(self) -> list[str]:
-        """Files of this world that the process still has open; none are seen where the system does not list them.
-
-        Who was killed has closed nothing: after that nothing can be said.
-        """
-        return [] if self.torn else self._collected()
-
-    def _collected(self) -> list[str]:
-        if self._open_files():
-            gc.collect()
-        return self._open_files()
-
-    def _open_files(self) -> list[str]:
+        """Files of this world that the process still has open; none are seen where the system does not list them."""
         links = Path("/proc/self/fd")
         opened = []
         for each in links.iterdir() if links.is_dir() else ():
@@ -187,20 +174,18 @@ class World:
     # the database, while nobody has it open
 
     def copy_database(self) -> None:
-        """Keep a copy; nothing where somebody who was killed has it open still."""
-        if self._collected():
-            return
+        """Keep a copy."""
         shutil.copy(str(self.settings["store.path"]), self.folder / "copy.duckdb")
         self._copy = self.model.copied()
         self.note(f"copied at {self.model.now}")
 
     def restore_database(self) -> None:
-        """Put the copy back; nothing where there is none, or where somebody who was killed has it open still."""
-        if self._copy is not None and not self._collected():
-            shutil.copy(self.folder / "copy.duckdb", str(self.settings["store.path"]))
-            self.model = self.model.restored(self._copy)
-            self.faults.published = self.faults.advanced = 0
-            self.faults.saw("database restored")
+        """Put the copy back."""
+        assert self._copy is not None
+        shutil.copy(self.folder / "copy.duckdb", str(self.settings["store.path"]))
+        self.model = self.model.restored(self._copy)
+        self.faults.published = self.faults.advanced = 0
+        self.faults.saw("database restored")
 
 
 def _said(rows: Any) -> str:
