@@ -123,6 +123,11 @@ class World:
             if bool(commit.rows) != bool(result.outbox_rows):
                 raise self.fail(f"commit of {_said(commit.rows)} published {result.outbox_rows} changes")
 
+    def advanced(self, position: int) -> None:
+        """The relay's stored cursor was moved (see `ports.Witness`): what it passes may be pruned from now on."""
+        if position > self.faults.published:
+            raise self.fail(f"the cursor is moved to {position}, and the stream has come to {self.faults.published}")
+
     def pruned(self, arguments: dict[str, Any], counts: dict[str, int]) -> None:
         """The outbox was pruned (see `ports.Witness`)."""
         before = arguments.get("outbox_before")
