@@ -109,17 +109,23 @@ class Client:
             checks.acknowledged(world, "ingest", dict(lines), since)
 
     async def fetch(self) -> None:
-        """A window: of one symbol, several or all, whole, by time, or the newest rows."""
+        """A window: one that somebody has asked for just now, or another."""
+        if self.world.window is None or self.random.random() < 0.5:
+            self.world.window = self._window()
+        query = self.world.window
+        promised = checks.promised_to(self.world, query)
+        call = self.backbone.fetch(query.dimension, symbols=query.symbols, start=query.start, limit=query.limit)
+        frame = await self._called("fetch", call)
+        if isinstance(frame, Frame):
+            checks.window(self.world, query, frame, promised, self.world.model.now)
+
+    def _window(self) -> Query:
+        """Of one symbol, several or all, whole, by time, or the newest rows."""
         dimension = self.random.choice(DIMENSIONS)
         symbols = tuple(sorted(self.random.choice([["A"], ["B"], ["A", "C"], []])))
         start = _ts(dimension, 1) if self.random.random() < 0.2 else None
         limit = self.random.choice([1, 2]) if len(symbols) == 1 and self.random.random() < 0.3 else None
-        query = Query(dimension, symbols, None, start, None, limit)
-        promised = checks.promised_to(self.world, query)
-        call = self.backbone.fetch(dimension, symbols=symbols, start=start, limit=limit)
-        frame = await self._called("fetch", call)
-        if isinstance(frame, Frame):
-            checks.window(self.world, query, frame, promised, self.world.model.now)
+        return Query(dimension, symbols, None, start, None, limit)
 
     async def look(self) -> None:
         """What needs no answer of the store, or little of it."""

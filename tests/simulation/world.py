@@ -18,7 +18,7 @@ from actors.testing import TestSystem, VirtualClock
 from backbone import Backbone, Dimension
 from backbone.store.errors import StoreUnavailable, UnknownOutcome
 from backbone.store.port import Store
-from backbone.store.records import Chunk, WriteResult
+from backbone.store.records import Chunk, Query, WriteResult
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.port import Stream
 from backbone.testing import embedded, with_store, with_stream
@@ -69,6 +69,7 @@ class World:
         self.faults = Faults(seed, self.note)
         self.model = Model()
         self.promised: dict[Series, int] = {}
+        self.window: Query | None = None
         self.violations: list[Violation] = []
         self.settings = self._settings()
         self.store: Store
