@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import anyio
 import msgspec
@@ -32,6 +32,8 @@ from backbone.sources.registry import built_in, open_source
 from backbone.store.records import Chunk, QuarantineRow, WriteResult
 
 __all__ = ["Piece", "Run", "Writer"]
+
+T = TypeVar("T")
 
 
 class Writer(Protocol):
@@ -140,21 +142,20 @@ class Run:
             raise
         return self._summary(self._clock() - began)
 
-    async def _read(self, pieces: Iterator[Piece], send: Any) -> None:
-        async with send:
-            while True:
-                if self.settings.store.inline:
-                    piece = next(pieces, None)
-                else:
-                    piece = await in_thread(lambda: next(pieces, None))
-                if piece is None:
-                    return
-                try:
+    async def _read(self, pieces: Generator[Piece, None, None], send: Any) -> None:
+        try:
+            async with send:
+                while (piece := await self._off_loop(lambda: next(pieces, None))) is not None:
                     await send.send(piece)
-                except anyio.BrokenResourceError:  # committing has failed: that error is the one to tell
-                    return
+        except anyio.BrokenResourceError:  # committing has failed: that error is the one to tell
+            return
+        finally:
+            await self._off_loop(pieces.close)  # a cancelled run would leave its file open until it is collected
 
-    def _pieces(self) -> Iterator[Piece]:
+    async def _off_loop(self, work: Callable[[], T]) -> T:
+        return work() if self.settings.store.inline else await in_thread(work)
+
+    def _pieces(self) -> Generator[Piece, None, None]:
         """Chunks of the source, filtered, screened and judged; runs in a worker thread."""
         plan = self._plan
         before: Frame | None = None

@@ -12,7 +12,7 @@ from backbone.settings import Settings, SettingsError
 from backbone.settings.starting import refuse_what_cannot_start
 from backbone.store.actor import StoreActor
 from backbone.store.errors import StoreUnavailable
-from backbone.store.port import Store, StoreFactory
+from backbone.store.port import Adapter, Store, StoreFactory
 
 __all__ = ["child", "factory", "stand_in"]
 
@@ -38,17 +38,29 @@ def stand_in(settings: Settings) -> str | None:
 
 
 class _Stores:
-    """Makes stores; `close` lets go of what they share."""
+    """Makes stores, one after the other; `close` lets go of what they share.
 
-    def __init__(self, make: Callable[[], Store], close: Callable[[], None] = lambda: None) -> None:
+    Who was killed has closed nothing: what he has left open is let go of before there is another one, and in the end.
+    """
+
+    def __init__(self, make: Callable[[], Adapter], close: Callable[[], None] = lambda: None) -> None:
         self._make = make
         self._close = close
+        self._last: Adapter | None = None
 
     def __call__(self) -> Store:
-        return self._make()
+        self._let_go()
+        self._last = self._make()
+        return self._last
 
     def close(self) -> None:
+        self._let_go()
         self._close()
+
+    def _let_go(self) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            last.let_go()
 
 
 def factory(settings: Settings, *, clock: Callable[[], datetime] | None = None) -> StoreFactory:
@@ -71,7 +83,7 @@ def _duckdb(settings: Settings, clock: Callable[[], datetime] | None) -> StoreFa
 
     store, memory = settings.store, MemoryDatabase(attached=settings.store.inline)
 
-    def make() -> Store:
+    def make() -> Adapter:
         return DuckDBStore(
             store.path,
             memory=memory,
@@ -85,13 +97,13 @@ def _duckdb(settings: Settings, clock: Callable[[], datetime] | None) -> StoreFa
     return _Stores(make, memory.close)
 
 
-def _timescale(settings: Settings) -> Callable[[], Store]:
+def _timescale(settings: Settings) -> Callable[[], Adapter]:
     store = settings.store
     dsn = store.dsn()
     if dsn is None:
         raise SettingsError("store.backend is timescale, but its address is missing; set BACKBONE_STORE_URL")
 
-    def make() -> Store:
+    def make() -> Adapter:
         try:
             from backbone.store.timescale import Bounds, TimescaleStore
         except ModuleNotFoundError as error:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Store", "StoreFactory"]
+__all__ = ["Adapter", "Store", "StoreFactory"]
 
 
 class Store(Protocol):
@@ -229,6 +229,17 @@ class Store(Protocol):
         ...
 
 
+class Adapter(Store, Protocol):
+    """What a factory makes: a store that can also be left behind."""
+
+    def let_go(self) -> None:
+        """Give back at once what it holds of the system, such as files and connections, without waiting for anything.
+
+        For a store whose owner was killed, or did not come to the end of `close`; after a `close` nothing happens.
+        """
+        ...
+
+
 class StoreFactory(Protocol):
     """Makes the store's adapter, anew for each incarnation of the actor that owns it."""
 
@@ -241,5 +252,5 @@ class StoreFactory(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what outlives the single store: rows in memory."""
+        """Let go of what outlives the single store: rows in memory, and what a store whose owner was killed holds."""
         ...

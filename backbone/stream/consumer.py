@@ -204,12 +204,20 @@ class ConsumerActor(Actor):
             raise refuse(PositionLost(text))
 
     async def _require_same(self, token: Resume) -> None:
-        """A database that was put back to a copy, and has gone on since, has given the position to another change."""
+        """A database that was put back to a copy, and has gone on since, has another change at the position, or none.
+
+        Positions have gaps; what was pruned may have been anywhere in it, and nobody can tell any more.
+        """
         if not token.event:
             return
-        rows = await self._calls.ask("store", ReadOutbox(token.position - 1, 1), self._timeout)
-        if rows and rows[0].position == token.position and not rows[0].event_id.startswith(token.event):
-            text = f"another change stands at position {token.position} now, was the database restored? {_INSTEAD}"
+        try:
+            rows = await self._calls.ask("store", ReadOutbox(token.position - 1, 1, whole=True), self._timeout)
+        except Reject as reject:
+            if reject.code != PositionLost.code:
+                raise
+            return
+        if not rows or rows[0].position != token.position or not rows[0].event_id.startswith(token.event):
+            text = f"the change at position {token.position} is not in this database, was it restored? {_INSTEAD}"
             raise refuse(PositionLost(text))
 
     def _update(self, each: Change, subscriber: Subscriber) -> Update:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -158,6 +159,25 @@ async def test_whatever_a_trigger_of_somebody_else_raises_is_refused_and_nothing
             await other.execute("DROP TRIGGER refuse ON telemetry.ingest_runs; DROP FUNCTION public.refuse()")
         assert (await backbone.record(bars({1: 1.0}, "TRIGGER"))).inserted == 1
         assert sum(entry.restarts for entry in backbone.roster().entries) == 0
+
+
+async def test_a_killed_store_leaves_no_connections_open(dsn: str) -> None:
+    mine = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'killed' AND datname = current_database()"
+    named = msgspec.structs.replace(settings(dsn).store, application_name="killed")
+    gc.disable()  # whether the pool is collected is chance
+    try:
+        async with bare(dsn) as other:
+            async with Backbone.open(msgspec.structs.replace(settings(dsn), store=named)) as backbone:
+                await backbone.record(bars({0: 1.0}, "KILLED"))
+                assert await other.fetchval(mine) > 0
+                killed = backbone.system.find(f"{backbone.path}/store")
+                await killed.kill()
+                assert (await backbone.fetch(BARS, symbols=["KILLED"])).num_rows == 1
+            with anyio.fail_after(20):
+                while await other.fetchval(mine):  # the server takes a moment to see that they are gone
+                    pass
+    finally:
+        gc.enable()
 
 
 async def test_symbols_are_found_whatever_their_case(dsn: str) -> None:

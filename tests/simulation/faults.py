@@ -55,7 +55,8 @@ PATHS = (
 )
 """All that a run over many seeds has to have seen."""
 
-_AWAITS = (1, 25)  # of one part, between two of its crashes
+_AWAITS = {"ingest": (1, 12), "retention": (1, 6)}  # of one part, between two of its crashes
+_MOST_AWAITS = (1, 25)  # of those that wait more often
 
 
 class InjectedCrash(RuntimeError):
@@ -88,7 +89,7 @@ class Faults:
         self.down_until = 0.0
         self.writing = self.published = self.advanced = 0
         self._parts = frozenset(self._random.sample(CRASHES, self._random.randint(1, len(CRASHES))))
-        self._left = {part: self._random.randint(*_AWAITS) for part in CRASHES}
+        self._left = {part: self._awaits(part) for part in CRASHES}
 
     def saw(self, path: str) -> None:
         """Count what has happened."""
@@ -99,6 +100,9 @@ class Faults:
     def chance(self, kind: str, probability: float) -> bool:
         """Whether it goes wrong now."""
         return self.on and kind in self.kinds and self._random.random() < probability
+
+    def _awaits(self, part: str) -> int:
+        return self._random.randint(*_AWAITS.get(part, _MOST_AWAITS))
 
     def pause(self, most: float) -> float:
         """Seconds."""
@@ -112,7 +116,7 @@ class Faults:
         self._left[part] -= 1
         if self._left[part] > 0:
             return None
-        self._left[part] = self._random.randint(*_AWAITS)
+        self._left[part] = self._awaits(part)
         self.saw(f"crash of {part}")
         if part == "ingest" and self.writing:
             self.saw("ingest crashed while a write was under way")

@@ -25,6 +25,9 @@ class Witness(Protocol):
     def wrote(self, chunk: Chunk, result: WriteResult) -> None:
         """A chunk was committed."""
 
+    def advanced(self, position: int) -> None:
+        """The stored cursor was moved: up to here all is published."""
+
     def pruned(self, arguments: dict[str, Any], counts: dict[str, int]) -> None:
         """Outbox rows were deleted."""
 
@@ -102,6 +105,7 @@ class SimulatedStore:
             self._witness.wrote(chunk, written)
         if name == "advance":
             self._faults.advanced = max(self._faults.advanced, args[2])
+            self._witness.advanced(args[2])
         if name == "prune" and not kwargs.get("dry_run", True):
             self._witness.pruned(kwargs, result)
 

@@ -101,7 +101,7 @@ class Reader:
             world.faults.saw("subscriber from the earliest")
         if self._back:
             world.faults.saw(self._back)
-        if self.owed is None or self._start == "latest":
+        if self.owed is None or self._start in {"latest", "earliest"}:  # it has got nothing yet
             latest = {each: len(world.model.changes[each]) for each in self.series}
             earliest = {each: world.model.first_kept(each) for each in self.series}
             self.owed = earliest if self._start == "earliest" else latest

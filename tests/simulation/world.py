@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import random
 import shutil
@@ -19,7 +18,7 @@ from actors.testing import TestSystem, VirtualClock
 from backbone import Backbone, Dimension
 from backbone.store.errors import StoreUnavailable, UnknownOutcome
 from backbone.store.port import Store
-from backbone.store.records import Chunk, WriteResult
+from backbone.store.records import Chunk, Query, WriteResult
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.port import Stream
 from backbone.testing import embedded, with_store, with_stream
@@ -70,10 +69,11 @@ class World:
         self.faults = Faults(seed, self.note)
         self.model = Model()
         self.promised: dict[Series, int] = {}
+        self.window: Query | None = None
+        self.violations: list[Violation] = []
         self.settings = self._settings()
         self.store: Store
         self.clock: Clock
-        self.torn = False
         self._copy: Model | None = None
         self._values = 0
 
@@ -108,17 +108,26 @@ class World:
     def fail(self, what: str) -> Violation:
         """For `raise`; the trace has it, too."""
         self.note(f"VIOLATION {what}")
-        return Violation(f"seed {self.seed}: {what}")
+        violation = Violation(f"seed {self.seed}: {what}")
+        self.violations.append(violation)
+        return violation
 
     def wrote(self, chunk: Chunk, result: WriteResult) -> None:
         """A chunk was committed (see `ports.Witness`)."""
         identity = (chunk.run_id, getattr(chunk, "ordinal", None), chunk.ingest_id)
         rows = rows_of(chunk.frame)
+        if unknown := [key for key, value in rows.items() if (key, value) not in self.model.asked]:
+            raise self.fail(f"committed, and nobody asked for it: {unknown}")
         commit = self.model.commit(identity, rows, self.clock.now(), result.position)
         if commit is not None:
             self.note(f"commit {self.model.now}: {_said(commit.rows)} at {result.position}")
             if bool(commit.rows) != bool(result.outbox_rows):
                 raise self.fail(f"commit of {_said(commit.rows)} published {result.outbox_rows} changes")
+
+    def advanced(self, position: int) -> None:
+        """The relay's stored cursor was moved (see `ports.Witness`): what it passes may be pruned from now on."""
+        if position > self.faults.published:
+            raise self.fail(f"the cursor is moved to {position}, and the stream has come to {self.faults.published}")
 
     def pruned(self, arguments: dict[str, Any], counts: dict[str, int]) -> None:
         """The outbox was pruned (see `ports.Witness`)."""
@@ -160,18 +169,7 @@ class World:
         raise self.fail(f"{what} has no end: {anyio.current_time() - began:g} s")
 
     def left_open(self) -> list[str]:
-        """Files of this world that the process still has open; none are seen where the system does not list them.
-
-        Who was killed has closed nothing: after that nothing can be said.
-        """
-        return [] if self.torn else self._collected()
-
-    def _collected(self) -> list[str]:
-        if self._open_files():
-            gc.collect()
-        return self._open_files()
-
-    def _open_files(self) -> list[str]:
+        """Files of this world that the process still has open; none are seen where the system does not list them."""
         links = Path("/proc/self/fd")
         opened = []
         for each in links.iterdir() if links.is_dir() else ():
@@ -182,20 +180,18 @@ class World:
     # the database, while nobody has it open
 
     def copy_database(self) -> None:
-        """Keep a copy; nothing where somebody who was killed has it open still."""
-        if self._collected():
-            return
+        """Keep a copy."""
         shutil.copy(str(self.settings["store.path"]), self.folder / "copy.duckdb")
         self._copy = self.model.copied()
         self.note(f"copied at {self.model.now}")
 
     def restore_database(self) -> None:
-        """Put the copy back; nothing where there is none, or where somebody who was killed has it open still."""
-        if self._copy is not None and not self._collected():
-            shutil.copy(self.folder / "copy.duckdb", str(self.settings["store.path"]))
-            self.model = self.model.restored(self._copy)
-            self.faults.published = self.faults.advanced = 0
-            self.faults.saw("database restored")
+        """Put the copy back."""
+        assert self._copy is not None
+        shutil.copy(self.folder / "copy.duckdb", str(self.settings["store.path"]))
+        self.model = self.model.restored(self._copy)
+        self.faults.published = self.faults.advanced = 0
+        self.faults.saw("database restored")
 
 
 def _said(rows: Any) -> str:

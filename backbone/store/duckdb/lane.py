@@ -61,13 +61,29 @@ class Lane:
         self._closed = True
         await (self._turn_by_force() if interrupt else self._turn.acquire())
         try:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                await self._in_thread(connection.close)
+            if self._connection is not None:
+                await self._in_thread(self._drop)
             if self._thread is not None:
                 self._thread.shutdown(wait=False)
         finally:
             self._turn.release()
+
+    def let_go(self) -> None:
+        """Close at once; work at hand is interrupted, not waited for, and the connection closed behind it."""
+        at_work, self._closed = self._turn.locked(), True
+        self._interrupt()
+        if self._thread is None:
+            self._drop()
+        elif at_work or self._connection is not None:
+            dropped = self._thread.submit(self._drop)
+            self._thread.shutdown(wait=False)
+            if not at_work:
+                dropped.result()
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     async def _turn_by_force(self) -> None:
         """Have the turn soon. An interrupt that comes between two statements is lost, so another one follows."""

@@ -84,6 +84,16 @@ class Session:
             await self._closed(root)
             self._holder.let_go()
 
+    def let_go(self) -> None:
+        """Let go of the file without waiting, whatever a close that was cut short has left."""
+        root, self._root = self._root, None
+        for lanes in self._lanes.values():
+            for lane in lanes:
+                lane.let_go()
+        if root is not None:
+            root.close()
+        self._holder.let_go()
+
     async def run(self, work: Work[T], purpose: Purpose = "writing") -> T:
         """Do a piece of work with a connection for that purpose; see `Lane.run` for what is raised."""
         if self._root is None:

@@ -91,6 +91,10 @@ class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting,
         """Fold the log into the file and let go of it."""
         await self._session.close()
 
+    def let_go(self) -> None:
+        """See `backbone.store.port.Adapter`."""
+        self._session.let_go()
+
     async def migrate(self, *, dry_run: bool = False) -> MigrationReport:
         """Bring the tables up to date."""
         return await self._session.run(

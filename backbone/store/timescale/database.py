@@ -102,6 +102,13 @@ class Database:
             pool.terminate()
         self._connections.clear()
 
+    def let_go(self) -> None:
+        """Cut the connections without waiting."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.terminate()
+            self._connections.clear()
+
     async def run(self, work: Work[T], *, deadline: float | None = None) -> T:
         """Do a piece of work on a connection of its own.
 

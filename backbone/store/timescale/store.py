@@ -84,6 +84,10 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counti
         """Close the connections, within seconds whatever the server does."""
         await self._database.close()
 
+    def let_go(self) -> None:
+        """See `backbone.store.port.Adapter`."""
+        self._database.let_go()
+
     async def migrate(self, *, dry_run: bool = False) -> MigrationReport:
         """Bring the tables up to date."""
         report = await self._database.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from backbone.domain import Dimension, Frame
 
 HOUR_US = 3_600_000_000
+DAMAGES = int(os.environ.get("FUZZ_SEEDS", "250"))
+"""Random damages to each payload; more on request: `FUZZ_SEEDS=10000 .venv/bin/pytest -q tests/backbone/domain`."""
 
 
 def bars_table(rows: int, symbol: str = "EURUSD", first: int = 0) -> pa.Table:

@@ -1,5 +1,8 @@
+"""Any frame, there and back; more of them: `FUZZ_SEEDS=1000 .venv/bin/pytest -q tests/backbone/domain`."""
+
 from __future__ import annotations
 
+import os
 import random
 from typing import Any
 
@@ -12,7 +15,8 @@ from backbone.domain import CodecError, Dimension, Frame, decode, encode
 from backbone.domain.clock import INTERVALS, MAX_US, MIN_US, from_us
 from backbone.domain.codec import checksum_of, encoded_bytes, read_meta
 
-QUICK = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = int(os.environ.get("FUZZ_SEEDS", "25"))
+QUICK = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 NUMBER = st.floats(width=64)

@@ -13,6 +13,7 @@ import pytest
 from backbone.domain import CodecError, Dimension, Frame, decode, encode
 from backbone.domain.codec import checksum_of, read_meta
 
+from .conftest import DAMAGES
 from .version_1 import META, WRITTEN
 
 PAYLOADS = [each.payload for each in WRITTEN.values()]
@@ -43,7 +44,7 @@ def test_every_truncation_is_refused(payload: bytes) -> None:
 def test_damage_gives_a_valid_frame_or_a_codec_error(payload: bytes) -> None:
     chance = random.Random(20240301)
     outcomes = set()
-    for _ in range(500):
+    for _ in range(DAMAGES):
         damaged = bytearray(payload)
         for _ in range(chance.randint(1, 3)):
             damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)

@@ -40,3 +40,22 @@ async def test_a_token_of_what_was_undone_is_lost_also_when_new_changes_have_its
         async with opened.subscribe(BARS, start=tokens[0]) as updates:
             got = [(await anext(updates)).frame.to_arrow().column("close")[0].as_py() for _ in after]
     assert tuple(got) == after
+
+
+async def test_a_token_of_what_was_undone_is_lost_also_when_no_change_has_its_position(tmp_path: Path) -> None:
+    path, copy = tmp_path / "b.duckdb", tmp_path / "copy.duckdb"
+    overrides = {"store.path": str(path)}
+    async with embedded(overrides=overrides) as opened:
+        await record(opened, 1.0)
+    shutil.copy(path, copy)
+    async with embedded(overrides=overrides) as opened, opened.subscribe(BARS, start="earliest") as updates:
+        await record(opened, 1.1, 1.2)
+        token = [(await anext(updates)).resume for _ in range(3)][-1]
+    shutil.copy(copy, path)
+    for close in (2.0, 3.0):  # each opening goes on at a later block of positions
+        async with embedded(overrides=overrides) as opened:
+            await record(opened, close)
+    async with embedded(overrides=overrides) as opened:
+        with pytest.raises(PositionLost, match="restored"):
+            async with opened.subscribe(BARS, start=token) as updates:
+                await anext(updates)
