@@ -75,14 +75,14 @@ def _at_once(connection: Connection, frame: Frame, _compared: Indices) -> Differ
 
 def _keys_first(connection: Connection, frame: Frame, compared: Indices) -> Differing:
     dimension = frame.dimension
+    where, values = _around(frame)
     query = f"""
         SELECT i.n AS n, s.id AS id
         FROM incoming i JOIN (
-            SELECT rowid AS id, {names(dimension.key)} FROM {rows_table(dimension)}
-            WHERE ts BETWEEN make_timestamptz(?) AND make_timestamptz(?)
+            SELECT rowid AS id, {names(dimension.key)} FROM {rows_table(dimension)} WHERE {where}
         ) s ON {same_key(dimension, "i", "s")}
     """  # noqa: S608
-    found = table(connection, query, list(frame.span_us))
+    found = table(connection, query, values)
     missing = np.setdiff1d(compared, found.column("n").to_numpy(), assume_unique=True)
     others = _with_other_values(connection, dimension, found) if found.num_rows else found
     return Differing(missing, others.column("n").to_numpy(), others.column("id"))
@@ -100,9 +100,14 @@ def _with_other_values(connection: Connection, dimension: Dimension, found: pa.T
 
 
 def _around(frame: Frame) -> tuple[str, list[object]]:
-    """Where the rows of a frame may be stored: what else lies in their time needs no place in the join."""
+    """Where the rows of a frame may be stored: what else lies in their time needs no place in the join.
+
+    The list of symbols alone would be compared with the text of each row; within a function it is compared with each
+    entry of the column's dictionary, in a third of the time.
+    """
     where, values = "ts BETWEEN make_timestamptz(?) AND make_timestamptz(?)", list[object](frame.span_us)
     if len(frame.symbols) <= _FEW_SYMBOLS:
-        where += f" AND {quoted(frame.dimension.partition_column)} IN ({', '.join('?' * len(frame.symbols))})"
+        listed = f"{quoted(frame.dimension.partition_column)} IN ({', '.join('?' * len(frame.symbols))})"
+        where += f" AND coalesce({listed}, false)"
         values += frame.symbols
     return where, values

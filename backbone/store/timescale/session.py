@@ -103,7 +103,7 @@ class Session:
             yield
         except asyncpg.UniqueViolationError as error:
             await self._connection.execute("ROLLBACK TO SAVEPOINT attempt")
-            raise KeysStand(str(error)) from error
+            raise KeysStand("a row stands already under one of the keys") from error
         await self._connection.execute("RELEASE SAVEPOINT attempt")
 
     async def _commit(self, *, in_doubt: bool) -> None:
