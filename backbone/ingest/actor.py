@@ -97,11 +97,12 @@ class IngestActor(Actor):
             Bound(chosen.record_waiting_rows, chosen.record_waiting_bytes),
         )
         self._rows = self._runs = 0
+        self._under_way: dict[str, int] = {}
 
     def inspect(self) -> dict[str, Any]:
-        """Rows committed by this incarnation, and live rows that wait."""
-        live = self._live
-        return {"rows_committed": self._rows, "rows_waiting": live.rows, "bytes_waiting": live.size}
+        """Rows committed by this incarnation, live and by runs, and live rows that wait."""
+        live, committed = self._live, self._rows + sum(self._under_way.values())
+        return {"rows_committed": committed, "rows_waiting": live.rows, "bytes_waiting": live.size}
 
     @handles
     def run(self, message: RunIngest) -> None:
@@ -148,11 +149,13 @@ class IngestActor(Actor):
         except REFUSABLE as error:
             await self._journal_failure(message, str(error))
             raise refuse(error) from error
+        finally:
+            self._rows += self._under_way.pop(message.run_id, 0)
         self._attempts.pop(message.run_id, None)
         return result
 
     def _progress(self, run_id: str, read: int, committed: int, known: int, progress: Progress) -> None:
-        self._rows = committed
+        self._under_way[run_id] = committed
         self.context.system.publish(
             IngestProgress,
             self.context.ref.path,

@@ -29,7 +29,8 @@ class Patient(Writer):
 
     Args:
         writer: the store.
-        seconds: how long at most for one request, pauses and tries together, before the refusal is passed on.
+        seconds: how long one request is tried again, pauses included; a refusal that comes later is passed on. A try
+            itself takes as long as the writer lets it.
         clock: monotonic seconds.
     """
 

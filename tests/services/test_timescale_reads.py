@@ -18,7 +18,19 @@ from backbone.quality.sessions import CALENDARS
 from backbone.services import native
 from backbone.store.records import Bucket, Query
 from backbone.store.timescale import TimescaleStore
-from tests.services.stores import DAY, KINDS, TRADES, bare, chunk, drop_database, empty, make_database, opened
+from backbone.store.timescale.locks import writing
+from tests.services.stores import (
+    DAY,
+    KINDS,
+    TRADES,
+    bare,
+    chunk,
+    drop_database,
+    empty,
+    make_database,
+    opened,
+    until_somebody_waits,
+)
 
 START = datetime(2024, 6, 1, tzinfo=UTC)
 
@@ -140,3 +152,21 @@ async def test_first_and_last_of_a_bar_hold_where_its_rows_are_more_than_the_ser
         await store.write(chunk(trades.slice(part * 150_000, 150_000), "run"))
     made = await store.read(Query(TRADES, ("A",), start=DAY, bucket=Bucket("1m", 60_000_000, 0, 1)))
     assert made.frame == resample(trades, "trades", "1m", lambda _: CALENDARS["24x7"])
+
+
+async def test_who_waits_for_another_writer_is_known_from_their_turn_on_and_not_from_when_they_came(
+    dsn: str, store: TimescaleStore, clock: Clock
+) -> None:
+    former, later = (
+        Frame.from_records(TRADES, [{"symbol": "A", "ts": DAY, "sequence": 0, "price": price}]) for price in (1.0, 2.0)
+    )
+    await store.write(chunk(former, "former"))
+    async with bare(dsn) as blocker, anyio.create_task_group() as group:
+        await blocker.execute(f"BEGIN; {writing(TRADES, ['A'], ('', ''))}")
+        group.start_soon(store.write, chunk(later, "later"))
+        await until_somebody_waits(dsn)
+        clock.now = START + timedelta(hours=1)
+        await blocker.execute("COMMIT")
+    for minutes, stood in ((0, former), (30, former), (60, later)):
+        at = START + timedelta(minutes=minutes)
+        assert (await store.read(Query(TRADES, as_of=at))).frame == stood, at

@@ -25,7 +25,7 @@ def explained(error: duckdb.Error, path: str, deadline: float) -> StoreError:
     """
     text = f"{path}: {first_line(error)}"
     if isinstance(error, duckdb.InterruptException):
-        return StoreBusy(f"{path}: gave up after {deadline:g} s and rolled back; ask for less, or raise the deadline")
+        return StoreBusy(f"{path}: gave up after {deadline:g} s and rolled back; ask for less at a time")
     if isinstance(error, duckdb.CatalogException):
         return SchemaMismatch(f"{text}; run `backbone migrate`")
     if isinstance(error, _CANT_GO_ON):

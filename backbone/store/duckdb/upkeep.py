@@ -12,7 +12,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.text import excerpt
 from backbone.store.duckdb import drops, ledger
 from backbone.store.duckdb.cursors import published
-from backbone.store.duckdb.excess import pruned_before
+from backbone.store.duckdb.excess import excess
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, count, given, parameter, rows_table
@@ -77,8 +77,8 @@ class Upkeep(Part):
         self, connection: Connection, outbox: datetime | None, most: int | None, quarantine: datetime | None
     ) -> dict[str, int]:
         with transaction(connection):
-            due = pruned_before(connection, outbox, most)
-            return _old(connection, "SELECT count(*)", published(connection), due, outbox, quarantine)
+            at, last = published(connection), excess(connection, most)
+            return _old(connection, "SELECT count(*)", at, last, outbox, quarantine)
 
     @question("writing")
     def _pruned(
@@ -86,9 +86,9 @@ class Upkeep(Part):
     ) -> dict[str, int]:
         ledger.compact(connection)
         with transaction(connection):
-            at, due = published(connection), pruned_before(connection, outbox, most)
-            _note_pruned(connection, due, at)
-            return _old(connection, "DELETE", at, due, outbox, quarantine)
+            at, last = published(connection), excess(connection, most)
+            _note_pruned(connection, outbox, last, at)
+            return _old(connection, "DELETE", at, last, outbox, quarantine)
 
     async def drop(self, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
         """Delete, or count, the rows of a dimension from before a moment."""
@@ -114,36 +114,33 @@ def _old(
     connection: Connection,
     verb: str,
     published: int,
+    excess: int,
     outbox: datetime | None,
-    seen: datetime | None,
     quarantine: datetime | None,
 ) -> dict[str, int]:
-    """Count or delete what is older and, of the outbox, published."""
+    """Count or delete what is older or, of the outbox, too much, and published."""
     return {
-        name: count(
-            connection,
-            f"{verb} FROM telemetry.{name} WHERE {stamp} < make_timestamptz(?) AND {condition}",
-            [parameter(before), *values],
-        )
-        for name, stamp, before, condition, values in (
-            ("outbox", "created_at", outbox, "position <= ?", [published]),
-            ("seen", "seen_at", seen, "true", []),
-            ("quarantine", "recorded_at", quarantine, "true", []),
-            ("dead_letters", "recorded_at", quarantine, "true", []),
+        name: count(connection, f"{verb} FROM telemetry.{name} WHERE {condition}", [parameter(before), *values])
+        for name, condition, before, values in (
+            ("outbox", _DUE, outbox, [excess, published]),
+            ("seen", "seen_at < make_timestamptz(?)", outbox, []),
+            ("quarantine", "recorded_at < make_timestamptz(?)", quarantine, []),
+            ("dead_letters", "recorded_at < make_timestamptz(?)", quarantine, []),
         )
     }
 
 
-def _note_pruned(connection: Connection, before: datetime | None, published: int) -> None:
+_DUE = "(created_at < make_timestamptz(?) OR position <= ?) AND position <= ?"
+"""Outbox rows that are older, or too much, and published; NULL is no moment."""
+
+
+def _note_pruned(connection: Connection, before: datetime | None, excess: int, published: int) -> None:
     """Keep up to where the outbox is about to be pruned, for who reads on from before that."""
     connection.execute(
-        """
+        f"""
         UPDATE telemetry.pruned SET position = due.position
-        FROM (
-            SELECT max(position) AS position FROM telemetry.outbox
-            WHERE created_at < make_timestamptz(?) AND position <= ?
-        ) AS due
+        FROM (SELECT max(position) AS position FROM telemetry.outbox WHERE {_DUE}) AS due
         WHERE due.position > pruned.position
-        """,
-        [parameter(before), published],
+        """,  # noqa: S608
+        [parameter(before), excess, published],
     )

@@ -13,7 +13,7 @@ from backbone.domain.text import excerpt
 from backbone.store.records import QuarantineRow
 from backbone.store.timescale import chunks, drops, ledger, locks
 from backbone.store.timescale.cursors import PUBLISHED
-from backbone.store.timescale.excess import pruned_before
+from backbone.store.timescale.excess import excess
 from backbone.store.timescale.part import Part, long_question, question
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import Tables
@@ -73,17 +73,17 @@ class Upkeep(Part):
         quarantine_before: datetime | None = None,
         dry_run: bool = True,
     ) -> dict[str, int]:
-        """Delete, or count, what is older; a moment of None keeps it all."""
+        """Delete, or count, what is older or too much; None keeps it all."""
         published = await session.value(f"SELECT {PUBLISHED}")
         work = _count if dry_run else _delete
-        seen, quarantine = moment(outbox_before), moment(quarantine_before)
-        outbox = await pruned_before(session, seen, outbox_bytes)
-        is_published = "created_at < $1 AND position <= $2"
+        before, quarantine = moment(outbox_before), moment(quarantine_before)
+        outbox = (before, await excess(session, outbox_bytes), published)
+        is_due = "(created_at < $1 OR position <= $2) AND position <= $3"
         if not dry_run:
-            await _note_pruned(session, is_published, outbox, published)
+            await _note_pruned(session, is_due, *outbox)
         return {
-            "outbox": await work(session, "outbox", "position", is_published, outbox, published),
-            "seen": await work(session, "seen", "seen_at", "seen_at < $1", seen),
+            "outbox": await work(session, "outbox", "position", is_due, *outbox),
+            "seen": await work(session, "seen", "seen_at", "seen_at < $1", before),
             "quarantine": await work(session, "quarantine", "recorded_at", "recorded_at < $1", quarantine),
             "dead_letters": await work(session, "dead_letters", "recorded_at", "recorded_at < $1", quarantine),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import anyio
@@ -50,9 +50,10 @@ class Writer:
         tables: where its rows go.
         workers: where columns are encoded.
         timer: monotonic seconds.
-        now: the chunk's one stamp.
+        clock: wall clock.
         max_payload_bytes: bound of one outbox payload.
         trusting: what the ledger knows nothing of is not stored; False: it is compared.
+        now: the chunk's one stamp, taken once its locks are held: who commits later has the later one.
         moving: symbols whose position is to be moved on.
         result: what is being committed, for when the answer to the COMMIT is lost.
     """
@@ -61,9 +62,10 @@ class Writer:
     tables: Tables
     workers: Workers
     timer: Callable[[], float]
-    now: datetime
+    clock: Callable[[], datetime]
     max_payload_bytes: int
     trusting: bool = True
+    now: datetime = field(init=False)
     moving: int = 0
     result: WriteResult | None = None
 
@@ -71,7 +73,7 @@ class Writer:
         """Write the chunk in a transaction: for few rows four messages to the server, five where some are compared."""
         began = self.timer()
         chunk = self.chunk
-        self.now, self.moving, self.result = moment(self.now), 0, None  # an earlier try may have got far
+        self.moving, self.result = 0, None  # an earlier try may have got far
         for what in ("run_id", "ingest_id", "source"):
             plain(what, getattr(chunk, what))
         ranges = await self.workers.run(chunk.frame.num_rows, ranges_of, chunk.frame)
@@ -84,6 +86,7 @@ class Writer:
                 if recorded is not None:
                     return recorded
             standing.fence(chunk)
+            self.now = moment(self.clock())
             ending = Combined()
             applied = await self._apply(session, ending, ranges, standing)
             self.result = msgspec.structs.replace(applied, duration_s=self.timer() - began)
@@ -210,7 +213,7 @@ class Writing(Journal):
         Raises:
             UnknownOutcome: that could not be found out either.
         """
-        writer = Writer(chunk, self._tables, self._workers, self._timer, self._clock(), self._max_payload_bytes)
+        writer = Writer(chunk, self._tables, self._workers, self._timer, self._clock, self._max_payload_bytes)
         try:
             return await self._written(writer)
         except UnknownOutcome as unknown:

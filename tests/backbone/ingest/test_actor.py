@@ -139,6 +139,22 @@ async def test_live_rows_do_not_wait_for_runs(path: Path) -> None:
         assert (await run.get()).inserted == 3
 
 
+async def test_the_roster_counts_the_rows_of_all_runs_and_live_ones_together(path: Path) -> None:
+    def committed(room: Ingesting) -> object:
+        seen = room.system.roster(detail=True).find(f"{BASE}/ingest")
+        return None if seen is None or seen.detail is None else seen.detail["rows_committed"]
+
+    async with ingesting() as room:
+        record = await room.ask(RecordRows(bars(9)))
+        (await room.desk.next(WriteChunk)).commit()
+        await record.get()
+        for name, expected in (("run-1", 12), ("run-2", 15)):
+            run = await room.ask(RunIngest(plan(path), name))
+            await finish(room)
+            await run.get()
+            assert committed(room) == expected
+
+
 async def test_live_rows_that_come_during_a_commit_go_in_together_with_the_next_one_in_order() -> None:
     async with ingesting() as room:
         first = await room.ask(RecordRows(bar(close=1.0)))
