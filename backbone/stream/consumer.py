@@ -185,8 +185,8 @@ class ConsumerActor(Actor):
             await self._require_same(after)
             assert self._subscriber is not None  # noqa: S101  who asks has opened it
             return after.place if after.stream == self._subscriber.generation else Place(after.position)
-        if isinstance(after, int):
-            await self._require_reached(after)
+        if isinstance(after, int | Place):  # a place is known from an incarnation that fell
+            await self._require_reached(after if isinstance(after, int) else after.position)
         return after
 
     def _require_ours(self, token: Resume) -> None:

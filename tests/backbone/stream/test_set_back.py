@@ -207,6 +207,20 @@ async def test_the_newest_rows_of_before_are_forgotten_and_those_of_since_are_no
         assert found["close"] == 1.003
 
 
+async def test_a_subscriber_of_before_is_told_also_by_a_consumer_that_fell_meanwhile_and_knows_it_no_more() -> None:
+    async with house() as made:
+        await relaying(made)
+        consumer = await made.start("consumer", ConsumerActor)
+        place = (await consumer.ask(NextUpdates("before", BARS, after="latest", timeout=0.0), 60)).place
+        set_back(made, 2)
+        await made.system.terminate_child("consumer")
+        consumer = await made.system.restart_child("consumer")
+        await anyio.sleep(1.5)
+        with pytest.raises(AskRejected, match="position 5 given; this database has only come to 2") as told:
+            await consumer.ask(NextUpdates("before", BARS, after=place), 60)
+        assert told.value.code == "position_lost"
+
+
 async def test_rows_that_another_process_published_and_pruned_are_not_passed_over_in_silence() -> None:
     async with house() as made:
         await relaying(made)
