@@ -94,6 +94,7 @@ def _doubles(piece: bytes) -> pa.Array:
 
 
 def _array(kind: pa.DataType, values: npt.NDArray[Any]) -> pa.Array:
+    values.flags.writeable = False  # the cache keeps it, and gives it to many
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
 
 

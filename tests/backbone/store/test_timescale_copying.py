@@ -116,3 +116,11 @@ def test_packed_columns_come_back_as_the_frame(records: list[dict[str, object]])
     answer = pack_as_the_server(frame, known)
     assert packed(Dimension.TRADES, known).count("string_agg") == len(answer) - 1
     assert table_of(Dimension.TRADES, known, answer).equals(frame.to_arrow())
+
+
+def test_nobody_can_write_to_columns_that_a_cache_may_keep() -> None:
+    row = {"symbol": "A", "ts": datetime(2024, 1, 1, tzinfo=UTC), "sequence": 1, "price": 1.0, "venue": "X"}
+    frame = Frame.from_records(Dimension.TRADES, [row])
+    known = {"symbol": "A"}
+    columns = table_of(Dimension.TRADES, known, pack_as_the_server(frame, known)).select(["ts", "sequence", "price"])
+    assert not any(column.chunk(0).buffers()[1].is_mutable for column in columns.columns)
