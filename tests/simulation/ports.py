@@ -58,7 +58,7 @@ class SimulatedStore:
                 await self._before(bool(chunks))
                 result = await method(*args, **kwargs)
                 self._note(name, chunks, args, kwargs, result)
-                await self._after(bool(chunks))
+                await self._after(bool(chunks), reads=name == "read")
             finally:
                 self._faults.writing -= bool(chunks)
             return result
@@ -85,7 +85,7 @@ class SimulatedStore:
             faults.saw("write: outcome unknown, not committed")
             raise UnknownOutcome("injected: nothing was committed")
 
-    async def _after(self, writes: bool) -> None:
+    async def _after(self, writes: bool, reads: bool) -> None:
         faults = self._faults
         if writes and faults.chance("unknown", 0.08):
             faults.saw("write: outcome unknown, committed")
@@ -93,7 +93,7 @@ class SimulatedStore:
         if writes and faults.chance("lost", 0.12):
             faults.saw("write: committed, then the store's actor crashed")
             raise InjectedCrash("injected: committed, and nobody was told")
-        if faults.chance("slow", 0.2):
+        if faults.chance("slow", 0.6 if reads else 0.2):  # an answer that is overtaken by a commit is old
             faults.saw("store slow")
             await anyio.sleep(faults.pause(0.5))
 
