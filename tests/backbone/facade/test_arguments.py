@@ -183,6 +183,7 @@ FIELDS: Mapping[str, list[Any]] = {
     "sink": ["", 7, None],
     "shard": [*COUNTS, 64],
     "epoch": COUNTS,
+    "known": COUNTS,
     "after": [-1, 2**63, "5", 1.5, True],
     "subscription": [None, 7, ""],
     "symbols": ["A", None, (7,)],
