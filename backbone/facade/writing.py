@@ -13,6 +13,7 @@ from backbone.calls import Calls, restore
 from backbone.domain import Frame
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.identifiers import new_run_id
+from backbone.facade.newest import Newest
 from backbone.facade.reading import Reader
 from backbone.facade.spelling import Ask
 from backbone.ingest.messages import RecordResult, RecordRows, RunIngest
@@ -49,6 +50,7 @@ class Writer:
         self._ask = ask
         self._reader = reader
         self._still_open = still_open
+        self._newest = Newest(self._newest_stored)
 
     async def ingest(self, plan: IngestPlan) -> IngestRun:
         """See Backbone.ingest."""
@@ -74,7 +76,7 @@ class Writer:
         result = await self._persistently(ask)
         if asked > 1 and not result.position:
             # committed by an actor that died before it could say where: not older than the newest there is now
-            result = msgspec.structs.replace(result, position=(await self._ask("store", OutboxState())).newest)
+            result = msgspec.structs.replace(result, position=await self._newest.position())
         position = result.position or (await self._known() if result.unchanged else 0)
         for symbol in frame.symbols:
             self._reader.saw(frame.dimension, symbol, position)
@@ -84,6 +86,9 @@ class Writer:
         """Up to where rows are published at most that were stored already; a file has no other writer to tell of."""
         if self.settings.store.backend == "duckdb":
             return 0
+        return await self._newest.position()
+
+    async def _newest_stored(self) -> int:
         return (await self._ask("store", OutboxState())).newest
 
     async def _persistently(self, ask: Callable[[], Awaitable[R]]) -> R:

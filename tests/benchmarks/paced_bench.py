@@ -11,10 +11,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from backbone import Backbone, load_settings
+from backbone.cli.process.garbage import settled
 from backbone.services import native
 from tests.benchmarks.paced_cost import Cost, costs
 from tests.benchmarks.paced_load import Pace, paced, sustained
@@ -41,9 +42,11 @@ async def _measure(stores: Sequence[str], seconds: float, rows: int) -> Report:
     tables, floors, notes = [], [], []
     for store in stores:
         folder = Path(tempfile.mkdtemp(prefix="backbone-bench-"))
+        stack = ExitStack()
         try:
             async with _opened(store, folder) as backbone:
                 await paced(backbone, 100, 0.2)  # warm
+                stack.enter_context(settled())
                 paces = [await paced(backbone, rate, seconds) for rate in RATES]
                 rate = await sustained(backbone, seconds)
                 cost = await costs(backbone, rows)
@@ -51,6 +54,7 @@ async def _measure(stores: Sequence[str], seconds: float, rows: int) -> Report:
             notes.append(f"TimescaleDB was NOT measured: {error}")
             continue
         finally:
+            stack.close()
             await native.down(folder / "services")
             shutil.rmtree(folder, ignore_errors=True)
         tables += [_paces(store, paces, rate, seconds), _costs(store, cost)]

@@ -26,6 +26,7 @@ RUN = [
     "index.md",
     "explanation/delivery.md",
     "how-to/actors/tracing.md",
+    "how-to/low-latency.md",
     "how-to/own-files.md",
     "how-to/read-without-our-code.md",
     "how-to/retention.md",

@@ -28,13 +28,15 @@ def run(*, common: Common = COMMON) -> int:
     """
     settings = prepare(common, serves=True)
     from backbone.cli.process import running
+    from backbone.cli.process.garbage import settled
     from backbone.cli.process.opening import observed, place_of
 
     async def work(backbone: Backbone) -> None:
         if not common.quiet:
             mode = f"{settings.run_mode}, {settings.environment}"
             say(f"running with the {settings.profile} settings ({mode}); {_how_to_ask(backbone)}; Ctrl-C stops it")
-        await anyio.sleep_forever()
+        with settled():
+            await anyio.sleep_forever()
 
     def afterwards(report: ValidationReport) -> None:
         if not common.quiet or not report.succeeded:
