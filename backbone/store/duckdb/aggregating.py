@@ -7,8 +7,9 @@ from backbone.store.bars import BARS, CROSSED, asked_for, sources
 from backbone.store.duckdb import outbox
 from backbone.store.duckdb.part import question
 from backbone.store.duckdb.reading import Reading
+from backbone.store.duckdb.selecting import where
 from backbone.store.duckdb.session import transaction
-from backbone.store.duckdb.sql import Connection, first, parameter, rows_table, table
+from backbone.store.duckdb.sql import Connection, first, rows_table, table
 from backbone.store.errors import Unsupported
 from backbone.store.records import Bucket, Query, ReadResult
 from backbone.store.sql import names, quoted
@@ -26,8 +27,8 @@ class Aggregating(Reading):
 
     @question("rows")
     def _bars(self, connection: Connection, query: Query, bucket: Bucket) -> ReadResult:
-        where, parameters = _where(query)
-        rows = f"FROM {rows_table(query.dimension)} WHERE {where}"
+        condition, parameters = where(query)
+        rows = f"FROM {rows_table(query.dimension)} WHERE {condition}"
         last = f"epoch_us(ts) + {bucket.span_us - 1}"
         crossing = f"SELECT 1 {rows} AND {_start(bucket, 'epoch_us(ts)')} <> {_start(bucket, last)} LIMIT 1"
         with transaction(connection):
@@ -53,20 +54,6 @@ def _made(query: Query, bucket: Bucket, rows: str) -> str:
             make_timestamptz({_start(bucket, "epoch_us(ts)")}) AS ts, {", ".join(values)}
         {rows} GROUP BY ALL ORDER BY {names(BARS.key)}
     """
-
-
-def _where(query: Query) -> tuple[str, list[object]]:
-    symbol = quoted(query.dimension.partition_column)
-    conditions, parameters = [f"(len(?) = 0 OR list_contains(?, {symbol}))"], [list[object](query.symbols)] * 2
-    given: list[object] = [*parameters]
-    if query.interval is not None:
-        conditions.append('"interval" = ?')
-        given.append(query.interval)
-    for bound, condition in ((query.start, "ts >= make_timestamptz(?)"), (query.end, "ts <= make_timestamptz(?)")):
-        if bound is not None:
-            conditions.append(condition)
-            given.append(parameter(bound))
-    return " AND ".join(conditions), given
 
 
 def _start(bucket: Bucket, us: str) -> str:

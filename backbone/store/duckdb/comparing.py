@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
-from backbone.store.duckdb.sql import Connection, given, rows_table, table
+from backbone.store.duckdb.sql import FEW_TEXTS, Connection, among, given, rows_table, table
 from backbone.store.merging import Indices
 from backbone.store.sql import names, other_values, quoted, same_key
 
@@ -21,8 +21,6 @@ _FEW = 50
 _SPARSE = 8
 """Where so many times the rows are stored over the time of those compared, their keys are looked for first, and the
 values read of those alone that are found. Else most keys may be found, and all is compared in one walk."""
-
-_FEW_SYMBOLS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +98,10 @@ def _with_other_values(connection: Connection, dimension: Dimension, found: pa.T
 
 
 def _around(frame: Frame) -> tuple[str, list[object]]:
-    """Where the rows of a frame may be stored: what else lies in their time needs no place in the join.
-
-    The list of symbols alone would be compared with the text of each row; within a function it is compared with each
-    entry of the column's dictionary, in a third of the time.
-    """
+    """Where the rows of a frame may be stored: what else lies in their time needs no place in the join."""
     where, values = "ts BETWEEN make_timestamptz(?) AND make_timestamptz(?)", list[object](frame.span_us)
-    if len(frame.symbols) <= _FEW_SYMBOLS:
-        listed = f"{quoted(frame.dimension.partition_column)} IN ({', '.join('?' * len(frame.symbols))})"
-        where += f" AND coalesce({listed}, false)"
-        values += frame.symbols
+    if len(frame.symbols) <= FEW_TEXTS:
+        condition, given = among(quoted(frame.dimension.partition_column), frame.symbols)
+        where += f" AND {condition}"
+        values += given
     return where, values

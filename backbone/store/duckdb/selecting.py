@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from backbone.store.duckdb.sql import parameter, rows_table
+from backbone.store.duckdb.sql import among, parameter, rows_table
 from backbone.store.records import Query
 from backbone.store.sql import names, quoted
 
-__all__ = ["Selection"]
+__all__ = ["Selection", "where"]
 
 _MOST_SORTED = 20_000
 """Rows that are put in order as columns faster than DuckDB plans to sort them."""
@@ -21,7 +21,7 @@ class Selection:
 
     def __init__(self, query: Query) -> None:
         self._query = query
-        self._where, self._values = _where(query)
+        self._where, self._values = where(query)
         if query.as_of is not None:
             self._where += " AND ingested_at <= make_timestamptz(?)"
             self._values.append(parameter(query.as_of))
@@ -73,15 +73,17 @@ def _known(query: Query) -> dict[str, str]:
     return known
 
 
-def _where(query: Query) -> tuple[str, list[object]]:
+def where(query: Query) -> tuple[str, list[object]]:
+    """The condition that the rows of a query meet, and the values for its marks."""
     conditions, values = ["true"], list[object]()
     column = quoted(query.dimension.partition_column)
     if len(query.symbols) == 1:
         conditions.append(f"{column} = ?")  # parts of the table are passed over by it; by a list they are not
         values.append(query.symbols[0])
     elif query.symbols:
-        conditions.append(f"list_contains(?, {column})")
-        values.append(list(query.symbols))
+        condition, given = among(column, query.symbols)
+        conditions.append(condition)
+        values += given
     if query.interval is not None:
         conditions.append('"interval" = ?')
         values.append(query.interval)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -13,9 +13,23 @@ import pyarrow as pa
 from backbone.domain.clock import from_us, to_us
 from backbone.domain.dimension import Dimension
 
-__all__ = ["Connection", "count", "first", "given", "moment", "parameter", "rows_table", "table"]
+__all__ = [
+    "FEW_TEXTS",
+    "Connection",
+    "among",
+    "count",
+    "first",
+    "given",
+    "moment",
+    "parameter",
+    "rows_table",
+    "table",
+]
 
 Connection = duckdb.DuckDBPyConnection
+
+FEW_TEXTS = 50
+"""So many are listed one by one; to plan a longer list costs more than it saves."""
 
 
 def rows_table(dimension: Dimension) -> str:
@@ -51,6 +65,17 @@ def count(connection: Connection, query: str, parameters: list[object] | None = 
     """The one number that is the answer; for INSERT, UPDATE and DELETE the number of rows touched."""
     row = first(connection, query, parameters)
     return int(row[0]) if row is not None and row[0] is not None else 0
+
+
+def among(column: str, texts: Sequence[str]) -> tuple[str, list[object]]:
+    """The condition that a column has one of some texts, and the values for its marks.
+
+    A list of texts alone would be compared with the text of each row; within a function it is compared with each entry
+    of the column's dictionary, in a third of the time.
+    """
+    if len(texts) > FEW_TEXTS:
+        return f"list_contains(?, {column})", [list(texts)]
+    return f"coalesce({column} IN ({', '.join('?' * len(texts))}), false)", list(texts)
 
 
 def parameter(at: datetime | None) -> int | None:
