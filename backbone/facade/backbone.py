@@ -56,9 +56,7 @@ __all__ = ["Backbone"]
 R = TypeVar("R")
 
 _READ_TIMEOUT = 60.0
-_RUN_TIMEOUT = 24 * 3600.0  # a run has deadlines of its own for every chunk
 _LEAVE_TIMEOUT = 5.0
-_RETRY_PAUSE = 0.02
 
 
 class Backbone:
@@ -301,8 +299,7 @@ class Backbone:
         """
         self._open()
         of = Dimension.parse(dimension)
-        key = (of, self._reader.name_of(of, arguments.text("symbol", symbol)))
-        return self._newest.row(*key)
+        return self._newest.row(of, self._reader.name_of(of, arguments.text("symbol", symbol)))
 
     # looking at itself
 
