@@ -116,7 +116,7 @@ class Reader:
         if series not in self.series:
             raise self._wrong(f"got {update.symbol}, for which it did not ask")
         if place is None:
-            place = self._find(rows, changes, (self.owed or {}).get(series, 0))
+            place = self._find(rows, changes, (self.owed or {}).get(series, 0), update.position)
         if place is None or _plain(changes[place : place + len(rows)]) != rows:
             raise self._wrong(f"stands at {place} of {series.symbol}, owed {self.owed}, and gets {rows}")
         if update.position <= self._position or update.event_id in self._events:
@@ -133,10 +133,15 @@ class Reader:
         self._start = update.resume if token else update.position
         self._back = "subscriber back by its token" if token else "subscriber back by its position"
 
-    def _find(self, rows: list[Any], changes: list[Change], owed: int) -> int | None:
-        """Where it begins: not behind what it is owed."""
-        places = range(min(owed, len(changes)), -1, -1)
-        return next((each for each in places if _plain(changes[each : each + len(rows)]) == rows), None)
+    def _find(self, rows: list[Any], changes: list[Change], owed: int, position: int) -> int | None:
+        """Where it begins: not behind what it is owed, and with the first commit that comes to that position."""
+        commits = self._world.model.commits
+        alike = [
+            each
+            for each in range(min(owed, len(changes) - len(rows)) + 1)
+            if _plain(changes[each : each + len(rows)]) == rows
+        ]
+        return next((each for each in alike if commits[changes[each].commit - 1].position >= position), None)
 
     def _lost(self, error: PositionLost) -> None:
         """It is told that something is gone: so it has to be. As the error says, it goes on from the latest."""
