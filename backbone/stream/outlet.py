@@ -33,16 +33,10 @@ class Outlet:
         self._resumed = False
 
     async def connect(self) -> None:
-        """Have a publisher that is open."""
+        """Have a publisher that is open; one that met what is no outage is let go of when its actor ends."""
         if self._publisher is None:
             self._publisher, self._resumed = self._stream.publisher(), False
-            connected = False
-            try:
-                await self._sent(self._publisher.open(), "open")
-                connected = True
-            finally:
-                if not connected:
-                    await self.abandon()
+            await self._sent(self._publisher.open(), "open")
 
     async def stand(self, position: int) -> None:
         """Say, to a publisher that has not heard it yet, up to where all was published."""

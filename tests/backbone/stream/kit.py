@@ -134,6 +134,8 @@ class Faulty:
 
     Attributes:
         failing: the next calls raise these, in order.
+        opening: the next publishers raise these when they are opened, in order.
+        clients: publishers and subscribers that were made and not closed.
         hang: calls that begin now never end.
         gate: calls wait for it.
         sent: the positions of each batch that was appended.
@@ -149,6 +151,8 @@ class Faulty:
     def __init__(self, **options: Any) -> None:
         self.inner = MemoryStream(**options)
         self.failing: list[Exception] = []
+        self.opening: list[Exception] = []
+        self.clients: set[object] = set()
         self.hang = False
         self.gate: anyio.Event | None = None
         self.sent: list[list[int]] = []
@@ -178,18 +182,31 @@ class Faulty:
 
     def publisher(self) -> FaultyPublisher:
         self.publishers += 1
-        return FaultyPublisher(self, self.inner.publisher())
+        made = FaultyPublisher(self, self.inner.publisher())
+        self.clients.add(made)
+        return made
 
     def subscriber(self) -> FaultySubscriber:
         self.subscribers += 1
-        return FaultySubscriber(self, self.inner.subscriber())
+        made = FaultySubscriber(self, self.inner.subscriber())
+        self.clients.add(made)
+        return made
 
 
 class FaultyPublisher:
     def __init__(self, stream: Faulty, inner: MemoryPublisher) -> None:
         self._stream = stream
-        self.open, self.close, self.probe, self.resume = inner.open, inner.close, inner.probe, inner.resume
+        self.probe, self.resume = inner.probe, inner.resume
         self._inner = inner
+
+    async def open(self) -> None:
+        if self._stream.opening:
+            raise self._stream.opening.pop(0)
+        await self._inner.open()
+
+    async def close(self) -> None:
+        self._stream.clients.discard(self)
+        await self._inner.close()
 
     async def begin_again(self, position: int) -> None:
         await self._stream.meet()
@@ -206,7 +223,10 @@ class FaultySubscriber:
     def __init__(self, stream: Faulty, inner: MemorySubscriber) -> None:
         self._stream = stream
         self._inner = inner
-        self.close = inner.close
+
+    async def close(self) -> None:
+        self._stream.clients.discard(self)
+        await self._inner.close()
 
     @property
     def generation(self) -> str:

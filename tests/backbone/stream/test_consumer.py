@@ -232,6 +232,18 @@ async def test_a_stream_that_is_down_when_somebody_subscribes_is_waited_for() ->
         await mine.close()
 
 
+async def test_a_client_that_did_not_open_is_closed_before_the_next_one_is_made() -> None:
+    async with consuming() as made:
+        before = len(made.stream.clients)
+        made.stream.failing = [StreamUnavailable(OUTAGE) for _ in range(3)]
+        mine = made.subscription()
+        with anyio.fail_after(10):
+            await mine.open()
+        assert made.stream.subscribers > 2
+        assert len(made.stream.clients) == before + 1
+        await mine.close()
+
+
 async def test_a_stream_that_is_silent_is_unavailable_not_waited_for_for_ever() -> None:
     async with consuming() as made:
         place = (await made.ask("latest")).place

@@ -222,6 +222,16 @@ async def test_after_a_crash_the_cache_forgets_what_another_process_may_have_rel
         assert not any(isinstance(each, ForgetWindows) for each in made.cache.messages)
 
 
+@pytest.mark.parametrize("error", [StreamUnavailable("no broker"), RuntimeError("a bug of the adapter")])
+async def test_a_publisher_that_did_not_open_is_closed_whatever_it_met(error: Exception) -> None:
+    async with house() as made:
+        await relaying(made)
+        made.stream.failing, made.stream.opening = [StreamUnavailable("no broker")], [error]
+        made.commit(row(1))
+        await made.outbox.published(1)
+        assert (made.stream.publishers, len(made.stream.clients)) == (3, 1)
+
+
 async def test_a_publisher_that_hangs_is_given_up_and_one_that_can_not_be_opened_is_tried_again() -> None:
     async with house() as made:
         await relaying(made, timeout=3.0)
