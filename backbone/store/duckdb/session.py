@@ -85,11 +85,11 @@ class Session:
             self._holder.let_go()
 
     def let_go(self) -> None:
-        """Let go of the file without waiting, whatever a close that was cut short has left."""
+        """Let go of the file, whatever a close that was cut short has left; only writes are waited for, a second."""
         root, self._root = self._root, None
-        for lanes in self._lanes.values():
+        for purpose, lanes in self._lanes.items():
             for lane in lanes:
-                lane.let_go()
+                lane.let_go(writes=purpose == "writing")
         if root is not None:
             root.close()
         self._holder.let_go()

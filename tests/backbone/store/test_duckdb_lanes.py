@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -191,3 +192,53 @@ async def test_a_lane_that_met_an_error_works_again_and_the_others_never_knew(pu
         for each in ("writing", "rows", "rows", "survey", "delivery"):
             assert await session.run(lambda c: c.execute("SELECT count(*) FROM t").fetchall(), each) == [(0,)]
     await session.close()
+
+
+@pytest.mark.parametrize("kind", ["file", "shared memory"])
+async def test_what_a_killed_store_was_writing_never_comes_in_behind_the_back_of_the_next_one(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first interrupt comes between two statements and is lost; the second one finds the transaction at its end."""
+    memory = MemoryDatabase() if kind == "shared memory" else None
+    path = tmp_path / "s.duckdb" if kind == "file" else ":memory:"
+    held, looks = Held(), list[None]()
+
+    def timer() -> float:
+        looks.append(None)
+        if len(looks) == 2:  # rows, ledger and outbox are written, and the transaction not committed
+            held(None)  # type: ignore[arg-type]
+        return 0.0
+
+    killed, following = (DuckDBStore(path, memory=memory, timer=each) for each in (timer, lambda: 0.0))
+    await killed.open()
+    await killed.migrate()
+    interrupts = list[None]()
+
+    def interrupt() -> None:
+        interrupts.append(None)
+        if len(interrupts) == 2:
+            held.let_go()
+
+    monkeypatch.setattr(killed._session._lanes["writing"][0], "_interrupt", interrupt)
+
+    async def write() -> None:
+        with suppress(StoreError):
+            await killed.write(chunk(1.0))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(write)
+        await anyio.to_thread.run_sync(held.begun.wait)
+        killed.let_go()
+        await following.open()
+        await following.migrate()
+        other = Frame.from_records(TRADES, [{"symbol": "C", "ts": DAY, "sequence": 0, "price": 1.0}])
+        await following.write(Chunk(ingest_id("csv", other), new_run_id(), "csv", other))
+        read = [each.position for each in await following.read_outbox(0)]
+        held.let_go()
+    await following.write(chunk(1.0))
+    stored = await following._session.run(lambda c: c.execute("SELECT count(*) FROM market_data.trades").fetchall())
+    assert stored == [(41,)]
+    assert [each.position for each in await following.read_outbox(0)][: len(read)] == read
+    await following.close()
+    if memory is not None:
+        memory.close()
