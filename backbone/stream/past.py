@@ -54,8 +54,10 @@ class Past:
         if status is not None and (self._is_anothers(status) or status.newest < cursor):
             self._another = True
         stored: int = await self._ask(RelayCursor())
+        if stored < self.noted:
+            self._another = True
         self.doubtful = False
-        return stored if self._another or stored < self.noted else None
+        return stored if self._another else None
 
     def stand(self, position: int) -> None:
         """Go on from the stored cursor; what follows from the database being another one is done."""
@@ -81,6 +83,7 @@ class Past:
         except HeldUp as error:
             if error.code != CursorSetBack.code:
                 raise
+            self._another = True
             return int(await self._ask(RelayCursor()))
         self.noted = position
         return None
