@@ -38,6 +38,11 @@ class Past:
         self._another = False
         self._drops: int | None = None
 
+    @property
+    def agrees(self) -> bool:
+        """Whether the database is, as far as is known, the one in which all was published: else nothing is noted."""
+        return not (self.doubtful or self._another)
+
     async def set_back(self, cursor: int, status: OutboxStatus | None = None) -> int | None:
         """The stored cursor, where the database is another one or was set back, until `stand`; else None.
 

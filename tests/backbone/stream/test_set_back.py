@@ -291,6 +291,15 @@ async def published_beyond_the_cursor(made: House) -> None:
     assert made.outbox.cursor == 6
 
 
+async def failed_over(made: House) -> None:
+    """A standby that has what was noted, and nothing of what was published after that, has taken over and goes on."""
+    made.outbox.down = "failing over"
+    await anyio.sleep(1.5)
+    set_back(made, 6)
+    made.outbox.rows.append(row(7, "GBPUSD"))
+    made.outbox.down, made.outbox.server = None, "server/2"
+
+
 @pytest.mark.parametrize("noting", [False, True])
 async def test_that_it_was_set_back_is_not_forgotten_where_another_process_moves_the_cursor_before_subscribers_are_told(
     noting: bool,
@@ -313,6 +322,26 @@ async def test_that_it_was_set_back_is_not_forgotten_where_another_process_moves
         await made.outbox.published(9)
         assert made.stream.sent[-1] == [9]
         assert made.stream.inner.subscriber().generation != before
+
+
+async def test_who_leaves_before_looking_at_a_database_that_is_back_notes_nothing_in_it() -> None:
+    """It may be a standby, which has changes at these positions that nobody has published."""
+    async with house() as made:
+        await published_beyond_the_cursor(made)
+        await failed_over(made)
+        await made.system.terminate_child("relay")
+        assert made.outbox.cursor == 6
+
+
+async def test_a_hint_that_goes_on_where_the_relay_stands_is_not_believed_before_the_database_was_looked_at() -> None:
+    """Its 7 is another one than that which was published."""
+    async with house() as made:
+        await published_beyond_the_cursor(made)
+        await failed_over(made)
+        made.commit(row(8, "GBPUSD"), after=7)
+        await made.outbox.published(8)
+        await anyio.sleep(5)
+        assert [position for batch in made.stream.sent for position in batch] == [*range(1, 8), 7, 8]
 
 
 async def test_set_back_noticed_while_a_batch_is_noted_is_told_to_the_cache_first_and_then_to_subscribers() -> None:
