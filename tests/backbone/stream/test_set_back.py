@@ -17,8 +17,8 @@ from tests.backbone.stream.kit import House, house, row
 from tests.backbone.stream.test_relay import health
 
 
-async def relaying(made: House) -> None:
-    await made.start("relay", RelayActor, poll_interval=1.0)
+async def relaying(made: House, poll_interval: float = 1.0) -> None:
+    await made.start("relay", RelayActor, poll_interval=poll_interval)
     made.commit(*(row(n) for n in range(1, 6)))
     await made.outbox.published(5)
     await anyio.sleep(0.5)
@@ -347,10 +347,10 @@ async def test_a_hint_that_goes_on_where_the_relay_stands_is_not_believed_before
 async def test_set_back_noticed_while_a_batch_is_noted_is_told_to_the_cache_first_and_then_to_subscribers() -> None:
     """From the hint on: published, noted, refused; cache and subscriber hear of it in this order, then what is new."""
     async with house() as made:
-        await relaying(made)
+        await relaying(made, poll_interval=600.0)
         consumer = await made.start("consumer", ConsumerActor)
         await consumer.ask(NextUpdates("before", BARS, after="latest", timeout=0.0), 60)
-        await anyio.sleep(0.4)  # the cursor may be moved again, and the clock has not looked yet
+        await anyio.sleep(0.5)  # so that the cursor may be moved again
         made.outbox.before_advance.append(lambda: set_back(made, 2))
         made.cache.messages.clear()
         made.commit(row(6), after=5)
