@@ -242,3 +242,42 @@ async def test_what_a_killed_store_was_writing_never_comes_in_behind_the_back_of
     await following.close()
     if memory is not None:
         memory.close()
+
+
+@pytest.mark.parametrize("kind", ["file", "memory", "shared memory"])
+async def test_a_killed_store_that_was_reading_is_let_go_of_and_its_file_closed_behind_what_it_read(
+    kind: str, tmp_path: Path
+) -> None:
+    """DuckDB refuses to close what is at work."""
+    memory = MemoryDatabase() if kind == "shared memory" else None
+    path = tmp_path / "s.duckdb" if kind == "file" else ":memory:"
+    killed, following, held = DuckDBStore(path, memory=memory), DuckDBStore(path, memory=memory), Held()
+    await killed.open()
+    await killed.migrate()
+
+    def look(row: int) -> int:
+        held(None)  # type: ignore[arg-type]
+        return row
+
+    def read(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.create_function("look", look, ["BIGINT"], "BIGINT")
+        connection.execute("SELECT look(range) FROM range(1)").fetchall()
+
+    async def reading() -> None:
+        with suppress(StoreError):
+            await killed._session.run(read, "rows")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(reading)
+        await anyio.to_thread.run_sync(held.begun.wait)
+        killed.let_go()
+        await following.open()
+        await following.migrate()
+        await following.write(chunk(1.0))
+        following.let_go()
+        if memory is not None:
+            memory.close()
+        held.let_go()
+    if kind == "file":
+        await anyio.to_thread.run_sync(killed._session._lanes["rows"][0]._thread.shutdown)  # type: ignore[union-attr]
+        duckdb.connect(path, read_only=True).close()  # refused while the file is open for writing
