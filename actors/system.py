@@ -279,7 +279,7 @@ def run(main: Callable[[], Awaitable[T]], *, loop_factory: Callable[[], asyncio.
             if task is not None:
                 task.cancel("SIGTERM")
 
-        with suppress(NotImplementedError, RuntimeError, ValueError):  # possible in the main thread of Unix only
+        with suppress(RuntimeError, ValueError):  # possible in the main thread of Unix only
             loop.add_signal_handler(signal.SIGTERM, terminate)
         return await main()
 

@@ -11,7 +11,8 @@ From the bottom:
   done around each handler where a system traces; `lifecycle`: how it begins and ends; `crash_report`: what is told of
   that; `task_incarnation`: the same for a plain coroutine.
 - `children`: starts and stops what is below a supervisor; `restarter`: decides, by the rules of `restarts`, what an end
-  leads to; `commands`: what an operator may ask; `supervisor`: the task in which all that happens, one at a time.
+  leads to; `commands`: what an operator may ask; `inbox`: what is to be done; `supervisor`: the task in which all that
+  happens, one at a time.
 - `snapshot`, `inspection`: read it all, and send nothing.
 
 What happens on a crash: `lifecycle` from `_verdict` to `_over`, then `restarter` from `ended` on.

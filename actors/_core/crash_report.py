@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors._core.cell import Cell
 from actors._core.error_text import causes, describe, forget_notes, places, release, trace
 from actors._core.incarnation import Incarnation
 from actors._core.mailbox import Ask, payload
-from actors.events import ActorCrashed
+from actors.events import ActorCrashed, ActorStopped
 from actors.stop_reason import StopReason
 
 
@@ -31,10 +32,7 @@ def report_crash(run: Incarnation, reason: StopReason) -> None:
     asker, a subscriber that does not read) would keep that, too.
     """
     cell = run.cell
-    cell.failed += 1
-    cell.error = reason.detail or reason.kind
-    cell.error_at = cell.runtime.clock.now()
-    cell.error_chain = causes(reason.error) if isinstance(reason.error, BaseException) else (str(reason),)
+    _count(cell, reason)
     cell.note(ActorCrashed, {"reason": reason})
     origin, wanted = "", run.ready and cell.runtime.events.wanted(ActorCrashed)
     if isinstance(reason.error, BaseException):
@@ -52,3 +50,21 @@ def report_crash(run: Incarnation, reason: StopReason) -> None:
     facts: dict[str, Any] = {"restart": cell.spec.restart.value, "supervisor": supervisor, "detail": detail}
     facts |= {"message_type": None if run.elsewhere else run.victim, "traceback": origin}
     cell.runtime.publish(ActorCrashed, cell.path, incarnation=run.number, reason=reason, **facts)
+
+
+def report_end(cell: Cell, number: int, reason: StopReason) -> None:
+    """The same of a supervisor, which has no handler and no view of itself; an end in order is ActorStopped."""
+    if not reason.abnormal:
+        cell.publish(ActorStopped, incarnation=number, reason=reason)
+        return
+    _count(cell, reason)
+    facts = {"restart": cell.spec.restart.value, "supervisor": cell.parent.cell.path if cell.parent else ""}
+    cell.publish(ActorCrashed, incarnation=number, reason=reason, **facts)
+
+
+def _count(cell: Cell, reason: StopReason) -> None:
+    """Keep what failed, for the roster."""
+    cell.failed += 1
+    cell.error = reason.detail or reason.kind
+    cell.error_at = cell.runtime.clock.now()
+    cell.error_chain = causes(reason.error) if isinstance(reason.error, BaseException) else (str(reason),)

@@ -6,18 +6,17 @@ No user code runs here. What the end of a child leads to is in `restarter`, how 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from actors._core.cell import ActorLife, Cell, Life, Wait, blocked_run, new_cell
 from actors._core.children import INTERRUPTED, ChildRunner
 from actors._core.commands import Commands, own_end
+from actors._core.crash_report import report_end
 from actors._core.deadlock import NO_EDGE, Edges, check_ask
-from actors._core.error_text import causes, describe, words
+from actors._core.error_text import describe, words
+from actors._core.inbox import Inbox, Item
 from actors._core.incarnation import CANCELLED, Incarnation, lost
 from actors._core.lifecycle import ActorIncarnation
 from actors._core.restarter import Restarter
@@ -28,18 +27,9 @@ from actors.errors import (
     ActorDead,
     ActorError,
 )
-from actors.events import ActorCrashed, ActorStarted, ActorStopped
+from actors.events import ActorStarted
 from actors.specs import Intensity, Spec, SupervisorSpec, TaskSpec, check, policy_spec
 from actors.stop_reason import StopReason
-
-
-class _Item(msgspec.Struct, eq=False):
-    """What waits in the inbox: `do()` it, and give `waiter` its outcome."""
-
-    do: Callable[[], Awaitable[Any]]
-    waiter: asyncio.Future[Any] | None = None
-    anyway: bool = False  # also where whoever gave the command waits no more
-    end: tuple[Cell, int, StopReason] | None = None  # the news of a child's end
 
 
 class Supervisor:
@@ -57,13 +47,11 @@ class Supervisor:
         self.phase = Phase.STARTING
         self.runner = ChildRunner(cell, spec, host, self._make, self._foreign_cancel)
         self.restarter = Restarter(self.runner, self._restart_later)
-        self.commands = Commands(self, self.runner, self.restarter, self._news)
+        self._inbox = Inbox(self.runtime)
+        self.commands = Commands(self, self.runner, self.restarter, self._inbox.news)
         self.children, self.waiting = self.runner.children, self.runner.waiting
         self._ready = self._cancelled = self._awaited = False
         self._exited: asyncio.Future[StopReason] = self.runtime.future()
-        self._inbox: deque[_Item] = deque()
-        self._idle: asyncio.Future[None] | None = None
-        self._command: asyncio.Future[Any] | None = None  # the one in hand
         self.owner = Owner(cell.path, self, True, self.runtime)
         name = cell.path if host is None else f"{cell.path}:children"
         self.task = self.runtime.tasks.start(self._main(), self.owner, name)
@@ -106,7 +94,7 @@ class Supervisor:
         if self.runner.stopping is None:  # the first reason stays: it is what the parent decides by
             self.runner.stopping = reason
         self._interrupt_start()
-        self._wake()
+        self._inbox.wake()
 
     def kill(self, reason: StopReason) -> None:
         """Kill all children at once, then end."""
@@ -212,12 +200,12 @@ class Supervisor:
             raise self.cell.dead(reason=None if back else self.stopping)
         edge = self._edge(blocked_run())  # before anything is queued: what is refused must not be done later
         waiter = self.runtime.future()
-        self._post(_Item(do, waiter, anyway))
+        self._post(Item(do, waiter, anyway))
         try:
             with edge:
                 return await waiter
         except asyncio.CancelledError:
-            if self._command is waiter and not whole:
+            if self._inbox.in_hand is waiter and not whole:
                 self._interrupt_start()
             done = waiter.done() and not waiter.cancelled() and waiter.exception() is None
             if done and unclaimed is not None:
@@ -234,35 +222,23 @@ class Supervisor:
         return Edges((run.waiting,), Wait(self.cell, "admin"))
 
     def start_answered(self, cell: Cell) -> None:
-        """Answer the command that starts `cell`: its caller wakes in the same turn of the loop, after us."""
-        if self._command is not None and not self._command.done():
-            self._command.set_result(cell)
+        """Answer the command that starts `cell`."""
+        self._inbox.answer(cell)
 
     def child_ended(self, cell: Cell, number: int, reason: StopReason) -> None:
         """A life of this child is over."""
-        self._post(_Item(partial(self.restarter.ended, cell, number, reason), end=(cell, number, reason)))
+        self._post(Item(partial(self.restarter.ended, cell, number, reason), end=(cell, number, reason)))
 
     def forget_child(self, cell: Cell) -> None:
         """Stop this child for good; nobody waits for it."""
-        self._post(_Item(partial(self.commands.forget, cell)))
+        self._post(Item(partial(self.commands.forget, cell)))
 
     def _restart_later(self, cell: Cell | None) -> None:
-        self._post(_Item(partial(self.restarter.due, cell)))
+        self._post(Item(partial(self.restarter.due, cell)))
 
-    def _post(self, item: _Item) -> None:
+    def _post(self, item: Item) -> None:
         if not self.ended:  # a timer of a restart may fire after the end
-            self._inbox.append(item)
-            self._wake()
-
-    def _wake(self) -> None:
-        idle, self._idle = self._idle, None
-        if idle is not None and not idle.done():
-            idle.set_result(None)
-
-    def _news(self, cell: Cell) -> StopReason | None:
-        """The end of its present life, where the news of it is still in the inbox."""
-        ends = (item.end for item in self._inbox if item.end is not None)
-        return next((reason for each, number, reason in ends if each is cell and number > cell.seen), None)
+            self._inbox.post(item)
 
     async def _main(self) -> None:
         outcome: BaseException | None = None
@@ -313,40 +289,21 @@ class Supervisor:
 
     async def _serve(self) -> None:
         while self.stopping is None:
-            if not self._inbox:
-                self._idle = idle = self.runtime.future()
-                try:
-                    await idle
-                except asyncio.CancelledError:
-                    absorb_cancellation()
-                    self._foreign_cancel()
+            item = self._inbox.take()
+            if item is not None:
+                await self._inbox.carry_out(item)
                 continue
-            await self._execute(self._inbox.popleft())
-
-    async def _execute(self, item: _Item) -> None:
-        waiter = item.waiter
-        if waiter is None:
-            await item.do()
-            return
-        if waiter.done() and not item.anyway:
-            return
-        self._command = waiter
-        try:
-            result = await item.do()
-        except Exception as error:  # noqa: BLE001 - handed to the caller, who raises it
-            if not waiter.done():
-                waiter.set_exception(error)
-        else:
-            if not waiter.done():
-                waiter.set_result(result)
-        finally:
-            self._command = None
+            try:
+                await self._inbox.arrival()
+            except asyncio.CancelledError:
+                absorb_cancellation()
+                self._foreign_cancel()
 
     async def _stop_all(self, reason: StopReason) -> None:
         """All children, in reverse and one at a time; at once where the spec says so."""
         cells = list(reversed(self.children.values()))
         # of those that have ended by themselves: the stop overtook the inbox, but not what their watchers are to hear
-        news = {cell: self._news(cell) for cell in cells}
+        news = {cell: self._inbox.news(cell) for cell in cells}
         timers = []
         for cell in cells if self.spec.parallel_shutdown else ():
             if cell.run is not None:
@@ -382,10 +339,7 @@ class Supervisor:
         self.phase = advance(self.phase, Phase.OVER)
         self.over = reason
         self.owner.alive = False
-        for item in self._inbox:
-            if item.waiter is not None and not item.waiter.done():
-                item.waiter.set_exception(self.cell.dead(reason=reason))
-        self._inbox.clear()
+        self._inbox.refuse_all(lambda: self.cell.dead(reason=reason))
         # static children come back under the same cells, dynamic ones do not: both are to be seen for a while
         for child in self.children.values():
             child.bury()
@@ -398,7 +352,7 @@ class Supervisor:
         cell.run = None
         cell.mark(State.FAILED if reason.abnormal else State.STOPPED)
         if self._ready:
-            self._report_end(reason)
+            report_end(cell, self.number, reason)
         elif not self.started.done():
             self.started.set_result(outcome if outcome is not None else cell.dead(reason=reason))
         self._exited.set_result(reason)
@@ -414,17 +368,6 @@ class Supervisor:
             host.kill(reason)
         elif reason.abnormal and not self._awaited:
             host.children_lost(reason)
-
-    def _report_end(self, reason: StopReason) -> None:
-        cell = self.cell
-        if not reason.abnormal:
-            cell.publish(ActorStopped, incarnation=self.number, reason=reason)
-            return
-        cell.failed += 1
-        cell.error, cell.error_at = reason.detail or reason.kind, self.runtime.clock.now()
-        facts = {"restart": cell.spec.restart.value, "supervisor": cell.parent.cell.path if cell.parent else ""}
-        cell.error_chain = causes(reason.error) if isinstance(reason.error, BaseException) else (str(reason),)
-        cell.publish(ActorCrashed, incarnation=self.number, reason=reason, **facts)
 
 
 def nursery(host: Incarnation) -> Supervisor:

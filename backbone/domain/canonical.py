@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from backbone.domain.cleaning import check, check_doubles, check_names, clean, constant_text
 from backbone.domain.clock import INTERVALS, parse_interval
-from backbone.domain.events import unnumbered
+from backbone.domain.events import differing, unnumbered
 from backbone.domain.schema import arrow_schema, arrow_type
 
 if TYPE_CHECKING:
@@ -137,9 +137,7 @@ def reorder(dimension: Dimension, table: pa.Table) -> pa.Table:
     order = np.lexsort(codes[::-1]) if codes else np.arange(table.num_rows)
     last = np.zeros(table.num_rows, dtype=bool) if nameless is None else nameless[order]
     last[-1] = True
-    for code in codes:
-        ordered = code[order]
-        last[:-1] |= ordered[1:] != ordered[:-1]
+    last[:-1] |= differing(codes, order)[1:]
     return table.take(pa.array(order[last])).combine_chunks()
 
 
@@ -149,11 +147,9 @@ def places(dimension: Dimension, table: pa.Table) -> Codes:
     rows = table.num_rows
     nameless = unnumbered(table)
     order = np.lexsort(codes[::-1]) if codes else np.arange(rows)
-    first = np.zeros(rows, dtype=bool) if nameless is None else nameless[order]
-    first[:1] = False
-    for code in codes:
-        ordered = code[order]
-        first[1:] |= ordered[1:] != ordered[:-1]
+    first = differing(codes, order)
+    if nameless is not None:
+        first[1:] |= nameless[order][1:]
     ranks = np.empty(rows, dtype=np.int64)
     ranks[order] = np.cumsum(first)
     return ranks

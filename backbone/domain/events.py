@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Codes = npt.NDArray[np.int64]
     Truths = npt.NDArray[np.bool_]
 
-__all__ = ["agreeing", "alike", "moments", "occurrences", "ranks_within", "unnumbered"]
+__all__ = ["agreeing", "alike", "differing", "moments", "occurrences", "ranks_within", "unnumbered"]
 
 
 def unnumbered(table: pa.Table) -> Truths | None:
@@ -77,13 +77,18 @@ def _classes(codes: Sequence[Codes | None], rows: int) -> Codes:
     if not told or not rows:
         return np.zeros(rows, dtype=np.int64)
     order = np.lexsort(told)
-    other = np.zeros(rows, dtype=bool)
-    for code in told:
+    classes = np.empty(rows, dtype=np.int64)
+    classes[order] = np.cumsum(differing(told, order))
+    return classes
+
+
+def differing(codes: Sequence[Codes], order: npt.NDArray[np.intp]) -> Truths:
+    """Of rows in some order, which differ from the one before them in any of their codes; the first does not."""
+    other = np.zeros(len(order), dtype=bool)
+    for code in codes:
         ordered = code[order]
         other[1:] |= ordered[1:] != ordered[:-1]
-    classes = np.empty(rows, dtype=np.int64)
-    classes[order] = np.cumsum(other)
-    return classes
+    return other
 
 
 def _told_apart(column: pa.ChunkedArray) -> list[Codes | None]:

@@ -144,12 +144,13 @@ class ConsumerActor(Actor):
         """The one client of the stream, connected by the first who needs it."""
         async with self._opening:
             if self._subscriber is None:
-                subscriber = self._stream.subscriber()
+                subscriber, connected = self._stream.subscriber(), False
                 try:
                     await within(_OPEN_TIMEOUT, subscriber.open(), "open")
-                except BaseException:
-                    await _close(subscriber)
-                    raise
+                    connected = True
+                finally:
+                    if not connected:
+                        await _close(subscriber)
                 self._subscriber = subscriber
             return self._subscriber
 

@@ -36,11 +36,13 @@ class Outlet:
         """Have a publisher that is open."""
         if self._publisher is None:
             self._publisher, self._resumed = self._stream.publisher(), False
+            connected = False
             try:
                 await self._sent(self._publisher.open(), "open")
-            except BaseException:
-                await self.abandon()
-                raise
+                connected = True
+            finally:
+                if not connected:
+                    await self.abandon()
 
     async def stand(self, position: int) -> None:
         """Say, to a publisher that has not heard it yet, up to where all was published."""

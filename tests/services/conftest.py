@@ -7,13 +7,15 @@ for it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import anyio
 import pytest
 
 from backbone.services import native
+from backbone.store.timescale import TimescaleStore
+from tests.services.stores import KINDS, drop_database, empty, make_database, opened
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +28,22 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[native.Servic
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[native.Services]:
     """A TimescaleDB of the module's own, whose files and settings its tests may change."""
     yield from serving(["timescale"], tmp_path_factory.mktemp("alone"))
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def dsn(services: native.Services, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of the module's own, once with TimescaleDB and once without."""
+    address = anyio.run(make_database, services, request.param)
+    yield address
+    anyio.run(drop_database, services, address)
+
+
+@pytest.fixture
+async def store(dsn: str) -> AsyncIterator[TimescaleStore]:
+    """A store on that database, without rows."""
+    async with opened(dsn) as store:
+        await empty(dsn)
+        yield store
 
 
 def serving(names: Sequence[str], data: Path) -> Iterator[native.Services]:

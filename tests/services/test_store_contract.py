@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
-import anyio
 import pytest
 
-from backbone.services import native
 from backbone.store.port import Store
 from tests.contracts.conftest import Clock
 from tests.contracts.test_store_bars import *  # noqa: F403
@@ -17,14 +15,7 @@ from tests.contracts.test_store_inbox import *  # noqa: F403
 from tests.contracts.test_store_newest import *  # noqa: F403
 from tests.contracts.test_store_read import *  # noqa: F403
 from tests.contracts.test_store_write import *  # noqa: F403
-from tests.services.stores import KINDS, drop_database, empty, make_database, opened
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def dsn(services: native.Services, request: pytest.FixtureRequest) -> Iterator[str]:
-    address = anyio.run(make_database, services, request.param)
-    yield address
-    anyio.run(drop_database, services, address)
+from tests.services.stores import empty, opened
 
 
 @pytest.fixture

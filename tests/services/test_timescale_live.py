@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
-import anyio
 import pytest
 
 from backbone.domain import Frame, codec
@@ -17,30 +15,12 @@ from tests.services.proxy import Proxy, proxy
 from tests.services.stores import (
     BARS,
     DAY,
-    KINDS,
     bars,
     chunk,
-    drop_database,
-    empty,
-    make_database,
     opened,
 )
 
 ONE = Bounds(pool_size=1, max_overflow=0, pre_ping=False)
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def dsn(services: native.Services, request: pytest.FixtureRequest) -> Iterator[str]:
-    address = anyio.run(make_database, services, request.param)
-    yield address
-    anyio.run(drop_database, services, address)
-
-
-@pytest.fixture
-async def store(dsn: str) -> AsyncIterator[TimescaleStore]:
-    async with opened(dsn) as store:
-        await empty(dsn)
-        yield store
 
 
 async def asked(store: TimescaleStore, line: Proxy, query: Query) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import anyio
@@ -15,19 +15,15 @@ from backbone.domain import Dimension, Frame, codec
 from backbone.domain.clock import to_us
 from backbone.quality.resample import resample
 from backbone.quality.sessions import CALENDARS
-from backbone.services import native
 from backbone.store.records import Bucket, Query
 from backbone.store.timescale import TimescaleStore
 from backbone.store.timescale.locks import writing
 from tests.services.stores import (
     DAY,
-    KINDS,
     TRADES,
     bare,
     chunk,
-    drop_database,
     empty,
-    make_database,
     opened,
     until_somebody_waits,
 )
@@ -43,13 +39,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def dsn(services: native.Services, request: pytest.FixtureRequest) -> Iterator[str]:
-    address = anyio.run(make_database, services, request.param)
-    yield address
-    anyio.run(drop_database, services, address)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -43,20 +43,6 @@ from tests.services.stores import (
 ROOT = Path(__file__).parents[2]
 CHUNK = re.compile(r"(?<=on )_hyper_\d+_\d+_chunk")
 ORIGIN = {"source": "text", "ingest_id": "text", "revision": "bigint", "ingested_at": "timestamp with time zone"}
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def dsn(services: native.Services, request: pytest.FixtureRequest) -> Iterator[str]:
-    address = anyio.run(make_database, services, request.param)
-    yield address
-    anyio.run(drop_database, services, address)
-
-
-@pytest.fixture
-async def store(dsn: str) -> AsyncIterator[TimescaleStore]:
-    async with opened(dsn) as store:
-        await empty(dsn)
-        yield store
 
 
 @pytest.fixture(params=KINDS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from actors import SupervisorSpec
-from actors._core.supervisor import Supervisor, _Item
+from actors._core.inbox import Item
+from actors._core.supervisor import Supervisor
 from actors.testing import TestSystem
 from tests.actors.kit import settle, worker
 
@@ -22,7 +23,7 @@ async def test_watchers_and_names_of_its_children_hear_of_the_end(actor_system: 
     async def fail() -> None:
         raise Broken
 
-    cast("Supervisor", sup._cell.run)._post(_Item(fail))
+    cast("Supervisor", sup._cell.run)._post(Item(fail))
     reason = await child.stopped()
     await settle()
     assert reason.abnormal

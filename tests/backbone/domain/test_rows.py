@@ -14,17 +14,7 @@ import pytest
 
 from backbone import Dimension, Frame
 from backbone.domain.conversion import records_to_arrow
-
-START = datetime(2024, 5, 6, 12, tzinfo=UTC)
-QUOTE = {"symbol": "EURUSD", "ts": START, "bid": 1.1, "ask": 1.2}
-
-
-class Quote(msgspec.Struct):
-    symbol: str
-    ts: datetime
-    bid: float | None = None
-    ask: float | None = None
-    venue: str | msgspec.UnsetType = msgspec.UNSET
+from tests.backbone.quotes import QUOTE, START, Quote
 
 
 class Foreign(msgspec.Struct):

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import anyio
@@ -373,36 +374,30 @@ async def test_a_cancelled_body_still_takes_the_backbone_out_of_the_tree_it_join
         assert await system.which_children() == ()
 
 
-async def test_who_waits_while_the_host_ends_its_system_is_told_that_it_is_over() -> None:
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [
+        (ActorSystem.stop, "the actor system has ended"),
+        (lambda system: system.terminate_child("backbone"), "was stopped"),
+    ],
+    ids=["the system", "the backbone alone"],
+)
+async def test_who_waits_while_the_host_ends_it_is_told_that_it_is_over(
+    end: Callable[[ActorSystem], Awaitable[None]], why: str
+) -> None:
     """Nothing comes back there: not a minute of asking for it, and no advice to try again."""
     async with ActorSystem("trading") as system, embedded(system=system) as backbone:
         async with backbone.subscribe(BARS) as updates, anyio.create_task_group() as waiting:
 
             async def wait() -> None:
-                with anyio.fail_after(5), pytest.raises(BackboneClosed, match="the actor system has ended"):
+                with anyio.fail_after(5), pytest.raises(BackboneClosed, match=why):
                     await anext(updates)
 
             waiting.start_soon(wait)
             await anyio.wait_all_tasks_blocked()
-            await system.stop()
+            await end(system)
         for call in (lambda: backbone.fetch(BARS), lambda: backbone.record(bars()), backbone.outbox):
-            with pytest.raises(BackboneClosed, match="the actor system has ended"):
-                await call()
-
-
-async def test_who_waits_while_the_host_stops_the_backbone_alone_is_told_that_it_is_over() -> None:
-    async with ActorSystem("trading") as system, embedded(system=system) as backbone:
-        async with backbone.subscribe(BARS) as updates, anyio.create_task_group() as waiting:
-
-            async def wait() -> None:
-                with anyio.fail_after(5), pytest.raises(BackboneClosed, match="was stopped"):
-                    await anext(updates)
-
-            waiting.start_soon(wait)
-            await anyio.wait_all_tasks_blocked()
-            await system.terminate_child("backbone")
-        for call in (lambda: backbone.fetch(BARS), lambda: backbone.record(bars()), backbone.outbox):
-            with pytest.raises(BackboneClosed, match="was stopped"):
+            with pytest.raises(BackboneClosed, match=why):
                 await call()
 
 

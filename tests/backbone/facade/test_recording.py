@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import anyio
-import msgspec
 import pyarrow as pa
 import pytest
 
@@ -15,16 +14,7 @@ from backbone import Backbone, BackboneClosed, Frame
 from backbone.store.port import Store
 from backbone.store.records import Chunk, WriteResult
 from backbone.testing import embedded, with_store
-
-START = datetime(2024, 5, 6, 12, tzinfo=UTC)
-QUOTE = {"symbol": "EURUSD", "ts": START, "bid": 1.1, "ask": 1.2}
-
-
-class Quote(msgspec.Struct):
-    symbol: str
-    ts: datetime
-    bid: float | None = None
-    ask: float | None = None
+from tests.backbone.quotes import QUOTE, START, Quote
 
 
 def later(minutes: int) -> dict[str, object]:

@@ -18,12 +18,9 @@ async def record(opened: Backbone, *closes: float) -> None:
         await opened.record(bars(1, close=close))
 
 
-@pytest.mark.parametrize("after", [(2.0,), (2.0, 3.0), (2.0, 3.0, 4.0)])
-async def test_a_token_of_what_was_undone_is_lost_also_when_new_changes_have_its_position(
-    tmp_path: Path, after: tuple[float, ...]
-) -> None:
-    path, copy = tmp_path / "b.duckdb", tmp_path / "copy.duckdb"
-    overrides = {"store.path": str(path)}
+async def tokens_of_what_is_undone(path: Path) -> list[str]:
+    """Of three changes; then the file is put back to when it had the first alone."""
+    overrides, copy = {"store.path": str(path)}, path.with_suffix(".copy")
     async with embedded(overrides=overrides) as opened:
         await record(opened, 1.0)
     shutil.copy(path, copy)
@@ -31,6 +28,15 @@ async def test_a_token_of_what_was_undone_is_lost_also_when_new_changes_have_its
         await record(opened, 1.1, 1.2)
         tokens = [(await anext(updates)).resume for _ in range(3)]
     shutil.copy(copy, path)
+    return tokens
+
+
+@pytest.mark.parametrize("after", [(2.0,), (2.0, 3.0), (2.0, 3.0, 4.0)])
+async def test_a_token_of_what_was_undone_is_lost_also_when_new_changes_have_its_position(
+    tmp_path: Path, after: tuple[float, ...]
+) -> None:
+    path = tmp_path / "b.duckdb"
+    overrides, tokens = {"store.path": str(path)}, await tokens_of_what_is_undone(path)
     async with embedded(overrides=overrides) as opened:
         await record(opened, *after)
         for token in tokens[1:]:
@@ -43,15 +49,8 @@ async def test_a_token_of_what_was_undone_is_lost_also_when_new_changes_have_its
 
 
 async def test_a_token_of_what_was_undone_is_lost_also_when_no_change_has_its_position(tmp_path: Path) -> None:
-    path, copy = tmp_path / "b.duckdb", tmp_path / "copy.duckdb"
-    overrides = {"store.path": str(path)}
-    async with embedded(overrides=overrides) as opened:
-        await record(opened, 1.0)
-    shutil.copy(path, copy)
-    async with embedded(overrides=overrides) as opened, opened.subscribe(BARS, start="earliest") as updates:
-        await record(opened, 1.1, 1.2)
-        token = [(await anext(updates)).resume for _ in range(3)][-1]
-    shutil.copy(copy, path)
+    path = tmp_path / "b.duckdb"
+    overrides, token = {"store.path": str(path)}, (await tokens_of_what_is_undone(path))[-1]
     for close in (2.0, 3.0):  # each opening goes on at a later block of positions
         async with embedded(overrides=overrides) as opened:
             await record(opened, close)

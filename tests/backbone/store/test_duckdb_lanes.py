@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from backbone.domain import Dimension, Frame
 from backbone.domain.identifiers import ingest_id, new_run_id
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.duckdb.memory import MemoryDatabase
-from backbone.store.duckdb.session import Session, transaction
+from backbone.store.duckdb.session import Purpose, Session, transaction
 from backbone.store.errors import StoreBusy, StoreError, StoreUnavailable
 from backbone.store.records import Chunk, Query
 
@@ -61,6 +61,17 @@ class Held:
         self._end.set()
 
 
+@asynccontextmanager
+async def at_work(store: DuckDBStore, purpose: Purpose = "writing") -> AsyncIterator[None]:
+    """Something is being done for that purpose, and ends with the block."""
+    held = Held()
+    async with anyio.create_task_group() as group:
+        group.start_soon(store._session.run, held, purpose)
+        await anyio.to_thread.run_sync(held.begun.wait)
+        yield
+        held.let_go()
+
+
 QUESTIONS: dict[str, Callable[[DuckDBStore], Awaitable[Any]]] = {
     "read": lambda store: store.read(Query(TRADES, ("A",))),
     "probe": lambda store: store.probe(),
@@ -76,38 +87,26 @@ QUESTIONS: dict[str, Callable[[DuckDBStore], Awaitable[Any]]] = {
 
 async def test_what_only_reads_does_not_wait_for_what_is_being_written(store: DuckDBStore) -> None:
     await store.write(chunk(1.0))
-    held = Held()
-    async with anyio.create_task_group() as group:
-        group.start_soon(store._session.run, held)
-        await anyio.to_thread.run_sync(held.begun.wait)
+    async with at_work(store):
         for name, asked in QUESTIONS.items():
             with anyio.move_on_after(20) as waiting:
                 await asked(store)
             assert not waiting.cancelled_caught, name
-        held.let_go()
 
 
 async def test_nor_for_a_sum_over_all_that_is_stored(store: DuckDBStore) -> None:
-    held = Held()
-    async with anyio.create_task_group() as group:
-        group.start_soon(store._session.run, held, "survey")
-        await anyio.to_thread.run_sync(held.begun.wait)
+    async with at_work(store, "survey"):
         with anyio.fail_after(20):
             for name in ("read", "probe", "read_outbox", "advance"):
                 await QUESTIONS[name](store)
             await store.write(chunk(1.0))
-        held.let_go()
 
 
 async def test_a_long_read_does_not_hold_up_a_short_one(store: DuckDBStore) -> None:
-    held = Held()
-    async with anyio.create_task_group() as group:
-        group.start_soon(store._session.run, held, "rows")
-        await anyio.to_thread.run_sync(held.begun.wait)
+    async with at_work(store, "rows"):
         with anyio.fail_after(20):
             await store.read(Query(TRADES))
             await store.read(Query(TRADES))
-        held.let_go()
 
 
 async def test_a_read_beside_commits_has_rows_of_one_moment_and_no_newer_position(store: DuckDBStore) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import get_args
 
 import anyio
@@ -23,40 +25,39 @@ async def outcome(ref: ActorRef, request: StoreQuestion, told: list[object]) -> 
         told.append(error.code)
 
 
-async def test_behind_a_hundred_slow_reads_commits_probes_and_the_relay_are_served_at_once() -> None:
+@asynccontextmanager
+async def behind_a_hundred(held: str, request: StoreQuestion) -> AsyncIterator[ActorRef]:
+    """A store's actor of which a hundred such requests are under way or wait; the block has a second."""
     double = Double()
     async with TestSystem() as system, anyio.create_task_group() as group:
         ref = await started(system, double)
-        double.hold("read")
+        double.hold(held)
         for _ in range(100):
-            group.start_soon(outcome, ref, READ, [])
+            group.start_soon(outcome, ref, request, [])
         await double.until(lambda: double.at_work == 4)
         with anyio.fail_after(1):
-            for request in (
-                messages.ProbeStore(),
-                messages.ReadOutbox(0, first=True),
-                messages.AdvanceRelay(1),
-                messages.OutboxState(),
-                WriteChunk(CHUNK),
-                messages.QuarantineRows(()),
-                messages.ClaimEpoch("csv", TRADES),
-            ):
-                await ref.ask(request, 1.0)
+            yield ref
         group.cancel_scope.cancel()
+
+
+async def test_behind_a_hundred_slow_reads_commits_probes_and_the_relay_are_served_at_once() -> None:
+    async with behind_a_hundred("read", READ) as ref:
+        for request in (
+            messages.ProbeStore(),
+            messages.ReadOutbox(0, first=True),
+            messages.AdvanceRelay(1),
+            messages.OutboxState(),
+            WriteChunk(CHUNK),
+            messages.QuarantineRows(()),
+            messages.ClaimEpoch("csv", TRADES),
+        ):
+            await ref.ask(request, 1.0)
 
 
 async def test_behind_slow_commits_reads_and_probes_are_served_at_once() -> None:
-    double = Double()
-    async with TestSystem() as system, anyio.create_task_group() as group:
-        ref = await started(system, double)
-        double.hold("write")
-        for _ in range(100):
-            group.start_soon(outcome, ref, WriteChunk(CHUNK), [])
-        await double.until(lambda: double.at_work == 4)
-        with anyio.fail_after(1):
-            await ref.ask(READ, 1.0)
-            await ref.ask(messages.ProbeStore(), 1.0)
-        group.cancel_scope.cancel()
+    async with behind_a_hundred("write", WriteChunk(CHUNK)) as ref:
+        await ref.ask(READ, 1.0)
+        await ref.ask(messages.ProbeStore(), 1.0)
 
 
 async def test_more_reads_than_may_wait_are_refused_as_busy_and_the_others_are_answered() -> None:

@@ -29,6 +29,15 @@ def set_back(made: House, position: int) -> None:
     made.outbox.cursor = position
 
 
+async def published_and_half_noted(made: House) -> None:
+    """Changes 6 and 7 are published; the cursor was noted at 6, and that of 7 is due."""
+    made.commit(row(6), after=5)
+    await made.stream.holds(6)
+    made.commit(row(7), after=6)
+    await made.stream.holds(7)
+    assert made.outbox.cursor == 6
+
+
 async def test_changes_of_a_database_that_was_set_back_are_published_though_their_positions_are_not_new() -> None:
     async with house() as made:
         await relaying(made)
@@ -64,11 +73,7 @@ async def test_a_cursor_that_was_not_noted_yet_is_not_noted_in_a_database_that_w
 ) -> None:
     async with house() as made:
         await relaying(made)
-        made.commit(row(6), after=5)
-        await made.stream.holds(6)
-        made.commit(row(7), after=6)
-        await made.stream.holds(7)
-        assert made.outbox.cursor == 6
+        await published_and_half_noted(made)
         set_back(made, 2)
         made.outbox.rows += [row(n, "GBPUSD") for n in range(3, 9)]
         if leaves:
@@ -89,11 +94,7 @@ async def test_a_database_set_back_between_the_last_look_and_the_move_of_the_cur
             set_back(made, 2)
             made.outbox.rows += [row(n, "GBPUSD") for n in range(3, 9)]
 
-        made.commit(row(6), after=5)
-        await made.stream.holds(6)
-        made.commit(row(7), after=6)
-        await made.stream.holds(7)
-        assert made.outbox.cursor == 6
+        await published_and_half_noted(made)
         made.outbox.before_advance.append(restored)
         if leaves:
             await made.system.terminate_child("relay")
@@ -122,10 +123,7 @@ async def test_a_standby_that_takes_over_without_what_was_published_last_is_begu
     """Its cursor is the one that was noted; what it commits comes at positions that were published already."""
     async with house() as made:
         await relaying(made)
-        made.commit(row(6), after=5)
-        await made.stream.holds(6)
-        made.commit(row(7), after=6)
-        await made.stream.holds(7)
+        await published_and_half_noted(made)
         made.outbox.down = "failing over"
         await anyio.sleep(1.5)
         assert made.outbox.cursor == 6
