@@ -233,9 +233,10 @@ class Adapter(Store, Protocol):
     """What a factory makes: a store that can also be left behind."""
 
     def let_go(self) -> None:
-        """Give back at once what it holds of the system, such as files and connections, without waiting for anything.
+        """Give back at once what it holds of the system, such as files and connections.
 
-        For a store whose owner was killed, or did not come to the end of `close`; after a `close` nothing happens.
+        What is being written is interrupted, and waited for a second at most: it must not come in later. This is for a
+        store whose owner was killed, or did not come to the end of `close`; after a `close` nothing happens.
         """
         ...
 

@@ -38,6 +38,11 @@ class Past:
         self._another = False
         self._drops: int | None = None
 
+    @property
+    def agrees(self) -> bool:
+        """Whether the database is, as far as is known, the one in which all was published: else nothing is noted."""
+        return not (self.doubtful or self._another)
+
     async def set_back(self, cursor: int, status: OutboxStatus | None = None) -> int | None:
         """The stored cursor, where the database is another one or was set back, until `stand`; else None.
 
@@ -54,8 +59,10 @@ class Past:
         if status is not None and (self._is_anothers(status) or status.newest < cursor):
             self._another = True
         stored: int = await self._ask(RelayCursor())
+        if stored < self.noted:
+            self._another = True
         self.doubtful = False
-        return stored if self._another or stored < self.noted else None
+        return stored if self._another else None
 
     def stand(self, position: int) -> None:
         """Go on from the stored cursor; what follows from the database being another one is done."""
@@ -81,6 +88,7 @@ class Past:
         except HeldUp as error:
             if error.code != CursorSetBack.code:
                 raise
+            self._another = True
             return int(await self._ask(RelayCursor()))
         self.noted = position
         return None

@@ -131,7 +131,7 @@ class RelayActor(Actor):
     async def on_stop(self, reason: StopReason) -> None:
         """Note up to where all is published and let go of the stream, each within a bound; consumers read on."""
         self._hints.close()
-        if self._cursor > self._past.noted and self._calls.serves("store"):
+        if self._cursor > self._past.noted and self._past.agrees and self._calls.serves("store"):
             store = self._calls.ref("store")
             with suppress(ActorError):
                 await store.ask(AdvanceRelay(self._cursor, known=self._past.noted), _NOTE_TIMEOUT)
@@ -190,7 +190,7 @@ class RelayActor(Actor):
         try:
             await self._connect()
             while True:
-                if rows := self._known.take(self._cursor, _BATCH):
+                if self._past.agrees and (rows := self._known.take(self._cursor, _BATCH)):
                     await self._relay(rows)
                 elif self._known.look(self._cursor):
                     await self._look()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
 __all__ = ["Lane", "Work", "answers"]
 
 _AGAIN = 0.05  # seconds between two interrupts
+_MOST_AGAIN = 20  # of them while the loop waits
 
 T = TypeVar("T")
 Work = Callable[[duckdb.DuckDBPyConnection], T]
@@ -68,8 +69,13 @@ class Lane:
         finally:
             self._turn.release()
 
-    def let_go(self) -> None:
-        """Close at once; work at hand is interrupted, not waited for, and the connection closed behind it."""
+    def let_go(self, *, writes: bool = False) -> None:
+        """Close at once; work at hand is interrupted, not waited for, and the connection closed behind it.
+
+        Args:
+            writes: the work may write: it is waited for a second, with further interrupts. What it committed later
+                would come in behind the back of the next store, which believes to know what is there.
+        """
         at_work, self._closed = self._turn.locked(), True
         self._interrupt()
         if self._thread is None:
@@ -79,6 +85,11 @@ class Lane:
             self._thread.shutdown(wait=False)
             if not at_work:
                 dropped.result()
+            elif writes:
+                for _ in range(_MOST_AGAIN):
+                    if wait((dropped,), _AGAIN).done:
+                        break
+                    self._interrupt()
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -10,6 +10,7 @@ from threading import Lock
 import duckdb
 
 from backbone.store.duckdb.known import Known
+from backbone.store.duckdb.sql import close_behind
 
 __all__ = ["MEMORY", "MemoryDatabase"]
 
@@ -56,7 +57,7 @@ class MemoryDatabase:
             with suppress(duckdb.Error):  # whoever was killed may hold it still: it goes with the last connection
                 instance.execute(f"DETACH {self._name}")
             if not self._attached:
-                instance.close()
+                close_behind(instance)
 
 
 def _instance(config: dict[str, str]) -> duckdb.DuckDBPyConnection:

@@ -15,6 +15,7 @@ from backbone.store.duckdb.holders import Holder
 from backbone.store.duckdb.known import Known
 from backbone.store.duckdb.lane import Lane, Work, answers
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
+from backbone.store.duckdb.sql import close_behind
 from backbone.store.errors import StoreUnavailable, UnknownOutcome
 
 __all__ = ["Purpose", "Session", "transaction"]
@@ -85,13 +86,13 @@ class Session:
             self._holder.let_go()
 
     def let_go(self) -> None:
-        """Let go of the file without waiting, whatever a close that was cut short has left."""
+        """Let go of the file, whatever a close that was cut short has left; only writes are waited for, a second."""
         root, self._root = self._root, None
-        for lanes in self._lanes.values():
+        for purpose, lanes in self._lanes.items():
             for lane in lanes:
-                lane.let_go()
+                lane.let_go(writes=purpose == "writing")
         if root is not None:
-            root.close()
+            close_behind(root)
         self._holder.let_go()
 
     async def run(self, work: Work[T], purpose: Purpose = "writing") -> T:
@@ -106,7 +107,7 @@ class Session:
         if self._inline:
             root.close()
         else:
-            await in_thread(root.close)
+            await in_thread(lambda: close_behind(root))
 
     def _others(self, many: int) -> list[Lane]:
         return [self._lane(_nothing) for _ in range(many)]

@@ -17,6 +17,7 @@ __all__ = [
     "FEW_TEXTS",
     "Connection",
     "among",
+    "close_behind",
     "count",
     "first",
     "given",
@@ -59,6 +60,12 @@ def given(connection: Connection, name: str, rows: pa.Table) -> Iterator[None]:
         # next table of that name takes its place
         with suppress(duckdb.Error):
             connection.unregister(name)
+
+
+def close_behind(connection: Connection) -> None:
+    """Close it; where a cursor of it is at work, which DuckDB refuses, it closes by itself with the last of them."""
+    with suppress(duckdb.ResourceInUseException):
+        connection.close()
 
 
 def count(connection: Connection, query: str, parameters: list[object] | None = None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -191,3 +191,92 @@ async def test_a_lane_that_met_an_error_works_again_and_the_others_never_knew(pu
         for each in ("writing", "rows", "rows", "survey", "delivery"):
             assert await session.run(lambda c: c.execute("SELECT count(*) FROM t").fetchall(), each) == [(0,)]
     await session.close()
+
+
+@pytest.mark.parametrize("kind", ["file", "shared memory"])
+async def test_what_a_killed_store_was_writing_never_comes_in_behind_the_back_of_the_next_one(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first interrupt comes between two statements and is lost; the second one finds the transaction at its end."""
+    memory = MemoryDatabase() if kind == "shared memory" else None
+    path = tmp_path / "s.duckdb" if kind == "file" else ":memory:"
+    held, looks = Held(), list[None]()
+
+    def timer() -> float:
+        looks.append(None)
+        if len(looks) == 2:  # rows, ledger and outbox are written, and the transaction not committed
+            held(None)  # type: ignore[arg-type]
+        return 0.0
+
+    killed, following = (DuckDBStore(path, memory=memory, timer=each) for each in (timer, lambda: 0.0))
+    await killed.open()
+    await killed.migrate()
+    interrupts = list[None]()
+
+    def interrupt() -> None:
+        interrupts.append(None)
+        if len(interrupts) == 2:
+            held.let_go()
+
+    monkeypatch.setattr(killed._session._lanes["writing"][0], "_interrupt", interrupt)
+
+    async def write() -> None:
+        with suppress(StoreError):
+            await killed.write(chunk(1.0))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(write)
+        await anyio.to_thread.run_sync(held.begun.wait)
+        killed.let_go()
+        await following.open()
+        await following.migrate()
+        other = Frame.from_records(TRADES, [{"symbol": "C", "ts": DAY, "sequence": 0, "price": 1.0}])
+        await following.write(Chunk(ingest_id("csv", other), new_run_id(), "csv", other))
+        read = [each.position for each in await following.read_outbox(0)]
+        held.let_go()
+    await following.write(chunk(1.0))
+    stored = await following._session.run(lambda c: c.execute("SELECT count(*) FROM market_data.trades").fetchall())
+    assert stored == [(41,)]
+    assert [each.position for each in await following.read_outbox(0)][: len(read)] == read
+    await following.close()
+    if memory is not None:
+        memory.close()
+
+
+@pytest.mark.parametrize("kind", ["file", "memory", "shared memory"])
+async def test_a_killed_store_that_was_reading_is_let_go_of_and_its_file_closed_behind_what_it_read(
+    kind: str, tmp_path: Path
+) -> None:
+    """DuckDB refuses to close what is at work."""
+    memory = MemoryDatabase() if kind == "shared memory" else None
+    path = tmp_path / "s.duckdb" if kind == "file" else ":memory:"
+    killed, following, held = DuckDBStore(path, memory=memory), DuckDBStore(path, memory=memory), Held()
+    await killed.open()
+    await killed.migrate()
+
+    def look(row: int) -> int:
+        held(None)  # type: ignore[arg-type]
+        return row
+
+    def read(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.create_function("look", look, ["BIGINT"], "BIGINT")
+        connection.execute("SELECT look(range) FROM range(1)").fetchall()
+
+    async def reading() -> None:
+        with suppress(StoreError):
+            await killed._session.run(read, "rows")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(reading)
+        await anyio.to_thread.run_sync(held.begun.wait)
+        killed.let_go()
+        await following.open()
+        await following.migrate()
+        await following.write(chunk(1.0))
+        following.let_go()
+        if memory is not None:
+            memory.close()
+        held.let_go()
+    if kind == "file":
+        await anyio.to_thread.run_sync(killed._session._lanes["rows"][0]._thread.shutdown)  # type: ignore[union-attr]
+        duckdb.connect(path, read_only=True).close()  # refused while the file is open for writing

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from actors import AskRejected
-from backbone.cache.messages import ForgetWindows
+from backbone.cache.messages import ForgetWindows, Invalidate
 from backbone.stream.consumer import ConsumerActor
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.last import LastActor, Newest
@@ -17,8 +17,8 @@ from tests.backbone.stream.kit import House, house, row
 from tests.backbone.stream.test_relay import health
 
 
-async def relaying(made: House) -> None:
-    await made.start("relay", RelayActor, poll_interval=1.0)
+async def relaying(made: House, poll_interval: float = 1.0) -> None:
+    await made.start("relay", RelayActor, poll_interval=poll_interval)
     made.commit(*(row(n) for n in range(1, 6)))
     await made.outbox.published(5)
     await anyio.sleep(0.5)
@@ -277,3 +277,89 @@ async def test_a_look_by_the_clock_reads_no_outbox_where_nothing_is_new() -> Non
         assert len(made.outbox.reads()) == before
         made.outbox.rows.append(row(6))  # by another process
         await made.outbox.published(6)
+
+
+async def published_beyond_the_cursor(made: House) -> None:
+    """Up to 7, and noted up to 6."""
+    await relaying(made)
+    made.commit(row(6), after=5)
+    await made.stream.holds(6)
+    made.commit(row(7), after=6)
+    await made.stream.holds(7)
+    assert made.outbox.cursor == 6
+
+
+async def failed_over(made: House) -> None:
+    """A standby that has what was noted, and nothing of what was published after that, has taken over and goes on."""
+    made.outbox.down = "failing over"
+    await anyio.sleep(1.5)
+    set_back(made, 6)
+    made.outbox.rows.append(row(7, "GBPUSD"))
+    made.outbox.down, made.outbox.server = None, "server/2"
+
+
+@pytest.mark.parametrize("noting", [False, True])
+async def test_that_it_was_set_back_is_not_forgotten_where_another_process_moves_the_cursor_before_subscribers_are_told(
+    noting: bool,
+) -> None:
+    async with house() as made:
+        await published_beyond_the_cursor(made)
+        before = made.stream.inner.subscriber().generation
+
+        def restored() -> None:
+            set_back(made, 2)
+            made.outbox.rows += [row(n, "GBPUSD") for n in range(3, 10)]
+            made.stream.failing = [StreamUnavailable("no broker")]
+
+        if noting:
+            made.outbox.before_advance.append(restored)
+        else:
+            restored()
+        await made.cache.expect(ForgetWindows)
+        made.outbox.cursor = 8
+        await made.outbox.published(9)
+        assert made.stream.sent[-1] == [9]
+        assert made.stream.inner.subscriber().generation != before
+
+
+async def test_who_leaves_before_looking_at_a_database_that_is_back_notes_nothing_in_it() -> None:
+    """It may be a standby, which has changes at these positions that nobody has published."""
+    async with house() as made:
+        await published_beyond_the_cursor(made)
+        await failed_over(made)
+        await made.system.terminate_child("relay")
+        assert made.outbox.cursor == 6
+
+
+async def test_a_hint_that_goes_on_where_the_relay_stands_is_not_believed_before_the_database_was_looked_at() -> None:
+    """Its 7 is another one than that which was published."""
+    async with house() as made:
+        await published_beyond_the_cursor(made)
+        await failed_over(made)
+        made.commit(row(8, "GBPUSD"), after=7)
+        await made.outbox.published(8)
+        await anyio.sleep(5)
+        assert [position for batch in made.stream.sent for position in batch] == [*range(1, 8), 7, 8]
+
+
+async def test_set_back_noticed_while_a_batch_is_noted_is_told_to_the_cache_first_and_then_to_subscribers() -> None:
+    """From the hint on: published, noted, refused; cache and subscriber hear of it in this order, then what is new."""
+    async with house() as made:
+        await relaying(made, poll_interval=600.0)
+        consumer = await made.start("consumer", ConsumerActor)
+        await consumer.ask(NextUpdates("before", BARS, after="latest", timeout=0.0), 60)
+        await anyio.sleep(0.5)  # so that the cursor may be moved again
+        made.outbox.before_advance.append(lambda: set_back(made, 2))
+        made.cache.messages.clear()
+        made.commit(row(6), after=5)
+        await made.stream.holds(6)
+        await made.cache.expect(ForgetWindows)
+        assert [type(each) for each in made.cache.messages] == [Invalidate, ForgetWindows]
+        with pytest.raises(AskRejected, match="set back") as told:
+            await consumer.ask(NextUpdates("before", BARS, after="latest"), 60)
+        assert told.value.code == "position_lost"
+        began = await consumer.ask(NextUpdates("after", BARS, after="latest", timeout=0.0), 60)
+        made.commit(row(3, "GBPUSD"), after=2)
+        answer = await consumer.ask(NextUpdates("after", BARS, after=began.place), 60)
+        assert [(each.position, each.symbol) for each in answer.items] == [(3, "GBPUSD")]
+        assert made.outbox.cursor in (2, 3)
