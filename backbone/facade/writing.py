@@ -19,7 +19,7 @@ from backbone.facade.spelling import Ask
 from backbone.ingest.messages import RecordResult, RecordRows, RunIngest
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.settings import Settings
-from backbone.store.errors import StoreBusy
+from backbone.store.errors import StoreBusy, StoreUnavailable
 from backbone.store.messages import OutboxState
 
 __all__ = ["Writer"]
@@ -29,6 +29,10 @@ R = TypeVar("R")
 _RECORD_TIMEOUT = 60.0
 _RUN_TIMEOUT = 24 * 3600.0  # a run has deadlines of its own for every chunk
 _RETRY_PAUSE = 0.02
+_ALL_IN = (
+    "the rows of this call are in; only up to where they are published the store did not say, so that a fetch might be "
+    "older than they are: make the same call again, which does no harm"
+)
 
 
 class Writer:
@@ -89,7 +93,10 @@ class Writer:
         return await self._newest.position()
 
     async def _newest_stored(self) -> int:
-        return (await self._ask("store", OutboxState())).newest
+        try:
+            return (await self._ask("store", OutboxState())).newest
+        except StoreUnavailable as error:
+            raise StoreUnavailable(_ALL_IN) from error
 
     async def _persistently(self, ask: Callable[[], Awaitable[R]]) -> R:
         """Ask again where the actor died over the request: what it had committed is known by its identity."""
