@@ -159,7 +159,9 @@ class ActorRef:
                 box.wake()
         else:
             await self._put_ask(ask, timeout)
-        return await future  # type: ignore[no-any-return]
+        answer = await future
+        ask.answered()
+        return answer  # type: ignore[no-any-return]
 
     async def _ask_within(self, run: Life, ask: Ask, timeout: float | None) -> Any:
         """From a handler or hook: an edge in the graph of waits, and refused where it would close a circle."""
@@ -169,7 +171,9 @@ class ActorRef:
             if timeout is not None:
                 cell.runtime.deadlines.watch(ask, timeout)
             await self._put_ask(ask, timeout)
-            return await ask.future
+            answer = await ask.future
+        ask.answered()
+        return answer
 
     async def _put_ask(self, ask: Ask, timeout: float | None) -> None:
         sent = False

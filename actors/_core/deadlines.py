@@ -11,7 +11,7 @@ import msgspec
 
 from actors._core.tasks import absorb_cancellation
 
-_SWEEP = 1024
+_SWEEP = 64  # refused and cancelled asks keep what they carry until then; a sweep costs less than those asks did
 _LANES = 64  # callers who compute their timeouts would make a lane for each call
 
 

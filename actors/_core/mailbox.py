@@ -34,6 +34,18 @@ class Recipient(Protocol):
         """Turn an item into a dead letter."""
 
 
+class _Answered:
+    """In place of the future of an ask whose asker has the answer."""
+
+    def done(self) -> bool:
+        """It is."""
+        return True
+
+
+_OVER: Any = _Answered()
+_NOTHING = Message()
+
+
 class Ask(msgspec.Struct, eq=False):
     """A request in a mailbox and the future of its reply; `due` is in loop time."""
 
@@ -57,6 +69,10 @@ class Ask(msgspec.Struct, eq=False):
             self.cell.runtime.dead_letter(self.cell.path, self.message, "late reply")
         else:
             self.future.set_result(value)
+
+    def answered(self) -> None:
+        """Keep neither request nor answer alive while the deadline is watched: behind one that waits, that is long."""
+        self.message, self.future = _NOTHING, _OVER
 
     def fail(self, error: BaseException) -> None:
         """Answer by an error, if somebody still waits."""

@@ -19,7 +19,9 @@ from actors import (
     Actor,
     ActorCrashed,
     ActorDead,
+    ActorRef,
     ActorSystem,
+    AskRejected,
     AskTimeout,
     ChildSpec,
     Intensity,
@@ -28,6 +30,7 @@ from actors import (
     MailboxFull,
     Message,
     Overflow,
+    Reject,
     Request,
     Restart,
     SupervisorSpec,
@@ -191,8 +194,21 @@ class Big(Request[int], weakref=True):
 class Echo(Actor):
     @handles
     async def big(self, message: Big) -> int:
+        if message.seconds < 0:
+            raise Reject("negative", "nobody can wait for less than no time")
         await anyio.sleep(message.seconds)
         return 1
+
+
+class Between(Actor):
+    """Asks another from its handler."""
+
+    def __init__(self, other: ActorRef) -> None:
+        self.other = other
+
+    @handles
+    async def big(self, message: Big) -> int:
+        return await self.other.ask(message, timeout=60.0)
 
 
 async def test_an_answered_ask_leaves_nothing_behind_until_its_deadline(actor_system: TestSystem) -> None:
@@ -206,6 +222,45 @@ async def test_an_answered_ask_leaves_nothing_behind_until_its_deadline(actor_sy
     del request
     gc.collect()
     assert sum(each() is not None for each in sent) < 10
+
+
+@pytest.mark.parametrize("within", [False, True])
+async def test_an_answered_ask_leaves_nothing_behind_one_that_still_waits(
+    actor_system: TestSystem, within: bool
+) -> None:
+    """hazard: unbounded ask futures."""
+    slow = await actor_system.start_child(ChildSpec("slow", Echo))
+    ref = await actor_system.start_child(ChildSpec("a", Echo))
+    between = await actor_system.start_child(ChildSpec("between", Between, args=(ref,)))
+    async with anyio.create_task_group() as group:
+        group.start_soon(slow.ask, Big(30.0), 60.0)
+        await settle()
+        sent: list[weakref.ref[Big]] = []
+        for _ in range(10):
+            request = Big()
+            sent.append(weakref.ref(request))
+            assert await (between if within else ref).ask(request, timeout=60.0) == 1
+        del request
+        gc.collect()
+        assert sum(each() is not None for each in sent) == 0
+
+
+async def test_asks_that_failed_behind_one_that_still_waits_are_let_go_of(actor_system: TestSystem) -> None:
+    """hazard: unbounded ask futures."""
+    slow = await actor_system.start_child(ChildSpec("slow", Echo))
+    ref = await actor_system.start_child(ChildSpec("a", Echo))
+    async with anyio.create_task_group() as group:
+        group.start_soon(slow.ask, Big(30.0), 60.0)
+        await settle()
+        sent: list[weakref.ref[Big]] = []
+        for _ in range(200):
+            request = Big(-1.0)
+            sent.append(weakref.ref(request))
+            with pytest.raises(AskRejected):
+                await ref.ask(request, timeout=60.0)
+        del request
+        gc.collect()
+        assert sum(each() is not None for each in sent) < 100
 
 
 async def test_asks_with_computed_deadlines_leave_nothing_behind(actor_system: TestSystem) -> None:
