@@ -73,12 +73,23 @@ class FencedOut(StoreError):
 
 
 class CursorSetBack(StoreError):
-    """A sink's cursor stands before where that sink had moved it: the database was set back. Nothing was moved.
+    """A sink's cursor stands before where that sink had moved it, or another server answers: the database was set back.
 
-    Read the cursor, and go on from there.
+    Nothing was moved. Read the cursor, and go on from there.
     """
 
     code = "cursor_set_back"
+
+    @classmethod
+    def elsewhere(cls, what: str, server: str, now: str) -> CursorSetBack:
+        """The error where another server answers; it may lack what the former one committed last.
+
+        Args:
+            what: was to be moved.
+            server: from which it was published.
+            now: which one answers.
+        """
+        return cls(f"{what} was published from server {server}, and {now or 'another'} answers; read the cursor there")
 
     @classmethod
     def of(cls, what: str, known: int, stored: int) -> CursorSetBack:

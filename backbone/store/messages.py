@@ -163,7 +163,8 @@ class RelayCursor(StoreRequest[int], frozen=True):
 class AdvanceRelay(StoreRequest[None], frozen=True):
     """A sink has published everything of a shard up to `position`; who has an older epoch than others is fenced out.
 
-    Refused where the cursor stands before `known`, which is where the sink had it last.
+    Refused where the cursor stands before `known`, which is where the sink had it last, and where another
+    server answers than the one it was published from.
     """
 
     position: int
@@ -171,6 +172,7 @@ class AdvanceRelay(StoreRequest[None], frozen=True):
     shard: int = 0
     epoch: int = 0
     known: int = 0
+    server: str = ""
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
@@ -182,7 +184,7 @@ class AdvanceRelay(StoreRequest[None], frozen=True):
 
     def on(self, store: Store) -> Coroutine[Any, Any, None]:
         """Ask a store."""
-        return store.advance(self.sink, self.shard, self.position, self.epoch, known=self.known)
+        return store.advance(self.sink, self.shard, self.position, self.epoch, known=self.known, server=self.server)
 
 
 class ReadRows(StoreRequest[ReadResult], frozen=True):

@@ -108,7 +108,9 @@ class Store(Protocol):
         """Position up to which a sink has published all outbox rows of a shard, 0 at first."""
         ...
 
-    async def advance(self, sink: str, shard: int, position: int, epoch: int, *, known: int = 0) -> None:
+    async def advance(
+        self, sink: str, shard: int, position: int, epoch: int, *, known: int = 0, server: str = ""
+    ) -> None:
         """Note that a sink has published a shard up to `position`; a smaller one than before changes nothing.
 
         A greater epoch than that of all who advanced before takes over. From its first advance on, rows that a sink
@@ -120,10 +122,12 @@ class Store(Protocol):
             position: up to where.
             epoch: of whoever says so.
             known: where the cursor stood last, as far as the sink knows; it may have been moved further by others.
+            server: `OutboxStatus.server` from which it was published; "": not told.
 
         Raises:
             FencedOut: the epoch is smaller than one that has advanced this shard before.
-            CursorSetBack: the cursor stands before `known`. Look and move are one: no restore comes in between.
+            CursorSetBack: the cursor stands before `known`, or another server answers. Look and move are one: no
+                restore, and no standby that takes over, comes in between.
         """
         ...
 

@@ -68,6 +68,10 @@ class Past:
         """Go on from the stored cursor; what follows from the database being another one is done."""
         self.noted, self._another = position, False
 
+    def moved_to(self, position: int) -> AdvanceRelay:
+        """What the store is asked to note: only where it stands as it did, on the server that is known."""
+        return AdvanceRelay(position, known=self.noted, server=self._server)
+
     def forget(self) -> None:
         """Take the server that answers next for the one that is known."""
         self._server = ""
@@ -84,7 +88,7 @@ class Past:
         if self.doubtful and (stored := await self.set_back(position)) is not None:
             return stored
         try:
-            await self._ask(AdvanceRelay(position, known=self.noted))
+            await self._ask(self.moved_to(position))
         except HeldUp as error:
             if error.code != CursorSetBack.code:
                 raise

@@ -22,7 +22,7 @@ from backbone.domain.advice import INSTEAD
 from backbone.domain.observing import Observe
 from backbone.domain.probe import ProbeAnswer
 from backbone.store.errors import PositionLost
-from backbone.store.messages import AdvanceRelay, OutboxGrew, OutboxState, ReadOutbox, RelayCursor
+from backbone.store.messages import OutboxGrew, OutboxState, ReadOutbox, RelayCursor
 from backbone.store.records import OutboxRow, OutboxStatus
 from backbone.stream.errors import StreamClosed, StreamUnavailable
 from backbone.stream.hints import Hints
@@ -134,7 +134,7 @@ class RelayActor(Actor):
         if self._cursor > self._past.noted and self._past.agrees and self._calls.serves("store"):
             store = self._calls.ref("store")
             with suppress(ActorError):
-                await store.ask(AdvanceRelay(self._cursor, known=self._past.noted), _NOTE_TIMEOUT)
+                await store.ask(self._past.moved_to(self._cursor), _NOTE_TIMEOUT)
         await self._outlet.abandon()
 
     def inspect(self) -> dict[str, Any]:

@@ -209,6 +209,14 @@ async def test_a_cursor_moves_only_from_where_its_sink_knows_it_or_further(store
     assert await store.cursor("stream", 1) == 0
 
 
+async def test_a_cursor_moves_only_on_the_server_that_its_sink_has_published_from(store: Store) -> None:
+    server = (await store.outbox_status()).server
+    await store.advance("stream", 0, 7, 0, server=server)
+    with pytest.raises(CursorSetBack, match="was published from server elsewhere/1"):
+        await store.advance("stream", 0, 9, 0, known=7, server="elsewhere/1")
+    assert await store.cursor("stream", 0) == 7
+
+
 async def test_sinks_and_shards_have_cursors_of_their_own(store: Store) -> None:
     await store.advance("stream", 0, 7, 0)
     await store.advance("kafka", 0, 5, 3)

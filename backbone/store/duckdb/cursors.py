@@ -20,9 +20,19 @@ class Cursors(Part):
 
     @question("delivery")
     def advance(
-        self, connection: Connection, sink: str, shard: int, position: int, epoch: int, *, known: int = 0
+        self,
+        connection: Connection,
+        sink: str,
+        shard: int,
+        position: int,
+        epoch: int,
+        *,
+        known: int = 0,
+        server: str = "",
     ) -> None:
         """Move a cursor forward, never back."""
+        if server:  # a file has none
+            raise CursorSetBack.elsewhere(f"{sink}, shard {shard}", server, "a database file")
         with transaction(connection):
             query = "SELECT epoch, position FROM telemetry.cursors WHERE sink = ? AND shard = ?"
             holder, stored = first(connection, query, [sink, shard]) or (0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backbone.store.errors import CursorSetBack, FencedOut
 from backbone.store.timescale.part import Part, question
+from backbone.store.timescale.server import SERVER, server_of
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import plain
 
@@ -12,14 +13,18 @@ __all__ = ["PUBLISHED", "Cursors"]
 PUBLISHED = "(SELECT coalesce(min(position), 0) FROM telemetry.cursors)"
 """Position up to which every sink has everything."""
 
-_ADVANCE = """
+_MOVE = """
 INSERT INTO telemetry.cursors (sink, shard, position, epoch)
 SELECT $1::text, $2::integer, $3::bigint, $4::bigint
-WHERE $5::bigint = 0 OR EXISTS (SELECT FROM telemetry.cursors WHERE sink = $1 AND shard = $2)
+WHERE ($5::bigint = 0 OR EXISTS (SELECT FROM telemetry.cursors WHERE sink = $1 AND shard = $2)){there}
 ON CONFLICT (sink, shard) DO UPDATE
 SET position = greatest(cursors.position, excluded.position), epoch = excluded.epoch
 WHERE cursors.epoch <= excluded.epoch AND cursors.position >= $5
 """
+
+# two texts, for a hosted server that does not tell which it is refuses a query that would ask, whatever the condition
+_ADVANCE = _MOVE.format(there="")
+_ADVANCE_THERE = _MOVE.format(there=f" AND ({SERVER}) = $6")
 
 
 class Cursors(Part):
@@ -33,13 +38,27 @@ class Cursors(Part):
 
     @question
     async def advance(
-        self, session: Session, sink: str, shard: int, position: int, epoch: int, *, known: int = 0
+        self,
+        session: Session,
+        sink: str,
+        shard: int,
+        position: int,
+        epoch: int,
+        *,
+        known: int = 0,
+        server: str = "",
     ) -> None:
         """Move a cursor forward, never back; one statement, so that nobody comes between look and move."""
-        moved = await session.change(_ADVANCE, plain("sink", sink), shard, position, epoch, known)
+        values = (plain("sink", sink), shard, position, epoch, known)
+        if server:
+            moved = await session.change(_ADVANCE_THERE, *values, plain("server", server))
+        else:
+            moved = await session.change(_ADVANCE, *values)
         if not moved:
             query = "SELECT epoch, position FROM telemetry.cursors WHERE sink = $1 AND shard = $2"
             holder, stored = await session.row(query, sink, shard) or (0, 0)
             if holder > epoch:
                 raise FencedOut.of(f"{sink}, shard {shard}", epoch, holder)
+            if server and (now := await server_of(session)) != server:
+                raise CursorSetBack.elsewhere(f"{sink}, shard {shard}", server, now)
             raise CursorSetBack.of(f"{sink}, shard {shard}", known, stored)

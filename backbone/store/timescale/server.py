@@ -6,10 +6,10 @@ import asyncpg
 
 from backbone.store.timescale.session import Session
 
-__all__ = ["server_of"]
+__all__ = ["SERVER", "server_of"]
 
 # a standby that takes over, and a restore to a moment, begin another timeline: the first eight digits of a WAL file
-_SERVER = """
+SERVER = """
 SELECT system_identifier || '/' || CASE WHEN pg_is_in_recovery() THEN '' ELSE
     left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END
 FROM pg_control_system()
@@ -21,6 +21,6 @@ _NOT_TOLD = (asyncpg.InsufficientPrivilegeError, asyncpg.FeatureNotSupportedErro
 async def server_of(session: Session) -> str:
     """System identifier and timeline; "" where a hosted server does not tell them. Outside of any transaction."""
     try:
-        return str(await session.value(_SERVER))
+        return str(await session.value(SERVER))
     except _NOT_TOLD:
         return ""

@@ -104,7 +104,10 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.RecordJournal(JOURNAL), ("record_journal", (JOURNAL,), {})),
     (messages.ReadOutbox(3, 7, whole=True), ("read_outbox", (3, 7), {"whole": True})),
     (messages.RelayCursor(), ("cursor", ("stream", 0), {})),
-    (messages.AdvanceRelay(9, epoch=2, known=7), ("advance", ("stream", 0, 9, 2), {"known": 7})),
+    (
+        messages.AdvanceRelay(9, epoch=2, known=7, server="a/1"),
+        ("advance", ("stream", 0, 9, 2), {"known": 7, "server": "a/1"}),
+    ),
     (READ, ("read", (Query(TRADES),), {})),
     (messages.ProbeStore(), ("probe", (), {})),
     (messages.MigrateStore(dry_run=True), ("migrate", (), {"dry_run": True})),

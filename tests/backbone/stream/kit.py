@@ -109,6 +109,8 @@ class Store(Actor):
             self._outbox.before_advance.pop()()
         if self._outbox.cursor < message.known:
             raise refuse(CursorSetBack.of("stream, shard 0", message.known, self._outbox.cursor))
+        if message.server not in {"", self._outbox.server}:
+            raise refuse(CursorSetBack.elsewhere("stream, shard 0", message.server, self._outbox.server))
         self._outbox.move(message.position)
 
     @handles

@@ -9,7 +9,6 @@ import pytest
 from actors import Actor, ActorCrashed, ActorRef, AskRejected, ChildSpec, Health, Reject, handles
 from backbone.cache.messages import ForgetWindows, Invalidate
 from backbone.domain.dimension import Dimension
-from backbone.store.messages import AdvanceRelay
 from backbone.stream.errors import StreamClosed, StreamUnavailable
 from backbone.stream.messages import ProbeStream
 from backbone.stream.relay import RelayActor
@@ -301,4 +300,4 @@ async def test_whoever_watches_is_told_of_each_batch_and_probe_and_how_it_ended(
     told = [(what, outcome) for what, _, outcome in seen]
     assert told == [("publish", "refused:stream_unavailable"), ("publish", "ok"), ("ProbeStream", "ok")]
     assert all(seconds >= 0 for _, seconds, _ in seen)
-    assert made.outbox.asked.count(AdvanceRelay(1)) == 1
+    assert made.outbox.advanced() == [1]

@@ -137,6 +137,21 @@ async def test_a_standby_that_takes_over_without_what_was_published_last_is_begu
         assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
 
 
+@pytest.mark.parametrize("more", [0, 1])
+async def test_a_standby_that_takes_over_while_no_request_is_under_way_notes_nothing_that_it_does_not_have(
+    more: int,
+) -> None:
+    async with house() as made:
+        await relaying(made, 1.3)  # the next look is after the move of the cursor
+        await published_and_half_noted(made)
+        set_back(made, 6)
+        made.outbox.server = "server/2"
+        made.commit(*(row(n, "GBPUSD") for n in range(7, 8 + more)))
+        await made.outbox.published(7 + more)
+        assert made.stream.sent[-1] == list(range(7, 8 + more))
+        assert len(made.system.recorded(DatabaseSetBack)) == 1
+
+
 async def test_it_is_begun_with_anew_also_where_the_stream_is_down_when_that_is_noticed() -> None:
     async with house() as made:
         await relaying(made)
