@@ -10,7 +10,8 @@ from backbone.store.errors import RowRefused, SchemaMismatch, StoreBusy, StoreEr
 
 __all__ = ["explained", "first_line", "not_opened"]
 
-_CANT_GO_ON = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.OutOfMemoryException)
+_CANT_GO_ON = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException)
+_NO_ROOM = re.compile(r"Failed to commit: failed to (pin|allocate|load)\b")
 _NOT_KEPT = re.compile(r"Failed to commit: Could not (write|sync|truncate|seek|read)")
 """The log could not be written; other commits fail because somebody else was faster."""
 
@@ -26,6 +27,8 @@ def explained(error: duckdb.Error, path: str, deadline: float) -> StoreError:
     text = f"{path}: {first_line(error)}"
     if isinstance(error, duckdb.InterruptException):
         return StoreBusy(f"{path}: gave up after {deadline:g} s and rolled back; ask for less at a time")
+    if isinstance(error, duckdb.OutOfMemoryException) or _NO_ROOM.search(text):  # it has rolled back, and goes on
+        return StoreBusy(f"{text}; nothing was written: ask for less at a time, or raise store.memory_limit")
     if isinstance(error, duckdb.CatalogException):
         return SchemaMismatch(f"{text}; run `backbone migrate`")
     if isinstance(error, _CANT_GO_ON):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import anyio
 import duckdb
+import pyarrow as pa
 import pytest
 
 from backbone.domain import Dimension, Frame
@@ -16,7 +17,7 @@ from backbone.domain.hashing import shard_of
 from backbone.domain.identifiers import ingest_id
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.duckdb.session import Session, transaction
-from backbone.store.errors import SchemaMismatch, StoreError, StoreUnavailable, UnknownOutcome
+from backbone.store.errors import SchemaMismatch, StoreBusy, StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.records import Chunk, Query
 
 DAILY = Dimension.DAILY_BARS
@@ -165,6 +166,29 @@ async def test_work_past_its_deadline_is_interrupted_and_the_store_goes_on() -> 
         await session.run(lambda c: c.execute(FOREVER).fetchall())
     assert await session.run(lambda c: c.execute("SELECT 1").fetchall()) == [(1,)]
     await session.close()
+
+
+@pytest.mark.parametrize("limit", ["4MB", "8MB"])
+async def test_what_needs_more_memory_than_is_allowed_is_refused_with_the_setting_and_the_store_goes_on(
+    tmp_path: Path, limit: str
+) -> None:
+    store = await opened(tmp_path / "store.duckdb", memory_limit=limit)
+    rows = 100_000
+    table = pa.table(
+        {
+            "symbol": [f"S{n % 50}" for n in range(rows)],
+            "ts": pa.array(range(rows), pa.timestamp("us", "UTC")),
+            "sequence": range(rows),
+            "price": [1.0 + n for n in range(rows)],
+            "size": [1.0] * rows,
+        }
+    )
+    with pytest.raises(StoreBusy, match=r"nothing was written: ask for less at a time, or raise store\.memory_limit"):
+        await put(store, Frame.from_arrow("trades", table), "much")
+    await put(store, bars(1.0), "little")
+    assert (await store.read(Query(Dimension.DAILY_BARS))).frame.num_rows == 1
+    assert (await store.read(Query(Dimension.TRADES))).frame.num_rows == 0
+    await store.close()
 
 
 async def test_a_cancelled_caller_stops_its_work_at_once() -> None:
