@@ -21,7 +21,7 @@ class StreamSettings(Section, frozen=True, kw_only=True):
     ] = None
     consume: Annotated[bool, Meta(description="run consumers; publishing goes on without them")] = True
     partitions: Annotated[int, Meta(ge=1, le=10_000, description="partitions of each topic")] = 8
-    capacity_bytes: Annotated[Count, Meta(description="memory: bytes of records kept")] = 32 * 1024 * 1024
+    capacity_bytes: Annotated[Count, Meta(description="memory: bytes of records kept")] = 16 * 1024 * 1024
     max_payload_bytes: Annotated[int, Meta(ge=4096, le=900_000, description="bytes of one outbox payload at most")] = (
         524_288
     )

@@ -20,7 +20,7 @@ class MemoryStream:
 
     ordered = True
 
-    def __init__(self, *, partitions: int = 8, capacity_bytes: int = 32 * 2**20) -> None:
+    def __init__(self, *, partitions: int = 8, capacity_bytes: int = 16 * 2**20) -> None:
         self._log = MemoryLog(partitions=partitions, capacity_bytes=capacity_bytes)
 
     def publisher(self) -> MemoryPublisher:
