@@ -181,6 +181,8 @@ class AdvanceRelay(StoreRequest[None], frozen=True):
         _check_shard(self.shard)
         arguments.count("epoch", self.epoch)
         arguments.count("known", self.known)
+        if self.server != "":
+            arguments.text("server", self.server)
 
     def on(self, store: Store) -> Coroutine[Any, Any, None]:
         """Ask a store."""

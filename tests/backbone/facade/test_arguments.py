@@ -184,6 +184,7 @@ FIELDS: Mapping[str, list[Any]] = {
     "shard": [*COUNTS, 64],
     "epoch": COUNTS,
     "known": COUNTS,
+    "server": [7, None, "a\0b"],
     "after": [-1, 2**63, "5", 1.5, True],
     "subscription": [None, 7, ""],
     "symbols": ["A", None, (7,)],
