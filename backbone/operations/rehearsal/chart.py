@@ -7,7 +7,6 @@ and lows stay visible.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from backbone.domain import Dimension, Frame
 from backbone.domain.clock import from_us
 from backbone.domain.errors import BackboneError
+from backbone.files import replace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,13 +129,7 @@ def picture(frame: Frame, path: str | Path) -> Path:
     target = Path(path)
     if target.exists() and not target.is_file():
         raise ValueError(f"{target} is no regular file and is not replaced; give the path of a file")
-    image = _rendered(lines[:_MOST_PANELS])
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(image)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    replace(target, _rendered(lines[:_MOST_PANELS]))
     return target
 
 
