@@ -40,7 +40,7 @@ def test_a_name_of_stdout_means_stdout_whatever_that_is(tmp_path: Path, name: st
     """As root, the file took the place of /dev/stdout itself, for the whole machine."""
     if name == "link":
         (tmp_path / "link").symlink_to("/dev/stdout")
-    words = [SCRIPT, "config", "show", "--format", "json", "--output", name]
+    words = [str(SCRIPT), "config", "show", "--format", "json", "--output", name]
     before = os.lstat("/dev/stdout").st_ino
     with (tmp_path / "out").open("wb") as out:
         out.write(b"first\n")
