@@ -5,19 +5,22 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+import msgspec
+
 from backbone.cli.failures import UsageError
 from backbone.cli.process.streams import put
+from backbone.domain.text import json_text
 from backbone.files import deliver, fresh_file, replace
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "folder_for", "page", "replace_file", "show", "write"]
+__all__ = ["console", "folder_for", "page", "replace_file", "show", "write", "write_json"]
 
 _PIPE_WIDTH = 100
 
@@ -70,6 +73,12 @@ def write(text: str | bytes, output: Path | None) -> None:
         put(data)
     else:
         _deliver(output, data)
+
+
+def write_json(body: Mapping[str, Any], output: Path | None) -> None:
+    """Write an object as JSON, its schema first; foreign text in it steers no terminal."""
+    encoded = msgspec.json.encode({"schema": 1, **body}, enc_hook=str)
+    write(json_text(msgspec.json.format(encoded, indent=2)), output)
 
 
 def show(report: Any, draw: Callable[[Console], None], how: str, output: Path | None, *, no_color: bool) -> None:

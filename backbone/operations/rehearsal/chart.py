@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from backbone.domain import Dimension, Frame
 from backbone.domain.clock import from_us
 from backbone.domain.errors import BackboneError
+from backbone.domain.text import written_out
 from backbone.files import replace
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ def _lines(frame: Frame) -> Iterator[_Line]:
     for one in series(frame):
         there = np.flatnonzero(np.isfinite(prices[one.first : one.last])) + one.first
         if there.size:
-            yield _Line(f"{one.name} {column}", us[there], prices[there], _longest_step(frame.dimension, us[there]))
+            title, step = f"{written_out(one.name)} {column}", _longest_step(frame.dimension, us[there])
+            yield _Line(title, us[there], prices[there], step)
 
 
 def _longest_step(dimension: Dimension, us: NDArray[np.int64]) -> int:
@@ -240,7 +242,7 @@ def _panel(axes: Any, line: _Line) -> None:
     moments = us.astype("datetime64[us]")
     axes.plot(moments, prices, color="#1f4e79", linewidth=1.0, solid_joinstyle="round")
     axes.plot(moments[-1:], prices[-1:], "o", color="#c0392b", markersize=4)
-    axes.set_title(line.summary(), loc="left", fontsize=11, fontweight="bold")
+    axes.set_title(line.summary().replace("$", r"\$"), loc="left", fontsize=11, fontweight="bold")
     axes.set_title(line.span(), loc="right", fontsize=8, color="#666666")
     locator = AutoDateLocator(tz="UTC")  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
