@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from threading import Thread
 
 import duckdb
 import pytest
@@ -122,6 +125,50 @@ def test_markdown_shows_markup_instead_of_being_it(hostile: Cli, words: tuple[st
     assert re.search(r"(?<!\\)(<script|!\[|`|\]\()|http://", page) is None
     tables = [line for line in page.splitlines() if line.startswith("|")]
     assert all(re.search(r"(?<!\\)\|\Z", line) for line in tables)
+
+
+@contextmanager
+def answering(path: Path, answers: dict[str, object]) -> Iterator[None]:
+    """A backbone of another release, say, that checks none of the texts that it is made of."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        listening.settimeout(30)
+
+        def serve() -> None:
+            with listening.accept()[0] as client:
+                asked = json.loads(client.makefile().readline())["command"]
+                client.sendall(json.dumps({"schema": 1, "ok": True, "result": answers[asked]}).encode() + b"\n")
+
+        thread = Thread(target=serve)
+        thread.start()
+        yield
+        thread.join()
+
+
+@pytest.fixture
+async def answers() -> dict[str, object]:
+    """What a running backbone answers, with evil in each text that is not one of a few words."""
+    connectivity = {"status": "degraded", "store": True, "cache": True, "stream": True}
+    probe = {"name": EVIL, "status": "degraded", "healthy": True, "latency_ms": 1.0, "backend": EVIL, "why": EVIL}
+    async with Backbone.open(load_settings(profile="embedded", overrides={"store.path": ":memory:"})) as backbone:
+        roster = json.loads(backbone.roster().to_json())
+    roster |= {"system": EVIL, "orphans": [EVIL], "host_tasks": [EVIL], "deadlocks": [[EVIL, EVIL]]}
+    for entry in roster["entries"]:
+        entry |= {"last_error": EVIL, "kind": EVIL, "state": EVIL, "handling": EVIL, "path": f"{entry['path']}{EVIL}"}
+        entry["health"] |= {"level": "degraded", "why": EVIL, "next": EVIL, "action": EVIL}
+    return {"roster": roster, "status": {"roster": roster, "connectivity": connectivity | {"probes": [probe]}}}
+
+
+@pytest.mark.parametrize("how", ["human", "json", "markdown"])
+@pytest.mark.parametrize("command", ["status", "roster", "connectors"])
+def test_what_another_process_answers_steers_nothing(
+    cli: Cli, tmp_path: Path, answers: dict[str, object], command: str, how: str
+) -> None:
+    with answering(tmp_path / "s.sock", answers):
+        done = cli(command, "--format", how, "--set", "control.path=s.sock")
+    assert "alert" in done.out
+    check(done, tmp_path)
 
 
 def evil_frame() -> Frame:
