@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from actors.roster import RosterEntry, plain
+from actors.roster import RosterEntry, as_json
 
 
 class Happened(msgspec.Struct, frozen=True):
@@ -39,7 +39,7 @@ class Description(msgspec.Struct, frozen=True):
 
     def to_json(self) -> bytes:
         """The same as JSON."""
-        return msgspec.json.encode(self, enc_hook=plain)
+        return as_json(self)
 
     def __str__(self) -> str:
         entry = self.entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -84,11 +85,19 @@ class RosterSnapshot(msgspec.Struct, frozen=True):
 
     def to_json(self) -> bytes:
         """The snapshot as JSON."""
-        return msgspec.json.encode(self, enc_hook=plain)
+        return as_json(self)
 
     def find(self, path: str) -> RosterEntry | None:
         """The entry at a path."""
         return next((entry for entry in self.entries if entry.path == path), None)
+
+
+def as_json(value: Any) -> bytes:
+    """The value as JSON; where it has more than ASCII, which may steer a terminal, that stands as escapes."""
+    data = msgspec.json.encode(value, enc_hook=plain)
+    if data.isascii() and b"\x7f" not in data:
+        return data
+    return json.dumps(msgspec.json.decode(data), separators=(",", ":")).replace("\x7f", "\\u007f").encode()
 
 
 def plain(value: Any) -> Any:

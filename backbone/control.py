@@ -20,6 +20,7 @@ import msgspec
 
 from actors import Actor, ActorError, StopReason
 from backbone.domain.errors import BackboneError
+from backbone.files import private_folder
 
 __all__ = ["ControlActor", "ControlUnreachable", "ask_running"]
 
@@ -87,7 +88,7 @@ class ControlActor(Actor):
     async def _bind(self) -> anyio.abc.SocketListener:
         if len(os.fsencode(self._path)) > _LONGEST_PATH:
             raise OSError(None, f"the path is longer than {_LONGEST_PATH} bytes; give a shorter control.path")
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self._path.parent)
         if _inode(self._path) is not None:
             if not stat.S_ISSOCK(self._path.lstat().st_mode):
                 raise OSError(None, "a file that is no socket is there")

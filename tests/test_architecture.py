@@ -14,6 +14,7 @@ SOURCES = sorted([*ROOT.glob("actors/**/*.py"), *ROOT.glob("backbone/**/*.py")])
 ROOMS = (
     "actors",
     "backbone.domain",
+    "backbone.files",
     "backbone.settings",
     "backbone.samples",
     "backbone.calls",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from backbone.domain.text import written_out
+
 if TYPE_CHECKING:
     from backbone.domain.frame import Frame
 
@@ -18,7 +20,7 @@ def summary(frame: Frame) -> str:
     symbols = frame.symbols if len(frame.symbols) <= 3 else (*frame.symbols[:3], f"… {len(frame.symbols)} in all")
     span = f" {frame.start:%Y-%m-%dT%H:%M:%SZ} to {frame.end:%Y-%m-%dT%H:%M:%SZ}" if len(frame) else ""
     stale = " stale" if frame.stale else ""
-    return f"<Frame {frame.dimension} {len(frame)} rows {','.join(symbols)}{span}{stale}>"
+    return f"<Frame {frame.dimension} {len(frame)} rows {written_out(','.join(symbols))}{span}{stale}>"
 
 
 def html_table(frame: Frame, most: int = 20) -> str:
@@ -42,4 +44,4 @@ def _row(tag: str, cells: list[str]) -> str:
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.10g}" if isinstance(value, float) else written_out(value)

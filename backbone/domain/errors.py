@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from backbone.domain.text import written_out
+
 __all__ = ["BackboneClosed", "BackboneError", "of_code"]
 
 
 class BackboneError(Exception):
     """What is the world's or the caller's fault, told with what to do. `except BackboneError` catches all of them.
+
+    Its text may name what came from elsewhere, such as a file or a symbol: what can't be printed is written out.
 
     Attributes:
         code: names the kind where the class itself can't travel. A class that defines one of its own can be refused by
@@ -16,6 +20,9 @@ class BackboneError(Exception):
     """
 
     code: ClassVar[str] = "error"
+
+    def __str__(self) -> str:
+        return written_out(super().__str__(), keep="\n")
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

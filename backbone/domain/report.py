@@ -5,6 +5,7 @@ A report holds only what was observed. What was not observed is None, and is wri
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -15,12 +16,14 @@ from typing import ClassVar
 import msgspec
 
 from backbone.domain.clock import to_us, utc_now
-from backbone.domain.text import folded
+from backbone.domain.text import folded, json_text
 
-__all__ = ["MISSING", "Report", "cell", "markdown_table", "package_version"]
+__all__ = ["MISSING", "Report", "cell", "markdown_table", "package_version", "plain"]
 
 MISSING = "missing"
 _SCHEMA = 1
+_MARKUP = re.compile(r"[\\`|<>\[\]]")
+_AUTOLINK = re.compile(r"\b(https?|ftp|www)(:(?=//)|\.)", re.IGNORECASE)  # many readers make links of bare addresses
 
 
 @cache
@@ -55,8 +58,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_json(self) -> bytes:
         """The report as indented JSON with ``"schema": 1`` first; fields stand in the order of their declaration."""
-        body = {"schema": _SCHEMA, **msgspec.to_builtins(self, enc_hook=_plain)}
-        return msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n"
+        body = {"schema": _SCHEMA, **msgspec.to_builtins(self, enc_hook=str)}
+        return json_text(msgspec.json.format(msgspec.json.encode(body), indent=2)) + b"\n"
 
     def to_markdown(self) -> str:
         """The report as Markdown: a title, the common facts, and a table of the further fields."""
@@ -75,13 +78,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return f"# {self.title}\n\n" + "".join(f"- {name}: {cell(value)}\n" for name, value in facts)
 
 
-def _plain(value: object) -> object:
-    """How msgspec writes what it does not know: paths and the like as text."""
-    return str(value)
-
-
 def markdown_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; None is written as "missing", bars and control characters can't break it.
+    """A Markdown table; None is written as "missing", bars, markup and control characters can't break it.
 
     Raises:
         ValueError: a row has another number of cells than there are headers.
@@ -99,7 +97,12 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def cell(value: object) -> str:
-    """A value as one line of Markdown: "missing" for None, ISO-8601 with Z for moments, plain numbers."""
+    """A value as one line of Markdown: what would be a bar, a tag, a link or a picture is shown as it was given."""
+    return _AUTOLINK.sub(r"\1\\\2", _MARKUP.sub(r"\\\g<0>", plain(value)))
+
+
+def plain(value: object) -> str:
+    """A value as one line: "missing" for None, "none" for nothing, ISO-8601 with Z for moments, plain numbers."""
     if value is None:
         return MISSING
     if isinstance(value, datetime) and value.tzinfo is not None:
@@ -109,11 +112,7 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, Mapping):
-        return _safe(", ".join(f"{name}: {cell(item)}" for name, item in value.items())) or "none"
+        return ", ".join(f"{folded(name)}: {plain(item)}" for name, item in value.items()) or "none"
     if isinstance(value, list | tuple | set | frozenset):
-        return _safe(", ".join(cell(item) for item in value)) or "none"
-    return _safe(str(value))
-
-
-def _safe(text: str) -> str:
-    return folded(text).replace("\\|", "|").replace("|", "\\|")
+        return ", ".join(map(plain, value)) or "none"
+    return folded(value)

@@ -6,7 +6,12 @@ place for half a surrogate pair.
 
 from __future__ import annotations
 
-__all__ = ["excerpt", "folded", "storable"]
+import re
+
+__all__ = ["excerpt", "folded", "json_text", "storable", "written_out"]
+
+_NOT_PLAIN = re.compile(r"[^ -~]+")
+_NOT_ASCII = re.compile(r"[^\x00-\x7e]+")
 
 
 def excerpt(raw: bytes | str, limit: int = 2000) -> str:
@@ -16,8 +21,46 @@ def excerpt(raw: bytes | str, limit: int = 2000) -> str:
     """
     head = raw[: 4 * limit] if isinstance(raw, bytes) else raw[:limit]  # no character has more bytes than four
     text = head.decode("utf-8", "backslashreplace") if isinstance(head, bytes) else head
-    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    shown = written_out(text)
     return shown if len(shown) <= limit and len(head) == len(raw) else f"{shown[: limit - 1]}…"
+
+
+def written_out(text: object, keep: str = "") -> str:
+    """A text with all that can't be printed written out: controls, bidirectional and invisible ones, half surrogates.
+
+    Args:
+        text: what is to be shown.
+        keep: characters that stay as they are, such as line breaks.
+    """
+
+    def escape(found: re.Match[str]) -> str:
+        run = found[0]
+        if run.isprintable():
+            return run
+        return "".join(
+            char if char.isprintable() or char in keep else char.encode("unicode_escape").decode() for char in run
+        )
+
+    return _NOT_PLAIN.sub(escape, str(text))
+
+
+def json_text(data: bytes) -> bytes:
+    """A JSON text that says the same and holds nothing raw that steers a terminal or reorders what is read."""
+    if data.isascii() and b"\x7f" not in data:
+        return data
+
+    def escape(found: re.Match[str]) -> str:
+        run = found[0]
+        return run if run.isprintable() else "".join(map(_json_char, run))
+
+    return _NOT_ASCII.sub(escape, data.decode()).encode()
+
+
+def _json_char(char: str) -> str:
+    if char.isprintable():
+        return char
+    units = char.encode("utf-16-be")
+    return "".join(f"\\u{units[place]:02x}{units[place + 1]:02x}" for place in range(0, len(units), 2))
 
 
 def folded(text: object) -> str:

@@ -21,6 +21,7 @@ import msgspec
 
 from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
+from backbone.domain.text import written_out
 from backbone.domain.threads import in_thread
 from backbone.facade.aggregated import Aggregator
 from backbone.quality.calendars import calendar_of
@@ -218,7 +219,7 @@ def _plan(query: Query, stored: dict[str, set[str]]) -> tuple[dict[tuple[str, ..
         if finer:
             sources[finer].append(symbol)
         elif there and query.symbols:
-            return {}, _refusal(interval, f" of {symbol}", there)
+            return {}, _refusal(interval, f" of {written_out(symbol)}", there)
         elif of_trades and query.symbols:
             sources[(TRADES,)].append(symbol)
     if stored and not query.symbols and not sources and not any(interval in there for there in stored.values()):

@@ -14,6 +14,7 @@ import msgspec
 from actors import Request
 from backbone.domain.arguments import shown
 from backbone.domain.dimension import Dimension
+from backbone.domain.text import written_out
 from backbone.store.errors import StoreError
 from backbone.store.messages import ReadSymbols
 
@@ -99,9 +100,8 @@ class Names:
             self._said[dimension, symbol] = None
             near = same or _near(symbol, stored.by_case)
             if near:
-                _log.warning(
-                    "%s: nothing is stored of %s; did you mean %s?", dimension, shown(symbol), " or ".join(near)
-                )
+                names = written_out(" or ".join(near))
+                _log.warning("%s: nothing is stored of %s; did you mean %s?", dimension, shown(symbol), names)
         return symbol
 
 

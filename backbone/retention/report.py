@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from backbone.domain.dimension import Dimension
-from backbone.domain.report import Report, markdown_table
+from backbone.domain.report import Report, cell, markdown_table
 from backbone.domain.status import Status
 
 __all__ = ["RetentionDrop", "RetentionFinding", "RetentionReport"]
@@ -87,7 +87,7 @@ class RetentionReport(Report, frozen=True, kw_only=True):
             done = "pruned" if self.applied else "to be pruned"
             facts += f"- {done}: " + ", ".join(f"{what} {count}" for what, count in self.pruned.items()) + "\n"
         if self.note:
-            facts += f"- note: {self.note}\n"
+            facts += f"- note: {cell(self.note)}\n"
         text = f"{self.heading()}{facts}\n{markdown_table(headers, rows)}"
         if self.drops:
             done = "dropped" if self.applied else "to be dropped"

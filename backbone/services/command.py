@@ -13,6 +13,7 @@ from pathlib import Path
 
 import anyio
 
+from backbone.domain.text import written_out
 from backbone.services import processes
 from backbone.services.launch import SERVICES, StartError
 from backbone.services.machine import Unavailable
@@ -110,7 +111,7 @@ async def _work(arguments: argparse.Namespace) -> list[ServiceStatus]:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(written_out(line, keep="\n"), file=sys.stderr, flush=True)
 
 
 def _complain(error: Exception, code: int) -> int:

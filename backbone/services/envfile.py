@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
+
+from backbone.files import PRIVATE, replace
 
 
 def read(path: Path) -> dict[str, str]:
@@ -28,8 +29,4 @@ def update(path: Path, values: Mapping[str, str]) -> None:
         lines = []
     kept = [line for line in lines if line.partition("=")[0].strip() not in values]
     text = "\n".join([*kept, *(f"{name}={value}" for name, value in values.items())]) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    fresh.replace(path)
+    replace(path, text.encode(), PRIVATE)

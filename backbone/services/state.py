@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from backbone.files import PRIVATE, replace
 from backbone.services.processes import Process
 
 _FILE = "services.json"
@@ -68,10 +68,8 @@ def load(data: Path) -> State | None:
 
 def save(data: Path, state: State) -> None:
     """Write the state at once: a reader sees the old one or the new one."""
-    path = data / _FILE
-    fresh = path.with_name(f".{_FILE}.{os.getpid()}.new")
-    fresh.write_text(json.dumps({"version": _VERSION, **asdict(state)}, indent=2) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    text = json.dumps({"version": _VERSION, **asdict(state)}, indent=2) + "\n"
+    replace(data / _FILE, text.encode(), PRIVATE)
 
 
 def _entry(raw: dict[str, object]) -> Entry:

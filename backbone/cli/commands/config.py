@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from backbone.cli.exits import DONE, USAGE
@@ -35,16 +34,16 @@ def show(
         common: the options that all commands share.
     """
     settings = settings_of(common)
-    from backbone.cli.show.output import page, write
-    from backbone.domain.report import markdown_table
+    from backbone.cli.show.output import page, write, write_json
+    from backbone.domain.report import cell, markdown_table
     from backbone.settings import show as rows_of
 
     rows = [row for row in rows_of(settings) if not changed or row.origin != "default"]
     if how == "json":
-        write(_json({"profile": settings.profile, "hash": settings.hash, "settings": rows}), output)
+        write_json({"profile": settings.profile, "hash": settings.hash, "settings": rows}, output)
     elif how == "markdown":
         table = markdown_table(("setting", "value", "origin"), [(row.path, row.value, row.origin) for row in rows])
-        write(f"# Settings {settings.profile} ({settings.hash})\n\n{table}", output)
+        write(f"# Settings {cell(settings.profile)} ({settings.hash})\n\n{table}", output)
     else:
         page(lambda console: _draw_rows(console, rows), output, no_color=common.no_color)
     return DONE
@@ -59,8 +58,8 @@ def check(*, how: Format = "human", output: Output = None, common: Common = COMM
         common: the options that all commands share.
     """
     settings = settings_of(common)
-    from backbone.cli.show.output import page, write
-    from backbone.domain.report import markdown_table
+    from backbone.cli.show.output import page, write, write_json
+    from backbone.domain.report import cell, markdown_table
     from backbone.domain.status import Status
     from backbone.settings import check as findings_of
 
@@ -68,10 +67,10 @@ def check(*, how: Format = "human", output: Output = None, common: Common = COMM
     worst = Status.worst([Status.OK, *(finding.status for finding in findings)])
     if how == "json":
         body = {"status": worst, "profile": settings.profile, "hash": settings.hash, "findings": findings}
-        write(_json(body), output)
+        write_json(body, output)
     elif how == "markdown":
         table = markdown_table(("setting", "status", "finding"), [(f.path, f.status, f.message) for f in findings])
-        write(f"# Settings check {settings.profile}: {worst}\n\n{table}", output)
+        write(f"# Settings check {cell(settings.profile)}: {worst}\n\n{table}", output)
     else:
         page(lambda console: _draw_findings(console, settings.profile, findings), output, no_color=common.no_color)
     return USAGE if worst is Status.FAILED else DONE
@@ -91,16 +90,12 @@ def template(profile: str = "embedded", *, output: Output = None) -> int:
     return DONE
 
 
-def _json(body: Mapping[str, object]) -> bytes:
-    return msgspec.json.format(msgspec.json.encode({"schema": 1, **body}, enc_hook=str), indent=2)
-
-
 def _draw_rows(console: Console, rows: Sequence[SettingRow]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from backbone.cli.show.text import folded
-    from backbone.domain.report import cell
+    from backbone.domain.report import plain
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("SETTING", no_wrap=True)
@@ -108,7 +103,7 @@ def _draw_rows(console: Console, rows: Sequence[SettingRow]) -> None:
     table.add_column("FROM", overflow="fold")
     for row in rows:
         style = "dim" if row.origin == "default" else ""
-        value = "none" if row.value is None else cell(row.value)
+        value = "none" if row.value is None else plain(row.value)
         table.add_row(Text(row.path), Text(folded(value), style=style), Text(folded(row.origin), style=style))
     console.print(table)
 
@@ -125,6 +120,5 @@ def _draw_findings(console: Console, profile: str, findings: Sequence[Finding]) 
         line.append(f"  {folded(finding.message)}")
         console.print(line)
     if not findings:
-        console.print(
-            Text().append(f"{SYMBOLS['ok']} ok", style=STYLES["ok"]).append(f"  {profile} settings, nothing to say")
-        )
+        well = Text().append(f"{SYMBOLS['ok']} ok", style=STYLES["ok"])
+        console.print(well.append(f"  {folded(profile)} settings, nothing to say"))

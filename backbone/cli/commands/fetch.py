@@ -36,7 +36,8 @@ def fetch(
 ) -> int:
     """Rows from the store in the order of time: a table on a terminal, CSV in a pipe.
 
-    The store must not be in use by a running backbone. The CSV can be ingested again.
+    The store must not be in use by a running backbone. The CSV can be ingested again:
+    a column whose texts a spreadsheet would run is escaped, says so in its name, and is read as it was.
 
     Args:
         dimension: daily_bars, intraday_bars, trades, quotes, order_book, macro_events.
@@ -56,7 +57,7 @@ def fetch(
     from backbone.cli.process.opening import briefly
     from backbone.cli.process.running import run
     from backbone.cli.show.output import page, write
-    from backbone.cli.show.rows import csv_of, draw_table, json_of
+    from backbone.cli.show.rows import csv_of, draw_table, json_of, marked_columns
 
     screen = how == "table" or (how is None and output is None and sys.stdout.isatty())
     wanted, of = dimension_of(dimension), interval_of(interval)
@@ -71,9 +72,22 @@ def fetch(
         _notes(frame, chosen=bool(names or of or first or last))
     if screen:
         page(lambda console: draw_table(console, frame), output, no_color=common.no_color)
+    elif how == "json":
+        write(json_of(frame), output)
     else:
-        write(json_of(frame) if how == "json" else csv_of(frame), output)
+        text = csv_of(frame)
+        if not common.quiet:
+            _note_escapes(marked_columns(text))
+        write(text, output)
     return DONE
+
+
+def _note_escapes(columns: list[str]) -> None:
+    if columns:
+        note(
+            f"texts of {', '.join(columns)} are escaped, for a spreadsheet would run them or they can't be printed; "
+            "backbone ingest reads them as they were, and --format json has them so"
+        )
 
 
 def _notes(frame: Frame, *, chosen: bool) -> None:

@@ -44,13 +44,13 @@ def migrate(
         raise UsageError("both --dry-run and --status given; both change nothing, give one of them")
     settings = prepare(common)
     from backbone.cli.process.running import run
-    from backbone.cli.show.output import write
+    from backbone.cli.show.output import write, write_json
 
     look_only = dry_run or status
     chosen = _without_a_trace(settings) if look_only else settings
     report = run(lambda: _migrate(chosen, look_only=look_only))
     if how == "json":
-        write(msgspec.json.encode({"schema": 1, **msgspec.to_builtins(report)}), None)
+        write_json(msgspec.to_builtins(report), None)
     else:
         write(_words(report), None)
     return DONE

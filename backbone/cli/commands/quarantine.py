@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
-
 from backbone.cli.exits import DONE
 from backbone.cli.options import COMMON, Common, Format, Limit, Output, newest, prepare
 
@@ -33,11 +31,11 @@ def list_rows(
     settings = prepare(common)
     from backbone.cli.process.opening import briefly
     from backbone.cli.process.running import run
-    from backbone.cli.show.output import page, write
+    from backbone.cli.show.output import page, write, write_json
 
     rows = run(lambda: briefly(settings, lambda backbone: backbone.quarantined(limit)))
     if how == "json":
-        write(msgspec.json.format(msgspec.json.encode({"schema": 1, "rows": rows}), indent=2), output)
+        write_json({"rows": rows}, output)
     elif how == "markdown":
         write(_markdown(rows), output)
     else:

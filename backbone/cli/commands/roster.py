@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -30,21 +30,17 @@ def roster(*, how: Format = "human", output: Output = None, common: Common = COM
     settings = prepare(common)
     from actors import RosterSnapshot
     from backbone.cli.process.asking import answer
-    from backbone.cli.show.output import page, write
+    from backbone.cli.show.output import page, write, write_json
 
     found = answer(settings, "roster")
     snapshot = msgspec.convert(found, RosterSnapshot)
     if how == "json":
-        write(_json(found), output)
+        write_json(found, output)
     elif how == "markdown":
         write(_markdown(snapshot), output)
     else:
         page(lambda console: _draw(console, snapshot), output, no_color=common.no_color)
     return DONE
-
-
-def _json(found: dict[str, Any]) -> bytes:
-    return msgspec.json.format(msgspec.json.encode({"schema": 1, **found}), indent=2)
 
 
 def _markdown(snapshot: RosterSnapshot) -> str:
@@ -53,7 +49,7 @@ def _markdown(snapshot: RosterSnapshot) -> str:
     names = ("path", "kind", "state", "restarts", "mailbox_depth", "handled", "failed", "last_error")
     rows = [[*(getattr(each, name) for name in names), each.health.level, each.health.why] for each in snapshot.entries]
     table = markdown_table((*names, "health", "why"), rows)
-    return f"# Roster\n\n- system: {snapshot.system}\n- captured at: {cell(snapshot.captured_at)}\n\n{table}"
+    return f"# Roster\n\n- system: {cell(snapshot.system)}\n- captured at: {cell(snapshot.captured_at)}\n\n{table}"
 
 
 def _draw(console: Console, snapshot: RosterSnapshot) -> None:

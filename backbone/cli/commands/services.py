@@ -200,10 +200,10 @@ def _quiet(_line: str) -> None:
 
 
 def _show(found: Sequence[ServiceStatus], how: str, *, no_color: bool) -> int:
-    from backbone.cli.show.output import page, write
+    from backbone.cli.show.output import page, write_json
 
     if how == "json":
-        write(msgspec.json.encode({"schema": 1, "services": found}), None)
+        write_json({"services": found}, None)
     else:
         page(lambda console: _draw(console, found), None, no_color=no_color)
     return DONE

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from backbone.cli.show.text import one_line
+from backbone.domain.text import json_text
 from backbone.settings.redaction import RedactingFilter
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class _Person(logging.Formatter):
         said = {name: value for name, value in fields.items() if value is not None and name not in _TOLD_ELSEWHERE}
         parts = [message, said.pop("path", ""), *(f"{name}={_quoted(value)}" for name, value in said.items())]
         text = one_line(" ".join(str(part) for part in parts if part))
-        text = f"{_moment(record)} {record.levelname.lower():<7} {record.name}: {text}"
+        text = f"{_moment(record)} {record.levelname.lower():<7} {one_line(record.name)}: {text}"
         return f"{text}\n{trace}" if trace else text
 
 
@@ -106,4 +107,4 @@ class _Machine(logging.Formatter):
         if record.exc_text:
             body["exception"] = record.exc_text
         body |= {f"field_{name}" if name in body else name: value for name, value in fields.items()}
-        return msgspec.json.encode(body, enc_hook=str).decode()
+        return json_text(msgspec.json.encode(body, enc_hook=str)).decode()

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+import msgspec
+
 from backbone.cli.failures import UsageError
 from backbone.cli.process.streams import put
+from backbone.domain.text import json_text
+from backbone.files import deliver, fresh_file, replace
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "folder_for", "page", "replace_file", "show", "write"]
+__all__ = ["console", "folder_for", "page", "replace_file", "show", "write", "write_json"]
 
 _PIPE_WIDTH = 100
 
@@ -72,6 +75,12 @@ def write(text: str | bytes, output: Path | None) -> None:
         _deliver(output, data)
 
 
+def write_json(body: Mapping[str, Any], output: Path | None) -> None:
+    """Write an object as JSON, its schema first; foreign text in it steers no terminal."""
+    encoded = msgspec.json.encode({"schema": 1, **body}, enc_hook=str)
+    write(json_text(msgspec.json.format(encoded, indent=2)), output)
+
+
 def show(report: Any, draw: Callable[[Console], None], how: str, output: Path | None, *, no_color: bool) -> None:
     """A report in the format asked for."""
     if how == "human":
@@ -81,12 +90,8 @@ def show(report: Any, draw: Callable[[Console], None], how: str, output: Path | 
 
 
 def _deliver(path: Path, data: bytes) -> None:
-    """Into the place that was given: a file is replaced, a device or a pipe is written to."""
-    if path.exists() and not path.is_file():
-        with _refusing(path), path.open("wb") as place:
-            place.write(data)
-    else:
-        replace_file(path, data)
+    with _refusing(path):
+        deliver(path, data)
 
 
 def folder_for(path: Path) -> Path:
@@ -97,40 +102,19 @@ def folder_for(path: Path) -> Path:
     """
     with _refusing(path):
         path.mkdir(parents=True, exist_ok=True)
-        with _partial(path / "report") as (file, _):
-            file.write(b"")
+        with fresh_file(path / "report"):
+            pass
     return path
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file at once or not at all: beside it first, then in its place.
-
-    What is there and is no file, such as a device, is never replaced: the whole machine may need it.
+    """Write a report at once or not at all; see `backbone.files.replace`.
 
     Raises:
         UsageError: it can't be written there.
     """
     with _refusing(path):
-        if path.exists() and not path.is_file():
-            raise FileExistsError(errno.EEXIST, "it is no regular file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _partial(path) as (file, partial):
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            partial.replace(path)
-
-
-@contextmanager
-def _partial(path: Path) -> Iterator[tuple[io.FileIO, Path]]:
-    """A new file beside `path`, for nobody else to read; it is gone afterwards unless it was renamed."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
-    try:
-        with io.FileIO(handle, "w") as file:
-            yield file, partial
-    finally:
-        partial.unlink(missing_ok=True)
+        replace(path, data)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from backbone.cli.commands.symbols import STYLES, SYMBOLS
 from backbone.cli.show.text import one_line
+from backbone.domain.text import written_out
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +25,7 @@ _SEVERITIES = {"error": "bold red", "warning": "yellow"}
 def heading(console: Console, title: str, more: str = "") -> None:
     """A section: its title in bold, what belongs to it dimmed, an empty line above."""
     line = Text().append(title, style="bold")
-    line.append(f"  {more}" if more else "", style="dim")
+    line.append(f"  {written_out(more)}" if more else "", style="dim")
     console.print()
     console.print(line)
 

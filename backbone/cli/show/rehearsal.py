@@ -119,7 +119,7 @@ class Page:
         verdict(console, "ok" if after.succeeded else "failed", left)
         for name in (*after.orphans, *after.tasks_left):
             console.print(Text(f"    {one_line(name)}"))
-        console.print(Text(f"  → reports in {self.folder}", style="dim"), soft_wrap=True)
+        console.print(Text(f"  → reports in {one_line(self.folder)}", style="dim"), soft_wrap=True)
         console.print()
         fine = report.succeeded and after.succeeded
         text = f"rehearsal {'succeeded' if fine else 'FAILED'} in {seconds(report.ingest.duration_s)}"

@@ -13,38 +13,57 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from backbone.cli.show.text import one_line
+from backbone.domain.spreadsheets import MARK, escaped, harmful
+from backbone.domain.text import json_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from backbone.domain.frame import Frame
 
-__all__ = ["csv_of", "draw_table", "json_of"]
+__all__ = ["csv_of", "draw_table", "json_of", "marked_columns"]
 
-_FORMULA = r"^[=+\-@\t\r]"
+
+_SUSPECT = r"^[=+\-@ ]|[^ -~]| $"  # to be looked at more closely
 
 
 def csv_of(frame: Frame) -> bytes:
-    """CSV with a header; times in ISO-8601 UTC; texts that a spreadsheet would run as a formula begin with '."""
+    """CSV with a header; times in ISO-8601 UTC; texts that do harm as in `backbone.domain.spreadsheets`."""
     table = frame.to_arrow()
-    columns = [_written(column) for column in table.columns]
+    columns = {}
+    for name in table.column_names:
+        column, marked = _written(table.column(name))
+        columns[f"{name}{MARK}" if marked else name] = column
     sink = io.BytesIO()
     options = pyarrow.csv.WriteOptions(quoting_style="needed")
-    pyarrow.csv.write_csv(pa.table(columns, names=table.column_names), sink, write_options=options)
+    pyarrow.csv.write_csv(pa.table(columns), sink, write_options=options)
     return sink.getvalue()
 
 
-def _written(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def marked_columns(csv: bytes) -> list[str]:
+    """The columns of such a CSV whose texts are escaped."""
+    names = csv.partition(b"\n")[0].decode().split(",")
+    return [name.strip('"').removesuffix(MARK) for name in names if name.strip('"').endswith(MARK)]
+
+
+def _written(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
+    """The column as it is written, and whether its texts are escaped."""
     if pa.types.is_timestamp(column.type):
-        return _moments(column)
+        return _moments(column), False
     if pa.types.is_floating(column.type):
-        return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+        return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column), False
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    if not pa.types.is_string(column.type):
-        return column
-    harmless = pc.binary_join_element_wise("'", column, "")
-    return pc.if_else(pc.match_substring_regex(column, _FORMULA), harmless, column)
+    return _texts(column) if pa.types.is_string(column.type) else (column, False)
+
+
+def _texts(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
+    suspects = pc.unique(column.filter(pc.match_substring_regex(column, _SUSPECT)))
+    if not any(map(harmful, suspects.to_pylist())):
+        return column, False
+    distinct = pc.unique(column).drop_null()
+    safe = pa.array(map(escaped, distinct.to_pylist()), pa.string())
+    return pa.chunked_array([safe.take(pc.index_in(column, distinct).combine_chunks())]), True
 
 
 def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -59,7 +78,7 @@ def json_of(frame: Frame) -> bytes:
     table = frame.to_arrow()
     columns = {name: _listed(table.column(name)) for name in table.column_names}
     body = {"schema": 1, "dimension": frame.dimension, "rows": frame.num_rows, "stale": frame.stale, "columns": columns}
-    return msgspec.json.encode(body)
+    return json_text(msgspec.json.encode(body))
 
 
 def _listed(column: pa.ChunkedArray) -> list[Any]:

@@ -7,7 +7,6 @@ and lows stay visible.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from backbone.domain import Dimension, Frame
 from backbone.domain.clock import from_us
 from backbone.domain.errors import BackboneError
+from backbone.domain.text import written_out
+from backbone.files import replace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,13 +130,7 @@ def picture(frame: Frame, path: str | Path) -> Path:
     target = Path(path)
     if target.exists() and not target.is_file():
         raise ValueError(f"{target} is no regular file and is not replaced; give the path of a file")
-    image = _rendered(lines[:_MOST_PANELS])
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(image)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    replace(target, _rendered(lines[:_MOST_PANELS]))
     return target
 
 
@@ -154,7 +149,8 @@ def _lines(frame: Frame) -> Iterator[_Line]:
     for one in series(frame):
         there = np.flatnonzero(np.isfinite(prices[one.first : one.last])) + one.first
         if there.size:
-            yield _Line(f"{one.name} {column}", us[there], prices[there], _longest_step(frame.dimension, us[there]))
+            title, step = f"{written_out(one.name)} {column}", _longest_step(frame.dimension, us[there])
+            yield _Line(title, us[there], prices[there], step)
 
 
 def _longest_step(dimension: Dimension, us: NDArray[np.int64]) -> int:
@@ -246,7 +242,7 @@ def _panel(axes: Any, line: _Line) -> None:
     moments = us.astype("datetime64[us]")
     axes.plot(moments, prices, color="#1f4e79", linewidth=1.0, solid_joinstyle="round")
     axes.plot(moments[-1:], prices[-1:], "o", color="#c0392b", markersize=4)
-    axes.set_title(line.summary(), loc="left", fontsize=11, fontweight="bold")
+    axes.set_title(line.summary().replace("$", r"\$"), loc="left", fontsize=11, fontweight="bold")
     axes.set_title(line.span(), loc="right", fontsize=8, color="#666666")
     locator = AutoDateLocator(tz="UTC")  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)

@@ -14,7 +14,7 @@ from actors import RosterSnapshot
 from backbone.cache.port import CacheMetrics
 from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
-from backbone.domain.report import Report, markdown_table
+from backbone.domain.report import Report, cell, markdown_table
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.operations.probes.connectivity import ConnectivityReport
 from backbone.retention.report import RetentionReport
@@ -106,7 +106,7 @@ class RehearsalReport(Report, frozen=True, kw_only=True):
         )
         body = "".join(f"\n## {title}\n\n{text}" for title, text in sections)
         below = "".join("\n" + _demote(each.to_markdown()) for each in (self.connectivity, self.retention))
-        return f"{self.heading()}- conclusion: {verdict}\n{body}{below}"
+        return f"{self.heading()}- conclusion: {cell(verdict)}\n{body}{below}"
 
 
 _COUNTS = (

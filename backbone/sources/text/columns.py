@@ -21,6 +21,7 @@ from backbone.domain import Dimension
 from backbone.domain.clock import MAX_US, MIN_US, parse_interval
 from backbone.domain.dimension import Kind
 from backbone.domain.schema import arrow_type
+from backbone.domain.spreadsheets import unescaped
 from backbone.domain.zones import from_wall_time
 from backbone.sources.text.layout import Layout, required_columns
 from backbone.sources.text.rows import MAX_TEXT
@@ -77,7 +78,8 @@ def parse_columns(data: bytes, layout: Layout, dimension: Dimension, zone: ZoneI
     for column in layout.positions:
         given = table.column(column).combine_chunks()
         given = given.chunk(0) if isinstance(given, pa.ChunkedArray) else given
-        array, failed = _fit(given, column, dimension, zone)
+        read = unescaped if column in layout.escaped else None
+        array, failed = _fit(given, column, dimension, zone, read)
         doubtful |= failed
         if column in required:
             doubtful |= _nulls(array)
@@ -104,11 +106,13 @@ def _read(data: bytes, layout: Layout, types: dict[str, pa.DataType]) -> pa.Tabl
     )
 
 
-def _fit(array: pa.Array, column: str, dimension: Dimension, zone: ZoneInfo | None) -> tuple[pa.Array, Mask]:
+def _fit(
+    array: pa.Array, column: str, dimension: Dimension, zone: ZoneInfo | None, read: Callable[[str], str] | None
+) -> tuple[pa.Array, Mask]:
     """One column in its final type, and which of its values did not fit."""
     kind = dimension.kinds[column]
     if kind == "string":
-        return _texts(array, parse_interval if column == "interval" else None)
+        return _texts(array, parse_interval if column == "interval" else read)
     if kind == "timestamp":
         return _moments(array, daily=dimension is Dimension.DAILY_BARS, zone=zone)
     if pa.types.is_string(array.type):

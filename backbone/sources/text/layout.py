@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from backbone.domain import Dimension
+from backbone.domain.spreadsheets import MARK
 from backbone.sources.errors import InputInvalid
 
 __all__ = ["DELIMITERS", "Layout", "find_layout", "match_columns", "required_columns"]
@@ -65,6 +66,7 @@ class Layout:
         constants: columns that the file lacks and the caller gave, such as the symbol.
         ignored: names of the file's columns that are of no use.
         first_row: number of the first line after the header, counted from 1.
+        escaped: columns of texts that the header marks as escaped; see `backbone.domain.spreadsheets`.
     """
 
     delimiter: str
@@ -73,6 +75,7 @@ class Layout:
     constants: Mapping[str, str]
     ignored: tuple[str, ...]
     first_row: int
+    escaped: frozenset[str] = frozenset()
 
 
 def required_columns(dimension: Dimension) -> tuple[str, ...]:
@@ -113,10 +116,13 @@ def find_layout(
     delimiter, names = _split_header(lines[first], dimension, renamed)
     if positional:
         names = [str(n) for n in range(1, len(names) + 1)]
+    marked = {n for n, name in enumerate(names) if _is_marked(name, dimension, renamed)}
+    names = [name.removesuffix(MARK) if n in marked else name for n, name in enumerate(names)]
     positions, filled = match_columns(path, names, dimension, renames=renames, constants=constants)
     used = set(positions.values())
     ignored = tuple(name for n, name in enumerate(names) if n not in used)
-    return Layout(delimiter, len(names), positions, filled, ignored, first + (1 if positional else 2))
+    escaped = frozenset(column for column, n in positions.items() if n in marked)
+    return Layout(delimiter, len(names), positions, filled, ignored, first + (1 if positional else 2), escaped)
 
 
 def match_columns(
@@ -171,6 +177,14 @@ def _split_header(line: str, dimension: Dimension, renamed: Mapping[str, str]) -
     choices = {d: _fields(line, d) for d in DELIMITERS}
     best = max(choices, key=lambda d: merit(choices[d]))
     return best, [name.strip() for name in choices[best]]
+
+
+def _is_marked(name: str, dimension: Dimension, renamed: Mapping[str, str]) -> bool:
+    """Whether it is the name that we give to a column of escaped texts, and nobody says that it means another thing."""
+    if not name.endswith(MARK) or _plain(name) in renamed:
+        return False
+    column = _column(name.removesuffix(MARK), dimension, renamed)
+    return column is not None and dimension.kinds[column] == "string"
 
 
 def _plain(name: str) -> str:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from backbone.domain import Dimension
 from backbone.domain.clock import parse_interval, parse_time
+from backbone.domain.spreadsheets import unescaped
 from backbone.sources.text.layout import Layout, required_columns
 from backbone.sources.text.lines import MAX_LINE
 
@@ -40,13 +41,22 @@ def read_row(line: bytes, layout: Layout, dimension: Dimension, zone: ZoneInfo |
     required = required_columns(dimension)
     row: dict[str, Value] = dict(layout.constants)
     for column, position in layout.positions.items():
-        text = fields[position].strip()
+        text = _unescaped(column, fields[position].strip(), layout)
         if not text and column in required:
             raise RowError(f"{column} is empty")
         if len(text.encode()) > MAX_TEXT:
             raise RowError(f"{column} is too long: {len(text.encode())} bytes, at most {MAX_TEXT}")
         row[column] = _value(column, text, dimension, zone) if text else None
     return row
+
+
+def _unescaped(column: str, text: str, layout: Layout) -> str:
+    if column not in layout.escaped or column == "interval":
+        return text
+    try:
+        return unescaped(text)
+    except ValueError as error:
+        raise RowError(f"{column}: {error}") from error
 
 
 def _split(line: bytes, layout: Layout) -> list[str]:

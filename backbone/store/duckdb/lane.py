@@ -12,6 +12,7 @@ import duckdb
 
 from backbone.domain.threads import in_thread
 from backbone.store.duckdb.failures import explained
+from backbone.store.duckdb.privacy import keep_to_oneself
 from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
 
 __all__ = ["Lane", "Work", "answers"]
@@ -50,7 +51,8 @@ class Lane:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._turn = anyio.Lock(fast_acquire=True)
         self._closed = False
-        self._thread = None if inline else ThreadPoolExecutor(1, "duckdb")  # starts a thread when there is work
+        # starts a thread when there is work
+        self._thread = None if inline else ThreadPoolExecutor(1, "duckdb", initializer=keep_to_oneself)
 
     @property
     def load(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -15,6 +16,7 @@ from backbone.store.duckdb.holders import Holder
 from backbone.store.duckdb.known import Known
 from backbone.store.duckdb.lane import Lane, Work, answers
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
+from backbone.store.duckdb.privacy import keep_to_oneself, make_ready
 from backbone.store.duckdb.sql import close_behind
 from backbone.store.errors import StoreUnavailable, UnknownOutcome
 
@@ -64,7 +66,7 @@ class Session:
         if self._root is not None and not answers(self._root):
             await self.close()  # DuckDB has given the database up, for all who have it open
         if self._root is None:
-            self._root = self._connect() if self._inline else await in_thread(self._connect)
+            self._root = self._connect() if self._inline else await self._connected()
             self.known.forget()
             writer = self._lane(self.known.forget)
             self._lanes = {
@@ -103,6 +105,14 @@ class Session:
             )
         return await min(self._lanes[purpose], key=lambda lane: lane.load).run(work)
 
+    async def _connected(self) -> duckdb.DuckDBPyConnection:
+        """Connect in a thread of its own: what DuckDB starts there makes its files as that thread would."""
+        thread = ThreadPoolExecutor(1, "duckdb", initializer=keep_to_oneself)
+        try:
+            return await in_thread(self._connect, executor=thread)
+        finally:
+            thread.shutdown(wait=False)
+
     async def _closed(self, root: duckdb.DuckDBPyConnection) -> None:
         if self._inline:
             root.close()
@@ -120,8 +130,8 @@ class Session:
             if self._memory is not None:
                 return self._memory.connect(self._config)
             if self._path != MEMORY:
-                Path(self._path).parent.mkdir(parents=True, exist_ok=True)
                 self._holder.take()
+                make_ready(Path(self._path), self._config)
             return duckdb.connect(self._path, config={**self._config})
         except (OSError, duckdb.Error) as error:
             self._holder.let_go()

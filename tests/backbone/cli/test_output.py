@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,10 +81,13 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
-def test_a_link_in_the_place_of_the_partial_file_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_in_the_place_of_the_partial_file_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     victim = tmp_path / "victim"
     victim.write_text("mine")
-    (tmp_path / f".out.{os.getpid()}.partial").symlink_to(victim)
+    monkeypatch.setattr(secrets, "token_hex", lambda size: "guessed")
+    (tmp_path / ".out.guessed.partial").symlink_to(victim)
     with pytest.raises(UsageError):
         replace_file(tmp_path / "out", b"theirs")
     assert victim.read_text() == "mine"

@@ -1,14 +1,17 @@
 """Rows in and out: ingest, fetch, quarantine."""
 
 import json
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone.cli.show.rows import csv_of
-from backbone.domain import Frame
+from backbone.domain import Dimension, Frame
+from backbone.sources.csv import CsvSource
 from tests.backbone.cli.conftest import Cli
 
 
@@ -107,3 +110,65 @@ def test_moments_are_written_as_finely_as_they_are(stamps: list[int]) -> None:
 
     found = [to_us(parse_time(line.split(",")[1].strip('"'))) for line in written]
     assert found == sorted(stamps)
+
+
+KEYS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=8)  # what no source would refuse
+LED = st.builds(
+    "".join, st.tuples(st.sampled_from(["=", "+", "-", "@", "\uff1d", "'", "''=", "\\", '"', ",", " "]), KEYS)
+)
+TEXTS = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=8)
+
+
+@given(st.lists(st.tuples(KEYS | LED, TEXTS, TEXTS), min_size=1, max_size=6))
+def test_what_is_written_is_read_as_the_same_rows(rows: list[tuple[str, str | None, str | None]]) -> None:
+    """A symbol before which a spreadsheet needs a sign came back as another symbol."""
+    at = datetime(2020, 1, 6, tzinfo=UTC)
+    frame = Frame.from_records(
+        "trades",
+        [
+            {"symbol": symbol, "ts": at, "sequence": n, "price": 1.5, "venue": venue, "conditions": conditions}
+            for n, (symbol, venue, conditions) in enumerate(rows)
+        ],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "again.csv")
+        path.write_bytes(csv_of(frame))
+        chunks = list(CsvSource(path, Dimension.TRADES).chunks())
+    assert [bad for each in chunks for bad in each.quarantined] == []
+    assert Frame.concat(each.frame for each in chunks) == frame
+
+
+def test_a_column_that_is_escaped_says_so_and_others_do_not() -> None:
+    at = datetime(2020, 1, 6, tzinfo=UTC)
+    rows = [{"symbol": name, "ts": at, "sequence": 0, "price": 1.0, "venue": "A\\B"} for name in ("@ES", "'X", "Y\\")]
+    header, *lines = csv_of(Frame.from_records("trades", rows)).decode().splitlines()
+    assert header.startswith('"symbol (escaped)","ts","sequence","price"')
+    assert '"venue"' in header
+    assert [line.split(",")[0] for line in lines] == ["\"''X\"", '"\'@ES"', '"Y\\\\"']
+    assert all('"A\\B"' in line for line in lines)
+
+
+def test_escapes_are_undone_only_where_the_header_says_so(tmp_path: Path) -> None:
+    def symbols(header: str, cell: str, **options: Any) -> tuple[list[str], list[str]]:
+        (tmp_path / "x.csv").write_text(f"{header},ts,price,sequence\n{cell},2020-01-06T00:00:00Z,1,0\n")
+        chunks = list(CsvSource(tmp_path / "x.csv", Dimension.TRADES, **options).chunks())
+        return [name for each in chunks for name in each.frame.symbols], [
+            b.reason for each in chunks for b in each.quarantined
+        ]
+
+    assert symbols("symbol", "'@ES") == (["'@ES"], [])
+    assert symbols("Symbol (escaped)", "'@ES") == (["@ES"], [])
+    assert symbols("symbol (escaped)", "A\\q") == (
+        [],
+        ["symbol: 'A\\\\q' has a backslash that begins no escape; write two for one"],
+    )
+    assert symbols("symbol (escaped)", "'@ES", columns={"symbol (escaped)": "symbol"}) == (["'@ES"], [])
+
+
+def test_a_symbol_that_a_spreadsheet_would_run_goes_out_and_in_as_itself(cli: Cli) -> None:
+    Path("in.csv").write_text("ts,symbol,open,high,low,close\n2020-01-06T00:00:00Z,@ES,1,2,1,1\n")
+    assert cli("ingest", "in.csv", "--interval", "1h").code == 0
+    done = cli("fetch", "--output", "again.csv")
+    assert "texts of symbol are escaped" in done.err
+    run = json.loads(cli("ingest", "again.csv", "--format", "json").out)
+    assert (run["symbols"], run["unchanged"]) == (["@ES"], 1)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone.domain.text import excerpt, folded, storable
+from backbone.domain.text import excerpt, folded, json_text, storable, written_out
 
 ANY = st.text(st.characters())  # surrogates and controls too
+STORABLE = st.text(st.characters(exclude_categories=["Cs"]))
 EVIL = "a\0b\x1b[31m\u202e\ud800\nz"
 
 
@@ -52,3 +56,28 @@ def test_a_storable_text_is_the_text_itself_but_for_what_databases_refuse(text: 
     assert kept.encode().decode() == kept
     if "\0" not in text and not any(0xD800 <= ord(char) <= 0xDFFF for char in text):
         assert kept == text
+
+
+@given(ANY)
+def test_a_text_that_is_written_out_is_printable_and_printable_ones_stay_as_they_are(text: str) -> None:
+    shown = written_out(text)
+    assert shown.isprintable()
+    assert shown == text or not text.isprintable()
+    assert written_out(shown) == shown
+    assert all(char == "\n" or char.isprintable() for char in written_out(text, keep="\n"))
+
+
+@given(st.dictionaries(STORABLE, st.lists(STORABLE)))
+def test_json_says_the_same_and_holds_nothing_raw_that_steers(body: dict[str, list[str]]) -> None:
+    plain = json_text(msgspec.json.encode(body))
+    assert json.loads(plain) == msgspec.json.decode(plain) == body
+    assert plain.decode().isprintable()
+    indented = json_text(msgspec.json.format(msgspec.json.encode(body), indent=2))
+    assert json.loads(indented) == body
+    assert indented.decode().replace("\n", "").isprintable()
+
+
+def test_json_writes_out_controls_bidirectional_and_invisible_characters_alone() -> None:
+    text = "\x7f\x9b\u202e\u2066\u200b\u2028\U000e0041 \u00d6l \u6cb9 \U0001f600"
+    said = r'"\u007f\u009b\u202e\u2066\u200b\u2028\udb40\udc41 ' + '\u00d6l \u6cb9 \U0001f600"'
+    assert json_text(msgspec.json.encode(text)).decode() == said

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from backbone.domain import Frame
+from backbone.domain import Dimension, Frame
 from backbone.operations.rehearsal.chart import ChartUnavailable, picture, terminal_chart
 
 T0 = datetime(2018, 6, 4, 10, tzinfo=UTC)
@@ -126,6 +126,15 @@ def test_without_matplotlib_the_message_says_what_to_install(tmp_path: Path, mon
     with pytest.raises(ChartUnavailable, match="pip install matplotlib"):
         picture(bars(10), tmp_path / "chart.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_neither_steers_the_terminal_nor_is_read_as_a_formula(tmp_path: Path) -> None:
+    table = bars(10).to_arrow()
+    named = table.set_column(0, table.schema.field(0), pa.repeat("$x^$\x1b[31m\u202e", 10))
+    frame = Frame.of_canonical(Dimension.INTRADAY_BARS, named)
+    title = terminal_chart(frame, width=80, height=10, color=False).partition("\n")[0]
+    assert title.startswith("$x^$\\x1b[31m\\u202e")
+    picture(frame, tmp_path / "x.png")
 
 
 def test_what_is_no_file_is_not_replaced_by_a_picture(tmp_path: Path) -> None:
