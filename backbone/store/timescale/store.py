@@ -45,6 +45,7 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counti
         clock: wall clock that stamps chunks.
         timer: monotonic seconds by which durations are measured.
         migrations: replaced in tests only.
+        insecure: another machine may be asked without verified TLS.
 
     Raises:
         ValueError: the schema's name may not stand in SQL.
@@ -61,10 +62,11 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counti
         clock: Callable[[], datetime] = utc_now,
         timer: Callable[[], float] = time.perf_counter,
         migrations: Sequence[Migration] | None = None,
+        insecure: bool = False,
     ) -> None:
         self._bounds = Bounds() if bounds is None else bounds
         self._tables = Tables(schema)
-        self._database = Database(dsn, self._bounds, application_name)
+        self._database = Database(dsn, self._bounds, application_name, insecure=insecure)
         self._workers = Workers()
         self._newest = Newest()
         self._max_payload_bytes = max_payload_bytes
@@ -77,6 +79,7 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counti
 
         Raises:
             StoreUnavailable: the server does not answer or refuses; the message says what to do.
+            SettingsError: it is on another machine, and not asked by verified TLS.
         """
         await self._database.open()
 
