@@ -22,7 +22,15 @@ from backbone.settings.servers import postgres_servers
 from backbone.settings.transport import unsafe_store
 from backbone.store.errors import StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.timescale.bounds import Bounds
-from backbone.store.timescale.failures import BROKEN, EXPLAINED, beaten, connection_lost, explained, plan_is_stale
+from backbone.store.timescale.failures import (
+    BROKEN,
+    EXPLAINED,
+    beaten,
+    connection_lost,
+    explained,
+    forbidden,
+    plan_is_stale,
+)
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tls import reached, require_files
 
@@ -59,6 +67,7 @@ class Database:
         place: host, port and database, for messages.
         exposed: the servers on other machines that are asked without verified TLS, which `insecure` allows; "" for
             none.
+        reads_only: the role may not write to the tables, as was found when it was asked for.
     """
 
     def __init__(self, dsn: str, bounds: Bounds, application_name: str, *, insecure: bool = False) -> None:
@@ -72,6 +81,7 @@ class Database:
         self._worked_at = -_TRUSTED_SECONDS
         self._longest_wait = 0.0
         self.place = place_of(dsn) or "the store"
+        self.reads_only = False
         self.exposed = unsafe_store(dsn) if place_of(dsn) else ""
 
     async def open(self) -> None:
@@ -242,6 +252,8 @@ class Database:
             await connection.execute("SELECT 1", timeout=min(_PING_SECONDS, self._bounds.pool_timeout))
 
     def _explained(self, error: Exception) -> Exception:
+        if self.reads_only and isinstance(error, asyncpg.InsufficientPrivilegeError):
+            return forbidden(error, self.place)
         return explained(error, self.place, self._bounds.statement_timeout) or error
 
     def _unknown(self) -> UnknownOutcome:

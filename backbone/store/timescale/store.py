@@ -25,6 +25,7 @@ from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.outbox import Outbox
 from backbone.store.timescale.probe import probe
 from backbone.store.timescale.quarters import Counting
+from backbone.store.timescale.roles import reads_only
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.upkeep import Upkeep
 from backbone.store.timescale.workers import Workers
@@ -93,6 +94,7 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counti
 
     async def migrate(self, *, dry_run: bool = False) -> MigrationReport:
         """Bring the tables up to date."""
+        self._database.reads_only = await self._database.run(reads_only)
         report = await self._database.run(
             lambda s: migrator.migrate(s, self._tables, self._migrations, now=self._clock(), dry_run=dry_run),
             deadline=self._bounds.long_deadline,
