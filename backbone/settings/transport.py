@@ -10,9 +10,11 @@ from backbone.settings.connections import url_problem
 from backbone.settings.servers import elsewhere, kafka_servers, options, postgres_servers, redis_servers, verified
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from backbone.settings.schema import Settings
 
-__all__ = ["Exposure", "exposures", "insecure_parts", "unproven", "unsafe_store"]
+__all__ = ["Exposure", "exposures", "insecure_parts", "unproven", "unsafe_store", "unusable"]
 
 _REMEDIES = {
     "store": "set BACKBONE_STORE_SSL_MODE=verify-full and BACKBONE_STORE_SSL_ROOT_CERT to the file of its authority",
@@ -69,11 +71,15 @@ def insecure_parts(settings: Settings) -> dict[str, str]:
 
 
 def unproven(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Settings of TLS with PostgreSQL that can't be carried out: no authority to verify by, or a file is missing."""
+    """Settings of TLS with PostgreSQL that can't be carried out, and why."""
     url = settings.store.dsn() if settings.store.backend == "timescale" else None
-    if url is None or not _readable("store.url", url.reveal()):
-        return
-    given = options(url.reveal())
+    if url is not None and _readable("store.url", url.reveal()):
+        yield from unusable(url.reveal())
+
+
+def unusable(url: str) -> Iterator[tuple[str, str]]:
+    """What a PostgreSQL URL says of TLS and can't be carried out: no authority to verify by, or of no use a file."""
+    given = options(url)
     if given.get("sslmode") in {"verify-ca", "verify-full"} and "sslrootcert" not in given:
         text = (
             f"store.ssl_mode is {given['sslmode']}, but there is no authority to verify by; set "
@@ -81,9 +87,31 @@ def unproven(settings: Settings) -> Iterator[tuple[str, str]]:
             "such as /etc/ssl/certs/ca-certificates.crt"
         )
         yield "store.ssl_root_cert", text
-    for option, path in _FILES.items():
-        if option in given and not Path(given[option]).is_file():
-            yield path, f"{path} is {given[option]}, but there is no such file; correct it"
+    missing = [
+        (option, path) for option, path in _FILES.items() if option in given and not Path(given[option]).is_file()
+    ]
+    for option, path in missing:
+        yield path, f"{path} is {given[option]}, but there is no such file; correct it"
+    if not missing and (problem := _unloadable(given)) is not None:
+        path, why = problem
+        yield path, f"{path} can't be used: {why}; give a readable file in PEM format"
+
+
+def _unloadable(given: Mapping[str, str]) -> tuple[str, str] | None:
+    """The setting whose file the client would not take, and why."""
+    import ssl
+
+    context, path = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ""
+    try:
+        if "sslrootcert" in given:
+            path = "store.ssl_root_cert"
+            context.load_verify_locations(cafile=given["sslrootcert"])
+        if "sslcert" in given:
+            path = "store.ssl_cert"
+            context.load_cert_chain(given["sslcert"], given.get("sslkey"), lambda: given.get("sslpassword", ""))
+    except OSError as error:
+        return path, str(error)
+    return None
 
 
 def _exposure(section: str, name: str, servers: str, *, meant: bool) -> Iterator[Exposure]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from backbone.settings.loopback import addresses_of
 from backbone.settings.servers import options, postgres_servers, verified
+from backbone.settings.transport import unusable
 from backbone.store.errors import StoreUnavailable
 
 __all__ = ["distrust", "reached", "require_files"]
-
-_FILES = {"sslrootcert": "store.ssl_root_cert", "sslcert": "store.ssl_cert", "sslkey": "store.ssl_key"}
 
 
 def reached(dsn: str) -> dict[str, Any]:
@@ -33,17 +31,13 @@ def reached(dsn: str) -> dict[str, Any]:
 
 
 def require_files(dsn: str) -> None:
-    """Look whether the files that a connection URL names are there; the client does not say which one is not.
+    """Look whether what a connection URL names for TLS can be used; the client does not say which file it is.
 
     Raises:
-        StoreUnavailable: one of them is not.
+        StoreUnavailable: something can't, or there is no authority to verify by.
     """
-    chosen = options(dsn)
-    for option, given in chosen.items():
-        if option in _FILES and not Path(given).is_file():
-            raise StoreUnavailable(f"{option}={given} given, but there is no such file; correct {_FILES[option]}")
-    if chosen.get("sslmode") in {"verify-ca", "verify-full"} and "sslrootcert" not in chosen:
-        raise StoreUnavailable(f"sslmode={chosen['sslmode']} given without sslrootcert; set store.ssl_root_cert")
+    for _, text in unusable(dsn):
+        raise StoreUnavailable(text)
 
 
 def distrust(error: BaseException, place: str) -> StoreUnavailable | None:

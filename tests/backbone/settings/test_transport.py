@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,18 @@ from backbone.settings import Settings, SettingsError, check, load_settings
 from backbone.settings.servers import kafka_servers, postgres_servers, redis_servers
 from backbone.settings.transport import insecure_parts
 from backbone.store.child import factory
+from tests.backbone.store.impostor import authority, self_signed
 
-AUTHORITY = str(Path(__file__))  # a file; whether it is an authority's is seen when it is used
+AUTHORITY = "$AUTHORITY"
+"""In an address: the file of one."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def authority_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    made = authority(tmp_path_factory.mktemp("authority"), "ours")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(os.environ, "AUTHORITY", str(made.crt))
+        yield
 
 
 def failed(settings: Settings) -> dict[str, str]:
@@ -22,8 +34,11 @@ def failed(settings: Settings) -> dict[str, str]:
 
 
 def store(url: str, **more: Any) -> Settings:
-    overrides = {f"store.{name}": value for name, value in more.items()}
-    return load_settings(profile="timescale", env={"BACKBONE_STORE_URL": url}, overrides=overrides)
+    overrides = {
+        f"store.{name}": os.path.expandvars(value) if isinstance(value, str) else value for name, value in more.items()
+    }
+    env = {"BACKBONE_STORE_URL": os.path.expandvars(url)}
+    return load_settings(profile="timescale", env=env, overrides=overrides)
 
 
 STORES_ELSEWHERE = [
@@ -95,7 +110,7 @@ def test_a_store_here_or_by_verified_tls_is_taken(url: str) -> None:
 def test_the_parts_of_an_address_are_held_to_the_same(host: str) -> None:
     settings = load_settings(profile="timescale", env={"PGHOST": host})
     assert set(failed(settings)) == {"store.host"}
-    encrypted = {"PGHOST": host, "PGSSLMODE": "verify-full", "PGSSLROOTCERT": AUTHORITY}
+    encrypted = {"PGHOST": host, "PGSSLMODE": "verify-full", "PGSSLROOTCERT": os.path.expandvars(AUTHORITY)}
     assert failed(load_settings(profile="timescale", env=encrypted)) == {}
 
 
@@ -125,6 +140,27 @@ def test_a_file_of_tls_that_is_missing_is_refused_by_the_name_of_its_setting(nam
     assert failed(settings) == {
         f"store.{name}": f"store.{name} is /no/such/file, but there is no such file; correct it"
     }
+
+
+@pytest.mark.parametrize(
+    "content", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_a_file_of_tls_that_holds_something_else_is_refused_by_the_name_of_its_setting(
+    tmp_path: Path, content: str
+) -> None:
+    file = tmp_path / "authority.pem"
+    file.write_text(content)
+    found = failed(store("postgresql://db/x", ssl_mode="verify-full", ssl_root_cert=str(file)))
+    assert list(found) == ["store.ssl_root_cert"]
+    assert "give a readable file in PEM format" in found["store.ssl_root_cert"]
+
+
+def test_a_certificate_with_the_key_of_another_is_refused_by_the_name_of_its_setting(tmp_path: Path) -> None:
+    one, other = self_signed(tmp_path, "one", "localhost"), self_signed(tmp_path, "other", "localhost")
+    pair = {"ssl_root_cert": AUTHORITY, "ssl_cert": str(one.crt)}
+    assert failed(store("postgresql://db/x", ssl_mode="verify-full", ssl_key=str(one.key), **pair)) == {}
+    found = failed(store("postgresql://db/x", ssl_mode="verify-full", ssl_key=str(other.key), **pair))
+    assert list(found) == ["store.ssl_cert"]
 
 
 # cache and stream
