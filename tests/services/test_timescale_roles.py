@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,7 @@ from tests.services.stores import (
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "own-server.md"
 AS_ADMIN, AS_OWNER, AFTERWARDS = re.findall(r"^```sql\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
 ROLES = ("owner", "writer", "reader")
+SCRIPT = str(Path(sys.executable).with_name("backbone"))
 PASSWORD = "documented"  # noqa: S105
 
 
@@ -133,6 +137,36 @@ async def test_the_reader_is_told_that_it_only_reads_and_what_it_wants_to_write_
         assert (await reader.fetch(BARS, symbols=["USDJPY"], interval="1h")).num_rows == 0
         report = await reader.retention()
         assert not report.applied
+
+
+async def test_the_commands_that_read_work_for_the_reader_and_those_that_write_end_with_a_word(
+    documented: dict[str, str], tmp_path: Path
+) -> None:
+    environment = {"BACKBONE_STORE_URL": documented["reader"], "BACKBONE_PROFILE": "timescale"}
+
+    async def command(*words: str) -> tuple[int, str, str]:
+        done = await anyio.run_process(
+            [SCRIPT, *words], check=False, cwd=tmp_path, env={**os.environ, **environment}, stdin=subprocess.DEVNULL
+        )
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    async with opened(documented["writer"]) as store:
+        await store.write(chunk(bars({9: 1.25}, "CHFJPY"), "run of the command"))
+    code, out, _ = await command("fetch", "intraday_bars", "--symbols", "CHFJPY", "--format", "csv")
+    assert (code, "CHFJPY" in out and "1.25" in out) == (0, True), out
+    code, _, err = await command("ingest", samples.eurusd_1h().as_posix(), "--symbols", "EURUSD", "--interval", "1h")
+    assert (code, "this role only reads: give one that may write" in err) == (2, True), err
+    code, out, _ = await command("migrate")
+    assert (code, "nothing to do" in out) == (0, True)
+    code, out, _ = await command("retention")
+    assert code in {0, 1}, out
+    running = {"control.enabled": True, "control.path": str(tmp_path / "data" / "backbone.sock")}
+    (tmp_path / "data").mkdir(mode=0o700, exist_ok=True)
+    async with Backbone.open(settings(documented["reader"], **running)):
+        for asked in ("status", "roster"):
+            code, out, err = await command(asked)
+            assert "read only: backbone_reader may not write" in " ".join(out.split()).replace("│ ", ""), (out, err)
+            assert code == (3 if asked == "status" else 0)
 
 
 async def test_the_reader_publishes_to_its_own_subscribers_and_moves_no_cursor(documented: dict[str, str]) -> None:
