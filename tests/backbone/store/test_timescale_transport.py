@@ -112,6 +112,9 @@ NAMESPACE = f"""
 import asyncio, json, os, pathlib, subprocess, sys
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 subprocess.run(["ip", "address", "add", "{AWAY}/32", "dev", "lo"], check=True)
+pathlib.Path("hosts").write_text("{AWAY} localhost")
+subprocess.run(["mount", "--bind", "hosts", "/etc/hosts"], check=True)
+import socket
 from backbone import Backbone, load_settings
 from backbone.domain.errors import BackboneError
 from tests.backbone.store.impostor import impostor
@@ -149,10 +152,12 @@ with impostor("{AWAY}") as server:
         "parts": ({{}}, {{**parts, "PGHOST": "{AWAY}"}}),
         "parts, several": ({{}}, {{**parts, "PGHOST": f"127.0.0.1,{AWAY}"}}),
         "behind our back": ({{**parts, "PGHOST": "{AWAY}"}}, {{"BACKBONE_STORE_URL": "postgresql:///d"}}),
+        "localhost elsewhere": ({{}}, {{"BACKBONE_STORE_URL": f"{{away}}localhost:{{port}}/d"}}),
         "mode behind our back": ({{"PGSSLMODE": "disable"}}, {{"BACKBONE_STORE_URL": f"{{away}}{AWAY}:{{port}}/d"}}),
     }}
     for name, (env, given) in ways.items():
         said[name] = asyncio.run(opened(env, given, hasty))
+    said["localhost"] = socket.gethostbyname("localhost")
     said["clients"], said["heard"] = server.clients, "{CANARY}" in server.heard.decode("latin-1")
     insecure = {{**hasty, "store.insecure": True}} if len(sys.argv) == 1 else hasty
     said["insecure"] = asyncio.run(opened({{}}, ways["url"][1], insecure))
@@ -168,7 +173,7 @@ print(json.dumps(said))
 @pytest.fixture(scope="module")
 def away(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """What came of each way to give the address of a server elsewhere, in a namespace of its own."""
-    alone = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
+    alone = ["unshare", "--net", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
     if subprocess.run([*alone, "ip", "link"], capture_output=True, check=False).returncode:
         pytest.skip("NOT TESTED OFF LOOPBACK: this machine gives no network namespace")
     root = str(Path(__file__).parents[3])
@@ -189,9 +194,12 @@ def away(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 def test_however_the_address_of_another_machine_is_given_it_hears_nothing(away: dict[str, object]) -> None:
     ways = {name: said for name, said in away.items() if isinstance(said, str)}
     assert (away["clients"], away["heard"]) == (0, False), ways
-    for name in set(ways) - {"behind our back", "stderr", "insecure"}:
+    here = {"behind our back", "localhost elsewhere"}
+    for name in set(ways) - here - {"stderr", "insecure", "localhost"}:
         assert ways[name].startswith("SettingsError: store."), (name, ways[name])
-    assert ways["behind our back"].startswith("StoreUnavailable")
+    assert away["localhost"] == AWAY
+    for name in here:
+        assert ways[name].startswith("StoreUnavailable"), (name, ways[name])
 
 
 def test_the_command_line_ends_with_2_and_names_the_settings(away: dict[str, object]) -> None:
