@@ -108,8 +108,7 @@ def _about_addresses(settings: Settings) -> Iterator[Obstacle]:
         yield Obstacle(path, text)
     for each in exposures(settings):
         if not each.meant:
-            name = f"BACKBONE_{each.section.upper()}_INSECURE=true"
-            yield Obstacle(each.path, f"{each.text}; {each.remedy}, or {name} if that is meant")
+            yield Obstacle(each.path, each.refusal)
         elif settings.environment == "production":
             text = f"{each.text}, which {each.section}.insecure does not allow in production; {each.remedy}"
             yield Obstacle(f"{each.section}.insecure", text)

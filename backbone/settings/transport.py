@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from backbone.settings.schema import Settings
 
-__all__ = ["Exposure", "exposures", "insecure_parts", "unproven", "unsafe_store", "unusable"]
+__all__ = ["Exposure", "exposures", "insecure_parts", "refusal_of_store", "unproven", "unsafe_store", "unusable"]
 
 _REMEDIES = {
     "store": "set BACKBONE_STORE_SSL_MODE=verify-full and BACKBONE_STORE_SSL_ROOT_CERT to the file of its authority",
@@ -37,6 +37,11 @@ class Exposure(NamedTuple):
     def remedy(self) -> str:
         """What to set instead."""
         return _REMEDIES[self.section]
+
+    @property
+    def refusal(self) -> str:
+        """What to say where it is not meant."""
+        return f"{self.text}; {self.remedy}, or BACKBONE_{self.section.upper()}_INSECURE=true if that is meant"
 
 
 def exposures(settings: Settings) -> Iterator[Exposure]:
@@ -112,6 +117,12 @@ def _unloadable(given: Mapping[str, str]) -> tuple[str, str] | None:
     except OSError as error:
         return path, str(error)
     return None
+
+
+def refusal_of_store(servers: str) -> str:
+    """What to say where the store's servers on other machines would be asked without verified TLS."""
+    [exposure] = _exposure("store", "url", servers, meant=False)
+    return exposure.refusal
 
 
 def _exposure(section: str, name: str, servers: str, *, meant: bool) -> Iterator[Exposure]:

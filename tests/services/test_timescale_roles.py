@@ -48,25 +48,30 @@ def documented(services: native.Services, request: pytest.FixtureRequest) -> Ite
     yield anyio.run(make_as_documented, services, request.param, name)
     anyio.run(drop_database, services, dsn_of(services, name))
     for role in ROLES:
-        anyio.run(services.sql, f"DROP ROLE backbone_{role}")
+        anyio.run(services.sql, f"DROP ROLE {name}_{role}")
+
+
+def renamed(statements: str, name: str) -> str:
+    """What the page says, of a database and roles of the test's own: roles are those of the whole server."""
+    return statements.replace("market;", f"{name};").replace("market ", f"{name} ").replace("backbone_", f"{name}_")
 
 
 async def make_as_documented(services: native.Services, kind: str, name: str) -> dict[str, str]:
     await services.sql("ALTER SYSTEM SET autovacuum = off")  # its transactions would hold the outbox's horizon back
     await services.sql("SELECT pg_reload_conf()")
-    for statement in AS_ADMIN.replace("market", name).split(";"):
+    for statement in renamed(AS_ADMIN, name).split(";"):
         await services.sql(statement)
     for role in ROLES:
-        await services.sql(f"ALTER ROLE backbone_{role} PASSWORD '{PASSWORD}'")
+        await services.sql(f"ALTER ROLE {name}_{role} PASSWORD '{PASSWORD}'")
     if kind == "timescale":
         await services.sql("CREATE EXTENSION timescaledb", database=name)
-    made = {role: as_role(dsn_of(services, name), f"backbone_{role}") for role in ROLES}
+    made = {role: as_role(dsn_of(services, name), f"{name}_{role}") for role in ROLES}
     async with bare(made["owner"]) as owner:
-        await owner.execute(AS_OWNER)
+        await owner.execute(renamed(AS_OWNER, name))
     async with opened(made["owner"]):
         pass
     async with bare(made["owner"]) as owner:
-        await owner.execute(AFTERWARDS)
+        await owner.execute(renamed(AFTERWARDS, name))
     return made
 
 
@@ -124,14 +129,14 @@ async def test_the_reader_is_told_that_it_only_reads_and_what_it_wants_to_write_
     async with Backbone.open(settings(documented["reader"])) as reader:
         probe = next(each for each in (await reader.connectivity()).probes if each.name == "store")
         assert (probe.status, probe.healthy) == (Status.DEGRADED, True)
-        assert "read only: backbone_reader may not write; ingest and record are refused" in probe.why
+        assert "_reader may not write; ingest and record are refused" in probe.why
         with pytest.raises(Unsupported, match="this role only reads: give one that may write"):
             await reader.record(bars({5: 1.0}, "USDJPY"))
         with pytest.raises(StoreError, match="this role only reads: give one that may write"):
             await reader.ingest(PLAN)
         store = next(each for each in reader.roster().entries if each.path.endswith("/store"))
         assert (store.state, store.restarts, store.health.level) == ("running", 0, "degraded")
-        assert "read only: backbone_reader may not write" in store.health.why
+        assert "_reader may not write" in store.health.why
         relay = next(each for each in reader.roster().entries if each.path.endswith("/relay"))
         assert relay.health.why.startswith("in-process log"), relay.health.why
         assert (await reader.fetch(BARS, symbols=["USDJPY"], interval="1h")).num_rows == 0
@@ -165,7 +170,7 @@ async def test_the_commands_that_read_work_for_the_reader_and_those_that_write_e
     async with Backbone.open(settings(documented["reader"], **running)):
         for asked in ("status", "roster"):
             code, out, err = await command(asked)
-            assert "read only: backbone_reader may not write" in " ".join(out.split()).replace("│ ", ""), (out, err)
+            assert "_reader may not write" in " ".join(out.split()).replace("│ ", ""), (out, err)
             assert code == (3 if asked == "status" else 0)
 
 

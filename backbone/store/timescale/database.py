@@ -19,7 +19,7 @@ import asyncpg
 
 from backbone.settings import SettingsError
 from backbone.settings.servers import postgres_servers
-from backbone.settings.transport import unsafe_store
+from backbone.settings.transport import refusal_of_store, unsafe_store
 from backbone.store.errors import StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.timescale.bounds import Bounds
 from backbone.store.timescale.failures import (
@@ -44,10 +44,6 @@ _CLOSE_SECONDS = 3.0
 _PING_SECONDS = 2.0
 _ATTEMPTS = 3
 _TRUSTED_SECONDS = 1.0
-_EXPOSED = (
-    "store.url leads to {servers}, another machine, without verified TLS; set BACKBONE_STORE_SSL_MODE=verify-full and "
-    "BACKBONE_STORE_SSL_ROOT_CERT, or BACKBONE_STORE_INSECURE=true if that is meant"
-)
 _UNREADABLE = (
     "store.url given, but it can't be read; give postgresql://user:password@host:port/database, "
     "with everything but letters and digits in user and password percent-encoded"
@@ -96,7 +92,7 @@ class Database:
         if not place_of(self._dsn):
             raise StoreUnavailable(_UNREADABLE)
         if self.exposed and not self._insecure:
-            raise SettingsError(_EXPOSED.format(servers=self.exposed))
+            raise SettingsError(refusal_of_store(self.exposed))
         require_files(self._dsn)
         bounds = self._bounds
         try:
