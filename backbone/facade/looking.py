@@ -12,6 +12,7 @@ from backbone.calls import Calls
 from backbone.facade.tree import stand_ins
 from backbone.operations.probes.connectivity import ConnectivityReport, probe_all
 from backbone.settings import Settings
+from backbone.settings.transport import insecure_parts
 from backbone.store.messages import ProbeStore
 from backbone.stream.messages import ProbeStream
 
@@ -42,6 +43,7 @@ class Looking:
             embedded=stand_ins(self.settings),
             clock=self._system.clock.time,
             timeout=timeout,
+            insecure=insecure_parts(self.settings),
             facts={"stream": {"consuming": "on" if self.settings.stream.consume else "off"}},
             settings_hash=self.settings.hash,
         )

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
 from backbone.settings.secrets import Secret
+from backbone.settings.servers import options, postgres_servers, redis_servers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["compose_url", "fill_in", "has_password", "strip_driver", "url_problem"]
+__all__ = ["compose_url", "fill_in", "has_password", "strip_driver", "url_problem", "with_tls"]
 
 _URLS = {
     "store.url": (("postgresql", "postgres"), "postgresql://user@host:port/database"),
     "cache.url": (("redis", "rediss"), "redis://host:port/db, or rediss:// for TLS"),
 }
+_NOT_TAKEN = ("hostaddr", "service", "servicefile")
+"""Options by which other clients go somewhere else than the URL says."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}", re.IGNORECASE)
 
 
@@ -41,6 +44,11 @@ def compose_url(
 def strip_driver(url: str) -> str:
     """The URL without the driver that some tools put into its scheme: ``postgresql+psycopg2://`` → ``postgresql://``."""
     return re.sub(r"^(postgres(?:ql)?)\+[a-z0-9]+://", r"\1://", url)
+
+
+def with_tls(url: str) -> str:
+    """The URL of a Redis that is spoken to by TLS."""
+    return re.sub(r"^redis://", "rediss://", url, flags=re.IGNORECASE)
 
 
 def has_password(url: str) -> bool:
@@ -75,9 +83,10 @@ def url_problem(path: str, url: str) -> str | None:
         return f"a URL of {scheme}:// given; allowed is {example}"
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        _ = postgres_servers(url) if path == "store.url" else redis_servers(url)
     except ValueError:
         parts = None
     if parts is None or "@" in parts.path + parts.query + parts.fragment:
         return "a URL that can't be read given; write @ : / ? # [ ] in user and password percent-encoded, or give parts"
-    return None
+    stray = [name for name in _NOT_TAKEN if path == "store.url" and name in options(url)]
+    return f"a URL with the option {stray[0]} given; write the host before the database instead" if stray else None

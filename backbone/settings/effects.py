@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backbone.settings.backends import NOT_BUILT
-from backbone.settings.connections import fill_in
+from backbone.settings.connections import fill_in, with_tls
 from backbone.settings.leaves import Leaf, leaves
 
 if TYPE_CHECKING:
@@ -63,8 +63,10 @@ def _said_by_url(name: str, values: Mapping[str, Any], section: str) -> bool:
     """Whether a piece of an address changes nothing of the URL that is given."""
     url = values[f"{section}.url"].reveal()
     given = values[f"{section}.{name}"]
-    if name in {"port", "database", "db", "user", "ssl"}:
+    if name in {"port", "database", "db", "user"}:
         return True
+    if name == "ssl":
+        return bool(with_tls(url) == url)
     if name == "password":
         return bool(fill_in(url, given, {}).reveal() == url)
     options = {"ssl_mode": "sslmode", "ssl_root_cert": "sslrootcert", "ssl_cert": "sslcert", "ssl_key": "sslkey"}

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from backbone.domain.status import Status
+from backbone.settings.backends import SERVERS
 from backbone.settings.fingerprint import shown
 from backbone.settings.leaves import leaves
-from backbone.settings.starting import obstacles, unencrypted
+from backbone.settings.starting import obstacles
+from backbone.settings.transport import exposures
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from backbone.settings.schema import Settings
 
 __all__ = ["Finding", "SettingRow", "check", "origin_of", "show"]
@@ -60,9 +64,7 @@ def check(settings: Settings) -> list[Finding]:
     refused = obstacles(settings)
     findings = [Finding(path, Status.FAILED, text) for path, text in refused]
     findings += [Finding(_path_of(line), Status.DEGRADED, f"not used: {line}") for line in settings.ignored]
-    findings += [
-        Finding(each.path, Status.DEGRADED, each.text) for each in unencrypted(settings) if each not in refused
-    ]
+    findings += _about_insecure(settings, {each.path for each in refused})
     for name in ("daily_bars", "intraday_bars", "trades", "quotes", "order_book", "macro_events"):
         days = getattr(settings.retention, name)
         path = f"retention.{name}"
@@ -73,6 +75,17 @@ def check(settings: Settings) -> list[Finding]:
             message = f"{path}.cap_days {days.cap_days} is below the target; {days.target_days} is used"
             findings.append(Finding(f"{path}.cap_days", Status.DEGRADED, message))
     return findings
+
+
+def _about_insecure(settings: Settings, refused: set[str]) -> Iterator[Finding]:
+    """Where it has an effect, and where it has none and would hide one to come."""
+    exposed = {each.section: each for each in exposures(settings)}
+    for section in SERVERS:
+        path, each = f"{section}.insecure", exposed.get(section)
+        if not getattr(settings, section).insecure or path in refused:
+            continue
+        text = "nothing needs it; leave it out" if each is None else f"{each.text}; {each.remedy}"
+        yield Finding(path, Status.DEGRADED, f"{path} is true: {text}")
 
 
 def _path_of(line: str) -> str:

@@ -40,7 +40,7 @@ class Settings(Section, frozen=True, kw_only=True):
     ] = "paper"
     environment: Annotated[
         Literal["demo", "staging", "production"],
-        Meta(description="production refuses mock data, and connections to other machines without verified TLS"),
+        Meta(description="production refuses mock data, and insecure connections whatever else is set"),
     ] = "demo"
     confirm_live: Annotated[bool, Meta(description="says that run_mode live is meant")] = False
     kill_switch: Annotated[

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from backbone.settings.backends import NOT_BUILT, SERVERS, TIERS, not_built
 from backbone.settings.connections import url_problem
 from backbone.settings.errors import SettingsError
+from backbone.settings.transport import exposures, unproven
 
 if TYPE_CHECKING:
     from backbone.settings.schema import Settings
 
-__all__ = ["Obstacle", "obstacles", "refuse_what_cannot_start", "unencrypted"]
+__all__ = ["Obstacle", "obstacles", "refuse_what_cannot_start"]
 
 
 class Obstacle(NamedTuple):
@@ -104,23 +104,11 @@ def _about_addresses(settings: Settings) -> Iterator[Obstacle]:
         problem = None if url is None else url_problem(path, url.reveal())
         if problem:
             yield Obstacle(path, f"{path}: {problem}")
-    if settings.environment == "production":
-        yield from unencrypted(settings)
-
-
-def unencrypted(settings: Settings) -> Iterator[Obstacle]:
-    """Connections that leave this machine without verified TLS: refused in production, unwise elsewhere."""
-    store, cache = settings.store.dsn(), settings.cache.dsn()
-    verified = store is not None and "sslmode=verify-full" in store.reveal().rpartition("?")[2]
-    for section, secret, encrypted in (("store", store, verified), ("cache", cache, settings.cache.uses_tls)):
-        if secret is not None and not (encrypted or _is_local(secret.reveal())):
-            text = f"{section}.url leads to another machine without verified TLS; encrypt it"
-            yield Obstacle(f"{section}.url", text)
-
-
-def _is_local(url: str) -> bool:
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return False
-    return host in {"", "localhost", "::1"} or host.startswith("127.")
+    for path, text in unproven(settings):
+        yield Obstacle(path, text)
+    for each in exposures(settings):
+        if not each.meant:
+            yield Obstacle(each.path, each.refusal)
+        elif settings.environment == "production":
+            text = f"{each.text}, which {each.section}.insecure does not allow in production; {each.remedy}"
+            yield Obstacle(f"{each.section}.insecure", text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 from msgspec.structs import replace
@@ -39,6 +39,7 @@ class StoreActor(Actor):
         start_timeout: seconds for which the first incarnation waits for a server that is not up yet. A later one does
             not wait: it runs, says that its store is down, and goes on looking.
         observe: told of each request; None: nobody watches.
+        insecure: what about the way to the store others could listen to; it is part of all that is said. Or None.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class StoreActor(Actor):
         embedded: str | None = None,
         start_timeout: float = 0.0,
         observe: Observe | None = None,
+        insecure: str | None = None,
     ) -> None:
         self._make = make
         self._start_timeout = start_timeout
@@ -54,6 +56,7 @@ class StoreActor(Actor):
         self._busy = self._looking = False
         self._embedded = embedded
         self._observe = observe
+        self._insecure = insecure
         self._store: Store
         self._lanes = Lanes()
         self._info: StoreInfo | None = None
@@ -88,7 +91,7 @@ class StoreActor(Actor):
         if self.context.health.level != "failed":
             self.context.log.warning("the store is not up yet", why=str(error), waits_s=self._start_timeout)
         following = f"waits for it for {self._start_timeout:g} s, then gives up; store.start_timeout says how long"
-        self.context.report_health("failed", str(error), following, "start the server; `backbone services up` does")
+        self._say("failed", str(error), following, "start the server; `backbone services up` does")
 
     async def _open(self) -> None:
         """A fresh adapter, opened; one that does not open is closed again."""
@@ -120,16 +123,18 @@ class StoreActor(Actor):
     def _report_ok(self) -> None:
         degraded = self._info.degraded_reason if self._info is not None else None
         if degraded is not None:
-            self.context.report_health("degraded", degraded, "everything works meanwhile", "what the reason says")
-        elif self._embedded is None:
-            self.context.report_health("ok")
+            self._say("degraded", degraded, "everything works meanwhile", "what the reason says")
+        elif self._embedded is not None:
+            text = f"embedded DuckDB: {self._embedded}"
+            self._say("degraded", text, "everything works within this one process", INSTEAD["store"])
+        elif self._insecure is not None:
+            self._say("degraded", "", "everything works meanwhile", "use verified TLS, and leave store.insecure out")
         else:
-            self.context.report_health(
-                "degraded",
-                f"embedded DuckDB: {self._embedded}",
-                "everything works within this one process",
-                INSTEAD["store"],
-            )
+            self.context.report_health("ok")
+
+    def _say(self, level: Literal["degraded", "failed"], why: str, following: str, action: str) -> None:
+        text = "; ".join(filter(None, (self._insecure, why)))
+        self.context.report_health(level, text, following, action)
 
     @handles
     def serve(self, request: StoreQuestion) -> None:
@@ -194,7 +199,7 @@ class StoreActor(Actor):
         if not self._pause:
             self._busy = True
             following = "goes on with other requests; this one was refused, nothing of it was written"
-            self.context.report_health("degraded", f"busy: {error}", following, "ask for less at a time, or later")
+            self._say("degraded", f"busy: {error}", following, "ask for less at a time, or later")
 
     def _went_down(self, error: Exception) -> None:
         """Say so, and look again soon, ever less often up to every two seconds.
@@ -215,7 +220,7 @@ class StoreActor(Actor):
     def _report_failed(self, error: Exception) -> None:
         why = str(error) or f"no answer within {_OPEN_TIMEOUT:g} s"
         following = "looks again at least every 2 s; requests are refused meanwhile, the cache serves what it has"
-        self.context.report_health("failed", why, following, "start or mend the server; nothing else has to be done")
+        self._say("failed", why, following, "start or mend the server; nothing else has to be done")
 
     def _came_back(self) -> None:
         self._pause, self._busy = 0.0, False

@@ -10,6 +10,7 @@ from backbone.calls import Calls
 from backbone.domain.clock import utc_now
 from backbone.settings import Settings, SettingsError
 from backbone.settings.starting import refuse_what_cannot_start
+from backbone.settings.transport import insecure_parts
 from backbone.store.actor import StoreActor
 from backbone.store.errors import StoreUnavailable
 from backbone.store.port import Adapter, Store, StoreFactory
@@ -24,7 +25,7 @@ def child(settings: Settings, calls: Calls, make: Callable[[], Store]) -> ChildS
         "store",
         StoreActor,
         args=(make, stand_in(settings), start_timeout),
-        kwargs={"observe": calls.observe},
+        kwargs={"observe": calls.observe, "insecure": insecure_parts(settings).get("store")},
         shutdown=3 * limits.shutdown,
         start_timeout=start_timeout + 60.0,
         backoff=limits.delays(),
@@ -123,6 +124,7 @@ def _timescale(settings: Settings) -> Callable[[], Adapter]:
             bounds=bounds,
             application_name=store.application_name,
             max_payload_bytes=settings.stream.max_payload_bytes,
+            insecure=store.insecure,
         )
 
     return make

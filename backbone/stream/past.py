@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from backbone.store.errors import CursorSetBack
+from backbone.store.errors import CursorSetBack, Unsupported
 from backbone.store.messages import AdvanceRelay, ProbeStore, ReadDrops, RelayCursor
 from backbone.store.records import OutboxStatus
 from backbone.stream.reach import HeldUp
@@ -28,12 +28,14 @@ class Past:
     Attributes:
         noted: up to where the store says, as far as is known, that all is published.
         doubtful: the store was away since it was looked at: it may be another database.
+        kept: the store takes no notes of this process, which may only read it: it publishes to its own subscribers.
     """
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
         self.noted = 0
         self.doubtful = True
+        self.kept = False
         self._generation = self._server = ""
         self._another = False
         self._drops: int | None = None
@@ -90,6 +92,9 @@ class Past:
         try:
             await self._ask(self.moved_to(position))
         except HeldUp as error:
+            if error.code == Unsupported.code:
+                self.kept = True
+                return None
             if error.code != CursorSetBack.code:
                 raise
             self._another = True

@@ -131,7 +131,8 @@ class RelayActor(Actor):
     async def on_stop(self, reason: StopReason) -> None:
         """Note up to where all is published and let go of the stream, each within a bound; consumers read on."""
         self._hints.close()
-        if self._cursor > self._past.noted and self._past.agrees and self._calls.serves("store"):
+        due = self._cursor > self._past.noted and not self._past.kept
+        if due and self._past.agrees and self._calls.serves("store"):
             store = self._calls.ref("store")
             with suppress(ActorError):
                 await store.ask(self._past.moved_to(self._cursor), _NOTE_TIMEOUT)
@@ -311,7 +312,7 @@ class RelayActor(Actor):
         Returns:
             Whether time has passed over it, in which there may have come something to be done.
         """
-        if self._cursor == self._past.noted:
+        if self._cursor == self._past.noted or self._past.kept:
             return False
         now = self.context.clock.time()
         if now - self._noted_at < _NOTE_EVERY:

@@ -200,7 +200,7 @@ async def test_a_server_is_known_by_its_certificate_and_name_or_refused_in_words
             "not valid for '127.0.0.1'": address(dsn, "127.0.0.1", sslmode="verify-full", sslrootcert=own),
             "certificate": address(dsn, "localhost", sslmode="verify-full", sslrootcert=foreign),
             "28000": address(dsn, "127.0.0.1", sslmode="disable"),
-            "sslrootcert": address(dsn, "localhost", sslmode="verify-full", sslrootcert="/no/such/file"),
+            "store.ssl_root_cert": address(dsn, "localhost", sslmode="verify-full", sslrootcert="/no/such/file"),
         }
         for why, given in wrong.items():
             with pytest.raises(StoreUnavailable, match=why) as refused:

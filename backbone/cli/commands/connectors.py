@@ -52,5 +52,7 @@ def draw_parts(console: Console, probes: Sequence[Probe]) -> None:
         took = "no answer" if probe.latency_ms is None else f"{probe.latency_ms:.1f} ms"
         mark = Text(SYMBOLS[state], style=STYLES[state])
         idle = ", consuming off" if probe.details.get("consuming") == "off" else ""
-        table.add_row(mark, probe.name, Text(state, style=STYLES[state]), one_line(probe.backend + idle), took)
+        marked = ", insecure" if probe.details.get("transport") == "insecure" else ""
+        backend = one_line(probe.backend + marked + idle)
+        table.add_row(mark, probe.name, Text(state, style=STYLES[state]), backend, took)
     console.print(table)

@@ -72,6 +72,7 @@ async def probe_all(
     embedded: Mapping[str, str | None],
     clock: Callable[[], float],
     timeout: float,
+    insecure: Mapping[str, str],
     facts: Mapping[str, Mapping[str, str]],
     settings_hash: str,
 ) -> ConnectivityReport:
@@ -82,13 +83,14 @@ async def probe_all(
         embedded: by part, why a stand-in is less than the real service; None where it is one.
         clock: in seconds.
         timeout: a part that gives no answer within so many seconds has failed.
+        insecure: by part, what about the way there others could listen to.
         facts: by part, what is known of it besides its answer.
         settings_hash: of the settings.
     """
     found: dict[str, Probe] = {}
 
     async def one(name: str, ask: Ask) -> None:
-        found[name] = await _probe(name, ask, embedded.get(name), clock, timeout)
+        found[name] = _marked(await _probe(name, ask, embedded.get(name), clock, timeout), insecure.get(name))
         found[name] = replace(found[name], details={**found[name].details, **facts.get(name, {})})
 
     async with anyio.create_task_group() as group:
@@ -114,6 +116,19 @@ async def _probe(name: str, ask: Ask, embedded: str | None, clock: Callable[[], 
         return _unanswered(name, error, timeout)
     latency = round((clock() - began) * 1000, 3)
     return _judge(name, info, latency, embedded)
+
+
+def _marked(probe: Probe, insecure: str | None) -> Probe:
+    """Whatever else is said of a part, it says that the way there is insecure, and is not ok."""
+    if insecure is None:
+        return probe
+    return replace(
+        probe,
+        status=Status.worst([probe.status, Status.DEGRADED]),
+        why=probe.why if insecure in probe.why else "; ".join(filter(None, (insecure, probe.why))),
+        action=probe.action or f"use verified TLS, and leave {probe.name}.insecure out",
+        details={**probe.details, "transport": "insecure"},
+    )
 
 
 def _unanswered(name: str, error: ActorError | TimeoutError, timeout: float) -> Probe:

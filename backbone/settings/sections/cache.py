@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from backbone.settings.connections import compose_url, fill_in
+from backbone.settings.connections import compose_url, fill_in, with_tls
 from backbone.settings.secrets import Secret
 from backbone.settings.sections.base import Count, Port, Seconds, Section, Share, Text
 
@@ -39,6 +39,10 @@ class CacheSettings(Section, frozen=True, kw_only=True):
     user: Annotated[Text | None, Meta(description="redis: user")] = None
     password: Annotated[Secret | None, Meta(description="redis: password")] = None
     ssl: Annotated[bool, Meta(description="redis: use TLS")] = False
+    insecure: Annotated[
+        bool,
+        Meta(description="redis: password and rows may leave this machine without verified TLS; every status says so"),
+    ] = False
     client_name: Annotated[Text, Meta(description="redis: how the server lists us")] = "backbone"
     socket_timeout: Annotated[Seconds, Meta(description="redis: wait for an answer")] = 0.5
     connect_timeout: Annotated[Seconds, Meta(description="redis: wait for a connection")] = 1.0
@@ -48,16 +52,11 @@ class CacheSettings(Section, frozen=True, kw_only=True):
     def dsn(self) -> Secret | None:
         """The connection URL: ``url`` if given, else composed of the pieces; None if neither.
 
-        A password that a given URL leaves open is filled in.
+        A password that a given URL leaves open is filled in, and ``ssl`` makes it one of TLS.
         """
         if self.url is not None:
-            return fill_in(self.url.reveal(), self.password, {})
+            return fill_in(with_tls(self.url.reveal()) if self.ssl else self.url.reveal(), self.password, {})
         if self.host is None:
             return None
         scheme = "rediss" if self.ssl else "redis"
         return compose_url(scheme, self.user, self.password, self.host, self.port, str(self.db), {})
-
-    @property
-    def uses_tls(self) -> bool:
-        """Whether the connection is encrypted: asked for, or implied by ``rediss://``."""
-        return self.ssl or (self.url is not None and self.url.reveal().lower().startswith("rediss://"))

@@ -39,6 +39,12 @@ class StoreSettings(Section, frozen=True, kw_only=True):
     ssl_root_cert: Annotated[Text | None, Meta(description="timescale: file of the certificate authority")] = None
     ssl_cert: Annotated[Text | None, Meta(description="timescale: file of the client certificate")] = None
     ssl_key: Annotated[Text | None, Meta(description="timescale: file of the client key")] = None
+    insecure: Annotated[
+        bool,
+        Meta(
+            description="timescale: password and rows may leave this machine without verified TLS; every status says so"
+        ),
+    ] = False
     schema_name: Annotated[Identifier, Meta(description="timescale: schema of the tables")] = "market_data"
     pool_size: Annotated[int, Meta(ge=1, le=500, description="timescale: connections made at the start")] = 5
     max_overflow: Annotated[int, Meta(ge=0, le=500, description="timescale: further connections under load")] = 5

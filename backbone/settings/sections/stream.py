@@ -36,6 +36,9 @@ class StreamSettings(Section, frozen=True, kw_only=True):
     ] = "PLAIN"
     user: Annotated[Text | None, Meta(description="kafka: user")] = None
     password: Annotated[Secret | None, Meta(description="kafka: password")] = None
+    insecure: Annotated[
+        bool, Meta(description="kafka: password and rows may leave this machine without TLS; every status says so")
+    ] = False
     client_id: Annotated[Text, Meta(description="kafka: how the brokers list us")] = "backbone"
     acks: Annotated[Literal["all"], Meta(description="kafka: nothing less than all is durable")] = "all"
     linger: Annotated[float, Meta(ge=0, le=60, description="kafka: wait to fill a batch")] = 0.02

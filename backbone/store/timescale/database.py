@@ -17,11 +17,22 @@ from urllib.parse import urlsplit
 import anyio
 import asyncpg
 
+from backbone.settings import SettingsError
+from backbone.settings.servers import postgres_servers
+from backbone.settings.transport import refusal_of_store, unsafe_store
 from backbone.store.errors import StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.timescale.bounds import Bounds
-from backbone.store.timescale.failures import BROKEN, EXPLAINED, beaten, connection_lost, explained, plan_is_stale
+from backbone.store.timescale.failures import (
+    BROKEN,
+    EXPLAINED,
+    beaten,
+    connection_lost,
+    explained,
+    forbidden,
+    plan_is_stale,
+)
 from backbone.store.timescale.session import Session
-from backbone.store.timescale.tls import require_files
+from backbone.store.timescale.tls import reached, require_files
 
 __all__ = ["Database", "place_of"]
 
@@ -46,10 +57,18 @@ class Database:
         dsn: connection URL, with the password.
         bounds: how long anything may take.
         application_name: how the server lists the connections.
+        insecure: another machine may be asked without verified TLS.
+
+    Attributes:
+        place: host, port and database, for messages.
+        exposed: the servers on other machines that are asked without verified TLS, which `insecure` allows; "" for
+            none.
+        reads_only: the role may not write to the tables, as was found when it was asked for.
     """
 
-    def __init__(self, dsn: str, bounds: Bounds, application_name: str) -> None:
+    def __init__(self, dsn: str, bounds: Bounds, application_name: str, *, insecure: bool = False) -> None:
         self._dsn = dsn
+        self._insecure = insecure
         self._bounds = bounds
         self._application_name = application_name
         self._pool: Any = None
@@ -58,23 +77,29 @@ class Database:
         self._worked_at = -_TRUSTED_SECONDS
         self._longest_wait = 0.0
         self.place = place_of(dsn) or "the store"
+        self.reads_only = False
+        self.exposed = unsafe_store(dsn) if place_of(dsn) else ""
 
     async def open(self) -> None:
         """Connect.
 
         Raises:
             StoreUnavailable: the server does not answer or refuses; the message says what to do.
+            SettingsError: it is on another machine, and not asked by verified TLS.
         """
         if self._pool is not None:
             return
         if not place_of(self._dsn):
             raise StoreUnavailable(_UNREADABLE)
+        if self.exposed and not self._insecure:
+            raise SettingsError(refusal_of_store(self.exposed))
         require_files(self._dsn)
         bounds = self._bounds
         try:
             with anyio.fail_after(bounds.connect_timeout + bounds.pool_timeout):
                 self._pool = await asyncpg.create_pool(
                     self._dsn,
+                    **reached(self._dsn),
                     # no floor: a task of the client's own would keep it, and print a traceback at each try while the
                     # server is down; connections are made when they are wanted
                     min_size=0,
@@ -223,6 +248,8 @@ class Database:
             await connection.execute("SELECT 1", timeout=min(_PING_SECONDS, self._bounds.pool_timeout))
 
     def _explained(self, error: Exception) -> Exception:
+        if self.reads_only and isinstance(error, asyncpg.InsufficientPrivilegeError):
+            return forbidden(error, self.place)
         return explained(error, self.place, self._bounds.statement_timeout) or error
 
     def _unknown(self) -> UnknownOutcome:
@@ -241,11 +268,12 @@ def place_of(dsn: str) -> str:
     """
     try:
         parts = urlsplit(dsn)
-        host, port = parts.hostname or "localhost", parts.port or 5432
+        servers = postgres_servers(dsn)
     except ValueError:
         return ""
+    shown = [each for each in servers if not each.host.startswith("/")] or servers
     hidden = parts.scheme not in {"postgres", "postgresql"} or "@" in parts.path + parts.query + parts.fragment
-    return "" if hidden else f"{host}:{port}{parts.path}"
+    return "" if hidden else f"{','.join(map(str, shown))}{parts.path}"
 
 
 def _keep_alive(connection: Any, seconds: float) -> None:

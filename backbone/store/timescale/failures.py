@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from backbone.store.errors import RowRefused, SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
+from backbone.store.errors import RowRefused, SchemaMismatch, StoreBusy, StoreError, StoreUnavailable, Unsupported
 from backbone.store.timescale.tls import distrust
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "SetBack",
     "connection_lost",
     "explained",
+    "forbidden",
     "plan_is_stale",
     "rolled_back",
 ]
@@ -111,6 +112,11 @@ def _by_sqlstate(error: asyncpg.PostgresError, place: str) -> StoreError | Value
         kind = KeysStand if state == "23505" else StoreError
         return kind(f"{text}, constraint {error.constraint_name}; somebody else writes to these tables")
     return StoreError(f"{text}; nothing was written, see the server's log")
+
+
+def forbidden(error: BaseException, place: str) -> Unsupported:
+    """The error to raise where a role that only reads was to write: no outage, and no trying again."""
+    return Unsupported(f"{place}: {_first_line(error)} (SQLSTATE 42501); this role only reads: give one that may write")
 
 
 def connection_lost(error: BaseException) -> bool:

@@ -10,6 +10,7 @@ from backbone.store.migrations import Migration, pending
 from backbone.store.records import MigrationReport
 from backbone.store.sql import quoted
 from backbone.store.timescale import chunks, counting, locks, outbox
+from backbone.store.timescale.roles import reads_only, refuse_foreign
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import Tables
 
@@ -39,16 +40,33 @@ async def migrate(
         SchemaMismatch: a migration in force was edited or is not known, or the server or database can't be used.
     """
     await _require(session)
+    await refuse_foreign(session, tables)
     if dry_run:
         in_force = await applied(session)
         missing = pending(migrations, in_force)
         names = tuple(migration.name for migration in missing)
         return MigrationReport(applied=(), pending=names, current=max(in_force, default=""))
+    if await reads_only(session):
+        return await _as_it_is(session, migrations)
     done: list[str] = []
     while (name := await _next(session, tables, migrations, now)) is not None:
         done.append(name)
     await _settle(session, tables)
     return MigrationReport(applied=tuple(done), pending=(), current=max(await applied(session), default=""))
+
+
+async def _as_it_is(session: Session, migrations: Sequence[Migration]) -> MigrationReport:
+    """What is in force, for a role that may only read: nothing is brought up to date by it.
+
+    Raises:
+        SchemaMismatch: something is missing, so that what is read may be elsewhere.
+    """
+    in_force = await applied(session)
+    missing = pending(migrations, in_force)
+    if missing:
+        names = ", ".join(migration.name for migration in missing)
+        raise SchemaMismatch(f"migrations pending: {names}; this role only reads: run `backbone migrate` as the owner")
+    return MigrationReport(applied=(), pending=(), current=max(in_force, default=""))
 
 
 async def applied(session: Session) -> dict[str, str]:
@@ -71,6 +89,7 @@ async def _next(session: Session, tables: Tables, migrations: Sequence[Migration
         first = missing[0]
         await session.script(_BOOTSTRAP)
         await session.script(f"CREATE SCHEMA IF NOT EXISTS {quoted(tables.schema)}")
+        await refuse_foreign(session, tables)  # they may be somebody's who was faster
         # names without a schema in a migration are tables of rows
         await session.script(f"SET LOCAL search_path TO {quoted(tables.schema)}")
         await session.script(first.sql)

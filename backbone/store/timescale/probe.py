@@ -12,6 +12,7 @@ from backbone.store.timescale import chunks
 from backbone.store.timescale.holding import holder
 from backbone.store.timescale.migrator import applied
 from backbone.store.timescale.outbox import HORIZON
+from backbone.store.timescale.roles import reads_only
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import Tables
 
@@ -20,7 +21,7 @@ __all__ = ["probe"]
 _LONG = timedelta(seconds=5)
 
 _FACTS = """
-    SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS standby,
+    SELECT current_setting('server_version') AS version, current_user AS role, pg_is_in_recovery() AS standby,
            current_setting('synchronous_commit') AS synchronous_commit, current_setting('fsync') AS fsync,
            current_setting('max_connections')::integer AS max_connections,
            (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
@@ -30,10 +31,11 @@ _FACTS = """
 
 
 async def probe(session: Session, tables: Tables, migrations: Sequence[Migration], place: str) -> StoreInfo:
-    """Commit a change that changes nothing, read it back, and report."""
+    """Commit a change that changes nothing, where the role may, read it back, and report."""
     facts = await session.row(_FACTS)
     missing = sorted({migration.name for migration in migrations} - set(await applied(session)))
-    writable = not missing and not facts["standby"]
+    reader = not missing and await reads_only(session)
+    writable = not missing and not facts["standby"] and not reader
     if writable:
         async with session.transaction(repeatable=True):
             await session.change("UPDATE telemetry.identity SET generation = generation")
@@ -41,13 +43,14 @@ async def probe(session: Session, tables: Tables, migrations: Sequence[Migration
     held_by = None if missing else await holder(session, HORIZON, _LONG)
     having = await chunks.extension(session)
     plain = [] if having is None or missing else await chunks.plain_tables(session, tables)
+    reasons = _reasons(facts, missing, having, [each.value for each in plain], held_by, reader=reader)
     return StoreInfo(
         backend="timescale",
         version=_version(facts["version"], having),
         path=place,
         generation=generation,
-        healthy=writable,
-        degraded_reason="; ".join(_reasons(facts, missing, having, [each.value for each in plain], held_by)) or None,
+        healthy=writable or reader,
+        degraded_reason="; ".join(reasons) or None,
         details={
             "licence": "none" if having is None else having.licence,
             "connections": f"{facts['connections']} of {facts['max_connections']}",
@@ -62,9 +65,17 @@ def _version(server: str, having: chunks.Extension | None) -> str:
 
 
 def _reasons(
-    facts: Any, missing: Sequence[str], having: chunks.Extension | None, plain: Sequence[str], held_by: str | None
+    facts: Any,
+    missing: Sequence[str],
+    having: chunks.Extension | None,
+    plain: Sequence[str],
+    held_by: str | None,
+    *,
+    reader: bool,
 ) -> Sequence[str]:
     reasons = []
+    if reader:
+        reasons.append(f"read only: {facts['role']} may not write; ingest and record are refused")
     if facts["standby"]:
         reasons.append("read-only standby: nothing can be written; give store.url the primary")
     if missing:

@@ -25,6 +25,7 @@ from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.outbox import Outbox
 from backbone.store.timescale.probe import probe
 from backbone.store.timescale.quarters import Counting
+from backbone.store.timescale.roles import reads_only
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.upkeep import Upkeep
 from backbone.store.timescale.workers import Workers
@@ -45,6 +46,7 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counti
         clock: wall clock that stamps chunks.
         timer: monotonic seconds by which durations are measured.
         migrations: replaced in tests only.
+        insecure: another machine may be asked without verified TLS.
 
     Raises:
         ValueError: the schema's name may not stand in SQL.
@@ -61,10 +63,11 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counti
         clock: Callable[[], datetime] = utc_now,
         timer: Callable[[], float] = time.perf_counter,
         migrations: Sequence[Migration] | None = None,
+        insecure: bool = False,
     ) -> None:
         self._bounds = Bounds() if bounds is None else bounds
         self._tables = Tables(schema)
-        self._database = Database(dsn, self._bounds, application_name)
+        self._database = Database(dsn, self._bounds, application_name, insecure=insecure)
         self._workers = Workers()
         self._newest = Newest()
         self._max_payload_bytes = max_payload_bytes
@@ -77,6 +80,7 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counti
 
         Raises:
             StoreUnavailable: the server does not answer or refuses; the message says what to do.
+            SettingsError: it is on another machine, and not asked by verified TLS.
         """
         await self._database.open()
 
@@ -90,6 +94,7 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counti
 
     async def migrate(self, *, dry_run: bool = False) -> MigrationReport:
         """Bring the tables up to date."""
+        self._database.reads_only = await self._database.run(reads_only)
         report = await self._database.run(
             lambda s: migrator.migrate(s, self._tables, self._migrations, now=self._clock(), dry_run=dry_run),
             deadline=self._bounds.long_deadline,

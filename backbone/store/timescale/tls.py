@@ -1,29 +1,43 @@
-"""Why client and server do not trust each other, in words: waiting does not help there."""
+"""To whom the client speaks, and why they do not trust each other, in words: waiting does not help there."""
 
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
 
 import asyncpg
 
+from backbone.settings.loopback import addresses_of
+from backbone.settings.servers import options, postgres_servers, verified
+from backbone.settings.transport import unusable
 from backbone.store.errors import StoreUnavailable
 
-__all__ = ["distrust", "require_files"]
+__all__ = ["distrust", "reached", "require_files"]
 
-_FILES = {"sslrootcert": "store.ssl_root_cert", "sslcert": "store.ssl_cert", "sslkey": "store.ssl_key"}
+
+def reached(dsn: str) -> dict[str, Any]:
+    """Where the client connects and how, in words that neither its environment nor its files can bend.
+
+    `localhost` is its addresses, so that no resolver is asked, unless it has to show a certificate of that name.
+    """
+    mode = options(dsn).get("sslmode", "prefer")
+    named = verified(dsn)
+    servers = [
+        (host, server.port)
+        for server in postgres_servers(dsn)
+        for host in ((server.host,) if named else addresses_of(server.host))
+    ]
+    return {"host": [host for host, _ in servers], "port": [port for _, port in servers], "ssl": mode}
 
 
 def require_files(dsn: str) -> None:
-    """Look whether the files that a connection URL names are there; the client does not say which one is not.
+    """Look whether what a connection URL names for TLS can be used; the client does not say which file it is.
 
     Raises:
-        StoreUnavailable: one of them is not.
+        StoreUnavailable: something can't, or there is no authority to verify by.
     """
-    for option, given in parse_qs(urlsplit(dsn).query).items():
-        if option in _FILES and given[-1] != "system" and not Path(given[-1]).is_file():
-            raise StoreUnavailable(f"{option}={given[-1]} given, but there is no such file; correct {_FILES[option]}")
+    for _, text in unusable(dsn):
+        raise StoreUnavailable(text)
 
 
 def distrust(error: BaseException, place: str) -> StoreUnavailable | None:

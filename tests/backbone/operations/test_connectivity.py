@@ -1,11 +1,13 @@
 """What a probe finds: busy is degraded, off is off, and a red headline has its reason below."""
 
+from io import StringIO
+
 import pytest
 
 from actors import ActorDead, AskTimeout, RosterSnapshot
 from backbone.domain.probe import ProbeAnswer
 from backbone.domain.status import Status
-from backbone.operations.probes.connectivity import ConnectivityReport, probe_all
+from backbone.operations.probes.connectivity import ConnectivityReport, Probe, probe_all
 from backbone.operations.probes.status import judge
 from backbone.store.records import StoreInfo
 from backbone.testing import embedded
@@ -16,7 +18,7 @@ CACHE = ProbeAnswer(backend="redis", healthy=True)
 STREAM = ProbeAnswer(backend="kafka", healthy=True)
 
 
-async def probed(**answers: object) -> ConnectivityReport:
+async def probed(insecure: dict[str, str] | None = None, **answers: object) -> ConnectivityReport:
     async def answer(found: object) -> object:
         if isinstance(found, Exception):
             raise found
@@ -24,7 +26,10 @@ async def probed(**answers: object) -> ConnectivityReport:
 
     given = {"store": STORE, "cache": CACHE, "stream": STREAM, **answers}
     asks = {name: (lambda found=found: answer(found)) for name, found in given.items()}
-    return await probe_all(asks, embedded={}, facts={}, clock=lambda: 0.0, timeout=1.0, settings_hash="")
+    marked = insecure or {}
+    return await probe_all(
+        asks, embedded={}, insecure=marked, facts={}, clock=lambda: 0.0, timeout=1.0, settings_hash=""
+    )
 
 
 def roster() -> RosterSnapshot:
@@ -48,6 +53,38 @@ async def test_a_part_that_is_down_has_failed_and_the_headline_has_its_reason_be
     assert (problem.path, problem.status, problem.why) == ("cache", Status.FAILED, "the cache is dead (crash: x)")
     assert problem.now
     assert problem.action
+
+
+@pytest.mark.parametrize("name", ["store", "cache", "stream"])
+async def test_a_part_that_is_reached_insecurely_is_never_ok_and_says_so_whatever_else_it_says(name: str) -> None:
+    told = {name: "insecure: it leads to db:5432"}
+    for answer, status in ((None, Status.DEGRADED), (ActorDead("it is dead (crash: x)"), Status.FAILED)):
+        report = await probed(told, **({} if answer is None else {name: answer}))
+        [probe] = [each for each in report.probes if each.name == name]
+        assert (report.status, probe.status) == (status, status)
+        assert probe.why.startswith(told[name])
+        assert str(answer or "") in probe.why
+        assert (probe.details["transport"], bool(probe.action)) == ("insecure", True)
+        assert probe.why.count("insecure") == 1
+        assert told[name] in judge(report, roster()).to_markdown()
+
+
+def test_the_line_of_a_part_that_is_reached_insecurely_has_the_word() -> None:
+    from rich.console import Console
+
+    from backbone.cli.commands.connectors import draw_parts
+
+    probe = Probe(
+        name="store",
+        status=Status.DEGRADED,
+        healthy=True,
+        latency_ms=1.0,
+        backend="timescale",
+        details={"transport": "insecure"},
+    )
+    console = Console(width=80, record=True, file=StringIO())
+    draw_parts(console, [probe])
+    assert "timescale, insecure" in console.export_text()
 
 
 async def test_all_parts_that_work_are_ok() -> None:

@@ -82,9 +82,15 @@ def test_units_of_aliases_are_converted() -> None:
 
 
 def test_rediss_implies_tls() -> None:
-    assert institutional(REDIS_URL="rediss://h").cache.uses_tls
-    assert institutional(REDIS_SSL="yes", REDIS_HOST="h").cache.uses_tls
-    assert not institutional(REDIS_URL="redis://h").cache.uses_tls
+    for given, tls in (
+        ({"REDIS_URL": "rediss://h"}, True),
+        ({"REDIS_SSL": "yes", "REDIS_HOST": "h"}, True),
+        ({"REDIS_SSL": "yes", "REDIS_URL": "redis://h"}, True),
+        ({"REDIS_URL": "redis://h"}, False),
+    ):
+        dsn = institutional(**given).cache.dsn()
+        assert dsn is not None
+        assert dsn.reveal().startswith("rediss://") == tls
 
 
 def test_a_redis_url_is_composed_of_its_pieces() -> None:

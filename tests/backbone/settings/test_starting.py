@@ -36,7 +36,9 @@ async def test_the_check_says_what_opening_says() -> None:
 
 
 async def test_a_backend_that_is_not_built_is_refused_with_the_profile_that_works() -> None:
-    settings = load_settings(profile="institutional", env={**TIMESCALE, "REDIS_URL": "redis://h", "KAFKA_URL": "h:1"})
+    settings = load_settings(
+        profile="institutional", env={**TIMESCALE, "REDIS_URL": "redis://localhost", "KAFKA_URL": "localhost:1"}
+    )
     assert list(failed(settings)) == ["cache.backend", "stream.backend"]
     assert failed(settings)["cache.backend"].startswith("cache.backend=redis is not built yet; use --profile timescale")
     assert tuple(failed(settings).values()) == await refused(settings)
@@ -114,15 +116,15 @@ async def test_live_needs_to_be_confirmed_and_every_service() -> None:
     assert failed(load_settings(profile="timescale", env=env, overrides=without)) == {}
 
 
-def test_production_takes_no_mock_data_and_no_connection_without_verified_tls() -> None:
+def test_production_takes_no_mock_data_and_no_insecure_connection_whatever_is_set() -> None:
     env = {"RUN_MODE": "mock", "EMP_ENVIRONMENT": "production", "TIMESCALEDB_URL": "postgresql://db/x"}
     assert list(failed(load_settings(profile="timescale", env=env))) == ["run_mode", "store.url"]
+    meant = {**env, "RUN_MODE": "paper", "BACKBONE_STORE_INSECURE": "true"}
+    found = failed(load_settings(profile="timescale", env=meant))
+    assert list(found) == ["store.insecure"]
+    assert "which store.insecure does not allow in production" in found["store.insecure"]
     for environment in ("demo", "staging"):
-        assert failed(load_settings(profile="timescale", env={**env, "EMP_ENVIRONMENT": environment})) == {}
-    named = {"EMP_ENVIRONMENT": "production", "TIMESCALEDB_URL": "postgresql://u:verify-full@db/x"}
-    assert list(failed(load_settings(profile="timescale", env=named))) == ["store.url"]
-    safe = {"EMP_ENVIRONMENT": "production", "TIMESCALEDB_URL": "postgresql://db/x", "PGSSLMODE": "verify-full"}
-    assert failed(load_settings(profile="timescale", env=safe)) == {}
+        assert failed(load_settings(profile="timescale", env={**meant, "EMP_ENVIRONMENT": environment})) == {}
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,13 @@ def test_an_alias_with_an_address_of_something_else_is_refused_where_it_counts()
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://h/d", "postgres://h/d", "postgresql+asyncpg://u@h:1/d", "POSTGRES://h/d"]
+    "url",
+    [
+        "postgresql://[::1]/d",
+        "postgres://127.0.0.1/d",
+        "postgresql+asyncpg://u@localhost:1/d",
+        "POSTGRES://127.0.0.9/d",
+    ],
 )
 def test_the_schemes_of_postgresql_are_taken(url: str) -> None:
     assert failed(load_settings(profile="timescale", env={"BACKBONE_STORE_URL": url})) == {}

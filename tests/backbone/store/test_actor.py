@@ -189,6 +189,21 @@ async def test_an_outage_is_said_with_its_cause_and_ends_by_itself() -> None:
         assert await ref.ask(READ, 5.0) is None
 
 
+async def test_a_store_that_is_reached_insecurely_says_so_whatever_else_it_says() -> None:
+    double, told = Double(), "insecure: it leads to db:5432"
+    async with TestSystem() as system:
+        ref = await started(system, double, insecure=told)
+        assert (ref.health.level, ref.health.why) == ("degraded", told)
+        double.errors |= {"read": StoreBusy("locked")}
+        with pytest.raises(AskRejected):
+            await ref.ask(READ, 5.0)
+        assert (ref.health.level, ref.health.why) == ("degraded", f"{told}; busy: locked")
+        double.errors |= {"read": StoreUnavailable("silent"), "probe": StoreUnavailable("silent")}
+        with pytest.raises(AskRejected):
+            await ref.ask(READ, 5.0)
+        assert (ref.health.level, ref.health.why) == ("failed", f"{told}; silent")
+
+
 async def test_a_success_from_before_an_outage_is_no_end_of_it() -> None:
     double = Double()
     async with TestSystem() as system, anyio.create_task_group() as group:

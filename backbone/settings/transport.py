@@ -1,0 +1,144 @@
+"""What leaves this machine without verified TLS: refused, unless the settings say that this is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from backbone.settings.connections import url_problem
+from backbone.settings.servers import elsewhere, kafka_servers, options, postgres_servers, redis_servers, verified
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from backbone.settings.schema import Settings
+
+__all__ = ["Exposure", "exposures", "insecure_parts", "refusal_of_store", "unproven", "unsafe_store", "unusable"]
+
+_REMEDIES = {
+    "store": "set BACKBONE_STORE_SSL_MODE=verify-full and BACKBONE_STORE_SSL_ROOT_CERT to the file of its authority",
+    "cache": "set BACKBONE_CACHE_SSL=true, or give a rediss:// URL that verifies",
+    "stream": "set BACKBONE_STREAM_SECURITY_PROTOCOL to SASL_SSL or SSL",
+}
+_FILES = {"sslrootcert": "store.ssl_root_cert", "sslcert": "store.ssl_cert", "sslkey": "store.ssl_key"}
+
+
+class Exposure(NamedTuple):
+    """A connection that others could listen to, or answer in the server's place."""
+
+    section: str
+    path: str
+    text: str
+    meant: bool
+    """The settings say so."""
+
+    @property
+    def remedy(self) -> str:
+        """What to set instead."""
+        return _REMEDIES[self.section]
+
+    @property
+    def refusal(self) -> str:
+        """What to say where it is not meant."""
+        return f"{self.text}; {self.remedy}, or BACKBONE_{self.section.upper()}_INSECURE=true if that is meant"
+
+
+def exposures(settings: Settings) -> Iterator[Exposure]:
+    """Each part whose chosen server is on another machine, and asked without verified TLS."""
+    store, cache, stream = settings.store, settings.cache, settings.stream
+    url = store.dsn() if store.backend == "timescale" else None
+    if url is not None and _readable("store.url", url.reveal()):
+        text = unsafe_store(url.reveal())
+        yield from _exposure("store", "url" if store.url is not None else "host", text, meant=store.insecure)
+    url = cache.dsn() if cache.backend == "redis" else None
+    if url is not None and _readable("cache.url", url.reveal()):
+        text = "" if verified(url.reveal()) else elsewhere(redis_servers(url.reveal()))
+        yield from _exposure("cache", "url" if cache.url is not None else "host", text, meant=cache.insecure)
+    if stream.backend == "kafka" and stream.bootstrap is not None:
+        plain = stream.effective_security_protocol in {"PLAINTEXT", "SASL_PLAINTEXT"}
+        text = _brokers(stream.bootstrap) if plain else ""
+        yield from _exposure("stream", "bootstrap", text, meant=stream.insecure)
+
+
+def unsafe_store(url: str) -> str:
+    """The servers of a PostgreSQL URL on other machines that would be asked without verified TLS; "" for none.
+
+    Raises:
+        ValueError: the URL can't be read.
+    """
+    return "" if verified(url) else elsewhere(postgres_servers(url))
+
+
+def insecure_parts(settings: Settings) -> dict[str, str]:
+    """By part, what `insecure` lets happen; for every status as long as it does."""
+    return {each.section: f"insecure: {each.text}" for each in exposures(settings) if each.meant}
+
+
+def unproven(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Settings of TLS with PostgreSQL that can't be carried out, and why."""
+    url = settings.store.dsn() if settings.store.backend == "timescale" else None
+    if url is not None and _readable("store.url", url.reveal()):
+        yield from unusable(url.reveal())
+
+
+def unusable(url: str) -> Iterator[tuple[str, str]]:
+    """What a PostgreSQL URL says of TLS and can't be carried out: no authority to verify by, or of no use a file."""
+    given = options(url)
+    if given.get("sslmode") in {"verify-ca", "verify-full"} and "sslrootcert" not in given:
+        text = (
+            f"store.ssl_mode is {given['sslmode']}, but there is no authority to verify by; set "
+            "BACKBONE_STORE_SSL_ROOT_CERT to the file of its certificate, for a public one to that of this machine, "
+            "such as /etc/ssl/certs/ca-certificates.crt"
+        )
+        yield "store.ssl_root_cert", text
+    missing = [
+        (option, path) for option, path in _FILES.items() if option in given and not Path(given[option]).is_file()
+    ]
+    for option, path in missing:
+        yield path, f"{path} is {given[option]}, but there is no such file; correct it"
+    if not missing and (problem := _unloadable(given)) is not None:
+        path, why = problem
+        yield path, f"{path} can't be used: {why}; give a readable file in PEM format"
+
+
+def _unloadable(given: Mapping[str, str]) -> tuple[str, str] | None:
+    """The setting whose file the client would not take, and why."""
+    import ssl
+
+    context, path = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ""
+    try:
+        if "sslrootcert" in given:
+            path = "store.ssl_root_cert"
+            context.load_verify_locations(cafile=given["sslrootcert"])
+        if "sslcert" in given:
+            path = "store.ssl_cert"
+            context.load_cert_chain(given["sslcert"], given.get("sslkey"), lambda: given.get("sslpassword", ""))
+    except OSError as error:
+        return path, str(error)
+    return None
+
+
+def refusal_of_store(servers: str) -> str:
+    """What to say where the store's servers on other machines would be asked without verified TLS."""
+    [exposure] = _exposure("store", "url", servers, meant=False)
+    return exposure.refusal
+
+
+def _exposure(section: str, name: str, servers: str, *, meant: bool) -> Iterator[Exposure]:
+    if servers:
+        path = f"{section}.{name}"
+        text = f"{path} leads to {servers}, another machine, without verified TLS"
+        yield Exposure(section, path, text, meant)
+
+
+def _readable(path: str, url: str) -> bool:
+    return url_problem(path, url) is None
+
+
+def _brokers(bootstrap: str) -> str:
+    """Those on other machines; all of them where one can't be read."""
+    try:
+        return elsewhere(kafka_servers(bootstrap))
+    except ValueError:
+        return bootstrap
