@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import anyio
 import asyncpg
 
+from backbone.settings import Secret
+from backbone.settings.discretion import discreetly
 from backbone.store.errors import StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.timescale.bounds import Bounds
 from backbone.store.timescale.failures import BROKEN, EXPLAINED, beaten, connection_lost, explained, plan_is_stale
@@ -43,13 +45,13 @@ class Database:
     """Connections to one database.
 
     Args:
-        dsn: connection URL, with the password.
+        dsn: connection URL, with the password; it may be a `Secret`.
         bounds: how long anything may take.
         application_name: how the server lists the connections.
     """
 
     def __init__(self, dsn: str, bounds: Bounds, application_name: str) -> None:
-        self._dsn = dsn
+        self._dsn = Secret(dsn)
         self._bounds = bounds
         self._application_name = application_name
         self._pool: Any = None
@@ -57,7 +59,7 @@ class Database:
         self._busy: set[int] = set()
         self._worked_at = -_TRUSTED_SECONDS
         self._longest_wait = 0.0
-        self.place = place_of(dsn) or "the store"
+        self.place = place_of(self._dsn.reveal()) or "the store"
 
     async def open(self) -> None:
         """Connect.
@@ -67,14 +69,14 @@ class Database:
         """
         if self._pool is not None:
             return
-        if not place_of(self._dsn):
+        if not place_of(self._dsn.reveal()):
             raise StoreUnavailable(_UNREADABLE)
         require_files(self._dsn)
         bounds = self._bounds
         try:
             with anyio.fail_after(bounds.connect_timeout + bounds.pool_timeout):
                 self._pool = await asyncpg.create_pool(
-                    self._dsn,
+                    connect=self._connect,
                     # no floor: a task of the client's own would keep it, and print a traceback at each try while the
                     # server is down; connections are made when they are wanted
                     min_size=0,
@@ -90,6 +92,10 @@ class Database:
                 )
         except EXPLAINED as error:
             raise self._explained(error) from error
+
+    async def _connect(self, _: None, **options: Any) -> Any:
+        """For the pool, which so knows no password, and whose errors have no frame that does."""
+        return await discreetly(lambda: asyncpg.connect(self._dsn.reveal(), **options))
 
     async def close(self) -> None:
         """Close the connections politely within a bound, then by force."""

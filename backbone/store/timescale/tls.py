@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
+from backbone.settings import Secret, redact
 from backbone.store.errors import StoreUnavailable
 
 __all__ = ["distrust", "require_files"]
@@ -15,13 +16,13 @@ __all__ = ["distrust", "require_files"]
 _FILES = {"sslrootcert": "store.ssl_root_cert", "sslcert": "store.ssl_cert", "sslkey": "store.ssl_key"}
 
 
-def require_files(dsn: str) -> None:
+def require_files(dsn: Secret) -> None:
     """Look whether the files that a connection URL names are there; the client does not say which one is not.
 
     Raises:
         StoreUnavailable: one of them is not.
     """
-    for option, given in parse_qs(urlsplit(dsn).query).items():
+    for option, given in parse_qs(urlsplit(dsn.reveal()).query).items():
         if option in _FILES and given[-1] != "system" and not Path(given[-1]).is_file():
             raise StoreUnavailable(f"{option}={given[-1]} given, but there is no such file; correct {_FILES[option]}")
 
@@ -41,5 +42,5 @@ def distrust(error: BaseException, place: str) -> StoreUnavailable | None:
     if isinstance(error, ConnectionError) and "rejected SSL" in str(error):
         return StoreUnavailable(f"{place} speaks no TLS, which store.ssl_mode requires: switch it on in the server")
     if isinstance(error, asyncpg.ClientConfigurationError):
-        return StoreUnavailable(f"{place}: {error}; correct store.url or the store.ssl_... settings")
+        return StoreUnavailable(f"{place}: {redact(str(error))}; correct store.url or the store.ssl_... settings")
     return None
