@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from urllib.parse import quote, quote_plus, unquote
 from weakref import WeakKeyDictionary
 
@@ -24,9 +24,17 @@ def mask_known(text: str) -> str:
     A short secret of letters alone, or of digits alone, is not looked for: it would hide words and numbers that mean
     something else.
     """
-    for spelling in sorted({each for secret in alive() for each in _spellings_of(secret)}, key=len, reverse=True):
+    for spelling in _spellings(tuple(alive())):
         text = text.replace(spelling, MASK)
     return text
+
+
+@lru_cache(maxsize=1)
+def _spellings(numbers: tuple[int, ...]) -> list[str]:
+    """The longest first, since one secret may be a part of another."""
+    secrets = alive()
+    found = {each for number in numbers if number in secrets for each in _spellings_of(secrets[number])}
+    return sorted(found, key=len, reverse=True)
 
 
 def _spellings_of(secret: Secret) -> tuple[str, ...]:

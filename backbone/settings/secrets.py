@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from itertools import count
 from typing import NoReturn, Self, SupportsIndex
 from weakref import WeakValueDictionary
 
@@ -10,6 +11,7 @@ __all__ = ["MASK", "Secret", "alive"]
 
 MASK = "***"
 _ALIVE: WeakValueDictionary[int, Secret] = WeakValueDictionary()
+_NUMBERS = count()
 
 
 class Secret(str):
@@ -27,7 +29,7 @@ class Secret(str):
         """Wrap a value."""
         self = super().__new__(cls, MASK)
         self.__value = value.__value if isinstance(value, Secret) else str(value)
-        _ALIVE[id(self)] = self
+        _ALIVE[next(_NUMBERS)] = self
         return self
 
     def reveal(self) -> str:
@@ -62,7 +64,7 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def alive() -> list[Secret]:
-    """All secrets that somebody holds in this process."""
-    found = (reference() for reference in _ALIVE.valuerefs())
-    return [secret for secret in found if secret is not None]
+def alive() -> dict[int, Secret]:
+    """All secrets that somebody holds in this process, by numbers that are never used again."""
+    references = _ALIVE.valuerefs()  # a copy: other threads make secrets, too
+    return {each.key: secret for each in references if (secret := each()) is not None}
