@@ -7,7 +7,7 @@ import sys
 import traceback
 
 from backbone.cli.exits import FAILED, INPUT, UNREACHABLE, USAGE
-from backbone.cli.show.text import folded, one_line
+from backbone.cli.show.text import folded, one_line, traceback_below
 
 __all__ = ["CommandFailed", "Stopped", "UsageError", "debugging", "failed", "note", "say"]
 
@@ -50,7 +50,7 @@ def note(text: object) -> None:
 def failed(error: BaseException) -> int:
     """Say what went wrong, and return the exit code."""
     if debugging():
-        traceback.print_exception(error, file=sys.stderr)
+        print(traceback_below("".join(traceback.format_exception(error)).rstrip()), file=sys.stderr)
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     code = _code(error)
@@ -80,7 +80,7 @@ _CODES = (
 def _lines(error: BaseException, code: int) -> tuple[str, ...]:
     problems: tuple[str, ...] | None = getattr(error, "problems", None)
     if problems:
-        return problems  # settings redact the values that they quote; what is left are names such as store.password
+        return problems  # redacted already
     text = one_line(error)
     if _expected(error, code):
         return (text or type(error).__name__,)

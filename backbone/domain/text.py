@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["excerpt", "folded", "json_text", "storable", "written_out"]
+__all__ = ["escaped", "excerpt", "folded", "json_text", "storable", "written_out"]
 
 _NOT_PLAIN = re.compile(r"[^ -~]+")
 _NOT_ASCII = re.compile(r"[^\x00-\x7e]+")
@@ -66,6 +66,11 @@ def _json_char(char: str) -> str:
 def folded(text: object) -> str:
     """A text as one line: blanks folded, what can't be printed left out."""
     return "".join(char for char in " ".join(str(text).split()) if char.isprintable())
+
+
+def escaped(text: str) -> str:
+    """A text of several lines, such as a traceback: they are kept, all else that can't be printed is written out."""
+    return written_out(text, keep="\n")
 
 
 def storable(text: str) -> str:

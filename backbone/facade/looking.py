@@ -11,7 +11,7 @@ from backbone.cache.messages import ProbeCache
 from backbone.calls import Calls
 from backbone.facade.tree import stand_ins
 from backbone.operations.probes.connectivity import ConnectivityReport, probe_all
-from backbone.settings import Settings
+from backbone.settings import Settings, redact_mapping
 from backbone.settings.transport import insecure_parts
 from backbone.store.messages import ProbeStore
 from backbone.stream.messages import ProbeStream
@@ -53,9 +53,15 @@ class Looking:
         return {"roster": self._roster, "status": self._status}
 
     async def _roster(self) -> bytes:
-        return self.roster().to_json()
+        return _redacted(self.roster().to_json())
 
     async def _status(self) -> bytes:
         report = await self.connectivity()
         connectivity = msgspec.to_builtins(report, enc_hook=str)
-        return msgspec.json.encode({"connectivity": connectivity, "roster": msgspec.Raw(self.roster().to_json())})
+        roster = msgspec.Raw(self.roster().to_json())
+        return _redacted(msgspec.json.encode({"connectivity": connectivity, "roster": roster}))
+
+
+def _redacted(answer: bytes) -> bytes:
+    """Errors of sources and adapters may quote anything, and whoever asks by the socket is another program."""
+    return msgspec.json.encode(redact_mapping(msgspec.json.decode(answer)))

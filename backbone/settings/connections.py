@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote_plus, urlencode, urlsplit
 
 from backbone.settings.secrets import Secret
 from backbone.settings.servers import options, postgres_servers, redis_servers
@@ -54,7 +54,8 @@ def with_tls(url: str) -> str:
 def has_password(url: str) -> bool:
     """Whether a URL carries a password, before the host or among its options."""
     rest = url.partition("://")[2]
-    return ":" in rest[: max(rest.rfind("@"), 0)] or bool(re.search(r"[?&]pass(word)?=", rest, re.IGNORECASE))
+    options = (unquote_plus(item.partition("=")[0]).lower() for item in rest.partition("?")[2].split("&"))
+    return ":" in rest[: max(rest.rfind("@"), 0)] or not {"pass", "password"}.isdisjoint(options)
 
 
 def fill_in(url: str, password: Secret | None, options: Mapping[str, str | None]) -> Secret:

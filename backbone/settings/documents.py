@@ -38,10 +38,19 @@ def read_text(path: Path, shown: str, limit: int = MAX_BYTES) -> str:
         raise SettingsError(f"{shown}: can't be read ({reason}); make it readable for this user") from error
     if len(data) > limit:
         raise SettingsError(f"{shown}: is over {limit} bytes; settings files are small, check the path")
+    text = _decoded(data)
+    del data  # an error must not carry what the file holds, neither itself nor in a frame
+    if isinstance(text, int):
+        raise SettingsError(f"{shown}: is not UTF-8 (byte {text}); save it as UTF-8")
+    return text
+
+
+def _decoded(data: bytes) -> str | int:
+    """The text, or the place of the first byte that is none."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{shown}: is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+        return error.start
 
 
 def read_yaml(path: Path, shown: str) -> dict[str, Any]:
@@ -50,7 +59,17 @@ def read_yaml(path: Path, shown: str) -> dict[str, Any]:
     Raises:
         SettingsError: the file can't be read, is no YAML, no mapping, has a key twice, or is nested too deeply.
     """
-    text = read_text(path, shown)
+    data = _parsed(read_text(path, shown))
+    if isinstance(data, dict):
+        return data
+    what = data if isinstance(data, str) else "is empty" if data is None else f"is a {type(data[0]).__name__}"
+    del data
+    hint = "" if what.startswith("is not") else "; give a mapping of sections, such as 'store: {backend: duckdb}'"
+    raise SettingsError(f"{shown}: {what}{hint}")
+
+
+def _parsed(text: str) -> dict[str, Any] | tuple[Any] | str | None:
+    """The mapping, something else in a tuple of its own, or what is wrong: never with a line of the text."""
     import yaml  # slow to load, and not needed unless a file is read
 
     from backbone.settings.yaml_loader import CappedLoader
@@ -60,20 +79,21 @@ def read_yaml(path: Path, shown: str) -> dict[str, Any]:
         loader = CappedLoader(text)
         data = loader.get_single_data()
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SettingsError(f"{shown}: is not usable YAML: {_problem(error)}") from error
+        return f"is not usable YAML: {_problem(error)}"
     finally:
         if loader is not None:
             loader.dispose()
-    if not isinstance(data, dict):
-        kind = "empty" if data is None else f"a {type(data).__name__}"
-        raise SettingsError(f"{shown}: is {kind}; give a mapping of sections, such as 'store: {{backend: duckdb}}'")
-    return data
+    return data if data is None or isinstance(data, dict) else (data,)
+
+
+_QUOTES = re.compile(r"\b(alias|anchor|tag handle|tag) (['\"]).*", re.DOTALL)
 
 
 def _problem(error: Exception) -> str:
+    """What the parser complains of; a value that begins with * & or ! is taken for a name, which it would quote."""
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error)
-    return f"{' '.join(str(problem).split())}{f' (line {mark.line + 1})' if mark else ''}"
+    problem = _QUOTES.sub(r"\1", getattr(error, "problem", None) or str(error))
+    return f"{' '.join(problem.split())}{f' (line {mark.line + 1})' if mark else ''}"
 
 
 _ENV_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
@@ -85,16 +105,24 @@ def read_env_file(path: str | Path) -> dict[str, str]:
     Raises:
         SettingsError: the file can't be read, or a line is no assignment; values are never shown.
     """
+    variables = _variables(read_text(Path(path), str(path)))
+    if isinstance(variables, str):
+        raise SettingsError(f"{path}: {variables}")
+    return variables
+
+
+def _variables(text: str) -> dict[str, str] | str:
+    """The variables, or what is wrong."""
     variables: dict[str, str] = {}
-    for number, raw in enumerate(read_text(Path(path), str(path)).splitlines(), start=1):
+    for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
         match = _ENV_LINE.fullmatch(line)
         if match is None:
-            raise SettingsError(f"{path}: line {number} is no NAME=value; comment it out with # or correct it")
+            return f"line {number} is no NAME=value; comment it out with # or correct it"
         if match[1] in variables:
-            raise SettingsError(f"{path}: line {number} gives {match[1]} again; keep one of the lines")
+            return f"line {number} gives {match[1]} again; keep one of the lines"
         variables[match[1]] = _unquoted(match[2])
     return variables
 

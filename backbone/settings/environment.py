@@ -55,11 +55,16 @@ def _own(leaf: Leaf, name: str, text: str) -> Given:
 
 def _take_file(given: dict[str, Given], leaf: Leaf, name: str, path: str, problems: list[str]) -> None:
     try:
-        text = read_text(Path(path), f"{name}={path}", _MAX_SECRET_BYTES).rstrip("\r\n")
+        text = read_text(Path(path), _called(name, path), _MAX_SECRET_BYTES).rstrip("\r\n")
     except SettingsError as error:
         problems.extend(error.problems)
         return
     given[leaf.path] = Given(Secret(text), f"env {name}")
+
+
+def _called(name: str, path: str) -> str:
+    """How messages call the file; what is in no folder may be the secret itself, given by the wrong name."""
+    return f"{name} ({path})" if "/" in path and Path(path).parent.is_dir() else name
 
 
 def from_aliases(

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from backbone.domain.errors import BackboneError
+from backbone.settings.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -14,15 +15,18 @@ __all__ = ["SettingsError", "suggestion"]
 
 
 class SettingsError(BackboneError, ValueError):
-    """The settings can't be used; each problem says what was given, what is allowed, and what to do."""
+    """The settings can't be used; each problem says what was given, what is allowed, and what to do.
+
+    They are redacted: what was given may be a password that went into the wrong place.
+    """
 
     code = "settings"
 
     problems: tuple[str, ...]
 
     def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
+        self.problems = tuple(map(redact, problems))
+        super().__init__("\n".join(self.problems))
 
 
 def suggestion(given: str, allowed: Iterable[str]) -> str:

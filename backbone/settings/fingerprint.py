@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from backbone.settings.addresses import shown_place, shown_url
 from backbone.settings.redaction import redact
 from backbone.settings.secrets import MASK, Secret
 
@@ -16,19 +17,20 @@ if TYPE_CHECKING:
 
 __all__ = ["fingerprint", "redacted_sections", "shown"]
 
+_PLACES = frozenset({"host", "bootstrap"})
 _NOT_SETTINGS = frozenset({"origins", "ignored"})
 
 
 def shown(name: str, value: object) -> Any:
-    """A value that can be shown: a secret masked, of a URL only the password, a section as a mapping."""
+    """A value that can be shown: a secret masked, of a URL what is secret in it, a section as a mapping."""
     if isinstance(value, Secret):
-        return redact(value.reveal()) if name == "url" and "://" in value.reveal() else MASK
+        return shown_url(value.reveal()) if name == "url" else MASK
     if isinstance(value, msgspec.Struct):
         return {
             name: shown(name, getattr(value, name)) for name in value.__struct_fields__ if name not in _NOT_SETTINGS
         }
     if isinstance(value, str):
-        return redact(value)
+        return shown_place(value) if name in _PLACES else redact(value)
     return dict(value) if isinstance(value, Mapping) else value
 
 

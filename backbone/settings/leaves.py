@@ -82,7 +82,10 @@ class Leaf(NamedTuple):
         if self.secret:
             if not isinstance(raw, str) or not (raw.reveal() if isinstance(raw, Secret) else raw):
                 raise ValueError(f"{type(raw).__name__} given; allowed is {self.allowed}")
-            return Secret(raw)
+            secret = Secret(raw)
+            if not _is_text(secret):
+                raise ValueError(f"bytes that are no UTF-8 given; allowed is {self.allowed}")
+            return secret
         try:
             value = self._parse(raw)
             if isinstance(value, float) and not math.isfinite(value):
@@ -104,6 +107,11 @@ class Leaf(NamedTuple):
             return next((item for item in literals if _literal(item).lower() == text.lower()), text)
         parser = _PARSERS.get(self.base)
         return parser(text) if parser else raw
+
+
+def _is_text(secret: Secret) -> bool:
+    """Lone surrogates are bytes of the environment that are no UTF-8; clients fail at them, and show them."""
+    return not any("\ud800" <= char <= "\udfff" for char in secret.reveal())
 
 
 def _quoted(raw: object) -> str:

@@ -7,8 +7,9 @@ from copy import deepcopy
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from backbone.settings.addresses import is_place, reveals
 from backbone.settings.choosing import Source, choose, indicator
-from backbone.settings.connections import has_password, url_problem
+from backbone.settings.connections import url_problem
 from backbone.settings.documents import read_yaml
 from backbone.settings.effects import rank, without_effect
 from backbone.settings.environment import Given, from_aliases, from_environment
@@ -48,12 +49,31 @@ def load_settings(
     Raises:
         SettingsError: a file, key or value is not usable; it tells all problems, one a line.
     """
-    environment = {name: value for name, value in (env or {}).items() if value.strip()}
-    source, ignored = choose(path, profile, environment, overrides or {})
+    made = _made(path, profile, env or {}, overrides or {})
+    if isinstance(made, Settings):
+        return made
+    del env, overrides  # both may hold passwords, and a traceback what its frames hold
+    raise SettingsError(*made)
+
+
+def _made(
+    path: str | Path | None, profile: str | None, env: Mapping[str, str], overrides: Mapping[str, object]
+) -> Settings | tuple[str, ...]:
+    """The settings, or why there are none."""
+    try:
+        return _combined(path, profile, {name: value for name, value in env.items() if value.strip()}, overrides)
+    except SettingsError as error:
+        return error.problems
+
+
+def _combined(
+    path: str | Path | None, profile: str | None, environment: Mapping[str, str], overrides: Mapping[str, object]
+) -> Settings:
+    source, ignored = choose(path, profile, environment, overrides)
     problems: list[str] = []
     given = _from_file(source, problems)
     given.update(from_environment(environment, problems))
-    given.update(_from_overrides(overrides or {}, problems))
+    given.update(_from_overrides(overrides, problems))
     aliased, passed_over = from_aliases(environment, given, problems)
     values, origins = _values({**aliased, **given}, problems)
     problems += _contradictions(values, origins)
@@ -145,7 +165,8 @@ def _reveals(leaf: Leaf, value: object) -> bool:
     """Whether a plain value of a secret setting gives a secret away; a URL without a password does not."""
     if value is None or isinstance(value, Secret) or not leaf.secret:
         return False
-    return not (leaf.path.endswith(".url") and isinstance(value, str) and not has_password(value))
+    # what is no URL at all is refused as such, and not shown either
+    return not (leaf.path.endswith(".url") and isinstance(value, str) and ("://" not in value or not reveals(value)))
 
 
 def _values(given: Mapping[str, Given], problems: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -180,6 +201,12 @@ def _contradictions(values: Mapping[str, Any], origins: Mapping[str, str]) -> It
         problem = None if values[path] is None else url_problem(path, values[path].reveal())
         if problem:
             yield f"{path} ({origins[path]}): {problem}"
+    for path in ("store.host", "cache.host", "stream.bootstrap"):
+        if values[path] is not None and not is_place(values[path]):
+            yield (
+                f"{path} ({origins[path]}): text that is no host given; allowed are names and addresses; user, "
+                "password and protocol are settings of their own"
+            )
     for section in ("store", "cache"):
         url, host = f"{section}.url", f"{section}.host"
         given = values[url] is not None and values[host] is not None

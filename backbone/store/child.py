@@ -119,7 +119,7 @@ def _timescale(settings: Settings) -> Callable[[], Adapter]:
             statement_timeout=store.statement_timeout,
         )
         return TimescaleStore(
-            dsn.reveal(),
+            dsn,
             schema=store.schema_name,
             bounds=bounds,
             application_name=store.application_name,

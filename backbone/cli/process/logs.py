@@ -7,9 +7,9 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
-from backbone.cli.show.text import one_line
+from backbone.cli.show.text import one_line, traceback_below
 from backbone.domain.text import json_text
-from backbone.settings.redaction import RedactingFilter
+from backbone.settings.redaction import RedactingFilter, shown_traceback
 
 if TYPE_CHECKING:
     from backbone.settings import Settings
@@ -84,7 +84,8 @@ class _Person(logging.Formatter):
         parts = [message, said.pop("path", ""), *(f"{name}={_quoted(value)}" for name, value in said.items())]
         text = one_line(" ".join(str(part) for part in parts if part))
         text = f"{_moment(record)} {record.levelname.lower():<7} {one_line(record.name)}: {text}"
-        return f"{text}\n{trace}" if trace else text
+        below = (traceback_below(each) for each in (trace, record.stack_info) if each)
+        return "\n".join((text, *below))
 
 
 def _quoted(value: object) -> str:
@@ -106,5 +107,9 @@ class _Machine(logging.Formatter):
         }
         if record.exc_text:
             body["exception"] = record.exc_text
+        elif "exception" in fields:
+            body["exception"] = shown_traceback(str(fields.pop("exception")))
+        if record.stack_info:
+            body["stack"] = record.stack_info
         body |= {f"field_{name}" if name in body else name: value for name, value in fields.items()}
         return json_text(msgspec.json.encode(body, enc_hook=str)).decode()

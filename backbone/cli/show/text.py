@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from backbone.domain.text import folded
-from backbone.settings.redaction import redact
+from textwrap import indent
 
-__all__ = ["ago", "count", "folded", "one_line", "seconds"]
+from backbone.domain.text import folded
+from backbone.settings.redaction import redact, shown_traceback
+
+__all__ = ["ago", "count", "folded", "one_line", "seconds", "traceback_below"]
 
 _DAY = 86_400
 
@@ -13,6 +15,11 @@ _DAY = 86_400
 def one_line(text: object) -> str:
     """A text as one line: redacted, blanks folded, control characters (C0, C1, bidirectional ones) left out."""
     return folded(redact(str(text)))
+
+
+def traceback_below(text: object) -> str:
+    """A traceback to stand below a line: redacted, escaped, and indented, so that none of its lines passes for one."""
+    return indent(shown_traceback(str(text)), "    ")
 
 
 def count(number: int) -> str:

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import anyio
 import asyncpg
 
-from backbone.settings import SettingsError
+from backbone.settings import Secret, SettingsError
+from backbone.settings.discretion import discreetly
 from backbone.settings.servers import postgres_servers
 from backbone.settings.transport import refusal_of_store, unsafe_store
 from backbone.store.errors import StoreError, StoreUnavailable, UnknownOutcome
@@ -54,7 +55,7 @@ class Database:
     """Connections to one database.
 
     Args:
-        dsn: connection URL, with the password.
+        dsn: connection URL, with the password; it may be a `Secret`.
         bounds: how long anything may take.
         application_name: how the server lists the connections.
         insecure: another machine may be asked without verified TLS.
@@ -67,7 +68,7 @@ class Database:
     """
 
     def __init__(self, dsn: str, bounds: Bounds, application_name: str, *, insecure: bool = False) -> None:
-        self._dsn = dsn
+        self._dsn = Secret(dsn)
         self._insecure = insecure
         self._bounds = bounds
         self._application_name = application_name
@@ -76,9 +77,10 @@ class Database:
         self._busy: set[int] = set()
         self._worked_at = -_TRUSTED_SECONDS
         self._longest_wait = 0.0
-        self.place = place_of(dsn) or "the store"
+        place = place_of(self._dsn.reveal())
+        self.place = place or "the store"
         self.reads_only = False
-        self.exposed = unsafe_store(dsn) if place_of(dsn) else ""
+        self.exposed = unsafe_store(self._dsn.reveal()) if place else ""
 
     async def open(self) -> None:
         """Connect.
@@ -89,7 +91,7 @@ class Database:
         """
         if self._pool is not None:
             return
-        if not place_of(self._dsn):
+        if not place_of(self._dsn.reveal()):
             raise StoreUnavailable(_UNREADABLE)
         if self.exposed and not self._insecure:
             raise SettingsError(refusal_of_store(self.exposed))
@@ -98,8 +100,7 @@ class Database:
         try:
             with anyio.fail_after(bounds.connect_timeout + bounds.pool_timeout):
                 self._pool = await asyncpg.create_pool(
-                    self._dsn,
-                    **reached(self._dsn),
+                    connect=self._connect,
                     # no floor: a task of the client's own would keep it, and print a traceback at each try while the
                     # server is down; connections are made when they are wanted
                     min_size=0,
@@ -115,6 +116,12 @@ class Database:
                 )
         except EXPLAINED as error:
             raise self._explained(error) from error
+
+    async def _connect(self, _: None, **options: Any) -> Any:
+        """For the pool, which so knows no password, and whose errors have no frame that does."""
+        return await discreetly(
+            lambda: asyncpg.connect(self._dsn.reveal(), **{**options, **reached(self._dsn.reveal())})
+        )
 
     async def close(self) -> None:
         """Close the connections politely within a bound, then by force."""

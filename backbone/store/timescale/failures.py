@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncpg
 
+from backbone.settings import redact
 from backbone.store.errors import RowRefused, SchemaMismatch, StoreBusy, StoreError, StoreUnavailable, Unsupported
 from backbone.store.timescale.tls import distrust
 
@@ -152,4 +153,4 @@ def rolled_back(error: BaseException) -> bool:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n", 1)[0] or type(error).__name__
+    return redact(str(error).strip().split("\n", 1)[0]) or type(error).__name__

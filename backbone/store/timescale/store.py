@@ -38,7 +38,7 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counti
     """A store in a PostgreSQL database, chunked where TimescaleDB is there. Any number of processes may share it.
 
     Args:
-        dsn: connection URL, `postgresql://user:password@host:port/database?sslmode=…`.
+        dsn: connection URL, `postgresql://user:password@host:port/database?sslmode=…`; it may be a `Secret`.
         schema: of the tables of rows; ledger, journal and outbox are in `telemetry`.
         bounds: connections at most, and how long anything may take.
         application_name: how the server lists the connections.

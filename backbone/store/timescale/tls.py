@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 
+from backbone.settings import Secret, redact
 from backbone.settings.loopback import addresses_of
 from backbone.settings.servers import options, postgres_servers, verified
 from backbone.settings.transport import unusable
@@ -30,13 +31,13 @@ def reached(dsn: str) -> dict[str, Any]:
     return {"host": [host for host, _ in servers], "port": [port for _, port in servers], "ssl": mode}
 
 
-def require_files(dsn: str) -> None:
+def require_files(dsn: Secret) -> None:
     """Look whether what a connection URL names for TLS can be used; the client does not say which file it is.
 
     Raises:
         StoreUnavailable: something can't, or there is no authority to verify by.
     """
-    for _, text in unusable(dsn):
+    for _, text in unusable(dsn.reveal()):
         raise StoreUnavailable(text)
 
 
@@ -55,5 +56,5 @@ def distrust(error: BaseException, place: str) -> StoreUnavailable | None:
     if isinstance(error, ConnectionError) and "rejected SSL" in str(error):
         return StoreUnavailable(f"{place} speaks no TLS, which store.ssl_mode requires: switch it on in the server")
     if isinstance(error, asyncpg.ClientConfigurationError):
-        return StoreUnavailable(f"{place}: {error}; correct store.url or the store.ssl_... settings")
+        return StoreUnavailable(f"{place}: {redact(str(error))}; correct store.url or the store.ssl_... settings")
     return None

@@ -127,7 +127,7 @@ def test_secrets_are_read_from_files(tmp_path: Path) -> None:
     assert institutional(PGPASSWORD_FILE=str(file)).store.password == Secret("hunter2")
     with pytest.raises(SettingsError, match="BACKBONE_STORE_PASSWORD is set as well"):
         institutional(BACKBONE_STORE_PASSWORD_FILE=str(file), BACKBONE_STORE_PASSWORD="x")
-    with pytest.raises(SettingsError, match=r"BACKBONE_STORE_PASSWORD_FILE=.*nowhere: there is no such file"):
+    with pytest.raises(SettingsError, match=r"BACKBONE_STORE_PASSWORD_FILE \(.*nowhere\): there is no such file"):
         institutional(BACKBONE_STORE_PASSWORD_FILE=str(tmp_path / "nowhere"))
 
 

@@ -5,6 +5,7 @@ import json
 import logging
 import pickle
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import msgspec
 import pytest
@@ -82,11 +83,71 @@ def test_a_secret_is_not_pickled(protocol: int) -> None:
         ("Authorization: hunter two", "Authorization: ***"),
         ("sent bearer abc.def twice", "sent bearer *** twice"),
         ("compass=north, status: pass", "compass=north, status: pass"),
+        ("at postgresql://u:pw sp@h/d now", "at postgresql://u:***@h/d now"),
+        ("at postgresql://u:pw\n\tx@h/d now", "at postgresql://u:***@h/d now"),
+        ("unfinished postgresql://u:x1", "unfinished postgresql://u:***"),
+        ("https://h/?p%61ssword=x&b=1", "https://h/?p%61ssword=***&b=1"),
+        ("brokers user:x@h:9092, none answers", "brokers user:***@h:9092, none answers"),
+        ("host=h pw=x port=1", "host=h pw=*** port=1"),
+        ("ALTER ROLE u PASSWORD 'a b'; x", "ALTER ROLE u PASSWORD ***; x"),
+        ("CREATE USER u IDENTIFIED BY x", "CREATE USER u IDENTIFIED BY ***"),
+        ("AUTH u x", "AUTH ***"),
+        ("['AUTH', 'u', 'x']", "['AUTH', ***"),
+        ("ACL SETUSER u on >x ~*", "ACL SETUSER u on >*** ~*"),
+        ("CONFIG SET requirepass x", "CONFIG SET requirepass ***"),
+        ("sasl_plain_password=x", "sasl_plain_password=***"),
+        ('  password: "a b', "  password: ***"),
         ("nothing here", "nothing here"),
     ],
 )
 def test_secrets_in_text_are_replaced(text: str, expected: str) -> None:
     assert redact(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "folder/sl_passwd: first line names no column",
+        "store.password (env X): text given",
+        "BACKBONE_STORE_PASSWORD_FILE: BACKBONE_STORE_PASSWORD is set as well; unset one of them",
+        "token: expected a block end",
+        "AUTH failed: WRONGPASS",
+        "rows are identified by symbol",
+        "redis://host:port/db, or rediss:// for TLS; postgresql://user@host:port/database",
+        "see kafka://[::1]:9092/x and http://h:1. Then mail a@b.c or mailto:a@b.c at 12:30",
+        "image:tag@sha256:abc",
+    ],
+)
+def test_innocent_words_are_left_alone(text: str) -> None:
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [f"{CANARY}x", f"{CANARY} sp/a@ce", f"{CANARY}\nline", f"{CANARY}\"'\\", f"{CANARY}é\t%", "lettersalone" * 2],
+)
+def test_a_known_secret_is_masked_wherever_it_stands_in_any_spelling(value: str) -> None:
+    secret = Secret(value)
+    spellings = [value, repr(value), json.dumps(value), quote(value), quote(value, safe=""), quote_plus(value)]
+    spellings += [ascii(value), " ".join(value.split()), value.encode("unicode_escape").decode()]
+    for spelling in spellings:
+        text = redact(f"the server says {spelling} is wrong")
+        assert value[:7] not in text, spelling
+        assert "the server says" in text
+    del secret
+    assert redact(f"afterwards {value[:6]} is forgotten") == f"afterwards {value[:6]} is forgotten"
+
+
+def test_the_password_of_a_known_url_is_masked_by_itself() -> None:
+    kept = [Secret(f"postgresql://u:{CANARY}%40x@h/d"), Secret(f"redis://h/0?p%61ssword={CANARY}y")]
+    assert redact(f"wrong: {CANARY}@x, {CANARY}%40x, {CANARY}y") == "wrong: ***, ***, ***"
+    assert len(kept) == 2
+
+
+def test_a_known_word_is_not_looked_for() -> None:
+    kept = [Secret("backbone"), Secret("12345"), Secret("market_data"), Secret("")]
+    assert redact("backbone took 12345 rows of market_data") == "backbone took 12345 rows of market_data"
+    assert len(kept) == 4
 
 
 WILD = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_categories=["Cs", "Zs", "Cc"]), max_size=8)
@@ -121,8 +182,30 @@ def test_an_authorization_header_never_survives(scheme: str, before: str, prose:
 
 
 def test_a_long_text_is_redacted_in_linear_time() -> None:
-    for piece in ("a://", "password", "x" * 8, "a:@", "bearer ", "pass=", 'token="'):
-        assert redact(piece * 20_000) is not None
+    pieces = ["a://", "a://b:", "a://b:c ", "password", "x" * 8, "a:@", "a:b@", "a.b:", "bearer ", "pass=", "pw", "?a="]
+    pieces += [
+        'token="',
+        'password="\\',
+        "password='",
+        "password 'x",
+        "password: a",
+        "password \n",
+        "AUTH a ",
+        "IDENTIFIED BY ",
+    ]
+    pieces += [
+        "SETUSER a b ",
+        "authorization: ",
+        "authorization:\n",
+        "a://?a=&",
+        "a://[",
+        "%41",
+        " ",
+        "\t",
+        f"SETUSER {'x' * 64} ",
+    ]
+    for piece in pieces:
+        assert redact(piece * (160_000 // len(piece))) is not None
 
 
 def test_mappings_are_redacted_at_any_depth() -> None:
@@ -154,13 +237,16 @@ def test_log_records_are_redacted_with_their_tracebacks() -> None:
     logger.propagate = False
     try:
         try:
-            raise ConnectionError(f"no answer from redis://u:{CANARY}@h")
+            error = ConnectionError(f"no answer from redis://u:{CANARY}@h\x1b[31m")
+            error.add_note(f"at redis://u:{CANARY} x@h")
+            raise error
         except ConnectionError:
             logger.exception("can't reach %s", f"redis://u:{CANARY}@h", stack_info=True)
     finally:
         logger.removeHandler(handler)
         logger.propagate = True
     assert "redis://u:***@h" in lines[0]
+    assert "\x1b" not in lines[0]
     assert "ConnectionError" in lines[0]
     assert CANARY not in lines[0]
 

@@ -1,0 +1,70 @@
+"""What a client raises that was called with a secret."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import anyio
+import pytest
+
+from backbone.settings import Secret
+from backbone.settings.discretion import discreetly
+from tests.backbone.secrecy.reporter import recorded
+
+CANARY = "CANARY-d15cr33t"
+SECRET = Secret(CANARY)
+
+
+def fail(password: str) -> NoReturn:
+    raise ConnectionError(f"{password} is wrong")
+
+
+async def from_cause(password: str) -> None:
+    try:
+        fail(password)
+    except ConnectionError as error:
+        raise LookupError(password) from error
+
+
+async def in_passing(password: str) -> None:
+    try:
+        fail(password)
+    except ConnectionError:
+        raise LookupError(password)  # noqa: B904 - the context is what is looked at
+
+
+async def in_a_group(password: str) -> None:
+    try:
+        fail(password)
+    except ConnectionError as error:
+        error.add_note(f"at {password}")
+        raise ExceptionGroup("all", [error, ExceptionGroup("more", [ValueError(password)])]) from None
+
+
+@pytest.mark.parametrize("client", [from_cause, in_passing, in_a_group])
+async def test_neither_frames_nor_texts_of_an_error_hold_it(client: Callable[[str], Awaitable[None]]) -> None:
+    with pytest.raises((LookupError, ExceptionGroup)) as raised:
+        await discreetly(lambda: client(SECRET.reveal()))
+    assert CANARY not in recorded(raised.value, but="")
+    assert "***" in "".join(traceback.format_exception(raised.value))
+
+
+async def test_a_cancelled_call_leaves_no_frames_either() -> None:
+    async def client(password: str) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            assert password
+
+    with pytest.raises(TimeoutError) as raised, anyio.fail_after(0.01):
+        await discreetly(lambda: client(SECRET.reveal()))
+    assert CANARY not in recorded(raised.value, but="")
+
+
+async def test_what_it_returns_is_handed_on() -> None:
+    async def client(password: str) -> int:
+        return len(password)
+
+    assert await discreetly(lambda: client(SECRET.reveal())) == len(CANARY)
