@@ -11,6 +11,7 @@ from backbone.settings.loopback import is_loopback
 __all__ = ["Server", "elsewhere", "kafka_servers", "options", "postgres_servers", "redis_servers", "verified"]
 
 _HOST = re.compile(r"(?:\[(?P<six>[^\[\]]+)\]|(?P<name>[^:\[\]]+))(?::(?P<port>\d{1,5}))?")
+_SHOWN = re.compile(r"[\w.:%-]+|/[^@]*")
 _NO_HOST = ("/run/postgresql", "/var/run/postgresql", "localhost")
 """Of a PostgreSQL URL without a host. Not /tmp, where anybody may put a socket and ask for the password."""
 
@@ -22,6 +23,8 @@ class Server(NamedTuple):
     port: int
 
     def __str__(self) -> str:
+        if not _SHOWN.fullmatch(self.host):
+            return f"***:{self.port}"  # it may be a password that came to stand where the host belongs
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
