@@ -15,6 +15,7 @@ from numbers import Real
 from typing import Any, Final, TypeVar
 
 from backbone.domain.clock import INTERVALS, MAX_US, MIN_US, from_us, parse_interval, to_us
+from backbone.domain.text import LONGEST_TEXT
 
 __all__ = [
     "LARGEST",
@@ -39,7 +40,6 @@ LARGEST: Final = 2**63 - 1
 _SHOWN = 80
 _SHORT: Final = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = _SHOWN
-_LONGEST_TEXT = 1024  # as the longest name that a frame takes
 
 
 def shown(value: object) -> str:
@@ -130,8 +130,8 @@ def text(name: str, value: object) -> str:
         size = len(value.encode())
     except UnicodeEncodeError as error:
         raise ValueError(f"{name}: {shown(value)} given, with half a character in it; remove it") from error
-    if size > _LONGEST_TEXT:
-        raise ValueError(f"{name}: a text of {size:,} bytes given; allowed are {_LONGEST_TEXT:,}")
+    if size > LONGEST_TEXT:
+        raise ValueError(f"{name}: a text of {size:,} bytes given; allowed are {LONGEST_TEXT:,}")
     return str(value)
 
 
