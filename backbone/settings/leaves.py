@@ -75,6 +75,8 @@ class Leaf(NamedTuple):
         Raises:
             ValueError: it is not allowed here; the message says what is.
         """
+        if _has_nul(raw):
+            raise ValueError(f"a NUL character given, which no system takes; remove it; allowed is {self.allowed}")
         if raw is None or (self.optional and _says_nothing(raw, self.base)):
             if self.optional:
                 return None
@@ -104,6 +106,11 @@ class Leaf(NamedTuple):
             return next((item for item in literals if _literal(item).lower() == text.lower()), text)
         parser = _PARSERS.get(self.base)
         return parser(text) if parser else raw
+
+
+def _has_nul(raw: object) -> bool:
+    texts = (*raw, *raw.values()) if isinstance(raw, Mapping) else (raw,)
+    return any("\0" in (each.reveal() if isinstance(each, Secret) else each) for each in texts if isinstance(each, str))
 
 
 def _quoted(raw: object) -> str:
