@@ -19,7 +19,7 @@ __all__ = ["MOST_BAD", "MOST_BYTES", "Chunker"]
 MOST_BYTES: Final = 32 * 2**20
 """Bytes of text in a chunk: what has more is cut sooner than by its number of rows."""
 MOST_BAD: Final = 10_000
-"""Bad rows that are kept until they are handed on, with the next chunk or by themselves."""
+"""Bad rows that are handed on at once, with a chunk or by themselves."""
 
 
 @dataclass(slots=True)
@@ -50,12 +50,12 @@ class Chunker:
         # the row behind a chunk has to be there, so that where a chunk ends does not depend on the size of batches
         while self._good_rows > self.chunk_rows or (self._text_bytes > MOST_BYTES and self._good_rows > 1):
             yield self._take()
-        if len(self._bad) >= MOST_BAD:
+        while len(self._bad) >= MOST_BAD:
             yield self._chunk(Frame.empty(self.dimension), 0)
 
     def rest(self) -> Iterator[SourceChunk]:
-        """The last chunk, if anything is left."""
-        if self._good_rows or self._bad:
+        """The last chunks, if anything is left."""
+        while self._good_rows or self._bad:
             yield self._take()
 
     @property
@@ -77,7 +77,7 @@ class Chunker:
 
     def _chunk(self, frame: Frame, rows: int) -> SourceChunk:
         """A frame made of so many rows, and the bad ones."""
-        bad, self._bad = tuple(self._bad), []
+        bad, self._bad = tuple(self._bad[:MOST_BAD]), self._bad[MOST_BAD:]
         self._good_rows -= rows
         self._rows_read += rows + len(bad)
         return SourceChunk(frame, bad, f"rows:{self._rows_read}", self._rows_read)

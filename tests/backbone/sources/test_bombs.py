@@ -179,7 +179,7 @@ def test_a_chunk_has_a_bound_of_bytes_and_bad_rows_are_handed_on(tmp_path: Path)
     path.write_text("ts,symbol,price,venue,conditions\n" + good + "x\n" * 250_000)
     chunks = list(CsvSource(path, "trades").chunks())
     assert max(chunk.frame.nbytes for chunk in chunks) < 1.2 * MOST_BYTES
-    assert max(len(chunk.quarantined) for chunk in chunks) <= 100_000 + MOST_BAD
+    assert max(len(chunk.quarantined) for chunk in chunks) <= MOST_BAD
     assert sum(len(chunk.quarantined) for chunk in chunks) == 250_000
     assert Frame.concat([chunk.frame for chunk in chunks]).num_rows == 40_000
     assert chunks[-1].rows_read == 290_000
