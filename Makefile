@@ -12,7 +12,7 @@ ALONE := --override-ini addopts="-ra --strict-markers --strict-config --import-m
 UV := uv==0.13.9
 COMPILE := pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test coverage sim test-install test-services drills lint bench bench-rivals docs lock clean
+.PHONY: help run test coverage sim fuzz test-install test-services drills lint bench bench-rivals docs lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ coverage: .venv/installed  ## the same with coverage, which takes a third longer
 
 sim: .venv/installed  ## whole embedded backbones with seeded faults against a model: SEEDS=2000 of them, or SEED=17 alone
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200) --jobs 2)
+
+fuzz: .venv/installed  ## damaged payloads and files, each campaign in processes of its own: SEED=1, PAYLOADS=100000, FILES=2000
+	$(BIN)/python -m tests.fuzz --seed $(or $(SEED),1) --payloads $(or $(PAYLOADS),100000) --files $(or $(FILES),2000)
 
 test-install: .venv/installed  ## locks, wheels and the tests of actors in clean environments, on every Python found (needs a package registry)
 	$(BIN)/python -m pytest tests/install -q -n auto --maxprocesses 2 --dist loadscope $(ALONE)

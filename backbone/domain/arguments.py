@@ -15,14 +15,17 @@ from numbers import Real
 from typing import Any, Final, TypeVar
 
 from backbone.domain.clock import INTERVALS, MAX_US, MIN_US, from_us, parse_interval, to_us
+from backbone.domain.text import LONGEST_TEXT
 
 __all__ = [
     "LARGEST",
+    "LONGEST_PAGE",
     "count",
     "flag",
     "instance",
     "interval",
     "moment",
+    "page",
     "seconds",
     "shown",
     "symbols",
@@ -36,10 +39,12 @@ T = TypeVar("T")
 LARGEST: Final = 2**63 - 1
 """The greatest whole number that a store, a stream or an Arrow column holds."""
 
+LONGEST_PAGE: Final = 10_000
+"""Entries of a list that are given at once."""
+
 _SHOWN = 80
 _SHORT: Final = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = _SHOWN
-_LONGEST_TEXT = 1024  # as the longest name that a frame takes
 
 
 def shown(value: object) -> str:
@@ -130,8 +135,8 @@ def text(name: str, value: object) -> str:
         size = len(value.encode())
     except UnicodeEncodeError as error:
         raise ValueError(f"{name}: {shown(value)} given, with half a character in it; remove it") from error
-    if size > _LONGEST_TEXT:
-        raise ValueError(f"{name}: a text of {size:,} bytes given; allowed are {_LONGEST_TEXT:,}")
+    if size > LONGEST_TEXT:
+        raise ValueError(f"{name}: a text of {size:,} bytes given; allowed are {LONGEST_TEXT:,}")
     return str(value)
 
 
@@ -168,6 +173,18 @@ def count(name: str, value: object, least: int = 0, *, default: str = "") -> int
         raise TypeError(f"{name}={shown(value)} given; {allowed}") from None
     if not least <= number <= LARGEST:
         raise ValueError(f"{name}={shown(value)} given; {allowed}")
+    return number
+
+
+def page(name: str, value: object) -> int:
+    """How many entries of a list are given at once.
+
+    Raises:
+        TypeError: it is no whole number. ValueError: it is not within 1 to 10,000.
+    """
+    number = count(name, value, 1)
+    if number > LONGEST_PAGE:
+        raise ValueError(f"{name}={number} given; allowed: 1 to {LONGEST_PAGE}; skip those to read on behind them")
     return number
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backbone.domain.cleaning import check, check_doubles, check_names, clean, constant_text
+from backbone.domain.cleaning import check, check_doubles, check_texts, clean, constant_text
 from backbone.domain.clock import INTERVALS, parse_interval
 from backbone.domain.events import differing, unnumbered
 from backbone.domain.schema import arrow_schema, arrow_type
@@ -31,13 +31,14 @@ if TYPE_CHECKING:
 __all__ = ["canonical", "distinct", "in_order", "integers", "places", "reorder", "require_canonical", "whole"]
 
 
-def canonical(dimension: Dimension, table: Any, *, presorted: bool = False) -> pa.Table:
+def canonical(dimension: Dimension, table: Any, *, presorted: bool = False, known: bool = False) -> pa.Table:
     """The canonical form of a table.
 
     Args:
         dimension: what the rows are.
         table: an Arrow table or stream with the key columns and any of the value columns, in any order.
         presorted: the caller vouches that rows are strictly ascending by key, so that this is not looked at.
+        known: the rows are out of frames, whose texts were looked at.
 
     Raises:
         ValueError: columns are missing or unknown, or hold what the dimension does not allow.
@@ -45,12 +46,13 @@ def canonical(dimension: Dimension, table: Any, *, presorted: bool = False) -> p
     table = _table(table)
     columns = _named(dimension, table)
     arrays = {name: clean(dimension, name, columns[name]) for name in dimension.columns if name in columns}
-    if not presorted:
-        for name in dimension.key:
+    if not known:
+        for name, array in arrays.items():
             if dimension.kinds[name] == "string":
-                check_names(dimension, name, arrays[name])
+                check_texts(dimension, name, array)
         if dimension.has_interval:
-            arrays["interval"] = _intervals(arrays["interval"])
+            arrays["interval"], given = _intervals(arrays["interval"]), arrays["interval"]
+            presorted = presorted and arrays["interval"] is given
     if "sequence" in dimension.key and "sequence" not in arrays:
         arrays["sequence"] = pa.nulls(table.num_rows, pa.int64())
     for name in dimension.values:

@@ -9,16 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from backbone.domain.arguments import shown
 from backbone.domain.clock import MAX_US, MIN_US
-from backbone.domain.rows import LONGEST_NAME
 from backbone.domain.schema import arrow_type
+from backbone.domain.text import LONGEST_TEXT, hidden
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from backbone.domain.dimension import Dimension
 
-__all__ = ["check", "check_doubles", "check_names", "clean", "constant_text", "doubles", "text_buffers", "without_nan"]
+__all__ = ["check", "check_doubles", "check_texts", "clean", "constant_text", "doubles", "text_buffers", "without_nan"]
 
 _NEGATIVE_ZERO = np.int64(np.iinfo(np.int64).min)
 _WANTED = {
@@ -153,21 +154,28 @@ def _check_text(where: str, array: pa.Array, *, key: bool) -> None:
         raise ValueError(f"{where}: empty text given in row {row}; a key column needs a value")
 
 
-def check_names(dimension: Dimension, name: str, array: pa.Array) -> None:
-    """Refuse names by which rows could not be asked for again, of rows that are new; what is stored is as it is.
+def check_texts(dimension: Dimension, name: str, array: pa.Array) -> None:
+    """Refuse texts of rows that are new; what is stored is as it is.
 
     Raises:
-        ValueError: a text of a key is blank, or longer than an index takes.
+        ValueError: a text is over `LONGEST_TEXT` bytes, or one of a key is blank or has hidden characters.
     """
     if not len(array):
         return
+    size = int(np.diff(text_buffers(array)[0]).max())
+    if size > LONGEST_TEXT:
+        raise ValueError(f"{dimension}.{name}: a text of {size:,} bytes given; allowed are {LONGEST_TEXT:,}")
+    if name not in dimension.key:
+        return
     only = constant_text(array)  # most frames are of one symbol, and those of one row should cost little
     for text in array.unique().to_pylist() if only is None else [only.decode()]:
-        size = len(text.encode())
-        if size > LONGEST_NAME:
-            raise ValueError(f"{dimension}.{name}: a text of {size:,} bytes given; allowed are {LONGEST_NAME:,}")
         if not text.strip():
             raise ValueError(f"{dimension}.{name}: blank text given; a key column needs a value")
+        if found := hidden(text):
+            raise ValueError(
+                f"{dimension}.{name}: {shown(text)} given, with the control or invisible character {found}; "
+                "a key column takes none, remove it"
+            )
 
 
 def text_buffers(array: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:

@@ -94,12 +94,20 @@ class Frame:
 
         Raises:
             ValueError: a column is unknown, missing from the key, of a wrong type, or has values that are not allowed:
-                moments without a zone or finer than a microsecond, nulls or empty texts in the key, NUL characters.
+                moments without a zone or finer than a microsecond, NUL characters, texts of over 1,024 bytes; in the
+                key nulls, empty texts, control or invisible characters.
         """
         from backbone.domain.canonical import canonical
 
         parsed = Dimension.parse(dimension)
         return cls._of(parsed, canonical(parsed, table, presorted=presorted))
+
+    @classmethod
+    def of_known(cls, dimension: Dimension, table: pa.Table) -> Self:
+        """A frame of rows out of frames, strictly ascending by key as they were there."""
+        from backbone.domain.canonical import canonical
+
+        return cls._of(dimension, canonical(dimension, table, presorted=True, known=True))
 
     @classmethod
     def from_polars(cls, dimension: Dimension | str, df: Any) -> Self:

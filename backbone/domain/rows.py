@@ -18,14 +18,12 @@ import msgspec
 from backbone.domain.arguments import shown
 from backbone.domain.clock import INTERVALS, MAX_US, MIN_US, to_us
 from backbone.domain.dimension import Dimension
+from backbone.domain.text import LONGEST_TEXT, hidden
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["LONGEST_NAME", "Cells", "cells_of", "listed"]
-
-LONGEST_NAME: Final = 1024
-"""Bytes of the longest text in a key: several of them have to fit into an index."""
+__all__ = ["Cells", "cells_of", "listed"]
 
 _FEW: Final = 1000  # more rows are columns at once
 _EXACT: Final = 2**53
@@ -156,14 +154,14 @@ def _shape(dimension: Dimension) -> _Shape:
 
 @lru_cache(maxsize=4096)
 def _is_name(text: str) -> bool:
-    return bool(text.strip()) and _is_text(text) and len(text.encode()) <= LONGEST_NAME
+    return bool(text.strip()) and _is_text(text) and not hidden(text)
 
 
 def _is_text(text: str) -> bool:
     if "\0" in text:
         return False
     try:
-        return text.isascii() or bool(text.encode())
+        return (len(text) if text.isascii() else len(text.encode())) <= LONGEST_TEXT
     except UnicodeEncodeError:
         return False
 

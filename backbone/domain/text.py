@@ -7,11 +7,30 @@ place for half a surrogate pair.
 from __future__ import annotations
 
 import re
+from typing import Final
 
-__all__ = ["escaped", "excerpt", "folded", "json_text", "storable", "written_out"]
+__all__ = ["LONGEST_TEXT", "escaped", "excerpt", "folded", "hidden", "json_text", "storable", "written_out"]
 
 _NOT_PLAIN = re.compile(r"[^ -~]+")
 _NOT_ASCII = re.compile(r"[^\x00-\x7e]+")
+
+LONGEST_TEXT: Final = 1024
+"""Bytes in UTF-8 of the longest text in a row: those of a key fit into the index of every store (PostgreSQL takes 2,704
+bytes for all columns together), and a row into any payload."""
+
+# C0, DEL, C1; soft hyphen; what sets the direction; breaks of line and paragraph; what has no width; tags
+_HIDDEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+
+def hidden(text: str) -> str:
+    """The first control, bidirectional or invisible character of a text as U+XXXX, "" where it has none.
+
+    A name with such a character steers terminals, reads as another one, or can't be told from it.
+    """
+    found = None if text.isascii() and text.isprintable() else _HIDDEN.search(text)
+    return "" if found is None else f"U+{ord(found[0]):04X}"
 
 
 def excerpt(raw: bytes | str, limit: int = 2000) -> str:

@@ -325,9 +325,9 @@ class Backbone:
         """How far publishing is behind committing."""
         return await self._ask("store", OutboxState())
 
-    async def quarantined(self, limit: int = 100) -> list[QuarantineRow]:
-        """The newest bad rows, with their reasons."""
-        return await self._ask("store", ReadQuarantine(limit))
+    async def quarantined(self, limit: int = 100, *, skip: int = 0) -> list[QuarantineRow]:
+        """The newest bad rows, with their reasons; at most 10,000, of which `skip` more are newer."""
+        return await self._ask("store", ReadQuarantine(limit, skip))
 
     async def migrate(self, *, dry_run: bool = False) -> MigrationReport:
         """What migrations were, or with `dry_run` would be, applied; opening has applied them already."""

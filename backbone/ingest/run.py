@@ -19,11 +19,12 @@ from backbone.domain.identifiers import again, ingest_id
 from backbone.domain.memory import give_back
 from backbone.domain.threads import in_thread
 from backbone.ingest.counting import Counting
+from backbone.ingest.foreign import looked_at
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.reasons import Reasons
 from backbone.ingest.salvage import write_what_goes_in
 from backbone.quality.calendars import calendar_of
-from backbone.quality.merging import merge
+from backbone.quality.merging import merge, with_kept_aside
 from backbone.quality.report import QualityReport, assess
 from backbone.quality.screening import Rejected, screen
 from backbone.settings import Settings
@@ -56,12 +57,16 @@ class Writer(Protocol):
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """A chunk of the source, judged and ready to commit; `rows_read` counts from the start of the source."""
+    """A chunk of the source, judged and ready to commit; `rows_read` counts from the start of the source.
+
+    Of the bad rows `unread` never came into a frame, so that they are not in the judgement.
+    """
 
     frame: Frame
     ingest_id: str
     nth: bytes
     bad: tuple[BadRow | Rejected, ...]
+    unread: int
     quality: QualityReport | None
     rows_read: int
     filtered: int
@@ -109,7 +114,7 @@ class Run:
         self._results: list[WriteResult] = []
         self._judged: list[QualityReport] = []
         self._reasons = Reasons(plan)
-        self._rows_read = self._quarantined = self._filtered = self._duplicates = 0
+        self._rows_read = self._quarantined = self._unjudged = self._filtered = self._duplicates = 0
 
     def _open(self, plan: IngestPlan, settings: Settings) -> Source:
         return open_source(
@@ -183,6 +188,7 @@ class Run:
                 identity if given[identity] == 1 else again(identity, given[identity]),
                 nth,
                 (*chunk.quarantined, *bad),
+                len(chunk.quarantined),
                 judged,
                 chunk.rows_read,
                 good - wanted.num_rows,
@@ -195,11 +201,11 @@ class Run:
         Raises:
             SourceError: says what failed.
         """
-        outside: tuple[type[Exception], ...] = (
-            (OSError, pa.ArrowException) if built_in(self._plan.source) else (Exception,)
-        )
+        ours = built_in(self._plan.source)
+        outside: tuple[type[Exception], ...] = (OSError, MemoryError, pa.ArrowException) if ours else (Exception,)
         try:
-            yield from self._source.chunks(progress=self._note)
+            given = self._source.chunks(progress=self._note)
+            yield from given if ours else looked_at(given, self._dimension)
         except SourceError:
             raise
         except outside as error:
@@ -251,6 +257,8 @@ class Run:
             self._results.append(msgspec.structs.replace(salvaged.result, outcomes=b""))  # a byte for each row adds up
             if salvaged.refused:
                 await self._keep_aside(salvaged.refused)
+                self._unjudged += len(salvaged.refused)
+        self._unjudged += piece.unread
         self._filtered += piece.filtered
         self._duplicates += piece.duplicates
         self._rows_read = piece.rows_read
@@ -291,13 +299,25 @@ class Run:
             position=max((each.position for each in results), default=0),
             positions={symbol: position for symbol, position in positions.items() if position},
             symbols=tuple(sorted(positions)),
-            quality=merge(self._judged) if self._judged else None,
+            quality=self._quality(),
             duration_s=duration,
             attempts=self._attempt,
             reasons=self._reasons.listed(),
             span_start=min((each.start for each in results if each.start is not None), default=None),
             span_end=max((each.end for each in results if each.end is not None), default=None),
             settings_hash=self.settings.hash,
+        )
+
+    def _quality(self) -> QualityReport | None:
+        if not self._judged:
+            return None
+        chosen = self.settings.quality
+        return with_kept_aside(
+            merge(self._judged),
+            self._unjudged,
+            self._rows_read,
+            warn_score=chosen.warn_score,
+            fail_score=chosen.fail_score,
         )
 
 

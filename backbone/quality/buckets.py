@@ -45,5 +45,5 @@ def in_session(frame: Frame, calendar_of: CalendarOf) -> Frame:
         inside[own] = ~np.isnat(calendar_of(symbol).session_of(stamps[own]))
     if inside.all():
         return frame
-    kept = Frame.from_arrow(frame.dimension, table.filter(inside), presorted=True)
+    kept = Frame.of_known(frame.dimension, table.filter(inside))
     return kept.as_stale() if frame.stale else kept

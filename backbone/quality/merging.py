@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -10,7 +10,7 @@ from backbone.domain import Status
 from backbone.quality.checks import SEVERITIES, Finding
 from backbone.quality.report import QualityReport
 
-__all__ = ["merge"]
+__all__ = ["merge", "with_kept_aside"]
 
 _EXAMPLES = 5
 
@@ -42,6 +42,42 @@ def merge(reports: Sequence[QualityReport]) -> QualityReport:
     )
 
 
+def with_kept_aside(
+    report: QualityReport, kept_aside: int, rows: int, *, warn_score: float, fail_score: float
+) -> QualityReport:
+    """The judgement on rows of which some were kept aside unjudged: the score falls by their share.
+
+    Args:
+        report: on the other rows.
+        kept_aside: rows that could not be read, or that the store refused.
+        rows: all of them.
+        warn_score: below it the status is degraded.
+        fail_score: below it the status is failed.
+    """
+    if not kept_aside:
+        return report
+    score = report.score * (1 - min(1.0, kept_aside / max(rows, kept_aside)))
+    status = Status.FAILED if score < fail_score else Status.DEGRADED if score < warn_score else Status.OK
+    finding = Finding(
+        code="kept_aside",
+        severity="warning",
+        count=kept_aside,
+        message=f"{kept_aside:,} of {max(rows, kept_aside):,} rows could not be taken: see the quarantine",
+    )
+    return msgspec.structs.replace(
+        report,
+        score=score,
+        status=Status.worst((report.status, status)),
+        findings=_ordered((*report.findings, finding)),
+        messages=(*report.messages, finding.message),
+    )
+
+
+def _ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Worst and most frequent first."""
+    return tuple(sorted(findings, key=lambda each: (SEVERITIES.index(each.severity), -each.count)))
+
+
 def _weighted(parts: Sequence[tuple[float, int]]) -> float | None:
     weight = sum(rows for _, rows in parts)
     return sum(value * rows for value, rows in parts) / weight if weight else None
@@ -63,4 +99,4 @@ def _added(reports: Sequence[QualityReport]) -> tuple[Finding, ...]:
                     examples=(*before.examples, *finding.examples)[:_EXAMPLES],
                 )
             )
-    return tuple(sorted(found.values(), key=lambda each: (SEVERITIES.index(each.severity), -each.count)))
+    return _ordered(found.values())

@@ -120,7 +120,7 @@ def _frame(
         given["interval"] = pa.repeat(interval, len(symbols))
     for name, values in columns.items():
         given[name] = _AGGREGATES[name](values, firsts)
-    return Frame.from_arrow(dimension, pa.table(given), presorted=True)
+    return Frame.of_known(dimension, pa.table(given))
 
 
 def _first(values: _Floats, firsts: _Places) -> _Floats:

@@ -54,7 +54,7 @@ def screen(frame: Frame) -> tuple[Frame, tuple[Rejected, ...]]:
         reason = "; ".join(text for text, mask in masks.items() if mask[row])
         rejected.append(rejected_row(frame, row, reason))
     good = table.filter(pa.array(~wrong))
-    return Frame.from_arrow(frame.dimension, good, presorted=True), tuple(rejected)
+    return Frame.of_known(frame.dimension, good), tuple(rejected)
 
 
 def impossible(frame: Frame) -> Mask:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ __all__ = ["read_env_file", "read_text", "read_yaml"]
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 16
 MAX_ALIASES = 32
+MAX_NODES = 10_000
 
 
 def read_text(path: Path, shown: str, limit: int = MAX_BYTES) -> str:
@@ -24,15 +27,16 @@ def read_text(path: Path, shown: str, limit: int = MAX_BYTES) -> str:
         limit: the most bytes it may have.
 
     Raises:
-        SettingsError: it is missing, a folder, unreadable, too large, or not UTF-8.
+        SettingsError: it is missing, no regular file, unreadable, too large, or not UTF-8.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
+        data = _bytes_of(path, shown, limit + 1)
     except FileNotFoundError as error:
         raise SettingsError(f"{shown}: there is no such file; give the path of a file that exists") from error
     except IsADirectoryError as error:
         raise SettingsError(f"{shown}: is a directory; give the path of a file in it") from error
+    except SettingsError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SettingsError(f"{shown}: can't be read ({reason}); make it readable for this user") from error
@@ -51,6 +55,22 @@ def _decoded(data: bytes) -> str | int:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return error.start
+
+
+def _bytes_of(path: Path, shown: str, most: int) -> bytes:
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe that nobody writes to would keep us waiting for ever
+    try:
+        kind = os.fstat(file).st_mode
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError
+        if not stat.S_ISREG(kind):
+            raise SettingsError(f"{shown}: is no regular file; write what it holds to a file and give its path")
+        data = b""
+        while len(data) < most and (more := os.read(file, most - len(data))):
+            data += more
+    finally:
+        os.close(file)
+    return data
 
 
 def read_yaml(path: Path, shown: str) -> dict[str, Any]:
@@ -114,7 +134,7 @@ def read_env_file(path: str | Path) -> dict[str, str]:
 def _variables(text: str) -> dict[str, str] | str:
     """The variables, or what is wrong."""
     variables: dict[str, str] = {}
-    for number, raw in enumerate(text.splitlines(), start=1):
+    for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
@@ -130,4 +150,5 @@ def _variables(text: str) -> dict[str, str] | str:
 def _unquoted(value: str) -> str:
     if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
         return value[1:-1]
-    return re.sub(r"\s+#.*$", "", value).strip()
+    comment = re.search(r"\s#", value)
+    return value[: comment.start() if comment else None].strip()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Given", "from_aliases", "from_environment"]
 
 _MAX_SECRET_BYTES = 64 * 1024
+_EXPLAINED = 20  # unknown names for which what was meant is found out
 
 
 class Given(NamedTuple):
@@ -43,6 +44,8 @@ def from_environment(env: Mapping[str, str], problems: list[str]) -> dict[str, G
                 problems.append(f"{name}: {files[name].env} is set as well; unset one of them")
             else:
                 _take_file(given, files[name], name, env[name], problems)
+        elif len(problems) >= _EXPLAINED:
+            problems.append(f"{name[:80]}: unknown setting")
         else:
             allowed = [*names, *files, *RESERVED]
             problems.append(f"{name}: unknown setting; the names are shown by `config show`{suggestion(name, allowed)}")

@@ -75,6 +75,8 @@ class Leaf(NamedTuple):
         Raises:
             ValueError: it is not allowed here; the message says what is.
         """
+        if _has_nul(raw):
+            raise ValueError(f"a NUL character given, which no system takes; remove it; allowed is {self.allowed}")
         if raw is None or (self.optional and _says_nothing(raw, self.base)):
             if self.optional:
                 return None
@@ -112,6 +114,11 @@ class Leaf(NamedTuple):
 def _is_text(secret: Secret) -> bool:
     """Lone surrogates are bytes of the environment that are no UTF-8; clients fail at them, and show them."""
     return not any("\ud800" <= char <= "\udfff" for char in secret.reveal())
+
+
+def _has_nul(raw: object) -> bool:
+    texts = (*raw, *raw.values()) if isinstance(raw, Mapping) else (raw,)
+    return any("\0" in (each.reveal() if isinstance(each, Secret) else each) for each in texts if isinstance(each, str))
 
 
 def _quoted(raw: object) -> str:

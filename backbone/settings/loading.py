@@ -7,13 +7,14 @@ from copy import deepcopy
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from backbone.domain.arguments import shown as in_short
 from backbone.settings.addresses import is_place, reveals
 from backbone.settings.choosing import Source, choose, indicator
 from backbone.settings.connections import url_problem
 from backbone.settings.documents import read_yaml
 from backbone.settings.effects import rank, without_effect
 from backbone.settings.environment import Given, from_aliases, from_environment
-from backbone.settings.errors import SettingsError, suggestion
+from backbone.settings.errors import SettingsError, most_of, suggestion
 from backbone.settings.foreign import without_a_setting
 from backbone.settings.leaves import Leaf, leaves, sections
 from backbone.settings.schema import Settings
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["indicator", "load_settings", "parse_overrides"]
+
+
+_EXPLAINED = 20  # problems; finding out for each what was meant takes its time
 
 
 def load_settings(
@@ -78,7 +82,7 @@ def _combined(
     values, origins = _values({**aliased, **given}, problems)
     problems += _contradictions(values, origins)
     if problems:
-        raise SettingsError(*problems)
+        raise SettingsError(*most_of(problems))
     notes = (*ignored, *passed_over, *without_a_setting(environment), *without_effect(values, origins))
     return _build(values, origins, notes)
 
@@ -88,6 +92,8 @@ def _from_file(source: Source, problems: list[str]) -> dict[str, Given]:
     nested = document.pop("backbone", {})
     if not isinstance(nested, dict):
         raise SettingsError(f"{source.shown}: backbone is no mapping; give sections below it, or leave it out")
+    if twice := sorted(document.keys() & nested.keys()):
+        raise SettingsError(f"{source.shown}: {twice[0]} stands at the top and below backbone; keep one of the two")
     flat = {**_flat(document, "", source.shown, problems), **_flat(nested, "", source.shown, problems)}
     given = {path: Given(value, source.shown) for path, value in flat.items()}
     if source.profile is not None:
@@ -121,11 +127,11 @@ def _flat(mapping: Mapping[str, Any], prefix: str, shown: str, problems: list[st
         if path in leaves():
             flat[path] = value
         elif path not in sections():
-            problems.append(f"{shown}: {_unknown(path)}")
+            problems.append(f"{shown}: {_unknown(path)}" if len(problems) < _EXPLAINED else f"{shown}: unknown key")
         elif isinstance(value, dict):
             flat.update(_flat(value, f"{path}.", shown, problems))
         elif value is not None:
-            problems.append(f"{shown}: {path} is {value!r}; give a mapping of its settings")
+            problems.append(f"{shown}: {path} is {in_short(value)}; give a mapping of its settings")
     return flat
 
 
@@ -134,7 +140,7 @@ def _unknown(path: str) -> str:
     inside = f"{parent}." if parent else ""
     known = sorted({key[len(inside) :].split(".")[0] for key in leaves() if key.startswith(inside)})
     where = f"in {parent}" if parent else "at the top"
-    return f"unknown key {path!r}; allowed {where} are {', '.join(known)}{suggestion(name, known)}"
+    return f"unknown key {in_short(path)}; allowed {where} are {', '.join(known)}{suggestion(name, known)}"
 
 
 class Assignments(dict[str, object]):

@@ -1,12 +1,13 @@
-"""A YAML loader for settings: the safe one, with caps, and without duplicate keys."""
+"""A YAML loader for settings: the safe one, with caps, no key twice, and no number that reads as another."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
 
-from backbone.settings.documents import MAX_ALIASES, MAX_DEPTH
+from backbone.settings.documents import MAX_ALIASES, MAX_DEPTH, MAX_NODES
 
 __all__ = ["CappedLoader"]
 
@@ -17,7 +18,7 @@ class CappedLoader(yaml.SafeLoader):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._depth = 0
-        self._aliases = 0
+        self._aliases = self._nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Compose one node, counting depth and aliases."""
@@ -25,6 +26,9 @@ class CappedLoader(yaml.SafeLoader):
             self._aliases += 1
             if self._aliases > MAX_ALIASES:
                 raise yaml.YAMLError(f"over {MAX_ALIASES} aliases; write the values out")
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise yaml.YAMLError(f"over {MAX_NODES} keys and values; settings have some hundred")
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise yaml.YAMLError(f"nested over {MAX_DEPTH} levels deep; settings have three")
@@ -49,3 +53,15 @@ class CappedLoader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
+
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        """Construct a number; YAML 1.1 would read 1:30 as 90 and 010 as 8."""
+        if ":" in node.value or re.fullmatch(r"[-+]?0[0-7_]+", node.value):
+            problem = f"{node.value[:40]} would be read as another number; write it in decimal digits, or in quotes"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        whole = node.tag == "tag:yaml.org,2002:int"
+        return self.construct_yaml_int(node) if whole else self.construct_yaml_float(node)
+
+
+for _kind in ("int", "float"):
+    CappedLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", CappedLoader.construct_number)

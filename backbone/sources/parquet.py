@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from io import BufferedReader
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from backbone.domain import Dimension
-from backbone.domain.clock import MAX_US, MIN_US, parse_interval
-from backbone.domain.dimension import Kind
-from backbone.domain.schema import arrow_type
-from backbone.domain.zones import from_wall_time
+from backbone.sources.casting import Mask
 from backbone.sources.errors import InputInvalid
 from backbone.sources.file import FileSource
+from backbone.sources.fitting import Fitting, coded, text_bytes
+from backbone.sources.pages import MOST_BATCH_BYTES, MOST_FOOTER_BYTES, footer_bytes, stretches
 from backbone.sources.port import BadRow, Progress, SourceChunk, excerpt
 from backbone.sources.text.chunking import Chunker
-from backbone.sources.text.layout import match_columns, required_columns
+from backbone.sources.text.layout import match_columns
 from backbone.sources.text.opening import open_file
-from backbone.sources.text.rows import MAX_TEXT
 
 __all__ = ["ParquetSource"]
 
-Mask = NDArray[np.bool_]
+_READ_BYTES: Final = 2**20
+_MOST_ELEMENTS: Final = 200_000
+_ROWS_PER_BYTE: Final = 100
+_ROWS_AT_LEAST: Final = 10_000_000
 
 
 class ParquetSource(FileSource):
     """Rows of one Parquet file, whose columns are found by name and alias as in CSV.
 
-    Texts, numbers and timestamps must be stored as such. Rows without a key or price, with infinite numbers, NUL
-    characters or times that can't be placed are quarantined by row number, counted from 1; NaN is missing.
+    Texts, numbers and timestamps must be stored as such. Rows without a key or price, with infinite numbers, numbers
+    that do not fit, texts that are too long or hold what no text may, or times that can't be placed are quarantined by
+    row number, counted from 1; NaN is missing. What a file unfolds to is known before it does, see
+    `backbone.sources.pages`.
     """
 
     name = "parquet"
@@ -43,126 +45,133 @@ class ParquetSource(FileSource):
 
         Raises:
             InputMissing: there is no such file.
-            InputInvalid: it is no Parquet file, damaged, empty, or its columns do not fit.
+            InputInvalid: it is no Parquet file, damaged, empty, its columns do not fit, or it unfolds to too much.
         """
         with open_file(self.path) as raw:
-            size = self.path.stat().st_size
             chunker = Chunker(self.dimension, self._chunk_rows, self.path.name)
             try:
-                file = pq.ParquetFile(raw)
-                for table, bad in self._batches(file):
+                file, size = self._open(raw)
+                for table, bad in self._batches(file, raw):
                     yield from chunker.add(table, bad)
                     if progress is not None:
-                        share = chunker.rows_read / file.metadata.num_rows
+                        share = min(1.0, chunker.rows_read / max(1, file.metadata.num_rows))
                         progress(Progress(chunker.rows_read, int(size * share), size))
-            except (pa.ArrowException, OSError) as error:
-                reason = str(error).splitlines()[0]
+            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+                reason = str(error).split("\n", 1)[0]
                 raise InputInvalid(f"{self.path} can't be read as Parquet: {reason}") from error
             if not chunker.rows_read:
                 raise InputInvalid(f"{self.path} has no rows; rows are needed")
             yield from chunker.rest()
 
-    def _batches(self, file: pq.ParquetFile) -> Iterator[tuple[pa.Table, list[BadRow]]]:
-        names = file.schema_arrow.names
-        positions, constants = match_columns(
-            str(self.path), names, self.dimension, renames=self._columns, constants=self._constants
-        )
-        stored = {column: names[place] for column, place in positions.items()}
-        first_row = 1
-        for batch in file.iter_batches(batch_size=min(self._chunk_rows, 100_000), columns=list(stored.values())):
-            faults: dict[str, Mask] = {}
-            arrays = {column: self._fit(column, batch.column(name), faults) for column, name in stored.items()}
-            arrays |= {column: pa.repeat(pa.scalar(value), batch.num_rows) for column, value in constants.items()}
-            yield self._sorted_out(batch, arrays, faults, first_row)
-            first_row += batch.num_rows
-
-    def _fit(self, column: str, array: pa.Array, faults: dict[str, Mask]) -> pa.Array:
-        """A column in its final type; what is wrong with which rows goes into ``faults``."""
-        kind = self.dimension.kinds[column]
-        if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
-        if not _allowed(kind, array.type):
-            raise InputInvalid(f"{self.path}: column {column} is {array.type}; {kind} is needed: convert it first")
-        array = self._moments(array, faults) if kind == "timestamp" else array.cast(arrow_type(kind))
-        if kind == "double":
-            infinite = pc.is_inf(array).fill_null(False).to_numpy(zero_copy_only=False)
-            faults[f"{column} is not a finite number"] = infinite
-            array = pc.if_else(pc.is_nan(array), None, array)
-        if kind == "string":
-            faults[f"{column} holds a NUL character"] = _true(pc.match_substring(array, "\0"))
-            faults[f"{column} is too long: over {MAX_TEXT} bytes"] = _true(
-                pc.greater(pc.binary_length(array), MAX_TEXT)
+    def _open(self, raw: BufferedReader) -> tuple[pq.ParquetFile, int]:
+        size = raw.seek(0, 2)
+        if (footer := footer_bytes(raw.fileno())) > MOST_FOOTER_BYTES:
+            raise InputInvalid(
+                f"{self.path} can't be read as Parquet: its footer has {footer:,} bytes, at most {MOST_FOOTER_BYTES:,} "
+                "are read; write it with fewer columns or larger row groups"
             )
-        if column in required_columns(self.dimension):
-            empty = _true(pc.equal(pc.utf8_trim_whitespace(array), "")) if kind == "string" else False
-            faults[f"{column} is empty"] = array.is_null().to_numpy(zero_copy_only=False) | empty
-        return array
+        file = pq.ParquetFile(raw, thrift_container_size_limit=_MOST_ELEMENTS)
+        if file.metadata.num_rows > max(_ROWS_AT_LEAST, _ROWS_PER_BYTE * size):
+            raise InputInvalid(
+                f"{self.path} unfolds to {file.metadata.num_rows:,} rows from {size:,} bytes, which market data does "
+                "not; inspect it first"
+            )
+        return file, size
 
-    def _moments(self, array: pa.Array, faults: dict[str, Mask]) -> pa.Array:
-        """Timestamps in UTC; finer ones than a microsecond are refused."""
-        aware = pa.types.is_timestamp(array.type) and array.type.tz is not None
-        missing = array.is_null().to_numpy(zero_copy_only=False)
-        us = array.cast(pa.timestamp("us", tz="UTC" if aware else None)).cast(pa.int64()).fill_null(0).to_numpy()
-        if self.dimension is Dimension.DAILY_BARS:
-            faults["ts has a time of day; daily bars bear the session's date"] = us % 86_400_000_000 != 0
-        elif not aware and self._zone is None:
-            raise InputInvalid(f"{self.path}: times have no zone; say which zone they are in (--zone UTC)")
-        elif not aware and self._zone is not None:
-            utc, ambiguous, nonexistent = from_wall_time(us.astype("datetime64[us]"), self._zone)
-            us = utc.astype(np.int64)
-            faults["ts comes twice when the clocks are set back"] = ambiguous
-            faults["ts does not exist: the clocks skip it"] = nonexistent
-        faults["ts lies outside the years 1 to 9999"] = (us < MIN_US) | (us > MAX_US)
-        return pa.array(us, mask=missing).cast(pa.timestamp("us", tz="UTC"))
+    def _batches(self, file: pq.ParquetFile, raw: BufferedReader) -> Iterator[tuple[pa.Table, list[BadRow]]]:
+        schema = file.schema_arrow
+        positions, constants = match_columns(
+            str(self.path), schema.names, self.dimension, renames=self._columns, constants=self._constants
+        )
+        stored = {column: schema.names[place] for column, place in positions.items()}
+        fields = {column: schema.field(place).type for column, place in positions.items()}
+        Fitting(self.path, self.dimension, self._zone).refuse_types(fields)
+        texts = [name for column, name in stored.items() if self.dimension.kinds[column] == "string"]
+        places = {file.schema.column(at).path: at for at in range(len(file.schema))}
+        columns, as_text = ([places[name] for name in names] for names in (stored.values(), texts))
+        readers: dict[frozenset[int], pq.ParquetFile] = {}
+        first_row = 1
+        for groups, rows, coded_ones in stretches(self.path, raw.fileno(), file.metadata, columns, as_text):
+            if coded_ones not in readers:
+                readers[coded_ones] = _reader(raw, file, coded_ones)
+            read = readers[coded_ones].iter_batches(rows, row_groups=groups, columns=list(stored.values()))
+            for batch in (piece for whole in _gathered(read, rows) for piece in _pieces(whole, texts)):
+                yield self._sorted_out(batch, stored, constants, first_row)
+                first_row += batch.num_rows
 
     def _sorted_out(
-        self, batch: pa.RecordBatch, arrays: dict[str, pa.Array], faults: dict[str, Mask], first_row: int
+        self, batch: pa.RecordBatch, stored: dict[str, str], constants: dict[str, str], first_row: int
     ) -> tuple[pa.Table, list[BadRow]]:
         """The good rows of a batch, and the bad ones with the first thing that is wrong with each."""
+        fitting = Fitting(self.path, self.dimension, self._zone)
+        arrays = {column: fitting.fit(column, batch.column(name)) for column, name in stored.items()}
+        arrays |= {column: pa.repeat(pa.scalar(value), batch.num_rows) for column, value in constants.items()}
         table = pa.table({c: arrays[c] for c in self.dimension.columns if c in arrays})
-        if "interval" in arrays:
-            table = self._with_interval(table, faults)
-        wrong = np.logical_or.reduce([np.zeros(batch.num_rows, dtype=np.bool_), *faults.values()])
+        wrong: Mask = np.logical_or.reduce([np.zeros(batch.num_rows, dtype=np.bool_), *fitting.faults.values()])
         if not wrong.any():
             return table, []
-        bad = []
-        for row in np.flatnonzero(wrong).tolist():
-            reason = next(reason for reason, mask in faults.items() if mask[row])
-            text = ",".join(str(value) for value in _plain_values(batch, row))
-            bad.append(BadRow(f"{self.path.name}:{first_row + row}", reason, excerpt(text)))
+        rows = np.flatnonzero(wrong)
+        lines = _lines(fitting.shown, rows)
+        reasons = _reasons(fitting.faults, rows)
+        bad = [
+            BadRow(f"{self.path.name}:{first_row + row}", reason, excerpt(line))
+            for row, reason, line in zip(rows.tolist(), reasons, lines, strict=True)
+        ]
         return table.filter(pa.array(~wrong)), bad
 
-    def _with_interval(self, table: pa.Table, faults: dict[str, Mask]) -> pa.Table:
-        coded = table.column("interval").combine_chunks().dictionary_encode()
-        coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
-        names = pa.array([_interval_or_none(text) for text in coded.dictionary.to_pylist()], pa.string())
-        intervals = names.take(coded.indices)
-        faults["interval is not known"] = intervals.is_null().to_numpy(zero_copy_only=False)
-        return table.set_column(table.column_names.index("interval"), "interval", intervals)
+
+def _reader(raw: BufferedReader, file: pq.ParquetFile, coded: Iterable[int]) -> pq.ParquetFile:
+    """The file once more, some of whose columns stay dictionaries."""
+    names = [file.schema.column(place).path for place in coded]
+    return pq.ParquetFile(raw, metadata=file.metadata, read_dictionary=names, buffer_size=_READ_BYTES, pre_buffer=False)
 
 
-def _interval_or_none(text: str) -> str | None:
-    try:
-        return parse_interval(text)
-    except ValueError:
-        return None
+def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Batches of up to so many rows out of smaller ones, such as those of small row groups."""
+    held: list[pa.RecordBatch] = []
+    count = size = 0
+    for batch in batches:
+        if held and (count + len(batch) > rows or size + batch.nbytes > MOST_BATCH_BYTES):
+            yield _joined(held)
+            held, count, size = [], 0, 0
+        held.append(batch)
+        count, size = count + len(batch), size + batch.nbytes
+    if held:
+        yield _joined(held)
 
 
-def _plain_values(batch: pa.RecordBatch, row: int) -> list[Any]:
-    # Moments outside Python's years can't become datetime objects; as text they can.
-    texts = [c.slice(row, 1).cast(pa.string()) if pa.types.is_timestamp(c.type) else c.slice(row, 1) for c in batch]
-    return [text.to_pylist()[0] for text in texts]
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    (batch,) = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()
+    return batch
 
 
-def _allowed(kind: Kind, given: pa.DataType) -> bool:
-    types = pa.types
-    if kind == "timestamp":
-        return bool(types.is_timestamp(given) or types.is_date(given))
-    if kind == "string":
-        return bool(types.is_string(given) or types.is_large_string(given) or types.is_string_view(given))
-    return bool(types.is_integer(given) or types.is_floating(given) or types.is_decimal(given) or types.is_null(given))
+def _pieces(batch: pa.RecordBatch, texts: list[str]) -> Iterator[pa.RecordBatch]:
+    """The batch in parts, none of which has more text than is unfolded at once, unless in a single row."""
+    columns = [coded(batch.column(name)) for name in texts]
+    if batch.num_rows > 1 and sum(int(text_bytes(each).sum()) for each in columns) > MOST_BATCH_BYTES:
+        middle = batch.num_rows // 2
+        for half in (batch.slice(0, middle), batch.slice(middle)):
+            yield from _pieces(half, texts)
+        return
+    yield batch
 
 
-def _true(array: pa.Array) -> Mask:
-    mask: Mask = array.fill_null(False).to_numpy(zero_copy_only=False)
-    return mask
+def _reasons(faults: dict[str, Mask], rows: NDArray[np.intp]) -> list[str]:
+    """The first thing that is wrong with each of these rows."""
+    first = np.argmax(np.stack([mask[rows] for mask in faults.values()]), axis=0)
+    words = list(faults)
+    return [words[place] for place in first.tolist()]
+
+
+def _lines(shown: dict[str, pa.Array], rows: NDArray[np.intp]) -> list[bytes]:
+    """These rows as they are shown."""
+    columns = [array.take(pa.array(rows)) for array in shown.values()]
+    # moments outside Python's years can't become datetime objects; as text they can
+    plain = [each.cast(pa.string()) if pa.types.is_temporal(each.type) else each for each in columns]
+    return [b",".join(map(_plain, row)) for row in zip(*(each.to_pylist() for each in plain), strict=True)]
+
+
+def _plain(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()

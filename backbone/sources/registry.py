@@ -16,6 +16,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, cast
 
+from backbone.domain.arguments import shown
 from backbone.sources.errors import SourceError
 
 if TYPE_CHECKING:
@@ -47,18 +48,32 @@ def open_source(kind: str, **options: Any) -> Source:
         options: what the source takes, such as ``path`` and ``dimension``; those that are None count as not given.
 
     Raises:
-        SourceError: there is no such kind, it can't be loaded, or it does not take these options.
+        SourceError: there is no such kind, it can't be loaded or made, or it does not take these options.
         ValueError: an option has a value that is not allowed.
     """
     name = kind.strip().lower()
     make = _load(name)
     given = {option: value for option, value in options.items() if value is not None}
+    if not callable(make):
+        raise SourceError(f"source {name!r} is {shown(make)}; its package has to name what makes a source")
     try:
         inspect.signature(make).bind(**given)
     except TypeError as error:
         takes = ", ".join(inspect.signature(make).parameters)
         raise SourceError(f"source {name!r}: {error}; it takes {takes}") from error
-    return make(**given)
+    outside: tuple[type[Exception], ...] = () if built_in(name) else (Exception,)
+    try:
+        return _named(name, make(**given))
+    except ValueError:
+        raise
+    except outside as error:
+        raise SourceError(f"source {name!r} can't be made: {type(error).__name__}: {error}") from error
+
+
+def _named(name: str, source: Source) -> Source:
+    if not isinstance(getattr(source, "name", None), str) or not callable(getattr(source, "chunks", None)):
+        raise SourceError(f"source {name!r} made {shown(source)}; a source has a name and chunks")
+    return source
 
 
 def _load(name: str) -> Callable[..., Source]:
@@ -71,9 +86,11 @@ def _load(name: str) -> Callable[..., Source]:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise SourceError(f"there is no source {name!r}; there are {', '.join(known)}{hint}")
+    outside: tuple[type[Exception], ...] = (Exception,)  # a package may fall over anything
     try:
         return cast("Callable[..., Source]", points[0].load())
-    except (ImportError, AttributeError) as error:
+    except outside as error:
         raise SourceError(
-            f"source {name!r} ({points[0].value}) can't be loaded: {error}; reinstall its package"
+            f"source {name!r} ({points[0].value}) can't be loaded: {type(error).__name__}: {error}; "
+            "reinstall its package"
         ) from error

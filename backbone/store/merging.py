@@ -124,7 +124,7 @@ def chosen(frame: Frame, keep: Truths) -> Frame:
     """The rows of a frame that are to be kept, in their order."""
     if keep.all():
         return frame
-    return Frame.from_arrow(frame.dimension, frame.to_arrow().take(pa.array(np.flatnonzero(keep))), presorted=True)
+    return Frame.of_known(frame.dimension, frame.to_arrow().take(pa.array(np.flatnonzero(keep))))
 
 
 def result_of(

@@ -251,17 +251,19 @@ class ReadJournal(StoreRequest[list[JournalRow]], frozen=True):
 
 
 class ReadQuarantine(StoreRequest[list[QuarantineRow]], frozen=True):
-    """The newest bad rows."""
+    """A page of the newest bad rows: at most 10,000 of them, behind those that are skipped."""
 
     limit: int = 100
+    skip: int = 0
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
-        force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
+        force_setattr(self, "limit", arguments.page("limit", self.limit))
+        force_setattr(self, "skip", arguments.count("skip", self.skip))
 
     def on(self, store: Store) -> Coroutine[Any, Any, list[QuarantineRow]]:
         """Ask a store."""
-        return store.quarantined(self.limit)
+        return store.quarantined(self.limit, self.skip)
 
 
 class ReadSymbols(StoreRequest[list[str]], frozen=True):

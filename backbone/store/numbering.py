@@ -74,7 +74,7 @@ def number(frame: Frame, held: Frame, nth: Indices | None = None) -> Numbered:
         return Numbered(frame, np.arange(frame.num_rows))
     if nth is None and not held.num_rows and missing.all():  # what a feed brings, nearly always: in order already
         return Numbered(_with_sequence(frame, ranks_within(moments(frame.dimension, table))), np.arange(frame.num_rows))
-    own = Frame.from_arrow(frame.dimension, table.filter(pa.array(~missing)), presorted=True)
+    own = Frame.of_known(frame.dimension, table.filter(pa.array(~missing)))
     known = Frame.concat([held, own]).to_arrow()
     numbers = whole(table.column("sequence")).fill_null(0).to_numpy().copy()
     ranks = None if nth is None else nth[missing]
@@ -135,7 +135,7 @@ def _in_order(frame: Frame) -> Numbered:
     marked = table.append_column("row", pa.array(np.arange(table.num_rows)))
     kept = reorder(frame.dimension, marked)
     sorted_table = kept.drop_columns(["row"])
-    numbered = Frame.from_arrow(frame.dimension, sorted_table, presorted=True)
+    numbered = Frame.of_known(frame.dimension, sorted_table)
     places = np.full(table.num_rows, -1, dtype=np.int64)
     places[kept.column("row").to_numpy()] = np.arange(kept.num_rows)
     gone = np.flatnonzero(places < 0)

@@ -139,7 +139,7 @@ class Store(Protocol):
         """Keep bad rows, once for the same source, dimension, location and reason; returns how many are new."""
         ...
 
-    async def quarantined(self, limit: int = 100) -> list[QuarantineRow]:
+    async def quarantined(self, limit: int = 100, skip: int = 0) -> list[QuarantineRow]:
         """Bad rows, newest first."""
         ...
 

@@ -343,6 +343,8 @@ async def test_bad_rows_are_listed_newest_first(store: Store) -> None:
     rows = [bad(f"a.csv:{n}", DAY + timedelta(hours=n)) for n in range(3)]
     await store.quarantine([*rows, bad("x", source="yahoo", run_id="other")])
     assert await store.quarantined(2) == [rows[2], rows[1]]
+    assert await store.quarantined(2, 1) == [rows[1], rows[0]]
+    assert await store.quarantined(5, 4) == []
 
 
 async def test_old_bad_rows_are_pruned(store: Store) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
+from string import ascii_letters, digits
 
 import pytest
 
 from backbone.domain import Dimension, Frame, codec
 from backbone.domain.identifiers import ingest_id
+from backbone.domain.text import LONGEST_TEXT
 from backbone.store.errors import FencedOut
 from backbone.store.port import Store
 from backbone.store.records import Chunk, Query, WriteResult
@@ -47,6 +50,23 @@ async def test_new_rows_are_inserted_and_read_back_byte_for_byte(store: Store) -
     assert (result.start, result.end) == (DAY, DAY + timedelta(hours=4))
     assert result.duration_s > 0
     assert (await stored(store)).canonical_bytes() == frame.canonical_bytes()
+
+
+@pytest.mark.parametrize("dimension", Dimension)
+async def test_the_longest_texts_go_in_and_their_payload_is_small(store: Store, dimension: Dimension) -> None:
+    rng = Random(dimension.value)  # an index takes more of what can be compressed
+    row: dict[str, object] = {
+        name: "".join(rng.choices(ascii_letters + digits, k=LONGEST_TEXT))
+        for name, kind in dimension.kinds.items()
+        if kind == "string" and name != "interval"
+    }
+    numbers = {name: 1 for name, kind in dimension.kinds.items() if kind == "int64"}
+    interval = {"interval": "1h"} if dimension.has_interval else {}
+    frame = Frame.from_records(dimension, [{**row, **numbers, **interval, "ts": DAY}])
+    assert counts(await store.write(chunk(frame, "run"))) == (1, 0, 0)
+    assert (await store.read(Query(dimension))).frame == frame
+    [change] = await store.read_outbox(0)
+    assert len(change.payload) < 16 * 1024
 
 
 async def test_changed_rows_replace_and_equal_rows_are_left_alone(store: Store) -> None:

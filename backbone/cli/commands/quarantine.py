@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from backbone.cli.exits import DONE
-from backbone.cli.options import COMMON, Common, Format, Limit, Output, newest, prepare
+from backbone.cli.failures import UsageError
+from backbone.cli.options import COMMON, Common, Format, Limit, Output, prepare
+from backbone.domain.arguments import LARGEST, LONGEST_PAGE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,23 +19,33 @@ __all__ = ["list_rows"]
 
 
 def list_rows(
-    *, limit: Annotated[int, Limit] = 100, how: Format = "human", output: Output = None, common: Common = COMMON
+    *,
+    limit: Annotated[int, Limit] = 100,
+    skip: int = 0,
+    how: Format = "human",
+    output: Output = None,
+    common: Common = COMMON,
 ) -> int:
     """The newest bad rows: where they came from, what is wrong with them, and how they begin.
 
     Args:
-        limit: so many at most.
+        limit: so many at most, up to 10000.
+        skip: so many newer ones are passed over: the next page.
         how: how it is written.
         output: a file instead of stdout.
         common: the options that all commands share.
     """
-    newest(limit, 1, "1 or more")
+    if not 1 <= limit <= LONGEST_PAGE or not 0 <= skip <= LARGEST:
+        raise UsageError(
+            f"--limit {limit} --skip {skip}: allowed are 1 to {LONGEST_PAGE} rows at once; "
+            f"--skip {LONGEST_PAGE} reads on"
+        )
     settings = prepare(common)
     from backbone.cli.process.opening import briefly
     from backbone.cli.process.running import run
     from backbone.cli.show.output import page, write, write_json
 
-    rows = run(lambda: briefly(settings, lambda backbone: backbone.quarantined(limit)))
+    rows = run(lambda: briefly(settings, lambda backbone: backbone.quarantined(limit, skip=skip)))
     if how == "json":
         write_json({"rows": rows}, output)
     elif how == "markdown":

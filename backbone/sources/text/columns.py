@@ -15,16 +15,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-from numpy.typing import NDArray
 
 from backbone.domain import Dimension
 from backbone.domain.clock import MAX_US, MIN_US, parse_interval
 from backbone.domain.dimension import Kind
 from backbone.domain.schema import arrow_type
 from backbone.domain.spreadsheets import unescaped
+from backbone.domain.text import LONGEST_TEXT, hidden
 from backbone.domain.zones import from_wall_time
+from backbone.sources.casting import Mask, cast_by_halves
 from backbone.sources.text.layout import Layout, required_columns
-from backbone.sources.text.rows import MAX_TEXT
 
 __all__ = ["Columns", "has_offset", "parse_columns"]
 
@@ -40,8 +40,6 @@ _SHAPES = {
     str(_AWARE): _TIME,
     str(_NAIVE): _TIME,
 }
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,7 @@ def _fit(
     """One column in its final type, and which of its values did not fit."""
     kind = dimension.kinds[column]
     if kind == "string":
-        return _texts(array, parse_interval if column == "interval" else read)
+        return _texts(array, parse_interval if column == "interval" else read, key=column in dimension.key)
     if kind == "timestamp":
         return _moments(array, daily=dimension is Dimension.DAILY_BARS, zone=zone)
     if pa.types.is_string(array.type):
@@ -125,7 +123,7 @@ def _fit(
     return array, failed
 
 
-def _texts(array: pa.Array, normalise: Callable[[str], str] | None) -> tuple[pa.Array, Mask]:
+def _texts(array: pa.Array, normalise: Callable[[str], str] | None, *, key: bool) -> tuple[pa.Array, Mask]:
     """Texts without surrounding blanks; the work is done once per distinct text."""
     coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     texts: list[str | None] = []
@@ -133,7 +131,8 @@ def _texts(array: pa.Array, normalise: Callable[[str], str] | None) -> tuple[pa.
         trimmed: str | None = text.strip()
         if normalise is not None and trimmed:
             trimmed = _or_none(normalise, trimmed)
-        texts.append(trimmed if trimmed and len(trimmed.encode()) <= MAX_TEXT else None)
+        fits = trimmed and len(trimmed.encode()) <= LONGEST_TEXT and not (key and hidden(trimmed))
+        texts.append(trimmed if fits else None)
     found = pa.array(texts, pa.string()).take(coded.indices)
     return found, _nulls(found) & ~_nulls(coded.indices)
 
@@ -188,21 +187,8 @@ def _cast(texts: pa.Array, wanted: pa.DataType) -> tuple[pa.Array, Mask]:
         # A glance at the shape finds nearly all misfits at once; looking for each by halving costs more.
         shaped = pc.match_substring_regex(texts, _SHAPES[str(wanted)])
         misshapen: Mask = ~shaped.fill_null(True).to_numpy(zero_copy_only=False)
-        array, failed = _cast_by_halves(pc.if_else(shaped, texts, None), wanted)
+        array, failed = cast_by_halves(pc.if_else(shaped, texts, None), wanted)
         return array, failed | misshapen
-
-
-def _cast_by_halves(texts: pa.Array, wanted: pa.DataType) -> tuple[pa.Array, Mask]:
-    """Casts fail whole: halve until the misfits stand alone."""
-    try:
-        return texts.cast(wanted), np.zeros(len(texts), dtype=np.bool_)
-    except pa.ArrowInvalid:
-        if len(texts) == 1:
-            return pa.nulls(1, wanted), np.ones(1, dtype=np.bool_)
-    half = len(texts) // 2
-    left, left_failed = _cast_by_halves(texts.slice(0, half), wanted)
-    right, right_failed = _cast_by_halves(texts.slice(half), wanted)
-    return pa.concat_arrays([left, right]), np.concatenate((left_failed, right_failed))
 
 
 def _nulls(array: pa.Array) -> Mask:

@@ -6,6 +6,7 @@ and not the rest of the file. Looking at a block costs a few passes of numpy ove
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ MAX_LINE = 65_536
 """Bytes of the longest line that is read; longer ones are cut and count as bad."""
 
 _BLOCK = 4 * 1024**2
+_MOST_LINES = 100_000
 _BOM = b"\xef\xbb\xbf"
 _NEWLINE, _RETURN, _QUOTE, _NUL, _ASCII_END = 10, 13, 34, 0, 128
 
@@ -55,11 +57,21 @@ def blocks(text: TextBytes) -> Iterator[Block]:
         data, rest = data[:cut], data[cut:]
         if len(rest) > MAX_LINE:
             rest, dropping = rest[: MAX_LINE + 1], True
-        if data:
-            yield Block(data, line)
-            line += data.count(b"\n")
+        for part in _parts(data):
+            yield Block(part, line)
+            line += part.count(b"\n")
     if rest:
         yield Block(rest + b"\n", line)
+
+
+def _parts(data: bytes) -> Iterator[bytes]:
+    """The same in parts of at most `_MOST_LINES` lines: each may be bad, and is then an object by itself."""
+    if data.count(b"\n") <= _MOST_LINES:
+        yield from [data] if data else []
+        return
+    ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == _NEWLINE)[_MOST_LINES - 1 :: _MOST_LINES] + 1
+    edges = [0, *ends.tolist(), len(data)]
+    yield from (data[start:end] for start, end in itertools.pairwise(edges) if end > start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from backbone.sources.errors import InputInvalid, InputMissing
 
-__all__ = ["MAX_BYTES", "MAX_RATIO", "TextBytes", "open_file", "open_text"]
+__all__ = ["MAX_BYTES", "MAX_RATIO", "TextBytes", "open_file", "open_text", "unreadable"]
 
 MAX_BYTES = 4 * 1024**3
 """Most bytes of text that are read from one file."""
@@ -67,7 +68,7 @@ class TextBytes:
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputInvalid(f"{self.path} is damaged or cut off: {error}; get the file anew") from error
         except OSError as error:
-            raise InputInvalid(f"{self.path} can't be read: {error.strerror or error}") from error
+            raise unreadable(self.path, error) from error
         self._given += len(data)
         self._check_limits()
         return data
@@ -102,9 +103,19 @@ def open_file(path: Path) -> Iterator[io.BufferedReader]:
             raise
         raise InputInvalid(f"{str(path)!r} can't be opened: {getattr(error, 'strerror', None) or error}") from error
     with file:
-        if not file.peek(1):
+        try:
+            head = file.peek(1)
+        except OSError as error:
+            raise unreadable(path, error) from error
+        if not head:
             raise InputInvalid(f"{path} is empty; a header line and rows are needed")
         yield file
+
+
+def unreadable(path: Path, error: OSError) -> InputInvalid:
+    """The error of a disk, as that of the file on it."""
+    reason = str(error.strerror or error).splitlines()[0]
+    return InputInvalid(f"{path} can't be read: {reason}; see to the disk or the mount, then start the same again")
 
 
 @contextmanager
@@ -120,7 +131,7 @@ def open_text(path: Path) -> Iterator[TextBytes]:
         for magic, what in _FOREIGN.items():
             if head.startswith(magic):
                 raise InputInvalid(f"{path} is {what}")
-        size = path.stat().st_size
+        size = os.fstat(raw.fileno()).st_size
         if not head.startswith(_GZIP):
             yield TextBytes(path, size, raw, raw)
             return

@@ -10,13 +10,11 @@ from zoneinfo import ZoneInfo
 from backbone.domain import Dimension
 from backbone.domain.clock import parse_interval, parse_time
 from backbone.domain.spreadsheets import unescaped
+from backbone.domain.text import LONGEST_TEXT, hidden
 from backbone.sources.text.layout import Layout, required_columns
 from backbone.sources.text.lines import MAX_LINE
 
-__all__ = ["MAX_TEXT", "RowError", "read_row"]
-
-MAX_TEXT = 1000
-"""Bytes of the longest field, in UTF-8."""
+__all__ = ["RowError", "read_row"]
 
 Value = str | float | int | datetime | None
 
@@ -44,8 +42,10 @@ def read_row(line: bytes, layout: Layout, dimension: Dimension, zone: ZoneInfo |
         text = _unescaped(column, fields[position].strip(), layout)
         if not text and column in required:
             raise RowError(f"{column} is empty")
-        if len(text.encode()) > MAX_TEXT:
-            raise RowError(f"{column} is too long: {len(text.encode())} bytes, at most {MAX_TEXT}")
+        if len(text.encode()) > LONGEST_TEXT:
+            raise RowError(f"{column} is too long: {len(text.encode())} bytes, at most {LONGEST_TEXT}")
+        if column in dimension.key and (found := hidden(text)):
+            raise RowError(f"{column} holds the control or invisible character {found}")
         row[column] = _value(column, text, dimension, zone) if text else None
     return row
 

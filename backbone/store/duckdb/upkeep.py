@@ -47,14 +47,14 @@ class Upkeep(Part):
             )
 
     @question("delivery")
-    def quarantined(self, connection: Connection, limit: int = 100) -> list[QuarantineRow]:
+    def quarantined(self, connection: Connection, limit: int = 100, skip: int = 0) -> list[QuarantineRow]:
         """Rows, newest first."""
         found = connection.execute(
             """
             SELECT source, location, reason, excerpt, dimension, run_id, epoch_us(recorded_at) FROM telemetry.quarantine
-            ORDER BY recorded_at DESC, source, dimension, location, reason LIMIT ?
+            ORDER BY recorded_at DESC, source, dimension, location, reason LIMIT ? OFFSET ?
             """,
-            [limit],
+            [limit, skip],
         ).fetchall()
         return [
             QuarantineRow(source, location, reason, excerpt, dimension, run_id, from_us(at))

@@ -52,7 +52,7 @@ class Merger:
         """Whether none of some keys is stored, out of the rows that are not proven to be fresh."""
         compared = np.flatnonzero(~fresh)
         looks = np.unique(compared[np.linspace(0, len(compared) - 1, _LOOKS).astype(np.int64)])
-        keys = Frame.from_arrow(frame.dimension, frame.to_arrow().take(pa.array(looks)), presorted=True)
+        keys = Frame.of_known(frame.dimension, frame.to_arrow().take(pa.array(looks)))
         start, end = keys.span_us
         query = few.presence(self.tables, frame.dimension)
         return not await self.session.value(query, *few.keys_of(keys), from_us(start), from_us(end))

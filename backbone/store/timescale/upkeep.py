@@ -52,14 +52,14 @@ class Upkeep(Part):
         )
 
     @question
-    async def quarantined(self, session: Session, limit: int = 100) -> list[QuarantineRow]:
+    async def quarantined(self, session: Session, limit: int = 100, skip: int = 0) -> list[QuarantineRow]:
         """Rows, newest first."""
         found = await session.fetch(
             """
             SELECT source, location, reason, excerpt, dimension, run_id, recorded_at FROM telemetry.quarantine
-            ORDER BY recorded_at DESC, source, dimension, location, reason LIMIT $1
+            ORDER BY recorded_at DESC, source, dimension, location, reason LIMIT $1 OFFSET $2
             """,
-            min(limit, MAX_BIGINT),
+            *(min(limit, MAX_BIGINT), min(skip, MAX_BIGINT)),
         )
         return [QuarantineRow(*row) for row in found]
 

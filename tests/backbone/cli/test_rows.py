@@ -72,6 +72,8 @@ def test_bad_rows_are_counted_and_listed_without_steering_the_terminal(cli: Cli)
     rows = json.loads(cli("quarantine", "list", "--format", "json").out)["rows"]
     assert [row["location"] for row in rows] == ["bad.csv:3"]
     assert "bad.csv:3" in cli("quarantine", "list", "--format", "markdown").out
+    rest = json.loads(cli("quarantine", "list", "--skip", "1", "--format", "json").out)["rows"]
+    assert rest == rows[1:]
 
 
 def test_an_empty_quarantine_says_so(cli: Cli) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from backbone.domain import CodecError, Dimension, Frame, decode, encode
 from backbone.domain.clock import INTERVALS, MAX_US, MIN_US, from_us
 from backbone.domain.codec import checksum_of, encoded_bytes, read_meta
+from backbone.domain.text import hidden
 
 EXAMPLES = int(os.environ.get("FUZZ_SEEDS", "25"))
 QUICK = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -35,7 +36,7 @@ FEW = {
 
 
 def _may_be_in_a_key(value: object) -> bool:
-    return not isinstance(value, str) or bool(value.strip())
+    return not isinstance(value, str) or (bool(value.strip()) and not hidden(value))
 
 
 @st.composite

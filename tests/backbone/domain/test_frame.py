@@ -460,10 +460,41 @@ def test_a_notebook_draws_a_table_of_the_first_and_the_last_rows() -> None:
     assert "50 rows" in drawn
 
 
-@pytest.mark.parametrize(
-    ("symbol", "why"), [(" ", "blank text"), ("\t", "blank text"), ("é" * 600, "1,200 bytes given")]
-)
+BAD_NAMES = [
+    (" ", "blank text"),
+    ("\t", "blank text"),
+    ("é" * 600, "1,200 bytes given"),
+    ("A\x1b[31m", r"control or invisible character U\+001B"),
+    ("A\x85B", r"U\+0085"),
+    ("A\u202eB", r"U\+202E"),
+    ("A\u2066", r"U\+2066"),
+    ("A\u200b", r"U\+200B"),
+]
+
+
+@pytest.mark.parametrize(("symbol", "why"), BAD_NAMES)
 def test_a_name_that_nobody_could_ask_for_again_is_refused_of_new_rows_only(symbol: str, why: str) -> None:
-    with pytest.raises(ValueError, match=why):
-        Frame.from_arrow(BARS, bars_table(2, symbol))
-    assert Frame.from_arrow(BARS, bars_table(2, symbol), presorted=True).symbols == (symbol,)
+    table = bars_table(2, symbol)
+    makers: list[Callable[[], Frame]] = [
+        lambda: Frame.from_arrow(BARS, table),
+        lambda: Frame.from_arrow(BARS, table, presorted=True),
+        lambda: Frame.from_pandas(BARS, table.to_pandas()),
+        lambda: Frame.from_polars(BARS, pl.from_arrow(table)),
+        lambda: Frame.from_records(BARS, table.to_pylist()[:1]),
+        lambda: Frame.from_records(BARS, table.to_pylist() * 600),
+    ]
+    for make in makers:
+        with pytest.raises(ValueError, match=why):
+            make()
+    assert Frame.of_known(BARS, table).symbols == (symbol,)
+
+
+def test_every_text_has_a_bound_and_those_outside_the_key_are_kept_as_they_came() -> None:
+    row = {"symbol": "A", "ts": T0, "sequence": 1, "price": 1.0}
+    for length, kind in [(1, list), (2000, list), (1, pa.Table.from_pylist), (2000, pa.Table.from_pylist)]:
+        make = Frame.from_records if kind is list else Frame.from_arrow
+        rows = [{**row, "sequence": n, "venue": "\u202eX\x1b[31m" if n else "v" * 1024} for n in range(length)]
+        assert make(Dimension.TRADES, kind(rows)).to_arrow()["venue"].to_pylist() == [each["venue"] for each in rows]
+        rows[-1]["venue"] = "é" * 513
+        with pytest.raises(ValueError, match=r"trades\.venue: a text of 1,026 bytes given; allowed are 1,024"):
+            make(Dimension.TRADES, kind(rows))

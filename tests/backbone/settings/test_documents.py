@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,10 @@ LAUGHS = "a: &a [x]\n" + "\n".join(f"b{n}: *a" for n in range(40))
         ("a: &a {b: 1}\nc:\n  <<: *a", "merge keys"),
         ("[" * 2000, "nested over 16 levels deep"),
         ("a: " + "{a: " * 20 + "1" + "}" * 20, "nested over 16 levels deep"),
+        ("\n".join(f"a{n}: 1" for n in range(6_000)), "over 10000 keys and values"),
+        ("store: {port: 1:30}", "1:30 would be read as another number; write it in decimal digits"),
+        ("store: {port: 0100}", "0100 would be read as another number"),
+        ("store: {pool_timeout: 1:30.5}", "1:30.5 would be read as another number"),
         ("store: !!python/object/apply:os.system [echo]", "is not usable YAML: could not determine a constructor"),
         ("store: !custom x", "could not determine a constructor"),
         ("a: 1\n---\nb: 2\n", "is not usable YAML"),
@@ -46,7 +52,7 @@ LAUGHS = "a: &a [x]\n" + "\n".join(f"b{n}: *a" for n in range(40))
         (b"# " + b"x" * MAX_BYTES, "is over 1048576 bytes"),
         ("a: 2024-99-99", "is not usable YAML"),
     ],
-    ids=range(23),
+    ids=range(27),
 )
 def test_a_file_that_is_no_plain_yaml_mapping_is_refused_in_one_line(
     tmp_path: Path, content: str | bytes, message: str
@@ -107,3 +113,63 @@ def test_a_bad_line_of_an_env_file_is_refused_without_showing_it(tmp_path: Path,
     with pytest.raises(SettingsError, match=message) as refused:
         read_env_file(written(tmp_path, text))
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("line", ["A=x{}y", "A{}y", "export{}y", "A=x{}# y"])
+def test_an_env_line_of_many_blanks_is_read_in_one_pass(tmp_path: Path, line: str) -> None:
+    place = written(tmp_path, line.format(" " * 900_000))
+    try:
+        assert read_env_file(place)["A"].startswith("x")
+    except SettingsError as error:
+        assert "is no NAME=value" in str(error)  # noqa: PT017  either is right, waiting for minutes is not
+
+
+def test_a_value_goes_on_over_what_only_looks_like_the_end_of_a_line(tmp_path: Path) -> None:
+    assert read_env_file(written(tmp_path, "A=x\u2028BACKBONE_STORE_HOST=h\nB=1 # two\n")) == {
+        "A": "x\u2028BACKBONE_STORE_HOST=h",
+        "B": "1",
+    }
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    asked: list[Callable[[], object]] = [
+        lambda: load_settings(pipe, env={}),
+        lambda: read_env_file(pipe),
+        lambda: load_settings(env={"BACKBONE_STORE_PASSWORD_FILE": str(pipe)}),
+        lambda: load_settings("/dev/zero", env={}),
+    ]
+    for ask in asked:
+        with pytest.raises(SettingsError, match="is no regular file; write what it holds to a file"):
+            ask()
+
+
+def test_of_many_problems_the_first_are_explained_and_the_rest_counted(tmp_path: Path) -> None:
+    unknown = "\n".join(f"stor{n}: 1" for n in range(4_000))
+    asked: list[Callable[[], object]] = [
+        lambda: load_settings(written(tmp_path, unknown), env={}),
+        lambda: load_settings(env={f"BACKBONE_STOR{n}": "1" for n in range(4_000)}),
+    ]
+    for ask in asked:
+        with pytest.raises(SettingsError, match="and 3,980 more of the kind; correct these first") as caught:
+            ask()
+        assert len(caught.value.problems) == 21
+
+
+def test_a_section_stands_in_one_place(tmp_path: Path) -> None:
+    twice = written(tmp_path, "store: {path: a}\nbackbone: {store: {path: b}}")
+    with pytest.raises(SettingsError, match="store stands at the top and below backbone; keep one of the two"):
+        load_settings(twice, env={})
+
+
+def test_nul_is_refused_wherever_a_value_comes_from(tmp_path: Path) -> None:
+    asked: list[Callable[[], object]] = [
+        lambda: load_settings(written(tmp_path, 'control: {path: "a\\0b"}'), env={}),
+        lambda: load_settings(env={"BACKBONE_CONTROL_PATH": "a\0b"}),
+        lambda: load_settings(env={"BACKBONE_STORE_PASSWORD": "a\0b"}),
+        lambda: load_settings(env={}, overrides={"control.path": "a\0b"}),
+    ]
+    for ask in asked:
+        with pytest.raises(SettingsError, match="a NUL character given, which no system takes; remove it"):
+            ask()

@@ -50,10 +50,10 @@ def test_a_path_may_be_given_by_position_as_text_and_names_no_profile(tmp_path: 
     assert (settings.profile, settings.cache.backend) == ("custom", "off")
 
 
-def test_sections_may_stand_below_backbone_which_wins(tmp_path: Path) -> None:
-    file = written(tmp_path, "store: {threads: 3, pool_size: 3}\nbackbone:\n  store: {threads: 4}\n  cache:\n")
-    store = load_settings(file).store
-    assert (store.threads, store.pool_size) == (4, 3)
+def test_sections_may_stand_below_backbone(tmp_path: Path) -> None:
+    file = written(tmp_path, "quality: {warn_score: 0.9}\nbackbone:\n  store: {threads: 4}\n  cache:\n")
+    settings = load_settings(file)
+    assert (settings.store.threads, settings.quality.warn_score) == (4, 0.9)
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:

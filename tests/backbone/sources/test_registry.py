@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,8 +14,8 @@ from backbone.sources.errors import SourceError
 from backbone.sources.registry import available_sources, open_source
 
 
-def make_stub(path: str) -> dict[str, str]:
-    return {"path": path}
+def make_stub(path: str) -> SimpleNamespace:
+    return SimpleNamespace(name="stub", path=path, chunks=list)
 
 
 @pytest.fixture
@@ -40,8 +41,7 @@ def test_an_unknown_kind_lists_what_there_is(plugins: None) -> None:
 def test_a_plugin_is_found_and_a_broken_one_named(plugins: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert available_sources() == ("broken", "csv", "parquet", "stub")
     monkeypatch.setattr(EntryPoint, "load", lambda self: make_stub if self.name == "stub" else _fail())
-    stub: object = open_source("stub", path="x")
-    assert stub == {"path": "x"}
+    assert vars(open_source("stub", path="x"))["path"] == "x"
     with pytest.raises(SourceError, match=r"'broken' \(nowhere.at.all:Source\) can't be loaded"):
         open_source("broken")
 

@@ -113,7 +113,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.MigrateStore(dry_run=True), ("migrate", (), {"dry_run": True})),
     (messages.OutboxState(), ("outbox_status", (), {})),
     (messages.ReadJournal(5, TRADES), ("journal", (5, TRADES), {})),
-    (messages.ReadQuarantine(5), ("quarantined", (5,), {})),
+    (messages.ReadQuarantine(5), ("quarantined", (5, 0), {})),
     (SYMBOLS, ("symbols", (TRADES,), {})),
     (messages.ReadCoverage(TRADES, DAY), ("coverage", (TRADES, DAY), {})),
     (messages.ReadQuarters(TRADES, DAY, DAY), ("quarters", (TRADES, DAY, DAY), {})),

@@ -34,7 +34,7 @@ def test_payloads_keep_to_their_bound_however_uneven_the_rows(rows: int, bound: 
 
 
 def test_a_single_row_beyond_the_bound_still_travels() -> None:
-    frame = trades(3, "x" * 10_000)
+    frame = trades(3, "x" * 500)
     payloads = list(payloads_of(frame, ORIGIN, 1_000))
     assert Frame.concat([codec.decode(payload.data) for payload in payloads]) == frame
 

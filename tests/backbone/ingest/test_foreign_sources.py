@@ -1,0 +1,89 @@
+"""Sources of other packages may fail anywhere and give anything: it is told as theirs, and nothing restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from backbone import Dimension, Frame, IngestPlan, SourceError
+from backbone.sources import registry
+from backbone.sources.port import BadRow, SourceChunk
+from backbone.testing import embedded
+from tests.backbone.facade.kit import BARS, bars
+
+PLAN = IngestPlan(dimensions=[BARS], source="plugin", interval="1h")
+
+
+class Given:
+    """A source that gives what it is told to."""
+
+    name: Any = "plugin"
+
+    def __init__(self, given: list[Any]) -> None:
+        self._given = given
+
+    def chunks(self, *, progress: Any = None) -> Iterator[Any]:
+        return iter(self._given)
+
+
+def raising(error: BaseException) -> Callable[..., Any]:
+    def make(**_: Any) -> Any:
+        raise error
+
+    return make
+
+
+class Nameless(Given):
+    name = None
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "no callable": (7, "is 7; its package has to name"),
+    "falls when it is made": (raising(OSError(5, "Input/output error")), "can't be made: OSError"),
+    "has a bug when it is made": (raising(TypeError("x")), "can't be made: TypeError"),
+    "makes nothing": (lambda **_: None, "made None; a source has a name and chunks"),
+    "has no name": (lambda **_: Nameless([]), "a source has a name"),
+    "gives nothing that is a chunk": (lambda **_: Given([None]), "gave None; allowed are SourceChunks"),
+    "gives a table": (lambda **_: Given([SourceChunk(bars(3).to_arrow(), (), "", 3)]), "allowed are SourceChunks"),
+    "gives another dimension": (
+        lambda **_: Given([SourceChunk(Frame.empty(Dimension.TRADES), (), "", 0)]),
+        "gave trades; intraday_bars were asked for",
+    ),
+    "gives bad rows that are none": (lambda **_: Given([SourceChunk(bars(1), ("bad",), "", 2)]), "no BadRows"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+async def test_a_source_that_is_none_is_refused(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, why = WRONG[what]
+    monkeypatch.setattr(registry, "_load", lambda _: make)
+    async with embedded() as backbone:
+        with pytest.raises(SourceError, match=why):
+            await backbone.ingest(PLAN)
+        assert sum(entry.restarts for entry in backbone.roster().entries) == 0
+
+
+async def test_a_chunk_of_any_size_goes_in_by_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = BadRow("here", "why", "x" * 10_000)
+    chunk = SourceChunk(bars(250_000), (bad,), "", 250_001)
+    monkeypatch.setattr(registry, "_load", lambda _: lambda **_: Given([chunk]))
+    async with embedded() as backbone:
+        run = await backbone.ingest(PLAN)
+        assert (run.chunks, run.inserted, run.quarantined, run.duplicates) == (3, 250_000, 1, 0)
+        assert [len(row.excerpt) for row in await backbone.quarantined()] == [2000]
+
+
+@pytest.mark.parametrize(("bad", "score", "status"), [(0, 1.0, "ok"), (1, 0.75, "degraded"), (9, 0.25, "failed")])
+async def test_rows_that_could_not_be_read_lower_the_score(
+    bad: int, score: float, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = tuple(BadRow(f"x:{n}", "why", "") for n in range(bad))
+    monkeypatch.setattr(registry, "_load", lambda _: lambda **_: Given([SourceChunk(bars(3), rows, "", 3 + bad)]))
+    async with embedded() as backbone:
+        quality = (await backbone.ingest(PLAN)).quality
+        assert quality is not None
+        assert quality.score == pytest.approx(score)
+        assert quality.status == status
+        assert [finding.count for finding in quality.findings if finding.code == "kept_aside"] == ([bad] if bad else [])
