@@ -23,7 +23,7 @@ from actors import (
 from backbone.cache.messages import ReadCacheMetrics
 from backbone.cache.port import CacheMetrics
 from backbone.calls import Calls, restore
-from backbone.control import ControlActor
+from backbone.control.actor import ControlActor
 from backbone.domain import Frame, arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed

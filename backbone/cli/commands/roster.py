@@ -32,8 +32,7 @@ def roster(*, how: Format = "human", output: Output = None, common: Common = COM
     from backbone.cli.process.asking import answer
     from backbone.cli.show.output import page, write
 
-    found = answer(settings, "roster")
-    snapshot = msgspec.convert(found, RosterSnapshot)
+    snapshot, found = answer(settings, "roster", RosterSnapshot)
     if how == "json":
         write(_json(found), output)
     elif how == "markdown":
