@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import anyio
@@ -55,6 +56,7 @@ class Writer:
         self._reader = reader
         self._still_open = still_open
         self._newest = Newest(self._newest_stored)
+        self._calls_waiting = 0
 
     async def ingest(self, plan: IngestPlan) -> IngestRun:
         """See Backbone.ingest."""
@@ -67,9 +69,31 @@ class Writer:
 
     async def record(self, frame: Frame) -> RecordResult:
         """See Backbone.record."""
-        request = RecordRows(frame)
         if not frame.num_rows:
             return RecordResult()
+        with self._counted():
+            return await self._record(frame)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """One call more without an answer.
+
+        Raises:
+            StoreBusy: there are as many as may be. Rows and bytes have bounds of their own where they wait.
+        """
+        most = self.settings.ingest.record_waiting_calls
+        if self._calls_waiting >= most:
+            text = f"{self._calls_waiting:,} calls of record have no answer yet; allowed are {most:,}"
+            remedy = "give rows together, record them again when others are in, or raise ingest.record_waiting_calls"
+            raise StoreBusy(f"{text}; none of these rows was taken: {remedy}")
+        self._calls_waiting += 1
+        try:
+            yield
+        finally:
+            self._calls_waiting -= 1
+
+    async def _record(self, frame: Frame) -> RecordResult:
+        request = RecordRows(frame)
         asked = 0
 
         async def ask() -> RecordResult:

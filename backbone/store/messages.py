@@ -16,6 +16,7 @@ from backbone.store.port import Store
 from backbone.store.records import (
     Chunk,
     Coverage,
+    JournalBound,
     JournalRow,
     MigrationReport,
     OutboxRow,
@@ -347,9 +348,12 @@ class PruneStore(StoreRequest[dict[str, int]], frozen=True):
     quarantine_before: datetime | None
     dry_run: bool = True
     outbox_bytes: int | None = None
+    journal: JournalBound | None = None
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
+        if self.journal is not None:
+            arguments.instance("journal", self.journal, JournalBound)
         force_setattr(self, "outbox_before", arguments.moment("outbox_before", self.outbox_before))
         force_setattr(self, "quarantine_before", arguments.moment("quarantine_before", self.quarantine_before))
         arguments.flag("dry_run", self.dry_run)
@@ -362,6 +366,7 @@ class PruneStore(StoreRequest[dict[str, int]], frozen=True):
             outbox_before=self.outbox_before,
             outbox_bytes=self.outbox_bytes,
             quarantine_before=self.quarantine_before,
+            journal=self.journal,
             dry_run=self.dry_run,
         )
 
