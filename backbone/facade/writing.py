@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
@@ -17,6 +16,7 @@ from backbone.domain.identifiers import new_run_id
 from backbone.facade.newest import Newest
 from backbone.facade.reading import Reader
 from backbone.facade.spelling import Ask
+from backbone.facade.unanswered import Unanswered
 from backbone.ingest.messages import RecordResult, RecordRows, RunIngest
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.settings import Settings
@@ -56,7 +56,7 @@ class Writer:
         self._reader = reader
         self._still_open = still_open
         self._newest = Newest(self._newest_stored)
-        self._calls_waiting = 0
+        self._unanswered = Unanswered(settings.ingest)
 
     async def ingest(self, plan: IngestPlan) -> IngestRun:
         """See Backbone.ingest."""
@@ -71,26 +71,11 @@ class Writer:
         """See Backbone.record."""
         if not frame.num_rows:
             return RecordResult()
-        with self._counted():
-            return await self._record(frame)
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        """One call more without an answer.
-
-        Raises:
-            StoreBusy: there are as many as may be. Rows and bytes have bounds of their own where they wait.
-        """
-        most = self.settings.ingest.record_waiting_calls
-        if self._calls_waiting >= most:
-            text = f"{self._calls_waiting:,} calls of record have no answer yet; allowed are {most:,}"
-            remedy = "give rows together, record them again when others are in, or raise ingest.record_waiting_calls"
-            raise StoreBusy(f"{text}; none of these rows was taken: {remedy}")
-        self._calls_waiting += 1
+        size = self._unanswered.take(frame)
         try:
-            yield
+            return await self._record(frame)
         finally:
-            self._calls_waiting -= 1
+            self._unanswered.leave(frame, size)
 
     async def _record(self, frame: Frame) -> RecordResult:
         request = RecordRows(frame)

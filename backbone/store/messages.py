@@ -341,7 +341,8 @@ class ReadDrops(StoreRequest[int], frozen=True):
 class PruneStore(StoreRequest[dict[str, int]], frozen=True):
     """Delete published outbox rows and quarantined rows written before these moments; None keeps them all.
 
-    With `outbox_bytes`, the oldest published outbox rows go as well, until at most so many bytes are left.
+    With `outbox_bytes`, the oldest published outbox rows go as well, until at most so many bytes are left; with
+    `journal`, what is older or more than that of the journal.
     """
 
     outbox_before: datetime | None

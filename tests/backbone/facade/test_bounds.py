@@ -1,9 +1,11 @@
 """What a trading process may have open and waiting at once; beyond it a refusal where the caller stands."""
 
+from collections.abc import Sequence
+
 import anyio
 import pytest
 
-from backbone import StoreBusy, StoreError, Unsupported
+from backbone import Frame, StoreBusy, StoreError, Unsupported
 from backbone.facade.backbone import Backbone
 from backbone.testing import embedded
 from tests.backbone.facade.kit import BARS, START, bars
@@ -38,24 +40,55 @@ async def test_one_subscription_names_so_many_symbols() -> None:
             pass
 
 
-async def test_more_calls_of_record_than_may_wait_are_refused_at_once_and_the_others_go_in() -> None:
+async def outcomes_of(backbone: Backbone, frames: Sequence[Frame]) -> list[str]:
+    """What became of calls that are made at once: "in", or why not."""
     outcomes: list[str] = []
 
-    async def record(backbone: Backbone, hour: int) -> None:
+    async def record(frame: Frame) -> None:
         try:
-            await backbone.record(bars(1, start=START.replace(hour=hour)))
+            await backbone.record(frame)
         except StoreBusy as error:
             outcomes.append(str(error))
         else:
             outcomes.append("in")
 
+    async with anyio.create_task_group() as group:
+        for frame in frames:
+            group.start_soon(record, frame)
+    return sorted(outcomes)
+
+
+def hours(count: int) -> list[Frame]:
+    return [bars(1, start=START.replace(hour=hour)) for hour in range(count)]
+
+
+async def test_more_calls_of_record_than_may_wait_are_refused_at_once_and_the_others_go_in() -> None:
     async with embedded(overrides={"ingest.record_waiting_calls": 3}) as backbone:
-        async with anyio.create_task_group() as group:
-            for hour in range(5):
-                group.start_soon(record, backbone, hour)
-        assert sorted(outcomes)[2:] == ["in"] * 3
-        for refused in sorted(outcomes)[:2]:
-            assert refused.startswith(
-                "3 calls of record have no answer yet; allowed are 3; none of these rows was taken"
-            )
+        *refused, one, two, three = await outcomes_of(backbone, hours(5))
+        assert (one, two, three) == ("in", "in", "in")
+        assert len(refused) == 2
+        assert all(each.startswith("3 calls of record have no answer yet, of 3 rows") for each in refused)
+        assert all("none of the rows of this one was taken" in each for each in refused)
         assert (await backbone.record(bars(5))).inserted == 2
+
+
+@pytest.mark.parametrize("bound", ["rows", "bytes"])
+async def test_rows_that_nobody_takes_since_ingest_is_away_are_bounded_where_they_are_given(bound: str) -> None:
+    """Six writers might be at work, each with a batch of one row, or of one byte."""
+    size = {"rows": 1, "bytes": bars(1).nbytes}[bound]
+    most = {f"ingest.record_waiting_{bound}": 2 * size, f"ingest.record_batch_{bound}": size}
+    async with embedded(overrides=most) as backbone:
+        await backbone.system.suspend(f"{backbone.path}/ingest")
+        async with anyio.create_task_group() as group:
+            group.start_soon(outcomes_of, backbone, hours(8))
+            await anyio.wait_all_tasks_blocked()
+            with pytest.raises(StoreBusy, match=rf"8 calls .* of 8 rows .*record_waiting_{bound}"):
+                await backbone.record(bars(1, start=START.replace(hour=9)))
+            backbone.system.resume(f"{backbone.path}/ingest")
+        assert (await backbone.record(bars(1, start=START.replace(hour=9)))).inserted == 1
+
+
+async def test_a_call_larger_than_all_that_may_wait_goes_in_where_none_waits() -> None:
+    most = {"ingest.record_waiting_rows": 1, "ingest.record_batch_rows": 1}
+    async with embedded(overrides=most) as backbone:
+        assert (await backbone.record(bars(20))).inserted == 20
