@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.audit.locks import LOCKS, ROOT, pinned
+from tests.audit.locks import LOCKS, ROOT, normal, pinned
 from tests.audit.result import Result
 
 __all__ = ["advisories"]
@@ -81,4 +81,4 @@ def _asked(service: str, path: Path) -> Answer:
         return f"no answer within {_TIMEOUT} s"
     except (ValueError, KeyError):
         return (done.stderr.strip().splitlines() or ["no answer"])[-1].partition(":")[0][:200]
-    return {str(each["name"]): each for each in listed}
+    return {normal(each["name"]): each for each in listed}
