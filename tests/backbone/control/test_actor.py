@@ -12,7 +12,6 @@ import anyio.abc
 import anyio.to_thread
 import msgspec
 import pytest
-from anyio._backends._asyncio import UNIXSocketListener
 
 from backbone.control.asking import ask_running
 from backbone.control.errors import ControlUnreachable
@@ -252,14 +251,21 @@ async def test_a_process_without_descriptors_goes_on_once_it_has_some(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "b.sock"
-    real, broken = UNIXSocketListener.accept, [OSError(24, "Too many open files")]
+    real, broken = anyio.abc.SocketListener.from_socket, [OSError(24, "Too many open files")]
 
-    async def accept(listener: UNIXSocketListener) -> anyio.abc.SocketStream:
-        if broken:
-            raise anyio.BrokenResourceError from broken.pop()
-        return await real(listener)
+    async def made(listening: socket.socket) -> anyio.abc.SocketListener:
+        listener = await real(listening)
+        accept = listener.accept
 
-    monkeypatch.setattr(UNIXSocketListener, "accept", accept)
+        async def failing_once() -> anyio.abc.SocketStream:
+            if broken:
+                raise anyio.BrokenResourceError from broken.pop()
+            return await accept()
+
+        monkeypatch.setattr(listener, "accept", failing_once)
+        return listener
+
+    monkeypatch.setattr(anyio.abc.SocketListener, "from_socket", made)
     async with embedded(overrides=overrides(path)) as backbone:
         assert (await asked(path, "roster"))["system"] == "embedded"
         entry = backbone.roster().find("/embedded/backbone/control")
