@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -14,9 +15,9 @@ import anyio
 import anyio.abc
 
 from actors import Actor, ActorError, StopReason
-from backbone.control.peers import peer_of
+from backbone.control.peers import is_trusted, peer_of
 from backbone.control.places import Places
-from backbone.control.wire import BUSY, LINE_LIMIT, REQUEST_TIMEOUT, SCHEMA, command_of, refusal
+from backbone.control.wire import BUSY, LINE_LIMIT, REFUSED, REQUEST_TIMEOUT, SCHEMA, command_of, refusal
 from backbone.domain.arguments import shown
 
 __all__ = ["ControlActor"]
@@ -24,7 +25,9 @@ __all__ = ["ControlActor"]
 _LINE_TIMEOUT = 2.0  # seconds until the question is here
 _ANSWER_TIMEOUT = 7.0  # seconds until the answer is found; what is left of the whole is for sending it
 _REFUSAL_TIMEOUT = 1.0
-_ACCEPT_PAUSE = 0.1
+_ACCEPT_PAUSE = 0.5
+_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED}
+"""Why nobody can be taken now; who connects waits in the queue of the socket meanwhile."""
 _LONGEST_PATH = 100  # a unix socket's path holds 108 bytes
 
 Answers = Mapping[str, Callable[[], Awaitable[bytes]]]
@@ -87,7 +90,9 @@ class ControlActor(Actor):
             while True:  # as listener.serve does, with a name that people know in the roster
                 try:
                     stream = await listener.accept()
-                except anyio.BrokenResourceError as error:  # no descriptor is left: they wait in the queue meanwhile
+                except anyio.BrokenResourceError as error:
+                    if getattr(error.__cause__, "errno", None) not in _PASSING:
+                        raise
                     self.context.log.warning("control socket takes nobody", why=str(error.__cause__))
                     await anyio.sleep(_ACCEPT_PAUSE)
                     continue
@@ -95,10 +100,17 @@ class ControlActor(Actor):
 
     async def _admit(self, stream: anyio.abc.SocketStream, places: Places, clients: anyio.abc.TaskGroup) -> None:
         """Serve it beside the others, or say at once why not."""
-        peer = peer_of(stream.extra(anyio.abc.SocketAttribute.raw_socket))  # noqa: S610  no query of Django
-        if refused := places.take(peer):
-            self.context.log.info("control client refused", peer=str(peer), why=refused)
-            await _turn_away(stream, refused)
+        try:
+            peer = peer_of(stream.extra(anyio.abc.SocketAttribute.raw_socket))  # noqa: S610  no query of Django
+        except OSError:  # it has gone again
+            await stream.aclose()
+            return
+        if not is_trusted(peer):
+            self.context.log.warning("control client refused", peer=str(peer))
+            await _turn_away(stream, f"you are {peer}; only the user of this backbone may ask it", REFUSED)
+        elif refused := places.take(peer):
+            self.context.log.debug("control client refused", peer=str(peer), why=refused)
+            await _turn_away(stream, refused, BUSY)
         else:
             clients.start_soon(self._handle, stream, partial(places.leave, peer), name="client")
 
@@ -134,12 +146,12 @@ class ControlActor(Actor):
             return refusal(f"there was no answer within {_ANSWER_TIMEOUT:g} s; ask again", BUSY)
 
 
-async def _turn_away(stream: anyio.abc.SocketStream, why: str) -> None:
+async def _turn_away(stream: anyio.abc.SocketStream, why: str, code: str) -> None:
     """Say so and close, without a look at the question; what is sent first on a connection finds room at once."""
     with anyio.move_on_after(_REFUSAL_TIMEOUT):
         try:
             async with stream:
-                await stream.send(refusal(why, BUSY))
+                await stream.send(refusal(why, code))
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             return
 
