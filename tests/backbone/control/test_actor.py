@@ -6,6 +6,7 @@ import stat
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import anyio
 import anyio.abc
@@ -203,13 +204,12 @@ async def test_what_takes_too_long_to_find_out_is_said_to(tmp_path: Path, monkey
 
 
 @root_only
-async def test_another_user_who_may_open_the_file_is_refused_all_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "b.sock"
-    async with embedded(overrides=overrides(path)):
-        path.chmod(0o666)
-        for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-            folder.chmod(0o755)
-        with ExitStack() as stack:
+async def test_another_user_who_may_open_the_file_is_refused_all_the_same() -> None:
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103  no folder of root alone lies above it
+        path = Path(folder) / "b.sock"
+        async with embedded(overrides=overrides(path)):
+            path.chmod(0o666)
             client = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
             client.settimeout(5)
             with being(NOBODY):
