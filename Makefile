@@ -12,7 +12,7 @@ ALONE := --override-ini addopts="-ra --strict-markers --strict-config --import-m
 UV := uv==0.13.9
 COMPILE := pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test coverage sim fuzz test-install test-services drills lint bench bench-rivals docs lock clean
+.PHONY: help run test coverage sim fuzz test-install test-services drills lint audit sbom bench bench-rivals docs lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -65,6 +65,17 @@ lint: .venv/installed  ## ruff, mypy --strict, and pyright on what it must refus
 	$(BIN)/mypy
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --project pyproject.toml --pythonpath $(BIN)/python
 
+.venv-audit/installed: requirements-audit.lock
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(LOCKED) -r $<
+	@touch $@
+
+audit: .venv/installed .venv-audit/installed  ## advisories, licences, secrets, bill of materials, workflows; says what could not be asked
+	$(BIN)/python -m tests.audit
+
+sbom: .venv/installed  ## write sbom.cdx.json, the bill of materials of a release, from requirements.lock
+	$(BIN)/python -m tests.audit.sbom
+
 bench: .venv/installed  ## benchmarks, as ratios against the bare client in the same run
 	$(BIN)/python -m tests.benchmarks
 
@@ -81,7 +92,9 @@ lock:  ## resolve the locks anew; versions move only where pyproject.toml asks, 
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) pyproject.toml -o requirements.lock && \
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev -c requirements.lock -o requirements-dev.lock && \
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group bench -c requirements-dev.lock -o requirements-bench.lock && \
-	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group build -o requirements-build.lock
+	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group build -o requirements-build.lock && \
+	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group audit -o requirements-audit.lock
+	$(PYTHON) -m tests.audit.sbom
 
 clean:  ## remove everything that make created
-	rm -rf .venv .venv-bench data reports site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .venv-audit .venv-bench data reports site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

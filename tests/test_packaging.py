@@ -102,7 +102,7 @@ def test_no_registry_takes_the_runtime_by_mistake() -> None:
     assert "Private :: Do Not Upload" in ALONE["classifiers"]
 
 
-LOCKS = ["requirements.lock", "requirements-dev.lock", "requirements-build.lock", "requirements-bench.lock"]
+LOCKS = [f"requirements{which}.lock" for which in ("", "-dev", "-build", "-bench", "-audit")]
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -72,7 +72,7 @@ _CODES = (
     ("backbone.store.errors.NotBuilt", USAGE),
     ("backbone.store.errors.Unsupported", USAGE),
     ("backbone.store.errors.StoreUnavailable", UNREACHABLE),
-    ("backbone.control.ControlUnreachable", UNREACHABLE),
+    ("backbone.control.errors.ControlUnreachable", UNREACHABLE),
     ("backbone.sources.errors.SourceError", INPUT),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import anyio
 
@@ -23,7 +23,7 @@ from actors import (
 from backbone.cache.messages import ReadCacheMetrics
 from backbone.cache.port import CacheMetrics
 from backbone.calls import Calls, restore
-from backbone.control import ControlActor
+from backbone.control.actor import ControlActor
 from backbone.domain import Frame, arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
@@ -33,6 +33,7 @@ from backbone.facade.looking import Looking
 from backbone.facade.opening import Opening, cause_of, require_running, resources
 from backbone.facade.reading import Reader
 from backbone.facade.set_back import SetBack
+from backbone.facade.subscribing import Subscribing
 from backbone.facade.subscription import Subscription
 from backbone.facade.tree import NAME, Parts, Resources, tree
 from backbone.facade.writing import Writer
@@ -44,19 +45,16 @@ from backbone.retention.messages import RunRetention
 from backbone.retention.report import RetentionReport
 from backbone.settings import Settings
 from backbone.settings.starting import refuse_what_cannot_start
-from backbone.store.errors import NotBuilt, Unsupported
+from backbone.store.errors import NotBuilt
 from backbone.store.messages import MigrateStore, OutboxState, ReadQuarantine, ReadSymbols
 from backbone.store.records import MigrationReport, OutboxStatus, QuarantineRow, Query
-from backbone.stream.child import CONSUMER
 from backbone.stream.port import Start
-from backbone.stream.resume import Resume
 
 __all__ = ["Backbone"]
 
 R = TypeVar("R")
 
 _READ_TIMEOUT = 60.0
-_LEAVE_TIMEOUT = 5.0
 
 
 class Backbone:
@@ -73,7 +71,7 @@ class Backbone:
         self._reader = Reader(self._ask, settings, system.clock.time, self._set_back)
         self._writer = Writer(settings, self._calls, self._ask, self._reader, self._still_open)
         self._looking = Looking(settings, system, self._calls)
-        self._subscriptions = 0
+        self._subscribing = Subscribing(settings, self._calls, self._reader, self._open, self._still_open)
         self._closed = False
         self._opening: object = None
 
@@ -185,7 +183,7 @@ class Backbone:
         Raises:
             TypeError: something else was given, or rows without their dimension.
             ValueError: a row is not one of the dimension: an unknown column, a value that is not allowed.
-            StoreBusy: more rows wait already than may; none of these was taken.
+            StoreBusy: more rows or calls wait already than may; none of these was taken.
             BackboneClosed: it was left; where that was while this waited, the rows may be in.
             StoreUnavailable: the store does not take the rows now.
         """
@@ -262,32 +260,10 @@ class Backbone:
 
         Raises:
             TypeError, ValueError: an argument is wrong.
-            Unsupported: `stream.consume` is false.
+            Unsupported: `stream.consume` is false; on entering: `stream.subscriptions` are open.
         """
         self._open()
-        wanted = Dimension.parse(dimension), arguments.symbols(symbols), _start(start)
-        if not self.settings.stream.consume:
-            raise Unsupported(
-                "stream.consume is false: changes are published, nothing is consumed here; "
-                "set BACKBONE_STREAM_CONSUME=true to subscribe"
-            )
-        return self._subscribed(*wanted)
-
-    @asynccontextmanager
-    async def _subscribed(
-        self, dimension: Dimension, symbols: tuple[str, ...], start: Start | Resume
-    ) -> AsyncIterator[Subscription]:
-        self._open()
-        self._subscriptions += 1
-        name = f"{dimension.value}-{self._subscriptions}"
-        names = await self._reader.spelled(dimension, symbols)
-        subscription = Subscription(self._calls, CONSUMER, name, dimension, names, start, self._still_open)
-        try:
-            await subscription.open()
-            yield subscription
-        finally:
-            with anyio.move_on_after(_LEAVE_TIMEOUT, shield=True):
-                await subscription.close()
+        return self._subscribing.subscribe(dimension, symbols, start)
 
     def last(self, dimension: Dimension | str, symbol: str) -> Mapping[str, Any] | None:
         """The newest row of the newest change of a symbol seen on the stream; None: none since this process began.
@@ -379,20 +355,3 @@ class Backbone:
         args = (control.path, self._looking.answers())
         backoff = self.settings.supervision.delays()
         return ChildSpec("control", ControlActor, args=args, restart=Restart.TRANSIENT, backoff=backoff)
-
-
-def _start(given: object) -> Start | Resume:
-    """Where a subscription begins.
-
-    Raises:
-        TypeError, ValueError: it is neither a word that is known, nor a token, nor a position.
-    """
-    if not isinstance(given, str):
-        return arguments.count("start", given, default="'latest' or 'earliest'")
-    if given in {"latest", "earliest"}:
-        return cast("Start", given)
-    try:
-        return Resume.parse(given)
-    except ValueError as error:
-        allowed = "'latest', 'earliest', a position, or the `resume` of an update"
-        raise ValueError(f"start={arguments.shown(given)} given: {error}; allowed: {allowed}") from None

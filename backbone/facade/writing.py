@@ -16,6 +16,7 @@ from backbone.domain.identifiers import new_run_id
 from backbone.facade.newest import Newest
 from backbone.facade.reading import Reader
 from backbone.facade.spelling import Ask
+from backbone.facade.unanswered import Unanswered
 from backbone.ingest.messages import RecordResult, RecordRows, RunIngest
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.settings import Settings
@@ -55,6 +56,7 @@ class Writer:
         self._reader = reader
         self._still_open = still_open
         self._newest = Newest(self._newest_stored)
+        self._unanswered = Unanswered(settings.ingest)
 
     async def ingest(self, plan: IngestPlan) -> IngestRun:
         """See Backbone.ingest."""
@@ -67,9 +69,16 @@ class Writer:
 
     async def record(self, frame: Frame) -> RecordResult:
         """See Backbone.record."""
-        request = RecordRows(frame)
         if not frame.num_rows:
             return RecordResult()
+        size = self._unanswered.take(frame)
+        try:
+            return await self._record(frame)
+        finally:
+            self._unanswered.leave(frame, size)
+
+    async def _record(self, frame: Frame) -> RecordResult:
+        request = RecordRows(frame)
         asked = 0
 
         async def ask() -> RecordResult:

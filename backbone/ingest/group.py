@@ -15,13 +15,13 @@ from backbone.ingest.run import Writer
 from backbone.ingest.salvage import OF_ROWS, Salvaged, write_what_goes_in
 from backbone.quality.screening import Rejected
 from backbone.store.errors import StoreError
+from backbone.store.journalling import LIVE
 from backbone.store.records import Chunk, QuarantineRow
 
 __all__ = ["GroupWriter"]
 
 T = TypeVar("T")
 
-_LIVE = "live"
 _UNEXPLAINED = StoreError.code  # such as a trigger of somebody else, which may mean a row or all of them
 _MOST_REFUSALS = 64  # of one commit, before it is not a row that is wrong
 _INLINE_ROWS = 1000
@@ -102,7 +102,7 @@ class GroupWriter:
             return
         run_id, now = new_run_id(), utc_now()
         await self._writer().quarantine(
-            [QuarantineRow(_LIVE, row.location, row.reason, row.excerpt, dimension.value, run_id, now) for row in rows]
+            [QuarantineRow(LIVE, row.location, row.reason, row.excerpt, dimension.value, run_id, now) for row in rows]
         )
 
 
@@ -113,4 +113,4 @@ def _of_one(reject: Reject, refusals: list[Reject]) -> bool:
 
 def _chunk(batch: LiveBatch) -> Chunk:
     frame, nth = batch.frame(), batch.nth()
-    return Chunk(ingest_id(_LIVE, frame, nth), new_run_id(), _LIVE, frame, nth=nth)
+    return Chunk(ingest_id(LIVE, frame, nth), new_run_id(), LIVE, frame, nth=nth)

@@ -1,4 +1,4 @@
-"""Deletes published outbox rows and bad rows that are old enough."""
+"""Deletes published outbox rows, bad rows and rows of the journal that are old enough, or too many."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from backbone.retention.cutoff import steps
 from backbone.retention.enforcing import Ask
 from backbone.settings.sections.retention import RetentionSettings
 from backbone.store.messages import PruneStore, ReadOutbox
+from backbone.store.records import JournalBound
 
 __all__ = ["prune"]
 
@@ -35,7 +36,10 @@ async def prune(
     pruned = {"outbox": 0}
     for moment in steps(begin, published, _HOUR) if apply else [published]:
         heed()
-        last, most = (bad, retention.outbox_bytes) if moment == published else (None, None)
-        found = await ask(PruneStore(moment, last, dry_run=not apply, outbox_bytes=most))
+        last, most, of_runs = None, None, None
+        if moment == published:
+            last, most = bad, retention.outbox_bytes
+            of_runs = JournalBound(now - timedelta(days=retention.journal_days), retention.journal_rows)
+        found = await ask(PruneStore(moment, last, dry_run=not apply, outbox_bytes=most, journal=of_runs))
         pruned = {what: pruned.get(what, 0) + count for what, count in found.items()}
     return pruned

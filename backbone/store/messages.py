@@ -16,6 +16,7 @@ from backbone.store.port import Store
 from backbone.store.records import (
     Chunk,
     Coverage,
+    JournalBound,
     JournalRow,
     MigrationReport,
     OutboxRow,
@@ -344,16 +345,20 @@ class ReadDrops(StoreRequest[int], frozen=True):
 class PruneStore(StoreRequest[dict[str, int]], frozen=True):
     """Delete published outbox rows and quarantined rows written before these moments; None keeps them all.
 
-    With `outbox_bytes`, the oldest published outbox rows go as well, until at most so many bytes are left.
+    With `outbox_bytes`, the oldest published outbox rows go as well, until at most so many bytes are left; with
+    `journal`, what is older or more than that of the journal.
     """
 
     outbox_before: datetime | None
     quarantine_before: datetime | None
     dry_run: bool = True
     outbox_bytes: int | None = None
+    journal: JournalBound | None = None
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
+        if self.journal is not None:
+            arguments.instance("journal", self.journal, JournalBound)
         force_setattr(self, "outbox_before", arguments.moment("outbox_before", self.outbox_before))
         force_setattr(self, "quarantine_before", arguments.moment("quarantine_before", self.quarantine_before))
         arguments.flag("dry_run", self.dry_run)
@@ -366,6 +371,7 @@ class PruneStore(StoreRequest[dict[str, int]], frozen=True):
             outbox_before=self.outbox_before,
             outbox_bytes=self.outbox_bytes,
             quarantine_before=self.quarantine_before,
+            journal=self.journal,
             dry_run=self.dry_run,
         )
 

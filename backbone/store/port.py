@@ -15,6 +15,7 @@ from backbone.store.records import (
     Chunk,
     Coverage,
     DeadLetter,
+    JournalBound,
     JournalRow,
     MigrationReport,
     OutboxRow,
@@ -205,6 +206,7 @@ class Store(Protocol):
         outbox_before: datetime | None = None,
         outbox_bytes: int | None = None,
         quarantine_before: datetime | None = None,
+        journal: JournalBound | None = None,
         dry_run: bool = True,
     ) -> dict[str, int]:
         """Delete what was written before the moments given, and is no longer needed; None keeps it all.
@@ -213,10 +215,11 @@ class Store(Protocol):
             outbox_before: of outbox rows that every sink has, and of events seen.
             outbox_bytes: the oldest outbox rows that every sink has go, too, until at most so many bytes are left.
             quarantine_before: of quarantined rows and dead letters.
+            journal: what of the journal stays; None: all.
             dry_run: only count.
 
         Returns:
-            Rows deleted, or to be deleted, of "outbox", "seen", "quarantine" and "dead_letters".
+            Rows deleted, or to be deleted, of "outbox", "seen", "quarantine", "dead_letters" and "journal".
         """
         ...
 

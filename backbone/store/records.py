@@ -19,6 +19,7 @@ __all__ = [
     "Chunk",
     "Coverage",
     "DeadLetter",
+    "JournalBound",
     "JournalRow",
     "JournalStatus",
     "MigrationReport",
@@ -321,6 +322,23 @@ class JournalRow(msgspec.Struct, frozen=True):
     executed_at: datetime
     error: str | None = None
     metadata: dict[str, str] = {}
+
+
+class JournalBound(msgspec.Struct, frozen=True):
+    """What of the journal stays: rows from a moment on, and of these the newest so many.
+
+    The newest row of each source and dimension always stays. So do rows of the last day, of live ones of the last
+    hour, however many they are: a run that goes on is told by them what it has written.
+    """
+
+    before: datetime
+    rows: int
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("before", self.before, datetime)
+        force_setattr(self, "before", arguments.moment("before", self.before))
+        force_setattr(self, "rows", arguments.count("rows", self.rows))
 
 
 class MigrationReport(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -13,7 +14,7 @@ from backbone.domain import Dimension, Frame, codec
 from backbone.domain.identifiers import ingest_id
 from backbone.store.errors import CursorSetBack, FencedOut, PositionLost
 from backbone.store.port import Store
-from backbone.store.records import Chunk, JournalRow, QuarantineRow, Query
+from backbone.store.records import Chunk, JournalBound, JournalRow, QuarantineRow, Query
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 TRADES, MACRO, BARS = Dimension.TRADES, Dimension.MACRO_EVENTS, Dimension.INTRADAY_BARS
@@ -324,6 +325,7 @@ async def test_pruning_keeps_what_is_newer_than_asked_for(store: Store) -> None:
         "seen": 0,
         "quarantine": 0,
         "dead_letters": 0,
+        "journal": 0,
     }
 
 
@@ -385,6 +387,66 @@ async def test_a_failed_run_is_journalled_with_its_error(store: Store) -> None:
     await store.record_journal(row)
     assert await store.journal() == [row]
     assert await store.lookup("run", "") is None
+
+
+def run_of(number: int, at: datetime, source: str = "live", dimension: Dimension = TRADES) -> JournalRow:
+    return JournalRow(
+        run_id=f"{source}-{number}",
+        ingest_id="",
+        dimension=dimension,
+        source=source,
+        status="failed",
+        rows=0,
+        inserted=0,
+        changed=0,
+        unchanged=0,
+        symbols=(),
+        start=None,
+        end=None,
+        duration_s=0.0,
+        executed_at=at,
+    )
+
+
+async def journalled(store: Store, rows: Sequence[JournalRow]) -> None:
+    for row in rows:
+        await store.record_journal(row)
+
+
+async def kept(store: Store, before: datetime, rows: int) -> list[str]:
+    """The journal after a dry run, which has to say how many go, and a true one."""
+    stood = len(await store.journal(1000))
+    bound = JournalBound(before, rows)
+    due = (await store.prune(journal=bound))["journal"]
+    assert (await store.prune(journal=bound, dry_run=False))["journal"] == due
+    left = [row.run_id for row in reversed(await store.journal(1000))]
+    assert len(left) == stood - due
+    return left
+
+
+async def test_old_rows_of_the_journal_go_and_the_newest_of_each_source_and_dimension_stay(store: Store) -> None:
+    now = datetime.now(UTC)
+    old, young = now - timedelta(days=100), now - timedelta(days=2)
+    others = [run_of(3, old, "csv:/a"), run_of(4, old, "csv:/a"), run_of(5, old, dimension=BARS)]
+    await journalled(store, [run_of(1, old), run_of(2, old), *others, run_of(6, young), run_of(7, young)])
+    assert await kept(store, now - timedelta(days=90), 1000) == ["csv:/a-4", "live-5", "live-6", "live-7"]
+
+
+async def test_the_journal_keeps_the_newest_so_many_rows_and_all_that_a_run_under_way_may_need(store: Store) -> None:
+    now = datetime.now(UTC)
+    yesterday, earlier, just_now = now - timedelta(hours=30), now - timedelta(hours=2), now - timedelta(minutes=5)
+    files = [run_of(1, yesterday, "csv:/a"), run_of(2, earlier, "csv:/a"), run_of(3, just_now, "csv:/a")]
+    await journalled(
+        store, [*files, *(run_of(n, earlier) for n in range(4, 8)), *(run_of(n, just_now) for n in (8, 9))]
+    )
+    assert await kept(store, now - timedelta(days=90), 3) == ["csv:/a-2", "csv:/a-3", "live-7", "live-8", "live-9"]
+    assert await kept(store, now - timedelta(days=90), 0) == ["csv:/a-2", "csv:/a-3", "live-8", "live-9"]
+
+
+async def test_the_journal_is_left_alone_where_nothing_is_said_of_it(store: Store) -> None:
+    await journalled(store, [run_of(number, DAY) for number in range(3)])
+    assert (await store.prune(dry_run=False))["journal"] == 0
+    assert len(await store.journal()) == 3
 
 
 async def test_coverage_tells_rows_and_span_per_symbol(store: Store) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from backbone.cli.exits import DONE
 from backbone.cli.options import COMMON, Common, Format, Output, prepare
 
@@ -32,8 +30,7 @@ def roster(*, how: Format = "human", output: Output = None, common: Common = COM
     from backbone.cli.process.asking import answer
     from backbone.cli.show.output import page, write, write_json
 
-    found = answer(settings, "roster")
-    snapshot = msgspec.convert(found, RosterSnapshot)
+    snapshot, found = answer(settings, "roster", RosterSnapshot)
     if how == "json":
         write_json(found, output)
     elif how == "markdown":

@@ -13,7 +13,14 @@ from backbone.domain.report import Report, markdown_table
 from backbone.domain.status import Status
 from backbone.operations.probes.connectivity import ConnectivityReport, Probe
 
-__all__ = ["Problem", "StatusReport", "judge"]
+__all__ = ["Observed", "Problem", "StatusReport", "judge"]
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """What a running backbone tells of itself when it is asked for its status."""
+
+    connectivity: ConnectivityReport
+    roster: RosterSnapshot
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,5 +21,8 @@ class IngestSettings(Section, frozen=True, kw_only=True):
     record_batch_bytes: Annotated[Count, Meta(description="bytes of live rows of one commit at most")] = (
         16 * 1024 * 1024
     )
+    record_waiting_calls: Annotated[
+        int, Meta(ge=1, le=10_000_000, description="calls of record without an answer at most; more are refused")
+    ] = 50_000
     record_waiting_rows: Annotated[Count, Meta(description="live rows that wait at most; more are refused")] = 200_000
     record_waiting_bytes: Annotated[Count, Meta(description="bytes of live rows that wait at most")] = 64 * 1024 * 1024

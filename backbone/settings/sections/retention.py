@@ -54,6 +54,10 @@ class RetentionSettings(Section, frozen=True, kw_only=True):
         int, Meta(ge=1_048_576, le=10**13, description="published outbox rows are kept up to so many bytes of payload")
     ] = 2 * 1024 * 1024 * 1024
     quarantine_days: Annotated[Days, Meta(description="quarantined rows and dead letters are kept for so long")] = 30
+    journal_days: Annotated[Days, Meta(description="the journal of runs and live commits is kept for so long")] = 90
+    journal_rows: Annotated[
+        int, Meta(ge=1000, le=10**12, description="and up to so many rows; those of the last day or hour stay")
+    ] = 1_000_000
 
     def of(self, dimension: Dimension) -> RetentionDays:
         """The days of a dimension."""

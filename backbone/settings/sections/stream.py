@@ -20,6 +20,12 @@ class StreamSettings(Section, frozen=True, kw_only=True):
         bool | None, Meta(description="refuse to start without kafka; none: as tier and run_mode say")
     ] = None
     consume: Annotated[bool, Meta(description="run consumers; publishing goes on without them")] = True
+    subscriptions: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="subscriptions open at once at most; more are refused")
+    ] = 10_000
+    subscription_symbols: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="symbols that one subscription may name; none named: all")
+    ] = 10_000
     partitions: Annotated[int, Meta(ge=1, le=10_000, description="partitions of each topic")] = 8
     capacity_bytes: Annotated[Count, Meta(description="memory: bytes of records kept")] = 16 * 1024 * 1024
     max_payload_bytes: Annotated[int, Meta(ge=4096, le=900_000, description="bytes of one outbox payload at most")] = (

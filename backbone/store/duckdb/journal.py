@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from backbone.domain.dimension import Dimension
 from backbone.store.duckdb.numbers import Numbers
 from backbone.store.duckdb.part import Part, question
-from backbone.store.duckdb.sql import Connection, first, moment, parameter
+from backbone.store.duckdb.sql import Connection, count, first, moment, parameter
+from backbone.store.journalling import LIVE, Needed
 from backbone.store.merging import read_journal_row, replayed
-from backbone.store.records import JournalRow, WriteResult
+from backbone.store.records import JournalBound, JournalRow, WriteResult
 
-__all__ = ["Journal", "find", "note"]
+__all__ = ["Journal", "find", "note", "old"]
 
 _COLUMNS = """run_id, ingest_id, dimension, source, status, rows, inserted, changed, unchanged, symbols,
     epoch_us(start_ts), epoch_us(end_ts), duration_s, epoch_us(executed_at), error, metadata"""
@@ -73,3 +76,23 @@ def find(connection: Connection, run_id: str, ingest_id: str) -> WriteResult | N
         return None
     *columns, position, outbox_rows = found
     return replayed(read_journal_row(columns, moment), position=position, outbox_rows=outbox_rows)
+
+
+def old(connection: Connection, verb: str, bound: JournalBound | None, now: datetime) -> int:
+    """Count or delete what is older, or more, than is kept; None keeps it all."""
+    if bound is None:
+        return 0
+    needed = Needed.at(now)
+    return count(
+        connection,
+        f"""
+        {verb} FROM telemetry.ingest_runs
+        WHERE (
+            executed_at < make_timestamptz(?)
+            OR id <= (SELECT id FROM telemetry.ingest_runs ORDER BY id DESC LIMIT 1 OFFSET ?)
+        )
+        AND executed_at < make_timestamptz(CASE source WHEN '{LIVE}' THEN ? ELSE ? END)
+        AND id NOT IN (SELECT max(id) FROM telemetry.ingest_runs GROUP BY source, dimension)
+        """,  # noqa: S608
+        [parameter(bound.before), bound.rows, parameter(needed.live), parameter(needed.runs)],
+    )

@@ -11,12 +11,13 @@ from backbone.domain.clock import from_us, to_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.text import excerpt
 from backbone.store.duckdb import drops, ledger
+from backbone.store.duckdb import journal as journals
 from backbone.store.duckdb.cursors import published
 from backbone.store.duckdb.excess import excess
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, count, given, parameter, rows_table
-from backbone.store.records import QuarantineRow
+from backbone.store.records import JournalBound, QuarantineRow
 
 __all__ = ["Upkeep"]
 
@@ -67,28 +68,42 @@ class Upkeep(Part):
         outbox_before: datetime | None = None,
         outbox_bytes: int | None = None,
         quarantine_before: datetime | None = None,
+        journal: JournalBound | None = None,
         dry_run: bool = True,
     ) -> dict[str, int]:
         """Delete, or count, what is older or too much; None keeps it all."""
-        return await (self._prunable if dry_run else self._pruned)(outbox_before, outbox_bytes, quarantine_before)
+        work = self._prunable if dry_run else self._pruned
+        return await work(outbox_before, outbox_bytes, quarantine_before, journal)
 
     @question("survey")
     def _prunable(
-        self, connection: Connection, outbox: datetime | None, most: int | None, quarantine: datetime | None
+        self,
+        connection: Connection,
+        outbox: datetime | None,
+        most: int | None,
+        quarantine: datetime | None,
+        journal: JournalBound | None,
     ) -> dict[str, int]:
         with transaction(connection):
             at, last = published(connection), excess(connection, most)
-            return _old(connection, "SELECT count(*)", at, last, outbox, quarantine)
+            found = _old(connection, "SELECT count(*)", at, last, outbox, quarantine)
+            return {**found, "journal": journals.old(connection, "SELECT count(*)", journal, self._clock())}
 
     @question("writing")
     def _pruned(
-        self, connection: Connection, outbox: datetime | None, most: int | None, quarantine: datetime | None
+        self,
+        connection: Connection,
+        outbox: datetime | None,
+        most: int | None,
+        quarantine: datetime | None,
+        journal: JournalBound | None,
     ) -> dict[str, int]:
         ledger.compact(connection)
         with transaction(connection):
             at, last = published(connection), excess(connection, most)
             _note_pruned(connection, outbox, last, at)
-            return _old(connection, "DELETE", at, last, outbox, quarantine)
+            found = _old(connection, "DELETE", at, last, outbox, quarantine)
+            return {**found, "journal": journals.old(connection, "DELETE", journal, self._clock())}
 
     async def drop(self, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
         """Delete, or count, the rows of a dimension from before a moment."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.text import storable
+from backbone.store.journalling import LIVE, Needed
 from backbone.store.merging import read_journal_row, replayed
-from backbone.store.records import JournalRow, WriteResult
+from backbone.store.records import JournalBound, JournalRow, WriteResult
 from backbone.store.timescale import locks
 from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import MAX_BIGINT, moment, plain
 
-__all__ = ["NOTE", "Journal", "find", "noted"]
+__all__ = ["NOTE", "Journal", "find", "noted", "old"]
 
 _COLUMNS = """run_id, ingest_id, dimension, source, status, rows, inserted, changed, unchanged, symbols,
     start_ts, end_ts, duration_s, executed_at, error, metadata"""
@@ -81,3 +84,40 @@ async def find(session: Session, run_id: str, ingest_id: str) -> WriteResult | N
         return None
     *columns, position, outbox_rows = found
     return replayed(read_journal_row(columns, moment), position=position, outbox_rows=outbox_rows)
+
+
+async def old(session: Session, work: Work, bound: JournalBound | None, now: datetime) -> int:
+    """Count or delete what is older, or more, than is kept.
+
+    Args:
+        session: in which.
+        work: counts or deletes rows of a table that meet a condition.
+        bound: what is kept; None: all.
+        now: the moment.
+    """
+    if bound is None:
+        return 0
+    needed = Needed.at(now)
+    last = await session.value(_LAST, bound.rows)
+    newest = await session.value(_NEWEST)
+    return await work(
+        *(session, "ingest_runs", "id", _OLD, moment(bound.before), last or 0, newest or []),
+        *(moment(needed.live), moment(needed.runs)),
+    )
+
+
+Work = Callable[..., Awaitable[int]]
+
+_LAST: Final = "SELECT id FROM telemetry.ingest_runs ORDER BY id DESC LIMIT 1 OFFSET $1"
+
+_NEWEST: Final = """
+    SELECT array_agg(newest.id) FROM (
+        SELECT max(id) AS id FROM telemetry.ingest_runs GROUP BY source, dimension
+    ) AS newest
+"""
+
+_OLD: Final = f"""
+    (executed_at < $1 OR id <= $2)
+    AND NOT EXISTS (SELECT FROM unnest($3::bigint[]) AS newest (id) WHERE newest.id = ingest_runs.id)
+    AND executed_at < CASE source WHEN '{LIVE}' THEN $4::timestamptz ELSE $5::timestamptz END
+"""

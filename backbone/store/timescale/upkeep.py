@@ -10,8 +10,9 @@ from typing import Final
 from backbone.domain.clock import MAX_US, from_us, to_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.text import excerpt
-from backbone.store.records import QuarantineRow
+from backbone.store.records import JournalBound, QuarantineRow
 from backbone.store.timescale import chunks, drops, ledger, locks
+from backbone.store.timescale import journal as journals
 from backbone.store.timescale.cursors import PUBLISHED
 from backbone.store.timescale.excess import excess
 from backbone.store.timescale.part import Part, long_question, question
@@ -71,6 +72,7 @@ class Upkeep(Part):
         outbox_before: datetime | None = None,
         outbox_bytes: int | None = None,
         quarantine_before: datetime | None = None,
+        journal: JournalBound | None = None,
         dry_run: bool = True,
     ) -> dict[str, int]:
         """Delete, or count, what is older or too much; None keeps it all."""
@@ -86,6 +88,7 @@ class Upkeep(Part):
             "seen": await work(session, "seen", "seen_at", "seen_at < $1", before),
             "quarantine": await work(session, "quarantine", "recorded_at", "recorded_at < $1", quarantine),
             "dead_letters": await work(session, "dead_letters", "recorded_at", "recorded_at < $1", quarantine),
+            "journal": await journals.old(session, work, journal, self._clock()),
         }
 
     @long_question

@@ -198,6 +198,7 @@ FIELDS: Mapping[str, list[Any]] = {
     "whole": FLAGS,
     "first": FLAGS,
     "outbox_bytes": [each for each in COUNTS if each is not None],
+    "journal": [7, "all", (WELL, 1)],
     "as_of": MOMENTS,
     "symbol": [7, None],
     "interval": [60, timedelta(hours=1), ["1h"]],

@@ -252,7 +252,7 @@ async def test_published_changes_and_old_bad_rows_are_pruned_on_request() -> Non
         await published(backbone)
         await store.quarantine([bad(NOW - 31 * DAY), msgspec.structs.replace(bad(NOW - DAY), location="bars.csv:3")])
         would = await backbone.retention()
-        due = {"outbox": 3, "seen": 0, "quarantine": 1, "dead_letters": 0}
+        due = {"outbox": 3, "seen": 0, "quarantine": 1, "dead_letters": 0, "journal": 0}
         assert would.pruned == due
         assert len(await store.read_outbox(0)) == 4
         assert (await backbone.retention(apply=True)).pruned == {
@@ -260,9 +260,22 @@ async def test_published_changes_and_old_bad_rows_are_pruned_on_request() -> Non
             "seen": 0,
             "quarantine": 1,
             "dead_letters": 0,
+            "journal": 0,
         }
         assert len(await store.read_outbox(0)) == 1
         assert [row.location for row in await backbone.quarantined()] == ["bars.csv:3"]
+
+
+async def test_the_journal_of_live_commits_does_not_grow_for_ever() -> None:
+    store = Store()
+    async with enforcing(store, journal_days=30, journal_rows=1000) as backbone:
+        for days in (50, 40, 20, 10):
+            store.now = NOW - days * DAY
+            await backbone.record(bars(1, start=store.now))
+        store.now = NOW
+        assert (await backbone.retention()).pruned["journal"] == 2
+        assert (await backbone.retention(apply=True)).pruned["journal"] == 2
+        assert [row.executed_at for row in await store.journal()] == [NOW - 10 * DAY, NOW - 20 * DAY]
 
 
 @pytest.mark.parametrize(("enabled", "left"), [(True, 65), (False, 100)])

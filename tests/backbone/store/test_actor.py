@@ -31,7 +31,7 @@ from backbone.store.errors import (
 )
 from backbone.store.messages import OutboxGrew, ReadRows, ReadSymbols, StoreQuestion, WriteChunk
 from backbone.store.port import Store
-from backbone.store.records import Chunk, JournalRow, OutboxRow, Query, StoreInfo, WriteResult
+from backbone.store.records import Chunk, JournalBound, JournalRow, OutboxRow, Query, StoreInfo, WriteResult
 
 TRADES = Dimension.TRADES
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -120,8 +120,18 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.ReadDrops(), ("drop_count", (), {})),
     (messages.DropRows(TRADES, DAY), ("drop", (TRADES,), {"before": DAY, "dry_run": True})),
     (
-        messages.PruneStore(DAY, None),
-        ("prune", (), {"outbox_before": DAY, "outbox_bytes": None, "quarantine_before": None, "dry_run": True}),
+        messages.PruneStore(DAY, None, journal=JournalBound(DAY, 9)),
+        (
+            "prune",
+            (),
+            {
+                "outbox_before": DAY,
+                "outbox_bytes": None,
+                "quarantine_before": None,
+                "journal": JournalBound(DAY, 9),
+                "dry_run": True,
+            },
+        ),
     ),
 ]
 

@@ -1,0 +1,13 @@
+"""What can go wrong between two processes, and what to do about it."""
+
+from __future__ import annotations
+
+from backbone.domain.errors import BackboneError
+
+__all__ = ["ControlUnreachable"]
+
+
+class ControlUnreachable(BackboneError):
+    """No running backbone of ours answers at this socket; the message says what to do."""
+
+    code = "control"
