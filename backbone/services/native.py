@@ -22,7 +22,7 @@ from pathlib import Path
 
 import anyio
 
-from backbone.services import launch, processes, state, watchdog
+from backbone.services import launch, owned, processes, state, watchdog
 from backbone.services.launch import SERVICES, StartError
 from backbone.services.locks import exclusive
 from backbone.services.machine import Say, Unavailable, require_linux
@@ -94,7 +94,7 @@ async def bring_up(
     """Do what `up` does, on behalf of any process `parent` (None: the services stay)."""
     require_linux()
     _check_names(services, ports)
-    data, cache = _folder(data), _folder(cache or default_cache())
+    data, cache = _private_folder(data), _folder(cache or default_cache())
     async with _locked(data, say):
         current = state.load(data) or state.State(str(env_file or data / ".env"))
         current.env_file = str((env_file or Path(current.env_file)).resolve())
@@ -107,6 +107,14 @@ async def bring_up(
 
 def _folder(path: Path) -> Path:
     path.mkdir(parents=True, exist_ok=True)
+    return path.resolve()
+
+
+def _private_folder(path: Path) -> Path:
+    """The data folder: nobody else's to write, and where it is made here, nobody else's to look into."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    owned.require_trusted(path.resolve())
     return path.resolve()
 
 

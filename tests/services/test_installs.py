@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from backbone.services import kafka, machine, ports, rootfs, timescale
+from backbone.services import kafka, machine, ports, rootfs, scram
 from backbone.services.envfile import read, update
 from backbone.services.installs import install_once
 from backbone.services.locks import exclusive
@@ -136,7 +136,7 @@ def test_an_env_file_is_private_and_replaced_line_by_line(tmp_path: Path) -> Non
 
 
 def test_a_scram_verifier_has_the_form_that_postgresql_stores() -> None:
-    verifier = timescale.scram_verifier("secret")
+    verifier = scram.postgresql_verifier("secret")
     assert verifier.startswith("SCRAM-SHA-256$4096:")
     assert "secret" not in verifier
-    assert verifier != timescale.scram_verifier("secret")
+    assert verifier != scram.postgresql_verifier("secret")
