@@ -32,7 +32,7 @@ def take(home: Path, account: Account) -> None:
     home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _opened(home.parent) as parent, _made(parent, home) as handle:
         os.fchown(handle, os.geteuid(), account.gid)
-        os.fchmod(handle, 0o750)
+        os.fchmod(handle, 0o700 if account.uid == os.geteuid() else 0o750)
 
 
 def is_there(path: Path) -> bool:
@@ -72,7 +72,7 @@ def write(path: Path, text: str, account: Account | None = None) -> None:
         handle = os.open(fresh, _FRESH, 0o600, dir_fd=parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                if account is not None:
+                if account is not None and account.uid != os.geteuid():
                     os.fchown(handle, os.geteuid(), account.gid)
                     os.fchmod(handle, 0o640)
                 file.write(text)

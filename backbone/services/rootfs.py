@@ -6,12 +6,17 @@ its last process, whatever happens, and two of them do not see each other.
 
 from __future__ import annotations
 
+import shutil
 import signal
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+
+import anyio
 
 from backbone.services import owned
 from backbone.services.accounts import Account
-from backbone.services.installs import fingerprint, install_once
+from backbone.services.installs import all_of, fingerprint, install_newest
 from backbone.services.machine import Say, Unavailable, apt_get, ensure_programs, mortal, require_debian_root, run
 
 SUITE = "trixie"
@@ -46,21 +51,52 @@ exec chroot "$root" "$@"
 """
 
 
-async def install(cache: Path, say: Say) -> Path:
-    """Return the root file system in the cache, building it if it is not there.
+async def install(cache: Path, say: Say, *, since: datetime | None = None) -> Path:
+    """Return the newest root file system in the cache, building one if none is there.
+
+    Args:
+        cache: the folder of installed programs.
+        say: told about the installation.
+        since: older ones don't count.
 
     Raises:
         Unavailable: this is not Debian, or not root, or the mirror does not answer.
     """
     require_debian_root("TimescaleDB and Redis")
-    target = cache / f"rootfs-{SUITE}-{fingerprint(repr(_OPTIONS))}"
 
     async def build(partial: Path) -> None:
         await ensure_programs({"mmdebstrap": "mmdebstrap"}, lock=cache / ".apt.lock", say=say)
-        say(f"installing {' and '.join(PACKAGES)} into {target} (about 425 MB)")
+        say(f"installing {' and '.join(PACKAGES)} into {cache} (about 425 MB)")
         await _bootstrap(partial)
 
-    return await install_once(target, build, say=say)
+    return await install_newest(_target(cache), build, say=say, since=since)
+
+
+async def update(cache: Path, say: Say) -> Path:
+    """Build a root file system of today's versions beside the last; older ones go, but for what runs.
+
+    Raises:
+        Unavailable: as for `install`; what was there stays and works.
+    """
+    built = await install(cache, say, since=datetime.now(UTC).replace(microsecond=0))
+    for old in all_of(_target(cache))[:-2]:
+        if not _is_lived_in(old):
+            say(f"removing {old}")
+            await anyio.to_thread.run_sync(shutil.rmtree, old)
+    return built
+
+
+def _target(cache: Path) -> Path:
+    return cache / f"rootfs-{SUITE}-{fingerprint(repr(_OPTIONS))}"
+
+
+def _is_lived_in(root: Path) -> bool:
+    """Tell whether it is the root of any process."""
+    for entry in Path("/proc").glob("[0-9]*/root"):
+        with suppress(OSError):
+            if entry.samefile(root):
+                return True
+    return False
 
 
 async def _bootstrap(target: Path) -> None:
