@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 STRANGER = 59_998
+PACKAGES = Path(anyio.__file__).parents[1]
 WORDS = "root's own, of nobody's concern\n"
 
 
@@ -236,3 +239,36 @@ async def test_a_data_folder_that_others_command_is_refused(place: Path, flaw: s
     with pytest.raises(ValueError, match=f"{flaw}.*"):
         await native.up(["redis"], data=data)
     assert state.load(data) is None
+
+
+def test_who_is_not_root_runs_kafka_as_himself(reachable: native.Services, place: Path) -> None:
+    """With an interpreter that he may reach, and a copy of the programs."""
+    python = next((each for each in (sys.executable, "/usr/bin/python3") if runs(each)), None)
+    if python is None:
+        pytest.skip("NOT TESTED AS ANOTHER USER: no Python of this version that other users can reach")
+    current = state.load(reachable.data)
+    assert current is not None
+    cache, data = place / "cache", place / "his" / "data"
+    shutil.copytree(current.services["kafka"].install, cache / Path(current.services["kafka"].install).name)
+    data.parent.mkdir(mode=0o700)
+    for path in (data.parent, cache):
+        os.chown(path, STRANGER, STRANGER)
+    words = (python, f"{Path(native.__file__).parents[2]}:{PACKAGES}")
+    launch = 'PYTHONPATH="$2" "$1" -B -m backbone.services.native "$3" kafka --data "$4" --cache "$5"'
+    try:
+        assert "running  yes" in as_user(STRANGER, launch, *words, "up", data, cache)
+        (broker, *_) = processes.residents(data / "kafka")
+        assert Path(f"/proc/{broker.pid}").stat().st_uid == STRANGER
+        assert {path.stat().st_uid for path in data.rglob("*")} == {STRANGER}
+        assert not any(stat.S_IMODE(path.stat().st_mode) & 0o077 for path in (data, data / "kafka"))
+        assert stat.S_IMODE((data / "kafka" / "server.properties").stat().st_mode) == 0o600
+    finally:
+        as_user(STRANGER, launch, *words, "down", data, cache)
+    assert not processes.residents(data / "kafka")
+
+
+def runs(python: str) -> bool:
+    """Whether the other user can run it, with the packages of this one."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    command = 'PYTHONPATH="$2" "$1" -c "import sys, anyio; print(*sys.version_info[:2], sep=chr(46))"'
+    return as_user(STRANGER, command, python, PACKAGES).strip() == version
