@@ -48,6 +48,8 @@ WHERE name NOT IN (SELECT rolname FROM pg_roles) \\gexec
 ALTER ROLE backbone LOGIN NOCREATEDB NOCREATEROLE PASSWORD '{backbone}';
 ALTER ROLE backbone_writer LOGIN NOCREATEDB NOCREATEROLE PASSWORD '{backbone_writer}';
 ALTER ROLE backbone_reader LOGIN NOCREATEDB NOCREATEROLE PASSWORD '{backbone_reader}';
+ALTER ROLE backbone_reader SET statement_timeout = '60s';
+ALTER ROLE backbone_reader SET idle_in_transaction_session_timeout = '60s';
 REVOKE pg_monitor, pg_signal_backend FROM backbone;
 GRANT pg_read_all_stats TO backbone, backbone_writer, backbone_reader;
 SELECT 'CREATE DATABASE backbone OWNER backbone'
@@ -59,15 +61,17 @@ GRANT CONNECT ON DATABASE backbone TO backbone_reader;
 CREATE EXTENSION IF NOT EXISTS timescaledb;
 ALTER DEFAULT PRIVILEGES FOR ROLE backbone GRANT USAGE ON SCHEMAS TO backbone_writer, backbone_reader;
 ALTER DEFAULT PRIVILEGES FOR ROLE backbone GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO backbone_writer;
-ALTER DEFAULT PRIVILEGES FOR ROLE backbone GRANT USAGE ON SEQUENCES TO backbone_writer;
+ALTER DEFAULT PRIVILEGES FOR ROLE backbone GRANT SELECT, USAGE, UPDATE ON SEQUENCES TO backbone_writer;
 ALTER DEFAULT PRIVILEGES FOR ROLE backbone GRANT SELECT ON TABLES TO backbone_reader;
 SELECT format(line, nspname) FROM pg_namespace, unnest(ARRAY[
     'GRANT USAGE ON SCHEMA %I TO backbone_writer, backbone_reader',
     'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO backbone_writer',
-    'GRANT USAGE ON ALL SEQUENCES IN SCHEMA %I TO backbone_writer',
+    'GRANT SELECT, USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA %I TO backbone_writer',
     'GRANT SELECT ON ALL TABLES IN SCHEMA %I TO backbone_reader'
 ]) WITH ORDINALITY AS lines (line, number)
 WHERE nspowner = 'backbone'::regrole ORDER BY nspname, number \\gexec
+SELECT format('REVOKE INSERT, UPDATE, DELETE ON %s FROM backbone_writer', migrations)
+FROM to_regclass('telemetry.schema_migrations') AS migrations WHERE migrations IS NOT NULL \\gexec
 """
 _PROBE = """\
 SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1) || ', TimescaleDB ' || extversion

@@ -20,6 +20,7 @@ from redis.exceptions import NoPermissionError, RedisError
 from backbone.services import native, state
 from backbone.services.kafka import PREFIX
 from tests.services.clients import admin, cache, consume_one, produce, topic
+from tests.services.stores import bars, chunk, opened
 
 REFUSED = (KafkaError, KafkaConnectionError)
 
@@ -67,6 +68,26 @@ async def test_the_writer_writes_rows_and_the_reader_reads_them_and_neither_more
                 await refused(reader, "CREATE TEMP TABLE fresh (n integer)", "CREATE TABLE public.mine (n integer)")
         finally:
             await owner.execute("DROP SCHEMA rights CASCADE")
+
+
+async def test_the_store_is_migrated_by_its_owner_written_to_by_the_writer_and_looked_at_by_the_reader(
+    services: native.Services,
+) -> None:
+    url = {role: services.environment_of(role)["BACKBONE_STORE_URL"] for role in ("owner", "writer", "reader")}
+    async with opened(url["owner"]):
+        try:
+            async with opened(url["writer"]) as store:
+                await store.write(chunk(bars({0: 1.0, 1: 2.0}), "run"))
+                await store.write(chunk(bars({0: 1.5}), "next"))
+            async with database(services, "reader") as reader:
+                rows = await reader.fetch("SELECT close FROM market_data.intraday_bars ORDER BY ts")
+                assert [row["close"] for row in rows] == [1.5, 2.0]
+                await refused(reader, "DELETE FROM telemetry.outbox")
+            await services.restart("timescale")
+            async with database(services, "writer") as writer:
+                await refused(writer, "DELETE FROM telemetry.schema_migrations")
+        finally:
+            await services.sql("DROP SCHEMA market_data, telemetry CASCADE")
 
 
 async def refused(connection: asyncpg.Connection, *statements: str) -> None:
