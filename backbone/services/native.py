@@ -107,7 +107,7 @@ async def bring_up(
     """Do what `up` does, on behalf of any process `parent` (None: the services stay)."""
     require_linux()
     _check_names(services, ports)
-    data, cache = _private_folder(data), _folder(cache or default_cache())
+    data, cache = _folder(data, 0o700), _folder(cache or default_cache(), 0o755)
     async with _locked(data, say):
         current = state.load(data) or state.State(str(env_file or data / ".env"))
         current.env_file = str((env_file or Path(current.env_file)).resolve())
@@ -118,15 +118,10 @@ async def bring_up(
     return Services(data)
 
 
-def _folder(path: Path) -> Path:
-    path.mkdir(parents=True, exist_ok=True)
-    return path.resolve()
-
-
-def _private_folder(path: Path) -> Path:
-    """The data folder: nobody else's to write, and where it is made here, nobody else's to look into."""
+def _folder(path: Path, mode: int) -> Path:
+    """A folder that nobody else writes: root writes into the data, and runs what is in the cache."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.mkdir(mode=0o700, exist_ok=True)
+    path.mkdir(mode=mode, exist_ok=True)
     owned.require_trusted(path.resolve())
     return path.resolve()
 
@@ -255,7 +250,7 @@ async def update(*, cache: Path | None = None, progress: Callable[[str], None] |
     Raises:
         Unavailable: no Debian, no root, or the mirror does not answer; what was there stays and works.
     """
-    return await rootfs.update(_folder(cache or default_cache()), progress or _silent)
+    return await rootfs.update(_folder(cache or default_cache(), 0o755), progress or _silent)
 
 
 async def down(

@@ -46,7 +46,7 @@ def require_trusted(data: Path) -> None:
         return
     facts = data.stat()
     if facts.st_uid not in (0, int(os.environ.get("SUDO_UID", "0"))):
-        raise ValueError(f"{data}: belongs to uid {facts.st_uid}, not to root: chown it, or give another data folder")
+        raise ValueError(f"{data}: belongs to uid {facts.st_uid}, not to root: chown it, or give another folder")
     if facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise ValueError(f"{data}: others than its owner may write there: chmod go-w {data}")
 
@@ -65,14 +65,14 @@ def give(home: Path, name: str, account: Account) -> Path:
     return home / name
 
 
-def write(path: Path, text: str, account: Account | None = None) -> None:
-    """Write a file in a service's folder, for its server to read, or for the launcher alone if None; all at once."""
+def write(path: Path, text: str, account: Account) -> None:
+    """Write a file in a service's folder at once, for its server to read and for the launcher alone to change."""
     fresh = f".{path.name}.{secrets.token_hex(8)}.new"
     with _opened(path.parent) as parent:
         handle = os.open(fresh, _FRESH, 0o600, dir_fd=parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                if account is not None and account.uid != os.geteuid():
+                if account.uid != os.geteuid():
                     os.fchown(handle, os.geteuid(), account.gid)
                     os.fchmod(handle, 0o640)
                 file.write(text)

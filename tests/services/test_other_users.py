@@ -228,16 +228,18 @@ def test_a_log_that_is_also_somebody_elses_file_is_begun_anew(place: Path, victi
     assert untouched(victim)
 
 
+@pytest.mark.parametrize("of", ["data", "cache"])
 @pytest.mark.parametrize("flaw", ["belongs to", "may write there"])
-async def test_a_data_folder_that_others_command_is_refused(place: Path, flaw: str) -> None:
-    data = place / flaw
-    data.mkdir()
+async def test_a_folder_that_others_command_is_refused(place: Path, flaw: str, of: str) -> None:
+    own, theirs = place / f"own {of} {flaw}", place / f"their {of} {flaw}"
+    theirs.mkdir()
     if flaw == "belongs to":
-        os.chown(data, STRANGER, STRANGER)
+        os.chown(theirs, STRANGER, STRANGER)
     else:
-        data.chmod(0o777)
-    with pytest.raises(ValueError, match=f"{flaw}.*"):
-        await native.up(["redis"], data=data)
+        theirs.chmod(0o777)
+    data, cache = (theirs, own) if of == "data" else (own, theirs)
+    with pytest.raises(ValueError, match=rf"their {of} {flaw}: .*{flaw}"):
+        await native.up(["redis"], data=data, cache=cache)
     assert state.load(data) is None
 
 
