@@ -41,6 +41,7 @@ COMMANDS: tuple[Command, ...] = (
     _command("retention", "upkeep", "what is covered and what is beyond the cap; --apply drops it"),
     _command("services up", "upkeep", "start TimescaleDB, Redis, Kafka on this machine, to develop"),
     _command("services down", "upkeep", "stop them; their data stays"),
+    _command("services update", "upkeep", "fetch today's versions of their programs"),
     _command("services status", "upkeep", "whether they answer, where, and what is wrong"),
 )
 

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from backbone.services import envfile
-from backbone.services.launch import StartError
+from backbone.services.accounts import account_of
+from backbone.services.launch import SERVICES, StartError
 from backbone.services.locks import exclusive
 from backbone.services.machine import Unavailable, run
 from backbone.services.ports import is_free
 from backbone.services.reports import ServiceStatus
+from backbone.services.service import Site
 from backbone.settings.resources import resource
 
 ALL = ("timescale", "redis", "kafka")
@@ -30,7 +32,13 @@ _UP_SECONDS = 900.0  # the first time, images are fetched
 _DOWN_SECONDS = 120.0
 _LOCK_SECONDS = 1200.0
 _PORTS = {"timescale": ("TIMESCALEDB_PORT", 5432), "redis": ("REDIS_PORT", 6379), "kafka": ("KAFKA_PORT", 9092)}
-_PASSWORDS = ("TIMESCALEDB_PASSWORD", "REDIS_PASSWORD")
+_PASSWORDS = (
+    "TIMESCALEDB_PASSWORD",
+    "TIMESCALEDB_ADMIN_PASSWORD",
+    "REDIS_PASSWORD",
+    "KAFKA_PASSWORD",
+    "KAFKA_ADMIN_PASSWORD",
+)
 
 
 async def answers() -> str | None:
@@ -166,14 +174,10 @@ def _near(usual: int) -> int:
 
 
 def _address(name: str, values: dict[str, str]) -> list[tuple[str, str]]:
-    place = f"127.0.0.1:{values[_PORTS[name][0]]}"
-    password = {"timescale": "TIMESCALEDB_PASSWORD", "redis": "REDIS_PASSWORD"}.get(name, "")
-    account = f"backbone:{values[password]}" if password else ""
-    return {
-        "timescale": [("BACKBONE_STORE_URL", f"postgresql://{account}@{place}/backbone")],
-        "redis": [("BACKBONE_CACHE_URL", f"redis://{account}@{place}/0")],
-        "kafka": [("BACKBONE_STREAM_BOOTSTRAP", place)],
-    }[name]
+    """The settings of a service, as `up` without Docker writes them."""
+    password = values[f"{_PORTS[name][0].removesuffix('_PORT')}_PASSWORD"]
+    here = Site(Path(), Path(), {name: int(values[_PORTS[name][0]])}, account_of(name), {"backbone": password})
+    return list(SERVICES[name].settings(here, "backbone").items())
 
 
 def _rows(text: str) -> list[dict[str, Any]]:

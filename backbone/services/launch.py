@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import anyio
 
-from backbone.services import envfile, processes, state
+from backbone.services import owned, processes, roles, state
+from backbone.services.accounts import account_of
 from backbone.services.kafka import Kafka
 from backbone.services.machine import Say, Unavailable, last_lines
 from backbone.services.ports import choose
@@ -42,12 +41,8 @@ class _Died(Exception):
 def site(data: Path, name: str, current: state.State) -> Site:
     """Return where a service of this data folder lives."""
     entry = current.services[name]
-    address = envfile.read(Path(current.env_file)).get(SERVICES[name].setting, "")
-    return Site(data / name, Path(entry.install), entry.ports, _password(address), entry.fsync)
-
-
-def _password(address: str) -> str:
-    return unquote(urlsplit(address).password or "") if "://" in address else ""
+    passwords = {"backbone": "", **roles.passwords(SERVICES[name], data, Path(current.env_file))}
+    return Site(data / name, Path(entry.install), entry.ports, account_of(name), passwords, entry.fsync)
 
 
 async def start(data: Path, name: str, current: state.State, *, fixed: Mapping[str, int], timeout: float) -> Site:
@@ -67,12 +62,13 @@ async def start(data: Path, name: str, current: state.State, *, fixed: Mapping[s
     for attempt in range(1, _ATTEMPTS + 1):
         former = entry.ports if attempt == 1 else {}
         entry.ports = choose(service.port_names, fixed=fixed, former=former)
-        here = _with_password(site(data, name, current))
-        here.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        here = site(data, name, current)
+        here = replace(here, passwords=roles.with_new(service, here.passwords))
+        owned.take(here.home, here.account)
         # What a killed server left behind: its children hold its memory and its ports.
         await _end(here.home, [])
         await service.prepare(here)
-        envfile.update(Path(current.env_file), {service.setting: service.address(here)})
+        roles.write_down(service, here, data, Path(current.env_file))
         entry.process = processes.spawn(
             service.command(here, die_with_parent=_is_parent(current)), log=here.log, env=ENVIRONMENT
         )
@@ -84,10 +80,6 @@ async def start(data: Path, name: str, current: state.State, *, fixed: Mapping[s
         state.save(data, current)
         return here
     raise StartError(f"{name} ended {_ATTEMPTS} times while starting: {_last_words(here.log)} (all of it: {here.log})")
-
-
-def _with_password(here: Site) -> Site:
-    return here if here.password else replace(here, password=secrets.token_urlsafe(24))
 
 
 def _is_parent(current: state.State) -> bool:

@@ -27,7 +27,7 @@ async def exclusive(path: Path, *, what: str, say: Callable[[str], None], timeou
         TimeoutError: another process held it all the time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         await _acquire(handle, path, what, say, timeout)
         yield

@@ -18,21 +18,34 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
 
-from backbone.services import launch, processes, state, watchdog
+from backbone.services import installs, launch, owned, processes, rootfs, state, watchdog
 from backbone.services.launch import SERVICES, StartError
 from backbone.services.locks import exclusive
 from backbone.services.machine import Say, Unavailable, require_linux
 from backbone.services.reports import ServiceStatus, observe
 from backbone.services.running import Services
 
-__all__ = ["SERVICES", "ServiceStatus", "Services", "StartError", "Unavailable", "down", "main", "status", "up"]
+__all__ = [
+    "SERVICES",
+    "ServiceStatus",
+    "Services",
+    "StartError",
+    "Unavailable",
+    "down",
+    "main",
+    "status",
+    "up",
+    "update",
+]
 
 ALL = ("timescale", "redis", "kafka")
 _LOCK_SECONDS = 1200.0
+_OLD_DAYS = 30
 
 
 async def up(
@@ -94,7 +107,7 @@ async def bring_up(
     """Do what `up` does, on behalf of any process `parent` (None: the services stay)."""
     require_linux()
     _check_names(services, ports)
-    data, cache = _folder(data), _folder(cache or default_cache())
+    data, cache = _folder(data, 0o700), _folder(cache or default_cache(), 0o755)
     async with _locked(data, say):
         current = state.load(data) or state.State(str(env_file or data / ".env"))
         current.env_file = str((env_file or Path(current.env_file)).resolve())
@@ -105,8 +118,11 @@ async def bring_up(
     return Services(data)
 
 
-def _folder(path: Path) -> Path:
-    path.mkdir(parents=True, exist_ok=True)
+def _folder(path: Path, mode: int) -> Path:
+    """A folder that nobody else writes: root writes into the data, and runs what is in the cache."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=mode, exist_ok=True)
+    owned.require_trusted(path.resolve())
     return path.resolve()
 
 
@@ -163,6 +179,7 @@ class _Bringing:
         self._data, self._cache, self._current, self._say = data, cache, current, say
         self._ports, self._fsync, self._timeout = ports, fsync, timeout
         self._started: list[str] = []
+        self._told: set[Path] = set()
         self._errors: list[Exception] = []
 
     async def all(self, names: Sequence[str]) -> None:
@@ -198,6 +215,7 @@ class _Bringing:
             self._say(f"{name}: runs already, pid {known.process.pid}, port {known.ports[name]}")
             return
         install = await SERVICES[name].install(self._cache, self._say)
+        self._tell_age(install)
         former = known.ports if known is not None else {}
         self._current.services[name] = state.Entry(str(install), dict(former), fsync=self._fsync)
         self._say(f"{name}: starting")
@@ -206,6 +224,33 @@ class _Bringing:
         site = await launch.start(self._data, name, self._current, fixed=self._ports, timeout=self._timeout)
         version = self._current.services[name].version
         self._say(f"{name}: ready on 127.0.0.1:{site.port} after {time.monotonic() - began:.1f} s ({version})")
+
+    def _tell_age(self, install: Path) -> None:
+        moment = installs.made(install)
+        if moment is None or install in self._told:
+            return
+        self._told.add(install)
+        days = (datetime.now(UTC) - moment).days
+        if days >= _OLD_DAYS:
+            self._say(f"{install} is {days} days old: backbone services update fetches today's security updates")
+
+
+async def update(*, cache: Path | None = None, progress: Callable[[str], None] | None = None) -> Path:
+    """Fetch today's versions of PostgreSQL, TimescaleDB and Redis; servers run them from their next start on.
+
+    Kafka is one version, which comes with backbone, on the machine's own Java.
+
+    Args:
+        cache: folder of the programs, as for `up`.
+        progress: told in one line what happens.
+
+    Returns:
+        The folder of the programs.
+
+    Raises:
+        Unavailable: no Debian, no root, or the mirror does not answer; what was there stays and works.
+    """
+    return await rootfs.update(_folder(cache or default_cache(), 0o755), progress or _silent)
 
 
 async def down(

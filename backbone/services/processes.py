@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import select
 import signal
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+
+from backbone.services import owned
 
 _POLL_SECONDS = 0.02
 
@@ -81,11 +84,12 @@ def frozen(process: Process) -> bool:
 def residents(home: Path) -> list[Process]:
     """Return the living processes whose working folder is `home` or inside it.
 
-    Folders are compared by device and inode, not by path, since a server in a chroot sees other paths.
+    Folders are compared by device and inode, not by path, since a server in a chroot sees other paths. Links are not
+    followed: whoever could put one there would have other processes ended.
     """
     if not home.is_dir():
         return []
-    inside = {_key(folder) for folder in (home, *home.glob("*/"))}
+    inside = {_key(folder) for folder in (home, *home.iterdir()) if stat.S_ISDIR(folder.lstat().st_mode)}
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -123,21 +127,20 @@ def spawn(command: Sequence[str], *, log: Path, env: Mapping[str, str]) -> Proce
     Returns at once. The file system, the environment and the arguments are the caller's matter; of this process's
     environment nothing is passed on.
     """
-    log.touch(mode=0o600)
-    flags = os.O_WRONLY | os.O_APPEND
-    pid = os.posix_spawn(
-        command[0],
-        list(command),
-        dict(env),
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ],
-        setsid=True,
-        setsigmask=[],
-        setsigdef=[signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE],
-    )
+    with owned.log(log) as output:
+        pid = os.posix_spawn(
+            command[0],
+            list(command),
+            dict(env),
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, output, 1),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=[signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE],
+        )
     process = identify(pid)
     if process is None:
         raise RuntimeError(f"{command[0]} (pid {pid}) was taken away by another waiter of this process's children")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 
-from backbone.services import launch, processes, state
+from backbone.services import installs, launch, processes, state
 from backbone.services.service import NotReady
 
 
@@ -65,4 +65,13 @@ async def _one(data: Path, name: str, current: state.State, timeout: float) -> S
         detail = f"{error}; read {log}"
         return ServiceStatus(name, "running", process.pid, port, entry.version, False, detail)
     used = processes.memory([process, *(each for each in processes.residents(data / name) if each != process)])
-    return ServiceStatus(name, "running", process.pid, port, version, True, f"{used / 1e6:.0f} MB; log {log}")
+    detail = f"{used / 1e6:.0f} MB; log {log}{_programs(Path(entry.install))}"
+    return ServiceStatus(name, "running", process.pid, port, version, True, detail)
+
+
+def _programs(install: Path) -> str:
+    moment = installs.made(install)
+    if moment is None:
+        return ""
+    newer = "; newer ones are installed: services down, then up" if installs.superseded(install) else ""
+    return f"; programs of {moment:%Y-%m-%d}{newer}"

@@ -6,12 +6,17 @@ its last process, whatever happens, and two of them do not see each other.
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
-from backbone.services.installs import fingerprint, install_once
+import anyio
+
+from backbone.services import owned
+from backbone.services.accounts import Account
+from backbone.services.installs import all_of, fingerprint, install_newest
 from backbone.services.machine import Say, Unavailable, apt_get, ensure_programs, mortal, require_debian_root, run
 
 SUITE = "trixie"
@@ -34,31 +39,64 @@ _OPTIONS = (
     f'--customize-hook=mkdir "$1{HOME}"',
 )
 # Arguments: root file system, folder to be seen as HOME, command. The shell and chroot become the command by exec.
+# The user is one of this machine's numbers, made for the purpose; inside it has the name that PostgreSQL asks for.
 _ENTER = f"""
 mount --rbind /dev "$1/dev"
 mount --bind /proc "$1/proc"
 mount -t tmpfs -o mode=1777 tmpfs "$1/tmp"
 mount --bind "$2" "$1{HOME}"
+mount --bind "$2/passwd" "$1/etc/passwd"
 root=$1; shift 2
 exec chroot "$root" "$@"
 """
 
 
-async def install(cache: Path, say: Say) -> Path:
-    """Return the root file system in the cache, building it if it is not there.
+async def install(cache: Path, say: Say, *, since: datetime | None = None) -> Path:
+    """Return the newest root file system in the cache, building one if none is there.
+
+    Args:
+        cache: the folder of installed programs.
+        say: told about the installation.
+        since: older ones don't count.
 
     Raises:
         Unavailable: this is not Debian, or not root, or the mirror does not answer.
     """
     require_debian_root("TimescaleDB and Redis")
-    target = cache / f"rootfs-{SUITE}-{fingerprint(repr(_OPTIONS) + _ENTER)}"
 
     async def build(partial: Path) -> None:
         await ensure_programs({"mmdebstrap": "mmdebstrap"}, lock=cache / ".apt.lock", say=say)
-        say(f"installing {' and '.join(PACKAGES)} into {target} (about 425 MB)")
+        say(f"installing {' and '.join(PACKAGES)} into {cache} (about 425 MB)")
         await _bootstrap(partial)
 
-    return await install_once(target, build, say=say)
+    return await install_newest(_target(cache), build, say=say, since=since)
+
+
+async def update(cache: Path, say: Say) -> Path:
+    """Build a root file system of today's versions beside the last; older ones go, but for what runs.
+
+    Raises:
+        Unavailable: as for `install`; what was there stays and works.
+    """
+    built = await install(cache, say, since=datetime.now(UTC).replace(microsecond=0))
+    for old in all_of(_target(cache))[:-2]:
+        if not _is_lived_in(old):
+            say(f"removing {old}")
+            await anyio.to_thread.run_sync(shutil.rmtree, old)
+    return built
+
+
+def _target(cache: Path) -> Path:
+    return cache / f"rootfs-{SUITE}-{fingerprint(repr(_OPTIONS))}"
+
+
+def _is_lived_in(root: Path) -> bool:
+    """Tell whether it is the root of any process."""
+    for entry in Path("/proc").glob("[0-9]*/root"):
+        with suppress(OSError):
+            if entry.samefile(root):
+                return True
+    return False
 
 
 async def _bootstrap(target: Path) -> None:
@@ -95,44 +133,42 @@ async def _proxies() -> list[str]:
     return [f"--aptopt={line.rstrip(';')}" for line in output.splitlines() if line.startswith(wanted)]
 
 
-def own(root: Path, folder: Path, user: str) -> None:
-    """Give a folder and the files right below it to a user of the root file system, for that user alone."""
-    passwd = (root / "etc/passwd").read_text(encoding="utf-8")
-    uid, gid = next((int(row[2]), int(row[3])) for row in map(_columns, passwd.splitlines()) if row[0] == user)
-    folder.chmod(0o700)
-    for path in (folder, *folder.iterdir()):
-        os.chown(path, uid, gid, follow_symlinks=False)
-
-
-def _columns(line: str) -> list[str]:
-    return line.split(":")
+def name(home: Path, account: Account, user: str) -> None:
+    """Write who is who inside: root, and the service's user under the name of its programs."""
+    rows = ("root:x:0:0:root:/root:/bin/sh", f"{user}:x:{account.uid}:{account.gid}::{HOME}:/usr/sbin/nologin")
+    owned.write(home / "passwd", "".join(f"{row}\n" for row in rows), account)
 
 
 def inside(
-    root: Path, home: Path, user: str, command: list[str], *, parent_death: signal.Signals | None = None
+    root: Path, home: Path, account: Account, command: list[str], *, parent_death: signal.Signals | None = None
 ) -> list[str]:
     """Return a command that runs another one in the root file system, without root's rights and without a fork.
 
     Args:
         root: the root file system.
         home: the folder that the command sees as `HOME`.
-        user: a user of the root file system.
+        account: whom it runs as; `name` has been called for it.
         command: the command, its paths as seen inside.
         parent_death: signal that the kernel sends it when the thread that started it ends. Set last, since a
             change of the user clears it.
     """
-    drop = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs"]
-    if parent_death is not None:
-        drop.append(ending_with_parent(parent_death))
-    unshare = shutil.which("unshare") or "/usr/bin/unshare"
-    jail = [unshare, "--mount", "--propagation=private", "sh", "-ec", _ENTER, "sh"]
-    return [*jail, str(root), str(home), *drop, *command]
+    return [*MOUNTING, _ENTER, "sh", str(root), str(home), *without_rights(account, parent_death), *command]
+
+
+def without_rights(account: Account, parent_death: signal.Signals | None) -> list[str]:
+    """Return the words before a command by which it runs as a user who has no rights and can't get any."""
+    who = [f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
+    nothing = ["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
+    return ["setpriv", *who, *nothing, *([] if parent_death is None else [ending_with_parent(parent_death)])]
 
 
 def ending_with_parent(number: signal.Signals) -> str:
     """Return the option of setpriv by which the kernel sends the signal when the starting thread ends."""
     return f"--pdeathsig={number.name.removeprefix('SIG')}"
 
+
+MOUNTING = ("/usr/bin/unshare", "--mount", "--propagation=private", "sh", "-ec")
+"""What comes before a script that mounts for itself and its successors alone."""
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 """The environment of every service: nothing of the launcher's own reaches a server."""

@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from backbone.services import envfile, launch, processes, state
+from backbone.services import envfile, launch, processes, roles, state
 from backbone.services.locks import exclusive
 from backbone.services.reports import ServiceStatus
 from backbone.services.service import NotReady
@@ -33,8 +33,13 @@ class Services:
     @property
     def environment(self) -> dict[str, str]:
         """The settings by environment name, with passwords: not for logs."""
-        known = {service.setting for service in launch.SERVICES.values()}
-        return {name: value for name, value in envfile.read(self.env_file).items() if name in known}
+        return self.environment_of(roles.OWNER)
+
+    def environment_of(self, role: str) -> dict[str, str]:
+        """The settings of another role (writer, reader, admin), with passwords: not for logs."""
+        known = {name for service in launch.SERVICES.values() for name in service.names}
+        file = roles.file_of(role, self.data, self.env_file)
+        return {name: value for name, value in envfile.read(file).items() if name in known}
 
     def port(self, service: str) -> int:
         """Return the port of a service on 127.0.0.1."""

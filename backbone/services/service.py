@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from backbone.services.accounts import Account
 from backbone.services.machine import Say
 
 
@@ -20,10 +21,12 @@ class Site:
     """Where one service lives.
 
     Attributes:
-        home: its folder, which holds its data, configuration and log, and in which its processes work.
+        home: its folder, the launcher's, which holds its configuration, its log, and folders of the server's own, in
+            which its processes work.
         install: its programs, in the cache.
         ports: port name to port on 127.0.0.1; the first one is the one clients use.
-        password: of the user `backbone`; never in arguments, nor in files but the .env.
+        account: whom its processes run as.
+        passwords: by account; never in arguments, nor in files but the .env of the account's role.
         fsync: whether commits of TimescaleDB survive a loss of power (a kill -9 they survive in any case), and
             whether Redis keeps its keys over a restart.
     """
@@ -31,7 +34,8 @@ class Site:
     home: Path
     install: Path
     ports: Mapping[str, int]
-    password: str = field(repr=False)
+    account: Account
+    passwords: Mapping[str, str] = field(repr=False)
     fsync: bool = True
 
     @property
@@ -40,17 +44,26 @@ class Site:
         return next(iter(self.ports.values()))
 
     @property
+    def password(self) -> str:
+        """The password of the owner's account, `backbone`."""
+        return self.passwords["backbone"]
+
+    @property
     def log(self) -> Path:
         """The output of its processes."""
         return self.home / "service.log"
 
 
 class Service(Protocol):
-    """One server that can be installed, started and asked whether it serves."""
+    """One server that can be installed, started and asked whether it serves.
+
+    `names` are the settings that say where it is; `accounts` says as whom each role logs in.
+    """
 
     name: ClassVar[str]
     port_names: ClassVar[tuple[str, ...]]
-    setting: ClassVar[str]
+    names: ClassVar[tuple[str, ...]]
+    accounts: ClassVar[Mapping[str, str]]
     stop_signal: ClassVar[signal.Signals]
 
     async def install(self, cache: Path, say: Say) -> Path:
@@ -63,10 +76,13 @@ class Service(Protocol):
         """Return the command that becomes the server without a fork, so that its process is the one started."""
 
     async def admit(self, site: Site) -> None:
-        """Let the user `backbone` in, on a server that just started; raise NotReady if it is too early."""
+        """Let the accounts in, on a server that just started; raise NotReady if it is too early."""
 
     async def probe(self, site: Site, *, timeout: float) -> str:
         """Make a round trip as a client does and return the version; raise NotReady if it fails."""
 
-    def address(self, site: Site) -> str:
-        """Return the value of its setting, which may hold the password."""
+    def settings(self, site: Site, account: str) -> dict[str, str]:
+        """Return the values of its settings (`names`) for an account, the password among them."""
+
+    def password(self, settings: Mapping[str, str]) -> str:
+        """Return the password that such values hold; empty if none."""

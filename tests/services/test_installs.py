@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
 import pytest
 
-from backbone.services import kafka, machine, ports, rootfs, timescale
+from backbone.services import installs, kafka, launch, machine, native, ports, rootfs, scram
 from backbone.services.envfile import read, update
 from backbone.services.installs import install_once
 from backbone.services.locks import exclusive
@@ -50,6 +51,74 @@ async def test_a_build_that_fails_leaves_nothing_and_can_be_repeated(tmp_path: P
         await install_once(tmp_path / "rootfs", fail, say=silent)
     assert os.listdir(tmp_path) == [".rootfs.lock"]  # noqa: PTH208 - pathlib's way would block the loop
     assert (await install_once(tmp_path / "rootfs", build, say=silent)).is_dir()
+
+
+async def test_what_changes_with_time_is_used_until_a_newer_one_is_asked_for(tmp_path: Path) -> None:
+    target, built = tmp_path / "rootfs-x", []
+
+    async def build(partial: Path) -> None:
+        built.append(partial)
+        await anyio.Path(partial).mkdir()
+
+    async def fail(_partial: Path) -> None:
+        raise machine.Unavailable("the mirror does not answer")
+
+    old = target.with_name("rootfs-x-20250101T000000Z")
+    old.mkdir()
+    assert await installs.install_newest(target, build, say=silent) == old
+    now = datetime.now(UTC).replace(microsecond=0)
+    with pytest.raises(machine.Unavailable, match="mirror"):
+        await installs.install_newest(target, fail, say=silent, since=now)
+    assert installs.newest(target) == old, "offline, what was there stays"
+    fresh = await installs.install_newest(target, build, say=silent, since=now)
+    assert len(built) == 1
+    assert fresh != old
+    assert await installs.install_newest(target, build, say=silent) == fresh
+    assert (installs.superseded(old), installs.superseded(fresh)) == (True, False)
+    assert installs.made(old) == datetime(2025, 1, 1, tzinfo=UTC)
+    assert installs.made(tmp_path / "kafka-4.3.1-0c932207e1") is None
+    assert not installs.superseded(tmp_path / "kafka-4.3.1-0c932207e1")
+
+
+async def test_an_update_keeps_the_last_root_file_system_and_the_ones_that_are_lived_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def bootstrap(target: Path) -> None:
+        await anyio.Path(target).mkdir()
+
+    monkeypatch.setattr(rootfs, "_bootstrap", bootstrap)
+    monkeypatch.setattr(rootfs, "require_debian_root", silent)
+    monkeypatch.setattr(rootfs, "ensure_programs", lambda *_, **__: anyio.lowlevel.checkpoint())
+    first = await rootfs.install(tmp_path, silent)
+    stem = first.name.rpartition("-")[0]
+    first.rename(tmp_path / f"{stem}-20250101T000000Z")
+    last = tmp_path / f"{stem}-20250201T000000Z"
+    last.mkdir()
+    assert await rootfs.install(tmp_path, silent) == last
+    fresh = await rootfs.update(tmp_path, silent)
+    assert installs.all_of(tmp_path / stem) == [last, fresh]
+
+
+async def test_old_programs_are_told_once_with_the_command_that_renews_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    old = tmp_path / "rootfs-x-20250101T000000Z"
+
+    async def install(*_: object) -> Path:
+        return old
+
+    async def start(*_: object, **__: object) -> None:
+        raise machine.Unavailable("far enough")
+
+    for name in ("timescale", "redis"):
+        monkeypatch.setattr(native.SERVICES[name], "install", install)
+    monkeypatch.setattr(launch, "start", start)
+    with pytest.raises(machine.Unavailable, match="far enough"):
+        await native.up(["timescale", "redis"], data=tmp_path / "data", cache=tmp_path, progress=said.append)
+    days = (datetime.now(UTC) - datetime(2025, 1, 1, tzinfo=UTC)).days
+    advice = f"{old} is {days} days old: backbone services update fetches today's security updates"
+    assert [line for line in said if "days old" in line] == [advice]
 
 
 async def test_a_full_disk_is_told_before_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +205,7 @@ def test_an_env_file_is_private_and_replaced_line_by_line(tmp_path: Path) -> Non
 
 
 def test_a_scram_verifier_has_the_form_that_postgresql_stores() -> None:
-    verifier = timescale.scram_verifier("secret")
+    verifier = scram.postgresql_verifier("secret")
     assert verifier.startswith("SCRAM-SHA-256$4096:")
     assert "secret" not in verifier
-    assert verifier != timescale.scram_verifier("secret")
+    assert verifier != scram.postgresql_verifier("secret")

@@ -10,13 +10,8 @@ from pathlib import Path
 
 import anyio
 import asyncpg
-import pytest
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
-from backbone.services import native, processes, state
+from backbone.services import envfile, native, processes, state
 from tests.services.clients import NAMES, cache, command, consume_one, produce, store, topic
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -49,7 +44,7 @@ async def test_a_database_of_ones_own_is_plain_postgresql_until_the_extension_is
     connection = await store(services)
     name = f"plain_{secrets.token_hex(4)}"
     try:
-        await connection.execute(f"CREATE DATABASE {name}")
+        await services.sql(f"CREATE DATABASE {name} OWNER backbone")
         url = services.environment["BACKBONE_STORE_URL"].rpartition("/")[0] + f"/{name}"
         other = await asyncpg.connect(url, timeout=5)
         before = await other.fetchval("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'")
@@ -97,18 +92,18 @@ async def test_up_again_leaves_running_services_as_they_are(services: native.Ser
 
 def test_passwords_are_in_the_env_file_alone_and_it_is_private(services: native.Services) -> None:
     values = services.environment
-    assert set(values) == {"BACKBONE_STORE_URL", "BACKBONE_CACHE_URL", "BACKBONE_STREAM_BOOTSTRAP"}
-    assert stat.S_IMODE(services.env_file.stat().st_mode) == 0o600
-    passwords = [
-        values[name].split(":")[2].split("@")[0].encode() for name in ("BACKBONE_STORE_URL", "BACKBONE_CACHE_URL")
-    ]
+    assert set(values) == {name for service in native.SERVICES.values() for name in service.names}
+    files = {services.env_file, *(services.data / f"{role}.env" for role in ("writer", "reader", "admin"))}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    passwords = {password.encode() for file in files for password in passwords_in(file)}
+    assert len(passwords) == 8, "one for each account of each service"
     assert all(len(password) >= 32 for password in passwords)
     holders = {
         path
         for path in services.data.rglob("*")
         if path.is_file() and any(password in path.read_bytes() for password in passwords)
     }
-    assert holders == {services.env_file}
+    assert holders == files
     for process in Path("/proc").glob("[0-9]*"):
         try:
             arguments = (process / "cmdline").read_bytes()
@@ -117,19 +112,9 @@ def test_passwords_are_in_the_env_file_alone_and_it_is_private(services: native.
         assert not any(password in arguments for password in passwords)
 
 
-def test_no_database_server_runs_as_root(services: native.Services) -> None:
-    for name in ("timescale", "redis"):
-        everyone = processes.residents(services.data / name)
-        assert everyone
-        assert all(Path(f"/proc/{each.pid}").stat().st_uid != 0 for each in everyone)
-
-
-async def test_a_wrong_password_is_refused(services: native.Services) -> None:
-    with pytest.raises(asyncpg.InvalidPasswordError):
-        await asyncpg.connect(f"postgresql://backbone:wrong@127.0.0.1:{services.port('timescale')}/backbone", timeout=5)
-    async with Redis(port=services.port("redis"), retry=Retry(NoBackoff(), 0)) as client:
-        with pytest.raises(RedisError, match=r"authenticated|Authentication required"):
-            await client.ping()
+def passwords_in(file: Path) -> set[str]:
+    values = envfile.read(file)
+    return {service.password(values) for service in native.SERVICES.values()} - {""}
 
 
 async def test_two_launchers_at_once_share_one_set_of_services(services: native.Services, tmp_path: Path) -> None:

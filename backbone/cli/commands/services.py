@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from backbone.services.reports import ServiceStatus
 
-__all__ = ["down", "status", "up"]
+__all__ = ["down", "status", "up", "update"]
 
 _NAMES = ("timescale", "redis", "kafka")
 
@@ -103,6 +103,25 @@ def down(
     return _done(folder, "auto", stop, lambda found: _show(found, how, no_color=no_color))
 
 
+def update(*, quiet: Quiet = False) -> int:
+    """Fetch today's versions of PostgreSQL, TimescaleDB and Redis; native servers run them from their next start on.
+
+    Where the mirror can't be reached, exits 4, and what was there stays in use. Kafka and the images of docker compose
+    are pinned: their updates come with those of backbone.
+
+    Args:
+        quiet: no progress.
+    """
+    from backbone.services import native
+
+    async def fetch() -> int:
+        folder = await native.update(progress=_quiet if quiet else say)
+        note(f"{folder}: servers run it from their next start on: backbone services down, then up")
+        return DONE
+
+    return _told(fetch)
+
+
 def status(
     *names: Literal["timescale", "redis", "kafka"],
     data: Data = None,
@@ -176,16 +195,22 @@ def _done(
     work: Callable[[_Launcher], Awaitable[list[ServiceStatus]]],
     judge: Callable[[Sequence[ServiceStatus]], int],
 ) -> int:
+    """Do the work in the way that fits the folder, and judge what it found."""
+
+    async def chosen() -> int:
+        return judge(await work(await _launcher(folder, way)))
+
+    return _told(chosen)
+
+
+def _told(work: Callable[[], Awaitable[int]]) -> int:
     """Work, and turn the launcher's errors into one line and a code."""
     from backbone.cli.process.running import run
     from backbone.services.launch import StartError
     from backbone.services.machine import Unavailable
 
-    async def chosen() -> list[ServiceStatus]:
-        return await work(await _launcher(folder, way))
-
     try:
-        return judge(run(chosen))
+        return run(work)
     except Unavailable as error:
         say(f"error: {error}")
         return UNREACHABLE

@@ -134,6 +134,24 @@ def test_without_an_engine_it_is_the_native_launcher(
     assert done.err == "backbone: error: ('redis',) need Debian\n"
 
 
+def test_update_says_what_to_do_next_and_offline_what_is_missing(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fetched(**_: object) -> Path:
+        return Path("/cache/rootfs")
+
+    async def offline(**_: object) -> Path:
+        raise Unavailable("apt-get update failed with exit code 100: the mirror does not answer")
+
+    monkeypatch.setattr(native, "update", fetched)
+    done = cli("services", "update")
+    assert (done.code, done.out) == (0, "")
+    assert "/cache/rootfs: servers run it from their next start on: backbone services down, then up" in done.err
+    monkeypatch.setattr(native, "update", offline)
+    done = cli("services", "update", "-q")
+    assert (done.code, done.out) == (4, "")
+    assert done.err.count("\n") == 1
+    assert "the mirror does not answer" in done.err
+
+
 def test_docker_asked_for_and_not_there_is_exit_4(cli: Cli, no_docker: None) -> None:
     done = cli("services", "up", "--with", "docker", "--data", "here")
     assert done.code == 4
