@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import secrets
 import subprocess
@@ -20,6 +19,7 @@ from backbone.cli.main import main
 from backbone.cli.process.logs import configure
 from backbone.operations.validation import observe
 from backbone.services import native
+from tests.backbone import logs
 from tests.backbone.secrecy.reporter import recorded
 from tests.services.proxy import proxy
 from tests.services.stores import bars, drop_database, make_database
@@ -72,16 +72,15 @@ async def test_an_outage_and_a_changed_password_are_told_without_it(
     services: native.Services, role: str, how: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The connections break, the server takes the password no more, later it takes it again."""
-    root = logging.getLogger()
-    handlers, level, host = root.handlers[:], root.level, asyncio.all_tasks()
+    host = asyncio.all_tasks()
     said: list[str] = []
     async with proxy(urlsplit(role).port or 5432) as network:
         env = environment(
             network.dsn(role), PASSWORD, tmp_path, BACKBONE_LOGGING_FORMAT=how, BACKBONE_LOGGING_LEVEL="debug"
         )
         settings = load_settings(env=env)
-        configure(settings, verbose=2, quiet=False, serves=True)
-        try:
+        with logs.restored():
+            configure(settings, verbose=2, quiet=False, serves=True)
             async with Backbone.open(settings) as backbone:
                 assert (await backbone.record(bars({0: 1.0}, "SECRET"))).inserted == 1
                 await set_password(services, role, "another")
@@ -100,8 +99,6 @@ async def test_an_outage_and_a_changed_password_are_told_without_it(
                 roster = backbone.roster()
             report = observe(roster, host, settings_hash=settings.hash)
             said += [report.to_json().decode(), report.to_markdown()]
-        finally:
-            root.handlers[:], root.level = handlers, level
     out = capfd.readouterr()
     assert "28P01" in said[0]
     assert out.err

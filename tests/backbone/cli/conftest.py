@@ -1,4 +1,3 @@
-import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from backbone.cli.main import main
+from tests.backbone import logs
 
 STRAY = (
     "BACKBONE_",
@@ -45,10 +45,8 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in list(os.environ):
         if name.startswith(STRAY):
             monkeypatch.delenv(name)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
+    with logs.restored():
+        yield
 
 
 @pytest.fixture

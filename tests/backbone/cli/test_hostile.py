@@ -18,6 +18,7 @@ import pytest
 
 from backbone import Backbone, BackboneError, Dimension, Frame, IngestPlan, load_settings
 from backbone.cli.main import main
+from tests.backbone import logs
 from tests.backbone.cli.conftest import Cli, Done
 
 STEERING = "\x1b]0;PWNED\x07\x1b[31m\x7f\x9b2J\u061c\u200b\u200e\u2028\u2029\u202e\u2066\ufeff\U000e0041"
@@ -37,7 +38,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in (("trades", TRADES), ("intraday_bars", BARS), ("trades", BAD)):
         (folder / name).write_text(text)
         kind = ("--dimension", name, "--source", "csv", *(("--interval", "1h") if name == "intraday_bars" else ()))
-        assert main(["ingest", str(folder / name), *kind, "--set", f"store.path={path}", "--quiet"]) == 0
+        with logs.restored():
+            assert main(["ingest", str(folder / name), *kind, "--set", f"store.path={path}", "--quiet"]) == 0
     with duckdb.connect(str(path)) as connection:
         connection.execute("UPDATE market_data.trades SET symbol = $1, venue = $1, conditions = $1", [EVIL])
         connection.execute("UPDATE market_data.intraday_bars SET symbol = $1", [EVIL])

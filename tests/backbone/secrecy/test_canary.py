@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import re
 import socket
@@ -21,6 +20,7 @@ from backbone.operations.validation import observe
 from backbone.settings import load_settings
 from backbone.settings.leaves import Leaf
 from backbone.testing import Faults, embedded
+from tests.backbone import logs
 from tests.backbone.cli.conftest import BARS, STRAY
 from tests.backbone.secrecy.reporter import recorded
 from tests.backbone.secrecy.ways import CANARY, SECRETS, WAYS, Given, loaded, said_by, secret_in, values_of
@@ -35,10 +35,8 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in list(os.environ):
         if name.startswith(STRAY):
             monkeypatch.delenv(name)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
+    with logs.restored():
+        yield
 
 
 def sings(text: str) -> bool:

@@ -103,7 +103,7 @@ async def test_a_success_from_before_an_outage_does_not_hide_it() -> None:
 
 async def test_a_row_whose_name_is_wrong_but_stored_stops_neither_the_stream_nor_retention() -> None:
     row = bars(1).to_arrow()
-    poison = Frame.from_arrow(BARS, row.set_column(0, "symbol", pa.array([" "])), presorted=True)
+    poison = Frame.of_known(BARS, row.set_column(0, "symbol", pa.array([" "])))
     async with embedded() as backbone, backbone.subscribe(BARS) as updates:
         assert (await backbone.record(poison)).inserted == 1
         await backbone.record(bars(1, symbol="B"))
