@@ -384,7 +384,7 @@ async def test_a_long_read_in_pages_gives_every_row_once(dsn: str, store: Timesc
 
 
 @pytest.mark.parametrize(
-    "evil", ["'; DROP TABLE market_data.trades; --", '"', "$1", "%s", "\\", "{}", "a\nb", "NULL", "😀"]
+    "evil", ["'; DROP TABLE market_data.trades; --", '"', "$1", "%s", "\\", "{}", "NULL", "😀"]
 )
 async def test_texts_are_values_wherever_they_stand(store: TimescaleStore, evil: str) -> None:
     rows = [{"symbol": evil, "ts": DAY, "sequence": 0, "price": 1.0, "venue": evil, "conditions": evil}]
