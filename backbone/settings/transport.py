@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Exposure", "exposures", "insecure_parts", "refusal_of_store", "unproven", "unsafe_store", "unusable"]
 
 _REMEDIES = {
-    "store": (
-        "set BACKBONE_STORE_SSL_MODE=verify-full and BACKBONE_STORE_SSL_ROOT_CERT to the file of its authority, "
-        "without an sslmode in the URL, which would win"
-    ),
+    "store": "set BACKBONE_STORE_SSL_MODE=verify-full and BACKBONE_STORE_SSL_ROOT_CERT to the file of its authority",
     "cache": "set BACKBONE_CACHE_SSL=true, or give a rediss:// URL that verifies",
     "stream": "set BACKBONE_STREAM_SECURITY_PROTOCOL to SASL_SSL or SSL",
 }
@@ -39,7 +36,8 @@ class Exposure(NamedTuple):
     @property
     def remedy(self) -> str:
         """What to set instead."""
-        return _REMEDIES[self.section]
+        wins = ", without an sslmode in the URL, which would win" if self.path == "store.url" else ""
+        return f"{_REMEDIES[self.section]}{wins}"
 
     @property
     def refusal(self) -> str:
