@@ -37,7 +37,7 @@ def peer_of(connection: socket.socket) -> Peer:
     """
     if sys.platform == "linux":
         pid, uid, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-        return Peer(pid, uid)
+        return Peer(pid or None, uid)  # 0: one of a container, whom this process has no number for
     elif sys.platform == "darwin" or sys.platform.startswith("freebsd"):
         _, uid = _XUCRED.unpack_from(connection.getsockopt(0, 1, _XUCRED_SIZE))  # SOL_LOCAL, LOCAL_PEERCRED
         return Peer(None, uid)

@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass
 
 ROUNDS = 4096
+_MOST_ROUNDS = 1_000_000  # about a second: who answers decides how often we hash, and may be anybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,15 @@ class Login:
         """The client's answer to the server's first message.
 
         Raises:
-            ValueError: it is none, or answers somebody else's message.
+            ValueError: it is none, answers somebody else's message, or wants the password hashed without end.
         """
         fields = _fields(challenge)
         if not fields.get("r", "").startswith(self._bare.rpartition("r=")[2]):
             raise ValueError("the server answered another client's login")
-        known = salted(self._password, "sha512", base64.b64decode(fields["s"]), int(fields["i"]))
+        rounds = int(fields["i"])
+        if not ROUNDS <= rounds <= _MOST_ROUNDS:
+            raise ValueError(f"the server wants the password hashed {rounds:,} times; it is somebody else's")
+        known = salted(self._password, "sha512", base64.b64decode(fields["s"]), rounds)
         without_proof = f"c=biws,r={fields['r']}"
         self._said = b",".join((self._bare.encode(), challenge, without_proof.encode()))
         self._server_key = hmac.digest(known.key, b"Server Key", "sha512")

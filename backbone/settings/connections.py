@@ -70,7 +70,9 @@ def fill_in(url: str, password: Secret | None, options: Mapping[str, str | None]
         if value is not None and not re.search(rf"[?&]{re.escape(key)}=", place, re.IGNORECASE)
     }
     if missing:
-        place = f"{place}{'&' if '?' in place else '?'}{urlencode(missing, safe='/')}"
+        place, mark, fragment = place.partition("#")
+        joint = "?" if "?" not in place else "" if place.endswith(("?", "&")) else "&"
+        place = f"{place}{joint}{urlencode(missing, safe='/')}{mark}{fragment}"
     return Secret(f"{scheme}{separator}{userinfo}{at}{place}")
 
 
@@ -88,6 +90,9 @@ def url_problem(path: str, url: str) -> str | None:
     except ValueError:
         parts = None
     if parts is None or "@" in parts.path + parts.query + parts.fragment:
-        return "a URL that can't be read given; write @ : / ? # [ ] in user and password percent-encoded, or give parts"
+        return (
+            "a URL that can't be read given; write @ : / ? # [ ] in user and password percent-encoded and options as "
+            "?name=value&name=value, or give parts"
+        )
     stray = [name for name in _NOT_TAKEN if path == "store.url" and name in options(url)]
     return f"a URL with the option {stray[0]} given; write the host before the database instead" if stray else None

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
+from backbone.domain.arguments import shown
 from backbone.domain.text import escaped
 from backbone.settings.known import mask_known
 from backbone.settings.secrets import MASK
@@ -139,6 +140,13 @@ def shown_traceback(text: str) -> str:
     return escaped(redact(text))
 
 
+def _message_of(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception as error:  # noqa: BLE001  text and values are foreign, and whoever logs must not fail over them
+        return f"{shown(record.msg)} logged with values that do not go into it: {type(error).__name__}"
+
+
 _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) - {"threadName", "processName", "taskName"}
 
 
@@ -151,7 +159,7 @@ class RedactingFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Redact the record in place; it always passes."""
-        record.msg = redact(record.getMessage())
+        record.msg = redact(_message_of(record))
         record.args = None
         for name, value in vars(record).items():
             if name not in _OWN and value is not None:

@@ -29,18 +29,24 @@ class Server(NamedTuple):
 
 
 def options(url: str) -> dict[str, str]:
-    """The options of a URL; of one that is given twice the last, as the clients have it."""
-    return {name: values[-1] for name, values in parse_qs(urlsplit(url).query).items()}
+    """The options of a URL; of one that is given twice, what its client takes: Redis the first, PostgreSQL the last."""
+    parts = urlsplit(url)
+    taken = 0 if parts.scheme in {"redis", "rediss"} else -1
+    return {name: values[taken] for name, values in parse_qs(parts.query).items()}
 
 
 def postgres_servers(url: str) -> tuple[Server, ...]:
     """All that a PostgreSQL URL may lead to. No variable and no file of the client's adds to it.
 
     Raises:
-        ValueError: a host or a port can't be read.
+        ValueError: a host, a port or an option can't be read, or user and password end at more than one place.
     """
-    given = options(url)
-    place = urlsplit(url).netloc.rpartition("@")[2]
+    given, parts = options(url), urlsplit(url)
+    if parts.query:
+        parse_qs(parts.query, strict_parsing=True)  # as the client does
+    userinfo, _, place = parts.netloc.rpartition("@")
+    if "@" in userinfo:
+        raise ValueError("a second @ given, at which the client would end the password")
     hosts = place.split(",") if place else given["host"].split(",") if "host" in given else list(_NO_HOST)
     ports = [_port(each) for each in given.get("port", "5432").split(",")]
     if len(ports) not in {1, len(hosts)}:

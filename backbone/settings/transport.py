@@ -36,7 +36,8 @@ class Exposure(NamedTuple):
     @property
     def remedy(self) -> str:
         """What to set instead."""
-        return _REMEDIES[self.section]
+        wins = ", without an sslmode in the URL, which would win" if self.path == "store.url" else ""
+        return f"{_REMEDIES[self.section]}{wins}"
 
     @property
     def refusal(self) -> str:

@@ -28,7 +28,7 @@ class Past:
     Attributes:
         noted: up to where the store says, as far as is known, that all is published.
         doubtful: the store was away since it was looked at: it may be another database.
-        kept: the store takes no notes of this process, which may only read it: it publishes to its own subscribers.
+        kept: the store took no note of this process, which may only read it: it publishes to its own subscribers.
     """
 
     def __init__(self, ask: Ask) -> None:
@@ -99,7 +99,7 @@ class Past:
                 raise
             self._another = True
             return int(await self._ask(RelayCursor()))
-        self.noted = position
+        self.noted, self.kept = position, False
         return None
 
     async def _is_another(self) -> bool:

@@ -39,6 +39,7 @@ _BATCH = 500
 _HINTS = 64  # kept while the loop is busy; where one is lost, the next does not follow on what is known: a look
 _FULL_BYTES = 7 * 2**20  # where a read gives so much, more may have been left out: it gives 8 MiB, and whole payloads
 _NOTE_EVERY = 0.5  # seconds between moves of the stored cursor; what a crash repeats is passed over by its event_id
+_KEPT_NOTE_EVERY = 60.0  # the same, of a role that may only read: it may have been granted more meanwhile
 _LONG_AGO = float("-inf")
 _NOTE_TIMEOUT = 1.0  # seconds for the last of them, on leaving
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds until it tries again what was held up
@@ -312,11 +313,11 @@ class RelayActor(Actor):
         Returns:
             Whether time has passed over it, in which there may have come something to be done.
         """
-        if self._cursor == self._past.noted or self._past.kept:
+        if self._cursor == self._past.noted:
             return False
-        now = self.context.clock.time()
-        if now - self._noted_at < _NOTE_EVERY:
-            self.context.send_after(self._noted_at + _NOTE_EVERY - now, NoteCursor(), key="note")
+        now, every = self.context.clock.time(), _KEPT_NOTE_EVERY if self._past.kept else _NOTE_EVERY
+        if now - self._noted_at < every:
+            self.context.send_after(self._noted_at + every - now, NoteCursor(), key="note")
             return False
         if (stored := await self._past.note(self._cursor)) is not None:
             await self._begin_again(stored)

@@ -209,3 +209,10 @@ def test_a_scram_verifier_has_the_form_that_postgresql_stores() -> None:
     assert verifier.startswith("SCRAM-SHA-256$4096:")
     assert "secret" not in verifier
     assert verifier != scram.postgresql_verifier("secret")
+
+
+def test_a_server_does_not_decide_how_long_a_login_takes() -> None:
+    login = scram.Login("backbone", "secret")
+    nonce = login.first().decode().rpartition("r=")[2]
+    with pytest.raises(ValueError, match="hashed 2,147,483,647 times"):
+        login.final(f"r={nonce}more,s=c2FsdA==,i=2147483647".encode())

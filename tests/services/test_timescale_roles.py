@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -209,6 +210,23 @@ async def test_neither_writer_nor_reader_changes_what_is_the_owners(documented: 
             for statement in statements:
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):
                     await connection.execute(statement)
+
+
+async def test_chunks_are_dropped_by_the_owner_alone_which_is_no_outage_to_the_writer(
+    documented: dict[str, str],
+) -> None:
+    before = datetime(1990, 1, 1, tzinfo=UTC)
+    async with bare(documented["owner"]) as owner:
+        chunked = await owner.fetchval("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'")
+    async with opened(documented["writer"]) as store:
+        if chunked:
+            with pytest.raises(Unsupported, match="backbone retention --apply` as that role"):
+                await store.drop(BARS, before=before, dry_run=False)
+        else:
+            assert await store.drop(BARS, before=before, dry_run=False) == 0
+        assert (await store.write(chunk(bars({9: 1.0}, "NZDUSD"), "after the drop"))).inserted == 1
+    async with opened(documented["owner"]) as store:
+        assert await store.drop(BARS, before=before, dry_run=False) == 0
 
 
 async def test_a_reader_of_tables_that_are_not_up_to_date_is_sent_to_the_owner(documented: dict[str, str]) -> None:

@@ -57,6 +57,15 @@ def owner_of(services: native.Services) -> tuple[int, int]:
     return facts.st_uid, facts.st_gid
 
 
+@pytest.mark.parametrize("option", ["connect_timeout=5", "geqo=maybe"])
+async def test_an_option_of_the_url_that_the_server_does_not_take_is_named_with_where_it_stands(
+    dsn: str, option: str
+) -> None:
+    with pytest.raises(StoreUnavailable, match=f"{option.partition('=')[0]}.*options behind the \\? of store.url"):
+        async with opened(f"{dsn}?{option}"):
+            pass
+
+
 class Disk:
     """A small file system of its own."""
 

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
+
 from backbone.domain.dimension import Dimension
+from backbone.store.errors import Unsupported
 from backbone.store.sql import quoted
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import Tables
@@ -69,10 +72,18 @@ async def arrange(session: Session, tables: Tables, having: Extension) -> Sequen
 async def drop_chunks(
     session: Session, tables: Tables, dimension: Dimension, before: datetime, having: Extension | None
 ) -> None:
-    """Drop the chunks that end by that moment; rows before it in the chunk that goes on stay."""
-    if having is not None and dimension not in await plain_tables(session, tables):
-        await session.fetch(
-            f"SELECT {quoted(having.schema)}.drop_chunks($1::text::regclass, older_than => $2::timestamptz)",
-            tables.rows(dimension),
-            before,
-        )
+    """Drop the chunks that end by that moment; rows before it in the chunk that goes on stay.
+
+    Raises:
+        Unsupported: the tables are another role's, who alone may do so.
+    """
+    if having is None or dimension in await plain_tables(session, tables):
+        return
+    statement = f"SELECT {quoted(having.schema)}.drop_chunks($1::text::regclass, older_than => $2::timestamptz)"
+    try:
+        await session.fetch(statement, tables.rows(dimension), before)
+    except asyncpg.InsufficientPrivilegeError as error:  # no outage: all else is this role's to do
+        raise Unsupported(
+            f"{dimension.value}: chunks are dropped by the owner of the tables alone (SQLSTATE 42501); nothing was "
+            "dropped: run `backbone retention --apply` as that role, and leave retention.enabled out for this one"
+        ) from error

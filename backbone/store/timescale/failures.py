@@ -32,6 +32,7 @@ EXPLAINED = (*BROKEN, EOFError, StoreError, ValueError)
 _LOST = ("08", "57P01", "57P02", "57P03")
 _BUSY = ("40001", "40P01", "55P03", "57014", "25P03", "25P04")
 _NO_TABLES = ("42P01", "3F000", "42703", "42883", "42704")
+_OF_A_LOGIN = ("42704", "22023")  # FATAL: an option of the URL that the server does not know, or not with this value
 _OF_A_ROW = ("23502", "23514")  # what a column or a check of the tables does not take
 _REMEDIES = {
     "25006": "it is a read-only standby: give store.url the primary",
@@ -94,6 +95,8 @@ def explained(error: BaseException, place: str, waited: float) -> StoreError | V
 def _by_sqlstate(error: asyncpg.PostgresError, place: str) -> StoreError | ValueError:
     state = str(error.sqlstate)
     text = f"{place}: {_first_line(error)} (SQLSTATE {state})"
+    if state in _OF_A_LOGIN and getattr(error, "severity_en", "") == "FATAL":
+        return StoreUnavailable(f"{text}; correct the options behind the ? of store.url")
     if state in _NO_TABLES:
         return SchemaMismatch(f"{text}; run `backbone migrate`")
     if state in _BUSY:

@@ -29,6 +29,14 @@ def test_of_our_own_process_the_kernel_says_so() -> None:
         assert peer_of(one) == Peer(os.getpid(), US)
 
 
+def test_processes_of_containers_without_a_number_here_are_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    nameless = peer_of(cast("socket.socket", Told(struct.pack("3i", 0, US, US))))
+    assert nameless == Peer(None, US)
+    places = Places()
+    assert [places.take(nameless) for _ in range(OF_ONE_PROCESS + 1)] == [""] * (OF_ONE_PROCESS + 1)
+
+
 @pytest.mark.parametrize("platform", ["darwin", "freebsd14"])
 def test_bsd_tells_the_user_and_no_process(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", platform)

@@ -251,6 +251,22 @@ def test_log_records_are_redacted_with_their_tracebacks() -> None:
     assert CANARY not in lines[0]
 
 
+class Unprintable:
+    def __str__(self) -> str:
+        raise RuntimeError(CANARY)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("%d rows of it", CANARY), ("no place for it", CANARY), ("%s is it", Unprintable())]
+)
+def test_whoever_logs_what_can_not_be_said_does_not_fail_over_it(text: str, value: object) -> None:
+    record = logging.makeLogRecord({"msg": text, "args": (value,)})
+    assert RedactingFilter().filter(record)
+    assert text in record.getMessage()
+    assert "values that do not go into it" in record.getMessage()
+    assert CANARY not in record.getMessage()
+
+
 # settings as a whole
 
 

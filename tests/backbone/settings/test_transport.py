@@ -114,6 +114,28 @@ def test_the_parts_of_an_address_are_held_to_the_same(host: str) -> None:
     assert failed(load_settings(profile="timescale", env=encrypted)) == {}
 
 
+def test_what_the_refusal_says_helps_also_where_the_url_says_something_of_tls_itself() -> None:
+    told = failed(store("postgresql://u:p@10.1.2.3/x?sslmode=require"))["store.url"]
+    assert "without an sslmode in the URL, which would win" in told
+    advised: dict[str, Any] = {"ssl_mode": "verify-full", "ssl_root_cert": AUTHORITY}
+    assert failed(store("postgresql://u:p@10.1.2.3/x?sslmode=require", **advised))["store.url"] == told
+    for rest in ("", "?", "?application_name=x", "#x"):
+        assert failed(store(f"postgresql://u:p@10.1.2.3/x{rest}", **advised)) == {}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@ss@127.0.0.1/x",  # its client would take "p" for the password
+        "postgresql://u:p@127.0.0.1/x?verify",
+        "postgresql://u:p@127.0.0.1/x?a=1&",
+    ],
+)
+def test_a_url_that_its_client_reads_differently_is_refused_before_any_connection(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"store.url .*: a URL that can't be read given"):
+        store(url)
+
+
 def test_what_is_no_host_is_not_taken_for_one() -> None:
     with pytest.raises(SettingsError, match="text that is no host given"):
         load_settings(profile="timescale", env={"PGHOST": "@x"})
@@ -188,6 +210,7 @@ def institutional(**env: str) -> dict[str, str]:
         "redis://localhost?host=10.1.2.3",
         "redis://127.example",
         "rediss://cache?ssl_cert_reqs=none",
+        "rediss://cache?ssl_cert_reqs=none&ssl_cert_reqs=required",
         "rediss://cache?ssl_cert_reqs=optional",
         "rediss://cache?ssl_check_hostname=false",
     ],

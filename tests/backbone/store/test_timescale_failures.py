@@ -63,6 +63,14 @@ def test_each_sqlstate_says_what_to_do_and_never_quotes_data(
     assert "\n" not in str(error)
 
 
+@pytest.mark.parametrize("sqlstate", ["42704", "22023"])
+def test_an_option_of_the_url_that_the_server_does_not_take_is_no_matter_of_tables_or_rows(sqlstate: str) -> None:
+    error = explained(server_error(sqlstate, S="FATAL", V="FATAL"), "db:5432/x", 10.0)
+    assert type(error) is StoreUnavailable
+    assert "store.url" in str(error)
+    assert "migrate" not in str(error)
+
+
 def test_what_the_client_complains_of_is_refused_too() -> None:
     error = explained(asyncpg.InterfaceError("another operation is in progress"), "db:5432/x", 10.0)
     assert type(error) is StoreError

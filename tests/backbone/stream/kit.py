@@ -15,7 +15,7 @@ from backbone.calls import Calls, refuse
 from backbone.domain import encode
 from backbone.domain.codec import checksum_of
 from backbone.domain.dimension import Dimension
-from backbone.store.errors import CursorSetBack, PositionLost
+from backbone.store.errors import CursorSetBack, PositionLost, Unsupported
 from backbone.store.messages import (
     AdvanceRelay,
     OutboxGrew,
@@ -53,6 +53,7 @@ class Outbox:
         self.down: str | None = None
         self.held_by: str | None = None
         self.refuse_advance = 0
+        self.reads_only = False
         self.before_advance: list[Callable[[], None]] = []
         self.generation, self.server = "database", "server/1"
         self._moved = anyio.Event()
@@ -105,6 +106,8 @@ class Store(Actor):
         if self._outbox.refuse_advance:
             self._outbox.refuse_advance -= 1
             raise Reject("unavailable", "gone before it could note that")
+        if self._outbox.reads_only:
+            raise refuse(Unsupported("this role only reads"))
         if self._outbox.before_advance:
             self._outbox.before_advance.pop()()
         if self._outbox.cursor < message.known:

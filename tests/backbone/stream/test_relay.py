@@ -150,6 +150,22 @@ async def test_a_cursor_that_could_not_be_moved_is_moved_later_and_what_was_publ
         assert [each.position for each in await cursor.poll(timeout=0)] == [1, 2]
 
 
+async def test_a_role_that_only_reads_asks_seldom_to_move_the_cursor_and_moves_it_once_it_may() -> None:
+    async with house() as made:
+        made.outbox.reads_only = True
+        await relaying(made)
+        for position in range(1, 11):
+            made.commit(row(position))
+            await anyio.sleep(30)
+        assert (made.stream.sent[-1], made.outbox.cursor) == ([10], 0)
+        assert len(made.outbox.advanced()) == 5
+        made.outbox.reads_only = False
+        await made.outbox.published(10)
+        made.commit(row(11))
+        await made.outbox.published(11)
+        assert len(made.stream.sent) == 11
+
+
 async def test_a_stream_that_is_down_is_told_of_kept_up_with_and_caught_up_with() -> None:
     async with house() as made:
         await relaying(made)
