@@ -32,7 +32,7 @@ FIXED = {
     "200 times its compressed size": MAX_RATIO,
     "unpack to 128 MiB together": MOST_PAGE_BYTES // 2**20,
     "a footer of 16 MiB": MOST_FOOTER_BYTES // 2**20,
-    "| 10,000 entries": LONGEST_PAGE,
+    "a page of a list | 10,000 entries": LONGEST_PAGE,
 }
 UNITS = {"MiB": 2**20, "GiB": 2**30}
 
