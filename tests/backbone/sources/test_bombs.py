@@ -181,7 +181,7 @@ except InputInvalid as error:
 )
 def test_an_encrypted_file_is_refused_and_ends_no_process(footer: str, why: str, tmp_path: Path) -> None:
     """Arrow aborts where it is asked about a column whose key it has not got."""
-    words = [sys.executable, "-c", ENCRYPTED, tmp_path / "t.parquet", footer]
+    words = [sys.executable, "-c", ENCRYPTED, str(tmp_path / "t.parquet"), footer]
     done = subprocess.run(words, capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stderr) == (0, "")
     assert why in done.stdout
