@@ -383,9 +383,7 @@ async def test_a_long_read_in_pages_gives_every_row_once(dsn: str, store: Timesc
 # values that are meant to do harm
 
 
-@pytest.mark.parametrize(
-    "evil", ["'; DROP TABLE market_data.trades; --", '"', "$1", "%s", "\\", "{}", "NULL", "😀"]
-)
+@pytest.mark.parametrize("evil", ["'; DROP TABLE market_data.trades; --", '"', "$1", "%s", "\\", "{}", "NULL", "😀"])
 async def test_texts_are_values_wherever_they_stand(store: TimescaleStore, evil: str) -> None:
     rows = [{"symbol": evil, "ts": DAY, "sequence": 0, "price": 1.0, "venue": evil, "conditions": evil}]
     frame = Frame.from_records(TRADES, rows)
