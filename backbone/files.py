@@ -72,7 +72,7 @@ def fresh_file(path: Path, mode: int = REPORT) -> Iterator[tuple[io.BufferedWrit
     Raises:
         OSError: no file can be made there.
     """
-    partial = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.partial")
+    partial = path.with_name(f".{path.name[:50]}.{secrets.token_hex(8)}.partial")
     handle = os.open(partial, _FRESH, mode)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -239,6 +239,10 @@ class Cell(msgspec.Struct, eq=False, weakref=True):
         doing = f"{self.state}, handling {type(payload(current)).__name__}" if current is not None else self.state
         return f"{doing}, waiting on {run.waiting[-1].target.path}" if run is not None and run.waiting else doing
 
+    def handles_now(self, item: Any) -> bool:
+        """Whether its handler is at work on that item."""
+        return self.run is not None and self.run.current is item
+
     def open(self) -> None:
         """Accept messages (again)."""
         self.closed = self.ended = None

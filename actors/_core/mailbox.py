@@ -33,6 +33,9 @@ class Recipient(Protocol):
     def drop(self, item: Any, why: str, /) -> None:
         """Turn an item into a dead letter."""
 
+    def handles_now(self, item: Any, /) -> bool:
+        """Whether its handler is at work on that item."""
+
 
 class _Answered:
     """In place of the future of an ask whose asker has the answer."""
@@ -72,7 +75,9 @@ class Ask(msgspec.Struct, eq=False):
 
     def answered(self) -> None:
         """Keep neither request nor answer alive while the deadline is watched: behind one that waits, that is long."""
-        self.message, self.future = _NOTHING, _OVER
+        self.future = _OVER
+        if not (self.deferred and self.cell.handles_now(self)):  # a handler that goes on is told of by its request
+            self.message = _NOTHING
 
     def fail(self, error: BaseException) -> None:
         """Answer by an error, if somebody still waits."""

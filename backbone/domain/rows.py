@@ -167,7 +167,7 @@ def _is_text(text: str) -> bool:
 
 
 def _name(value: object) -> str:
-    if type(value) is str and _is_name(value):
+    if type(value) is str and len(value) <= LONGEST_TEXT and _is_name(value):  # what is looked up is kept
         return value
     raise _Unplain
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import index
 from typing import Final
 
 from backbone.domain import Dimension, Frame
@@ -29,21 +30,27 @@ def looked_at(chunks: Iterable[object], dimension: Dimension) -> Iterator[Source
         if chunk.frame.dimension is not dimension:
             raise SourceError(f"the source gave {chunk.frame.dimension}; {dimension} were asked for")
         bad = tuple(chunk.quarantined)
-        if not all(isinstance(row, BadRow) for row in bad) or not isinstance(chunk.rows_read, int):
-            raise SourceError("the source gave bad rows that are no BadRows, or rows_read that is no number")
+        if not all(map(_is_bad_row, bad)) or not hasattr(chunk.rows_read, "__index__"):
+            raise SourceError("the source gave bad rows that are no BadRows of texts, or rows_read that is no number")
         yield from _pieces(chunk, bad, read)
-        read = chunk.rows_read
+        read = index(chunk.rows_read)
+
+
+def _is_bad_row(row: object) -> bool:
+    if not isinstance(row, BadRow) or not isinstance(row.excerpt, str | bytes):
+        return False
+    return isinstance(row.location, str) and isinstance(row.reason, str)
 
 
 def _pieces(chunk: SourceChunk, bad: tuple[BadRow, ...], read: int) -> Iterator[SourceChunk]:
-    frame, rows = chunk.frame, chunk.frame.num_rows
+    frame, rows, all_read = chunk.frame, chunk.frame.num_rows, index(chunk.rows_read)
     most = max(1, min(_MOST_ROWS, rows * _MOST_BYTES // max(1, frame.nbytes)))
     if rows <= most:
-        yield SourceChunk(frame, bad, chunk.token, chunk.rows_read)
+        yield SourceChunk(frame, bad, chunk.token, all_read)
         return
     read += len(bad)
     for start in range(0, rows, most):
         piece = frame.slice(start, most)
         read += piece.num_rows
         last = start + most >= rows
-        yield SourceChunk(piece, () if start else bad, chunk.token, chunk.rows_read if last else read)
+        yield SourceChunk(piece, () if start else bad, chunk.token, all_read if last else read)

@@ -70,6 +70,7 @@ class Fitting:
         if kind == "timestamp":
             fitted = self._moments(array)
         else:
+            array = _without_nan(array) if kind == "int64" else array
             fitted, self.faults[f"{column} does not fit {kind} exactly"] = cast_by_halves(array, arrow_type(kind))
         if kind == "double":
             self.faults[f"{column} is not a finite number"] = _true(pc.is_inf(fitted))
@@ -174,6 +175,14 @@ def _allowed(kind: Kind, given: pa.DataType) -> bool:
     if kind == "string":
         return bool(types.is_string(given) or types.is_large_string(given) or types.is_string_view(given))
     return bool(types.is_integer(given) or types.is_floating(given) or types.is_decimal(given) or types.is_null(given))
+
+
+def _without_nan(array: pa.Array) -> pa.Array:
+    """Whole numbers of which some are missing, as pandas stores them: floats, with NaN for those."""
+    if not pa.types.is_floating(array.type):
+        return array
+    floats = array.cast(pa.float64())
+    return pc.if_else(pc.is_nan(floats), None, floats)
 
 
 def _true(array: pa.Array) -> Mask:

@@ -19,9 +19,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backbone.sources.errors import InputInvalid
-from backbone.sources.thrift import DATA, DICTIONARY, HeaderCut, PageHeader, page_header
+from backbone.sources.thrift import DATA, DICTIONARY, HeaderCut, PageHeader, has_encrypted_columns, page_header
 
-__all__ = ["MOST_BATCH_BYTES", "MOST_FOOTER_BYTES", "MOST_PAGE_BYTES", "Stretch", "footer_bytes", "stretches"]
+__all__ = [
+    "MOST_BATCH_BYTES",
+    "MOST_FOOTER_BYTES",
+    "MOST_PAGE_BYTES",
+    "Stretch",
+    "footer_bytes",
+    "refuse_encrypted",
+    "stretches",
+]
 
 MOST_PAGE_BYTES: Final = 128 * 2**20
 """Bytes of the largest page, unpacked, and of the dictionary of each column that is read, together."""
@@ -70,7 +78,7 @@ class _Weight:
 
     def add(self, head: PageHeader) -> None:
         """Look at one more page of a column of texts."""
-        self.page = max(self.page, head.unpacked)
+        self.page = max(self.page, head.held)
         if head.encoding in _INDICES:
             return
         self.spelled += head.unpacked
@@ -82,6 +90,25 @@ def footer_bytes(raw: int) -> int:
     """How long the footer of an open file is, by its own words."""
     size = os.fstat(raw).st_size
     return int.from_bytes(os.pread(raw, 4, max(0, size - 8)), "little")
+
+
+def refuse_encrypted(path: Path, raw: int) -> None:
+    """Refuse encrypted columns: at the first question about one, Arrow ends the process without an exception.
+
+    Args:
+        path: for messages.
+        raw: descriptor of the open file.
+
+    Raises:
+        InputInvalid: there are some, or the footer is none.
+    """
+    size = footer_bytes(raw)
+    try:
+        encrypted = has_encrypted_columns(os.pread(raw, size, max(0, os.fstat(raw).st_size - 8 - size)))
+    except HeaderCut as error:
+        raise InputInvalid(f"{path} is damaged: its footer: {error}") from error
+    if encrypted:
+        raise InputInvalid(f"{path} has encrypted columns; decrypt it first")
 
 
 def stretches(
@@ -117,6 +144,8 @@ def _planned(
     path: Path, raw: int, group: pq.RowGroupMetaData, columns: Sequence[int], texts: Collection[int]
 ) -> tuple[int, frozenset[int]]:
     """How many rows at once, and which columns stay dictionaries: Arrow gathers there all that pages spell out."""
+    if max(columns, default=0) >= group.num_columns:
+        raise InputInvalid(f"{path} is damaged: a row group has {group.num_columns} columns, fewer than the file")
     weights = {place: _weigh(path, raw, group.column(place)) for place in columns}
     pages = sum(weight.page + weight.dictionary for weight in weights.values())
     if pages > MOST_PAGE_BYTES:
@@ -138,12 +167,12 @@ def _weigh(path: Path, raw: int, column: pq.ColumnChunkMetaData) -> _Weight:
     dictionary = None
     for at, head in _pages(path, raw, column):
         if head.kind == DICTIONARY:
-            weight.dictionary = max(weight.dictionary, head.unpacked)
+            weight.dictionary = max(weight.dictionary, head.held)
             dictionary = (at + head.header, head)
         elif head.kind in DATA and textlike:
             weight.add(head)
         elif head.kind in DATA:
-            weight.page = max(weight.page, head.unpacked)
+            weight.page = max(weight.page, head.held)
     if textlike and dictionary is not None:
         weight.longest = _longest(raw, column, *dictionary) if weight.spelled else weight.dictionary
     return weight
@@ -152,7 +181,7 @@ def _weigh(path: Path, raw: int, column: pq.ColumnChunkMetaData) -> _Weight:
 def _longest(raw: int, column: pq.ColumnChunkMetaData, at: int, head: PageHeader) -> int:
     """Bytes of the longest entry of a dictionary; where it can't be read, those of all."""
     codec = _CODECS.get(column.compression)
-    if codec is None or head.unpacked > MOST_BATCH_BYTES or column.physical_type != "BYTE_ARRAY":
+    if codec is None or head.held > MOST_BATCH_BYTES or column.physical_type != "BYTE_ARRAY":
         return head.unpacked
     try:
         packed = os.pread(raw, head.packed, at)

@@ -15,7 +15,7 @@ from backbone.sources.casting import Mask
 from backbone.sources.errors import InputInvalid
 from backbone.sources.file import FileSource
 from backbone.sources.fitting import Fitting, coded, text_bytes
-from backbone.sources.pages import MOST_BATCH_BYTES, MOST_FOOTER_BYTES, footer_bytes, stretches
+from backbone.sources.pages import MOST_BATCH_BYTES, MOST_FOOTER_BYTES, footer_bytes, refuse_encrypted, stretches
 from backbone.sources.port import BadRow, Progress, SourceChunk, excerpt
 from backbone.sources.text.chunking import Chunker
 from backbone.sources.text.layout import match_columns
@@ -71,6 +71,7 @@ class ParquetSource(FileSource):
                 "are read; write it with fewer columns or larger row groups"
             )
         file = pq.ParquetFile(raw, thrift_container_size_limit=_MOST_ELEMENTS)
+        refuse_encrypted(self.path, raw.fileno())
         if file.metadata.num_rows > max(_ROWS_AT_LEAST, _ROWS_PER_BYTE * size):
             raise InputInvalid(
                 f"{self.path} unfolds to {file.metadata.num_rows:,} rows from {size:,} bytes, which market data does "

@@ -1,6 +1,6 @@
 """Page headers of Parquet files, read by themselves: Arrow shows what the footer says, and unpacks what the pages say.
 
-The encoding is Thrift's compact protocol; the fields are those of PageHeader in parquet.thrift.
+The encoding is Thrift's compact protocol; the fields are those of PageHeader, and of FileMetaData, in parquet.thrift.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-__all__ = ["DATA", "DICTIONARY", "HeaderCut", "PageHeader", "page_header"]
+__all__ = ["DATA", "DICTIONARY", "HeaderCut", "PageHeader", "has_encrypted_columns", "page_header"]
 
 DATA: Final = frozenset({0, 3})
 """Kinds of pages that hold values: of version 1 and 2."""
@@ -21,6 +21,8 @@ _LISTS: Final = (9, 10)
 _DEEPEST: Final = 8
 _INNER: Final = {0: 5, DICTIONARY: 7, 3: 8}  # kind of the page: field that says more
 _ENCODING: Final = {5: 2, 7: 2, 8: 4}
+_COLUMN_CHUNKS: Final = (4, 1)  # fields of lists: row groups of the file, columns of a row group
+_ENCRYPTED: Final = frozenset({8, 9})  # crypto_metadata, encrypted_column_metadata
 
 
 class HeaderCut(ValueError):
@@ -37,6 +39,11 @@ class PageHeader(NamedTuple):
     encoding: int
     header: int
     """Bytes of the header itself."""
+
+    @property
+    def held(self) -> int:
+        """Bytes of the page as it lies in the file, or unpacked, whichever are more: both are read as a whole."""
+        return max(self.unpacked, self.packed)
 
 
 def page_header(data: bytes) -> PageHeader:
@@ -61,6 +68,30 @@ def page_header(data: bytes) -> PageHeader:
     facts = inner.get(more, {})
     encoding = facts.get(_ENCODING.get(more, 0), 0)
     return PageHeader(whole[1], whole[2], whole[3], max(0, facts.get(1, 0)), encoding, reader.at)
+
+
+def has_encrypted_columns(footer: bytes) -> bool:
+    """Whether some column of some row group is encrypted.
+
+    Raises:
+        HeaderCut: it is no footer, or not all of it.
+    """
+    return not _ENCRYPTED.isdisjoint(_fields_at(_Compact(footer), _COLUMN_CHUNKS))
+
+
+def _fields_at(reader: _Compact, way: tuple[int, ...]) -> Iterator[int]:
+    """The fields of all structs that a way of lists of structs leads to."""
+    for field, kind in reader.fields():
+        if not way:
+            yield field
+        if way and field == way[0] and kind in _LISTS:
+            for inner in reader.elements():
+                if inner == _STRUCT:
+                    yield from _fields_at(reader, way[1:])
+                else:
+                    reader.element(inner, 0)
+        else:
+            reader.skip(kind, 0)
 
 
 class _Compact:
@@ -121,19 +152,25 @@ class _Compact:
             for _, inner in self.fields():
                 self.skip(inner, depth + 1)
         elif kind in _LISTS:
-            head = self._byte()
-            for _ in range(head >> 4 if head >> 4 < 15 else self._varint()):
-                self._element(head & 0x0F, depth)
+            for inner in self.elements():
+                self.element(inner, depth)
         elif kind == _MAP:
             size = self._varint()
             kinds = self._byte() if size else 0
             for _ in range(size):
-                self._element(kinds >> 4, depth)
-                self._element(kinds & 0x0F, depth)
+                self.element(kinds >> 4, depth)
+                self.element(kinds & 0x0F, depth)
         elif kind not in _BOOLEANS:
             raise HeaderCut(f"a field has the unknown kind {kind}")
 
-    def _element(self, kind: int, depth: int) -> None:
+    def elements(self) -> Iterator[int]:
+        """The kind of each element of a list, which is to be read before the next."""
+        head = self._byte()
+        for _ in range(head >> 4 if head >> 4 < 15 else self._varint()):
+            yield head & 0x0F
+
+    def element(self, kind: int, depth: int) -> None:
+        """Pass over an element of a list or a map."""
         if kind in _BOOLEANS:
             self._byte()
         else:

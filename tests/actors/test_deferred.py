@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-from actors import Actor, ActorDead, ActorError, AskTimeout, ChildSpec, Reply, Request, handles
+from actors import Actor, ActorCrashed, ActorDead, ActorError, AskTimeout, ChildSpec, Reply, Request, handles
 from actors.testing import TestSystem
 from tests.actors.kit import Journal, Note, Number, Worker, settle
 
@@ -117,6 +117,27 @@ async def test_a_deferred_reply_that_nobody_gives_fails_when_the_actor_ends(acto
         await settle()
         await ref.stop()
     assert sorted(failed) == ["Heavy", "Number"]
+
+
+class Hasty(Actor):
+    """Answers first, then goes on."""
+
+    @handles
+    async def number(self, message: Number) -> int:
+        self.context.defer_reply()(1)
+        await anyio.sleep(1.0)
+        raise ValueError("too hasty")
+
+
+async def test_who_has_answered_and_goes_on_is_told_of_by_the_request_in_hand(actor_system: TestSystem) -> None:
+    """An answered ask lets go of its request: roster and crash named a bare Message instead."""
+    ref = await actor_system.start_child(ChildSpec("a", Hasty))
+    assert await ref.ask(Number()) == 1
+    (entry,) = (each for each in actor_system.roster().entries if each.path == ref.path)
+    assert entry.handling == "Number"
+    await anyio.sleep(2.0)
+    (crash,) = actor_system.recorded(ActorCrashed)
+    assert crash.message_type == "Number"
 
 
 class Plain(Worker):

@@ -129,6 +129,13 @@ def test_who_may_read_a_file_is_so_from_its_first_moment(
     assert (mode(tmp_path / "a"), mode(tmp_path / "a" / "b")) == (0o700, 0o700)
 
 
+@pytest.mark.parametrize("name", ["é" * 120, "日" * 80, "x" * 255], ids=["two bytes", "three bytes", "one byte"])
+def test_a_name_as_long_as_a_folder_takes_is_written_to(tmp_path: Path, name: str) -> None:
+    """The name that the file has at first was longer, and too long."""
+    replace(tmp_path / name, b"x")
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
 def test_a_folder_that_is_there_keeps_its_rights(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a").chmod(0o755)

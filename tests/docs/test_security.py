@@ -7,6 +7,10 @@ import pytest
 
 from backbone import load_settings
 from backbone.control.places import ALL, OF_ONE_PROCESS
+from backbone.domain.arguments import LONGEST_PAGE
+from backbone.domain.text import LONGEST_TEXT
+from backbone.sources.pages import MOST_FOOTER_BYTES, MOST_PAGE_BYTES
+from backbone.sources.text.opening import MAX_BYTES, MAX_RATIO
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "SECURITY.md").read_text()
@@ -22,6 +26,14 @@ BOUNDS = {
     "retention.journal_rows": "1,000,000 rows",
     "retention.quarantine_days": "30 days",
 }
+FIXED = {
+    "| 1,024 bytes, in frames": LONGEST_TEXT,
+    "| 4 GiB of text": MAX_BYTES // 2**30,
+    "200 times its compressed size": MAX_RATIO,
+    "unpack to 128 MiB together": MOST_PAGE_BYTES // 2**20,
+    "a footer of 16 MiB": MOST_FOOTER_BYTES // 2**20,
+    "a page of a list | 10,000 entries": LONGEST_PAGE,
+}
 UNITS = {"MiB": 2**20, "GiB": 2**30}
 
 
@@ -32,6 +44,12 @@ def test_a_bound_that_is_named_is_the_one_that_holds(setting: str, said: str) ->
     number, _, unit = said.partition(" ")
     assert int(number.rstrip(",").replace(",", "")) * UNITS.get(unit, 1) == value
     assert said in PAGE
+
+
+@pytest.mark.parametrize(("said", "bound"), FIXED.items())
+def test_a_bound_that_nobody_sets_is_the_one_that_holds(said: str, bound: int) -> None:
+    assert said in PAGE
+    assert f"{bound:,}" in said
 
 
 def test_the_places_at_the_control_socket_are_as_many_as_are_named() -> None:

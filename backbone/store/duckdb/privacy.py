@@ -59,9 +59,16 @@ def make_ready(path: Path, config: Mapping[str, str]) -> None:
     private_folder(folder)
     if not path.exists():
         _make(path.resolve(), config)
-    taken = [each for each in (*_files(path), *_usual_folder(path)) if _take_back(each)]
+    wide = [each for each in (*_files(path), *_usual_folder(path)) if _is_wide(each)]
+    taken = [each for each in wide if _take_back(each)]
     if taken:
-        _log.warning("other users could look into %s; they are for their owner alone now", ", ".join(map(str, taken)))
+        _log.warning("other users could look into %s; they are for their owner alone now", _listed(taken))
+    if left := [each for each in wide if each not in taken]:
+        _log.warning(
+            "other users may look into %s: the file system does not let that be changed; keep the store on another "
+            "one, or mount this one for its owner alone",
+            _listed(left),
+        )
     _warn_of(folder)
 
 
@@ -69,7 +76,8 @@ def _make(path: Path, config: Mapping[str, str]) -> None:
     with TemporaryDirectory(prefix=".new-", dir=path.parent) as folder:
         fresh = Path(folder) / path.name
         duckdb.connect(str(fresh), config={**config}).close()
-        fresh.chmod(PRIVATE)
+        with suppress(OSError):  # a file system without rights is told of when the database is there
+            fresh.chmod(PRIVATE)
         try:
             path.hardlink_to(fresh)  # never in the place of another one: where somebody was faster, his is the database
         except OSError:  # or the file system knows no links
@@ -89,17 +97,25 @@ def _usual_folder(path: Path) -> list[Path]:
     return [path.parent] if ours.issuperset(each.name for each in path.parent.iterdir()) else []
 
 
-def _take_back(path: Path) -> bool:
-    """Take the rights of others to what is this user's own; whether there were any."""
+def _is_wide(path: Path) -> bool:
+    """Whether others have rights to what is this user's own."""
     try:
         found = path.lstat()
     except FileNotFoundError:
         return False
     whole = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
-    if not whole or found.st_uid != os.geteuid() or not found.st_mode & _OTHERS:
-        return False
-    path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
-    return True
+    return whole and found.st_uid == os.geteuid() and bool(found.st_mode & _OTHERS)
+
+
+def _take_back(path: Path) -> bool:
+    """Take the rights of others; False: some file systems, such as shares of other systems, refuse that."""
+    with suppress(OSError):
+        path.chmod(stat.S_IMODE(path.lstat().st_mode) & ~_OTHERS)
+    return not _is_wide(path)
+
+
+def _listed(paths: list[Path]) -> str:
+    return ", ".join(map(str, paths))
 
 
 def _warn_of(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -129,3 +130,20 @@ def test_frames_with_and_without_columns_are_joined_in_the_order_given() -> None
         ]
         assert Frame.concat(given) == expected
     assert expected.column("bid").tolist() == [4.0, 2.0, 5.0, 1.0, 3.0]
+
+
+def test_names_that_are_refused_for_their_length_are_not_remembered() -> None:
+    """Thousands of looked at names are, and each could be of any size."""
+
+    def refused(start: str) -> None:
+        with pytest.raises(ValueError, match="bytes given; allowed are 1,024"):
+            Frame.from_records("quotes", [{**QUOTE, "symbol": start + "x" * 1_000_000}])
+
+    refused("")
+    tracemalloc.start()
+    try:
+        for n in range(10):
+            refused(str(n))
+        assert tracemalloc.get_traced_memory()[0] < 3_000_000
+    finally:
+        tracemalloc.stop()

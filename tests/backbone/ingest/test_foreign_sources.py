@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from backbone import Dimension, Frame, IngestPlan, SourceError
@@ -52,6 +53,18 @@ WRONG: dict[str, tuple[Any, str]] = {
         "gave trades; intraday_bars were asked for",
     ),
     "gives bad rows that are none": (lambda **_: Given([SourceChunk(bars(1), ("bad",), "", 2)]), "no BadRows"),  # type: ignore[arg-type]
+    "counts its bad rows in numbers": (
+        lambda **_: Given([SourceChunk(bars(1), (BadRow(17, "why", ""),), "", 2)]),  # type: ignore[arg-type]
+        "no BadRows of texts",
+    ),
+    "shows nothing of a bad row": (
+        lambda **_: Given([SourceChunk(bars(1), (BadRow("x:17", "why", None),), "", 2)]),  # type: ignore[arg-type]
+        "no BadRows of texts",
+    ),
+    "has no reason for a bad row": (
+        lambda **_: Given([SourceChunk(bars(1), (BadRow("x:17", None, ""),), "", 2)]),  # type: ignore[arg-type]
+        "no BadRows of texts",
+    ),
 }
 
 
@@ -63,6 +76,14 @@ async def test_a_source_that_is_none_is_refused(what: str, monkeypatch: pytest.M
         with pytest.raises(SourceError, match=why):
             await backbone.ingest(PLAN)
         assert sum(entry.restarts for entry in backbone.roster().entries) == 0
+
+
+async def test_a_source_may_count_in_numbers_of_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    chunk = SourceChunk(bars(3), (), "", np.int64(3))  # type: ignore[arg-type]
+    monkeypatch.setattr(registry, "_load", lambda _: lambda **_: Given([chunk]))
+    async with embedded() as backbone:
+        run = await backbone.ingest(PLAN)
+    assert (run.inserted, run.rows_read, type(run.rows_read)) == (3, 3, int)
 
 
 async def test_a_chunk_of_any_size_goes_in_by_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

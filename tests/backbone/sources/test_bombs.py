@@ -149,6 +149,81 @@ def test_a_broken_name_of_a_column_is_the_files_fault(tmp_path: Path) -> None:
         read(ParquetSource(path, "trades"))
 
 
+ENCRYPTED = """
+import base64, sys
+import pyarrow as pa, pyarrow.parquet as pq, pyarrow.parquet.encryption as pe
+from backbone.sources.errors import InputInvalid
+from backbone.sources.parquet import ParquetSource
+
+class Keys(pe.KmsClient):
+    def __init__(self, _):
+        super().__init__()
+    def wrap_key(self, key, _):
+        return base64.b64encode(key)
+    def unwrap_key(self, key, _):
+        return base64.b64decode(key)
+
+path, plain = sys.argv[1], sys.argv[2] == "plain"
+table = pa.table({"symbol": ["A"], "ts": pa.array([1], pa.timestamp("us", "UTC")), "price": [1.0]})
+how = pe.EncryptionConfiguration(footer_key="f", column_keys={"p": ["price"]}, plaintext_footer=plain)
+properties = pe.CryptoFactory(Keys).file_encryption_properties(pe.KmsConnectionConfig(), how)
+with pq.ParquetWriter(path, table.schema, encryption_properties=properties) as writer:
+    writer.write_table(table)
+try:
+    list(ParquetSource(path, "trades").chunks())
+except InputInvalid as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("footer", "why"), [("plain", "has encrypted columns; decrypt it first"), ("hidden", "encrypted")]
+)
+def test_an_encrypted_file_is_refused_and_ends_no_process(footer: str, why: str, tmp_path: Path) -> None:
+    """Arrow aborts where it is asked about a column whose key it has not got."""
+    words = [sys.executable, "-c", ENCRYPTED, str(tmp_path / "t.parquet"), footer]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=240)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert why in done.stdout
+
+
+def test_a_page_counts_with_the_bytes_that_it_has_in_the_file(tmp_path: Path) -> None:
+    """Of a large file: a page that unpacks to little may be read as gigabytes."""
+    symbols = pa.array([f"A{n}" for n in range(1000)])
+    table = pa.table({"symbol": symbols, "ts": pa.array([1] * 1000, pa.timestamp("us", "UTC")), "price": np.ones(1000)})
+    path, size = tmp_path / "t.parquet", b"\x15" + varint(2 * 8000)
+    schema = pa.schema([pa.field(each.name, each.type, nullable=False) for each in table.schema])
+    pq.write_table(table.cast(schema), path, compression="none", use_dictionary=["symbol", "ts"])
+    assert path.read_bytes().count(size + size) == 1
+    path.write_bytes(path.read_bytes().replace(size + size, size + b"\x15" + varint(2 * 2**30)))
+    with pytest.raises(InputInvalid, match=r"has pages that unpack to 1,07\d,\d{3},\d{3} bytes together"):
+        read(ParquetSource(path, "trades"))
+
+
+def varint(number: int) -> bytes:
+    found = b""
+    while number > 127:
+        found, number = found + bytes([number & 127 | 128]), number >> 7
+    return found + bytes([number])
+
+
+def test_a_row_group_that_lacks_a_column_is_the_files_fault(tmp_path: Path) -> None:
+    path = trades(tmp_path / "t.parquet", pa.array(["A"] * 100), store_schema=False, write_statistics=False)
+    data = path.read_bytes()
+    (size,) = struct.unpack("<I", data[-8:-4])
+    footer = data[-8 - size : -8]
+    begin = footer.index(b"\x19\x1c\x19\x3c") + 4  # one row group of three columns
+    end = footer.rindex(b"\x00\x16", 0, footer.rindex(b"\x16" + varint(200))) + 1
+    found = 0
+    for at in range(begin, end):  # one of them is where the third begins
+        cut = footer[: begin - 1] + b"\x2c" + footer[begin:at] + footer[end:]
+        path.write_bytes(data[: -8 - size] + cut + struct.pack("<I", len(cut)) + b"PAR1")
+        with pytest.raises(InputInvalid) as refused:
+            read(ParquetSource(path, "trades"))
+        found += "a row group has 2 columns, fewer than the file" in str(refused.value)
+    assert found == 1
+
+
 @pytest.mark.parametrize("kind", [CsvSource, ParquetSource])
 def test_a_disk_that_fails_at_the_first_byte_is_the_files_fault(kind: type[CsvSource]) -> None:
     with pytest.raises(InputInvalid, match="can't be read: Input/output error"):

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -105,3 +106,19 @@ def test_files_that_cant_be_used_are_refused(tmp_path: Path) -> None:
         read(ParquetSource(text, "trades"))
     with pytest.raises(InputInvalid, match="lacks open, high, low, close"):
         read(ParquetSource(text, "intraday", interval="1h"))
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.float32(), pa.float16()], ids=str)
+def test_whole_numbers_stored_as_floats_with_nan_for_missing_are_read(kind: pa.DataType, tmp_path: Path) -> None:
+    """As pandas stores a column of whole numbers of which some are missing."""
+    numbers = pa.array(np.array([1, np.nan, 3], kind.to_pandas_dtype()), kind)
+    path = stored(
+        tmp_path / "t.parquet",
+        symbol=["A"] * 3,
+        ts=pa.array([T0] * 3, pa.timestamp("us", tz="UTC")),
+        price=[1.0] * 3,
+        sequence=numbers,
+    )
+    frame, bad = read(ParquetSource(path, "trades"))
+    assert bad == []
+    assert frame.to_arrow().column("sequence").to_pylist() == [1, 3, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -98,6 +99,22 @@ async def test_files_of_an_earlier_release_are_taken_back_and_it_is_told(
     assert (mode(path.parent), mode(path), mode(log)) == (0o755, 0o600, 0o600)
     assert f"other users could look into {path}" in caplog.text
     await store.close()
+
+
+async def test_a_file_system_without_rights_keeps_nobody_from_their_rows_and_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(path: Path, mode: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+
+    path = tmp_path / "b.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE other (number INTEGER)")
+    monkeypatch.setattr(Path, "chmod", refuse)
+    for each in (path, tmp_path / "new.duckdb"):
+        await (await written(each)).close()
+    assert f"other users may look into {path}: the file system does not let that be changed" in caplog.text
+    assert "alone now" not in caplog.text
 
 
 @pytest.mark.parametrize(("more", "expected"), [((), 0o700), (("backbone.sock",), 0o700), (("notes.txt",), 0o755)])
