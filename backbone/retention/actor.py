@@ -140,12 +140,11 @@ class RetentionActor(Actor):
         try:
             async with self._one_at_a_time:
                 self._by_schedule = True
-                dropped = 0
+                dropped, pruned = 0, await self._prune(apply=True)  # first: a role may be allowed this, and no drop
                 if self.settings.retention.enabled and self._enforceable:
                     now = self.context.clock.now()
                     drops = await self._enforcing.enforce(self._whole(*await self._stored(now)), now)
                     dropped = sum(drop.rows for drop in drops)
-                pruned = await self._prune(apply=True)
         except Reject as reject:
             self._trouble = "" if reject.code == _PAUSED else f"upkeep failed: {reject.text}"
         else:

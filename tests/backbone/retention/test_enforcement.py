@@ -295,6 +295,18 @@ async def test_the_schedule_prunes_always_and_drops_where_the_settings_say_so(en
         assert entry.detail["dropped"] == 100 - left
 
 
+async def test_a_schedule_whose_drops_are_refused_prunes_all_the_same() -> None:
+    store = Store()
+    store.drops_left = 0
+    async with enforcing(store, enabled=True, interval=600) as backbone:
+        store.now = NOW - 2 * DAY
+        await backbone.record(daily(NOW - 100 * DAY, 100))
+        await published(backbone)
+        await anyio.sleep(660)
+        assert (await store.read_outbox(0), store.drops) == ([], [])
+        assert backbone.roster().find("/test/backbone/retention").health.level == "degraded"  # type: ignore[union-attr]
+
+
 async def test_a_schedule_that_can_not_read_the_store_drops_nothing_says_so_and_goes_on() -> None:
     store = Store()
     async with enforcing(store, enabled=True, interval=600) as backbone:
