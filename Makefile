@@ -12,7 +12,7 @@ ALONE := --override-ini addopts="-ra --strict-markers --strict-config --import-m
 UV := uv==0.13.9
 COMPILE := pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test coverage sim fuzz test-install test-services drills lint audit sbom bench bench-rivals docs lock clean
+.PHONY: help run test coverage sim fuzz test-install test-services drills lint audit sbom bench bench-rivals docs lock locks clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -86,7 +86,9 @@ docs: .venv/installed  ## build the documentation site into site/
 	$(BIN)/python docs/generate.py
 	$(BIN)/zensical build --clean --strict
 
-lock:  ## resolve the locks anew; versions move only where pyproject.toml asks, or all with UPGRADE=--upgrade
+lock: locks sbom  ## resolve the locks anew; versions move only where pyproject.toml asks, or all with UPGRADE=--upgrade
+
+locks:
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && $(PYTHON) -m venv "$$scratch" && \
 	"$$scratch/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: $(UV) && \
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) pyproject.toml -o requirements.lock && \
@@ -94,7 +96,6 @@ lock:  ## resolve the locks anew; versions move only where pyproject.toml asks, 
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group bench -c requirements-dev.lock -o requirements-bench.lock && \
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group build -o requirements-build.lock && \
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group audit -o requirements-audit.lock
-	$(PYTHON) -m tests.audit.sbom
 
 clean:  ## remove everything that make created
 	rm -rf .venv .venv-audit .venv-bench data reports site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

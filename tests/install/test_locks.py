@@ -21,9 +21,7 @@ name = "small"
 version = "1"
 dependencies = ["pytest-cov>=7"]
 [dependency-groups]
-build = ["hatchling"]
-dev = ["pytest-xdist"]
-bench = ["pytest-xdist"]
+{groups}
 [tool.hatch.build]
 dev-mode-dirs = ["."]
 [tool.hatch.build.targets.wheel]
@@ -39,8 +37,10 @@ def one_release_back(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
     offered = run(sys.executable, "-m", "pip", "index", "versions", "coverage", cwd=folder)
     newest = offered[offered.index("(") + 1 : offered.index(")")]
-    (folder / "pyproject.toml").write_text(SMALL.format(newest=newest))
-    make("lock", cwd=folder)
+    named = re.findall(r"--group (\w+)", (ROOT / "Makefile").read_text())
+    groups = "\n".join(f'{name} = ["{"hatchling" if name == "build" else "pytest-xdist"}"]' for name in named)
+    (folder / "pyproject.toml").write_text(SMALL.format(newest=newest, groups=groups))
+    make("locks", cwd=folder)
     (locked,) = re.findall(r"^coverage\S*==(\S+)", (folder / "requirements.lock").read_text(), flags=re.MULTILINE)
     assert locked != newest
     return folder
