@@ -192,3 +192,23 @@ def _writes(call: ast.Call) -> bool:
     if name in {"open", "fdopen"}:
         return any(set(each) <= set("rwaxbt+") and bool(set(each) & set("wax+")) for each in given)
     return name in WRITES
+
+
+@pytest.mark.parametrize("laid", ["file", "link", "dangling link"])
+def test_what_lies_under_the_name_of_the_new_file_is_neither_used_nor_followed(
+    laid: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can guess the name; where somebody did, nothing of ours goes there."""
+    monkeypatch.setattr("backbone.files.secrets.token_hex", lambda _: "guessed")
+    theirs, partial = tmp_path / "theirs", tmp_path / ".report.json.guessed.partial"
+    if laid != "dangling link":
+        theirs.write_text("theirs")
+    if laid == "file":
+        partial.write_text("theirs")
+    else:
+        partial.symlink_to(theirs)
+    with pytest.raises(FileExistsError):
+        replace(tmp_path / "report.json", b"ours")
+    assert theirs.exists() == (laid != "dangling link")
+    assert partial.is_symlink() or partial.read_text() == "theirs"
+    assert not (tmp_path / "report.json").exists()
