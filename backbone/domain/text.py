@@ -25,7 +25,7 @@ _HIDDEN: Final = re.compile(
 
 
 def hidden(text: str) -> str:
-    """The first control, bidirectional or invisible character of a text as U+XXXX, "" where it has none.
+    """The first control, bidirectional or invisible character of a text by its number, such as U+200B; "" for none.
 
     A name with such a character steers terminals, reads as another one, or can't be told from it.
     """

@@ -77,10 +77,9 @@ def write(path: Path, text: str, account: Account) -> None:
                     os.fchmod(handle, 0o640)
                 file.write(text)
             os.replace(fresh, path.name, src_dir_fd=parent, dst_dir_fd=parent)
-        except BaseException:
-            with suppress(FileNotFoundError):
+        finally:
+            with suppress(FileNotFoundError):  # it has its name by now, unless something failed
                 os.unlink(fresh, dir_fd=parent)
-            raise
 
 
 @contextmanager

@@ -24,12 +24,22 @@ _BUILT_IN = ("strerror", "filename", "filename2", "object", "reason", "msg", "te
 
 async def discreetly(call: Callable[[], Awaitable[T]]) -> T:
     """What `call` returns; what it raises, a cancellation included, comes without the frames it went through."""
-    handled = sys.exception()
-    try:
+    with _Silence(sys.exception()):
         return await call()
-    except BaseException as error:
-        silence(error, handled)
-        raise
+
+
+class _Silence:
+    """Takes no error for its own: all that leave it go on, silent."""
+
+    def __init__(self, handled: BaseException | None) -> None:
+        self._handled = handled
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
+            silence(error, self._handled)
 
 
 def silence(error: BaseException, handled: BaseException | None = None) -> None:
