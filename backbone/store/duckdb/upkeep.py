@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -20,6 +21,15 @@ from backbone.store.duckdb.sql import Connection, count, given, parameter, rows_
 from backbone.store.records import JournalBound, QuarantineRow
 
 __all__ = ["Upkeep"]
+
+
+class _Spent(NamedTuple):
+    """What is to go, as `prune` is told."""
+
+    outbox_before: datetime | None
+    outbox_bytes: int | None
+    quarantine_before: datetime | None
+    journal: JournalBound | None
 
 
 class Upkeep(Part):
@@ -73,37 +83,21 @@ class Upkeep(Part):
     ) -> dict[str, int]:
         """Delete, or count, what is older or too much; None keeps it all."""
         work = self._prunable if dry_run else self._pruned
-        return await work(outbox_before, outbox_bytes, quarantine_before, journal)
+        return await work(_Spent(outbox_before, outbox_bytes, quarantine_before, journal))
 
     @question("survey")
-    def _prunable(
-        self,
-        connection: Connection,
-        outbox: datetime | None,
-        most: int | None,
-        quarantine: datetime | None,
-        journal: JournalBound | None,
-    ) -> dict[str, int]:
+    def _prunable(self, connection: Connection, spent: _Spent) -> dict[str, int]:
         with transaction(connection):
-            at, last = published(connection), excess(connection, most)
-            found = _old(connection, "SELECT count(*)", at, last, outbox, quarantine)
-            return {**found, "journal": journals.old(connection, "SELECT count(*)", journal, self._clock())}
+            at, last = published(connection), excess(connection, spent.outbox_bytes)
+            return _reduce(connection, "SELECT count(*)", spent, last, at, self._clock())
 
     @question("writing")
-    def _pruned(
-        self,
-        connection: Connection,
-        outbox: datetime | None,
-        most: int | None,
-        quarantine: datetime | None,
-        journal: JournalBound | None,
-    ) -> dict[str, int]:
+    def _pruned(self, connection: Connection, spent: _Spent) -> dict[str, int]:
         ledger.compact(connection)
         with transaction(connection):
-            at, last = published(connection), excess(connection, most)
-            _note_pruned(connection, outbox, last, at)
-            found = _old(connection, "DELETE", at, last, outbox, quarantine)
-            return {**found, "journal": journals.old(connection, "DELETE", journal, self._clock())}
+            at, last = published(connection), excess(connection, spent.outbox_bytes)
+            _note_pruned(connection, spent.outbox_before, last, at)
+            return _reduce(connection, "DELETE", spent, last, at, self._clock())
 
     async def drop(self, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
         """Delete, or count, the rows of a dimension from before a moment."""
@@ -125,24 +119,22 @@ class Upkeep(Part):
         return dropped
 
 
-def _old(
-    connection: Connection,
-    verb: str,
-    published: int,
-    excess: int,
-    outbox: datetime | None,
-    quarantine: datetime | None,
+def _reduce(
+    connection: Connection, verb: str, spent: _Spent, excess: int, published: int, now: datetime
 ) -> dict[str, int]:
-    """Count or delete what is older or, of the outbox, too much, and published."""
-    return {
-        name: count(connection, f"{verb} FROM telemetry.{name} WHERE {condition}", [parameter(before), *values])
-        for name, condition, before, values in (
-            ("outbox", _DUE, outbox, [excess, published]),
-            ("seen", "seen_at < make_timestamptz(?)", outbox, []),
-            ("quarantine", "recorded_at < make_timestamptz(?)", quarantine, []),
-            ("dead_letters", "recorded_at < make_timestamptz(?)", quarantine, []),
+    """Count or delete what is older or too much; of the outbox what is published alone."""
+    outbox: object = parameter(spent.outbox_before)
+    quarantine: object = parameter(spent.quarantine_before)
+    found = {
+        name: count(connection, f"{verb} FROM telemetry.{name} WHERE {condition}", values)
+        for name, condition, values in (
+            ("outbox", _DUE, [outbox, excess, published]),
+            ("seen", "seen_at < make_timestamptz(?)", [outbox]),
+            ("quarantine", "recorded_at < make_timestamptz(?)", [quarantine]),
+            ("dead_letters", "recorded_at < make_timestamptz(?)", [quarantine]),
         )
     }
+    return {**found, "journal": journals.old(connection, verb, spent.journal, now)}
 
 
 _DUE = "(created_at < make_timestamptz(?) OR position <= ?) AND position <= ?"
