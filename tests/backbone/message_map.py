@@ -42,6 +42,12 @@ def actors_of(room: str) -> list[type[Actor]]:
     return list(found.values())
 
 
+def modules_of(room: str) -> list[ModuleType]:
+    """Where the messages of a room stand: what is asked by one other part alone may have a file of its own."""
+    paths = sorted((ROOT / "backbone" / room).glob("*messages.py"))
+    return [importlib.import_module(f"backbone.{room}.{path.stem}") for path in paths]
+
+
 def _classes(module: ModuleType, base: type) -> list[tuple[str, type]]:
     classes = inspect.getmembers(module, inspect.isclass)
     return [(name, each) for name, each in classes if issubclass(each, base) and each.__module__ == module.__name__]
@@ -71,7 +77,7 @@ def page() -> str:
             kinds = [kind for kind in actor.__table__ if kind.__name__ in public]
             lines += [f"| `{kind.__name__}` | {_summary(kind)} | {_answer(kind)} |" for kind in kinds]
             lines.append("")
-        events = [each for _, each in _classes(importlib.import_module(f"backbone.{room}.messages"), Event)]
+        events = [each for module in modules_of(room) for _, each in _classes(module, Event)]
         lines += [f"Published on `system.events`: `{each.__name__}`. {_summary(each)}\n" for each in events]
     return "\n".join([*lines, REFUSALS])
 
@@ -80,9 +86,9 @@ def unhandled() -> set[str]:
     """Messages that no actor of their room handles."""
     found = set()
     for room in ROOMS:
-        module = importlib.import_module(f"backbone.{room}.messages")
         handled = {kind for actor in actors_of(room) for kind in actor.__table__}
-        found |= {name for name, kind in _classes(module, Message) if kind not in handled}
+        messages = [each for module in modules_of(room) for each in _classes(module, Message)]
+        found |= {name for name, kind in messages if kind not in handled}
     return found
 
 

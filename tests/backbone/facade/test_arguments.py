@@ -1,6 +1,5 @@
 """A caller's mistake is refused where the caller stands: no wrong call reaches an actor, however many there are."""
 
-import importlib
 import inspect
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -233,7 +232,7 @@ RIGHT: Mapping[str, Any] = {
     "quarantine_before": None,
 }
 
-ROOMS = [importlib.import_module(f"backbone.{room}.messages") for room in message_map.ROOMS]
+ROOMS = [module for room in message_map.ROOMS for module in message_map.modules_of(room)]
 KINDS: list[type[Message]] = [
     kind
     for room in ROOMS

@@ -1,0 +1,112 @@
+"""What the relay asks the store of the outbox and of its cursors, and what tells it that there is something to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from msgspec.structs import force_setattr
+
+from actors import Event
+from backbone.domain import arguments
+from backbone.domain.hashing import SHARDS
+from backbone.store.port import Store
+from backbone.store.records import OutboxRow, OutboxStatus
+from backbone.store.request import StoreRequest
+
+__all__ = ["STREAM", "AdvanceRelay", "OutboxGrew", "OutboxState", "ReadOutbox", "RelayCursor"]
+
+STREAM = "stream"
+"""The sink that is the stream. Its relay publishes all shards by one cursor, that of shard 0."""
+
+
+def _check_shard(shard: int) -> None:
+    if arguments.count("shard", shard) >= SHARDS:
+        raise ValueError(f"shard={shard} given; allowed: 0 to {SHARDS - 1}")
+
+
+class ReadOutbox(StoreRequest[list[OutboxRow]], frozen=True):
+    """Outbox rows after a position, ascending; `whole`: or a refusal, where some of them were pruned.
+
+    `first`: not behind other reads, for the relay, on which all subscribers wait.
+    """
+
+    after: int
+    limit: int = 500
+    whole: bool = False
+    first: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.count("after", self.after)
+        force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
+        arguments.flag("whole", self.whole)
+        arguments.flag("first", self.first)
+
+    def on(self, store: Store) -> Coroutine[Any, Any, list[OutboxRow]]:
+        """Ask a store."""
+        return store.read_outbox(self.after, self.limit, whole=self.whole)
+
+
+class RelayCursor(StoreRequest[int], frozen=True):
+    """The position up to which a sink has published everything of a shard."""
+
+    sink: str = STREAM
+    shard: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.text("sink", self.sink)
+        _check_shard(self.shard)
+
+    def on(self, store: Store) -> Coroutine[Any, Any, int]:
+        """Ask a store."""
+        return store.cursor(self.sink, self.shard)
+
+
+class AdvanceRelay(StoreRequest[None], frozen=True):
+    """A sink has published everything of a shard up to `position`; who has an older epoch than others is fenced out.
+
+    Refused where the cursor stands before `known`, which is where the sink had it last, and where another
+    server answers than the one it was published from.
+    """
+
+    position: int
+    sink: str = STREAM
+    shard: int = 0
+    epoch: int = 0
+    known: int = 0
+    server: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.count("position", self.position)
+        arguments.text("sink", self.sink)
+        _check_shard(self.shard)
+        arguments.count("epoch", self.epoch)
+        arguments.count("known", self.known)
+        if self.server != "":
+            arguments.text("server", self.server)
+
+    def on(self, store: Store) -> Coroutine[Any, Any, None]:
+        """Ask a store."""
+        return store.advance(self.sink, self.shard, self.position, self.epoch, known=self.known, server=self.server)
+
+
+class OutboxState(StoreRequest[OutboxStatus], frozen=True):
+    """How far the relay is behind."""
+
+    def on(self, store: Store) -> Coroutine[Any, Any, OutboxStatus]:
+        """Ask a store."""
+        return store.outbox_status()
+
+
+class OutboxGrew(Event, frozen=True, kw_only=True):
+    """A commit has put rows up to `position` into the outbox: a hint for the relay, which looks by itself anyway.
+
+    `outbox` and `after` are those of its WriteResult: rows that come right after a position, and need not be read.
+    """
+
+    position: int
+    outbox: tuple[OutboxRow, ...] = ()
+    after: int | None = None
