@@ -16,7 +16,7 @@ from backbone.settings import Settings
 from backbone.testing import embedded
 from tests.backbone.facade.kit import BARS, plan
 
-ROUNDS = 12
+ROUNDS = 20
 SEED = 20181231
 CHUNK_ROWS = 500
 PRELOADED = [
@@ -79,7 +79,7 @@ async def undisturbed() -> Frame:
 
 
 @pytest.mark.slow
-async def test_kill_9_of_the_process_at_random_moments_and_a_rerun_give_the_same_rows(tmp_path: Path) -> None:
+async def test_kill_9_of_the_process_at_20_random_moments_and_a_rerun_give_the_same_rows(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     expected = await undisturbed()
     cut_short = 0

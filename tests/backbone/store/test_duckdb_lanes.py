@@ -113,7 +113,7 @@ async def test_a_read_beside_commits_has_rows_of_one_moment_and_no_newer_positio
     written, answers, ended = dict[int, float](), list[tuple[int, float]](), anyio.Event()
 
     async def write() -> None:
-        for number in range(15):
+        for number in range(40):
             result = await store.write(chunk(float(number)))
             written[result.position] = float(number)
         ended.set()
