@@ -19,7 +19,7 @@ def test_a_file_is_whole_and_for_its_owner_alone_and_nothing_else_is_left(tmp_pa
         owned.write(path, text, OURS)
         assert path.read_text() == text
     assert path.stat().st_mode & 0o777 == 0o600
-    assert os.listdir(tmp_path) == ["redis.conf"]
+    assert [each.name for each in tmp_path.iterdir()] == ["redis.conf"]
 
 
 @pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()])
@@ -35,4 +35,4 @@ def test_where_it_can_not_take_its_place_the_former_stays_and_no_half_of_it_is_l
     monkeypatch.setattr(os, "replace", fails)
     with pytest.raises(type(error)):
         owned.write(path, "second", OURS)
-    assert (path.read_text(), os.listdir(tmp_path)) == ("first", ["redis.conf"])
+    assert (path.read_text(), [each.name for each in tmp_path.iterdir()]) == ("first", ["redis.conf"])
