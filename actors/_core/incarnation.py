@@ -274,10 +274,11 @@ class Incarnation(msgspec.Struct, eq=False):
             text = "can't defer in a task beside the mailbox: call defer_reply() in the handler and hand the reply on"
             raise self.cell.problem(ActorError, text)
         ask.deferred = True
-        if self.deferred is None:
-            self.deferred = {}
-        self.deferred[ask] = None
-        ask.future.add_done_callback(partial(_forget, self.deferred, ask))
+        if not ask.future.done():  # else nobody waits any more
+            if self.deferred is None:
+                self.deferred = {}
+            self.deferred[ask] = None
+            ask.future.add_done_callback(partial(_forget, self.deferred, ask))
         return Reply(ask)
 
     def busy_since(self) -> float | None:

@@ -71,14 +71,14 @@ class Writer:
         """See Backbone.record."""
         if not frame.num_rows:
             return RecordResult()
-        size = self._unanswered.take(frame)
+        size, request = self._unanswered.take(frame), RecordRows(frame)
         try:
-            return await self._record(frame)
+            return await self._record(request, frame)
         finally:
+            request.take_back()
             self._unanswered.leave(frame, size)
 
-    async def _record(self, frame: Frame) -> RecordResult:
-        request = RecordRows(frame)
+    async def _record(self, request: RecordRows, frame: Frame) -> RecordResult:
         asked = 0
 
         async def ask() -> RecordResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from actors import Event, Request
 from backbone.domain import arguments
@@ -54,6 +55,10 @@ class RecordRows(Request[RecordResult], frozen=True):
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.instance("frame", self.frame, Frame, "Frame.from_records and others make one")
+
+    def take_back(self) -> None:
+        """Ask for nothing any more: rows that were not taken up to now would lie in the mailbox, counted by nobody."""
+        force_setattr(self, "frame", Frame.empty(self.frame.dimension))
 
 
 class IngestProgress(Event, frozen=True, kw_only=True):

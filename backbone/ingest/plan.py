@@ -135,7 +135,7 @@ class IngestRun(Report, frozen=True, kw_only=True):
         position: newest outbox position of this run; a fetch of the same backbone is never older. 0: nothing changed.
         positions: the same for each symbol.
         symbols: of the rows that went in.
-        quality: the judgement on the rows, None where there were none.
+        quality: the judgement on the rows, None where there were none; 0 where none of them could be taken.
         duration_s: seconds.
         attempts: how often the run was begun: more than 1 after a crash.
         reasons: why rows were kept aside or left out, a few distinct ones.

@@ -309,11 +309,11 @@ class Run:
         )
 
     def _quality(self) -> QualityReport | None:
-        if not self._judged:
+        if not self._judged and not self._unjudged:
             return None
         chosen = self.settings.quality
         return with_kept_aside(
-            merge(self._judged),
+            merge(self._judged or [self._judge(Frame.empty(self._dimension), None)]),
             self._unjudged,
             self._rows_read,
             warn_score=chosen.warn_score,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from actors import ChildSpec
 from backbone.calls import Calls
@@ -79,14 +80,16 @@ def factory(settings: Settings, *, clock: Callable[[], datetime] | None = None) 
 
 
 def _duckdb(settings: Settings, clock: Callable[[], datetime] | None) -> StoreFactory:
-    from backbone.store.duckdb.memory import MemoryDatabase
+    from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
     from backbone.store.duckdb.store import DuckDBStore
 
     store, memory = settings.store, MemoryDatabase(attached=settings.store.inline)
+    # where it is now: a store that is opened again after the process went to another folder is the same one
+    path = store.path if store.path == MEMORY else Path(store.path).absolute()
 
     def make() -> Adapter:
         return DuckDBStore(
-            store.path,
+            path,
             memory=memory,
             threads=store.threads,
             memory_limit=store.memory_limit,

@@ -214,7 +214,8 @@ class RelayActor(Actor):
         status = await self._surveyed() if self._survey else None
         if (stored := await self._past.set_back(self._cursor, status)) is not None:
             await self._begin_again(stored)
-        elif status is not None and status.newest <= self._cursor:
+            return  # nothing is read before it is known from which server
+        if status is not None and status.newest <= self._cursor:
             return
         while rows := await self._read():
             await self._relay(rows)
@@ -256,6 +257,7 @@ class RelayActor(Actor):
         """
         self.context.log.warning("the database was set back; cache and stream begin anew", cursor=stored)
         self._known.forget()
+        self._survey = True
         self._past.forget()
         self.context.system.publish(DatabaseSetBack, self.context.ref.path)
         await self._reach.forget()

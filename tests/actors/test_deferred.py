@@ -12,7 +12,18 @@ from typing import Any
 import anyio
 import pytest
 
-from actors import Actor, ActorCrashed, ActorDead, ActorError, AskTimeout, ChildSpec, Reply, Request, handles
+from actors import (
+    Actor,
+    ActorCrashed,
+    ActorDead,
+    ActorError,
+    AskTimeout,
+    ChildSpec,
+    DeadLetter,
+    Reply,
+    Request,
+    handles,
+)
 from actors.testing import TestSystem
 from tests.actors.kit import Journal, Note, Number, Worker, settle
 
@@ -198,3 +209,23 @@ async def test_promised_replies_fail_in_the_order_of_their_asks(actor_system: Te
         await settle()
         await ref.stop()
     assert failed == list(range(50))
+
+
+class Twice(Actor):
+    """Takes the reply to one request along twice."""
+
+    @handles
+    async def number(self, message: Number) -> int:
+        self.context.defer_reply()(1)
+        await anyio.sleep(1.0)
+        self.context.defer_reply()(2)
+        return 0
+
+
+async def test_a_reply_that_is_taken_again_after_it_was_given_comes_too_late(actor_system: TestSystem) -> None:
+    ref = await actor_system.start_child(ChildSpec("a", Twice))
+    assert await ref.ask(Number()) == 1
+    await anyio.sleep(2.0)
+    (letter,) = actor_system.recorded(DeadLetter)
+    assert (type(letter.message), letter.reason) == (Number, "late reply")
+    assert await ref.ask(Number()) == 1

@@ -443,6 +443,20 @@ async def test_the_journal_keeps_the_newest_so_many_rows_and_all_that_a_run_unde
     assert await kept(store, now - timedelta(days=90), 0) == ["csv:/a-2", "csv:/a-3", "live-8", "live-9"]
 
 
+async def test_a_run_that_goes_on_after_the_journal_was_pruned_is_told_what_it_wrote_and_undoes_no_correction(
+    store: Store,
+) -> None:
+    corrected = Frame.from_records(TRADES, [{"symbol": "EURUSD", "ts": DAY, "sequence": 0, "price": 9.0}])
+    frame = trades(range(2))
+    chunk = Chunk(ingest_id("csv", frame), "cut off", "csv", frame)
+    written = await store.write(chunk)
+    await put(store, corrected, "correction")
+    await store.prune(journal=JournalBound(datetime.now(UTC), 0), dry_run=False)
+    again = await store.write(chunk)
+    assert (again.inserted, again.changed, again.position) == (2, 0, written.position)
+    assert (await store.read(Query(TRADES))).frame.column("price").tolist() == [9.0, 1.0]
+
+
 async def test_the_journal_is_left_alone_where_nothing_is_said_of_it(store: Store) -> None:
     await journalled(store, [run_of(number, DAY) for number in range(3)])
     assert (await store.prune(dry_run=False))["journal"] == 0

@@ -7,8 +7,9 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -20,7 +21,7 @@ import pytest
 from backbone import Backbone, IngestPlan, StoreError, Unsupported, load_settings, samples
 from backbone.domain.status import Status
 from backbone.services import native
-from backbone.store.errors import SchemaMismatch
+from backbone.store.errors import CursorSetBack, SchemaMismatch
 from backbone.store.timescale import TimescaleStore
 from tests.services.stores import (
     BARS,
@@ -185,6 +186,50 @@ async def test_the_reader_publishes_to_its_own_subscribers_and_moves_no_cursor(d
                 with anyio.fail_after(20):
                     assert (await anext(updates)).symbol == "AUDUSD"
         assert await owner.fetch(query) == before
+
+
+@pytest.fixture
+async def untold(
+    services: native.Services, documented: dict[str, str]
+) -> AsyncIterator[Callable[[], Awaitable[object]]]:
+    """Makes the server one that does not tell which it is, as hosted ones are."""
+    told = partial(services.sql, database=urlsplit(documented["owner"]).path[1:])
+    yield partial(told, "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+    await told("GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC")
+
+
+async def until_published(dsn: str, position: int) -> None:
+    async with bare(dsn) as connection:
+        with anyio.fail_after(20):
+            while await connection.fetchval("SELECT max(position) FROM telemetry.cursors") != position:
+                await anyio.lowlevel.checkpoint()
+
+
+async def test_a_server_that_tells_no_more_which_it_is_goes_on_to_be_published_from(
+    documented: dict[str, str], untold: Callable[[], Awaitable[object]]
+) -> None:
+    async with Backbone.open(settings(documented["writer"])) as writer:
+        for hour in range(3):
+            result = await writer.record(bars({hour: 1.0 + hour}, "EURCHF"))
+            await until_published(documented["owner"], result.position)
+            await untold()
+
+
+async def test_of_a_server_that_does_not_tell_which_it_is_the_reader_moves_no_cursor_either(
+    documented: dict[str, str], untold: Callable[[], Awaitable[object]]
+) -> None:
+    await untold()
+    async with opened(documented["writer"]) as store:
+        assert (await store.outbox_status()).server == ""
+        written = await store.write(chunk(bars({1: 1.0}, "EURNOK"), "untold"))
+        await store.advance("stream", 0, written.position, 0, server="")
+        with pytest.raises(CursorSetBack, match="was published from server elsewhere/1, and another answers"):
+            await store.advance("stream", 0, written.position, 0, server="elsewhere/1")
+    async with opened(documented["reader"]) as store:
+        for server in ("", "elsewhere/1"):
+            with pytest.raises((Unsupported, CursorSetBack)):
+                await store.advance("stream", 0, written.position + 1, 0, server=server)
+        assert await store.cursor("stream", 0) == written.position
 
 
 async def test_neither_writer_nor_reader_changes_what_is_the_owners(documented: dict[str, str]) -> None:

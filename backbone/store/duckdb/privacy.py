@@ -91,7 +91,7 @@ def _files(path: Path) -> list[Path]:
 
 def _usual_folder(path: Path) -> list[Path]:
     """The folder, where it is the usual one and holds nothing but ours: earlier releases made it by the umask."""
-    if path != _USUAL:
+    if path.absolute() != _USUAL.absolute():
         return []
     ours = _OURS | {f"{_USUAL.name}{side}" for side in _SIDES}
     return [path.parent] if ours.issuperset(each.name for each in path.parent.iterdir()) else []

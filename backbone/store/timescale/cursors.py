@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backbone.store.errors import CursorSetBack, FencedOut
 from backbone.store.timescale.part import Part, question
-from backbone.store.timescale.server import SERVER, server_of
+from backbone.store.timescale.server import NOT_TOLD, SERVER, server_of
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import plain
 
@@ -51,7 +51,7 @@ class Cursors(Part):
         """Move a cursor forward, never back; one statement, so that nobody comes between look and move."""
         values = (plain("sink", sink), shard, position, epoch, known)
         if server:
-            moved = await session.change(_ADVANCE_THERE, *values, plain("server", server))
+            moved = await _moved_there(session, *values, plain("server", server))
         else:
             moved = await session.change(_ADVANCE, *values)
         if not moved:
@@ -62,3 +62,13 @@ class Cursors(Part):
             if server and (now := await server_of(session)) != server:
                 raise CursorSetBack.elsewhere(f"{sink}, shard {shard}", server, now)
             raise CursorSetBack.of(f"{sink}, shard {shard}", known, stored)
+
+
+async def _moved_there(session: Session, *values: object) -> int:
+    """How many cursors were moved, where that server answers; one that tells no more which it is counts as another."""
+    try:
+        return await session.change(_ADVANCE_THERE, *values)
+    except NOT_TOLD:
+        if await server_of(session):  # it was something else that was refused
+            raise
+        return 0

@@ -6,7 +6,7 @@ import asyncpg
 
 from backbone.store.timescale.session import Session
 
-__all__ = ["SERVER", "server_of"]
+__all__ = ["NOT_TOLD", "SERVER", "server_of"]
 
 # a standby that takes over, and a restore to a moment, begin another timeline: the first eight digits of a WAL file
 SERVER = """
@@ -15,12 +15,13 @@ SELECT system_identifier || '/' || CASE WHEN pg_is_in_recovery() THEN '' ELSE
 FROM pg_control_system()
 """
 
-_NOT_TOLD = (asyncpg.InsufficientPrivilegeError, asyncpg.FeatureNotSupportedError, asyncpg.UndefinedFunctionError)
+NOT_TOLD = (asyncpg.InsufficientPrivilegeError, asyncpg.FeatureNotSupportedError, asyncpg.UndefinedFunctionError)
+"""What a hosted server refuses such a question with."""
 
 
 async def server_of(session: Session) -> str:
     """System identifier and timeline; "" where a hosted server does not tell them. Outside of any transaction."""
     try:
         return str(await session.value(SERVER))
-    except _NOT_TOLD:
+    except NOT_TOLD:
         return ""

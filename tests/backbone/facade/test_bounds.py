@@ -88,6 +88,20 @@ async def test_rows_that_nobody_takes_since_ingest_is_away_are_bounded_where_the
         assert (await backbone.record(bars(1, start=START.replace(hour=9)))).inserted == 1
 
 
+async def test_rows_of_callers_who_gave_up_while_ingest_was_away_do_not_wait_for_it() -> None:
+    """Each makes room for the next one: they would pile up in the mailbox, beyond all bounds."""
+    async with embedded(overrides={"ingest.record_waiting_calls": 1}) as backbone:
+        await backbone.system.suspend(f"{backbone.path}/ingest")
+        for frame in hours(3):
+            async with anyio.create_task_group() as group:
+                group.start_soon(backbone.record, frame)
+                await anyio.wait_all_tasks_blocked()
+                group.cancel_scope.cancel()
+        backbone.system.resume(f"{backbone.path}/ingest")
+        await backbone.record(bars(1, start=START.replace(hour=9)))
+        assert (await backbone.fetch(BARS)).num_rows == 1
+
+
 async def test_a_call_larger_than_all_that_may_wait_goes_in_where_none_waits() -> None:
     most = {"ingest.record_waiting_rows": 1, "ingest.record_batch_rows": 1}
     async with embedded(overrides=most) as backbone:

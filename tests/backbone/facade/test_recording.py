@@ -110,3 +110,20 @@ async def closed_for_writing() -> Any:
     async with embedded() as backbone:
         yield backbone
         assert backbone.roster().find(f"{backbone.path}/ingest").handled == 0  # type: ignore[union-attr]
+
+
+async def test_a_store_that_restarts_after_the_process_went_to_another_folder_is_the_same_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was named by a path from the folder of before, which then named a new file, without a row."""
+    for folder in ("before", "after"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "before")
+    async with embedded(overrides={"store.path": "data/rows.duckdb"}) as backbone:
+        await backbone.record(QUOTE, "quotes")
+        monkeypatch.chdir(tmp_path / "after")
+        store = backbone.system.find(f"{backbone.path}/store")
+        assert store is not None
+        await store.kill()
+        assert (await backbone.record(QUOTE, "quotes")).unchanged == 1
+    assert not list((tmp_path / "after").iterdir())

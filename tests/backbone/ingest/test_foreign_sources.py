@@ -108,3 +108,13 @@ async def test_rows_that_could_not_be_read_lower_the_score(
         assert quality.score == pytest.approx(score)
         assert quality.status == status
         assert [finding.count for finding in quality.findings if finding.code == "kept_aside"] == ([bad] if bad else [])
+
+
+async def test_where_no_row_could_be_read_the_score_is_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One good row among them was told as failed, none at all as nothing to judge."""
+    rows = tuple(BadRow(f"x:{n}", "why", "") for n in range(3))
+    monkeypatch.setattr(registry, "_load", lambda _: lambda **_: Given([SourceChunk(Frame.empty(BARS), rows, "", 3)]))
+    async with embedded() as backbone:
+        quality = (await backbone.ingest(PLAN)).quality
+        assert quality is not None
+        assert (quality.score, quality.status, quality.observed_rows) == (0.0, "failed", 0)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, cast, get_args
 
 import anyio
+import msgspec
 import pytest
 
 from actors import ActorDead, ActorRef, AskRejected, ChildSpec, Restart
@@ -212,6 +213,17 @@ async def test_a_store_that_is_reached_insecurely_says_so_whatever_else_it_says(
         with pytest.raises(AskRejected):
             await ref.ask(READ, 5.0)
         assert (ref.health.level, ref.health.why) == ("failed", f"{told}; silent")
+
+
+async def test_a_store_that_is_reached_insecurely_and_only_read_says_both_again_after_a_restart() -> None:
+    double, told, reads = Double(), "insecure: it leads to db:5432", "read only: x may not write"
+    double.answers["probe"] = msgspec.structs.replace(double.answers["probe"], degraded_reason=reads)
+    async with TestSystem() as system:
+        ref = await started(system, double, insecure=told)
+        assert (ref.health.level, ref.health.why) == ("degraded", f"{told}; {reads}")
+        await ref.kill()
+        assert await ref.ask(READ, 5.0) is None
+        assert (ref.health.level, ref.health.why, ref.incarnation) == ("degraded", f"{told}; {reads}", 2)
 
 
 async def test_a_success_from_before_an_outage_is_no_end_of_it() -> None:

@@ -152,6 +152,25 @@ async def test_a_standby_that_takes_over_while_no_request_is_under_way_notes_not
         assert len(made.system.recorded(DatabaseSetBack)) == 1
 
 
+async def test_a_second_standby_that_takes_over_right_after_the_first_notes_nothing_that_it_does_not_have() -> None:
+    async with house() as made:
+        await relaying(made, 5.0)  # looks by the clock are after all of this
+        await published_and_half_noted(made)
+
+        def second() -> None:
+            set_back(made, 6)
+            made.outbox.rows += [row(n, "USDJPY") for n in (7, 8)]
+            made.outbox.server = "server/3"
+
+        set_back(made, 6)
+        made.outbox.server = "server/2"
+        made.commit(row(7, "GBPUSD"))
+        made.outbox.before_advance += [second, lambda: None]  # the second move is that to 7 of server/2
+        await made.outbox.published(8)
+        assert made.stream.sent == [[1, 2, 3, 4, 5], [6], [7], [7], [7, 8]]
+        assert len(made.system.recorded(DatabaseSetBack)) == 2
+
+
 async def test_it_is_begun_with_anew_also_where_the_stream_is_down_when_that_is_noticed() -> None:
     async with house() as made:
         await relaying(made)
