@@ -8,7 +8,7 @@ import duckdb
 
 from backbone.store.errors import RowRefused, SchemaMismatch, StoreBusy, StoreError, StoreUnavailable
 
-__all__ = ["explained", "first_line", "not_opened"]
+__all__ = ["explained", "first_line", "lacks_memory", "not_opened"]
 
 _CANT_GO_ON = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException)
 _NO_ROOM = re.compile(r"Failed to commit: failed to (pin|allocate|load)\b")
@@ -27,7 +27,7 @@ def explained(error: duckdb.Error, path: str, deadline: float) -> StoreError:
     text = f"{path}: {first_line(error)}"
     if isinstance(error, duckdb.InterruptException):
         return StoreBusy(f"{path}: gave up after {deadline:g} s and rolled back; ask for less at a time")
-    if isinstance(error, duckdb.OutOfMemoryException) or _NO_ROOM.search(text):  # it has rolled back, and goes on
+    if lacks_memory(error):  # it has rolled back, and goes on
         return StoreBusy(f"{text}; nothing was written: ask for less at a time, or raise store.memory_limit")
     if isinstance(error, duckdb.CatalogException):
         return SchemaMismatch(f"{text}; run `backbone migrate`")
@@ -42,6 +42,11 @@ def explained(error: duckdb.Error, path: str, deadline: float) -> StoreError:
     if isinstance(error, duckdb.DataError | duckdb.IntegrityError):
         return RowRefused(f"{text}; nothing was written: correct the row")
     return StoreError(f"{text}; nothing was written: correct what was asked for, or the table where it was changed")
+
+
+def lacks_memory(error: duckdb.Error) -> bool:
+    """Whether work was given up because it needs more memory than it may have."""
+    return isinstance(error, duckdb.OutOfMemoryException) or _NO_ROOM.search(first_line(error)) is not None
 
 
 def not_opened(path: str, error: Exception) -> StoreUnavailable:

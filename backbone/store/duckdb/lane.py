@@ -11,7 +11,8 @@ import anyio
 import duckdb
 
 from backbone.domain.threads import in_thread
-from backbone.store.duckdb.failures import explained
+from backbone.store.duckdb.failures import explained, lacks_memory
+from backbone.store.duckdb.headroom import Headroom
 from backbone.store.duckdb.privacy import keep_to_oneself
 from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
 
@@ -33,6 +34,7 @@ class Lane:
         deadline: seconds that one piece of work may take, waiting for its turn included; then it is interrupted.
         inline: work in the calling thread, which blocks the loop: for deterministic tests only.
         broke: called where a piece of work ended in an error of DuckDB, before anybody else has a turn.
+        headroom: memory for work that finds too little; None: there is no more than it has.
     """
 
     def __init__(
@@ -43,11 +45,13 @@ class Lane:
         deadline: float,
         inline: bool,
         broke: Callable[[], None],
+        headroom: Headroom | None = None,
     ) -> None:
         self._connect = connect
         self._path = path
         self._deadline = deadline
         self._broke = broke
+        self._headroom = headroom
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._turn = anyio.Lock(fast_acquire=True)
         self._closed = False
@@ -142,18 +146,31 @@ class Lane:
             connection.interrupt()
 
     def _guarded(self, work: Work[T]) -> T:
-        if self._connection is None:
-            self._connection = self._connect()
+        if self._headroom is None:
+            return self._done(work)
+        with self._headroom.work(self._connected()) as could_have_more:
+            return self._done(work, self._headroom if could_have_more else None)
+
+    def _done(self, work: Work[T], headroom: Headroom | None = None) -> T:
+        connection = self._connected()
         try:
-            return work(self._connection)
+            return work(connection)
         except UnknownOutcome:
-            self._recover(self._connection)
+            self._recover(connection)
             raise
         except duckdb.Error as error:
-            self._recover(self._connection)
+            self._recover(connection)
             if self._closed and isinstance(error, duckdb.InterruptException):
                 raise self._refusal() from error
-            raise explained(error, self._path, self._deadline) from error
+            if headroom is None or not lacks_memory(error):
+                raise explained(error, self._path, self._deadline) from error
+            headroom.raise_(self._connected())
+        return self._done(work)
+
+    def _connected(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
 
     def _recover(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Roll back; where that is no use another connection is made for the next one who has work.

@@ -12,6 +12,7 @@ import duckdb
 
 from backbone.domain.threads import in_thread
 from backbone.store.duckdb.failures import first_line, not_opened
+from backbone.store.duckdb.headroom import Headroom
 from backbone.store.duckdb.holders import Holder
 from backbone.store.duckdb.known import Known
 from backbone.store.duckdb.lane import Lane, Work, answers
@@ -39,19 +40,28 @@ class Session:
         memory: the database to connect to where the path is `MEMORY`; None: one of its own, gone when it closes.
         deadline: seconds that one piece of work may take, waiting for its turn included; then it is interrupted.
         inline: work in the calling thread, which blocks the loop, all in one lane: for deterministic tests only.
+        headroom: memory for work that finds too little.
 
     Attributes:
         known: what the writer knows of the database; only work for writing may touch it.
     """
 
     def __init__(
-        self, path: str, config: dict[str, str], *, memory: MemoryDatabase | None = None, deadline: float, inline: bool
+        self,
+        path: str,
+        config: dict[str, str],
+        *,
+        memory: MemoryDatabase | None = None,
+        deadline: float,
+        inline: bool,
+        headroom: Headroom | None = None,
     ) -> None:
         self._path = path
         self._config = config
         self._memory = memory if path == MEMORY else None
         self._deadline = deadline
         self._inline = inline
+        self._headroom = headroom
         self._root: duckdb.DuckDBPyConnection | None = None
         self._holder = Holder(path)
         self._lanes: dict[Purpose, list[Lane]] = {}
@@ -123,7 +133,14 @@ class Session:
         return [self._lane(_nothing) for _ in range(many)]
 
     def _lane(self, broke: Callable[[], None]) -> Lane:
-        return Lane(self._another, self._path, deadline=self._deadline, inline=self._inline, broke=broke)
+        return Lane(
+            self._another,
+            self._path,
+            deadline=self._deadline,
+            inline=self._inline,
+            broke=broke,
+            headroom=self._headroom,
+        )
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         try:

@@ -13,9 +13,10 @@ from backbone.store.duckdb.aggregating import Aggregating
 from backbone.store.duckdb.cursors import Cursors
 from backbone.store.duckdb.drops import Drops
 from backbone.store.duckdb.epochs import Epochs
+from backbone.store.duckdb.headroom import AT_REST, Headroom
 from backbone.store.duckdb.inbox import Inbox
 from backbone.store.duckdb.journal import Journal
-from backbone.store.duckdb.memory import MemoryDatabase
+from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
 from backbone.store.duckdb.outbox import Outbox
 from backbone.store.duckdb.probe import probe
 from backbone.store.duckdb.quarters import Counting
@@ -38,6 +39,8 @@ class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting,
         memory: what keeps the rows in memory while stores on them come and go.
         threads: threads of DuckDB.
         memory_limit: memory that DuckDB may use, such as "1GB"; it spills beside the file.
+        memory_at_rest: memory that it may use where that is enough, for a file; rows in memory count as well, so they
+            have all of it.
         inline: work in the event loop's thread instead of a worker: deterministic on a virtual clock, tests only.
         deadline: seconds that a call may take before it is interrupted and rolled back.
         wal_limit: size of the write-ahead log at which it is folded into the file: large, for folding pauses
@@ -55,6 +58,7 @@ class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting,
         memory: MemoryDatabase | None = None,
         threads: int = 2,
         memory_limit: str = "1GB",
+        memory_at_rest: str = AT_REST,
         inline: bool = False,
         deadline: float = 60.0,
         wal_limit: str = "128MB",
@@ -64,16 +68,17 @@ class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting,
         migrations: Sequence[Migration] | None = None,
     ) -> None:
         self._path = str(path)
+        headroom = Headroom(memory_limit if self._path == MEMORY else memory_at_rest, memory_limit, timer=timer)
         config = {
             "threads": str(threads),
-            "memory_limit": memory_limit,
+            "memory_limit": headroom.at_rest,
             "checkpoint_threshold": wal_limit,
             # SQL can reach no other file, no network and no code from outside
             "enable_external_access": "false",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }
-        self._session = Session(self._path, config, memory=memory, deadline=deadline, inline=inline)
+        self._session = Session(self._path, config, memory=memory, deadline=deadline, inline=inline, headroom=headroom)
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
         self._timer = timer

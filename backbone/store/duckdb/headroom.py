@@ -1,0 +1,82 @@
+"""How much memory DuckDB may use: little as a rule, all that is allowed while a piece of work needs more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock
+
+import duckdb
+
+from backbone.domain.memory import give_back
+
+__all__ = ["AT_REST", "Headroom"]
+
+AT_REST = "256MB"
+"""DuckDB fills what it may use with blocks it has read, which the system's own cache holds as well."""
+
+_HELD = 10.0  # seconds after the last work that needed more: the next one like it need not fail first
+_UNITS = {"KB": 1, "MB": 2, "GB": 3, "TB": 4}
+
+
+class Headroom:
+    """What lies between the memory that a database takes as a rule and the most that it may take.
+
+    Work that meets the lower bound has rolled back; the bound is raised and it begins again, once. Used by the threads
+    of all lanes.
+
+    Args:
+        at_rest: bound as a rule, such as "256MB"; where `most` is less, that one.
+        most: bound for what needs more.
+        timer: monotonic seconds.
+    """
+
+    def __init__(self, at_rest: str, most: str, *, timer: Callable[[], float]) -> None:
+        self.at_rest = min(at_rest, most, key=_bytes)
+        self._most = most
+        self._timer = timer
+        self._lock = Lock()
+        self._at_work = 0
+        self._raised = self.at_rest == most
+        self._needed = timer()
+
+    @contextmanager
+    def work(self, connection: duckdb.DuckDBPyConnection) -> Iterator[bool]:
+        """Count a piece of work; behind the last one the bound is as a rule again, a while after it was needed.
+
+        Gives whether there would be more than it begins with.
+        """
+        with self._lock:
+            self._at_work += 1
+            raised = self._raised
+        try:
+            yield not raised
+        finally:
+            with self._lock:
+                self._at_work -= 1
+                if not self._at_work and self._raised:
+                    self._lower(connection)
+
+    def raise_(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Allow the most, for work that had to give up."""
+        with self._lock:
+            self._needed = self._timer()
+            connection.execute(f"SET memory_limit = '{self._most}'")
+            self._raised = True
+
+    def _lower(self, connection: duckdb.DuckDBPyConnection) -> None:
+        if self.at_rest == self._most or self._timer() - self._needed < _HELD:
+            return
+        with suppress(duckdb.Error):  # not enough could be freed, or the connection is of no use: the next one tries
+            connection.execute(f"SET memory_limit = '{self.at_rest}'")
+            self._raised = False
+            give_back()
+
+
+def _bytes(text: str) -> float:
+    """The bytes of a size as DuckDB reads it."""
+    found = re.fullmatch(r"([0-9.]+) ?([KMGT]B)", text)
+    if found is None:
+        raise ValueError(f"{text!r} is no size of memory; give a number and KB, MB, GB or TB, such as '1GB'")
+    return float(found[1]) * 1000.0 ** _UNITS[found[2]]

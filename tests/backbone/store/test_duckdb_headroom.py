@@ -1,0 +1,116 @@
+"""An embedded store takes little memory as a rule, and all that it may where a piece of work needs more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from backbone.domain import Dimension, Frame
+from backbone.domain.identifiers import ingest_id, new_run_id
+from backbone.store.duckdb import DuckDBStore
+from backbone.store.duckdb.headroom import Headroom
+from backbone.store.duckdb.session import Session
+from backbone.store.errors import StoreBusy
+from backbone.store.records import Chunk, Query
+
+LITTLE, ENOUGH = "8MB", "512MB"
+LIMIT = "SELECT current_setting('memory_limit')"
+
+
+def many() -> Chunk:
+    rows = 100_000
+    table = pa.table(
+        {
+            "symbol": [f"S{n % 50}" for n in range(rows)],
+            "ts": pa.array(range(rows), pa.timestamp("us", "UTC")),
+            "sequence": range(rows),
+            "price": [1.0 + n for n in range(rows)],
+            "size": [1.0] * rows,
+        }
+    )
+    frame = Frame.from_arrow("trades", table)
+    return Chunk(ingest_id("csv", frame), new_run_id(), "csv", frame)
+
+
+async def test_a_chunk_and_a_read_that_need_more_than_there_is_at_rest_are_done_once_and_whole(tmp_path: Path) -> None:
+    store = DuckDBStore(tmp_path / "s.duckdb", memory_limit=ENOUGH, memory_at_rest=LITTLE)
+    await store.open()
+    await store.migrate()
+    try:
+        written = await store.write(many())
+        assert written.inserted == 100_000
+        assert (await store.read(Query(Dimension.TRADES))).frame == many().frame
+    finally:
+        await store.close()
+
+
+class Timer:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@asynccontextmanager
+async def opened(path: Path, timer: Timer) -> AsyncIterator[Session]:
+    room = Headroom(LITTLE, ENOUGH, timer=timer)
+    session = Session(str(path), {"memory_limit": room.at_rest}, deadline=60.0, inline=False, headroom=room)
+    await session.open()
+    try:
+        yield session
+    finally:
+        await session.close()
+
+
+def needs_more(connection: duckdb.DuckDBPyConnection) -> str:
+    """Work that DuckDB gives up for want of memory under the lower bound."""
+    limit = limit_of(connection)
+    if limit == "7.6 MiB":
+        raise duckdb.OutOfMemoryException("Out of Memory Error: could not allocate block of size 256.0 KiB")
+    return limit
+
+
+def limit_of(connection: duckdb.DuckDBPyConnection) -> str:
+    return str(connection.execute(LIMIT).fetchall()[0][0])
+
+
+async def test_the_bound_is_raised_for_what_needs_it_and_a_while_later_it_is_as_it_was(tmp_path: Path) -> None:
+    timer = Timer()
+    async with opened(tmp_path / "s.duckdb", timer) as session:
+        assert await session.run(limit_of, "rows") == "7.6 MiB"
+        assert await session.run(needs_more, "rows") == "488.2 MiB"
+        timer.now = 9.9
+        assert await session.run(limit_of, "survey") == "488.2 MiB"
+        timer.now = 10.0
+        assert await session.run(limit_of, "survey") == "488.2 MiB"  # behind it the bound is lowered
+        assert await session.run(limit_of, "rows") == "7.6 MiB"
+
+
+async def test_what_needs_more_than_the_most_is_tried_under_it_once_and_refused(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def never_enough(connection: duckdb.DuckDBPyConnection) -> None:
+        seen.append(limit_of(connection))
+        raise duckdb.OutOfMemoryException("Out of Memory Error: could not allocate")
+
+    async with opened(tmp_path / "s.duckdb", Timer()) as session:
+        for _ in range(2):
+            with pytest.raises(StoreBusy, match="nothing was written: ask for less at a time"):
+                await session.run(never_enough)
+    assert seen == ["7.6 MiB", "488.2 MiB", "488.2 MiB"]
+
+
+async def test_rows_in_memory_have_all_of_it_for_they_count_as_well() -> None:
+    store = DuckDBStore(":memory:", memory_limit=ENOUGH, memory_at_rest=LITTLE)
+    await store.open()
+    await store.migrate()
+    try:
+        assert (await store.write(many())).inserted == 100_000
+        assert (await store.read(Query(Dimension.TRADES))).frame == many().frame
+    finally:
+        await store.close()
