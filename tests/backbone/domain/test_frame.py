@@ -503,6 +503,8 @@ def test_every_text_has_a_bound_and_those_outside_the_key_are_kept_as_they_came(
 class Name(str):
     """Text of another type, as enums and libraries have it."""
 
+    __slots__ = ()
+
 
 @pytest.mark.parametrize("price", [0.1, -0.0, float("nan"), float("inf"), None, 5e-324])
 @pytest.mark.parametrize("sequence", [0, -(2**63), 2**63 - 1, None])
