@@ -60,7 +60,6 @@ async def test_what_the_page_calls_not_built_is_refused_as_such(verb: str) -> No
 @pytest.mark.parametrize(
     ("name", "setting"),
     [
-        ("Redis", {"cache.backend": "redis", "cache.host": "localhost"}),
         ("Kafka", {"stream.backend": "kafka", "stream.bootstrap": "localhost:9092"}),
     ],
 )

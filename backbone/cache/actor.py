@@ -11,9 +11,18 @@ from actors import Actor, Message, StopReason, handles
 from backbone.cache.errors import CacheUnavailable
 from backbone.cache.guarded import GuardedCache
 from backbone.cache.key import CacheKey
+from backbone.cache.lately import LastAsked
 from backbone.cache.load import Asker, outcome_of
 from backbone.cache.loads import Loads
-from backbone.cache.messages import Fetch, Fetched, ForgetWindows, Invalidate, ProbeCache, ReadCacheMetrics
+from backbone.cache.messages import (
+    Fetch,
+    Fetched,
+    ForgetWindows,
+    Invalidate,
+    ProbeCache,
+    ReadCacheMetrics,
+    WarmWindows,
+)
 from backbone.cache.port import Cache, CacheMetrics, Hit
 from backbone.calls import Calls, refuse
 from backbone.domain.advice import INSTEAD
@@ -24,7 +33,7 @@ __all__ = ["CacheActor"]
 
 _CLOSE_TIMEOUT = 5.0
 _FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 2.0
+_LONGEST_PAUSE = 0.5  # what others may serve, who find it back before we do and do not know what was missed
 
 
 class Recover(Message, frozen=True):
@@ -61,6 +70,7 @@ class CacheActor(Actor):
         self._observe = observe
         self._cache: GuardedCache
         self._loads: Loads
+        self._lately = LastAsked()
         self._pause = 0.0
 
     async def on_start(self) -> None:
@@ -91,6 +101,7 @@ class CacheActor(Actor):
             limit=query.limit,
             made=() if query.bucket is None else query.bucket.key,
         )
+        self._lately.asked(key, query)
         found = await self._cache.get(key, message.at_least)
         if isinstance(found, Hit):
             fetched = self._loads.fetched(found.entry)
@@ -120,6 +131,13 @@ class CacheActor(Actor):
         heard = await self._cache.clear()
         self._saw("ForgetWindows", began, "ok" if heard else "missed")
 
+    @handles
+    async def warm(self, message: WarmWindows) -> None:
+        """See WarmWindows; while the cache is down there is nothing to be warmed."""
+        for key, query, position in self._lately.concerned(message.positions):
+            if not self._cache.is_down:
+                await self._loads.warm(key, query, position)
+
     def _saw(self, what: str, since: float, outcome: str) -> None:
         if self._observe is not None:
             self._observe(what, self.context.clock.time() - since, outcome)
@@ -142,8 +160,8 @@ class CacheActor(Actor):
 
     @handles
     async def recover(self, message: Recover) -> None:
-        """Use the cache again, if it is back."""
-        await self._look()
+        """Use the cache again, if it is back; that is found out beside the mailbox, for nobody to wait for."""
+        self.context.run_task(self._look(), name="look")
 
     async def _look(self) -> None:
         try:

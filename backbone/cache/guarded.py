@@ -35,7 +35,7 @@ class GuardedCache:
         self.is_down = True
 
     async def recover(self) -> None:
-        """Open it, and prove that it works.
+        """Open it, and prove that it works; other calls may come meanwhile, and pass it by.
 
         Raises:
             CacheUnavailable: it does not yet.
@@ -44,9 +44,13 @@ class GuardedCache:
         info = await self.adapter.probe()
         if not info.healthy:
             raise CacheUnavailable(info.degraded_reason or "the cache does not work")
-        if self._missed:
-            await self.adapter.clear()
-            self._missed = False
+        while self._missed:
+            self._missed = False  # what is missed from now on is made up for by another turn
+            try:
+                await self.adapter.clear()
+            except CacheUnavailable:
+                self._missed = True
+                raise
         self.is_down = False
 
     async def get(self, key: CacheKey, at_least: int) -> Lookup | None:

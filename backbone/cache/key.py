@@ -79,17 +79,18 @@ class CacheKey(msgspec.Struct, frozen=True):
         return bool(changed) and (not self.symbols or not changed.keys().isdisjoint(self.symbols))
 
 
-def space(namespace: str, database: str, generation: int) -> str:
+def space(namespace: str, database: str, generation: str) -> str:
     """The part of a shared server's key that separates what must never meet.
 
     Args:
         namespace: of the policy.
         database: whose rows they are. Another one has other positions: its entries would refuse all of ours, or be
             served in their place.
-        generation: counted up by each `clear`.
+        generation: names a life of the cache; each `clear` begins another one.
 
     Returns:
-        These and the version of the codec: an older or newer release does not meet bytes that it can't read.
+        These and the version of the codec: an older or newer release does not meet bytes that it can't read. What
+        stands in braces puts all keys of a database into one slot of a cluster, where one script reaches them.
     """
     owner = blake2b(database.encode(), digest_size=8).hexdigest()
-    return f"{namespace}:c{VERSION}:{owner}:{generation}"
+    return f"{namespace}:{{c{VERSION}:{owner}}}:{generation}"

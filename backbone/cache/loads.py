@@ -80,6 +80,14 @@ class Loads:
         if isinstance(found, Miss):  # the next read takes one when it begins
             await self._cache.release(key, found.lease)
 
+    async def warm(self, key: CacheKey, query: Query, at_least: int) -> None:
+        """Read a window that nobody waits for, unless it is being read, or others wait for their turn."""
+        if key in self._under_way or len(self._under_way) + self._uncached >= _IN_FLIGHT:
+            return
+        found = await self._cache.get(key, at_least)
+        load = self._under_way[key] = Load(at_least)
+        self._context.run_task(self._load(key, query, load, found), name="warm")
+
     def close(self, changed: Mapping[Dimension, Mapping[str, int]] | None = None) -> None:
         """Let nobody join a read of rows that have changed since it began; None: of any rows."""
         for key, load in self._under_way.items():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from actors import Request
+from actors import Message, Request
 from backbone.cache.port import CacheMetrics
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
@@ -16,7 +16,7 @@ from backbone.store.records import (
     Query,
 )
 
-__all__ = ["Fetch", "Fetched", "ForgetWindows", "Invalidate", "ProbeCache", "ReadCacheMetrics"]
+__all__ = ["Fetch", "Fetched", "ForgetWindows", "Invalidate", "ProbeCache", "ReadCacheMetrics", "WarmWindows"]
 
 
 class Invalidate(Request[None], frozen=True):
@@ -26,9 +26,7 @@ class Invalidate(Request[None], frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
-        for dimension, positions in arguments.instance("positions", self.positions, dict).items():
-            arguments.instance("positions", dimension, Dimension)
-            arguments.instance("positions", positions, dict)
+        _require_positions(self.positions)
 
 
 class Fetched(msgspec.Struct, frozen=True):
@@ -55,6 +53,16 @@ class ForgetWindows(Request[None], frozen=True):
     """Rows were dropped: serve no window that was read before this, of any dimension."""
 
 
+class WarmWindows(Message, frozen=True):
+    """A run has changed rows up to these positions: read again, before anybody asks, what was asked for lately."""
+
+    positions: Mapping[Dimension, Mapping[str, int]]
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        _require_positions(self.positions)
+
+
 class ProbeCache(Request[ProbeAnswer], frozen=True):
     """A round trip through the cache."""
 
@@ -67,3 +75,9 @@ class ReadCacheMetrics(Request[CacheMetrics], frozen=True):
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.flag("reset", self.reset)
+
+
+def _require_positions(given: object) -> None:
+    for dimension, positions in arguments.instance("positions", given, dict).items():
+        arguments.instance("positions", dimension, Dimension)
+        arguments.instance("positions", positions, dict)

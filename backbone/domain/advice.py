@@ -13,7 +13,7 @@ __all__ = ["INSTEAD"]
 INSTEAD: Mapping[str, str] = MappingProxyType(
     {
         "store": "backbone services up timescale starts a server, and says how to use it",
-        "cache": "nothing; a shared cache (Redis) is not built yet",
+        "cache": "backbone services up redis starts a server; BACKBONE_CACHE_BACKEND=redis uses it",
         "stream": "nothing; a lasting log (Kafka) is not built yet",
     }
 )

@@ -31,6 +31,7 @@ from backbone.domain.observing import Observe
 from backbone.facade.given import Rows, frame_of
 from backbone.facade.looking import Looking
 from backbone.facade.opening import Opening, cause_of, require_running, resources
+from backbone.facade.period import beginning
 from backbone.facade.reading import Reader
 from backbone.facade.set_back import SetBack
 from backbone.facade.subscribing import Subscribing
@@ -208,6 +209,7 @@ class Backbone:
         interval: str | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
+        period: str | None = None,
         limit: int | None = None,
         as_of: datetime | None = None,
         resample: bool = True,
@@ -222,6 +224,8 @@ class Backbone:
                 fits; of a symbol without bars, of its trades, given start or limit; daily_bars give 1d, 1wk, 1mo, 3mo.
             start: first moment, inclusive, with a time zone; of bars, that of their beginning.
             end: last moment, inclusive, with a time zone.
+            period: instead of start and end, how far back from now, such as "30d"; it begins at a round moment, so
+                that who asks again is answered by the cache.
             limit: the newest so many, in ascending order; 1 or more.
             as_of: as known at that moment.
             resample: False: only bars that are stored.
@@ -239,6 +243,10 @@ class Backbone:
         arguments.flag("resample", resample)
         if limit is not None:
             limit = arguments.count("limit", limit, 1, default="None for all")
+        if period is not None:
+            if start is not None or end is not None:
+                raise ValueError(f"period={arguments.shown(period)} given beside start or end; leave one of them out")
+            start = beginning(period, self.system.clock.now())
         names = tuple(sorted(arguments.symbols(symbols)))
         query = Query(parsed, names, arguments.interval(interval), start, end, limit, as_of)
         return await self._reader.fetch(query, resample=resample)

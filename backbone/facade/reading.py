@@ -1,15 +1,15 @@
-"""How the facade reads: through the cache, never older than what this backbone has written."""
+"""How the facade reads: through the cache, never older than what this backbone has written or was told."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from backbone.cache.messages import Fetch
 from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
-from backbone.facade.resampled import Resampler
+from backbone.facade.resampled import Resampler, lacking
 from backbone.facade.spelling import Ask, Names
 from backbone.settings import Settings
 from backbone.store.messages import ReadCoverage
@@ -31,7 +31,7 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 class Reader:
-    """Reads through the cache, never older than what this backbone has written.
+    """Reads through the cache, never older than what this backbone has written or a subscriber of it was given.
 
     Args:
         ask: asks an actor.
@@ -47,6 +47,7 @@ class Reader:
         self._clock = clock
         self._set_back = set_back
         self._positions: dict[tuple[Dimension, str], int] = {}
+        self._heard: dict[tuple[Dimension, str], int] = {}
         self._names = Names(ask, clock)
         self._known: dict[Dimension, _Known] = {}
         self._resampler = Resampler(self, settings)
@@ -56,6 +57,12 @@ class Reader:
         key = (dimension, symbol)
         self._positions[key] = max(position, self._positions.get(key, 0))
         self._names.saw(dimension, symbol)
+
+    def heard(self, dimension: Dimension, symbol: str, position: int) -> None:
+        """A subscriber of this backbone was given a change of a symbol: who fetches on it gets no rows of before it."""
+        self._mind_set_back()
+        key = (dimension, symbol)
+        self._heard[key] = max(position, self._heard.get(key, 0))
 
     async def fetch(self, query: Query, *, resample: bool = True) -> Frame:
         """The rows of a query; names that nobody stored are tried in the one other case that somebody did.
@@ -68,10 +75,10 @@ class Reader:
             ValueError: the interval can't be made of what is stored.
         """
         frame = await self._read(query, resample=resample)
-        lacking = set(query.symbols) - set(frame.symbols)
-        if not lacking:
+        missing = lacking(frame, query.symbols)
+        if not missing:
             return frame
-        names = await self.spelled(query.dimension, query.symbols, lacking)
+        names = await self.spelled(query.dimension, query.symbols, missing)
         if names == query.symbols:
             return frame
         return await self._read(msgspec.structs.replace(query, symbols=tuple(sorted(names))), resample=resample)
@@ -109,11 +116,11 @@ class Reader:
 
     async def coverage(self, dimension: Dimension, *, of: Sequence[str] | None = None) -> Sequence[Coverage]:
         """What is stored, as known for a while; with `of`, no less than this backbone has written of these symbols."""
-        position = 0 if of is None else self._at_least(dimension, of)
+        position = 0 if of is None else self._written_up_to(dimension, of)
         known = self._known.get(dimension)
         if known is not None and self._clock() - known.at < _KNOWN_FOR and position <= known.position:
             return known.coverage
-        position = self._at_least(dimension, ())
+        position = self._written_up_to(dimension, ())
         coverage = await self._ask("store", ReadCoverage(dimension))
         self._known[dimension] = _Known(self._clock(), position, coverage)
         return coverage
@@ -128,8 +135,21 @@ class Reader:
         return tuple(name for each, name in self._positions if each is dimension)
 
     def _at_least(self, dimension: Dimension, symbols: Sequence[str]) -> int:
-        if self._set_back():  # what was written before may be gone, and its positions come again for other changes
+        return max(self._written_up_to(dimension, symbols), _newest(self._heard, dimension, symbols))
+
+    def _written_up_to(self, dimension: Dimension, symbols: Sequence[str]) -> int:
+        self._mind_set_back()
+        return _newest(self._positions, dimension, symbols)
+
+    def _mind_set_back(self) -> None:
+        """What was written before may be gone then, and its positions come again for other changes."""
+        if self._set_back():
             self._positions = dict.fromkeys(self._positions, 0)
-        if symbols:
-            return max((self._positions.get((dimension, symbol), 0) for symbol in symbols), default=0)
-        return max((at for (each, _), at in self._positions.items() if each is dimension), default=0)
+            self._heard.clear()
+
+
+def _newest(positions: Mapping[tuple[Dimension, str], int], dimension: Dimension, symbols: Sequence[str]) -> int:
+    """The newest position of some symbols, or of all of a dimension."""
+    if symbols:
+        return max(positions.get((dimension, symbol), 0) for symbol in symbols)
+    return max((at for (each, _), at in positions.items() if each is dimension), default=0)

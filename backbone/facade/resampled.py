@@ -29,7 +29,7 @@ from backbone.settings import Settings
 from backbone.store.errors import StoreUnavailable
 from backbone.store.records import Coverage, Query
 
-__all__ = ["Resampler", "Stored"]
+__all__ = ["Resampler", "Stored", "lacking"]
 
 _ROWS_INLINE = 5_000  # what can be resampled in a few milliseconds
 _MARGIN = timedelta(days=2)  # a bar may bear a date that its session began before, and end after
@@ -50,6 +50,13 @@ class Stored(Protocol):
 
     def written(self, dimension: Dimension) -> tuple[str, ...]:
         """The symbols of which this backbone has written rows."""
+
+
+def lacking(frame: Frame, symbols: Sequence[str]) -> set[str]:
+    """The symbols that a frame was read for and has no rows of; to know that of one alone, no row is looked at."""
+    if len(symbols) == 1 and frame.num_rows:
+        return set()
+    return set(symbols) - set(frame.symbols)
 
 
 class Resampler:
@@ -74,7 +81,7 @@ class Resampler:
         if query.dimension is Dimension.DAILY_BARS:
             return await self._of_daily(query)
         direct = await self._rows.stored(query)
-        if query.symbols and set(direct.symbols) >= set(query.symbols):
+        if query.symbols and not lacking(direct, query.symbols):
             return direct
         try:
             sources = await self._sources(query)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import cast
 
 import anyio
@@ -86,7 +87,8 @@ class Subscribing:
         name = f"{dimension.value}-{self._made}"
         try:
             names = await self._reader.spelled(dimension, symbols)
-            subscription = Subscription(self._calls, CONSUMER, name, dimension, names, start, self._still_open)
+            heard = partial(self._reader.heard, dimension)
+            subscription = Subscription(self._calls, CONSUMER, name, dimension, names, start, self._still_open, heard)
             try:
                 await subscription.open()
                 yield subscription

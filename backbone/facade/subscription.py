@@ -35,6 +35,7 @@ class Subscription:
         symbols: whose rows; empty: all.
         start: where to begin.
         require_open: raises where the backbone was left.
+        heard: told of each update as it comes, its symbol and its position.
 
     Attributes:
         position: of the last update that was handed out.
@@ -49,7 +50,9 @@ class Subscription:
         symbols: tuple[str, ...],
         start: Start | Resume,
         require_open: Callable[[], None],
+        heard: Callable[[str, int], None] = lambda *_: None,
     ) -> None:
+        self._heard = heard
         self._calls = calls
         self._consumer = consumer
         self._name = name
@@ -110,6 +113,8 @@ class Subscription:
                     raise StoreUnavailable(text) from error
             else:
                 self._after = answer.place
+                for update in answer.items:  # now, not when it is handed out: a database set back by then counts anew
+                    self._heard(update.symbol, update.position)
                 return answer.items
             await anyio.sleep(min(0.01 * 2 ** min(attempt, 10), _LONGEST_PAUSE))
             attempt += 1

@@ -36,7 +36,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     """What outlives the incarnations of the actors that use it; made and let go of by who opens the backbone."""
 
     stores: Callable[[], Store]
-    caches: Callable[[], Cache]
+    caches: Callable[[Calls], Cache]
     stream: Stream
     newest: Newest
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import anyio
 import msgspec
 
-from actors import ActorDead, AskRejected, AskTimeout, ChildNotFound, MailboxFull
+from actors import ActorDead, ActorError, AskRejected, AskTimeout, ChildNotFound, MailboxFull
+from backbone.cache.messages import WarmWindows
 from backbone.calls import Calls, restore
 from backbone.domain import Frame
 from backbone.domain.errors import BackboneClosed
@@ -65,6 +67,9 @@ class Writer:
         known = await self._known() if run.unchanged else 0
         for symbol in run.symbols:
             self._reader.saw(run.dimension, symbol, max(known, run.positions.get(symbol, 0)))
+        if run.positions:
+            with suppress(ActorError):  # a cache that is being restarted has nothing to be warmed
+                await self._calls.ref("cache").tell(WarmWindows({run.dimension: dict(run.positions)}))
         return run
 
     async def record(self, frame: Frame) -> RecordResult:

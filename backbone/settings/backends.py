@@ -7,7 +7,7 @@ __all__ = ["NOT_BUILT", "PROFILES", "SERVERS", "TIERS", "not_built"]
 SERVERS = {"store": "timescale", "cache": "redis", "stream": "kafka"}
 """The server of each part: what its `required` is about."""
 
-NOT_BUILT = frozenset({"redis", "kafka"})
+NOT_BUILT = frozenset({"kafka"})
 """Backends that have settings but no adapter yet."""
 
 TIERS: dict[str, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ from backbone.settings.servers import options, postgres_servers, redis_servers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["compose_url", "fill_in", "has_password", "strip_driver", "url_problem", "with_tls"]
+__all__ = ["compose_url", "fill_in", "has_password", "strip_driver", "url_problem", "uses_tls", "with_tls"]
 
 _URLS = {
     "store.url": (("postgresql", "postgres"), "postgresql://user@host:port/database"),
@@ -20,6 +20,10 @@ _URLS = {
 }
 _NOT_TAKEN = ("hostaddr", "service", "servicefile")
 """Options by which other clients go somewhere else than the URL says."""
+_REDIS_OPTIONS = (
+    "db", "host", "port", "username", "password",
+    "ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile", "ssl_password",
+)  # fmt: skip
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}", re.IGNORECASE)
 
 
@@ -49,6 +53,11 @@ def strip_driver(url: str) -> str:
 def with_tls(url: str) -> str:
     """The URL of a Redis that is spoken to by TLS."""
     return re.sub(r"^redis://", "rediss://", url, flags=re.IGNORECASE)
+
+
+def uses_tls(url: str) -> bool:
+    """Whether the URL is one of a Redis that is spoken to by TLS."""
+    return url.lower().startswith("rediss://")
 
 
 def has_password(url: str) -> bool:
@@ -94,5 +103,19 @@ def url_problem(path: str, url: str) -> str | None:
             "a URL that can't be read given; write @ : / ? # [ ] in user and password percent-encoded and options as "
             "?name=value&name=value, or give parts"
         )
-    stray = [name for name in _NOT_TAKEN if path == "store.url" and name in options(url)]
-    return f"a URL with the option {stray[0]} given; write the host before the database instead" if stray else None
+    return _option_problem(path, options(url))
+
+
+def _option_problem(path: str, given: Mapping[str, str]) -> str | None:
+    """What is wrong with the options of a URL."""
+    if path == "store.url":
+        stray = [name for name in _NOT_TAKEN if name in given]
+        return f"a URL with the option {stray[0]} given; write the host before the database instead" if stray else None
+    numbers = [name for name in ("db", "port") if name in given and not re.fullmatch("[0-9]{1,5}", given[name])]
+    if numbers:
+        return f"a URL with an option {numbers[0]} that is no number given; give one, or leave it out"
+    if given.get("ssl_cert_reqs", "none") not in {"none", "optional", "required"}:
+        return "a URL with another ssl_cert_reqs than none, optional or required given; leave it out: required"
+    if given.keys() - set(_REDIS_OPTIONS):
+        return f"a URL with other options than {', '.join(_REDIS_OPTIONS)} given; set the rest as settings of cache"
+    return None

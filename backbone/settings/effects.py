@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backbone.settings.backends import NOT_BUILT
-from backbone.settings.connections import fill_in, with_tls
+from backbone.settings.connections import fill_in, uses_tls, with_tls
 from backbone.settings.leaves import Leaf, leaves
 
 if TYPE_CHECKING:
@@ -55,8 +55,17 @@ _IDLE: Mapping[str, tuple[Callable[[Mapping[str, Any]], bool], str]] = {
         "rows are dropped by schedule only from a server store and with a retention.interval above 0",
     ),
     "cache.strategy": (lambda values: values["cache.backend"] == "off", "cache.backend is off"),
+    "cache.ssl_root_cert": (
+        lambda values: not _cache_uses_tls(values),
+        "redis is not spoken to by TLS; set BACKBONE_CACHE_SSL=true",
+    ),
     "control.path": (lambda values: not values["control.enabled"], "control.enabled is false"),
 }
+
+
+def _cache_uses_tls(values: Mapping[str, Any]) -> bool:
+    url = values["cache.url"]
+    return bool(values["cache.ssl"]) or (url is not None and uses_tls(url.reveal()))
 
 
 def _said_by_url(name: str, values: Mapping[str, Any], section: str) -> bool:
@@ -70,6 +79,8 @@ def _said_by_url(name: str, values: Mapping[str, Any], section: str) -> bool:
     if name == "password":
         return bool(fill_in(url, given, {}).reveal() == url)
     options = {"ssl_mode": "sslmode", "ssl_root_cert": "sslrootcert", "ssl_cert": "sslcert", "ssl_key": "sslkey"}
+    if section == "cache":
+        options = {"ssl_root_cert": "ssl_ca_certs"}
     return name in options and fill_in(url, None, {options[name]: given}).reveal() == url
 
 

@@ -22,6 +22,7 @@ _REMEDIES = {
     "stream": "set BACKBONE_STREAM_SECURITY_PROTOCOL to SASL_SSL or SSL",
 }
 _FILES = {"sslrootcert": "store.ssl_root_cert", "sslcert": "store.ssl_cert", "sslkey": "store.ssl_key"}
+_FILES_OF_REDIS = {"ssl_ca_certs": "cache.ssl_root_cert", "ssl_certfile": "cache.url", "ssl_keyfile": "cache.url"}
 
 
 class Exposure(NamedTuple):
@@ -77,10 +78,13 @@ def insecure_parts(settings: Settings) -> dict[str, str]:
 
 
 def unproven(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Settings of TLS with PostgreSQL that can't be carried out, and why."""
+    """Settings of TLS that can't be carried out, and why."""
     url = settings.store.dsn() if settings.store.backend == "timescale" else None
     if url is not None and _readable("store.url", url.reveal()):
         yield from unusable(url.reveal())
+    url = settings.cache.dsn() if settings.cache.backend == "redis" else None
+    if url is not None and _readable("cache.url", url.reveal()):
+        yield from _unusable_files(_FILES_OF_REDIS, options(url.reveal()))
 
 
 def unusable(url: str) -> Iterator[tuple[str, str]]:
@@ -93,28 +97,40 @@ def unusable(url: str) -> Iterator[tuple[str, str]]:
             "such as /etc/ssl/certs/ca-certificates.crt"
         )
         yield "store.ssl_root_cert", text
+    yield from _unusable_files(_FILES, given)
+
+
+def _unusable_files(files: Mapping[str, str], given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The settings whose files are not there, or hold nothing that a client could take.
+
+    Args:
+        files: by option, the setting that it comes from: of the authority, of the certificate, of its key.
+        given: options of the URL.
+    """
     missing = [
-        (option, path) for option, path in _FILES.items() if option in given and not Path(given[option]).is_file()
+        (option, path) for option, path in files.items() if option in given and not Path(given[option]).is_file()
     ]
     for option, path in missing:
         yield path, f"{path} is {given[option]}, but there is no such file; correct it"
-    if not missing and (problem := _unloadable(given)) is not None:
+    if not missing and (problem := _unloadable(files, given)) is not None:
         path, why = problem
         yield path, f"{path} can't be used: {why}; give a readable file in PEM format"
 
 
-def _unloadable(given: Mapping[str, str]) -> tuple[str, str] | None:
+def _unloadable(files: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, str] | None:
     """The setting whose file the client would not take, and why."""
     import ssl
 
     context, path = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ""
+    authority, certificate, key = files
     try:
-        if "sslrootcert" in given:
-            path = "store.ssl_root_cert"
-            context.load_verify_locations(cafile=given["sslrootcert"])
-        if "sslcert" in given:
-            path = "store.ssl_cert"
-            context.load_cert_chain(given["sslcert"], given.get("sslkey"), lambda: given.get("sslpassword", ""))
+        if authority in given:
+            path = files[authority]
+            context.load_verify_locations(cafile=given[authority])
+        if certificate in given:
+            path = files[certificate]
+            password = given.get("sslpassword", given.get("ssl_password", ""))
+            context.load_cert_chain(given[certificate], given.get(key), lambda: password)
     except OSError as error:
         return path, str(error)
     return None

@@ -16,6 +16,7 @@ from backbone.store.duckdb import DuckDBStore
 from backbone.store.port import Store
 from backbone.stream.memory import MemoryStream
 from backbone.stream.port import Publisher, Stream, Subscriber
+from tests.backbone.cache.redis_double import RedisDouble, cache_on
 
 STORES: dict[str, Callable[..., Store]] = {
     "duckdb": lambda folder, **more: DuckDBStore(folder / "store.duckdb", max_payload_bytes=16 * 1024, **more),
@@ -49,7 +50,17 @@ def memory_cache(policy: Policy) -> MadeCache:
     return MadeCache(MemoryCache(policy, clock=lambda: now[0], seed=1), elapse)
 
 
-CACHES: dict[str, Callable[[Policy], MadeCache]] = {"memory": memory_cache}
+def redis_cache(policy: Policy) -> MadeCache:
+    """The adapter for Redis over a double of it; on the real one it is held to the same in tests/services."""
+    now = [100.0]
+
+    async def elapse(seconds: float) -> None:
+        now[0] += seconds
+
+    return MadeCache(cache_on(RedisDouble(lambda: now[0]), lambda: now[0], policy=policy), elapse)
+
+
+CACHES: dict[str, Callable[[Policy], MadeCache]] = {"memory": memory_cache, "redis": redis_cache}
 
 
 @pytest.fixture(params=list(STREAMS))

@@ -8,8 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from backbone.cache.counters import Counters
 from backbone.cache.key import CacheKey
-from backbone.cache.memory.counters import Counters
 from backbone.cache.memory.leases import Leases
 from backbone.cache.policy import Policy
 from backbone.cache.port import CacheEntry, CacheMetrics, Hit, Lookup, Miss
@@ -125,7 +125,7 @@ class MemoryCache:
 
     async def metrics(self, *, reset: bool = False) -> CacheMetrics:
         """The counters and the policy."""
-        told = self._counters.told(self._policy, len(self._slots))
+        told = self._counters.told(self._policy, len(self._slots), "memory")
         if reset:
             self._counters = Counters()
         return told

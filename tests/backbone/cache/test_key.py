@@ -42,18 +42,18 @@ def test_symbols_with_separators_in_them_do_not_collide(symbols: list[str]) -> N
 
 
 def test_databases_and_generations_do_not_meet_on_a_shared_server() -> None:
-    spaces = {space("ours", database, generation) for database in ("db:5432/a", "db:5432/b") for generation in (1, 2)}
+    spaces = {space("ours", database, generation) for database in ("db:5432/a", "db:5432/b") for generation in "12"}
     assert len(spaces) == 4
-    assert all(each.startswith(f"ours:c{VERSION}:") for each in spaces)
-    assert space("ours", "db:5432/a", 1) == "ours:c2:0df3ac936d59a696:1"
+    assert all(each.startswith(f"ours:{{c{VERSION}:") for each in spaces)
+    assert space("ours", "db:5432/a", "1") == "ours:{c2:0df3ac936d59a696}:1"
 
 
 def test_a_release_with_another_codec_does_not_meet_bytes_that_it_can_not_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    now = space("ours", "db", 1)
+    now = space("ours", "db", "1")
     monkeypatch.setattr("backbone.cache.key.VERSION", VERSION + 1)
-    assert space("ours", "db", 1) != now
+    assert space("ours", "db", "1") != now
 
 
 @pytest.mark.parametrize(

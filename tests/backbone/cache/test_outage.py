@@ -9,6 +9,7 @@ import pytest
 
 from actors import AskRejected, HealthChanged
 from backbone.cache.messages import ForgetWindows, ProbeCache, ReadCacheMetrics
+from backbone.domain.probe import ProbeAnswer
 from tests.backbone.cache.kit import KEY, Caching, SharedCache, caching, query_of, settled
 
 WHY = "no route to the cache"
@@ -27,7 +28,7 @@ async def test_a_cache_that_is_not_up_yet_is_passed_by_and_used_once_it_is() -> 
     async with caching(cache) as room:
         assert (room.health.level, room.health.why) == ("degraded", WHY)
         assert room.health.since is not None
-        assert room.health.next == "looks again at least every 2 s; every read goes to the store meanwhile"
+        assert room.health.next == "looks again at least every 0.5 s; every read goes to the store meanwhile"
         await read_from_store(room, 5)
         await read_from_store(room, 5)
         await room.cache_up()
@@ -51,8 +52,8 @@ async def test_an_outage_is_told_once_and_looked_at_ever_less_often() -> None:
         room.cache.reach = counted  # type: ignore[method-assign]
         await anyio.sleep(20)  # virtual
         gaps = [round(after - before, 1) for before, after in pairwise(looks)]
-        assert gaps[:5] == [0.2, 0.4, 0.8, 1.6, 2.0]
-        assert set(gaps[5:]) == {2.0}
+        assert gaps[:3] == [0.2, 0.4, 0.5]
+        assert set(gaps[3:]) == {0.5}
         assert (await anext(events)).level == "degraded"
         room.cache.down = None
         await anyio.sleep(2.5)
@@ -188,6 +189,52 @@ async def test_a_cache_that_is_down_again_before_it_forgot_is_not_trusted() -> N
         room.cache.clear = clear  # type: ignore[method-assign]
         await room.cache_up()
         await read_from_store(room, 6)
+
+
+async def test_while_it_is_found_out_whether_a_cache_is_back_nobody_waits_for_that() -> None:
+    async with caching() as room:
+        await room.loaded(5)
+        probe, found_out = room.cache.probe, anyio.Event()
+
+        async def slow() -> ProbeAnswer:
+            await found_out.wait()
+            return await probe()
+
+        room.cache.probe = slow  # type: ignore[method-assign]
+        room.cache.down = WHY
+        await read_from_store(room, 5)
+        room.cache.down = None
+        await anyio.sleep(1)  # virtual: it is being asked
+        await read_from_store(room, 5)
+        found_out.set()
+        await settled()
+        assert room.health.level == "ok"
+        assert (await (await room.ask()).get()).hit
+
+
+async def test_what_changes_while_a_cache_forgets_what_it_missed_is_not_served_either() -> None:
+    async with caching() as room:
+        await room.loaded(5)
+        clear, cleared = room.cache.clear, 0
+
+        async def slow() -> None:
+            nonlocal cleared
+            await clear()
+            cleared += 1
+            if cleared == 1:
+                assert await room.cache.load(6)  # another process
+                await anyio.sleep(1)  # virtual
+
+        room.cache.clear = slow  # type: ignore[method-assign]
+        room.cache.down = WHY
+        await room.invalidate(6)
+        room.cache.down = None
+        await anyio.sleep(1)  # virtual: it is back, and forgets
+        assert cleared == 1
+        await room.invalidate(7)
+        await anyio.sleep(2.5)
+        assert (room.health.level, cleared) == ("ok", 2)
+        await read_from_store(room, 7)
 
 
 async def test_a_cache_that_outlived_its_actor_is_not_trusted_with_what_nobody_told_it() -> None:

@@ -42,6 +42,7 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
             "interval": INTERVALS,
             "start": MOMENTS,
             "end": MOMENTS,
+            "period": ["", "30", "7x", "0s", "-1d", "99999999d", 30, timedelta(days=1), ["30d"]],
             "limit": LIMITS,
             "as_of": MOMENTS,
             "resample": FLAGS,

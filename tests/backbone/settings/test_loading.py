@@ -103,7 +103,7 @@ def test_an_explicit_profile_is_not_changed_by_the_environment() -> None:
         "BACKBONE_PROFILE: the profile embedded is given explicitly; leave it out to use BACKBONE_PROFILE",
         "DATA_BACKBONE_MODE: the profile embedded is given explicitly; leave it out to use DATA_BACKBONE_MODE",
         "DATABASE_URL: store.backend is duckdb; set BACKBONE_STORE_BACKEND=timescale to use it",
-        "REDIS_URL: cache.backend is memory; redis is not built yet",
+        "REDIS_URL: cache.backend is memory; set BACKBONE_CACHE_BACKEND=redis to use it",
         "KAFKA_BROKERS: stream.backend is memory; kafka is not built yet",
     )
 

@@ -39,8 +39,10 @@ async def test_a_backend_that_is_not_built_is_refused_with_the_profile_that_work
     settings = load_settings(
         profile="institutional", env={**TIMESCALE, "REDIS_URL": "redis://localhost", "KAFKA_URL": "localhost:1"}
     )
-    assert list(failed(settings)) == ["cache.backend", "stream.backend"]
-    assert failed(settings)["cache.backend"].startswith("cache.backend=redis is not built yet; use --profile timescale")
+    assert list(failed(settings)) == ["stream.backend"]
+    assert failed(settings)["stream.backend"].startswith(
+        "stream.backend=kafka is not built yet; use --profile timescale"
+    )
     assert tuple(failed(settings).values()) == await refused(settings)
 
 
@@ -80,8 +82,8 @@ def test_the_institutional_profile_requires_all_three_unless_told_otherwise() ->
             "set BACKBONE_STORE_BACKEND=timescale"
         ),
         "cache.backend": (
-            "redis is required (tier is tier_2, config/institutional.yaml), but it is not built yet; "
-            "set BACKBONE_CACHE_REQUIRED=false to go without"
+            "redis is required (tier is tier_2, config/institutional.yaml), but cache.backend is memory; "
+            "set BACKBONE_CACHE_BACKEND=redis"
         ),
         "stream.backend": (
             "kafka is required (tier is tier_2, config/institutional.yaml), but it is not built yet; "
@@ -203,6 +205,13 @@ def test_a_tier_that_contradicts_the_mode_is_refused() -> None:
         ("store.url", "postgresql://u:p@h:hunter2/d", "a URL that can't be read given"),
         ("cache.url", "postgresql://u:hunter2@h/d", "a URL of postgresql:// given; allowed is redis://host:port/db"),
         ("cache.url", "http://h", "a URL of http:// given"),
+        (
+            "cache.url",
+            "redis://h?hunter2=1",
+            "a URL with other options than db, host, .* given; set the rest",
+        ),
+        ("cache.url", "redis://h?db=hunter2", "a URL with an option db that is no number given"),
+        ("cache.url", "rediss://h?ssl_cert_reqs=hunter2", "a URL with another ssl_cert_reqs than none, optional or"),
     ],
 )
 async def test_an_address_of_something_else_is_refused_without_telling_it(path: str, url: str, message: str) -> None:

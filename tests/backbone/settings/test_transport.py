@@ -227,6 +227,17 @@ def test_a_cache_here_or_by_verified_tls_is_taken(url: str) -> None:
     assert institutional(REDIS_URL=url) == {}
 
 
+@pytest.mark.parametrize("given", [{"BACKBONE_CACHE_SSL": "true"}, {"BACKBONE_CACHE_URL": "rediss://cache"}])
+def test_the_authority_of_a_cache_has_to_be_a_file_that_holds_one(tmp_path: Path, given: dict[str, str]) -> None:
+    name, file = "BACKBONE_CACHE_SSL_ROOT_CERT", tmp_path / "authority.pem"
+    env = {"REDIS_HOST": "cache", **given, name: str(file)}
+    told = institutional(**env)["cache.ssl_root_cert"]
+    assert told == f"cache.ssl_root_cert is {file}, but there is no such file; correct it"
+    file.write_text("no certificate")
+    assert "give a readable file in PEM format" in institutional(**env)["cache.ssl_root_cert"]
+    assert institutional(**{**env, name: os.path.expandvars(AUTHORITY)}) == {}
+
+
 def test_a_cache_in_parts_is_held_to_the_same() -> None:
     assert list(institutional(REDIS_HOST="cache")) == ["cache.host"]
     assert institutional(REDIS_HOST="cache", REDIS_SSL="true") == {}

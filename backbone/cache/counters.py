@@ -1,4 +1,4 @@
-"""What the memory cache counts, and how it is told."""
+"""What a cache counts of the calls of this process, and how it is told."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Counters:
     invalidations: int = 0
     stale_rejected: int = 0
 
-    def told(self, policy: Policy, keys: int) -> CacheMetrics:
+    def told(self, policy: Policy, keys: int, backend: str) -> CacheMetrics:
         """The counters, beside what bounds the cache."""
         asked = self.hits + self.misses
         return CacheMetrics(
@@ -38,6 +38,6 @@ class Counters:
             ttl_s=policy.ttl_s,
             namespace=policy.namespace,
             strategy=policy.strategy,
-            backend="memory" if policy.is_enabled else "off",
+            backend=backend if policy.is_enabled else "off",
             hit_rate=self.hits / asked if asked else None,
         )
