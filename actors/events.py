@@ -167,6 +167,11 @@ class Subscription(Generic[E_co]):
         self._waiting: list[asyncio.Future[None]] = []
         self._closed = False
 
+    @property
+    def queued(self) -> int:
+        """Events that were not read yet."""
+        return len(self._events)
+
     def wants(self, kind: type) -> bool:
         """True where events of this class are to be delivered here."""
         return not self._kinds or issubclass(kind, self._kinds)

@@ -15,7 +15,12 @@ def main() -> None:
     api = HERE / "reference" / "api"
     pages = {api / f"{name}.md": api_reference.page(name) for name in api_reference.PACKAGES}
     pages[api / "index.md"] = api_reference.index()
-    for table in (schema_reference.settings, schema_reference.aliases, schema_reference.dimensions):
+    for table in (
+        schema_reference.settings,
+        schema_reference.aliases,
+        schema_reference.dimensions,
+        schema_reference.telemetry,
+    ):
         pages[HERE / "generated" / f"{table.__name__}.md"] = table()
     for path, text in pages.items():
         path.parent.mkdir(parents=True, exist_ok=True)

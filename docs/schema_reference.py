@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
+import msgspec
+
 from backbone.domain.dimension import Dimension
+from backbone.operations.telemetry.topics import TOPICS, kafka_name
 from backbone.settings.aliases import ALIASES, ALWAYS, NEEDED_BACKEND
 from backbone.settings.leaves import Leaf, leaves
 from backbone.settings.schema import Settings
 
-__all__ = ["aliases", "dimensions", "settings"]
+__all__ = ["aliases", "dimensions", "settings", "telemetry"]
 
 
 def settings() -> str:
@@ -71,3 +74,19 @@ def dimensions() -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return " ".join(f"`{name}`" for name in names)
+
+
+def telemetry() -> str:
+    """Every kind of telemetry: its topic of Kafka, what it tells, the setting that turns it off, what it carries."""
+    lines = ["| type | topic of Kafka | what it tells | setting |", "|---|---|---|---|"]
+    parts = []
+    for topic in TOPICS.values():
+        if topic.payload is None:
+            lines.append(f"| `{topic.name}` | not yet | {topic.about}: nothing publishes it yet | |")
+            continue
+        name = kafka_name(topic, Settings().telemetry)
+        lines.append(f"| `{topic.name}` | `{name}` | {topic.about} | `telemetry.{topic.switch}` |")
+        about = (topic.payload.__doc__ or "").strip().partition("\n")[0]
+        fields = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(topic.payload))
+        parts.append(f"**`{topic.name}`**: {_cell(about)}\n\n{fields}")
+    return "\n".join(lines) + "\n\n" + "\n\n".join(parts) + "\n"

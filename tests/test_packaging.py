@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ALONE = tomllib.loads((ROOT / "actors" / "pyproject.toml").read_text())["project"]
 OURS = {"actors", "backbone", "compose"}
-READ_BY_OTHERS = {"hiredis": "redis", "tzdata": "zoneinfo"}
+READ_BY_OTHERS = {"cramjam": "aiokafka", "hiredis": "redis", "tzdata": "zoneinfo"}
 """Packages that nobody imports by name, and the module that reads them."""
 SHARED = {"opentelemetry": "opentelemetry-api"}
 """Names that several packages share, and the package that brings what `actors` imports of it."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone import NotBuilt, SettingsError
+from backbone import NotBuilt
 from backbone.cli.exits import EXITS
 from backbone.cli.table import COMMANDS
 from backbone.testing import embedded
@@ -55,19 +55,6 @@ async def test_what_the_page_calls_not_built_is_refused_as_such(verb: str) -> No
     async with embedded() as backbone:
         with pytest.raises(NotBuilt, match=f"{verb} is not built yet"):
             await getattr(backbone, verb)()
-
-
-@pytest.mark.parametrize(
-    ("name", "setting"),
-    [
-        ("Kafka", {"stream.backend": "kafka", "stream.bootstrap": "localhost:9092"}),
-    ],
-)
-async def test_a_service_that_the_page_calls_not_built_is_refused_as_such(name: str, setting: dict[str, str]) -> None:
-    assert name in NOT_BUILT
-    with pytest.raises(SettingsError, match="not built yet"):
-        async with embedded(overrides=setting):
-            pass
 
 
 def test_every_link_leads_to_a_file() -> None:

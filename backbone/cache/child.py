@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from actors import ChildSpec, Reject
@@ -16,7 +16,7 @@ from backbone.settings.explain import origin_of
 from backbone.settings.starting import refuse_what_cannot_start
 from backbone.store.messages import ProbeStore
 
-__all__ = ["child", "factory", "stand_in"]
+__all__ = ["child", "factory", "only_probed", "stand_in"]
 
 _DATABASE_TIMEOUT = 2.0
 
@@ -48,22 +48,47 @@ def factory(settings: Settings, *, clock: Callable[[], float] | None = None) -> 
     Raises:
         SettingsError: the address of a server that was chosen is missing, or no address of one.
     """
+    policy = _policy(settings)
+    if settings.cache.backend == "redis" and policy.is_enabled:
+        make = _redis(settings, policy)
+        return lambda calls: make(partial(_database, calls))
+    from backbone.cache.memory import MemoryCache
+
+    return lambda _: MemoryCache(policy) if clock is None else MemoryCache(policy, clock=clock, seed=0)
+
+
+def only_probed(settings: Settings) -> Cache | None:
+    """An adapter to be probed and nothing else, without a store that says whose rows it caches.
+
+    None: the cache lives in the process of a backbone, where only that one can ask it.
+
+    Raises:
+        SettingsError: as `factory`.
+    """
+    from backbone.cache.memory import MemoryCache
+
+    policy = _policy(settings)
+    if settings.cache.backend == "redis" and policy.is_enabled:
+        return _redis(settings, policy)(_nobodys)
+    return None if policy.is_enabled else MemoryCache(policy)
+
+
+async def _nobodys() -> str:
+    return "none"
+
+
+def _policy(settings: Settings) -> Policy:
     cache = settings.cache
-    policy = Policy.of(
+    return Policy.of(
         "disabled" if cache.backend == "off" else cache.strategy,
         ttl=cache.ttl if _given(settings, "cache.ttl") else "default",
         capacity=cache.capacity if _given(settings, "cache.capacity") else "default",
         ttl_jitter=cache.ttl_jitter,
         namespace=cache.namespace,
     )
-    if cache.backend == "redis" and policy.is_enabled:
-        return _redis(settings, policy)
-    from backbone.cache.memory import MemoryCache
-
-    return lambda _: MemoryCache(policy) if clock is None else MemoryCache(policy, clock=clock, seed=0)
 
 
-def _redis(settings: Settings, policy: Policy) -> Callable[[Calls], Cache]:
+def _redis(settings: Settings, policy: Policy) -> Callable[[Callable[[], Awaitable[str]]], Cache]:
     refuse_what_cannot_start(settings, "cache.")
     try:
         from backbone.cache.redis import RedisCache
@@ -75,9 +100,8 @@ def _redis(settings: Settings, policy: Policy) -> Callable[[Calls], Cache]:
     cache = settings.cache
     address, bounds, near_bytes = Address.of(cache), Bounds.of(cache), cache.near_mb * 2**20
 
-    def make(calls: Calls) -> Cache:
+    def make(database: Callable[[], Awaitable[str]]) -> Cache:
         connections = Connections(address, bounds)
-        database = partial(_database, calls)
         return RedisCache(connections, database, policy, near_bytes=near_bytes, near_for=cache.near_for)
 
     return make

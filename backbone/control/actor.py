@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.abc
@@ -17,22 +18,23 @@ import anyio.abc
 from actors import Actor, ActorError, StopReason
 from backbone.control.peers import is_trusted, peer_of
 from backbone.control.places import Places
-from backbone.control.wire import BUSY, LINE_LIMIT, REFUSED, REQUEST_TIMEOUT, SCHEMA, command_of, refusal
+from backbone.control.wire import BUSY, LINE_LIMIT, REFUSED, REQUEST_TIMEOUT, SCHEMA, question_of, refusal
 from backbone.domain.arguments import shown
+from backbone.domain.errors import BackboneError
 from backbone.files import private_folder
 
 __all__ = ["ControlActor"]
 
 _LINE_TIMEOUT = 2.0  # seconds until the question is here
-_ANSWER_TIMEOUT = 7.0  # seconds until the answer is found; what is left of the whole is for sending it
+_ANSWER_TIMEOUT = 8.0  # seconds until the answer is found; what is left of the whole is for sending it
 _REFUSAL_TIMEOUT = 1.0
 _ACCEPT_PAUSE = 0.5
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED}
 """Why nobody can be taken now; who connects waits in the queue of the socket meanwhile."""
 _LONGEST_PATH = 100  # a unix socket's path holds 108 bytes
 
-Answers = Mapping[str, Callable[[], Awaitable[bytes]]]
-"""What can be asked, and who answers it, as JSON."""
+Answers = Mapping[str, Callable[[Mapping[str, Any]], Awaitable[bytes]]]
+"""What can be asked, and who answers it, as JSON; arguments that he refuses raise ValueError or TypeError."""
 
 
 class ControlActor(Actor):
@@ -130,18 +132,18 @@ class ControlActor(Actor):
         """What is sent back, as a line."""
         try:
             with anyio.fail_after(_LINE_TIMEOUT):
-                command = command_of(await _read_line(stream))
+                question = question_of(await _read_line(stream))
         except ValueError as error:
             return refusal(str(error))
         except TimeoutError:
             return refusal(f"no whole line came within {_LINE_TIMEOUT:g} s; send the question at once", BUSY)
-        answer = self._answers.get(command)
+        answer = self._answers.get(question.command)
         if answer is None:
-            return refusal(f"command {shown(command)} given; allowed: {', '.join(sorted(self._answers))}")
+            return refusal(f"command {shown(question.command)} given; allowed: {', '.join(sorted(self._answers))}")
         try:
             with anyio.fail_after(_ANSWER_TIMEOUT):
-                return b'{"schema":%d,"ok":true,"result":%s}\n' % (SCHEMA, await answer())
-        except ActorError as error:
+                return b'{"schema":%d,"ok":true,"result":%s}\n' % (SCHEMA, await answer(question.arguments))
+        except (ActorError, BackboneError, TypeError, ValueError) as error:
             return refusal(str(error))
         except TimeoutError:
             return refusal(f"there was no answer within {_ANSWER_TIMEOUT:g} s; ask again", BUSY)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
-from backbone.control.errors import ControlUnreachable
+from backbone.control.errors import ControlUnreachable, NobodyRuns
 from backbone.control.peers import is_trusted, peer_of
 from backbone.control.wire import BUSY, REQUEST_TIMEOUT, SCHEMA
 
@@ -34,20 +35,25 @@ class _Reply(msgspec.Struct):
     code: str = ""
 
 
-def ask_running(path: str | Path, command: str, timeout: float = REQUEST_TIMEOUT) -> dict[str, Any]:
+def ask_running(
+    path: str | Path, command: str, timeout: float = REQUEST_TIMEOUT, arguments: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Ask the backbone that runs at this socket (blocking); returns the decoded answer.
 
     Args:
         path: the socket's file.
         command: what is asked.
         timeout: seconds for all of it: a byte now and then wins no time.
+        arguments: what the command takes.
 
     Raises:
+        NobodyRuns: no backbone runs there.
         ControlUnreachable: nobody answers, or somebody else, or not what a backbone answers; says what to do.
         ValueError: the backbone refuses the question.
     """
     until = time.monotonic() + timeout
-    request = msgspec.json.encode({"schema": SCHEMA, "command": command}) + b"\n"
+    question = {"schema": SCHEMA, "command": command, **({"arguments": dict(arguments)} if arguments else {})}
+    request = msgspec.json.encode(question) + b"\n"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         _connect(client, Path(path), until)
         try:
@@ -76,7 +82,10 @@ def _connect(client: socket.socket, path: Path, until: float) -> None:
         client.connect(str(path))
         peer = peer_of(client)
     except (OSError, ValueError) as error:  # ValueError: no path at all
-        raise ControlUnreachable(_why_not_connected(path, error)) from error
+        nobody = isinstance(error, FileNotFoundError | ConnectionRefusedError) and (
+            not path.exists() or path.is_socket()
+        )
+        raise (NobodyRuns if nobody else ControlUnreachable)(_why_not_connected(path, error)) from error
     if not is_trusted(peer):
         raise ControlUnreachable(
             f"who listens at {path} is another user ({peer}) and may be no backbone, so that nothing was asked; ask as "

@@ -1,19 +1,20 @@
 """What both ends agree on. One request a line, one answer a line, both JSON.
 
-`{"schema": 1, "command": "roster"}` gives `{"schema": 1, "ok": true, "result": …}`, or
+`{"schema": 1, "command": "roster"}`, with "arguments" where it takes some, gives
+`{"schema": 1, "ok": true, "result": …}`, or
 `{"schema": 1, "ok": false, "error": "…", "code": "busy"}`, where `code` is "busy" for a question to be asked again, and
 "refused" for one that will never be answered.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from backbone.domain.arguments import shown
 
-__all__ = ["BUSY", "LINE_LIMIT", "REFUSED", "REQUEST_TIMEOUT", "SCHEMA", "command_of", "refusal"]
+__all__ = ["BUSY", "LINE_LIMIT", "REFUSED", "REQUEST_TIMEOUT", "SCHEMA", "Question", "question_of", "refusal"]
 
 SCHEMA: Final = 1
 BUSY: Final = "busy"
@@ -24,27 +25,34 @@ REQUEST_TIMEOUT: Final = 10.0
 """Seconds from the connection to the last byte of the answer."""
 
 
-class _Request(msgspec.Struct, forbid_unknown_fields=True):
-    """One question."""
+class Question(msgspec.Struct, forbid_unknown_fields=True):
+    """What is asked.
+
+    Attributes:
+        schema: of the question.
+        command: its name.
+        arguments: what it takes, by name.
+    """
 
     schema: int
     command: str
+    arguments: dict[str, Any] = {}
 
 
-def command_of(line: bytes) -> str:
+def question_of(line: bytes) -> Question:
     """What is asked.
 
     Raises:
         ValueError: the line is no request of this schema.
     """
     try:
-        request = msgspec.json.decode(line, type=_Request)
+        question = msgspec.json.decode(line, type=Question)
     except (ValueError, RecursionError) as error:
         form = f"send {{'schema': {SCHEMA}, 'command': NAME}} as one line of JSON"
         raise ValueError(f"not a request: {shown(str(error))}; {form}") from error
-    if request.schema != SCHEMA:
-        raise ValueError(f"schema {shown(request.schema)} given; this backbone speaks {SCHEMA}")
-    return request.command
+    if question.schema != SCHEMA:
+        raise ValueError(f"schema {shown(question.schema)} given; this backbone speaks {SCHEMA}")
+    return question
 
 
 def refusal(text: str, code: str = REFUSED) -> bytes:

@@ -13,8 +13,8 @@ __all__ = ["INSTEAD"]
 INSTEAD: Mapping[str, str] = MappingProxyType(
     {
         "store": "backbone services up timescale starts a server, and says how to use it",
-        "cache": "backbone services up redis starts a server; BACKBONE_CACHE_BACKEND=redis uses it",
-        "stream": "nothing; a lasting log (Kafka) is not built yet",
+        "cache": "backbone services up redis starts a server, and says how to use it",
+        "stream": "backbone services up kafka starts a server, and says how to use it",
     }
 )
 """By part: what to use instead of the embedded stand-in. Whatever is named here exists and works as typed."""

@@ -77,23 +77,17 @@ def _mapping(row: object) -> Mapping[str, object]:
 
 def _column(dimension: Dimension, name: str, values: list[object]) -> pa.Array:
     kind = dimension.kinds[name]
-    cells = values if _PLAIN.get(kind, _NONE).issuperset(map(type, values)) else _read(dimension, name, values)
-    try:
-        return pa.array(cells, type=pa.int64() if kind == "timestamp" else arrow_type(kind)).cast(arrow_type(kind))
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
-        raise ValueError(f"{dimension}.{name}: a value that does not fit {kind} given: {error}") from error
-
-
-def _read(dimension: Dimension, name: str, values: list[object]) -> Sequence[object]:
-    """The values one by one, as their column has them."""
-    read = _READERS[dimension.kinds[name]]
+    read = _READERS[kind]
     cells = []
     for row, value in enumerate(values):
         try:
             cells.append(None if value is None else read(value))
         except (ValueError, TypeError, OverflowError) as error:
             raise ValueError(f"{dimension}.{name}: {shown(value)} given in row {row}; {error}") from error
-    return cells
+    try:
+        return pa.array(cells, type=pa.int64() if kind == "timestamp" else arrow_type(kind)).cast(arrow_type(kind))
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+        raise ValueError(f"{dimension}.{name}: a value that does not fit {kind} given: {error}") from error
 
 
 def _text(value: object) -> str:
@@ -131,15 +125,6 @@ _READERS: Mapping[Kind, Callable[[object], str | int | float]] = {
     "double": _number,
     "int64": _whole_number,
 }
-
-
-_NONE: frozenset[type] = frozenset()
-_PLAIN: Mapping[Kind, frozenset[type]] = {
-    "string": frozenset({str, type(None)}),
-    "double": frozenset({float, type(None)}),
-    "int64": frozenset({int, type(None)}),
-}
-"""Values that Arrow takes as they are; a truth is no int here, for its type is another."""
 
 
 def polars_to_arrow(df: Any) -> Any:

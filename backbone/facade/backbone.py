@@ -13,42 +13,46 @@ from actors import (
     ActorDead,
     ActorSystem,
     ChildNotFound,
-    ChildSpec,
     Reject,
     Request,
-    Restart,
     RosterSnapshot,
     StartError,
 )
 from backbone.cache.messages import ReadCacheMetrics
 from backbone.cache.port import CacheMetrics
 from backbone.calls import Calls, restore
-from backbone.control.actor import ControlActor
+from backbone.control import child as control
 from backbone.domain import Frame, arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.observing import Observe
+from backbone.facade.dead_letters import DeadLetters
 from backbone.facade.given import Rows, frame_of
 from backbone.facade.looking import Looking
 from backbone.facade.opening import Opening, cause_of, require_running, resources
 from backbone.facade.period import beginning
+from backbone.facade.pulling import Pulling
 from backbone.facade.reading import Reader
 from backbone.facade.set_back import SetBack
 from backbone.facade.subscribing import Subscribing
 from backbone.facade.subscription import Subscription
 from backbone.facade.tree import NAME, Parts, Resources, tree
+from backbone.facade.unbuilt import Unbuilt
 from backbone.facade.writing import Writer
-from backbone.ingest.messages import RecordResult
+from backbone.ingest.messages import RecordResult, ReplayReport, ReplayRows
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.operations.probes.connectivity import ConnectivityReport
+from backbone.operations.probes.manifest import ConnectorsReport
 from backbone.operations.rehearsal.cycle import RehearsalReport, RehearsalRequest, rehearse
+from backbone.operations.telemetry import child as telemetry
 from backbone.retention.messages import RunRetention
 from backbone.retention.report import RetentionReport
 from backbone.settings import Settings
 from backbone.settings.starting import refuse_what_cannot_start
-from backbone.store.errors import NotBuilt
+from backbone.store.errors import Unsupported
 from backbone.store.messages import MigrateStore, OutboxState, ReadQuarantine, ReadSymbols
 from backbone.store.records import MigrationReport, OutboxStatus, QuarantineRow, Query
+from backbone.stream.child import sink_of
 from backbone.stream.port import Start
 
 __all__ = ["Backbone"]
@@ -58,8 +62,15 @@ R = TypeVar("R")
 _READ_TIMEOUT = 60.0
 
 
-class Backbone:
-    """A running backbone. Made by `open`; all methods belong to the loop it was opened in."""
+class Backbone(Unbuilt):
+    """A running backbone. Made by `open`; all methods belong to the loop it was opened in.
+
+    Attributes:
+        settings: that it was opened with.
+        system: in whose tree it is.
+        dead_letters: what nobody could read of the stream: `list`, `replay` and `drop`.
+        telemetry: what it tells of itself: `listen`, `after` and `statistics`, see `backbone.operations.telemetry`.
+    """
 
     def __init__(
         self, settings: Settings, system: ActorSystem, resources: Resources, observe: Observe | None = None
@@ -71,7 +82,9 @@ class Backbone:
         self._set_back = SetBack(system, self._calls.base)
         self._reader = Reader(self._ask, settings, system.clock.time, self._set_back)
         self._writer = Writer(settings, self._calls, self._ask, self._reader, self._still_open)
-        self._looking = Looking(settings, system, self._calls)
+        self.telemetry = telemetry.desk(settings, system, self._calls)
+        self._looking = Looking(settings, system, self._calls, self.telemetry)
+        self.dead_letters = DeadLetters(self._ask)
         self._subscribing = Subscribing(settings, self._calls, self._reader, self._open, self._still_open)
         self._closed = False
         self._opening: object = None
@@ -124,7 +137,12 @@ class Backbone:
                 system = await stack.enter_async_context(ActorSystem(settings.profile))
             shared = resources(settings, system, stack.enter_context(ExitStack()))
             backbone = cls(settings, system, shared, observe)
-            spec = tree(settings, backbone._calls, shared, control=backbone._control(), parts=parts)
+            for each in (backbone._set_back, backbone.telemetry):
+                stack.callback(each.close)  # the bus may be the host's: also where the tree does not start
+            answers = {**backbone._looking.answers(), **backbone.dead_letters.answers()}
+            answers["updates"] = Pulling(backbone._subscribing).answer
+            asked = control.child(settings, answers)
+            spec = tree(settings, backbone._calls, shared, desk=backbone.telemetry, control=asked, parts=parts)
             try:
                 await system.start_child(spec)
             except StartError as error:
@@ -135,7 +153,6 @@ class Backbone:
     async def _close(self) -> None:
         """Stop what `open` started; a cancelled caller does not cut this short."""
         self._closed = True
-        self._set_back.close()
         with anyio.CancelScope(shield=True):  # bounded by the shutdown times of the tree
             for step in (self.system.terminate_child, self.system.delete_child):
                 try:
@@ -301,13 +318,18 @@ class Backbone:
         self._open()
         return await self._looking.connectivity()
 
+    async def connectors(self) -> ConnectorsReport:
+        """The manifest: what this backbone consists of, and how each part is."""
+        self._open()
+        return await self._looking.connectors()
+
     async def cache_metrics(self, *, reset: bool = False) -> CacheMetrics:
         """The cache's counters."""
         return await self._ask("cache", ReadCacheMetrics(reset))
 
     async def outbox(self) -> OutboxStatus:
         """How far publishing is behind committing."""
-        return await self._ask("store", OutboxState())
+        return await self._ask("store", OutboxState(sink_of(self.settings)))
 
     async def quarantined(self, limit: int = 100, *, skip: int = 0) -> list[QuarantineRow]:
         """The newest bad rows, with their reasons; at most 10,000, of which `skip` more are newer."""
@@ -332,6 +354,38 @@ class Backbone:
         """
         return await self._ask("retention", RunRetention(apply, as_of), 10 * _READ_TIMEOUT)
 
+    async def replay(
+        self,
+        dimension: Dimension | str,
+        *,
+        symbols: Sequence[str] = (),
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int | None = None,
+        topic: str | None = None,
+    ) -> ReplayReport:
+        """Send stored rows to a topic of Kafka again, marked as a replay; one that was killed goes on where it was.
+
+        Args:
+            dimension: or one of its aliases.
+            symbols: empty: all; whatever their case.
+            start: first moment, inclusive, with a time zone.
+            end: last moment, inclusive, with a time zone.
+            limit: the newest so many.
+            topic: None: that of the dimension, whose subscribers pass replays over, for they are no changes.
+
+        Raises:
+            Unsupported: the stream is in this process: there are no topics that others could read.
+            TypeError, ValueError: an argument is wrong.
+            StoreUnavailable, StreamUnavailable: rows are not given or taken now; the same call again goes on.
+        """
+        self._open()
+        names = arguments.symbols(symbols)
+        request = ReplayRows(Dimension.parse(dimension), names, start, end, limit, topic)
+        if self.settings.stream.backend != "kafka":
+            raise Unsupported("the stream is in this process, and has no topics to send to; set stream.backend=kafka")
+        return await self._ask("replay", request, 24 * 3600.0)
+
     async def rehearse(self, request: RehearsalRequest) -> RehearsalReport:
         """One full cycle: ingest, publish, subscribe, fetch, judge; the report holds what was observed.
 
@@ -341,25 +395,3 @@ class Backbone:
         self._open()
         arguments.instance("request", request, RehearsalRequest)
         return await rehearse(self, request)
-
-    async def readiness(self) -> Any:
-        """Not built yet."""
-        raise NotBuilt("readiness is not built yet; connectivity() probes store, cache and stream")
-
-    async def export(self, *_: Any, **__: Any) -> Any:
-        """Not built yet."""
-        raise NotBuilt("export is not built yet; fetch(...).to_arrow() gives the rows")
-
-    async def drill(self, *_: Any, **__: Any) -> Any:
-        """Not built yet."""
-        raise NotBuilt("drill is not built yet; `make test` runs the crash tests")
-
-    # being asked
-
-    def _control(self) -> ChildSpec | None:
-        control = self.settings.control
-        if not control.enabled:
-            return None
-        args = (control.path, self._looking.answers())
-        backoff = self.settings.supervision.delays()
-        return ChildSpec("control", ControlActor, args=args, restart=Restart.TRANSIENT, backoff=backoff)

@@ -53,7 +53,7 @@ class Reader:
         self._resampler = Resampler(self, settings)
 
     def saw(self, dimension: Dimension, symbol: str, position: int) -> None:
-        """This backbone has written rows of a symbol, up to an outbox position."""
+        """This backbone has written rows of a symbol, or was told of them, up to an outbox position."""
         key = (dimension, symbol)
         self._positions[key] = max(position, self._positions.get(key, 0))
         self._names.saw(dimension, symbol)

@@ -17,7 +17,7 @@ from backbone.facade.subscription import Subscription
 from backbone.settings import Settings
 from backbone.store.errors import Unsupported
 from backbone.stream.child import CONSUMER
-from backbone.stream.port import Start
+from backbone.stream.port import Place, Start
 from backbone.stream.resume import Resume
 
 __all__ = ["Subscribing"]
@@ -53,16 +53,29 @@ class Subscribing:
         self._open = 0
 
     def subscribe(
-        self, dimension: Dimension | str, symbols: Sequence[str], start: Start | str
+        self, dimension: Dimension | str, symbols: Sequence[str], start: Start | str | Place
     ) -> AbstractAsyncContextManager[Subscription]:
-        """See Backbone.subscribe."""
-        wanted = Dimension.parse(dimension), self._symbols(symbols), _start(start)
+        """See Backbone.subscribe; a place is where another subscription came to."""
+        wanted = (
+            Dimension.parse(dimension),
+            self._symbols(symbols),
+            start if isinstance(start, Place) else _start(start),
+        )
         if not self.settings.stream.consume:
             raise Unsupported(
                 "stream.consume is false: changes are published, nothing is consumed here; "
                 "set BACKBONE_STREAM_CONSUME=true to subscribe"
             )
+        self._require_published(wanted[0])
         return self._subscribed(*wanted)
+
+    def _require_published(self, dimension: Dimension) -> None:
+        """Refuse to wait for what nobody publishes."""
+        if self.settings.stream.backend == "kafka" and not self.settings.stream.topic_of(dimension).publish:
+            raise Unsupported(
+                f"stream.{dimension}.publish is false, so nothing of {dimension} is on the stream; "
+                f"set BACKBONE_STREAM_{dimension.upper()}_PUBLISH=true, or fetch what is stored"
+            )
 
     def _symbols(self, given: Sequence[str]) -> tuple[str, ...]:
         symbols, most = arguments.symbols(given), self.settings.stream.subscription_symbols
@@ -73,7 +86,7 @@ class Subscribing:
 
     @asynccontextmanager
     async def _subscribed(
-        self, dimension: Dimension, symbols: tuple[str, ...], start: Start | Resume
+        self, dimension: Dimension, symbols: tuple[str, ...], start: Start | Resume | Place
     ) -> AsyncIterator[Subscription]:
         self._require_open()
         most = self.settings.stream.subscriptions

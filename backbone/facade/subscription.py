@@ -48,7 +48,7 @@ class Subscription:
         name: str,
         dimension: Dimension,
         symbols: tuple[str, ...],
-        start: Start | Resume,
+        start: Start | Resume | Place,
         require_open: Callable[[], None],
         heard: Callable[[str, int], None] = lambda *_: None,
     ) -> None:
@@ -62,7 +62,7 @@ class Subscription:
         self._left = False
         self._after: Place | Resume | Start = start
         self._ready: deque[Update] = deque()
-        self.position = start.position if isinstance(start, Resume) else start if isinstance(start, int) else 0
+        self.position = start.position if isinstance(start, Resume | Place) else start if isinstance(start, int) else 0
 
     async def open(self) -> None:
         """Take a cursor: from now on no matching change is missed."""
@@ -88,6 +88,20 @@ class Subscription:
         update = self._ready.popleft()
         self.position = update.position
         return update
+
+    async def batch(self, timeout: float) -> tuple[Update, ...]:
+        """All that is ready, else what comes within about `timeout` seconds; empty where nothing does."""
+        if not self._ready and not self._left:
+            with anyio.move_on_after(timeout + _WAIT):
+                self._ready.extend(await self._next(timeout))
+        taken = tuple(self._ready)
+        self._ready.clear()
+        return taken
+
+    @property
+    def after(self) -> Place | Resume | Start:
+        """Where one goes on from, behind all that was handed out or is ready."""
+        return self._after
 
     async def _next(self, timeout: float) -> tuple[Update, ...]:
         """Ask until there is an answer, for as long as the backbone is open.

@@ -16,6 +16,8 @@ from backbone.cache import child as cache
 from backbone.cache.port import Cache
 from backbone.calls import Calls
 from backbone.ingest import child as ingest
+from backbone.operations.telemetry import child as telemetry
+from backbone.operations.telemetry.desk import Desk
 from backbone.retention import child as retention
 from backbone.settings import Settings
 from backbone.store import child as store
@@ -42,23 +44,23 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tree(
-    settings: Settings, calls: Calls, resources: Resources, *, control: ChildSpec | None, parts: Parts
+    settings: Settings, calls: Calls, resources: Resources, *, desk: Desk, control: ChildSpec | None, parts: Parts
 ) -> SupervisorSpec:
-    """Store · cache · stream (relay, last, consumer) · ingest · retention · control.
+    """Watch (telemetry) · store · cache · stream (relay, last, consumer) · ingest · retention · replay · control.
 
     Raises:
         Unsupported: `parts` names a child that there is not.
     """
     limits = settings.supervision
     children: list[ChildSpec | SupervisorSpec] = [
+        telemetry.child(settings, calls, desk),
         store.child(settings, calls, resources.stores),
         cache.child(settings, calls, resources.caches),
         stream.child(settings, calls, resources.stream, resources.newest),
         ingest.child(settings, calls),
         retention.child(settings, calls),
     ]
-    if control is not None:
-        children.append(control)
+    children += [each for each in (ingest.replay(settings, calls), control) if each is not None]
     there = {spec.id for spec in children}
     if not there >= set(parts):
         raise Unsupported(f"parts {sorted(set(parts) - there)} given; allowed: {', '.join(sorted(there))}")

@@ -16,7 +16,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.observing import Observe
 from backbone.ingest.group import GroupWriter
 from backbone.ingest.live import Caller
-from backbone.ingest.messages import IngestProgress, RecordRows, RunIngest
+from backbone.ingest.messages import IngestEnded, IngestProgress, RecordRows, RunIngest
 from backbone.ingest.patience import Patient
 from backbone.ingest.plan import IngestRun
 from backbone.ingest.run import Run, Writer
@@ -121,11 +121,17 @@ class IngestActor(Actor):
                 result = await self._carry_out(message)
         except Reject as reject:
             self._saw("RunIngest", began, f"refused:{reject.code}")
+            self._ended(message, code=reject.code, error=reject.text)
             raise
         finally:
             self._runs -= 1
         self._saw("RunIngest", began, "ok")
+        self._ended(message, run=result)
         return result
+
+    def _ended(self, message: RunIngest, **how: Any) -> None:
+        path = self.context.ref.path
+        self.context.system.publish(IngestEnded, path, run_id=message.run_id, plan=message.plan, **how)
 
     def _saw(self, what: str, since: float, outcome: str) -> None:
         if self._observe is not None:

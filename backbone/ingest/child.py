@@ -1,4 +1,4 @@
-"""The place of ingest in the tree."""
+"""The places of ingest and of replays in the tree."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from backbone.calls import Calls
 from backbone.ingest.actor import IngestActor
 from backbone.settings import Settings
 
-__all__ = ["child"]
+__all__ = ["child", "replay"]
+
+_SEND_TIMEOUT = 10.0
 
 
 def child(settings: Settings, calls: Calls) -> ChildSpec:
@@ -21,4 +23,25 @@ def child(settings: Settings, calls: Calls) -> ChildSpec:
         shutdown=settings.supervision.shutdown,
         backoff=settings.supervision.delays(),
         mailbox=Mailbox(capacity=4096),
+    )
+
+
+def replay(settings: Settings, calls: Calls) -> ChildSpec | None:
+    """The actor that sends stored rows to topics again; None where the stream has none that others could read."""
+    if settings.stream.backend != "kafka":
+        return None
+    from backbone.ingest.replay import ReplayActor
+    from backbone.stream.kafka.connection import Connection
+    from backbone.stream.kafka.sink import KafkaSink
+    from backbone.stream.topics import Topics
+
+    stream = settings.stream
+    topics = Topics.of(stream)
+    sink = KafkaSink(Connection.of(stream), timeout=_SEND_TIMEOUT)
+    return ChildSpec(
+        "replay",
+        ReplayActor,
+        args=(calls, sink, topics.name, topics.names, stream.max_payload_bytes, settings.hash, calls.observe),
+        shutdown=settings.supervision.shutdown,
+        backoff=settings.supervision.delays(),
     )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
 import msgspec
 from msgspec.structs import force_setattr
 
 from actors import Event, Request
 from backbone.domain import arguments
+from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
+from backbone.domain.report import Report
 from backbone.ingest.plan import IngestPlan, IngestRun
 
-__all__ = ["IngestProgress", "RecordResult", "RecordRows", "RunIngest"]
+__all__ = ["IngestEnded", "IngestProgress", "RecordResult", "RecordRows", "ReplayReport", "ReplayRows", "RunIngest"]
 
 
 class RunIngest(Request[IngestRun], frozen=True):
@@ -70,3 +76,70 @@ class IngestProgress(Event, frozen=True, kw_only=True):
     bytes_read: int
     bytes_total: int
     rows_known: int = 0
+
+
+class ReplayReport(Report, frozen=True, kw_only=True):
+    """What was sent again; the span is that of the rows.
+
+    Attributes:
+        dimension: of the rows.
+        topic: where they went.
+        rows, records: how many; a record holds rows of one symbol.
+        symbols: of which there were rows.
+        freshness_s: seconds from the newest row to the end of the replay; None without rows.
+        run: the how-manieth time that just this was asked for and done.
+        resumed: it went on where an earlier attempt was cut off: what that had sent is not counted here.
+        requested: what was asked for.
+    """
+
+    title: ClassVar[str] = "Replay"
+
+    dimension: Dimension
+    topic: str
+    rows: int
+    records: int
+    symbols: tuple[str, ...]
+    freshness_s: float | None
+    run: int
+    resumed: bool
+    requested: Mapping[str, Any]
+
+
+class ReplayRows(Request[ReplayReport], frozen=True):
+    """Send stored rows to a topic again; None: that of their dimension. `limit` means the newest so many."""
+
+    dimension: Dimension
+    symbols: tuple[str, ...] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+    limit: int | None = None
+    topic: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("dimension", self.dimension, Dimension, "Dimension.parse reads a name")
+        force_setattr(self, "symbols", arguments.symbols(self.symbols))
+        start, end = arguments.window(self.start, self.end)
+        force_setattr(self, "start", start)
+        force_setattr(self, "end", end)
+        if self.limit is not None:
+            limit = arguments.count("limit", self.limit, 1, default="None for all")
+            if limit > _MOST_REPLAYED:
+                text = f"allowed: 1 to {_MOST_REPLAYED}, or None for all; give a start instead"
+                raise ValueError(f"limit={limit} given; {text}")
+            force_setattr(self, "limit", limit)
+        if self.topic is not None:
+            arguments.text("topic", self.topic)
+
+
+_MOST_REPLAYED = 1_000_000  # rows that are read at once, since only then it is known which are the newest
+
+
+class IngestEnded(Event, frozen=True, kw_only=True):
+    """A run has ended: with its report, or refused for a reason, of which `code` names the kind."""
+
+    run_id: str
+    plan: IngestPlan
+    run: IngestRun | None = None
+    code: str = ""
+    error: str = ""

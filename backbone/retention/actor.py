@@ -21,7 +21,7 @@ from backbone.domain.status import Status
 from backbone.quality.calendars import calendar_of
 from backbone.retention.enforcing import Enforcing, Stored
 from backbone.retention.judging import judge
-from backbone.retention.messages import RunRetention
+from backbone.retention.messages import RetentionJudged, RunRetention
 from backbone.retention.policy import Policy, policies_of
 from backbone.retention.pruning import prune
 from backbone.retention.report import RetentionFinding, RetentionReport
@@ -175,7 +175,7 @@ class RetentionActor(Actor):
                 stored, unread = await self._stored(as_of)
             findings = await self._findings(stored, as_of)
         statuses = [finding.status for finding in findings] + [Status.FAILED] * len(unread)
-        return RetentionReport(
+        report = RetentionReport(
             status=Status.worst(statuses),
             as_of=as_of,
             applied=apply,
@@ -187,6 +187,8 @@ class RetentionActor(Actor):
             span_start=min((finding.earliest for finding in findings), default=None),
             span_end=max((finding.latest for finding in findings), default=None),
         )
+        self.context.system.publish(RetentionJudged, self.context.ref.path, report=report)
+        return report
 
     async def _stored(self, as_of: datetime) -> tuple[Stored, Mapping[Dimension, Reject]]:
         """What is stored up to a moment, and which dimensions could not be read.

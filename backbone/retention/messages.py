@@ -6,11 +6,11 @@ from datetime import datetime
 
 from msgspec.structs import force_setattr
 
-from actors import Request
+from actors import Event, Request
 from backbone.domain import arguments
 from backbone.retention.report import RetentionReport
 
-__all__ = ["RunRetention"]
+__all__ = ["RetentionJudged", "RunRetention"]
 
 
 class RunRetention(Request[RetentionReport], frozen=True):
@@ -27,3 +27,9 @@ class RunRetention(Request[RetentionReport], frozen=True):
             text = "allowed are the years 1000 to 9000, for days are counted from it"
             raise ValueError(f"as_of={at.isoformat()} given; {text}")
         force_setattr(self, "as_of", at)
+
+
+class RetentionJudged(Event, frozen=True, kw_only=True):
+    """Retention was judged, and perhaps enforced, because somebody asked."""
+
+    report: RetentionReport

@@ -6,9 +6,10 @@ stray ``REDIS_URL`` changes nothing while the cache is in memory. Of several ali
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["ADDRESSES", "ALIASES", "ALWAYS", "INDICATORS", "MODE", "NEEDED_BACKEND", "RESERVED", "Alias"]
+__all__ = ["ADDRESSES", "ALIASES", "ALWAYS", "INDICATORS", "MODE", "NEEDED_BACKEND", "RESERVED", "TOPICS", "Alias"]
 
 
 class Alias(NamedTuple):
@@ -21,6 +22,28 @@ class Alias(NamedTuple):
 
 def _aliases(path: str, names: str, factor: float | None = None) -> tuple[Alias, ...]:
     return tuple(Alias(name, path, factor) for name in names.split())
+
+
+_DIMENSIONS = {
+    "daily_bars": "DAILY_BARS DAILY_BAR DAILY",
+    "intraday_bars": "INTRADAY_BARS INTRADAY_BAR INTRADAY",
+    "trades": "TRADES INTRADAY_TRADES TICKS",
+    "quotes": "QUOTES",
+    "order_book": "ORDER_BOOK",
+    "macro_events": "MACRO_EVENTS MACRO_EVENT MACRO",
+}
+"""How other tools write the dimensions in names of variables."""
+
+
+def _topic_aliases(part: str, default: str, own: str) -> Iterator[Alias]:
+    """The names of one property of topics: of all of them, and of each dimension."""
+    bases = ("KAFKA_INGEST_DEFAULT_TOPIC", "KAFKA_INGEST_TOPIC_DEFAULT")
+    spelt = (*bases, *(("KAFKA_INGEST_DEFAULT", "KAFKA_INGEST_TOPIC") if part else ()))
+    for base in spelt:
+        yield Alias(f"{base}{part}", default)
+    for dimension, names in _DIMENSIONS.items():
+        for name in names.split():
+            yield Alias(f"KAFKA_INGEST_TOPIC_{name}{part}", f"stream.{dimension}.{own}")
 
 
 ALIASES: tuple[Alias, ...] = (
@@ -75,8 +98,22 @@ ALIASES: tuple[Alias, ...] = (
     *_aliases("stream.batch_bytes", "KAFKA_BATCH_SIZE"),
     *_aliases("stream.idempotence", "KAFKA_ENABLE_IDEMPOTENCE"),
     *_aliases("stream.compression", "KAFKA_COMPRESSION_TYPE"),
+    *_aliases("stream.ssl_root_cert", "KAFKA_SSL_CAFILE KAFKA_SSL_CA_LOCATION"),
+    *_aliases("stream.ssl_cert", "KAFKA_SSL_CERTFILE KAFKA_SSL_CERTIFICATE_LOCATION"),
+    *_aliases("stream.ssl_key", "KAFKA_SSL_KEYFILE KAFKA_SSL_KEY_LOCATION"),
+    *_aliases("stream.ssl_key_password", "KAFKA_SSL_PASSWORD KAFKA_SSL_KEY_PASSWORD"),
+    *_topic_aliases("", "stream.topic", "topic"),
+    *_topic_aliases("_PARTITIONS", "stream.partitions", "partitions"),
+    *_topic_aliases("_REPLICATION_FACTOR", "stream.replication_factor", "replication_factor"),
+    *_topic_aliases("_CONFIG", "stream.topic_config", "config"),
+    *_aliases("stream.create_topics", "KAFKA_INGEST_AUTO_CREATE_TOPICS KAFKA_AUTO_CREATE_TOPICS"),
     *_aliases("stream.consume", "KAFKA_INGEST_ENABLE_STREAMING"),
     *_aliases("stream.required", "DATA_BACKBONE_REQUIRE_KAFKA"),
+    *_aliases("telemetry.ingest_health", "KAFKA_INGEST_HEALTH_ENABLED"),
+    *_aliases("telemetry.ingest_metrics", "KAFKA_INGEST_METRICS_ENABLED"),
+    *_aliases("telemetry.ingest_quality", "KAFKA_INGEST_QUALITY_ENABLED"),
+    *_aliases("telemetry.warn_lag", "KAFKA_READINESS_WARN_LAG_MESSAGES"),
+    *_aliases("telemetry.fail_lag", "KAFKA_READINESS_FAIL_LAG_MESSAGES"),
     *_aliases("retention.enabled", "TIMESCALE_RETENTION_ENABLED"),
     *_aliases("retention.daily_bars.target_days", "TIMESCALE_RETENTION_DAILY_TARGET_DAYS"),
     *_aliases("retention.daily_bars.minimum_days", "TIMESCALE_RETENTION_DAILY_MIN_DAYS"),
@@ -94,6 +131,7 @@ NEEDED_BACKEND = {
     "retention": ("store.backend", "timescale"),
     "cache": ("cache.backend", "redis"),
     "stream": ("stream.backend", "kafka"),
+    "telemetry": ("stream.backend", "kafka"),
 }
 """What a section must be set to before its aliases count; those of the top and `ALWAYS` count in any case."""
 
@@ -108,6 +146,9 @@ ADDRESSES = {
 
 INDICATORS = ("REDIS_URL", "REDIS_HOST", "KAFKA_BROKERS", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_URL")
 """Without a profile, one of these makes it the institutional one."""
+
+TOPICS = "KAFKA_INGEST_TOPICS"
+"""Gives the topics of several dimensions at once: `quotes:md.quotes,*:market.{dimension}`."""
 
 MODE = "DATA_BACKBONE_MODE"
 """Says which profile is meant (bootstrap or institutional) where none is given otherwise."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from backbone.settings.backends import NOT_BUILT
 from backbone.settings.connections import fill_in, uses_tls, with_tls
 from backbone.settings.leaves import Leaf, leaves
+from backbone.settings.sections.stream import security_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +32,7 @@ def _another_backend(leaf: Leaf, values: Mapping[str, Any]) -> str:
 
 def advice(switch: str, backend: str) -> str:
     """How to use what only one backend reads."""
-    return f"{backend} is not built yet" if backend in NOT_BUILT else f"set {leaves()[switch].env}={backend} to use it"
+    return f"set {leaves()[switch].env}={backend} to use it"
 
 
 def _beside_others(path: str, values: Mapping[str, Any], origins: Mapping[str, str]) -> str:
@@ -55,12 +55,30 @@ _IDLE: Mapping[str, tuple[Callable[[Mapping[str, Any]], bool], str]] = {
         "rows are dropped by schedule only from a server store and with a retention.interval above 0",
     ),
     "cache.strategy": (lambda values: values["cache.backend"] == "off", "cache.backend is off"),
+    **dict.fromkeys(
+        ("stream.ssl_root_cert", "stream.ssl_cert", "stream.ssl_key", "stream.ssl_key_password"),
+        (
+            lambda values: "SSL" not in _protocol(values).split("_"),
+            "no TLS is spoken with Kafka; set BACKBONE_STREAM_SECURITY_PROTOCOL to SASL_SSL or SSL",
+        ),
+    ),
+    **dict.fromkeys(
+        ("stream.user", "stream.password", "stream.sasl_mechanism"),
+        (
+            lambda values: not _protocol(values).startswith("SASL"),
+            "nobody is authenticated; set BACKBONE_STREAM_SECURITY_PROTOCOL to SASL_SSL, and user and password",
+        ),
+    ),
     "cache.ssl_root_cert": (
         lambda values: not _cache_uses_tls(values),
         "redis is not spoken to by TLS; set BACKBONE_CACHE_SSL=true",
     ),
     "control.path": (lambda values: not values["control.enabled"], "control.enabled is false"),
 }
+
+
+def _protocol(values: Mapping[str, Any]) -> str:
+    return security_protocol(values["stream.security_protocol"], values["stream.user"], values["stream.password"])
 
 
 def _cache_uses_tls(values: Mapping[str, Any]) -> bool:

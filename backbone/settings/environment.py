@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from backbone.settings.aliases import ADDRESSES, ALIASES, ALWAYS, NEEDED_BACKEND, RESERVED, Alias
+from backbone.settings.aliases import ADDRESSES, ALIASES, ALWAYS, NEEDED_BACKEND, RESERVED, TOPICS, Alias
 from backbone.settings.documents import read_text
 from backbone.settings.effects import advice, rank
 from backbone.settings.errors import SettingsError, suggestion
 from backbone.settings.leaves import ENV_PREFIX, Leaf, leaves
 from backbone.settings.secrets import Secret
+from backbone.settings.topic_names import topics_by_dimension
 from backbone.settings.values import parse_float
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["Given", "from_aliases", "from_environment"]
 
@@ -76,22 +77,34 @@ def from_aliases(
     """The settings given by the names of other tools, and which of these names were passed over, and why."""
     taken: dict[str, Given] = {}
     ignored: list[str] = []
-    for alias in ALIASES:
-        name = alias.name
-        if name not in env and leaves()[alias.path].secret:
-            name = f"{name}_FILE"
-        if name not in env:
-            continue
-        if name == alias.name and _says_the_same(alias, env[name], given):
+    for alias, name, text in _named(env, problems):
+        if name == alias.name and _says_the_same(alias, text, given):
             continue
         reason = _reason_against(alias.path, given, taken)
         if reason:
             ignored.append(f"{name}: {reason}")
         elif name.endswith("_FILE") and name != alias.name:
-            _take_file(taken, leaves()[alias.path], f"{name} (alias)", env[name], problems)
+            _take_file(taken, leaves()[alias.path], f"{name} (alias)", text, problems)
         else:
-            taken[alias.path] = Given(_scaled(alias, env[name]), f"env {name} (alias)")
-    return taken, ignored
+            taken[alias.path] = Given(_scaled(alias, text), f"env {name} (alias)")
+    return taken, list(dict.fromkeys(ignored))
+
+
+def _named(env: Mapping[str, str], problems: list[str]) -> Iterator[tuple[Alias, str, str]]:
+    """The aliases that are set, each with the name it is set by and the text; what names several things comes last."""
+    for alias in ALIASES:
+        name = alias.name
+        if name not in env and leaves()[alias.path].secret:
+            name = f"{name}_FILE"
+        if name in env:
+            yield alias, name, env[name]
+    try:
+        topics = topics_by_dimension(env.get(TOPICS, ""))
+    except ValueError as error:
+        problems.append(f"{TOPICS}: {error}")
+        return
+    for path, topic in topics.items():
+        yield Alias(TOPICS, path), TOPICS, topic
 
 
 def _reason_against(path: str, given: Mapping[str, Given], taken: Mapping[str, Given]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from backbone.settings.aliases import ALIASES, MODE
+from backbone.settings.aliases import ALIASES, MODE, TOPICS
 from backbone.settings.errors import suggestion
 from backbone.settings.leaves import leaves
 
@@ -29,7 +29,10 @@ _KNOWN = (
     ("TIMESCALE_FAILOVER(_.*)?", "failover drills are not built yet; leave it out"),
     ("TIMESCALE(DB)?_(CROSS_REGION|SECONDARY|REPLICA)(_.*)?", "a second region is not built yet; leave it out"),
     ("TIMESCALE_SPARK_(EXPORT|STRESS)(_.*)?", "export is not built yet; `backbone fetch` gives the rows"),
-    ("KAFKA_(INGEST|READINESS|SENSORY|AUTO_CREATE)_.*", "kafka is not built yet; leave it out"),
+    ("KAFKA_INGEST_CONSUMER_.*", "where a reader stands is kept in the store, and it waits for records; leave it out"),
+    ("KAFKA_READINESS_.*", "readiness is not judged yet; `backbone connectors` probes Kafka"),
+    ("KAFKA_SENSORY_.*", "sensory is not built yet; leave it out"),
+    ("KAFKA_INGEST_.*", "no setting is read from it; `backbone config show` has those that are"),
     ("(FRED|NEWS|NEWS_API|ALPHA_VANTAGE)_(API_)?KEY(_FILE)?", "no source that needs this key is built yet"),
 )
 _REASONS = tuple((re.compile(pattern), reason) for pattern, reason in _KNOWN)
@@ -38,7 +41,7 @@ _OURS = ("TIMESCALE_", "TIMESCALEDB_", "DATA_BACKBONE_", "EMP_")
 
 def without_a_setting(env: Mapping[str, str]) -> Iterator[str]:
     """What to say of each variable that looks as if it were meant for the backbone and is not read."""
-    names = {alias.name for alias in ALIASES} | {MODE}
+    names = {alias.name for alias in ALIASES} | {MODE, TOPICS}
     names |= {f"{alias.name}_FILE" for alias in ALIASES if leaves()[alias.path].secret}
     for name in sorted(set(env) - names):
         reason = next((reason for pattern, reason in _REASONS if pattern.fullmatch(name)), None)

@@ -50,8 +50,8 @@ class Leaf(NamedTuple):
 
     @property
     def section(self) -> str:
-        """The section it stands in; "" at the top."""
-        return self.path.rpartition(".")[0]
+        """The section it stands in, the outermost of several; "" at the top."""
+        return self.path.partition(".")[0] if "." in self.path else ""
 
     @property
     def backend(self) -> str | None:
@@ -66,7 +66,7 @@ class Leaf(NamedTuple):
         bounds = [
             f"{symbol} {getattr(meta, name)}" for meta in self.metas for name, symbol in _BOUNDS if _has(meta, name)
         ]
-        patterns = [f"like {meta.pattern}" for meta in self.metas if meta.pattern is not None]
+        patterns = [meta.title or f"like {meta.pattern}" for meta in self.metas if meta.pattern is not None]
         return ", ".join([words, *bounds, *patterns, *(["or none"] if self.optional else [])])
 
     def read(self, raw: object) -> Any:
@@ -100,6 +100,8 @@ class Leaf(NamedTuple):
         literals = get_args(self.base) if get_origin(self.base) is Literal else ()
         if raw is False and "off" in literals:
             return "off"  # YAML reads a bare off as false
+        if isinstance(raw, Mapping):
+            return {name: _scalar_text(value) for name, value in raw.items()}
         if not isinstance(raw, str):
             return raw
         text = raw.strip()
@@ -141,8 +143,20 @@ def _has(meta: msgspec.Meta, name: str) -> bool:
     return getattr(meta, name) is not None
 
 
-def _pairs(text: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
+_Flat = dict[str, str | int | float | bool]
+
+
+def _scalar_text(value: object) -> object:
+    """What YAML and JSON read as a number or a truth value, as the text it is where texts are asked for."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _pairs(text: str) -> dict[str, object]:
+    if text.startswith("{"):
+        return {name: _scalar_text(value) for name, value in msgspec.json.decode(text, type=_Flat).items()}
+    pairs: dict[str, object] = {}
     for item in filter(None, map(str.strip, text.split(","))):
         name, separator, value = item.partition("=")
         if not separator or not name.strip() or name.strip() in pairs:
@@ -158,7 +172,7 @@ _WORDS: Mapping[Any, str] = {
     float: "a number",
     str: "text",
     Secret: "text (a secret)",
-    Mapping: "pairs NAME=VALUE, comma-separated",
+    Mapping: "pairs NAME=VALUE, comma-separated, or a JSON object",
 }
 _BOUNDS = (
     ("ge", ">="),

@@ -22,6 +22,7 @@ from backbone.settings.sections.retention import RetentionSettings
 from backbone.settings.sections.store import StoreSettings
 from backbone.settings.sections.stream import StreamSettings
 from backbone.settings.sections.supervision import SupervisionSettings
+from backbone.settings.sections.telemetry import TelemetrySettings
 
 __all__ = ["Settings"]
 
@@ -52,6 +53,7 @@ class Settings(Section, frozen=True, kw_only=True):
     ingest: IngestSettings = IngestSettings()
     retention: RetentionSettings = RetentionSettings()
     quality: QualitySettings = QualitySettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     control: ControlSettings = ControlSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     logging: LoggingSettings = LoggingSettings()

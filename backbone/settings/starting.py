@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
-from backbone.settings.backends import NOT_BUILT, SERVERS, TIERS, not_built
+from backbone.settings.backends import SERVERS, TIERS
 from backbone.settings.connections import url_problem
 from backbone.settings.errors import SettingsError
 from backbone.settings.transport import exposures, unproven
 
 if TYPE_CHECKING:
     from backbone.settings.schema import Settings
+    from backbone.settings.sections.stream import StreamSettings
 
 __all__ = ["Obstacle", "obstacles", "refuse_what_cannot_start"]
 
@@ -44,7 +46,12 @@ def refuse_what_cannot_start(settings: Settings, section: str = "") -> None:
 
 def obstacles(settings: Settings) -> tuple[Obstacle, ...]:
     """All that keeps a backbone with these settings from starting."""
-    return (*_about_the_mode(settings), *_about_services(settings), *_about_addresses(settings))
+    return (
+        *_about_the_mode(settings),
+        *_about_services(settings),
+        *_about_clients(settings.stream),
+        *_about_addresses(settings),
+    )
 
 
 def _about_the_mode(settings: Settings) -> Iterator[Obstacle]:
@@ -87,16 +94,27 @@ def _by(settings: Settings, statement: str) -> str:
 
 def _missing(part: _Part, why: str) -> str:
     server, name = SERVERS[part.section], f"BACKBONE_{part.section.upper()}"
-    if part.backend == server and server in NOT_BUILT:
-        return not_built(part.section, server)
     if part.backend == server:
         lost = f"{part.section}.backend is {server}, but its address is missing; set {name}_{part.address}"
         return "" if part.addressed else lost
     if not why:
         return ""
-    if server in NOT_BUILT:
-        return f"{server} is required ({why}), but it is not built yet; set {name}_REQUIRED=false to go without"
     return f"{server} is required ({why}), but {part.section}.backend is {part.backend}; set {name}_BACKEND={server}"
+
+
+def _about_clients(stream: StreamSettings) -> Iterator[Obstacle]:
+    """What has to be installed for Kafka; its client alone can compress with gzip, which is slow."""
+    if stream.backend != "kafka":
+        return
+    if find_spec("aiokafka") is None:
+        text = "stream.backend is kafka, which needs its client: pip install 'aiokafka>=0.14' cramjam"
+        yield Obstacle("stream.backend", text)
+    if stream.compression in {"snappy", "lz4", "zstd"} and find_spec("cramjam") is None:
+        text = (
+            f"stream.compression is {stream.compression}, which needs cramjam: pip install cramjam, "
+            "or set BACKBONE_STREAM_COMPRESSION to gzip or none"
+        )
+        yield Obstacle("stream.compression", text)
 
 
 def _about_addresses(settings: Settings) -> Iterator[Obstacle]:

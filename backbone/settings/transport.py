@@ -84,7 +84,14 @@ def unproven(settings: Settings) -> Iterator[tuple[str, str]]:
         yield from unusable(url.reveal())
     url = settings.cache.dsn() if settings.cache.backend == "redis" else None
     if url is not None and _readable("cache.url", url.reveal()):
-        yield from _unusable_files(_FILES_OF_REDIS, options(url.reveal()))
+        given = options(url.reveal())
+        yield from _unusable_files(_given(_FILES_OF_REDIS, given), given.get("ssl_password", ""))
+    stream = settings.stream
+    if stream.backend == "kafka" and stream.effective_security_protocol in {"SSL", "SASL_SSL"}:
+        password = "" if stream.ssl_key_password is None else stream.ssl_key_password.reveal()
+        files = {"ssl_root_cert": stream.ssl_root_cert, "ssl_cert": stream.ssl_cert, "ssl_key": stream.ssl_key}
+        named = {name: (f"stream.{name}", file) for name, file in files.items() if file}
+        yield from _unusable_files(named, password)
 
 
 def unusable(url: str) -> Iterator[tuple[str, str]]:
@@ -97,40 +104,43 @@ def unusable(url: str) -> Iterator[tuple[str, str]]:
             "such as /etc/ssl/certs/ca-certificates.crt"
         )
         yield "store.ssl_root_cert", text
-    yield from _unusable_files(_FILES, given)
+    yield from _unusable_files(_given(_FILES, given), given.get("sslpassword", ""))
 
 
-def _unusable_files(files: Mapping[str, str], given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _given(files: Mapping[str, str], given: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The files that the options of a URL name: of the authority, of the certificate, of its key; with the setting."""
+    roles = zip(("ssl_root_cert", "ssl_cert", "ssl_key"), files.items(), strict=True)
+    return {role: (path, given[option]) for role, (option, path) in roles if option in given}
+
+
+def _unusable_files(files: Mapping[str, tuple[str, str]], password: str) -> Iterator[tuple[str, str]]:
     """The settings whose files are not there, or hold nothing that a client could take.
 
     Args:
-        files: by option, the setting that it comes from: of the authority, of the certificate, of its key.
-        given: options of the URL.
+        files: by what they are for (ssl_root_cert, ssl_cert, ssl_key), the setting and the file.
+        password: of the key.
     """
-    missing = [
-        (option, path) for option, path in files.items() if option in given and not Path(given[option]).is_file()
-    ]
-    for option, path in missing:
-        yield path, f"{path} is {given[option]}, but there is no such file; correct it"
-    if not missing and (problem := _unloadable(files, given)) is not None:
+    missing = [(path, file) for path, file in files.values() if not Path(file).is_file()]
+    for path, file in missing:
+        yield path, f"{path} is {file}, but there is no such file; correct it"
+    if not missing and (problem := _unloadable(files, password)) is not None:
         path, why = problem
         yield path, f"{path} can't be used: {why}; give a readable file in PEM format"
 
 
-def _unloadable(files: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, str] | None:
+def _unloadable(files: Mapping[str, tuple[str, str]], password: str) -> tuple[str, str] | None:
     """The setting whose file the client would not take, and why."""
     import ssl
 
     context, path = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ""
-    authority, certificate, key = files
     try:
-        if authority in given:
-            path = files[authority]
-            context.load_verify_locations(cafile=given[authority])
-        if certificate in given:
-            path = files[certificate]
-            password = given.get("sslpassword", given.get("ssl_password", ""))
-            context.load_cert_chain(given[certificate], given.get(key), lambda: password)
+        if "ssl_root_cert" in files:
+            path, file = files["ssl_root_cert"]
+            context.load_verify_locations(cafile=file)
+        if "ssl_cert" in files:
+            path, file = files["ssl_cert"]
+            key = files["ssl_key"][1] if "ssl_key" in files else None
+            context.load_cert_chain(file, key, lambda: password)
     except OSError as error:
         return path, str(error)
     return None

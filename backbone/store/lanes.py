@@ -22,12 +22,13 @@ _WAITING = 1024  # requests of one lane at work or waiting; further ones are ref
 class Lane(Enum):
     """Requests that wait for each other; the value is how many of them are at work at once.
 
-    Together they are as many as the connections that a pool has by default.
+    Together they are as many as the connections that a pool has by default; a lease has one beside the pool.
     """
 
     READS = ("reads", 4)
     WRITES = ("writes", 4)
     FIRST = ("what goes first", 2)
+    LEASES = ("leases", 1)
 
 
 _WRITES = (
@@ -38,6 +39,10 @@ _WRITES = (
     messages.MigrateStore,
     messages.DropRows,
     messages.PruneStore,
+    messages.RecordSeen,
+    messages.CommitOffsets,
+    messages.KeepDeadLetters,
+    messages.DeleteDeadLetters,
 )
 _FIRST = (
     messages.RelayCursor,
@@ -45,11 +50,19 @@ _FIRST = (
     messages.ProbeStore,
     messages.OutboxState,
     messages.ReadDrops,
+    messages.StreamParts,
+    messages.NoteParts,
 )
+_LEASES = (messages.Lease, messages.LeaveLease)
 
 
 def lane_of(request: StoreQuestion) -> Lane:
-    """Where a request waits: what the relay asks, on which all subscribers wait, and probes go first."""
+    """Where a request waits: what the relay asks, on which all subscribers wait, and probes go first.
+
+    What keeps a lease waits for none of them: it would be lost.
+    """
+    if isinstance(request, _LEASES):
+        return Lane.LEASES
     if isinstance(request, _FIRST) or (isinstance(request, ReadOutbox) and request.first):
         return Lane.FIRST
     return Lane.WRITES if isinstance(request, _WRITES) else Lane.READS

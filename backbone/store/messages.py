@@ -10,7 +10,28 @@ from msgspec.structs import force_setattr
 
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
-from backbone.store.outbox_messages import STREAM, AdvanceRelay, OutboxGrew, OutboxState, ReadOutbox, RelayCursor
+from backbone.store.inbox_messages import (
+    CommitOffsets,
+    DeleteDeadLetters,
+    KeepDeadLetters,
+    ReadDeadLetters,
+    ReadOffsets,
+    ReadSeen,
+    RecordSeen,
+)
+from backbone.store.outbox_messages import (
+    SHARED_STREAM,
+    STREAM,
+    AdvanceRelay,
+    Lease,
+    LeaveLease,
+    NoteParts,
+    OutboxGrew,
+    OutboxState,
+    ReadOutbox,
+    RelayCursor,
+    StreamParts,
+)
 from backbone.store.port import Store
 from backbone.store.records import (
     Chunk,
@@ -27,27 +48,39 @@ from backbone.store.records import (
 from backbone.store.request import StoreRequest
 
 __all__ = [
+    "SHARED_STREAM",
     "STREAM",
     "AdvanceRelay",
     "ClaimEpoch",
+    "CommitOffsets",
+    "DeleteDeadLetters",
     "DropRows",
+    "KeepDeadLetters",
+    "Lease",
+    "LeaveLease",
     "MigrateStore",
+    "NoteParts",
     "OutboxGrew",
     "OutboxState",
     "ProbeStore",
     "PruneStore",
     "QuarantineRows",
     "ReadCoverage",
+    "ReadDeadLetters",
     "ReadDrops",
     "ReadJournal",
+    "ReadOffsets",
     "ReadOutbox",
     "ReadQuarantine",
     "ReadQuarters",
     "ReadRows",
+    "ReadSeen",
     "ReadSymbols",
     "RecordJournal",
+    "RecordSeen",
     "RelayCursor",
     "StoreQuestion",
+    "StreamParts",
     "WriteChunk",
 ]
 
@@ -297,6 +330,10 @@ StoreQuestion: TypeAlias = (
     | ReadOutbox
     | RelayCursor
     | AdvanceRelay
+    | Lease
+    | LeaveLease
+    | StreamParts
+    | NoteParts
     | ReadRows
     | ProbeStore
     | MigrateStore
@@ -309,5 +346,12 @@ StoreQuestion: TypeAlias = (
     | DropRows
     | ReadDrops
     | PruneStore
+    | ReadSeen
+    | RecordSeen
+    | ReadOffsets
+    | CommitOffsets
+    | KeepDeadLetters
+    | ReadDeadLetters
+    | DeleteDeadLetters
 )
 """All of them: what the store's actor handles."""

@@ -14,10 +14,25 @@ from backbone.store.port import Store
 from backbone.store.records import OutboxRow, OutboxStatus
 from backbone.store.request import StoreRequest
 
-__all__ = ["STREAM", "AdvanceRelay", "OutboxGrew", "OutboxState", "ReadOutbox", "RelayCursor"]
+__all__ = [
+    "SHARED_STREAM",
+    "STREAM",
+    "AdvanceRelay",
+    "Lease",
+    "LeaveLease",
+    "NoteParts",
+    "OutboxGrew",
+    "OutboxState",
+    "ReadOutbox",
+    "RelayCursor",
+    "StreamParts",
+]
 
 STREAM = "stream"
-"""The sink that is the stream. Its relay publishes all shards by one cursor, that of shard 0."""
+"""The sink that is the stream of this process. Its relay publishes all shards by one cursor, that of shard 0."""
+
+SHARED_STREAM = "kafka"
+"""The sink that is the stream of several processes, likewise; who publishes to its own does not move this cursor."""
 
 
 def _check_shard(shard: int) -> None:
@@ -93,12 +108,87 @@ class AdvanceRelay(StoreRequest[None], frozen=True):
         return store.advance(self.sink, self.shard, self.position, self.epoch, known=self.known, server=self.server)
 
 
+class Lease(StoreRequest[int | None], frozen=True):
+    """Be the one process that publishes a shard to a sink, or go on being it: the epoch; None: another process is."""
+
+    sink: str
+    shard: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.text("sink", self.sink)
+        _check_shard(self.shard)
+
+    def on(self, store: Store) -> Coroutine[Any, Any, int | None]:
+        """Ask a store."""
+        return store.lease(self.sink, self.shard)
+
+
+class LeaveLease(StoreRequest[None], frozen=True):
+    """Let another process publish a shard to a sink."""
+
+    sink: str
+    shard: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.text("sink", self.sink)
+        _check_shard(self.shard)
+
+    def on(self, store: Store) -> Coroutine[Any, Any, None]:
+        """Ask a store."""
+        return store.leave(self.sink, self.shard)
+
+
+class StreamParts(StoreRequest[dict[tuple[str, int], int]], frozen=True):
+    """Identities of all parts of a sink that were ever filled, kept like offsets; the number says up to where."""
+
+    sink: str
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.text("sink", self.sink)
+
+    def on(self, store: Store) -> Coroutine[Any, Any, dict[tuple[str, int], int]]:
+        """Ask a store."""
+        return store.offsets(_parts_of(self.sink))
+
+
+class NoteParts(StoreRequest[None], frozen=True):
+    """Note that parts of a sink hold what was published up to a position, as far as the outbox still had it."""
+
+    sink: str
+    parts: tuple[str, ...]
+    position: int
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.text("sink", self.sink)
+        for part in arguments.instance("parts", self.parts, tuple):
+            arguments.text("parts", part)
+        arguments.count("position", self.position)
+
+    def on(self, store: Store) -> Coroutine[Any, Any, None]:
+        """Ask a store."""
+        return store.commit_offsets(_parts_of(self.sink), {(part, 0): self.position for part in self.parts})
+
+
+def _parts_of(sink: str) -> str:
+    return f"relay/{sink}"
+
+
 class OutboxState(StoreRequest[OutboxStatus], frozen=True):
-    """How far the relay is behind."""
+    """How far a sink is behind; "": the one that is furthest behind."""
+
+    sink: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("sink", self.sink, str)
 
     def on(self, store: Store) -> Coroutine[Any, Any, OutboxStatus]:
         """Ask a store."""
-        return store.outbox_status()
+        return store.outbox_status(self.sink)
 
 
 class OutboxGrew(Event, frozen=True, kw_only=True):

@@ -132,8 +132,23 @@ class Store(Protocol):
         """
         ...
 
-    async def outbox_status(self) -> OutboxStatus:
-        """How far the relay is behind."""
+    async def lease(self, sink: str, shard: int) -> int | None:
+        """Be the one process that publishes a shard to a sink, or go on being it.
+
+        Who has it asks again every `backbone.domain.lapse.BEAT` seconds. One that was silent for `LAPSE` may be put
+        out by another; by its own clock it stops before.
+
+        Returns:
+            The epoch to `advance` with; None: another process has the lease, or this one may only read.
+        """
+        ...
+
+    async def leave(self, sink: str, shard: int) -> None:
+        """Let another process have the lease; without one nothing happens."""
+        ...
+
+    async def outbox_status(self, sink: str = "") -> OutboxStatus:
+        """How far a sink is behind; "": the one that is furthest behind."""
         ...
 
     async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:

@@ -17,9 +17,11 @@ from backbone.store.messages import OutboxState, ReadOutbox
 from backbone.stream.errors import StreamClosed, StreamUnavailable
 from backbone.stream.feed import Change, Feed, within
 from backbone.stream.generation import database_generation
-from backbone.stream.messages import LeaveStream, NextUpdates, Update, Updates
-from backbone.stream.port import Place, Record, Start, Stream, Subscriber
+from backbone.stream.latency import Latencies
+from backbone.stream.messages import LeaveStream, NextUpdates, ReadLag, Update, Updates
+from backbone.stream.port import PartitionLag, Place, Record, Start, Stream, Subscriber
 from backbone.stream.resume import Resume
+from backbone.stream.storing import Storing
 from backbone.stream.watching import watched
 
 __all__ = ["ConsumerActor"]
@@ -69,6 +71,8 @@ class ConsumerActor(Actor):
         self._subscriber: Subscriber | None = None
         self._opening = anyio.Lock(fast_acquire=True)
         self._database = ""
+        self._latencies = Latencies()
+        self._store = Storing(calls, timeout, lambda work: self.context.run_task(work, name="dead letters"))
 
     async def on_stop(self, reason: StopReason) -> None:
         """Let go of the stream, within a bound; who waits is refused."""
@@ -76,9 +80,11 @@ class ConsumerActor(Actor):
             await _close(self._subscriber)
 
     def inspect(self) -> dict[str, Any]:
-        """Where each subscription stands."""
+        """Where each subscription stands, and how long changes took from their commit to here."""
         places = {name: each.place for name, each in self._subscriptions.items()}
-        return {"subscriptions": {name: place.position if place else None for name, place in places.items()}}
+        standing = {name: place.position if place else None for name, place in places.items()}
+        letters = {} if self._subscriber is None else self._subscriber.letters.inspect()
+        return {"subscriptions": standing, "latency": self._latencies.facts(), **letters}
 
     @handles
     def next(self, message: NextUpdates) -> None:
@@ -87,6 +93,18 @@ class ConsumerActor(Actor):
         if mine is None:  # noted here, in the order of the mailbox: a LeaveStream behind it finds it
             mine = self._subscriptions[message.subscription] = _Subscribed(message.after)
         self.context.run_task(self._watched(message, mine), name="poll", reply=self.context.defer_reply())
+
+    @handles
+    def lag(self, message: ReadLag) -> None:
+        """See ReadLag; asked beside the mailbox."""
+        self.context.run_task(self._lag(), name="lag", reply=self.context.defer_reply())
+
+    async def _lag(self) -> tuple[PartitionLag, ...]:
+        try:
+            subscriber = await self._opened()
+            return await within(_OPEN_TIMEOUT, subscriber.lag(), "say how far reading is behind")
+        except (StreamClosed, StreamUnavailable) as error:
+            raise refuse(error) from error
 
     @handles
     async def leave(self, message: LeaveStream) -> None:
@@ -118,6 +136,7 @@ class ConsumerActor(Actor):
                 feed = mine.feed = Feed(subscriber, self._calls, message.dimension, message.symbols, self._timeout)
             await self._stand(mine, feed, message)
             changes = await feed.next(message.limit, message.timeout)
+            self._store.soon(subscriber.letters)
             if self.context.health.level != "ok":
                 self.context.report_health("ok")
             return await self._readable(changes, feed, subscriber)
@@ -129,14 +148,17 @@ class ConsumerActor(Actor):
             Reject: the first payload is no frame.
         """
         updates: list[Update] = []
+        before = Place(0)
         for each in changes:
             try:
                 updates.append(self._update(each, subscriber))
-            except Reject:
-                if not updates:
-                    raise
-                await feed.seek(_place(changes[len(updates) - 1]))
-                break
+            except Reject as refusal:
+                if not (isinstance(each, Record) and subscriber.set_aside(each, str(refusal.__cause__))):
+                    if not updates:
+                        raise
+                    await feed.seek(before)
+                    break
+            before = _place(each)
         assert feed.place is not None  # noqa: S101  it stands
         return Updates(tuple(updates), feed.place)
 
@@ -152,6 +174,7 @@ class ConsumerActor(Actor):
                     if not connected:
                         await _close(subscriber)
                 self._subscriber = subscriber
+                self._store.watch(subscriber.letters)
             return self._subscriber
 
     async def _stand(self, mine: _Subscribed, feed: Feed, message: NextUpdates) -> None:
@@ -228,6 +251,8 @@ class ConsumerActor(Actor):
             Reject: the payload is no frame.
         """
         symbol = each.key if isinstance(each, Record) else each.symbol
+        if each.created_at is not None:
+            self._latencies.record(each.created_at, self.context.clock.now(), each.dimension)
         place = _place(each)
         event = each.event_id[:_EVENT] if place.position == each.position else ""
         token = Resume(self._database, subscriber.generation, place.position, place.mark, event)

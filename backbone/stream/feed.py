@@ -110,18 +110,24 @@ class Feed:
         rows = await self._calls.ask("store", request, self._timeout)
         published = [row for row in rows if row.position < gone.first_position]
         if not published:
-            await self._pass_over(gone)
+            await self._pass_over(gone, goes_on=bool(rows))
         elif len(published) < len(rows):
             await self.seek(Place(gone.first_position - 1))
         else:
             await self.seek(Place(published[-1].position))
         return [row for row in published if self._wants(row)]
 
-    async def _pass_over(self, gone: PositionGone) -> None:
-        """Nothing is left before what the stream has: right for who begins with the oldest, a loss for others."""
-        if not self._takes_what_is_left:
+    async def _pass_over(self, gone: PositionGone, *, goes_on: bool) -> None:
+        """Nothing is left before what the stream has: right for who begins with the oldest, a loss for others.
+
+        But where the outbox `goes_on` there, nothing was between: positions have gaps, that before the first is large.
+        """
+        if goes_on:
+            await self.seek(Place(gone.first_position - 1))
+        elif self._takes_what_is_left:
+            await self.seek((await self._cursor_after("earliest")).place)
+        else:
             raise refuse(PositionLost.of(gone.position))
-        await self.seek((await self._cursor_after("earliest")).place)
 
     def _wants(self, row: OutboxRow) -> bool:
         dimension = self._dimension is None or row.dimension == self._dimension

@@ -35,12 +35,15 @@ class Hints:
             self._following[hint.after] = hint.outbox
 
     def take(self, position: int, most: int) -> list[OutboxRow]:
-        """The rows that come right after a position, about `most` of them; none where these are not known.
+        """The rows that come right after a position, at most `most` unless one hint has more; none: they are not known.
 
         What is kept of other places was read meanwhile, or something lies before it, which is to be looked at.
         """
         rows: list[OutboxRow] = []
-        while len(rows) < most and (following := self._following.pop(position, None)) is not None:
+        while (following := self._following.get(position)) is not None:
+            if rows and len(rows) + len(following) > most:
+                break  # readers look back over one batch of the relay, and no further
+            del self._following[position]
             rows += following
             position = following[-1].position
         if not rows:

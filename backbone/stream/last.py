@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import anyio
-
-from actors import Actor, Reject, StopReason
-from backbone.calls import Calls
+from actors import Reject, handles
+from backbone.calls import Calls, refuse
 from backbone.domain import decode
 from backbone.domain.dimension import Dimension
 from backbone.store.errors import PositionLost
+from backbone.store.messages import DeleteDeadLetters
+from backbone.store.records import DeadLetter
 from backbone.stream.errors import StreamError, StreamSetBack
 from backbone.stream.feed import Change, Feed, within
+from backbone.stream.following import LONGEST_PAUSE, FollowingActor
+from backbone.stream.messages import LettersSent, SendBack
 from backbone.stream.port import Place, Record, Start, Stream, Subscriber
+from backbone.stream.sink import TopicRefuses
+from backbone.stream.storing import Storing
 from backbone.stream.trim import newest_rows
 
 __all__ = ["LastActor", "Newest"]
 
 _BATCH = 500
 _WAIT = 30.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds
-_OPEN_TIMEOUT = _CLOSE_TIMEOUT = 5.0
+_OPEN_TIMEOUT = 5.0
+_STORE_TIMEOUT = 10.0
+_SEND_TIMEOUT = 30.0
+_LETTERS = 200  # sent back at once
 _KEPT_WHOLE = 4096  # bytes: smaller payloads are not worth cutting
 
 
@@ -64,11 +70,17 @@ class Newest:
         return row
 
 
+def _some_of_one_topic(letters: Sequence[DeadLetter]) -> Iterator[Sequence[DeadLetter]]:
+    for topic in sorted({each.topic for each in letters}):
+        those = [each for each in letters if each.topic == topic]
+        yield from (those[n : n + _LETTERS] for n in range(0, len(those), _LETTERS))
+
+
 def _key(change: Change) -> tuple[Dimension, str]:
     return change.dimension, change.key if isinstance(change, Record) else change.symbol
 
 
-class LastActor(Actor):
+class LastActor(FollowingActor):
     """Follows the whole stream from when the process began, and keeps the newest change of each symbol.
 
     Where the database was set back, it forgets them and begins with what the stream has since; where changes were
@@ -81,50 +93,65 @@ class LastActor(Actor):
     """
 
     def __init__(self, stream: Stream, calls: Calls, newest: Newest) -> None:
-        self._stream = stream
-        self._calls = calls
+        super().__init__(stream, calls, _BATCH, _WAIT)
         self._newest = newest
-        self._subscriber: Subscriber | None = None
         self._lost_place = False
-
-    async def on_start(self) -> None:
-        """Begin beside the mailbox: a stream that is down holds nobody up."""
-        self.context.run_task(self._follow(), name="follow")
-
-    async def on_stop(self, reason: StopReason) -> None:
-        """Let go of the stream, within a bound."""
-        await self._close()
+        self._store = Storing(calls, _STORE_TIMEOUT, lambda work: self.context.run_task(work, name="dead letters"))
 
     def inspect(self) -> dict[str, Any]:
         """Where it stands."""
-        return {"position": self._newest.place.position if self._newest.place else 0}
+        position = self._newest.place.position if self._newest.place else 0
+        return {"position": position, **self.counts()}
 
-    async def _follow(self) -> None:
-        pause = 0.0
-        while True:
+    @handles
+    def send_back(self, message: SendBack) -> None:
+        """See SendBack; beside the mailbox."""
+        self.context.run_task(self._send_back(message.letters), name="send back", reply=self.context.defer_reply())
+
+    async def _send_back(self, letters: Sequence[DeadLetter]) -> LettersSent:
+        """Send first, then forget: what is sent twice is seen twice, what is lost is lost.
+
+        Some at a time, so that little is sent twice; a topic that takes none of them holds up no other.
+        """
+        subscriber, sent, unreadable = self._stream.subscriber(), 0, 0
+        refused: StreamError | None = None
+        for some in _some_of_one_topic(letters):
             try:
-                feed = await self._open()
-                while True:
-                    self._newest.put(await feed.next(_BATCH, _WAIT))
-                    self._newest.place = feed.place
-                    if pause:
-                        pause = 0.0
-                        self.context.report_health("ok")
-            except (StreamError, Reject) as error:
-                await self._close()
-                if isinstance(error, Reject) and error.code == PositionLost.code:
-                    self._lose_place(error)
-                pause = min(2 * pause or _FIRST_PAUSE, _LONGEST_PAUSE)
-                self._report_behind(error)
-                await anyio.sleep(pause)
+                unreadable += await within(_SEND_TIMEOUT, subscriber.send_back(some), "take dead letters")
+            except TopicRefuses as error:
+                refused = refused or error
+                continue
+            except StreamError as error:
+                raise refuse(error) from error
+            await self._calls.ask("store", DeleteDeadLetters(some), _STORE_TIMEOUT)
+            sent += len(some)
+        if refused is not None:
+            raise Reject(refused.code, f"{refused}; of {len(letters)} dead letters {sent} were sent back") from refused
+        return LettersSent(sent, unreadable)
 
-    async def _open(self) -> Feed:
-        subscriber = self._subscriber = self._stream.subscriber()
-        await within(_OPEN_TIMEOUT, subscriber.open(), "open")
+    async def opened(self, subscriber: Subscriber) -> Feed:
+        """Where it was, else after the newest; after a place that was lost, with what the stream still has."""
+        self._store.watch(subscriber.letters)  # also where nobody subscribes
         feed = Feed(subscriber, self._calls)
         self._newest.place = await feed.open(self._newest.place or await self._beginning(subscriber))
         self._lost_place = False
         return feed
+
+    async def take(self, changes: Sequence[Change], feed: Feed) -> None:
+        """Keep the newest of each symbol."""
+        self._newest.put(changes)
+        self._newest.place = feed.place
+        if self._subscriber is not None:
+            self._store.soon(self._subscriber.letters)
+
+    def fell(self, error: StreamError | Reject) -> None:
+        """Forget the place where it was lost, and all rows where the database was set back."""
+        if isinstance(error, Reject) and error.code == PositionLost.code:
+            self._newest.place, self._lost_place = None, True
+            if isinstance(error.__cause__, StreamSetBack):
+                self._newest.forget()
+        following = f"tries again at least every {LONGEST_PAUSE:g} s; `last` gives what came by before"
+        self.context.report_health("degraded", str(error), following, "see the relay's line in backbone status")
 
     async def _beginning(self, subscriber: Subscriber) -> Start | Place:
         """Where to begin without a place; after one that was lost, before all that the stream still has."""
@@ -133,17 +160,3 @@ class LastActor(Actor):
         cursor = await within(_OPEN_TIMEOUT, subscriber.cursor(after="earliest"), "make a cursor")
         await cursor.close()
         return cursor.place
-
-    def _lose_place(self, error: Reject) -> None:
-        self._newest.place, self._lost_place = None, True
-        if isinstance(error.__cause__, StreamSetBack):
-            self._newest.forget()
-
-    async def _close(self) -> None:
-        if self._subscriber is not None:
-            with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
-                await self._subscriber.close()
-
-    def _report_behind(self, error: Exception) -> None:
-        following = f"tries again at least every {_LONGEST_PAUSE:g} s; `last` gives what came by before"
-        self.context.report_health("degraded", str(error), following, "see the relay's line in backbone status")

@@ -10,10 +10,23 @@ from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.domain.probe import ProbeAnswer
-from backbone.stream.port import Place, Start
+from backbone.store.records import DeadLetter
+from backbone.stream.port import PartitionLag, Place, Start
+from backbone.stream.provisioned import Provisioned
 from backbone.stream.resume import Resume
 
-__all__ = ["DatabaseSetBack", "LeaveStream", "NextUpdates", "ProbeStream", "Update", "Updates"]
+__all__ = [
+    "DatabaseSetBack",
+    "EnsureTopics",
+    "LeaveStream",
+    "LettersSent",
+    "NextUpdates",
+    "ProbeStream",
+    "ReadLag",
+    "SendBack",
+    "Update",
+    "Updates",
+]
 
 
 class Update(msgspec.Struct, frozen=True):
@@ -82,9 +95,50 @@ class LeaveStream(Message, frozen=True):
         arguments.text("subscription", self.subscription)
 
 
+class ReadLag(Request[tuple[PartitionLag, ...]], frozen=True):
+    """How far the slowest subscription is behind in each partition; none where the stream has nothing to be behind."""
+
+
+class LettersSent(msgspec.Struct, frozen=True):
+    """What became of dead letters.
+
+    Attributes:
+        sent: so many are in their topics again, and no dead letters any more.
+        unreadable: so many of these can't be read today either, and come back as dead letters.
+    """
+
+    sent: int
+    unreadable: int
+
+
+class SendBack(Request[LettersSent], frozen=True):
+    """Send dead letters back to their topics, and forget them."""
+
+    letters: tuple[DeadLetter, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        for each in arguments.instance("letters", self.letters, tuple):
+            arguments.instance("letters", each, DeadLetter)
+
+
 class DatabaseSetBack(Event, frozen=True, kw_only=True):
     """The database was restored or failed over to an earlier state: positions of before mean nothing any more."""
 
 
 class ProbeStream(Request[ProbeAnswer], frozen=True):
     """A round trip through the stream."""
+
+
+class EnsureTopics(Request[Provisioned], frozen=True):
+    """Look for the topics now, and make those that are missing.
+
+    Attributes:
+        dry_run: make nothing.
+    """
+
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.flag("dry_run", self.dry_run)

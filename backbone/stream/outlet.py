@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Collection, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import anyio
 
+from actors import Reject
+from backbone.calls import refuse
 from backbone.domain.probe import ProbeAnswer
 from backbone.store.records import OutboxRow
 from backbone.stream.errors import StreamClosed, StreamUnavailable
@@ -16,6 +18,9 @@ from backbone.stream.reach import HeldUp
 __all__ = ["Outlet"]
 
 _CLOSE_TIMEOUT = 2.0
+_PROBE_TIMEOUT = 4.0  # who asks waits 5 s: a stream that says nothing has failed, and is not busy
+
+T = TypeVar("T")
 
 
 class Outlet:
@@ -24,29 +29,30 @@ class Outlet:
     Args:
         stream: makes the publishers.
         timeout: seconds for each call.
+
+    Attributes:
+        settled: the publisher of now knows where all was published, and its stream lacks nothing of it.
     """
 
     def __init__(self, stream: Stream, timeout: float) -> None:
         self._stream = stream
         self._timeout = timeout
         self._publisher: Publisher | None = None
-        self._resumed = False
+        self.settled = False
 
     async def connect(self) -> None:
         """Have a publisher that is open; one that met what is no outage is let go of when its actor ends."""
         if self._publisher is None:
-            self._publisher, self._resumed = self._stream.publisher(), False
+            self._publisher, self.settled = self._stream.publisher(), False
             await self._sent(self._publisher.open(), "open")
 
-    async def stand(self, position: int) -> None:
-        """Say, to a publisher that has not heard it yet, up to where all was published."""
-        if not self._resumed:
-            await self.resume(position)
-            self._resumed = True
-
-    async def resume(self, position: int) -> None:
+    async def resume(self, position: int, filled: Collection[str] = ()) -> Collection[str]:
         """See the port."""
-        await self._sent(self._open().resume(position), "resume")
+        return await self._sent(self._open().resume(position, filled), "resume")
+
+    async def holds_anything(self) -> bool:
+        """See the port."""
+        return await self._sent(self._open().holds_anything(), "say what it holds")
 
     async def begin_again(self, position: int) -> None:
         """See the port."""
@@ -57,8 +63,20 @@ class Outlet:
         await self._sent(self._open().publish(rows), "publish")
 
     async def probe(self) -> ProbeAnswer | None:
-        """See the port; None: there is no publisher now."""
-        return None if self._publisher is None else await self._publisher.probe()
+        """See the port; None: there is no publisher now.
+
+        Raises:
+            Reject: the stream does not answer.
+        """
+        if self._publisher is None:
+            return None
+        try:
+            with anyio.fail_after(_PROBE_TIMEOUT):
+                return await self._publisher.probe()
+        except (StreamUnavailable, StreamClosed) as error:
+            raise refuse(error) from error
+        except TimeoutError as error:
+            raise Reject(StreamUnavailable.code, f"no answer within {_PROBE_TIMEOUT:g} s") from error
 
     async def abandon(self) -> None:
         """Let go of the publisher, within a bound."""
@@ -68,10 +86,11 @@ class Outlet:
                 await publisher.close()
 
     def _open(self) -> Publisher:
-        assert self._publisher is not None  # noqa: S101  the pump has connected
+        if self._publisher is None:  # the role changed while the stream was away
+            raise HeldUp("stream", StreamUnavailable.code, "the publisher is not open yet")
         return self._publisher
 
-    async def _sent(self, work: Coroutine[Any, Any, None], what: str) -> None:
+    async def _sent(self, work: Coroutine[Any, Any, T], what: str) -> T:
         """Wait for the stream, but not for ever; a publisher that failed is abandoned.
 
         Raises:

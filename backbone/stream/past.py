@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from backbone.store.errors import CursorSetBack, Unsupported
+from backbone.store.errors import CursorSetBack, FencedOut, Unsupported
 from backbone.store.messages import AdvanceRelay, ProbeStore, ReadDrops, RelayCursor
 from backbone.store.records import OutboxStatus
 from backbone.stream.reach import HeldUp
+from backbone.stream.tenure import Tenure
 
 __all__ = ["Past"]
 
@@ -24,6 +25,7 @@ class Past:
 
     Args:
         ask: asks the store.
+        tenure: whose cursor it is.
 
     Attributes:
         noted: up to where the store says, as far as is known, that all is published.
@@ -31,8 +33,9 @@ class Past:
         kept: the store took no note of this process, which may only read it: it publishes to its own subscribers.
     """
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, tenure: Tenure) -> None:
         self._ask = ask
+        self._tenure = tenure
         self.noted = 0
         self.doubtful = True
         self.kept = False
@@ -44,6 +47,11 @@ class Past:
     def agrees(self) -> bool:
         """Whether the database is, as far as is known, the one in which all was published: else nothing is noted."""
         return not (self.doubtful or self._another)
+
+    @property
+    def knows(self) -> bool:
+        """Whether it was looked before which database this is."""
+        return bool(self._generation or self._server)
 
     async def set_back(self, cursor: int, status: OutboxStatus | None = None) -> int | None:
         """The stored cursor, where the database is another one or was set back, until `stand`; else None.
@@ -60,11 +68,16 @@ class Past:
             self._another = True
         if status is not None and (self._is_anothers(status) or status.newest < cursor):
             self._another = True
-        stored: int = await self._ask(RelayCursor())
+        stored = await self.stored()
         if stored < self.noted:
             self._another = True
         self.doubtful = False
         return stored if self._another else None
+
+    async def stored(self) -> int:
+        """Where the cursor stands in the store."""
+        position: int = await self._ask(RelayCursor(self._tenure.sink))
+        return position
 
     def stand(self, position: int) -> None:
         """Go on from the stored cursor; what follows from the database being another one is done."""
@@ -72,7 +85,9 @@ class Past:
 
     def moved_to(self, position: int) -> AdvanceRelay:
         """What the store is asked to note: only where it stands as it did, on the server that is known."""
-        return AdvanceRelay(position, known=self.noted, server=self._server)
+        return AdvanceRelay(
+            position, self._tenure.sink, epoch=self._tenure.epoch, known=self.noted, server=self._server
+        )
 
     def forget(self) -> None:
         """Take the server that answers next for the one that is known."""
@@ -85,7 +100,8 @@ class Past:
     async def note(self, position: int) -> int | None:
         """Move the stored cursor on from where it was noted last; or the stored one, where the database was set back.
 
-        The store looks and moves in one: what comes again at these positions is never noted as published.
+        The store looks and moves in one: what comes again at these positions is never noted as published. Where another
+        process publishes by now, the tenure ends.
         """
         if self.doubtful and (stored := await self.set_back(position)) is not None:
             return stored
@@ -95,10 +111,13 @@ class Past:
             if error.code == Unsupported.code:
                 self.kept = True
                 return None
+            if error.code == FencedOut.code:
+                self._tenure.end()
+                return None
             if error.code != CursorSetBack.code:
                 raise
             self._another = True
-            return int(await self._ask(RelayCursor()))
+            return await self.stored()
         self.noted, self.kept = position, False
         return None
 

@@ -19,17 +19,21 @@ records = await cursor.poll(timeout=1.0)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Literal, Protocol
 
 import msgspec
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.probe import ProbeAnswer
+from backbone.store.records import DeadLetter
+from backbone.stream.letters import Letters
 
 __all__ = [
     "Cursor",
     "Envelope",
+    "PartitionLag",
     "Place",
     "Publisher",
     "Record",
@@ -103,6 +107,11 @@ class Envelope(Protocol):
         """Of the payload, as it was written; None: nobody noted it."""
         ...
 
+    @property
+    def created_at(self) -> datetime:
+        """When it was committed."""
+        ...
+
 
 class Record(msgspec.Struct, frozen=True):
     """One published change: the rows of one symbol that one commit inserted or changed.
@@ -120,6 +129,7 @@ class Record(msgspec.Struct, frozen=True):
         payload: the rows in the columnar codec.
         place: where a cursor stands that has handed out this record; None: after its position.
         checksum: of the payload, as it was written, beside it on the stream; None: it came without one.
+        created_at: when the change was committed; None: it came without it.
     """
 
     position: int
@@ -134,6 +144,25 @@ class Record(msgspec.Struct, frozen=True):
     payload: bytes
     place: Place | None = None
     checksum: int | None = None
+    created_at: datetime | None = None
+
+
+class PartitionLag(msgspec.Struct, frozen=True):
+    """How far reading is behind in one partition.
+
+    Attributes:
+        topic: name of the topic.
+        partition: of it.
+        current_offset: the next one that the slowest cursor reads.
+        end_offset: the one that the next record gets.
+        lag: records between the two.
+    """
+
+    topic: str
+    partition: int
+    current_offset: int
+    end_offset: int
+    lag: int
 
 
 class Publisher(Protocol):
@@ -159,11 +188,35 @@ class Publisher(Protocol):
         """
         ...
 
-    async def resume(self, position: int) -> None:
+    async def resume(self, position: int, filled: Collection[str] = ()) -> Collection[str]:
         """Say, before the first `publish`, up to where the outbox was published earlier.
 
         A stream that lives as long as its process has to know it: what lies before is nowhere in it, so its readers
-        have to be sent to the outbox. One that keeps its records needs nothing of it.
+        have to be sent to the outbox. One that keeps its records is made of parts, such as topics, each of which may
+        have been lost and made anew since: empty, under another identity. Such a part is filled again: whoever
+        publishes goes through the outbox from its beginning once more, and of what lies up to `position` the publisher
+        sends what belongs to the parts that lack it, and passes over the rest. Once that is done, they count as filled.
+        Where a part is lost later, `publish` raises `StreamUnavailable`; the next publisher is told by this again.
+
+        Args:
+            position: up to here all was published.
+            filled: identities of the parts that were filled, ever; they may be of parts that are no more.
+
+        Returns:
+            Identities of the parts that are not among them; none where the stream has no parts.
+
+        Raises:
+            StreamUnavailable: the stream does not answer.
+            StreamClosed: the publisher is not open.
+        """
+        ...
+
+    async def holds_anything(self) -> bool:
+        """Whether anybody has ever published to the stream.
+
+        Raises:
+            StreamUnavailable: the stream does not answer.
+            StreamClosed: the publisher is not open.
         """
         ...
 
@@ -244,6 +297,11 @@ class Subscriber(Protocol):
     """Reads changes: one client, whose cursors share what it receives."""
 
     @property
+    def letters(self) -> Letters:
+        """Messages that nobody could read; reading goes on behind them, and who holds the subscriber stores them."""
+        ...
+
+    @property
     def generation(self) -> str:
         """Names this very stream, once open: a mark of another generation means nothing here."""
         ...
@@ -253,6 +311,35 @@ class Subscriber(Protocol):
 
         Raises:
             StreamUnavailable: the stream can't be reached.
+        """
+        ...
+
+    async def send_back(self, letters: Sequence[DeadLetter]) -> int:
+        """Send dead letters to their topics again, whole; cursors hand out what they can read of them, once more.
+
+        Returns:
+            How many of them can't be read today either.
+
+        Raises:
+            StreamUnavailable: not all of them are known to be there; send all of them again.
+            StreamError: the stream takes nothing back, or a topic does not take one of them.
+        """
+        ...
+
+    def set_aside(self, record: Record, reason: str) -> bool:
+        """Put a record whose payload can't be decoded among the letters; False: it came from nobody else.
+
+        Of a stream to which others may write nothing is believed; what this process has published itself can only have
+        been damaged, which whoever reads it has to be told.
+        """
+        ...
+
+    async def lag(self) -> tuple[PartitionLag, ...]:
+        """How far the slowest cursor is behind in each partition; none where the stream has nothing to be behind.
+
+        Raises:
+            StreamUnavailable: the stream does not answer.
+            StreamClosed: the subscriber is not open.
         """
         ...
 
@@ -275,6 +362,11 @@ class Subscriber(Protocol):
 
 class Stream(Protocol):
     """One stream, for as long as the process lives. It connects to nothing; what it makes does."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes publish to this very stream too: then only one of them may at a time."""
+        ...
 
     @property
     def ordered(self) -> bool:

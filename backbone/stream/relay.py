@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import anyio
@@ -11,27 +12,30 @@ import anyio
 from actors import (
     Actor,
     ActorError,
-    Message,
     Reject,
     StopReason,
     Subscription,
     handles,
 )
-from backbone.calls import Calls, refuse
-from backbone.domain.advice import INSTEAD
+from backbone.calls import Calls
 from backbone.domain.observing import Observe
 from backbone.domain.probe import ProbeAnswer
 from backbone.store.errors import PositionLost
-from backbone.store.messages import OutboxGrew, OutboxState, ReadOutbox, RelayCursor
+from backbone.store.messages import LeaveLease, OutboxGrew, OutboxState, ReadOutbox
 from backbone.store.records import OutboxRow, OutboxStatus
-from backbone.stream.errors import StreamClosed, StreamUnavailable
+from backbone.stream.errors import StreamUnavailable
+from backbone.stream.filling import Filling
+from backbone.stream.follower import Follower
 from backbone.stream.hints import Hints
 from backbone.stream.messages import DatabaseSetBack, ProbeStream
 from backbone.stream.outlet import Outlet
 from backbone.stream.past import Past
 from backbone.stream.port import Stream
 from backbone.stream.reach import HeldUp, Reach
+from backbone.stream.tenure import Tenure
+from backbone.stream.ticks import NoteCursor, Poll, Renew, Retry
 from backbone.stream.watching import watched
+from backbone.stream.word import Word
 
 __all__ = ["RelayActor"]
 
@@ -45,24 +49,15 @@ _NOTE_TIMEOUT = 1.0  # seconds for the last of them, on leaving
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds until it tries again what was held up
 
 
-class Poll(Message, frozen=True):
-    """The relay's own clock: look at the outbox, whether a hint came or not."""
-
-
-class Retry(Message, frozen=True):
-    """Time to try again what was held up."""
-
-
-class NoteCursor(Message, frozen=True):
-    """Time to note in the store up to where all is published."""
-
-
 class RelayActor(Actor):
     """Takes the outbox in order, invalidates the cache, publishes, then moves the cursor: a crash in between re-sends.
 
     What was just committed comes with the store's hint; the outbox is read where no hint says what comes next. The
     stored cursor is moved at most twice a second. Where that is found to be smaller than it was moved to, the
     database was set back (restored, or failed over to one that lagged): cache and stream forget, and it goes on there.
+
+    Of a stream that several processes share, one relay publishes: it holds the lease. The others follow: they have
+    their caches forget what changed, and one of them takes over where the holder falls silent.
 
     It does so beside its mailbox, so that it answers and stops at once, however long store or stream take. Where one of
     them is down it keeps the cursor, says so, and tries again: 0.1 s later, then ever later up to every 2 s.
@@ -74,6 +69,7 @@ class RelayActor(Actor):
         poll_interval: seconds between looks without a hint.
         timeout: seconds for each request to store, cache and stream.
         observe: told of each batch and probe; None: nobody watches.
+        linger: seconds to wait for more, where a commit has something to publish.
     """
 
     def __init__(
@@ -84,36 +80,51 @@ class RelayActor(Actor):
         poll_interval: float = 1.0,
         timeout: float = 10.0,
         observe: Observe | None = None,
+        linger: float = 0.0,
     ) -> None:
         self._calls = calls
         self._embedded = embedded
         self._interval = poll_interval
         self._timeout = timeout
         self._observe = observe
+        self._linger = linger
         self._outlet = Outlet(stream, timeout)
         self._located = False
         self._cursor = 0  # up to here all is published
         self._reach: Reach
         self._past: Past
+        self._follower: Follower
+        self._word: Word
+        self._tenure: Tenure
+        self._filling: Filling
+        self._shared = stream.shared
         self._noted_at = _LONG_AGO
         self._published = 0
         self._pause = 0.0
         self._pumping = self._survey = False
         self._held_by: str | None = None
+        self._waiting_since: datetime | None = None
         self._known = Hints()
         self._hints: Subscription[OutboxGrew]
 
     async def on_start(self) -> None:
         """Connect where the cursor of the store stands; what is down is waited for in the pump."""
         self._reach = Reach(self._calls, self._timeout, self.context.log)
-        self._past = Past(self._reach.ask)
+        self._tenure = Tenure(self._reach.ask, self.context.clock.time, shared=self._shared)
+        self._past = Past(self._reach.ask, self._tenure)
+        self._follower = Follower(self._reach)
+        self._word = Word(self.context, self._tenure, self._embedded, _LONGEST_PAUSE)
+        self._filling = Filling(self._reach.ask, self._outlet, self._tenure, self.context.log)
         self._hints = self.context.system.events.subscribe(OutboxGrew, capacity=_HINTS)
         try:
+            if self._shared:
+                self.context.send_after(self._tenure.pause, Renew(), key="renew")
+                await self._tenure.renew()
             await self._connect()
         except HeldUp as error:
-            self._report_behind(error)
+            self._word.behind(error)
         else:
-            self._report_ok()
+            self._word.ok(self._held_by)
         self.context.send_every(self._interval, Poll(), key="poll")
 
     async def after_start(self) -> None:
@@ -133,33 +144,21 @@ class RelayActor(Actor):
         """Note up to where all is published and let go of the stream, each within a bound; consumers read on."""
         self._hints.close()
         due = self._cursor > self._past.noted and not self._past.kept
-        if due and self._past.agrees and self._calls.serves("store"):
+        if self._tenure.held and self._calls.serves("store"):
             store = self._calls.ref("store")
             with suppress(ActorError):
-                await store.ask(self._past.moved_to(self._cursor), _NOTE_TIMEOUT)
+                if due and self._past.agrees:
+                    await store.ask(self._past.moved_to(self._cursor), _NOTE_TIMEOUT)
+                if self._shared:
+                    await store.ask(LeaveLease(self._tenure.sink), _NOTE_TIMEOUT)
         await self._outlet.abandon()
 
     def inspect(self) -> dict[str, Any]:
-        """Where the relay stands."""
-        return {"cursor": self._cursor, "published": self._published}
-
-    def _report_ok(self) -> None:
-        if self._held_by is not None:
-            self.context.report_health(
-                "degraded",
-                f"publishing is held back by another's open transaction: {self._held_by}",
-                "goes on by itself once that has ended; what was committed is in the store, nothing is lost",
-                "end that transaction, or have its owner do so",
-            )
-        elif self._embedded is None:
-            self.context.report_health("ok")
-        else:
-            self.context.report_health(
-                "degraded",
-                f"in-process log: {self._embedded}",
-                "subscribers of this process get every change",
-                INSTEAD["stream"],
-            )
+        """Where the relay stands, whether it is the one that publishes, and since when something waits for it."""
+        waiting = self._waiting_since and self._waiting_since.isoformat()
+        role = "active" if self._tenure.held else "standby"
+        facts = {"cursor": self._cursor, "published": self._published, "role": role, "unpublished_since": waiting}
+        return facts if self._shared else {"cursor": self._cursor, "published": self._published}
 
     @handles
     def poll(self, message: Poll) -> None:
@@ -171,6 +170,24 @@ class RelayActor(Actor):
     def retry(self, message: Retry) -> None:
         """Look whether what held it up has passed."""
         self._start_pump()
+
+    @handles
+    def renew(self, message: Renew) -> None:
+        """See Renew; the question is beside the mailbox."""
+        self.context.run_task(self._renew(), name="lease")
+
+    async def _renew(self) -> None:
+        changed = False
+        try:
+            changed = await self._tenure.renew()
+        except HeldUp as error:
+            self.context.log.info("the lease of the stream was not renewed", why=error.text)
+        self.context.send_after(self._tenure.pause, Renew(), key="renew")
+        if changed:
+            self.context.log.info("the relay changes its role", role="active" if self._tenure.held else "standby")
+            self._located = self._outlet.settled = False
+            self._known.due = self._survey = True
+            self._pump_soon()
 
     @handles
     def note(self, message: NoteCursor) -> None:
@@ -190,24 +207,35 @@ class RelayActor(Actor):
 
     async def _pump(self) -> None:
         try:
-            await self._connect()
             while True:
-                if self._past.agrees and (rows := self._known.take(self._cursor, _BATCH)):
-                    await self._relay(rows)
-                elif self._known.look(self._cursor):
-                    await self._look()
-                elif not await self._note_cursor():
+                await self._connect()
+                await (self._publish() if self._tenure.held else self._follow())
+                if self._located:  # else the role has changed meanwhile
                     break
         except HeldUp as error:
+            if error.part == "stream" and self._shared:
+                await self._forget_meanwhile()
             self._known.due = self._survey = True
             self._past.doubtful = self._past.doubtful or error.part == "store"
             self._pause = min(2 * self._pause or _FIRST_PAUSE, _LONGEST_PAUSE)
             self.context.send_after(self._pause, Retry(), key="retry")
-            self._report_behind(error)
+            self._word.behind(error)
         else:
             self._came_back()
         finally:
             self._pumping = False
+
+    async def _publish(self) -> None:
+        """Publish until nothing is left, or another process is to do it."""
+        while self._tenure.held and self._located:
+            if self._linger:
+                await anyio.sleep(self._linger)
+            if self._past.agrees and (rows := self._known.take(self._cursor, _BATCH)):
+                await self._relay(rows)
+            elif self._known.look(self._cursor):
+                await self._look()
+            elif not await self._note_cursor():
+                break
 
     async def _look(self) -> None:
         """Read the outbox to its end; a second look is taken only where more may be there than came."""
@@ -217,7 +245,7 @@ class RelayActor(Actor):
             return  # nothing is read before it is known from which server
         if status is not None and status.newest <= self._cursor:
             return
-        while rows := await self._read():
+        while self._tenure.held and (rows := await self._read()):
             await self._relay(rows)
             full = len(rows) >= _BATCH or sum(len(row.payload) for row in rows) > _FULL_BYTES
             if not full:
@@ -227,9 +255,25 @@ class RelayActor(Actor):
         """Look at what no hint tells of: drops, who holds publishing back, how far the outbox goes."""
         if await self._past.has_dropped():
             await self._reach.forget()
-        status: OutboxStatus = await self._reach.ask(OutboxState())
+        status: OutboxStatus = await self._reach.ask(OutboxState(self._tenure.sink))
         self._held_by, self._survey = status.held_by, False
+        self._waiting_since = status.oldest_pending_at
         return status
+
+    async def _follow(self) -> None:
+        """Another process publishes: have the cache forget what has changed, and notice what is noticed by looking."""
+        if self._survey:
+            status = await self._surveyed()
+            if (stored := await self._past.set_back(self._follower.position, status)) is not None:
+                await self._begin_again(stored)
+        self._known.look(self._cursor)  # whatever it tells of is in the outbox
+        await self._follower.go_on()
+
+    async def _forget_meanwhile(self) -> None:
+        """The stream is down; the cache of this process serves nothing stale for that."""
+        with suppress(HeldUp):
+            if self._located:
+                await (self._follower.go_on() if self._tenure.held else self._follow())
 
     async def _read(self) -> Sequence[OutboxRow]:
         """What comes next in the outbox.
@@ -239,11 +283,12 @@ class RelayActor(Actor):
         """
         while True:
             try:
+                # what a shared stream lacks is not pruned, but for what was before it: that is nowhere to be had
                 rows: Sequence[OutboxRow] = await self._reach.ask(
-                    ReadOutbox(self._cursor, _BATCH, whole=True, first=True)
+                    ReadOutbox(self._cursor, _BATCH, whole=not self._shared, first=True)
                 )
             except HeldUp as error:
-                stored = await self._reach.ask(RelayCursor()) if error.code == PositionLost.code else 0
+                stored = await self._past.stored() if error.code == PositionLost.code else 0
                 if stored <= self._cursor:
                     raise
                 await self._go_on_from(stored)
@@ -261,7 +306,8 @@ class RelayActor(Actor):
         self._past.forget()
         self.context.system.publish(DatabaseSetBack, self.context.ref.path)
         await self._reach.forget()
-        await self._outlet.begin_again(stored)
+        if self._tenure.held:
+            await self._filling.begin_again(stored)
         self._stand(stored)
 
     async def _go_on_from(self, position: int) -> None:
@@ -271,17 +317,8 @@ class RelayActor(Actor):
         self._stand(position)
 
     def _stand(self, position: int) -> None:
-        self._cursor = position
+        self._cursor = self._follower.position = position
         self._past.stand(position)
-
-    def _report_behind(self, error: HeldUp) -> None:
-        following = f"tries again at least every {_LONGEST_PAUSE:g} s; nothing is lost, the outbox keeps it"
-        if error.part == "stream":
-            action = "start or mend the stream; nothing else has to be done"
-            self.context.report_health("failed", error.text, following, action)
-        else:
-            action = f"see the {error.part}'s own line in backbone status"
-            self.context.report_health("degraded", error.text, following, action)
 
     async def _connect(self) -> None:
         """A publisher that stands where the store's cursor does.
@@ -289,22 +326,36 @@ class RelayActor(Actor):
         Raises:
             HeldUp: by the store or the stream.
         """
-        await self._outlet.connect()
         if not self._located:
-            self._cursor = self._past.noted = await self._reach.ask(RelayCursor())
-            await self._past.has_dropped()  # what the cache takes in from now on may hold rows that are dropped later
-            if self.context.ref.incarnation > 1:
-                await self._reach.forget()  # another process may have moved the cursor since we fell
-            self._located = True
-        await self._outlet.stand(self._cursor)
+            await self._locate()
+        await self._outlet.connect()
+        if self._tenure.held:
+            await self._filling.stand(self._cursor, self._word.filling)
+
+    async def _locate(self) -> None:
+        """Stand where the store's cursor does; also where a lease came back with another database behind it."""
+        at = self._follower.position
+        stored = await self._past.set_back(at, await self._surveyed()) if self._past.knows else None
+        if stored is not None:
+            await self._outlet.connect()
+            await self._begin_again(stored)
+        self._cursor = self._past.noted = await self._past.stored()
+        self._follower.passed(self._cursor)
+        await self._past.has_dropped()  # what the cache takes in from now on may hold rows that are dropped later
+        if self.context.ref.incarnation > 1:
+            await self._reach.forget()  # another process may have moved the cursor since we fell
+        self._located = True
 
     async def _relay(self, rows: Sequence[OutboxRow]) -> None:
         """Invalidate, publish, move the cursor: who fetches on an update never reads what was before it."""
         with watched(self._observe, self.context.clock.time, "publish"):
             await self._reach.invalidate(rows)
+            if not self._tenure.held:
+                return
             await self._outlet.publish(rows)
             self._published += len(rows)
             self._cursor = rows[-1].position
+            self._follower.passed(self._cursor)
             await self._note_cursor()
         if self._pause:
             self._came_back()
@@ -328,7 +379,7 @@ class RelayActor(Actor):
 
     def _came_back(self) -> None:
         self._pause = 0.0
-        self._report_ok()
+        self._word.ok(self._held_by)
 
     @handles
     def probe(self, message: ProbeStream) -> None:
@@ -337,13 +388,7 @@ class RelayActor(Actor):
 
     async def _probe(self) -> ProbeAnswer:
         with watched(self._observe, self.context.clock.time, ProbeStream.__name__):
-            try:
-                with anyio.fail_after(self._timeout):
-                    answer = await self._outlet.probe()
-            except (StreamUnavailable, StreamClosed) as error:
-                raise refuse(error) from error
-            except TimeoutError as error:
-                raise Reject(StreamUnavailable.code, f"no answer within {self._timeout:g} s") from error
+            answer = await self._outlet.probe()
             if answer is None:
                 raise Reject(StreamUnavailable.code, self.context.health.why or "the stream is not open yet")
             return answer

@@ -202,9 +202,13 @@ def with_stream(made: Callable[[Stream], Stream]) -> Parts:
     """The parts of a backbone whose stream is what `made` makes of the one in the settings."""
 
     def changed(spec: SupervisorSpec) -> SupervisorSpec:
-        stream = made(spec.children[0].args[0])  # type: ignore[union-attr]
-        children = tuple(replace(child, args=(stream, *child.args[1:])) for child in spec.children)  # type: ignore[union-attr]
-        return replace(spec, children=children)
+        (given,) = (child.args[0] for child in spec.children if child.id == "relay")  # type: ignore[union-attr]
+        stream = made(given)
+        children = (
+            replace(child, args=(stream, *child.args[1:])) if child.args[0] is given else child  # type: ignore[union-attr]
+            for child in spec.children
+        )
+        return replace(spec, children=tuple(children))
 
     return {"stream": changed}
 

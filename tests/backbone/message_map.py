@@ -16,7 +16,7 @@ from actors import Actor, Event, Message, Request
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "messages.md"
-ROOMS = ("ingest", "store", "stream", "cache", "retention")
+ROOMS = ("ingest", "store", "stream", "cache", "retention", "operations.telemetry")
 """In the order in which data flows."""
 
 INTRODUCTION = """# Messages
@@ -33,10 +33,14 @@ Errors of sources and adapters of your own take part by deriving from `BackboneE
 """
 
 
+def _folder(room: str) -> Path:
+    return ROOT / "backbone" / room.replace(".", "/")
+
+
 def actors_of(room: str) -> list[type[Actor]]:
     """The actors that live in a room."""
     found: dict[str, type[Actor]] = {}
-    for path in sorted((ROOT / "backbone" / room).glob("*.py")):
+    for path in sorted(_folder(room).glob("*.py")):
         module = importlib.import_module(f"backbone.{room}.{path.stem}")
         found |= {name: each for name, each in _classes(module, Actor) if issubclass(each, Actor) and each.__table__}
     return list(found.values())
@@ -44,7 +48,7 @@ def actors_of(room: str) -> list[type[Actor]]:
 
 def modules_of(room: str) -> list[ModuleType]:
     """Where the messages of a room stand: what is asked by one other part alone may have a file of its own."""
-    paths = sorted((ROOT / "backbone" / room).glob("*messages.py"))
+    paths = sorted(_folder(room).glob("*messages.py"))
     return [importlib.import_module(f"backbone.{room}.{path.stem}") for path in paths]
 
 
@@ -70,7 +74,7 @@ def page() -> str:
     """The whole page."""
     lines = [INTRODUCTION]
     for room in ROOMS:
-        lines += [f"## {room.capitalize()}", ""]
+        lines += [f"## {room.rpartition('.')[2].capitalize()}", ""]
         public = vars(importlib.import_module(f"backbone.{room}.messages"))
         for actor in actors_of(room):
             lines += [f"`{actor.__name__}`: {_summary(actor)}", "", "| message | | answered with |", "|---|---|---|"]

@@ -155,7 +155,7 @@ def test_on_the_virtual_clock_stamps_are_virtual_too() -> None:
 
 async def test_a_stream_of_ones_own_stands_behind_relay_and_consumers() -> None:
     class Counted:
-        ordered = True
+        ordered, shared = True, False
 
         def __init__(self, stream: Stream) -> None:
             self._stream = stream

@@ -96,6 +96,19 @@ async def test_a_question_that_makes_no_sense_is_refused(store: Store, wrong: Qu
         await store.read(wrong)
 
 
+async def test_each_sink_is_behind_by_its_own_cursor_and_all_by_the_last_of_them(store: Store) -> None:
+    await put(store, priced({("A", 1): 1.0}), "run 1")
+    newest = (await store.outbox_status()).newest
+    await store.advance("archive", 0, newest, 0)
+    told = {sink: await store.outbox_status(sink) for sink in ("archive", "stream", "nobody", "")}
+    assert {sink: (each.pending, each.cursor == newest) for sink, each in told.items()} == {
+        "archive": (0, True),
+        "stream": (1, False),
+        "nobody": (1, False),
+        "": (1, False),
+    }
+
+
 async def test_rows_are_read_as_they_were_known_at_any_moment(store: Store) -> None:
     """Whatever was corrected, added late or written again between; also before there was anything."""
     chance = random.Random(7)
@@ -246,6 +259,16 @@ async def test_what_one_sink_has_not_published_is_not_pruned(store: Store) -> No
     await store.prune(outbox_before=later, dry_run=False)
     assert [row.position for row in await store.read_outbox(0)] == [second]
     assert (await store.outbox_status()).cursor == first
+
+
+async def test_streams_that_end_with_their_process_are_owed_nothing_where_there_is_a_shared_one(store: Store) -> None:
+    first = await put(store, trades(range(3), "A"))
+    second = await put(store, trades(range(3), "B"))
+    await store.advance("stream", 0, first - 1, 0)
+    await store.advance("kafka", 0, first, 0)
+    assert ((await store.outbox_status()).cursor, (await store.outbox_status()).pending) == (first, 1)
+    await store.prune(outbox_before=datetime.now(UTC) + timedelta(hours=1), dry_run=False)
+    assert [row.position for row in await store.read_outbox(0)] == [second]
 
 
 async def test_outbox_status_tells_how_far_the_relay_is_behind(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import anyio
 import msgspec
@@ -10,8 +11,8 @@ import pytest
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import partition_of
-from backbone.stream.errors import StreamClosed, StreamSetBack
-from backbone.stream.port import Place, Publisher, Record, Stream, Subscriber
+from backbone.stream.errors import PositionGone, StreamClosed, StreamSetBack
+from backbone.stream.port import Cursor, Place, Publisher, Record, Stream, Subscriber
 
 QUOTES, TRADES = Dimension.QUOTES, Dimension.TRADES
 
@@ -26,6 +27,7 @@ class Row(msgspec.Struct, frozen=True):
     revision: int
     payload: bytes
     checksum: int | None = None
+    created_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def row(position: int, symbol: str = "EURUSD", dimension: Dimension = QUOTES) -> Row:
@@ -35,6 +37,16 @@ def row(position: int, symbol: str = "EURUSD", dimension: Dimension = QUOTES) ->
 
 def positions(records: Sequence[Record]) -> list[int]:
     return [record.position for record in records]
+
+
+async def taken(cursor: Cursor, count: int) -> list[int]:
+    """The positions of so many records, in ascending order, and that there are no more of them."""
+    records: list[Record] = []
+    with anyio.fail_after(10):
+        while len(records) < count:
+            records += await cursor.poll()
+    records += await cursor.poll(timeout=0)
+    return sorted(positions(records))
 
 
 async def test_a_record_carries_everything_its_envelope_held(publisher: Publisher, subscriber: Subscriber) -> None:
@@ -96,12 +108,26 @@ async def test_where_the_database_was_set_back_the_stream_begins_again_and_reade
     await publisher.publish([row(n) for n in range(1, 6)])
     before, generation = await subscriber.cursor(), subscriber.generation
     await publisher.begin_again(2)
-    assert subscriber.generation != generation
     with pytest.raises(StreamSetBack, match="set back"):
         await before.poll(timeout=0)
+    assert subscriber.generation != generation
     after = await subscriber.cursor(after="latest")
     await publisher.publish([row(3, "GBPUSD"), row(4, "GBPUSD")])
     assert [(each.position, each.key) for each in await after.poll()] == [(3, "GBPUSD"), (4, "GBPUSD")]
+
+
+async def test_who_stands_before_where_the_stream_began_again_is_told_also_while_nothing_has_come_since(
+    publisher: Publisher, subscriber: Subscriber
+) -> None:
+    await publisher.publish([row(n) for n in range(1, 6)])
+    before = await subscriber.cursor()
+    await publisher.begin_again(4)
+    with pytest.raises(StreamSetBack):
+        await before.poll(timeout=0)
+    with pytest.raises(PositionGone) as gone:
+        await (await subscriber.cursor(after=2)).poll(timeout=0)
+    assert (gone.value.position, gone.value.first_position) == (2, 5)
+    assert await (await subscriber.cursor(after=4)).poll(timeout=0) == []
 
 
 async def test_max_records_bounds_a_poll_and_the_next_goes_on_there(
@@ -115,9 +141,9 @@ async def test_max_records_bounds_a_poll_and_the_next_goes_on_there(
 async def test_a_cursor_sees_only_its_dimension_and_symbols(publisher: Publisher, subscriber: Subscriber) -> None:
     await publisher.publish([row(1, "A"), row(2, "B"), row(3, "A", TRADES), row(4, "C")])
     wanted = await subscriber.cursor(dimension=QUOTES, symbols=["A", "C"])
-    assert sorted(positions(await wanted.poll())) == [1, 4]
+    assert await taken(wanted, 2) == [1, 4]
     assert positions(await (await subscriber.cursor(dimension=TRADES)).poll()) == [3]
-    assert positions(await (await subscriber.cursor(symbols=["A"])).poll()) == [1, 3]
+    assert await taken(await subscriber.cursor(symbols=["A"]), 2) == [1, 3]
 
 
 async def test_a_cursor_starts_after_a_position_at_the_latest_or_at_the_earliest(
@@ -128,9 +154,9 @@ async def test_a_cursor_starts_after_a_position_at_the_latest_or_at_the_earliest
     latest = await subscriber.cursor(after="latest")
     earliest = await subscriber.cursor(after="earliest")
     await publisher.publish([row(4)])
-    assert positions(await after.poll()) == [3, 4]
-    assert positions(await latest.poll()) == [4]
-    assert positions(await earliest.poll()) == [1, 2, 3, 4]
+    assert await taken(after, 2) == [3, 4]
+    assert await taken(latest, 1) == [4]
+    assert await taken(earliest, 4) == [1, 2, 3, 4]
 
 
 async def test_the_latest_of_a_stream_without_records_is_before_the_first(
@@ -168,11 +194,10 @@ async def test_a_place_that_was_noted_is_gone_back_to_by_this_and_by_other_curso
     cursor = await subscriber.cursor()
     await cursor.poll(max_records=4)
     noted = cursor.place
-    rest = positions(await cursor.poll())
-    assert len(rest) == 5
+    rest = await taken(cursor, 5)
     await cursor.seek(noted)
-    assert positions(await cursor.poll()) == rest
-    assert positions(await (await subscriber.cursor(after=noted)).poll()) == rest
+    assert await taken(cursor, 5) == rest
+    assert await taken(await subscriber.cursor(after=noted), 5) == rest
 
 
 async def test_a_mark_that_means_nothing_here_is_passed_over_and_the_position_holds(
@@ -250,7 +275,7 @@ async def test_a_publisher_made_anew_goes_on_where_the_one_before_was_abandoned(
     await another.open()
     await another.resume(1)
     await another.publish([row(2), row(3)])
-    assert positions(await cursor.poll()) == [1, 2, 3]
+    assert await taken(cursor, 3) == [1, 2, 3]
     await another.close()
 
 

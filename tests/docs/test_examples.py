@@ -33,8 +33,9 @@ RUN = [
     "how-to/subscribe.md",
     "reference/configuration.md",
     "reference/data-model.md",
+    "reference/telemetry.md",
 ]
-ELSEWHERE = ["tests/backbone/test_docs.py", "tests/actors/test_docs.py"]
+ELSEWHERE = ["tests/backbone/test_docs.py", "tests/actors/test_docs.py", "tests/services/test_kafka_reader.py"]
 SHELL = {"", "console", "sh", "bash", "shell"}
 BLOCK = re.compile(r"```python\n(.*?)```\n", re.DOTALL)
 OUTPUT = re.compile(r"```python\n.*?```\n\n```text\n(.*?)```\n", re.DOTALL)

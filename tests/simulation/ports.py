@@ -127,6 +127,10 @@ class SimulatedStream:
     def ordered(self) -> bool:
         return self.stream.ordered
 
+    @property
+    def shared(self) -> bool:
+        return self.stream.shared
+
     def publisher(self) -> Publisher:
         return SimulatedPublisher(self.stream.publisher(), self._faults)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from actors import RosterSnapshot
     from backbone.operations.probes.status import Problem, StatusReport
 
 __all__ = ["status"]
@@ -49,10 +50,34 @@ def _draw(console: Console, report: StatusReport) -> None:
     console.print(line)
     console.print()
     draw_parts(console, report.connectivity.probes)
+    for lost in lost_of(report.roster):
+        console.print(Text(f"  telemetry: {lost}", style="yellow"))
     for problem in report.problems:
         console.print()
         for text in _problem(problem, report, console.width):
             console.print(text)
+
+
+def lost_of(roster: RosterSnapshot) -> Iterator[str]:
+    """What telemetry has lost or could not do, in words; nothing where all is well."""
+    from backbone.cli.show.text import count, one_line
+
+    for entry in roster.entries:
+        if not entry.path.endswith("/watch/telemetry"):
+            continue
+        told = entry.detail or {}
+        for name, words in _LOST.items():
+            number = told.get(name)
+            if isinstance(number, int) and number:
+                why = f": {one_line(told['last_refusal'])}" if name == "refused" and "last_refusal" in told else ""
+                yield f"{count(number)} {words}{why}"
+
+
+_LOST = {
+    "dropped": "events gave way to newer ones",
+    "refused": "events stay on the bus, their topics do not take them",
+    "handler_errors": "calls of listeners failed",
+}
 
 
 def _facts(report: StatusReport) -> str:

@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
+from backbone.cli.process.repeats import Repeats
 from backbone.cli.show.text import one_line, traceback_below
 from backbone.domain.text import json_text
 from backbone.settings.redaction import RedactingFilter, shown_traceback
@@ -27,6 +28,7 @@ def configure(settings: Settings, *, verbose: int, quiet: bool, serves: bool) ->
         serves: whether the command runs until it is stopped.
     """
     handler = _CurrentStderr()
+    handler.addFilter(Repeats())
     handler.addFilter(RedactingFilter())
     handler.setFormatter(_Machine() if settings.logging.format == "json" else _Person())
     root = logging.getLogger()

@@ -20,7 +20,7 @@ from backbone.files import deliver, fresh_file, replace
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "folder_for", "page", "replace_file", "show", "write", "write_json"]
+__all__ = ["console", "folder_for", "page", "refusing", "replace_file", "show", "write", "write_json"]
 
 _PIPE_WIDTH = 100
 
@@ -90,7 +90,7 @@ def show(report: Any, draw: Callable[[Console], None], how: str, output: Path | 
 
 
 def _deliver(path: Path, data: bytes) -> None:
-    with _refusing(path):
+    with refusing(path):
         deliver(path, data)
 
 
@@ -100,7 +100,7 @@ def folder_for(path: Path) -> Path:
     Raises:
         UsageError: it can't be written to.
     """
-    with _refusing(path):
+    with refusing(path):
         path.mkdir(parents=True, exist_ok=True)
         with fresh_file(path / "report"):
             pass
@@ -113,12 +113,17 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises:
         UsageError: it can't be written there.
     """
-    with _refusing(path):
+    with refusing(path):
         replace(path, data)
 
 
 @contextmanager
-def _refusing(path: Path) -> Iterator[None]:
+def refusing(path: Path) -> Iterator[None]:
+    """Tell what can't be written as a wrong place that was given.
+
+    Raises:
+        UsageError: it can't be written there.
+    """
     try:
         yield
     except OSError as error:

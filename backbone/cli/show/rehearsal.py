@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.columns import Columns
 from rich.text import Text
 
+from backbone.cli.commands.connectors import draw_parts
 from backbone.cli.commands.retention import draw_findings
 from backbone.cli.commands.symbols import STYLES, SYMBOLS
 from backbone.cli.show.page import draw_quality, heading, numbers, verdict
@@ -52,6 +53,8 @@ class Page:
         self._chart(console)
         heading(console, "Roster", "while it ran")
         draw_tree(console, self.report.roster)
+        heading(console, "Parts", "a round trip through each, at its end")
+        draw_parts(console, self.report.connectivity.probes)
         draw_findings(console, self.report.retention)
         self._end(console)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from backbone.domain.frame import Frame
 
-__all__ = ["csv_of", "draw_table", "json_of", "marked_columns"]
+__all__ = ["cell", "columns_of", "csv_of", "draw_table", "json_of", "marked_columns"]
 
 
 _SUSPECT = r"^[=+\-@ ]|[^ -~]| $"  # to be looked at more closely
@@ -75,10 +75,14 @@ def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def json_of(frame: Frame) -> bytes:
     """The columns as arrays, missing numbers as null."""
+    facts = {"dimension": frame.dimension, "rows": frame.num_rows, "stale": frame.stale}
+    return json_text(msgspec.json.encode({"schema": 1, **facts, "columns": columns_of(frame)}))
+
+
+def columns_of(frame: Frame) -> dict[str, list[Any]]:
+    """The columns as arrays, for JSON."""
     table = frame.to_arrow()
-    columns = {name: _listed(table.column(name)) for name in table.column_names}
-    body = {"schema": 1, "dimension": frame.dimension, "rows": frame.num_rows, "stale": frame.stale, "columns": columns}
-    return json_text(msgspec.json.encode(body))
+    return {name: _listed(table.column(name)) for name in table.column_names}
 
 
 def _listed(column: pa.ChunkedArray) -> list[Any]:
@@ -95,7 +99,7 @@ def draw_table(console: Console, frame: Frame) -> None:
     drawn = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     shown = []
     for name in table.column_names:
-        values = [_cell(value) for value in table.column(name).to_pylist()]
+        values = [cell(value) for value in table.column(name).to_pylist()]
         if any(values):
             drawn.add_column(name, justify="left" if pa.types.is_string(table.schema.field(name).type) else "right")
             shown.append(values)
@@ -105,7 +109,8 @@ def draw_table(console: Console, frame: Frame) -> None:
         console.print(drawn)
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as people read it, on one line; "" for what is missing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, datetime):

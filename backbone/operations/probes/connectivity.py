@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from actors import ActorError, AskTimeout, MailboxFull
 from backbone.domain.advice import INSTEAD
+from backbone.domain.errors import BackboneError
 from backbone.domain.probe import ProbeAnswer
 from backbone.domain.report import Report, markdown_table
 from backbone.domain.status import Status
@@ -79,7 +80,7 @@ async def probe_all(
     """Run all probes at once.
 
     Args:
-        asks: how each part is asked.
+        asks: how each part is asked; None is the answer of one that lives in a process which does not run.
         embedded: by part, why a stand-in is less than the real service; None where it is one.
         clock: in seconds.
         timeout: a part that gives no answer within so many seconds has failed.
@@ -112,8 +113,10 @@ async def _probe(name: str, ask: Ask, embedded: str | None, clock: Callable[[], 
     try:
         with anyio.fail_after(timeout + _SLACK):  # the ask's own deadline says more
             info = await ask()
-    except (ActorError, TimeoutError) as error:
+    except (ActorError, BackboneError, TimeoutError) as error:
         return _unanswered(name, error, timeout)
+    if info is None:
+        return _nowhere(name)
     latency = round((clock() - began) * 1000, 3)
     return _judge(name, info, latency, embedded)
 
@@ -131,7 +134,20 @@ def _marked(probe: Probe, insecure: str | None) -> Probe:
     )
 
 
-def _unanswered(name: str, error: ActorError | TimeoutError, timeout: float) -> Probe:
+def _nowhere(name: str) -> Probe:
+    """There is nothing to ask: the part is made by a running backbone, and lives in its process."""
+    return Probe(
+        name=name,
+        status=Status.UNKNOWN,
+        healthy=False,
+        latency_ms=None,
+        backend="unknown",
+        why="it lives in the process of a running backbone, and none runs",
+        action="backbone run starts one",
+    )
+
+
+def _unanswered(name: str, error: Exception, timeout: float) -> Probe:
     """No answer: failed where its actor is down or says so, degraded where it only has too much to do."""
     ref = getattr(error, "ref", None)
     down = ref is not None and (not ref.is_alive or ref.health.level == "failed")
@@ -144,8 +160,16 @@ def _unanswered(name: str, error: ActorError | TimeoutError, timeout: float) -> 
         latency_ms=None,
         backend="unknown",
         why=f"busy: {text}" if busy else text,
-        action="ask again when it has caught up" if busy else "backbone roster shows its actor and its last error",
+        action=_what_to_do(error, busy=busy),
     )
+
+
+def _what_to_do(error: Exception, *, busy: bool) -> str:
+    if busy:
+        return "ask again when it has caught up"
+    if isinstance(error, ActorError):
+        return "backbone roster shows its actor and its last error"
+    return "start the server, or correct its address in the settings"
 
 
 def _judge(name: str, info: ProbeAnswer, latency: float, embedded: str | None) -> Probe:

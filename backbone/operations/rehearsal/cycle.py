@@ -15,6 +15,7 @@ from backbone.cache.port import CacheMetrics
 from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 from backbone.domain.report import Report, cell, markdown_table
+from backbone.domain.status import Status
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.operations.probes.connectivity import ConnectivityReport
 from backbone.retention.report import RetentionReport
@@ -183,10 +184,10 @@ async def rehearse(backbone: Rehearsable, request: RehearsalRequest) -> Rehearsa
     if consumed:
         async with backbone.subscribe(dimension, symbols=plan.symbols, start=start) as updates:
             run = await backbone.ingest(plan)
-            received = await _receive(updates, run.position, request.delivery_timeout)
+            received = await _receive(updates, run, request.delivery_timeout)
     else:
         run, received = await backbone.ingest(plan), []
-        await _published(backbone, request.delivery_timeout)
+    await _published(backbone, request.delivery_timeout)
     stored = await backbone.fetch(
         dimension, symbols=run.symbols, interval=plan.interval, start=run.span_start, end=run.span_end
     )
@@ -195,7 +196,8 @@ async def rehearse(backbone: Rehearsable, request: RehearsalRequest) -> Rehearsa
     again = await backbone.fetch(dimension, **window)
     outbox = await backbone.outbox()
     delivery = replace(_compare(received, run, stored, outbox), consumed=consumed)
-    failures = _failures(run, delivery, hot, again)
+    connectivity = await backbone.connectivity()
+    failures = (*_failures(run, delivery, hot, again), *_unanswered(connectivity))
     return RehearsalReport(
         succeeded=not failures,
         failures=failures,
@@ -206,7 +208,7 @@ async def rehearse(backbone: Rehearsable, request: RehearsalRequest) -> Rehearsa
         cache_before=before,
         cache_after=await backbone.cache_metrics(),
         outbox=outbox,
-        connectivity=await backbone.connectivity(),
+        connectivity=connectivity,
         retention=await backbone.retention(as_of=run.span_end),
         roster=backbone.roster(),
         settings_hash=backbone.settings.hash,
@@ -216,12 +218,15 @@ async def rehearse(backbone: Rehearsable, request: RehearsalRequest) -> Rehearsa
     )
 
 
-async def _receive(updates: Any, position: int, timeout: float) -> list[Any]:
-    """All updates up to the position that the run ended at, or what came in time."""
+async def _receive(updates: Any, run: IngestRun, timeout: float) -> list[Any]:
+    """All that the run changed, or what came in time: symbols of other partitions may come after the last position."""
     received: list[Any] = []
+    newest, rows, expected = 0, 0, run.inserted + run.changed
     with anyio.move_on_after(timeout):
-        while position and (not received or received[-1].position < position):
-            received.append(await anext(updates))
+        while expected and (newest < run.position or rows < expected):
+            update = await anext(updates)
+            received.append(update)
+            newest, rows = max(newest, update.position), rows + update.frame.num_rows
     return received
 
 
@@ -278,6 +283,11 @@ def _failures(run: IngestRun, delivery: Delivery, hot: Frame, again: Frame) -> t
         (hot == again, "the cached window differs from the stored one"),
     )
     return tuple(text for fine, text in checks if not fine)
+
+
+def _unanswered(connectivity: ConnectivityReport) -> tuple[str, ...]:
+    """Parts that did not do their work when it was over: a cycle that went well without one of them proves nothing."""
+    return tuple(f"{each.name}: {each.why}" for each in connectivity.probes if each.status is Status.FAILED)
 
 
 def _closes(frame: Frame) -> dict[str, Any]:

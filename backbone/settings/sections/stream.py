@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from backbone.domain.dimension import Dimension
 from backbone.settings.secrets import Secret
 from backbone.settings.sections.base import Count, Seconds, Section, Text
 
-__all__ = ["StreamSettings"]
+__all__ = ["StreamSettings", "TopicSettings", "message_bytes", "security_protocol"]
+
+Partitions = Literal[1, 2, 4, 8, 16, 32, 64]
+"""What divides the 64 shards, so that all symbols of a shard share a partition."""
+TopicName = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}\Z", title="of letters, digits, '.', '_' and '-', at most 249")
+]
+Replicas = Annotated[int, Meta(ge=1, le=100)]
+
+_ROOM = 64 * 1024
+"""Bytes of a record, or of a batch, beside its payload: key, headers, framing."""
+_USUAL = 1024 * 1024
+
+
+class TopicSettings(Section, frozen=True, kw_only=True):
+    """The topic of one dimension, where it differs from the others."""
+
+    publish: Annotated[bool, Meta(description="kafka: publish this dimension; if not, nobody can subscribe to it")] = (
+        True
+    )
+    topic: Annotated[TopicName | None, Meta(description="kafka: topic of its own; none: as stream.topic says")] = None
+    partitions: Annotated[Partitions | None, Meta(description="kafka: partitions; none: as stream.partitions says")] = (
+        None
+    )
+    replication_factor: Annotated[
+        Replicas | None, Meta(description="kafka: copies; none: as stream.replication_factor says")
+    ] = None
+    config: Annotated[
+        Mapping[str, str], Meta(description="kafka: topic configuration, above that of stream.topic_config")
+    ] = {}
 
 
 class StreamSettings(Section, frozen=True, kw_only=True):
@@ -26,7 +57,27 @@ class StreamSettings(Section, frozen=True, kw_only=True):
     subscription_symbols: Annotated[
         int, Meta(ge=1, le=1_000_000, description="symbols that one subscription may name; none named: all")
     ] = 10_000
-    partitions: Annotated[int, Meta(ge=1, le=10_000, description="partitions of each topic")] = 8
+    topic: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9._-]*\{dimension\}[A-Za-z0-9._-]*\Z",
+            max_length=230,
+            title="a topic's name with {dimension} in it, such as backbone.{dimension}",
+            description="kafka: topic of each dimension, which {dimension} stands for",
+        ),
+    ] = "backbone.{dimension}"
+    partitions: Annotated[Partitions, Meta(description="partitions of each topic: what divides 64")] = 8
+    replication_factor: Annotated[Replicas, Meta(description="kafka: brokers that hold a copy of each topic")] = 1
+    topic_config: Annotated[
+        Mapping[str, str], Meta(description="kafka: configuration of each topic, such as retention.ms=604800000")
+    ] = {}
+    create_topics: Annotated[bool, Meta(description="kafka: create topics that are missing, when it starts")] = False
+    daily_bars: TopicSettings = TopicSettings()
+    intraday_bars: TopicSettings = TopicSettings()
+    trades: TopicSettings = TopicSettings()
+    quotes: TopicSettings = TopicSettings()
+    order_book: TopicSettings = TopicSettings()
+    macro_events: TopicSettings = TopicSettings()
     capacity_bytes: Annotated[Count, Meta(description="memory: bytes of records kept")] = 16 * 1024 * 1024
     max_payload_bytes: Annotated[int, Meta(ge=4096, le=900_000, description="bytes of one outbox payload at most")] = (
         524_288
@@ -42,12 +93,20 @@ class StreamSettings(Section, frozen=True, kw_only=True):
     ] = "PLAIN"
     user: Annotated[Text | None, Meta(description="kafka: user")] = None
     password: Annotated[Secret | None, Meta(description="kafka: password")] = None
+    ssl_root_cert: Annotated[
+        Text | None, Meta(description="kafka: file of the certificate authority; none: those of this machine")
+    ] = None
+    ssl_cert: Annotated[Text | None, Meta(description="kafka: file of the client certificate")] = None
+    ssl_key: Annotated[Text | None, Meta(description="kafka: file of the client key; none: it is in ssl_cert")] = None
+    ssl_key_password: Annotated[Secret | None, Meta(description="kafka: password of the client key")] = None
     insecure: Annotated[
         bool, Meta(description="kafka: password and rows may leave this machine without TLS; every status says so")
     ] = False
     client_id: Annotated[Text, Meta(description="kafka: how the brokers list us")] = "backbone"
     acks: Annotated[Literal["all"], Meta(description="kafka: nothing less than all is durable")] = "all"
-    linger: Annotated[float, Meta(ge=0, le=60, description="kafka: wait to fill a batch")] = 0.02
+    linger: Annotated[
+        float, Meta(ge=0, le=60, description="kafka: wait to fill a batch beyond what the relay sends")
+    ] = 0.0
     batch_bytes: Annotated[int, Meta(ge=1, le=16_777_216, description="kafka: bytes of a batch at most")] = 131_072
     idempotence: Annotated[Literal[True], Meta(description="kafka: nothing less prevents doubles")] = True
     compression: Annotated[
@@ -57,6 +116,21 @@ class StreamSettings(Section, frozen=True, kw_only=True):
     @property
     def effective_security_protocol(self) -> str:
         """The protocol as given, else SASL_SSL when user and password are, else PLAINTEXT."""
-        if self.security_protocol is not None:
-            return self.security_protocol
-        return "SASL_SSL" if self.user is not None and self.password is not None else "PLAINTEXT"
+        return security_protocol(self.security_protocol, self.user, self.password)
+
+    def topic_of(self, dimension: Dimension) -> TopicSettings:
+        """What is said of a dimension's topic alone."""
+        own: TopicSettings = getattr(self, dimension.value)
+        return own
+
+
+def security_protocol(given: str | None, user: str | None, password: Secret | None) -> str:
+    """The protocol that is spoken with these settings."""
+    if given is not None:
+        return given
+    return "SASL_SSL" if user is not None and password is not None else "PLAINTEXT"
+
+
+def message_bytes(max_payload_bytes: int, batch_bytes: int) -> int:
+    """Bytes of a batch of records at most: what topics must take, and clients be able to send and read."""
+    return max(_USUAL, max_payload_bytes, batch_bytes) + _ROOM

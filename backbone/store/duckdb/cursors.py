@@ -6,6 +6,7 @@ from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, count, first
 from backbone.store.errors import CursorSetBack, FencedOut
+from backbone.store.outbox_messages import SHARED_STREAM, STREAM
 
 __all__ = ["Cursors", "published"]
 
@@ -49,7 +50,18 @@ class Cursors(Part):
                 [sink, shard, position, epoch],
             )
 
+    async def lease(self, sink: str, shard: int) -> int | None:  # noqa: ARG002  each has one process
+        """Nobody else has the file open."""
+        return 0
 
-def published(connection: Connection) -> int:
-    """Position up to which every sink has everything."""
-    return count(connection, "SELECT min(position) FROM telemetry.cursors")
+    async def leave(self, sink: str, shard: int) -> None:
+        """There is nobody to have it instead."""
+
+
+def published(connection: Connection, sink: str = "") -> int:
+    """Position up to which a sink has everything; "": every sink, but those of one process beside a shared one."""
+    query = """
+        SELECT min(position) FROM telemetry.cursors WHERE CASE ? WHEN ''
+        THEN sink <> ? OR NOT EXISTS (SELECT 1 FROM telemetry.cursors WHERE sink = ?) ELSE sink = ? END
+    """
+    return count(connection, query, [sink, STREAM, SHARED_STREAM, sink])

@@ -59,9 +59,9 @@ class Outbox(Part):
         ]
 
     @question("delivery")
-    def outbox_status(self, connection: Connection) -> OutboxStatus:
-        """How far the relay is behind."""
-        at = published(connection)
+    def outbox_status(self, connection: Connection, sink: str = "") -> OutboxStatus:
+        """How far a sink is behind, or the last of them."""
+        at = published(connection, sink)
         pending, oldest = first(
             connection, "SELECT count(*), epoch_us(min(created_at)) FROM telemetry.outbox WHERE position > ?", [at]
         )

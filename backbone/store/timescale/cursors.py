@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backbone.store.errors import CursorSetBack, FencedOut
+from backbone.store.outbox_messages import SHARED_STREAM, STREAM
 from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.server import NOT_TOLD, SERVER, server_of
 from backbone.store.timescale.session import Session
@@ -10,8 +11,12 @@ from backbone.store.timescale.values import plain
 
 __all__ = ["PUBLISHED", "Cursors"]
 
-PUBLISHED = "(SELECT coalesce(min(position), 0) FROM telemetry.cursors)"
-"""Position up to which every sink has everything."""
+PUBLISHED = f"""(
+    SELECT coalesce(min(position), 0) FROM telemetry.cursors
+    WHERE sink <> '{STREAM}' OR NOT EXISTS (SELECT FROM telemetry.cursors WHERE sink = '{SHARED_STREAM}')
+)"""  # noqa: S608
+"""Position up to which every sink has everything. Streams of one process are owed nothing where there is a shared one:
+they end with their process, and nobody may be left to move their cursor."""
 
 _MOVE = """
 INSERT INTO telemetry.cursors (sink, shard, position, epoch)

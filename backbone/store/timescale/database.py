@@ -115,13 +115,29 @@ class Database:
                     setup=self._ping if bounds.pre_ping else None,
                 )
         except EXPLAINED as error:
-            raise self._explained(error) from error
+            raise self.explained(error) from error
 
     async def _connect(self, _: None, **options: Any) -> Any:
         """For the pool, which so knows no password, and whose errors have no frame that does."""
         return await discreetly(
             lambda: asyncpg.connect(self._dsn.reveal(), **{**options, **reached(self._dsn.reveal())})
         )
+
+    async def apart(self, timeout: float) -> Any:
+        """A connection beside the pool, for who holds something for as long as the connection lives.
+
+        Args:
+            timeout: seconds for each statement.
+        """
+        bounds = self._bounds
+        connection = await self._connect(
+            None,
+            timeout=bounds.connect_timeout,
+            command_timeout=timeout,
+            server_settings=bounds.server_settings(self._application_name),
+        )
+        _keep_alive(connection, bounds.statement_timeout)
+        return connection
 
     async def close(self) -> None:
         """Close the connections politely within a bound, then by force."""
@@ -184,7 +200,7 @@ class Database:
                 if stale:
                     await self.expire()
                 if attempt == _ATTEMPTS or not (lost or stale or beaten(error)):
-                    raise self._explained(error) from error
+                    raise self.explained(error) from error
             else:
                 self._worked_at = time.monotonic()
                 return result
@@ -254,7 +270,8 @@ class Database:
         if time.monotonic() - self._worked_at >= _TRUSTED_SECONDS:
             await connection.execute("SELECT 1", timeout=min(_PING_SECONDS, self._bounds.pool_timeout))
 
-    def _explained(self, error: Exception) -> Exception:
+    def explained(self, error: Exception) -> Exception:
+        """The error to raise for what the client raised; itself, where it is a bug of ours."""
         if self.reads_only and isinstance(error, asyncpg.InsufficientPrivilegeError):
             return forbidden(error, self.place)
         return explained(error, self.place, self._bounds.statement_timeout) or error

@@ -1,4 +1,4 @@
-"""Advisory locks. All of them end with their transaction.
+"""Advisory locks. All of them end with their transaction, but for that of a lease, which ends with its connection.
 
 Whoever writes rows of a symbol holds the lock of the symbol's shard from before its first write, hence from before it
 has a transaction number, until after its COMMIT can be seen by others. So of two transactions that write one symbol,
@@ -14,13 +14,13 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import shard
 from backbone.store.timescale.session import Session
 
-__all__ = ["SHARDS", "take_chunk", "take_claim", "take_dimension", "take_migration", "writing"]
+__all__ = ["SHARDS", "of_lease", "take_chunk", "take_claim", "take_dimension", "take_migration", "writing"]
 
 SHARDS = 16
 _SPACE = 0x62620000
 """First half of all our locks' keys, so that other users of the database are not met by chance."""
 
-_MIGRATION, _CHUNK, _CLAIM = _SPACE + 1, _SPACE + 2, _SPACE + 3
+_MIGRATION, _CHUNK, _CLAIM, _LEASE = _SPACE + 1, _SPACE + 2, _SPACE + 3, _SPACE + 4
 _CODES = {dimension: _SPACE + 16 + code for code, dimension in enumerate(Dimension)}
 
 _TAKE = "SELECT pg_advisory_xact_lock(space, key) FROM unnest($1::int[], $2::int[]) AS locks(space, key)"
@@ -56,6 +56,11 @@ async def take_claim(session: Session, source: str, dimension: Dimension) -> Non
 async def take_migration(session: Session) -> None:
     """Become the only one who migrates."""
     await session.fetch(_TAKE, [_MIGRATION], [0])
+
+
+def of_lease(sink: str, shard: int) -> tuple[int, int]:
+    """The two numbers of the lock that the one who publishes a shard to a sink holds; neither is negative."""
+    return _LEASE, _hash(sink, str(shard)) & 0x7FFFFFFF
 
 
 def _hash(*texts: str) -> int:

@@ -37,7 +37,7 @@ from backbone.store.timescale.holding import holder
 from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.server import server_of
 from backbone.store.timescale.session import Session
-from backbone.store.timescale.values import MAX_BIGINT
+from backbone.store.timescale.values import MAX_BIGINT, plain
 from backbone.store.timescale.workers import Workers
 
 __all__ = ["HORIZON", "Batch", "Outbox", "batch_of", "first_position", "move", "place"]
@@ -47,6 +47,15 @@ _MOST_ROWS: Final = 1 << ROW_BITS
 
 HORIZON: Final = f"(telemetry.revision_of(pg_snapshot_xmin(pg_current_snapshot())) << {ROW_BITS})"
 """The first position that a reader of this snapshot may not see yet."""
+
+_STATUS: Final = f"""
+SELECT (SELECT max(position) FROM telemetry.positions), c.position, count(o.position), min(o.created_at)
+FROM (
+    SELECT CASE $1::text WHEN '' THEN {PUBLISHED}
+        ELSE (SELECT coalesce(min(position), 0) FROM telemetry.cursors WHERE sink = $1) END AS position
+) AS c
+LEFT JOIN telemetry.outbox o ON o.position > c.position GROUP BY c.position
+"""  # noqa: S608
 
 
 class Outbox(Part):
@@ -84,15 +93,9 @@ class Outbox(Part):
         ]
 
     @question
-    async def outbox_status(self, session: Session) -> OutboxStatus:
-        """How far the relay is behind."""
-        newest, at, pending, oldest = await session.row(
-            f"""
-            SELECT (SELECT max(position) FROM telemetry.positions), c.position, count(o.position), min(o.created_at)
-            FROM (SELECT {PUBLISHED} AS position) AS c
-            LEFT JOIN telemetry.outbox o ON o.position > c.position GROUP BY c.position
-            """  # noqa: S608
-        )
+    async def outbox_status(self, session: Session, sink: str = "") -> OutboxStatus:
+        """How far a sink is behind, or the last of them."""
+        newest, at, pending, oldest = await session.row(_STATUS, plain("sink", sink))
         held_by = await holder(session, HORIZON, _LONG) if pending else None
         return OutboxStatus(newest or 0, at, pending, oldest, held_by, await server_of(session))
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import anyio
 import msgspec
 
 from backbone.domain.clock import utc_now
@@ -21,6 +22,7 @@ from backbone.store.timescale.drops import Drops
 from backbone.store.timescale.epochs import Epochs
 from backbone.store.timescale.inbox import Inbox
 from backbone.store.timescale.journal import Journal
+from backbone.store.timescale.leases import Lease, Leases
 from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.outbox import Outbox
 from backbone.store.timescale.probe import probe
@@ -34,7 +36,7 @@ from backbone.store.timescale.writing import Writing
 __all__ = ["TimescaleStore"]
 
 
-class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, Upkeep):
+class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Leases, Inbox, Drops, Counting, Epochs, Journal, Upkeep):
     """A store in a PostgreSQL database, chunked where TimescaleDB is there. Any number of processes may share it.
 
     Args:
@@ -70,6 +72,8 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counti
         self._database = Database(dsn, self._bounds, application_name, insecure=insecure)
         self._workers = Workers()
         self._newest = Newest()
+        self._leases: dict[tuple[str, int], Lease] = {}
+        self._leasing = anyio.Lock()
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
         self._timer = timer
@@ -86,10 +90,12 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counti
 
     async def close(self) -> None:
         """Close the connections, within seconds whatever the server does."""
+        self.drop_leases()
         await self._database.close()
 
     def let_go(self) -> None:
         """See `backbone.store.port.Adapter`."""
+        self.drop_leases()
         self._database.let_go()
 
     async def migrate(self, *, dry_run: bool = False) -> MigrationReport:

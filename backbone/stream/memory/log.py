@@ -120,6 +120,7 @@ class MemoryLog:
             revision=envelope.revision,
             payload=envelope.payload,
             checksum=envelope.checksum,
+            created_at=envelope.created_at,
         )
         self._ends[number] += 1
         self.window.append(record)

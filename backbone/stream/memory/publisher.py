@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from backbone.domain.probe import ProbeAnswer
+from backbone.stream.ascending import require_ascending
 from backbone.stream.errors import StreamClosed
 from backbone.stream.memory.log import MemoryLog
 from backbone.stream.port import Envelope
@@ -36,9 +37,14 @@ class MemoryPublisher:
             details=self._log.facts(),
         )
 
-    async def resume(self, position: int) -> None:
+    async def resume(self, position: int, filled: Collection[str] = ()) -> Collection[str]:  # noqa: ARG002  no parts
         """Take positions up to `position` as published earlier: they are not here and are not appended again."""
         self._log.resume(position)
+        return ()
+
+    async def holds_anything(self) -> bool:
+        """Look."""
+        return self._log.newest_position > 0
 
     async def begin_again(self, position: int) -> None:
         """Forget all, under another name."""
@@ -48,16 +54,5 @@ class MemoryPublisher:
         """Append what is new; being the server as well, this log knows what it has."""
         if not self._is_open:
             raise StreamClosed("the in-process publisher is closed; open it before publishing")
-        _require_ascending(envelopes)
+        require_ascending(envelopes)
         self._log.append(envelopes)
-
-
-def _require_ascending(envelopes: Sequence[Envelope]) -> None:
-    previous = 0
-    for envelope in envelopes:
-        if envelope.position <= previous:
-            raise ValueError(
-                f"position {envelope.position} after {previous} given; positions start at 1 and ascend within a batch: "
-                "publish outbox rows in the order in which they were read"
-            )
-        previous = envelope.position

@@ -19,6 +19,7 @@ class MemoryStream:
     """
 
     ordered = True
+    shared = False
 
     def __init__(self, *, partitions: int = 8, capacity_bytes: int = 16 * 2**20) -> None:
         self._log = MemoryLog(partitions=partitions, capacity_bytes=capacity_bytes)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backbone.domain.dimension import Dimension
-from backbone.stream.errors import StreamClosed
+from backbone.store.records import DeadLetter
+from backbone.stream.errors import StreamClosed, StreamError
+from backbone.stream.letters import Letters
 from backbone.stream.memory.log import MemoryLog
 from backbone.stream.memory.reader import UNKNOWN, MemoryCursor
-from backbone.stream.port import Place, Start
+from backbone.stream.port import PartitionLag, Place, Record, Start
 
 __all__ = ["MemorySubscriber"]
 
@@ -17,6 +19,7 @@ class MemorySubscriber:
     """Makes cursors over the log; nothing is registered, so a forgotten one costs nothing."""
 
     def __init__(self, log: MemoryLog) -> None:
+        self.letters = Letters()
         self._log = log
         self._is_open = False
 
@@ -28,6 +31,22 @@ class MemorySubscriber:
     async def open(self) -> None:
         """Make ready."""
         self._is_open = True
+
+    async def send_back(self, letters: Sequence[DeadLetter]) -> int:
+        """No letter came from here."""
+        raise StreamError(
+            f"{len(letters)} dead letters can't be sent back: this stream is within the process, and they came from "
+            "another one; open the backbone with stream.backend=kafka"
+        )
+
+    def set_aside(self, record: Record, reason: str) -> bool:  # noqa: ARG002  see the port
+        """Nobody but this process publishes here."""
+        return False
+
+    async def lag(self) -> tuple[PartitionLag, ...]:
+        """None: what is published is in the memory of whoever reads it."""
+        self.require_open()
+        return ()
 
     async def close(self) -> None:
         """Wake every waiting cursor with `StreamClosed`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 __all__ = ["Window"]
 
@@ -57,5 +57,5 @@ class Window(Generic[T]):
         return item
 
     def since(self, index: int) -> Iterator[T]:
-        """Items from `index` (or the oldest held, if later) to the end."""
-        return (self[i] for i in range(max(index, self.start), self.end))
+        """Items from `index` (or the oldest held, if later) to the end as it is now."""
+        return iter(cast("list[T]", self._items[max(index - self._base, self._dropped) :]))

@@ -57,7 +57,7 @@ CASES = [
     (("fetch", "--interval", "1 parsec"), USAGE, "parsec"),
     (("status",), UNREACHABLE, "no running backbone"),
     (("roster",), UNREACHABLE, "no running backbone"),
-    (("connectors",), UNREACHABLE, "no running backbone"),
+    (("connectors", "--timeout", "60"), USAGE, "at most 6"),
     (("status", "--set", "control.enabled=no"), UNREACHABLE, "control.enabled"),
     (("migrate", "--dry-run", "--status"), USAGE, "give one of them"),
     (("migrate", "--set", "store.path=/dev/null/x"), UNREACHABLE, "/dev/null/x"),

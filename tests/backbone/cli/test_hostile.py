@@ -159,7 +159,22 @@ async def answers() -> dict[str, object]:
     for entry in roster["entries"]:
         entry |= {"last_error": EVIL, "kind": EVIL, "state": EVIL, "handling": EVIL, "path": f"{entry['path']}{EVIL}"}
         entry["health"] |= {"level": "degraded", "why": EVIL, "next": EVIL, "action": EVIL}
-    return {"roster": roster, "status": {"roster": roster, "connectivity": connectivity | {"probes": [probe]}}}
+    manifest = connectivity | {
+        "probes": [probe],
+        "running": True,
+        "should_run": False,
+        "reason": EVIL,
+        "dimensions": [EVIL],
+        "topics": [{"dimension": EVIL, "name": EVIL, "config": {EVIL: EVIL}}],
+        "manifest": [
+            {"name": EVIL, "configured": True, "supervised": True, "error": EVIL, "metadata": {EVIL: EVIL}}
+            for _ in range(4)
+        ],
+        "caches": {EVIL: {"hits": 1, "misses": 1, "hit_rate": 0.5, "keys": 1}},
+        "consumer": {EVIL: EVIL},
+    }
+    status = {"roster": roster, "connectivity": connectivity | {"probes": [probe]}}
+    return {"roster": roster, "status": status, "connectors": manifest}
 
 
 @pytest.mark.parametrize("how", ["human", "json", "markdown"])

@@ -498,34 +498,3 @@ def test_every_text_has_a_bound_and_those_outside_the_key_are_kept_as_they_came(
         rows[-1]["venue"] = "é" * 513
         with pytest.raises(ValueError, match=r"trades\.venue: a text of 1,026 bytes given; allowed are 1,024"):
             make(Dimension.TRADES, kind(rows))
-
-
-class Name(str):
-    """Text of another type, as enums and libraries have it."""
-
-    __slots__ = ()
-
-
-@pytest.mark.parametrize("price", [0.1, -0.0, float("nan"), float("inf"), None, 5e-324])
-@pytest.mark.parametrize("sequence", [0, -(2**63), 2**63 - 1, None])
-def test_values_of_plain_types_mean_what_values_of_other_types_mean(price: float | None, sequence: int | None) -> None:
-    ts = datetime(2025, 1, 1, tzinfo=UTC)
-    plain = {"symbol": "EURUSD", "ts": ts, "sequence": sequence, "price": price}
-    other = {
-        "symbol": Name("EURUSD"),
-        "ts": ts,
-        "sequence": None if sequence is None else np.int64(sequence),
-        "price": None if price is None else np.float64(price),
-    }
-    frames = [Frame.from_records(Dimension.TRADES, [row]) for row in (plain, other)]
-    assert frames[0].canonical_bytes() == frames[1].canonical_bytes()
-
-
-@pytest.mark.parametrize(
-    ("column", "value"), [("sequence", 2**63), ("sequence", True), ("price", True), ("symbol", "\ud800")]
-)
-def test_a_value_that_does_not_fit_is_named_with_its_column_among_others_that_do(column: str, value: object) -> None:
-    ts = datetime(2025, 1, 1, tzinfo=UTC)
-    fine = {"symbol": "EURUSD", "ts": ts, "sequence": 1, "price": 1.0}
-    with pytest.raises(ValueError, match=f"trades.{column}: "):
-        Frame.from_records(Dimension.TRADES, [fine, {**fine, column: value}])

@@ -63,11 +63,22 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
     "quarantined": ({}, {"limit": [*LIMITS, 10_001], "skip": COUNTS}),
     "migrate": ({"dry_run": True}, {"dry_run": FLAGS}),
     "retention": ({}, {"apply": FLAGS, "as_of": MOMENTS}),
+    "replay": (
+        {"dimension": "intraday"},
+        {
+            "dimension": DIMENSIONS,
+            "symbols": SYMBOLS,
+            "start": MOMENTS,
+            "end": MOMENTS,
+            "limit": [*LIMITS, 1_000_001],
+            "topic": [7, "", "A\0", ["A"]],
+        },
+    ),
     "rehearse": ({}, {"request": [None, {}, "request", 7]}),
 }
 """Of each public method that takes arguments: some that are right, and wrong ones for each."""
 
-NO_ARGUMENTS = {"connectivity", "outbox", "roster", "readiness"}
+NO_ARGUMENTS = {"connectivity", "outbox", "roster", "readiness", "connectors"}
 NOT_BUILT = {"export", "drill"}
 
 
@@ -181,6 +192,7 @@ FIELDS: Mapping[str, list[Any]] = {
     "row": [None, 7],
     "position": COUNTS,
     "sink": ["", 7, None],
+    "parts": [None, "a", ["a"], ("",), (7,)],
     "shard": [*COUNTS, 64],
     "epoch": COUNTS,
     "known": COUNTS,
@@ -209,6 +221,12 @@ FIELDS: Mapping[str, list[Any]] = {
     "before": [None, *MOMENTS],
     "outbox_before": MOMENTS,
     "quarantine_before": MOMENTS,
+    "topic": [7, "", "A\0"],
+    "consumer": ["", 7, None],
+    "event_ids": [7, ("",), (7,)],
+    "group": ["", 7, None],
+    "offsets": [7, {("t", 0): -1}, {("t", 0): "1"}],
+    "letters": [7, (None,), ("letter",)],
 }
 
 RIGHT: Mapping[str, Any] = {
@@ -221,6 +239,13 @@ RIGHT: Mapping[str, Any] = {
     "rows": (),
     "row": None,
     "position": 0,
+    "sink": "kafka",
+    "parts": ("quotes/1/8",),
+    "consumer": "c",
+    "event_ids": ("e",),
+    "group": "g",
+    "offsets": {("t", 0): 1},
+    "letters": (),
     "after": 0,
     "subscription": "s",
     "positions": {BARS: {"A": 1}},

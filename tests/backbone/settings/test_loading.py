@@ -104,7 +104,7 @@ def test_an_explicit_profile_is_not_changed_by_the_environment() -> None:
         "DATA_BACKBONE_MODE: the profile embedded is given explicitly; leave it out to use DATA_BACKBONE_MODE",
         "DATABASE_URL: store.backend is duckdb; set BACKBONE_STORE_BACKEND=timescale to use it",
         "REDIS_URL: cache.backend is memory; set BACKBONE_CACHE_BACKEND=redis to use it",
-        "KAFKA_BROKERS: stream.backend is memory; kafka is not built yet",
+        "KAFKA_BROKERS: stream.backend is memory; set BACKBONE_STREAM_BACKEND=kafka to use it",
     )
 
 

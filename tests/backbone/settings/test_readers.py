@@ -9,36 +9,23 @@ import pytest
 
 from backbone.cache.policy import Policy as CachePolicy
 from backbone.retention.policy import Policy
-from backbone.settings import check, load_settings, profiles, resource
+from backbone.settings import profiles, resource
 from backbone.settings.aliases import ALIASES
-from backbone.settings.backends import NOT_BUILT, SERVERS
 from backbone.settings.documents import read_yaml
 from backbone.settings.leaves import leaves
 from backbone.store.timescale.bounds import Bounds
 from tests.backbone.settings.readers import Readers, sources
 
 FOUND = Readers(sources())
-WAITING = {path for path, leaf in leaves().items() if leaf.backend in NOT_BUILT}
-"""Settings of backends that are not built: setting one is refused or told, see test_notes."""
 
 
 def test_every_setting_is_read_by_something_that_has_an_effect() -> None:
-    assert FOUND.unread() - WAITING == set()
+    assert FOUND.unread() == set()
 
 
 @pytest.mark.parametrize("alias", ALIASES, ids=lambda alias: alias.name)
 def test_every_alias_leads_to_a_setting_that_is_read(alias: tuple[str, str, float | None]) -> None:
-    assert FOUND.places.get(alias[1]) or alias[1] in WAITING
-
-
-def test_a_setting_waits_only_for_a_backend_that_its_section_may_choose_and_that_is_refused() -> None:
-    for path in WAITING:
-        leaf = leaves()[path]
-        assert leaf.backend == SERVERS[leaf.section]
-        settings = load_settings(profile="embedded", overrides={f"{leaf.section}.backend": leaf.backend})
-        assert f"{leaf.section}.backend={leaf.backend} is not built yet" in " ".join(
-            each.message for each in check(settings)
-        )
+    assert FOUND.places.get(alias[1])
 
 
 def test_the_description_of_a_setting_names_no_backend_that_its_section_does_not_know() -> None:
@@ -55,7 +42,7 @@ def test_every_key_of_a_profile_is_a_setting_that_is_read(profile: str) -> None:
     paths = {f"{name}.{key}" for name, value in document.items() if isinstance(value, dict) for key in value}
     paths |= {name for name, value in document.items() if not isinstance(value, dict)}
     assert paths <= set(leaves())
-    assert {path for path in paths if not FOUND.places.get(path)} <= WAITING
+    assert {path for path in paths if not FOUND.places.get(path)} == set()
 
 
 @pytest.mark.parametrize("kind", [Policy, CachePolicy, Bounds], ids=str)

@@ -30,20 +30,9 @@ async def refused(settings: Settings) -> tuple[str, ...]:
 
 
 async def test_the_check_says_what_opening_says() -> None:
-    for profile in ("dev", "institutional", "timescale"):
+    for profile in ("institutional", "timescale"):
         settings = load_settings(profile=profile)
         assert tuple(failed(settings).values()) == await refused(settings)
-
-
-async def test_a_backend_that_is_not_built_is_refused_with_the_profile_that_works() -> None:
-    settings = load_settings(
-        profile="institutional", env={**TIMESCALE, "REDIS_URL": "redis://localhost", "KAFKA_URL": "localhost:1"}
-    )
-    assert list(failed(settings)) == ["stream.backend"]
-    assert failed(settings)["stream.backend"].startswith(
-        "stream.backend=kafka is not built yet; use --profile timescale"
-    )
-    assert tuple(failed(settings).values()) == await refused(settings)
 
 
 async def test_a_service_without_an_address_is_found_before_any_connection() -> None:
@@ -86,8 +75,8 @@ def test_the_institutional_profile_requires_all_three_unless_told_otherwise() ->
             "set BACKBONE_CACHE_BACKEND=redis"
         ),
         "stream.backend": (
-            "kafka is required (tier is tier_2, config/institutional.yaml), but it is not built yet; "
-            "set BACKBONE_STREAM_REQUIRED=false to go without"
+            "kafka is required (tier is tier_2, config/institutional.yaml), but stream.backend is memory; "
+            "set BACKBONE_STREAM_BACKEND=kafka"
         ),
     }
     names = ("TIMESCALE", "REDIS", "KAFKA")
@@ -103,6 +92,29 @@ def test_kafka_is_required_only_where_streaming_is_on(word: str) -> None:
     insisted = {**env, "DATA_BACKBONE_REQUIRE_KAFKA": "yes"}
     settings = load_settings(profile="institutional", env=insisted, overrides={"stream.backend": "memory"})
     assert "stream.backend" in failed(settings)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "compression", "found"),
+    [
+        ("aiokafka", "none", ["stream.backend"]),
+        ("cramjam", "zstd", ["stream.compression"]),
+        ("cramjam", "lz4", ["stream.compression"]),
+        ("cramjam", "snappy", ["stream.compression"]),
+        ("cramjam", "gzip", []),
+        ("cramjam", "none", []),
+        ("", "zstd", []),
+    ],
+)
+def test_what_kafka_needs_installed_is_looked_for_before_any_connection(
+    monkeypatch: pytest.MonkeyPatch, lacking: str, compression: str, found: list[str]
+) -> None:
+    monkeypatch.setattr("backbone.settings.starting.find_spec", lambda name: None if name == lacking else object())
+    overrides = {"stream.backend": "kafka", "stream.bootstrap": "localhost:9092", "stream.compression": compression}
+    problems = failed(load_settings(profile="embedded", overrides=overrides))
+    assert list(problems) == found
+    assert all("pip install " in text and "cramjam" in text for text in problems.values())
+    assert failed(load_settings(profile="embedded", overrides={"stream.compression": compression})) == {}
 
 
 # run mode and environment

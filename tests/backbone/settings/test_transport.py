@@ -275,6 +275,25 @@ def test_brokers_here_or_by_tls_are_taken(bootstrap: str, more: dict[str, str]) 
     assert institutional(KAFKA_BROKERS=bootstrap, **more) == {}
 
 
+TLS = {"KAFKA_BROKERS": "kafka:9092", "KAFKA_SECURITY_PROTOCOL": "SSL"}
+
+
+@pytest.mark.parametrize("name", ["ssl_root_cert", "ssl_cert"])
+def test_a_file_of_tls_with_kafka_has_to_be_there_and_hold_what_it_is_for(tmp_path: Path, name: str) -> None:
+    env, file = f"BACKBONE_STREAM_{name.upper()}", tmp_path / "file.pem"
+    told = institutional(**TLS, **{env: str(file)})
+    assert told == {f"stream.{name}": f"stream.{name} is {file}, but there is no such file; correct it"}
+    file.write_text("no certificate")
+    assert "give a readable file in PEM format" in institutional(**TLS, **{env: str(file)})[f"stream.{name}"]
+
+
+def test_the_client_certificate_for_kafka_is_taken_by_the_usual_names_and_with_its_own_key(tmp_path: Path) -> None:
+    one, other = self_signed(tmp_path, "one", "localhost"), self_signed(tmp_path, "other", "localhost")
+    pair = {"KAFKA_SSL_CAFILE": str(one.crt), "KAFKA_SSL_CERTFILE": str(one.crt), "KAFKA_SSL_KEYFILE": str(one.key)}
+    assert institutional(**TLS, **pair) == {}
+    assert list(institutional(**TLS, **pair | {"KAFKA_SSL_KEYFILE": str(other.key)})) == ["stream.ssl_cert"]
+
+
 # insecure
 
 

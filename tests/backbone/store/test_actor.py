@@ -32,7 +32,7 @@ from backbone.store.errors import (
 )
 from backbone.store.messages import OutboxGrew, ReadRows, ReadSymbols, StoreQuestion, WriteChunk
 from backbone.store.port import Store
-from backbone.store.records import Chunk, JournalBound, JournalRow, OutboxRow, Query, StoreInfo, WriteResult
+from backbone.store.records import Chunk, DeadLetter, JournalBound, JournalRow, OutboxRow, Query, StoreInfo, WriteResult
 
 TRADES = Dimension.TRADES
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -98,6 +98,7 @@ async def started(system: TestSystem, double: Double, **more: Any) -> ActorRef:
     )
 
 
+LETTER = DeadLetter("backbone", "backbone.quotes", 3, 7, "no frame", b"{", DAY)
 ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] = [
     (messages.ClaimEpoch("csv", TRADES), ("claim_epoch", ("csv", TRADES), {})),
     (WriteChunk(CHUNK), ("write", (CHUNK,), {})),
@@ -109,10 +110,14 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
         messages.AdvanceRelay(9, epoch=2, known=7, server="a/1"),
         ("advance", ("stream", 0, 9, 2), {"known": 7, "server": "a/1"}),
     ),
+    (messages.Lease("kafka", 3), ("lease", ("kafka", 3), {})),
+    (messages.LeaveLease("kafka", 3), ("leave", ("kafka", 3), {})),
+    (messages.StreamParts("kafka"), ("offsets", ("relay/kafka",), {})),
+    (messages.NoteParts("kafka", ("a/1",), 7), ("commit_offsets", ("relay/kafka", {("a/1", 0): 7}), {})),
     (READ, ("read", (Query(TRADES),), {})),
     (messages.ProbeStore(), ("probe", (), {})),
     (messages.MigrateStore(dry_run=True), ("migrate", (), {"dry_run": True})),
-    (messages.OutboxState(), ("outbox_status", (), {})),
+    (messages.OutboxState("kafka"), ("outbox_status", ("kafka",), {})),
     (messages.ReadJournal(5, TRADES), ("journal", (5, TRADES), {})),
     (messages.ReadQuarantine(5), ("quarantined", (5, 0), {})),
     (SYMBOLS, ("symbols", (TRADES,), {})),
@@ -134,6 +139,13 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
             },
         ),
     ),
+    (messages.ReadSeen("sink", ("e1",)), ("seen", ("sink", ("e1",)), {})),
+    (messages.RecordSeen("sink", ("e1",)), ("record_seen", ("sink", ("e1",)), {})),
+    (messages.ReadOffsets("sink"), ("offsets", ("sink",), {})),
+    (messages.CommitOffsets("sink", {("topic", 0): 5}), ("commit_offsets", ("sink", {("topic", 0): 5}), {})),
+    (messages.KeepDeadLetters((LETTER,)), ("add_dead_letters", ((LETTER,),), {})),
+    (messages.ReadDeadLetters(5), ("dead_letters", (5,), {})),
+    (messages.DeleteDeadLetters((LETTER,)), ("delete_dead_letters", ((LETTER,),), {})),
 ]
 
 

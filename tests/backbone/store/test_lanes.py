@@ -100,9 +100,15 @@ def test_every_question_has_a_lane() -> None:
     assert changing == {
         *("ClaimEpoch", "WriteChunk", "QuarantineRows", "RecordJournal"),
         *("MigrateStore", "DropRows", "PruneStore"),
+        *("RecordSeen", "CommitOffsets", "KeepDeadLetters", "DeleteDeadLetters"),
     }
 
 
 @pytest.mark.parametrize(("first", "lane"), [(True, Lane.FIRST), (False, Lane.READS)])
 def test_the_relays_look_at_the_outbox_goes_before_those_of_slow_subscribers(first: bool, lane: Lane) -> None:
     assert lane_of(messages.ReadOutbox(0, first=first)) is lane
+
+
+@pytest.mark.parametrize("request_", [messages.Lease("kafka"), messages.LeaveLease("kafka")])
+def test_what_keeps_a_lease_waits_for_nothing_else_or_it_would_be_lost(request_: StoreQuestion) -> None:
+    assert lane_of(request_) is Lane.LEASES

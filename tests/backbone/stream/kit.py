@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -15,17 +15,26 @@ from backbone.calls import Calls, refuse
 from backbone.domain import encode
 from backbone.domain.codec import checksum_of
 from backbone.domain.dimension import Dimension
-from backbone.store.errors import CursorSetBack, PositionLost, Unsupported
+from backbone.store.errors import CursorSetBack, FencedOut, PositionLost, Unsupported
 from backbone.store.messages import (
+    SHARED_STREAM,
+    STREAM,
     AdvanceRelay,
+    DeleteDeadLetters,
+    KeepDeadLetters,
+    Lease,
+    LeaveLease,
+    NoteParts,
     OutboxGrew,
     OutboxState,
     ProbeStore,
     ReadDrops,
     ReadOutbox,
     RelayCursor,
+    StreamParts,
 )
-from backbone.store.records import OutboxRow, OutboxStatus, StoreInfo
+from backbone.store.records import DeadLetter, OutboxRow, OutboxStatus, StoreInfo
+from backbone.stream.letters import Message
 from backbone.stream.memory import MemoryStream
 from backbone.stream.memory.publisher import MemoryPublisher
 from backbone.stream.memory.subscriber import MemorySubscriber
@@ -50,13 +59,25 @@ class Outbox:
         self.rows: list[OutboxRow] = []
         self.cursor = self.pruned_to = self.drops = 0
         self.asked: list[Any] = []
+        self.letters: list[DeadLetter] = []
         self.down: str | None = None
         self.held_by: str | None = None
         self.refuse_advance = 0
         self.reads_only = False
         self.before_advance: list[Callable[[], None]] = []
         self.generation, self.server = "database", "server/1"
+        self.holder: object = None
+        self.epoch = 0
+        self.parts: dict[str, int] = {}
         self._moved = anyio.Event()
+
+    def lease(self, asker: object) -> int | None:
+        """Who asks has it, unless another one does."""
+        if self.holder not in {None, asker}:
+            return None
+        if self.holder is None:
+            self.holder, self.epoch = asker, self.epoch + 1
+        return self.epoch
 
     def move(self, position: int) -> None:
         self.cursor = max(self.cursor, position)
@@ -67,6 +88,12 @@ class Outbox:
         """Wait until the relay has noted that it published up to there."""
         with anyio.fail_after(60):
             while self.cursor < position:
+                await self._moved.wait()
+
+    async def kept(self, count: int) -> None:
+        """Wait until it has so many dead letters."""
+        with anyio.fail_after(60):
+            while len(self.letters) < count:
                 await self._moved.wait()
 
     def reads(self) -> list[int]:
@@ -80,8 +107,30 @@ class Outbox:
 class Store(Actor):
     """Serves an Outbox."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, shared: bool = False) -> None:
         self._outbox = outbox
+        self._shared = shared
+
+    @handles
+    def lease(self, message: Lease) -> int | None:
+        if self._outbox.down is not None:
+            raise Reject("unavailable", self._outbox.down)
+        return self._outbox.lease(self.context.system)
+
+    @handles
+    def leave(self, message: LeaveLease) -> None:
+        if self._outbox.holder is self.context.system:
+            self._outbox.holder = None
+
+    @handles
+    def parts(self, message: StreamParts) -> dict[tuple[str, int], int]:
+        self._met(message)
+        return {(part, 0): position for part, position in self._outbox.parts.items()}
+
+    @handles
+    def note_parts(self, message: NoteParts) -> None:
+        self._met(message)
+        self._outbox.parts |= dict.fromkeys(message.parts, message.position)
 
     def _met(self, message: Any) -> None:
         self._outbox.asked.append(message)
@@ -103,6 +152,9 @@ class Store(Actor):
     @handles
     def advance(self, message: AdvanceRelay) -> None:
         self._met(message)
+        assert message.sink == (SHARED_STREAM if self._shared else STREAM)
+        if message.epoch < self._outbox.epoch:
+            raise refuse(FencedOut.of(message.sink, message.epoch, self._outbox.epoch))
         if self._outbox.refuse_advance:
             self._outbox.refuse_advance -= 1
             raise Reject("unavailable", "gone before it could note that")
@@ -121,6 +173,19 @@ class Store(Actor):
         self._met(message)
         newest = max([self._outbox.pruned_to, *(each.position for each in self._outbox.rows)])
         return OutboxStatus(newest, self._outbox.cursor, 0, None, self._outbox.held_by, self._outbox.server)
+
+    @handles
+    def keep(self, message: KeepDeadLetters) -> int:
+        self._met(message)
+        self._outbox.letters += message.letters
+        self._outbox.move(0)
+        return len(message.letters)
+
+    @handles
+    def forget(self, message: DeleteDeadLetters) -> int:
+        self._met(message)
+        self._outbox.letters = [each for each in self._outbox.letters if each not in message.letters]
+        return len(message.letters)
 
     @handles
     def drops(self, message: ReadDrops) -> int:
@@ -149,11 +214,23 @@ class Faulty:
         subscribers: how many were made.
         polls: how many polls were begun.
         cursors: those that were made and not closed.
+        shared: other processes publish to it, too.
+        identities: of its parts.
+        begun_again: after which positions it was said that the database was set back.
+        calls: what its publishers were asked for, in order.
+        sent_back: dead letters that it took.
+        subscribed: the subscribers that were made.
     """
 
     ordered = True
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, shared: bool = False, **options: Any) -> None:
+        self.shared = shared
+        self.identities: list[str] = []
+        self.begun_again: list[int] = []
+        self.calls: list[str] = []
+        self.sent_back: list[DeadLetter] = []
+        self.subscribed: list[FaultySubscriber] = []
         self.inner = MemoryStream(**options)
         self.failing: list[Exception] = []
         self.opening: list[Exception] = []
@@ -195,13 +272,14 @@ class Faulty:
         self.subscribers += 1
         made = FaultySubscriber(self, self.inner.subscriber())
         self.clients.add(made)
+        self.subscribed.append(made)
         return made
 
 
 class FaultyPublisher:
     def __init__(self, stream: Faulty, inner: MemoryPublisher) -> None:
         self._stream = stream
-        self.probe, self.resume = inner.probe, inner.resume
+        self.probe = inner.probe
         self._inner = inner
 
     async def open(self) -> None:
@@ -213,11 +291,22 @@ class FaultyPublisher:
         self._stream.clients.discard(self)
         await self._inner.close()
 
+    async def resume(self, position: int, filled: Collection[str] = ()) -> Collection[str]:
+        self._stream.calls.append(f"resume {position}")
+        await self._inner.resume(0 if self._stream.shared else position)
+        return [each for each in self._stream.identities if each not in filled]
+
+    async def holds_anything(self) -> bool:
+        return await self._inner.holds_anything()
+
     async def begin_again(self, position: int) -> None:
+        self._stream.calls.append(f"begin again {position}")
         await self._stream.meet()
+        self._stream.begun_again.append(position)
         await self._inner.begin_again(position)
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        self._stream.calls.append(f"publish {[each.position for each in envelopes]}")
         self._stream.tried.append(anyio.current_time())
         await self._stream.meet()
         await self._inner.publish(envelopes)
@@ -228,6 +317,20 @@ class FaultySubscriber:
     def __init__(self, stream: Faulty, inner: MemorySubscriber) -> None:
         self._stream = stream
         self._inner = inner
+        self.letters, self.lag = inner.letters, inner.lag
+
+    def set_aside(self, record: Record, reason: str) -> bool:
+        if not self._stream.shared:
+            return self._inner.set_aside(record, reason)
+        self.letters.add(("topic", record.partition), record.offset, reason, Message(value=record.payload))
+        return True
+
+    async def send_back(self, letters: Sequence[DeadLetter]) -> int:
+        if not self._stream.shared:
+            return await self._inner.send_back(letters)
+        await self._stream.meet()
+        self._stream.sent_back += letters
+        return 0
 
     async def close(self) -> None:
         self._stream.clients.discard(self)
@@ -297,9 +400,13 @@ class House:
 
 
 @asynccontextmanager
-async def house(**options: Any) -> AsyncIterator[House]:
+async def house(beside: House | None = None, **options: Any) -> AsyncIterator[House]:
+    """A house; or another process on the outbox and the stream of one."""
     async with TestSystem() as system:
-        made = House(system, Outbox(), Faulty(**options))
-        await system.start_child(ChildSpec("store", Store, args=(made.outbox,)))
+        if beside is None:
+            made = House(system, Outbox(), Faulty(**options))
+        else:
+            made = House(system, beside.outbox, beside.stream)
+        await system.start_child(ChildSpec("store", Store, args=(made.outbox, made.stream.shared)))
         made.cache = await Probe.start(system, "cache")
         yield made

@@ -191,3 +191,13 @@ def test_more_hints_than_are_kept_are_read_instead() -> None:
     assert known.take(0, 500) == []
     assert known.look(0)
     assert not known.look(0)
+
+
+def test_hints_that_are_taken_together_are_no_more_than_a_batch_for_readers_look_back_over_one() -> None:
+    known = Hints()
+    rows = [row(n, payload=b"") for n in range(1, 701)]
+    for first in (0, 300):
+        hint = tuple(rows[first : first + 300 + first // 3])
+        known.note(OutboxGrew(path="/store", at=MOMENT, position=hint[-1].position, outbox=hint, after=first))
+    assert [each.position for each in known.take(0, 500)] == list(range(1, 301))
+    assert [each.position for each in known.take(300, 500)] == list(range(301, 701))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
@@ -21,6 +23,7 @@ class Row(msgspec.Struct, frozen=True):
     revision: int = 0
     payload: bytes = bytes(512)
     checksum: int | None = None
+    created_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def opened(stream: Stream) -> tuple[Publisher, Subscriber]:

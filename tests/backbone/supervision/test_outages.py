@@ -47,10 +47,10 @@ class Slow(DuckDBStore):
             raise StoreUnavailable("gone")
         return await super().probe()
 
-    async def outbox_status(self) -> OutboxStatus:
+    async def outbox_status(self, sink: str = "") -> OutboxStatus:
         if self.down:
             raise StoreUnavailable("gone")
-        return await super().outbox_status()
+        return await super().outbox_status(sink)
 
     async def open(self) -> None:
         if self.down:

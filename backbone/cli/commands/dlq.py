@@ -1,0 +1,233 @@
+"""`backbone dlq`: messages of the stream that nobody could read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from cyclopts import Parameter
+
+from backbone.cli.exits import DONE
+from backbone.cli.failures import UsageError, note
+from backbone.cli.options import COMMON, Common, Format, Limit, Output, prepare
+from backbone.domain.arguments import LONGEST_PAGE
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from backbone.facade.backbone import Backbone
+    from backbone.facade.dead_letters import ShownLetter
+    from backbone.settings import Settings
+
+__all__ = ["drop", "list_letters", "replay", "show"]
+
+T = TypeVar("T")
+
+All = Annotated[bool, Parameter(name="--all", negative="")]
+_TIMEOUT = 60.0  # seconds
+
+
+def list_letters(
+    *,
+    limit: Annotated[int, Limit] = 100,
+    how: Format = "human",
+    output: Output = None,
+    common: Common = COMMON,
+) -> int:
+    """The newest messages that nobody could read: where they lay, what is wrong with them, and how they begin.
+
+    A running backbone is asked for them; where none runs, one is opened for it.
+
+    Args:
+        limit: so many at most, up to 10000.
+        how: how it is written.
+        output: a file instead of stdout.
+        common: the options that all commands share.
+    """
+    if not 1 <= limit <= LONGEST_PAGE:
+        raise UsageError(f"--limit {limit}: allowed are 1 to {LONGEST_PAGE} letters at once")
+    letters = _letters(prepare(common), common, {"limit": limit, "places": None})
+    _write(letters, how, output, common, whole=False)
+    return DONE
+
+
+def show(place: str, /, *, how: Format = "human", output: Output = None, common: Common = COMMON) -> int:
+    """One dead letter: its reason, key, headers, and how its value begins.
+
+    Args:
+        place: topic/partition/offset, as backbone dlq list has it.
+        how: how it is written.
+        output: a file instead of stdout.
+        common: the options that all commands share.
+    """
+    _write(_letters(prepare(common), common, {"limit": 1, "places": (place,)}), how, output, common, whole=True)
+    return DONE
+
+
+def replay(*places: str, every: All = False, how: Format = "human", common: Common = COMMON) -> int:
+    """Send dead letters back to their topics, whole, and forget them; who can read them now, takes them.
+
+    Args:
+        places: topic/partition/offset of each, as backbone dlq list has it.
+        every: all of them.
+        how: how it is written.
+        common: the options that all commands share.
+    """
+    from backbone.stream.messages import LettersSent
+
+    chosen = _chosen(places, every=every)
+    settings = prepare(common)
+    done = _done(
+        settings,
+        common,
+        "replay_dead_letters",
+        {"places": chosen},
+        LettersSent,
+        lambda backbone: backbone.dead_letters.replay(chosen),
+    )
+    text = f"sent back: {done.sent}"
+    if done.unreadable:
+        text += f"; {done.unreadable} of them can't be read today either, and come back as dead letters"
+    _say(text, {"sent": done.sent, "unreadable": done.unreadable}, how, common)
+    return DONE
+
+
+def drop(*places: str, every: All = False, yes: bool = False, how: Format = "human", common: Common = COMMON) -> int:
+    """Forget dead letters for good; asks first.
+
+    Args:
+        places: topic/partition/offset of each, as backbone dlq list has it.
+        every: all of them.
+        yes: do not ask.
+        how: how it is written.
+        common: the options that all commands share.
+    """
+    chosen = _chosen(places, every=every)
+    settings = prepare(common)
+    if not yes:
+        _confirm(chosen)
+
+    async def dropped(backbone: Backbone) -> dict[str, int]:
+        return {"dropped": await backbone.dead_letters.drop(chosen)}
+
+    done = _done(settings, common, "drop_dead_letters", {"places": chosen}, dict[str, int], dropped)
+    _say(f"dropped: {done['dropped']}", done, how, common)
+    return DONE
+
+
+def _chosen(places: Sequence[str], *, every: bool) -> tuple[str, ...] | None:
+    """Which letters are meant; None: all.
+
+    Raises:
+        UsageError: none, or both some and all.
+    """
+    if bool(places) == every:
+        raise UsageError("give the places of letters, as backbone dlq list has them, or --all")
+    return None if every else tuple(places)
+
+
+def _confirm(places: Sequence[str] | None) -> None:
+    """What is dropped is gone: somebody has to say so."""
+    what = "all dead letters" if places is None else f"{len(places)} dead letters"
+    if not sys.stdin.isatty():
+        raise UsageError(f"{what} would be dropped for good; add --yes")
+    print(f"{what.capitalize()} will be dropped for good. Type drop to go on: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip() != "drop":
+        raise UsageError("nothing was dropped")
+
+
+def _letters(settings: Settings, common: Common, wanted: Mapping[str, Any]) -> tuple[ShownLetter, ...]:
+    """What the running backbone has, or what lies in the store where none runs."""
+    from backbone.facade.dead_letters import ShownLetters
+
+    return _done(
+        settings, common, "dead_letters", wanted, ShownLetters, lambda backbone: backbone.dead_letters.shown(**wanted)
+    ).letters
+
+
+def _done(
+    settings: Settings,
+    common: Common,
+    command: str,
+    arguments: Mapping[str, Any],
+    kind: type[T],
+    alone: Callable[[Backbone], Awaitable[T]],
+) -> T:
+    """Have a running backbone do it; where none runs, open one for it."""
+    from backbone.cli.process.asking import answer
+    from backbone.cli.process.opening import briefly
+    from backbone.cli.process.running import run
+    from backbone.control.errors import NobodyRuns
+
+    given = {name: value for name, value in arguments.items() if value is not None}
+    try:
+        return answer(settings, command, kind, timeout=_TIMEOUT, arguments=given)[0]
+    except NobodyRuns as error:
+        if not common.quiet:
+            note(f"{error}; the store is opened from here")
+    return run(lambda: briefly(settings, alone))
+
+
+def _say(text: str, body: Mapping[str, Any], how: str, common: Common) -> None:
+    from backbone.cli.show.output import page, write, write_json
+
+    if how == "json":
+        write_json(body, None)
+    elif how == "markdown":
+        write(f"# Dead letters\n\n{text}", None)
+    else:
+        page(lambda console: console.print(text), None, no_color=common.no_color)
+
+
+def _write(letters: Sequence[ShownLetter], how: str, output: Output, common: Common, *, whole: bool) -> None:
+    from backbone.cli.show.output import page, write, write_json
+
+    if how == "json":
+        write_json({"letters": letters}, output)
+    elif how == "markdown":
+        write(_markdown(letters, whole=whole), output)
+    else:
+        draw = _draw_whole if whole else _draw
+        page(lambda console: draw(console, letters), output, no_color=common.no_color)
+
+
+def _markdown(letters: Sequence[ShownLetter], *, whole: bool) -> str:
+    from backbone.domain.report import markdown_table
+
+    names = ["at", "place", "group", "reason", "key", "bytes", "value", *(["headers"] if whole else [])]
+    rows = [[_cell(each, name) for name in names] for each in letters]
+    return f"# Dead letters\n\n{markdown_table(names, rows)}"
+
+
+def _cell(letter: ShownLetter, name: str) -> object:
+    if name == "headers":
+        return ", ".join(f"{header}: {text}" for header, text in letter.headers)
+    return getattr(letter, name)
+
+
+def _draw(console: Console, letters: Sequence[ShownLetter]) -> None:
+    from rich.text import Text
+
+    from backbone.cli.show.text import one_line
+
+    for each in letters:
+        line = Text().append(one_line(each.place), style="bold")
+        line.append(f"  {one_line(each.reason)}")
+        console.print(line)
+        begin = f"  {each.at:%Y-%m-%d %H:%M:%S} UTC · {each.bytes:,} bytes · {one_line(each.value)}"
+        console.print(Text(begin, style="dim"), overflow="ellipsis", no_wrap=True)
+    console.print(Text(f"dead letters: {len(letters)}" if letters else "there are no dead letters", style="dim"))
+
+
+def _draw_whole(console: Console, letters: Sequence[ShownLetter]) -> None:
+    from rich.text import Text
+
+    from backbone.cli.show.text import one_line
+
+    for each in letters:
+        console.print(Text(one_line(each.place), style="bold"))
+        facts = [("reason", each.reason), ("group", each.group), ("at", f"{each.at:%Y-%m-%d %H:%M:%S} UTC")]
+        facts += [("key", "none" if each.key is None else each.key), *each.headers]
+        for name, text in [*facts, (f"value, {each.bytes:,} bytes", each.value)]:
+            console.print(Text(f"  {one_line(name)}: ", style="dim").append(one_line(text)))

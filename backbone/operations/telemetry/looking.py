@@ -1,0 +1,88 @@
+"""Looks at cache and stream: what is told of them at each interval."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+
+from actors import ChildNotFound, Reject
+from backbone.cache.health import judge
+from backbone.cache.messages import ReadCacheMetrics
+from backbone.cache.port import CacheMetrics
+from backbone.calls import Calls
+from backbone.domain.status import Status
+from backbone.operations.telemetry.events import Component, KafkaLag
+from backbone.operations.telemetry.judging import kafka_lag, kafka_readiness, lag_component
+from backbone.operations.telemetry.telling import Told
+from backbone.operations.telemetry.topics import CACHE, CACHE_HEALTH, KAFKA_LAG, KAFKA_READINESS
+from backbone.settings import Settings
+from backbone.settings.backends import TIERS
+from backbone.stream.child import CONSUMER, TOPICS
+from backbone.stream.messages import ProbeStream, ReadLag
+
+__all__ = ["Looks"]
+
+_TIMEOUT = 5.0
+_RELAY = "stream/relay"
+
+
+class Looks:
+    """Asks the parts of a backbone.
+
+    Args:
+        calls: where they are.
+        settings: what is expected of them, and what is told.
+    """
+
+    def __init__(self, calls: Calls, settings: Settings) -> None:
+        self._calls = calls
+        self.settings = settings
+
+    async def all(self, at: datetime) -> list[Told]:
+        """What is to be told of cache and stream."""
+        told = await self._cache()
+        if self.settings.stream.backend == "kafka":
+            told += await self._kafka(at)
+        return told
+
+    async def _cache(self) -> list[Told]:
+        metrics: CacheMetrics | None = None
+        with suppress(Reject):  # which says what is told of a cache without counters
+            metrics = await self._calls.ask("cache", ReadCacheMetrics(), _TIMEOUT)
+        cache = self.settings.cache
+        expected = bool(cache.required) or "cache" in TIERS.get(self.settings.tier or "", ())
+        told = [Told(CACHE_HEALTH, judge(metrics, expected=expected), cache.backend)]
+        return told if metrics is None else [Told(CACHE, metrics, metrics.namespace), *told]
+
+    async def _kafka(self, at: datetime) -> list[Told]:
+        lag = await self._lag(at)
+        components = [await self._connection(), self._said("topics", TOPICS), self._said("publishers", _RELAY)]
+        components.append(lag_component(None if lag is None else lag.total_lag, self.settings.telemetry))
+        told = [Told(KAFKA_READINESS, kafka_readiness(components), "kafka")]
+        return told if lag is None else [Told(KAFKA_LAG, lag, "kafka"), *told]
+
+    async def _lag(self, at: datetime) -> KafkaLag | None:
+        """How far subscriptions are behind; None: there are none, or Kafka does not say."""
+        if not self.settings.stream.consume:
+            return None
+        try:
+            partitions = await self._calls.ask(CONSUMER, ReadLag(), _TIMEOUT)
+        except Reject:  # which the connection's own line says
+            return None
+        return kafka_lag(partitions, at) if partitions else None
+
+    async def _connection(self) -> Component:
+        try:
+            answer = await self._calls.ask(_RELAY, ProbeStream(), _TIMEOUT)
+        except Reject as reject:
+            return Component(name="connection", status=Status.FAILED, why=reject.text)
+        status = Status.OK if answer.healthy else Status.FAILED
+        return Component(name="connection", status=status, why=answer.degraded_reason or "")
+
+    def _said(self, name: str, path: str) -> Component:
+        """How the actor at a path is, as it says itself."""
+        try:
+            health = self._calls.ref(path).health
+        except ChildNotFound:
+            return Component(name=name, status=Status.FAILED, why=f"{path} is being restarted")
+        return Component(name=name, status=Status.parse(health.level), why=health.why)

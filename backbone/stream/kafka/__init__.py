@@ -1,0 +1,1 @@
+"""The stream of several processes: topics of Apache Kafka, one for each dimension."""

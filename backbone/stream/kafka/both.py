@@ -1,0 +1,40 @@
+"""Two things at a time, of which one may fail: then the other one is given up, and the failure is told as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TypeVar, cast
+
+import anyio
+from aiokafka.errors import KafkaError
+
+from backbone.stream.errors import StreamError
+
+__all__ = ["both"]
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
+    """Wait for two answers.
+
+    Raises:
+        aiokafka.errors.KafkaError, StreamError, OSError: one of them has failed so.
+    """
+    failures: list[Exception] = []
+    answers: dict[int, object] = {}
+
+    async def ask(number: int, work: Awaitable[object]) -> None:
+        try:
+            answers[number] = await work
+        except (KafkaError, StreamError, OSError) as error:
+            failures.append(error)
+            group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask, 0, first)
+        group.start_soon(ask, 1, second)
+    if failures:
+        raise failures[0]
+    return cast("A", answers[0]), cast("B", answers[1])

@@ -1,0 +1,42 @@
+"""The stream on Kafka: what publishes to it and what reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backbone.settings.sections.stream import StreamSettings
+from backbone.stream.kafka.connection import Connection
+from backbone.stream.kafka.publisher import KafkaPublisher
+from backbone.stream.topics import Topics
+
+if TYPE_CHECKING:
+    from backbone.stream.port import Subscriber
+
+__all__ = ["KafkaStream"]
+
+
+class KafkaStream:
+    """Topics on brokers, which outlive this object; its publishers and subscribers come and go.
+
+    Args:
+        settings: the stream's section.
+    """
+
+    ordered = False
+    shared = True
+
+    def __init__(self, settings: StreamSettings) -> None:
+        self._settings = settings
+        self._connection = Connection.of(settings)
+        self._topics = Topics.of(settings)
+
+    def publisher(self) -> KafkaPublisher:
+        """A new publisher, not open yet."""
+        return KafkaPublisher(self._connection, self._topics, self._settings)
+
+    def subscriber(self) -> Subscriber:
+        """A new subscriber, not open yet."""
+        from backbone.stream.kafka.subscriber import KafkaSubscriber
+
+        subscriber: Subscriber = KafkaSubscriber(self._connection, self._topics)
+        return subscriber

@@ -1,0 +1,182 @@
+"""What reads Kafka: one client for all cursors, and a few more for those that are behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+from weakref import WeakSet
+
+import anyio
+
+from backbone.domain import decode
+from backbone.domain.codec import CodecError
+from backbone.domain.dimension import Dimension
+from backbone.store.records import DeadLetter
+from backbone.stream.errors import StreamClosed
+from backbone.stream.kafka.connection import Connection
+from backbone.stream.kafka.cursor import KafkaCursor
+from backbone.stream.kafka.fetching import SENT_BACK, Fetcher
+from backbone.stream.kafka.lending import Lending
+from backbone.stream.kafka.placing import at_the_end, at_the_oldest, at_the_place, keys_of
+from backbone.stream.kafka.sink import KafkaSink
+from backbone.stream.kafka.tail import Tail
+from backbone.stream.kafka.wire import Unreadable, decoded, encoded
+from backbone.stream.letters import Letters, Message
+from backbone.stream.port import PartitionLag, Place, Record, Start
+from backbone.stream.sink import Outgoing
+from backbone.stream.topics import Topics
+
+__all__ = ["KafkaSubscriber"]
+
+_SEND_TIMEOUT = 5.0
+
+
+class KafkaSubscriber:
+    """Makes cursors over the topics. It joins no group: each cursor sees every record, and keeps its own place.
+
+    Args:
+        connection: where the brokers are.
+        topics: what to read.
+
+    Attributes:
+        letters: what nobody could read.
+    """
+
+    def __init__(self, connection: Connection, topics: Topics) -> None:
+        self._connection = connection
+        self._topics = topics
+        self.letters = Letters()
+        self._tail = Tail(connection, topics, self.letters)
+        self._lending = Lending(lambda: Fetcher(connection, topics.message_bytes))
+        self._cursors: WeakSet[KafkaCursor] = WeakSet()
+        self._opening = anyio.Lock(fast_acquire=True)
+        self._is_open = False
+
+    @property
+    def generation(self) -> str:
+        """Made of the ids of the topics, the number of their partitions, and where the stream began again last."""
+        return self._tail.identity.generation
+
+    async def open(self) -> None:
+        """Connect, and stand at the end of all topics."""
+        async with self._opening:
+            if not self._is_open:
+                await self._tail.open()
+                self._is_open = True
+
+    async def send_back(self, letters: Sequence[DeadLetter]) -> int:
+        """Send dead letters to their topics again, each under a header by which it is known for one."""
+        sink = KafkaSink(self._connection, timeout=_SEND_TIMEOUT, message_bytes=self._topics.message_bytes)
+        unreadable = 0
+        try:
+            for topic in sorted({each.topic for each in letters}):
+                records = [_again(each) for each in letters if each.topic == topic]
+                unreadable += sum(1 for each in records if not _is_readable(each))
+                await sink.publish(topic, records)
+        finally:
+            await sink.close()
+        return unreadable
+
+    def set_aside(self, record: Record, reason: str) -> bool:
+        """Put a record whose payload is no frame among the letters, as it came but for headers that are not ours."""
+        topic = self._topics.name(record.dimension)
+        if topic is not None:
+            key, value, headers = encoded(_sent(record))
+            message = Message(key, value, tuple(headers))
+            self.letters.add((topic, record.partition), record.offset, reason, message)
+        return True
+
+    async def lag(self) -> tuple[PartitionLag, ...]:
+        """How far the slowest cursor is behind in each partition; where nobody reads, nobody is behind."""
+        self._require_open()
+        ends = await self._tail.standing.ends()
+        current = dict(ends)
+        for cursor in self._cursors:
+            for at, offset in cursor.offsets.items():
+                current[at] = min(current.get(at, offset), offset)
+        return tuple(
+            PartitionLag(at.topic, at.partition, current[at], end, max(0, end - current[at]))
+            for at, end in sorted(ends.items())
+        )
+
+    def inspect(self) -> dict[str, int]:
+        """What an operator wants to know of it."""
+        return {
+            "cursors": len(self._cursors),
+            "behind": self._lending.lent,
+            "recent_bytes": self._tail.recent.bytes,
+            "clients_made_anew": self._tail.rebuilt,
+        }
+
+    async def close(self) -> None:
+        """Wake every waiting cursor with `StreamClosed`, and let go of all clients, each within a bound."""
+        self._is_open = False
+        await self._tail.close()
+        await self._lending.close()
+
+    async def cursor(
+        self, *, dimension: Dimension | None = None, symbols: Sequence[str] = (), after: Start | Place = 0
+    ) -> KafkaCursor:
+        """A new cursor."""
+        self._require_open()
+        _require_start(after)
+        named = self._topics.names if dimension is None else [self._topics.name(dimension)]
+        topics, wanted = [each for each in named if each is not None], frozenset(symbols)
+        keys = await keys_of(self._tail.identity, topics, wanted)
+        partitions = list(keys)
+        if after == "latest":
+            stand = await at_the_end(self._tail, partitions)
+        elif after == "earliest":
+            stand = await at_the_oldest(self._tail, partitions)
+        else:
+            place = after if isinstance(after, Place) else Place(int(after))
+            stand = await at_the_place(self._tail, partitions, place, {})
+        cursor = KafkaCursor(self._tail, self._lending, self._require_open, topics, wanted, keys, stand)
+        self._cursors.add(cursor)
+        return cursor
+
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise StreamClosed("the subscriber to Kafka is closed; open it before reading")
+
+
+class _Sent(NamedTuple):
+    position: int
+    event_id: str
+    ingest_id: str
+    dimension: Dimension
+    symbol: str
+    rows: int
+    revision: int
+    payload: bytes
+    checksum: int | None
+    created_at: datetime
+
+
+def _sent(record: Record) -> _Sent:
+    """What a record was before it was published."""
+    named = {name: getattr(record, name) for name in _Sent._fields if name not in {"symbol", "created_at"}}
+    return _Sent(symbol=record.key, created_at=record.created_at or datetime.now(UTC), **named)
+
+
+def _again(letter: DeadLetter) -> Outgoing:
+    message = Message.unpacked(letter.payload)
+    headers = [(name, value or b"") for name, value in message.headers if name != SENT_BACK]
+    place = f"{letter.topic}/{letter.partition}/{letter.offset}".encode()
+    return Outgoing(message.key or b"", message.value or b"", [*headers, (SENT_BACK, place)])
+
+
+def _is_readable(sent: Outgoing) -> bool:
+    try:
+        found = decoded("", 0, 0, sent.key, sent.value, sent.headers)
+        return not isinstance(found, Record) or bool(decode(found.payload, found.checksum))
+    except (Unreadable, CodecError):
+        return False
+
+
+def _require_start(after: Start | Place) -> None:
+    position = after.position if isinstance(after, Place) else after
+    if position in ("latest", "earliest") or (isinstance(position, int) and position >= 0):
+        return
+    raise ValueError(f"after={after!r} given; allowed: 'latest', 'earliest' or a position of 0 or more")
