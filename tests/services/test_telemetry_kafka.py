@@ -163,7 +163,7 @@ async def test_a_record_that_is_too_large_is_refused_for_good(services: native.S
 
 async def test_k1_a_frozen_broker_costs_the_deadline_and_no_more_and_closing_ends(services: native.Services) -> None:
     there = await topic(services)
-    sending = KafkaSink(Connection.of(settings_of(services).stream), timeout=2.0)
+    sending = KafkaSink(Connection.of(settings_of(services).stream), timeout=5.0)
     await sending.publish(there, [Outgoing(b"k", b"1")])
     services.freeze("kafka")
     try:

@@ -29,6 +29,7 @@ _START_TIMEOUT: Final = 5.0
 _POSITIVE: Final = 0x7FFFFFFF  # as Java clients choose the partition of a key, whatever its bytes are
 _HEADER: Final = 16  # bytes that a header costs beside its own
 _LOOK_AGAIN: Final = 5.0  # seconds until a topic that was not there is looked for again
+_COMES_BACK: Final = 30.0  # seconds in which brokers that have just started may not know yet of a topic that they have
 
 
 class KafkaSink:
@@ -57,6 +58,7 @@ class KafkaSink:
         self._sending: Sending | None = None
         self._partitions: dict[str, int] = {}
         self._missing: dict[str, float] = {}
+        self._lost: dict[str, float | None] = {}  # topics that were there, and since when they are not
 
     async def publish(self, topic: str, records: Sequence[Outgoing]) -> None:
         """See Sink."""
@@ -104,13 +106,16 @@ class KafkaSink:
 
         Raises:
             TopicRefuses: there is no such topic.
+            StreamUnavailable: there was, a moment ago.
         """
         now = anyio.current_time()
         if topic not in self._partitions and now >= self._missing.get(topic, now):
             found = await sending.seen([topic])
             if topic in found:
-                self._partitions[topic] = found[topic].partitions
+                self._partitions[topic], self._lost[topic] = found[topic].partitions, None
                 await sending.follow(self._partitions)
+            elif self._may_come_back(topic, now):
+                raise StreamUnavailable(f"kafka at {self._connection} does not know of {topic}, which was there")
             else:
                 self._missing[topic] = now + _LOOK_AGAIN
         if topic not in self._partitions:
@@ -118,6 +123,13 @@ class KafkaSink:
                 f"kafka at {self._connection} has no topic {topic}, or this user may not see it; create it, or grant it"
             )
         return self._partitions[topic]
+
+    def _may_come_back(self, topic: str, now: float) -> bool:
+        if topic not in self._lost:
+            return False
+        since = self._lost[topic]
+        since = self._lost[topic] = now if since is None else since
+        return now - since < _COMES_BACK
 
     async def close(self) -> None:
         """See Sink."""

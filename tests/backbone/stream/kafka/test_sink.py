@@ -9,11 +9,12 @@ import pytest
 from aiokafka import TopicPartition
 
 from backbone.settings.sections.stream import StreamSettings
+from backbone.stream.errors import StreamUnavailable
 from backbone.stream.kafka import sink
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.identity import Seen
 from backbone.stream.kafka.sink import KafkaSink
-from backbone.stream.sink import Outgoing
+from backbone.stream.sink import Outgoing, TopicRefuses
 
 SETTINGS = StreamSettings(batch_bytes=100_000)
 
@@ -21,6 +22,7 @@ SETTINGS = StreamSettings(batch_bytes=100_000)
 class Sending:
     def __init__(self) -> None:
         self.sent: list[Mapping[TopicPartition, Sequence[Any]]] = []
+        self.knows = True
 
     async def start(self) -> None:
         pass
@@ -32,7 +34,7 @@ class Sending:
         pass
 
     async def seen(self, names: Collection[str]) -> dict[str, Seen]:
-        return dict.fromkeys(names, Seen("id", 2))
+        return dict.fromkeys(names, Seen("id", 2)) if self.knows else {}
 
     async def send(self, batches: Mapping[TopicPartition, Sequence[Any]]) -> dict[TopicPartition, int]:
         self.sent.append(batches)
@@ -51,3 +53,34 @@ async def test_k17_what_is_more_than_a_batch_goes_as_several_and_each_partition_
     for key in {each.key for each in records}:
         went = [value for _, batch in batches for each, value, _ in batch if each == key]
         assert went == [each.value for each in records if each.key == key]
+
+
+async def test_a_topic_that_was_there_is_waited_for_a_while_and_one_that_never_was_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Brokers that have just started answer before they know of all that they have."""
+    sending, clock = Sending(), Clock()
+    monkeypatch.setattr(sink, "Sending", lambda *_: sending)
+    monkeypatch.setattr("anyio.current_time", clock)
+    made, record = KafkaSink(Connection.of(SETTINGS), timeout=5), [Outgoing(b"k", b"v")]
+    await made.publish("there", record)
+    await made.close()
+    sending.knows = False
+    for clock.now in (1.0, 20.0, 30.9):
+        with pytest.raises(StreamUnavailable, match="which was there"):
+            await made.publish("there", record)
+    with pytest.raises(TopicRefuses, match="has no topic nowhere"):
+        await made.publish("nowhere", record)
+    clock.now = 31.0
+    with pytest.raises(TopicRefuses, match="has no topic there"):
+        await made.publish("there", record)
+    sending.knows, clock.now = True, 40.0
+    await made.publish("there", record)
+    assert len(sending.sent) == 2
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
