@@ -54,7 +54,7 @@ test-install: .venv/installed  ## locks, wheels and the tests of actors in clean
 	$(BIN)/python -m pytest tests/install -q -n auto --maxprocesses 2 --dist loadscope $(ALONE)
 
 test-services: .venv/installed  ## the tests on real TimescaleDB, Redis and Kafka, which they start themselves
-	$(BIN)/python -m pytest tests/services tests/integration -q $(ALONE)
+	$(BIN)/python -m pytest tests/services tests/integration -q -n 2 --dist loadfile $(ALONE)
 
 drills: .venv/installed  ## the long fault runs on a real TimescaleDB, which they start, kill and freeze themselves
 	$(BIN)/python -m pytest tests/faults/drills -q -s $(ALONE)

@@ -99,6 +99,7 @@ async def test_a_question_that_makes_no_sense_is_refused(store: Store, wrong: Qu
 async def test_each_sink_is_behind_by_its_own_cursor_and_all_by_the_last_of_them(store: Store) -> None:
     await put(store, priced({("A", 1): 1.0}), "run 1")
     newest = (await store.outbox_status()).newest
+    await store.advance("stream", 0, 0, 0)
     await store.advance("archive", 0, newest, 0)
     told = {sink: await store.outbox_status(sink) for sink in ("archive", "stream", "nobody", "")}
     assert {sink: (each.pending, each.cursor == newest) for sink, each in told.items()} == {

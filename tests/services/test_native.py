@@ -28,7 +28,9 @@ async def test_timescale_takes_a_hypertable_copied_rows_and_drops_old_chunks(ser
             "SELECT time_bucket('1 day', ts, 'America/New_York') AS day, count(*) FROM bars GROUP BY day"
         )
         dropped = await connection.fetch("SELECT drop_chunks('bars', older_than => $1::timestamptz)", MONDAY)
-        chunks = await connection.fetchval("SELECT count(*) FROM timescaledb_information.chunks")
+        chunks = await connection.fetchval(
+            "SELECT count(*) FROM timescaledb_information.chunks WHERE hypertable_name = 'bars'"
+        )
     finally:
         await connection.execute("DROP TABLE IF EXISTS bars")
         await connection.close()
