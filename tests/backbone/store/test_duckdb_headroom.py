@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio
 import duckdb
 import pyarrow as pa
 import pytest
@@ -89,6 +91,22 @@ async def test_the_bound_is_raised_for_what_needs_it_and_a_while_later_it_is_as_
         timer.now = 10.0
         assert await session.run(limit_of, "survey") == "488.2 MiB"  # behind it the bound is lowered
         assert await session.run(limit_of, "rows") == "7.6 MiB"
+
+
+async def test_the_bound_stays_while_other_work_goes_on_under_it(tmp_path: Path) -> None:
+    timer, begun, end = Timer(), threading.Event(), threading.Event()
+
+    def goes_on(_: duckdb.DuckDBPyConnection) -> None:
+        begun.set()
+        end.wait(30)
+
+    async with opened(tmp_path / "s.duckdb", timer) as session, anyio.create_task_group() as group:
+        await session.run(needs_more, "rows")
+        timer.now = 20.0
+        group.start_soon(session.run, goes_on, "survey")
+        await anyio.to_thread.run_sync(begun.wait, 30)
+        assert [await session.run(limit_of, "rows") for _ in range(2)] == ["488.2 MiB"] * 2
+        end.set()
 
 
 async def test_what_needs_more_than_the_most_is_tried_under_it_once_and_refused(tmp_path: Path) -> None:
