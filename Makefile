@@ -9,6 +9,8 @@ export PYTHONDONTWRITEBYTECODE := 1
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 LOCKED := --require-hashes --only-binary :all:
 ALONE := --override-ini addopts="-ra --strict-markers --strict-config --import-mode=importlib"
+# what kills, freezes and empties the servers for minutes belongs to the drills
+BREAKING := $(addprefix tests/services/test_,kafka_faults.py kafka_reading_faults.py topics_backbone.py)
 UV := uv==0.13.9
 COMPILE := pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
@@ -54,10 +56,10 @@ test-install: .venv/installed  ## locks, wheels and the tests of actors in clean
 	$(BIN)/python -m pytest tests/install -q -n auto --maxprocesses 2 --dist loadscope $(ALONE)
 
 test-services: .venv/installed  ## the tests on real TimescaleDB, Redis and Kafka, which they start themselves
-	$(BIN)/python -m pytest tests/services tests/integration -q -n 2 --dist loadfile $(ALONE)
+	$(BIN)/python -m pytest tests/services tests/integration -q $(ALONE) $(addprefix --ignore=,$(BREAKING))
 
 drills: .venv/installed  ## the long fault runs on a real TimescaleDB, which they start, kill and freeze themselves
-	$(BIN)/python -m pytest tests/faults/drills -q -s $(ALONE)
+	$(BIN)/python -m pytest tests/faults/drills $(BREAKING) -q -s $(ALONE)
 
 lint: .venv/installed  ## ruff, mypy --strict, and pyright on what it must refuse
 	$(BIN)/ruff check .
