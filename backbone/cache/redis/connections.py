@@ -51,8 +51,8 @@ class Connections:
     """Sends commands and gives their answers; what it sends may be carried out twice.
 
     A connection that broke, was cancelled or gave no answer in time is closed: its next answer may be that of another
-    question. Waiting for a free one is by a limiter of ours: the client's own pool either raises at once, or waits in
-    an asyncio.Condition, which a cancelled scope spins in.
+    question. Waiting for a free one is by a limiter of ours: the client's own pool either raises at once, or waits in a
+    way in which a cancelled scope spins.
 
     Args:
         address: where, as whom.
@@ -125,6 +125,7 @@ class Connections:
     async def _attempt(self, commands: bytes, answers: int, until: float) -> list[Any]:
         connection = self._idle.pop() if self._idle else self.address.connection()
         seconds = self._bounds.answer if connection.is_connected else self._bounds.total
+        whole = False
         try:
             with anyio.CancelScope(deadline=min(until, anyio.current_time() + seconds)):
                 if connection.is_connected and await connection.can_read():  # closed by Redis, or out of step
@@ -133,13 +134,13 @@ class Connections:
                     await connection.connect()  # type: ignore[no-untyped-call]
                 await connection.send_packed_command(commands)
                 read = [await _answer(connection) for _ in range(answers)]
+                whole = True
                 await self._give_back(connection)
                 return _unless_refused(read)
-        except BaseException:
-            if connection not in self._idle:
-                await connection.disconnect(nowait=True)
-            raise
-        await connection.disconnect(nowait=True)
+        finally:
+            if not whole:
+                with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
+                    await connection.disconnect(nowait=True)
         raise NoAnswer(f"no answer within {seconds:g} s")
 
     async def _give_back(self, connection: Connection) -> None:

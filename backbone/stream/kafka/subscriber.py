@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 from weakref import WeakSet
 
 import anyio
@@ -12,7 +11,7 @@ import anyio
 from backbone.domain import decode
 from backbone.domain.codec import CodecError
 from backbone.domain.dimension import Dimension
-from backbone.store.records import DeadLetter
+from backbone.store.records import DeadLetter, OutboxRow
 from backbone.stream.errors import StreamClosed
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.cursor import KafkaCursor
@@ -141,23 +140,12 @@ class KafkaSubscriber:
             raise StreamClosed("the subscriber to Kafka is closed; open it before reading")
 
 
-class _Sent(NamedTuple):
-    position: int
-    event_id: str
-    ingest_id: str
-    dimension: Dimension
-    symbol: str
-    rows: int
-    revision: int
-    payload: bytes
-    checksum: int | None
-    created_at: datetime
-
-
-def _sent(record: Record) -> _Sent:
+def _sent(record: Record) -> OutboxRow:
     """What a record was before it was published."""
-    named = {name: getattr(record, name) for name in _Sent._fields if name not in {"symbol", "created_at"}}
-    return _Sent(symbol=record.key, created_at=record.created_at or datetime.now(UTC), **named)
+    named = {
+        name: getattr(record, name) for name in OutboxRow.__struct_fields__ if name not in {"symbol", "created_at"}
+    }
+    return OutboxRow(symbol=record.key, created_at=record.created_at or datetime.now(UTC), **named)
 
 
 def _again(letter: DeadLetter) -> Outgoing:
