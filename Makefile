@@ -56,7 +56,7 @@ test-install: .venv/installed  ## locks, wheels and the tests of actors in clean
 	$(BIN)/python -m pytest tests/install -q -n auto --maxprocesses 2 --dist loadscope $(ALONE)
 
 test-services: .venv/installed  ## the tests on real TimescaleDB, Redis and Kafka, which they start themselves
-	$(BIN)/python -m pytest tests/services tests/integration -q $(ALONE) $(addprefix --ignore=,$(BREAKING))
+	$(BIN)/python -m pytest tests/services tests/integration -q -n auto --maxprocesses 2 --dist loadfile $(ALONE) $(addprefix --ignore=,$(BREAKING))
 
 drills: .venv/installed  ## the long fault runs on a real TimescaleDB, which they start, kill and freeze themselves
 	$(BIN)/python -m pytest tests/faults/drills $(BREAKING) -q -s $(ALONE)

@@ -73,6 +73,7 @@ listener.name.controller.plain.sasl.jaas.config={jaas}
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:broker;User:backbone_admin
 log.dirs={home}/logs
+num.recovery.threads.per.data.dir=4
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=2000

@@ -15,13 +15,30 @@ import pytest
 
 from backbone.services import native
 from backbone.store.timescale import TimescaleStore
+from tests.services.clients import admin
 from tests.services.stores import KINDS, drop_database, empty, make_database, opened
+
+shared: list[native.Services] = []
+"""The servers of the run, once a test has asked for them."""
 
 
 @pytest.fixture(scope="session")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[native.Services]:
     """All three servers, on ports of their own, their data in a temporary folder; they die with the test run."""
-    yield from serving(native.ALL, tmp_path_factory.mktemp("services"))
+    for running in serving(native.ALL, tmp_path_factory.mktemp("services")):
+        shared.append(running)
+        yield running
+        shared.clear()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def swept() -> Iterator[None]:
+    """Each module leaves Kafka as it found it: a broker that is killed with thousands of partitions takes minutes to
+    come back, and the tests of others would be those that fail.
+    """
+    yield
+    for running in shared:
+        anyio.run(sweep, running)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +61,12 @@ async def store(dsn: str) -> AsyncIterator[TimescaleStore]:
     async with opened(dsn) as store:
         await empty(dsn)
         yield store
+
+
+async def sweep(services: native.Services) -> None:
+    """Remove all topics but the broker's own."""
+    async with admin(services, "admin") as client:
+        await client.delete_topics([name for name in await client.list_topics() if not name.startswith("__")])
 
 
 def serving(names: Sequence[str], data: Path) -> Iterator[native.Services]:

@@ -89,8 +89,8 @@ async def test_a_server_that_goes_back_in_time_is_begun_with_anew(
         async with backbone.subscribe(BARS, start="latest") as anew:
             for close in range(1, 40):
                 await backbone.record(bars({6: float(close)}))
-                while (met := await next_bar(anew)) == (5, 5.0):
-                    assert close == 1  # it was published after somebody had subscribed
+                while (met := await next_bar(anew)) in [(0, 1.0), (5, 5.0)]:
+                    assert close == 1  # the stream began anew, and they were published after somebody had subscribed
                 assert met == (6, float(close))
             with anyio.fail_after(30):
                 while (await backbone.outbox()).pending:  # noqa: ASYNC110  the stored cursor follows, nobody is told

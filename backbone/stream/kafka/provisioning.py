@@ -192,7 +192,10 @@ def _differences(topics: Topics, found: Mapping[str, _Found]) -> Iterator[str]:
 
 async def _about_brokers(admin: AIOKafkaAdminClient) -> list[str]:
     """What is unwise about the brokers, where this user may see it."""
-    broker = str((await admin.describe_cluster())["brokers"][0]["node_id"])
+    brokers = (await admin.describe_cluster())["brokers"]
+    if not brokers:  # all were out of touch with their controller a moment ago, as one is that was frozen
+        return []
+    broker = str(brokers[0]["node_id"])
     config = await _configs(admin, ConfigResourceType.BROKER, {broker: [_BY_THEMSELVES]})
     if config.get(broker, {}).get(_BY_THEMSELVES) != "true":
         return []
