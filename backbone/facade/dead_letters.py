@@ -9,20 +9,22 @@ from typing import Annotated, Any, Protocol, TypeVar
 import msgspec
 
 from actors import Request
-from backbone.domain.arguments import LONGEST_PAGE
+from backbone.domain.arguments import LARGEST, LONGEST_PAGE
 from backbone.domain.text import excerpt
 from backbone.settings.redaction import redact_mapping
-from backbone.store.messages import DeleteDeadLetters, ReadDeadLetters
+from backbone.store.messages import DeleteDeadLetters, FindDeadLetters, ReadDeadLetters
 from backbone.store.records import DeadLetter
 from backbone.stream.letters import Message
 from backbone.stream.messages import LettersSent, SendBack
 
-__all__ = ["DeadLetters", "ShownLetter", "ShownLetters", "place_of", "shown"]
+__all__ = ["DeadLetters", "ShownLetter", "ShownLetters", "SomeDone", "place_of", "shown"]
 
 R = TypeVar("R")
 
 _LETTERS = "stream/last"  # who sends them back
 _SEND_TIMEOUT = 60.0
+_AT_ONCE = 200  # letters in memory, each of up to a megabyte
+_DIGITS = 19
 _SHOWN = 4000  # characters of a value
 _BRIEF = 200
 
@@ -61,6 +63,20 @@ class ShownLetters(msgspec.Struct, frozen=True):
     letters: tuple[ShownLetter, ...]
 
 
+class SomeDone(msgspec.Struct, frozen=True):
+    """What was done with some of the letters that are meant; a running backbone answers within seconds.
+
+    Attributes:
+        letters: how many were sent back, or dropped.
+        unreadable: of those that were sent back, how many can't be read today either.
+        until: ask again, with this; None: that was all.
+    """
+
+    letters: int
+    unreadable: int = 0
+    until: datetime | None = None
+
+
 class DeadLetters:
     """The dead letters of one backbone. A letter is named by topic, partition and offset: `backbone.quotes/3/1042`.
 
@@ -71,17 +87,17 @@ class DeadLetters:
     def __init__(self, ask: _Ask) -> None:
         self._ask = ask
 
-    async def list(self, limit: int = 100) -> list[DeadLetter]:
-        """The newest, at most 10,000."""
-        return await self._ask("store", ReadDeadLetters(limit))
+    async def list(self, limit: int = 100, *, skip: int = 0) -> list[DeadLetter]:
+        """The newest, at most 10,000, of which `skip` more are newer."""
+        return await self._ask("store", ReadDeadLetters(limit, skip))
 
-    async def shown(self, limit: int = 100, places: Sequence[str] | None = None) -> ShownLetters:
+    async def shown(self, limit: int = 100, places: Sequence[str] | None = None, skip: int = 0) -> ShownLetters:
         """The newest letters, or those at these places, fit to be looked at.
 
         Raises:
             ValueError: there is no letter at one of the places.
         """
-        letters = await (self.list(limit) if places is None else self._named(places))
+        letters = await (self.list(limit, skip=skip) if places is None else self._named(places))
         return ShownLetters(tuple(shown(each, whole=places is not None) for each in letters))
 
     async def replay(self, places: Sequence[str] | None = None) -> LettersSent:
@@ -94,9 +110,16 @@ class DeadLetters:
             ValueError: there is no letter at one of the places; none was sent.
             StreamUnavailable: the stream does not take them; they stay dead letters.
         """
-        letters = await self._named(places)
-        if not letters:
-            return LettersSent(0, 0)
+        sent = unreadable = 0
+        until: datetime | None = None
+        while letters := await self._some(places, until):
+            done = await self._send_back(letters)
+            sent, unreadable = sent + done.sent, unreadable + done.unreadable
+            if (until := _rest(places, letters, until)) is None:
+                break
+        return LettersSent(sent, unreadable)
+
+    async def _send_back(self, letters: Sequence[DeadLetter]) -> LettersSent:
         return await self._ask(_LETTERS, SendBack(tuple(letters)), _SEND_TIMEOUT)
 
     async def drop(self, places: Sequence[str] | None = None) -> int:
@@ -105,16 +128,26 @@ class DeadLetters:
         Raises:
             ValueError: there is no letter at one of the places; none was forgotten.
         """
-        letters = await self._named(places)
-        return await self._ask("store", DeleteDeadLetters(letters)) if letters else 0
+        dropped = 0
+        until: datetime | None = None
+        while letters := await self._some(places, until):
+            dropped += await self._ask("store", DeleteDeadLetters(letters))
+            if (until := _rest(places, letters, until)) is None:
+                break
+        return dropped
 
-    async def _named(self, places: Sequence[str] | None) -> Sequence[DeadLetter]:
-        letters = await self.list(LONGEST_PAGE)
-        if places is None:
-            return letters
+    async def _some(self, places: Sequence[str] | None, until: datetime | None) -> Sequence[DeadLetter]:
+        """Of all that are meant the first; those that are done with are gone when the next are asked for."""
+        if places is not None:
+            return await self._named(places)
+        return await self._ask("store", ReadDeadLetters(_AT_ONCE, until=until))
+
+    async def _named(self, places: Sequence[str]) -> Sequence[DeadLetter]:
+        known = [place for each in places if (place := _read(each)) is not None]
+        letters = await self._ask("store", FindDeadLetters(tuple(known)))
         if missing := sorted(set(places) - {place_of(each) for each in letters}):
             raise ValueError(f"there is no dead letter at {', '.join(map(repr, missing))}; backbone dlq list shows all")
-        return [each for each in letters if place_of(each) in places]
+        return letters
 
     def answers(self) -> dict[str, Callable[[Mapping[str, Any]], Awaitable[bytes]]]:
         """What the control socket answers of them, by command."""
@@ -122,24 +155,44 @@ class DeadLetters:
 
     async def _list(self, arguments: Mapping[str, Any]) -> bytes:
         wanted = msgspec.convert(dict(arguments), _Listed)
-        answer = await self.shown(wanted.limit, wanted.places)
+        answer = await self.shown(wanted.limit, wanted.places, wanted.skip)
         return msgspec.json.encode(redact_mapping(msgspec.to_builtins(answer, enc_hook=str)))
 
     async def _drop(self, arguments: Mapping[str, Any]) -> bytes:
-        places = msgspec.convert(dict(arguments), _Places).places
-        return msgspec.json.encode({"dropped": await self.drop(places)})
+        wanted = msgspec.convert(dict(arguments), _Places)
+        letters = await self._some(wanted.places, wanted.until)
+        dropped = await self._ask("store", DeleteDeadLetters(letters)) if letters else 0
+        return msgspec.json.encode(SomeDone(dropped, until=_rest(wanted.places, letters, wanted.until)))
 
     async def _replay(self, arguments: Mapping[str, Any]) -> bytes:
-        return msgspec.json.encode(await self.replay(msgspec.convert(dict(arguments), _Places).places))
+        wanted = msgspec.convert(dict(arguments), _Places)
+        letters = await self._some(wanted.places, wanted.until)
+        done = await self._send_back(letters) if letters else LettersSent(0, 0)
+        return msgspec.json.encode(SomeDone(done.sent, done.unreadable, _rest(wanted.places, letters, wanted.until)))
 
 
 class _Listed(msgspec.Struct, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_PAGE)] = 100
+    skip: Annotated[int, msgspec.Meta(ge=0, le=LARGEST)] = 0
     places: tuple[str, ...] | None = None
 
 
 class _Places(msgspec.Struct, forbid_unknown_fields=True):
     places: tuple[str, ...] | None = None
+    until: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+def _rest(places: Sequence[str] | None, letters: Sequence[DeadLetter], until: datetime | None) -> datetime | None:
+    """Up to when the others came that are meant; None: there are no others. What comes meanwhile is not meant."""
+    return None if places is not None or not letters else until or letters[0].at
+
+
+def _read(place: str) -> tuple[str, int, int] | None:
+    """Topic, partition and offset; None: it is no place."""
+    topic, *numbers = place.rsplit("/", 2)
+    if len(numbers) != 2 or not all(each.isascii() and each.isdecimal() and len(each) < _DIGITS for each in numbers):
+        return None
+    return topic, int(numbers[0]), int(numbers[1])
 
 
 def place_of(letter: DeadLetter) -> str:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 import anyio
 
-from actors import ActorDead, AskRejected, AskTimeout, ChildNotFound, MailboxFull
+from actors import ActorDead, ActorError, AskRejected, AskTimeout, ChildNotFound, MailboxFull
 from backbone.calls import PASSING, Calls, restore
 from backbone.domain.dimension import Dimension
 from backbone.store.errors import StoreUnavailable
-from backbone.stream.messages import LeaveStream, NextUpdates, Update
+from backbone.stream.messages import LeaveStream, NextUpdates, StopWaiting, Update, Updates
 from backbone.stream.port import Place, Start
 from backbone.stream.resume import Resume
 
 __all__ = ["Subscription"]
 
-_WAIT = 1.0  # seconds that one question may wait for rows; then the next one is asked
+_WAIT = 30.0  # seconds that one question may wait for rows: ten thousand that wait are to cost next to nothing
+_LATE = 1.0  # seconds beyond its time that a batch is waited for
 _LIMIT = 256
 _SLACK = 10.0  # seconds beyond that, within which the consumer answers or refuses
 _LONGEST_PAUSE = 1.0
@@ -92,7 +94,7 @@ class Subscription:
     async def batch(self, timeout: float) -> tuple[Update, ...]:
         """All that is ready, else what comes within about `timeout` seconds; empty where nothing does."""
         if not self._ready and not self._left:
-            with anyio.move_on_after(timeout + _WAIT):
+            with anyio.move_on_after(timeout + _LATE):
                 self._ready.extend(await self._next(timeout))
         taken = tuple(self._ready)
         self._ready.clear()
@@ -112,9 +114,8 @@ class Subscription:
         attempt, alone_since = 0, None
         while not self._left:
             self._require_open()
-            question = NextUpdates(self._name, self._dimension, self._symbols, self._after, _LIMIT, timeout)
             try:
-                answer = await self._calls.ref(self._consumer).ask(question, timeout + _SLACK)
+                answer = await self._asked(timeout)
             except AskRejected as error:
                 if error.code not in PASSING:
                     raise restore(error) from None
@@ -133,3 +134,19 @@ class Subscription:
             await anyio.sleep(min(0.01 * 2 ** min(attempt, 10), _LONGEST_PAUSE))
             attempt += 1
         return ()
+
+    async def _asked(self, timeout: float) -> Updates:
+        """What the consumer answers. Where the caller waits no longer, it is told so: it would read on for nobody."""
+        question = NextUpdates(self._name, self._dimension, self._symbols, self._after, _LIMIT, timeout)
+        consumer, over = self._calls.ref(self._consumer), False
+        try:
+            answer = await consumer.ask(question, timeout + _SLACK)
+            over = True
+        except ActorError:  # one that was not answered in time goes on: its next try finds what is done by then
+            over = True
+            raise
+        finally:
+            if not over:
+                with suppress(ActorDead, MailboxFull):
+                    consumer.tell_nowait(StopWaiting(self._name))
+        return answer

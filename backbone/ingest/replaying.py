@@ -134,7 +134,7 @@ class Replay:
         rows = size = 0
         for record, count in self._records_of(frame, published):
             batch.append(record)
-            rows, size = rows + count, size + len(record.value)
+            rows, size = rows + count, size + len(record.value or b"")
             if size >= _BYTES:
                 await self._send(self._topic, batch, rows)
                 batch, rows, size = [], 0, 0

@@ -24,7 +24,7 @@ from backbone.retention.judging import judge
 from backbone.retention.messages import RetentionJudged, RunRetention
 from backbone.retention.policy import Policy, policies_of
 from backbone.retention.pruning import prune
-from backbone.retention.report import RetentionFinding, RetentionReport
+from backbone.retention.report import RetentionDrop, RetentionFinding, RetentionReport
 from backbone.settings import Settings
 from backbone.store.errors import NotBuilt
 from backbone.store.merging import Quarters
@@ -35,6 +35,7 @@ __all__ = ["RetentionActor"]
 
 _TIMEOUT = 60.0
 _PAUSED = "paused"
+_NOT_JUDGED = "by schedule, which drops and prunes; what there is was not judged"
 _LOOK_INTERVAL = 1.0  # seconds between two looks for the kill switch
 _MICROSECOND = timedelta(microseconds=1)
 _NOTHING = np.array([], "datetime64[us]")
@@ -137,23 +138,42 @@ class RetentionActor(Actor):
         self.context.send_after(self.settings.retention.interval, Upkeep(), key="upkeep")
 
     async def _keep_up(self) -> None:
+        now, status, note = self.context.clock.now(), Status.OK, _NOT_JUDGED
+        drops: Sequence[RetentionDrop] = ()
+        pruned: Mapping[str, int] = {}
         try:
             async with self._one_at_a_time:
                 self._by_schedule = True
-                dropped, pruned = 0, await self._prune(apply=True)  # first: a role may be allowed this, and no drop
+                pruned = await self._prune(apply=True)  # first: a role may be allowed this, and no drop
                 if self.settings.retention.enabled and self._enforceable:
-                    now = self.context.clock.now()
                     drops = await self._enforcing.enforce(self._whole(*await self._stored(now)), now)
-                    dropped = sum(drop.rows for drop in drops)
         except Reject as reject:
-            self._trouble = "" if reject.code == _PAUSED else f"upkeep failed: {reject.text}"
+            paused = reject.code == _PAUSED
+            status, note = Status.DEGRADED if paused else Status.FAILED, reject.text
+            self._trouble = "" if paused else f"upkeep failed: {reject.text}"
         else:
-            self._trouble = ""
+            self._trouble, dropped = "", sum(drop.rows for drop in drops)
             self._last = {"dropped": dropped, **{f"pruned_{what}": count for what, count in pruned.items()}}
             self.context.log.info("upkeep done", **self._last)
         finally:
             self._by_schedule = False
+        self._tell_of_schedule(status, now, drops, pruned, note)
         self._say()
+
+    def _tell_of_schedule(
+        self, status: Status, now: datetime, drops: Sequence[RetentionDrop], pruned: Mapping[str, int], note: str
+    ) -> None:
+        report = RetentionReport(
+            status=status,
+            as_of=now,
+            applied=True,
+            findings=(),
+            drops=tuple(drops),
+            pruned=pruned,
+            note=note,
+            settings_hash=self.settings.hash,
+        )
+        self.context.system.publish(RetentionJudged, self.context.ref.path, report=report, scheduled=True)
 
     def _heed_the_switch(self) -> None:
         """Before each step of scheduled work: what is under way stops there, too."""

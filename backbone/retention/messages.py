@@ -30,6 +30,12 @@ class RunRetention(Request[RetentionReport], frozen=True):
 
 
 class RetentionJudged(Event, frozen=True, kw_only=True):
-    """Retention was judged, and perhaps enforced, because somebody asked."""
+    """Retention was judged, and perhaps enforced.
+
+    Attributes:
+        report: what was found and done.
+        scheduled: nobody asked: it was time; what there is was not judged then.
+    """
 
     report: RetentionReport
+    scheduled: bool = False

@@ -49,20 +49,20 @@ def topic_problems(values: Mapping[str, Any], origins: Mapping[str, str]) -> Ite
     yield from _about_config("stream.topic_config", values, origins)
     control = values["stream.topic"].format(dimension="control")
     taken: dict[str, tuple[str, str]] = {control.replace(".", "_"): ("control", control)}
-    for dimension in Dimension:
+    for dimension in ("dlq", *map(str, Dimension)):
         own = f"stream.{dimension}"
         if not values[f"{own}.publish"]:
             continue
         name = values[f"{own}.topic"] or values["stream.topic"].format(dimension=dimension)
         if name in {".", ".."}:
             yield f"{own}.topic is {name!r}, which Kafka takes for no name; give another one"
-        other, theirs = taken.setdefault(name.replace(".", "_"), (dimension.value, name))
-        if other != dimension.value:
+        other, theirs = taken.setdefault(name.replace(".", "_"), (dimension, name))
+        if other != dimension:
             yield _shared(dimension, name, other, theirs)
         yield from _about_config(f"{own}.config", values, origins)
 
 
-def _shared(dimension: Dimension, name: str, other: str, theirs: str) -> str:
+def _shared(dimension: str, name: str, other: str, theirs: str) -> str:
     if name == theirs:
         return (
             f"{other} and {dimension} have the same topic, {name}; give each one of its own (stream.{dimension}.topic)"

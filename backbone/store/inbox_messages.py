@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from msgspec.structs import force_setattr
@@ -15,6 +16,7 @@ from backbone.store.request import StoreRequest
 __all__ = [
     "CommitOffsets",
     "DeleteDeadLetters",
+    "FindDeadLetters",
     "KeepDeadLetters",
     "ReadDeadLetters",
     "ReadOffsets",
@@ -84,8 +86,8 @@ class CommitOffsets(StoreRequest[None], frozen=True):
         return store.commit_offsets(self.group, self.offsets)
 
 
-class KeepDeadLetters(StoreRequest[int], frozen=True):
-    """Keep messages that nobody could read; answered by how many are new."""
+class KeepDeadLetters(StoreRequest[list[DeadLetter]], frozen=True):
+    """Keep messages that nobody could read; answered by those that are new."""
 
     letters: Sequence[DeadLetter]
 
@@ -94,23 +96,44 @@ class KeepDeadLetters(StoreRequest[int], frozen=True):
         for each in self.letters:
             arguments.instance("letters", each, DeadLetter)
 
-    def on(self, store: Store) -> Coroutine[Any, Any, int]:
+    def on(self, store: Store) -> Coroutine[Any, Any, list[DeadLetter]]:
         """Ask a store."""
         return store.add_dead_letters(self.letters)
 
 
 class ReadDeadLetters(StoreRequest[list[DeadLetter]], frozen=True):
-    """The newest dead letters, at most 10,000 of them."""
+    """A page of the newest dead letters: at most 10,000 of those that came until a moment, behind those skipped."""
 
     limit: int = 100
+    skip: int = 0
+    until: datetime | None = None
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         force_setattr(self, "limit", arguments.page("limit", self.limit))
+        force_setattr(self, "skip", arguments.count("skip", self.skip))
+        force_setattr(self, "until", arguments.moment("until", self.until))
 
     def on(self, store: Store) -> Coroutine[Any, Any, list[DeadLetter]]:
         """Ask a store."""
-        return store.dead_letters(self.limit)
+        return store.dead_letters(self.limit, self.skip, self.until)
+
+
+class FindDeadLetters(StoreRequest[list[DeadLetter]], frozen=True):
+    """The dead letters at these topics, partitions and offsets."""
+
+    places: tuple[tuple[str, int, int], ...]
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        for topic, partition, offset in arguments.instance("places", self.places, tuple):
+            arguments.text("places", topic)
+            arguments.count("places", partition)
+            arguments.count("places", offset)
+
+    def on(self, store: Store) -> Coroutine[Any, Any, list[DeadLetter]]:
+        """Ask a store."""
+        return store.dead_letters_at(self.places)
 
 
 class DeleteDeadLetters(StoreRequest[int], frozen=True):

@@ -13,6 +13,7 @@ from backbone.domain.dimension import Dimension
 from backbone.store.inbox_messages import (
     CommitOffsets,
     DeleteDeadLetters,
+    FindDeadLetters,
     KeepDeadLetters,
     ReadDeadLetters,
     ReadOffsets,
@@ -55,6 +56,7 @@ __all__ = [
     "CommitOffsets",
     "DeleteDeadLetters",
     "DropRows",
+    "FindDeadLetters",
     "KeepDeadLetters",
     "Lease",
     "LeaveLease",
@@ -352,6 +354,7 @@ StoreQuestion: TypeAlias = (
     | CommitOffsets
     | KeepDeadLetters
     | ReadDeadLetters
+    | FindDeadLetters
     | DeleteDeadLetters
 )
 """All of them: what the store's actor handles."""

@@ -203,12 +203,16 @@ class Store(Protocol):
         """Set offsets by topic and partition, all or none; also back, where somebody wants to read again."""
         ...
 
-    async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> int:
-        """Keep messages that a consumer could not take, once for the same place; returns how many are new."""
+    async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        """Keep messages that a consumer could not take, once for the same place; returns those that are new."""
         ...
 
-    async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
-        """Dead letters, newest first."""
+    async def dead_letters(self, limit: int = 100, skip: int = 0, until: datetime | None = None) -> list[DeadLetter]:
+        """Dead letters, newest first, from behind the first `skip`; of those that came until a moment."""
+        ...
+
+    async def dead_letters_at(self, places: Sequence[tuple[str, int, int]]) -> list[DeadLetter]:
+        """Those at these topics, partitions and offsets, of whichever group, in the order of places."""
         ...
 
     async def delete_dead_letters(self, letters: Sequence[DeadLetter]) -> int:

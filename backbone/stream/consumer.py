@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import anyio
 
-from actors import Actor, Reject, StopReason, handles
+from actors import Actor, Reject, StopReason, TaskHandle, handles
 from backbone.calls import Calls, refuse
-from backbone.domain import decode
 from backbone.domain.codec import CodecError
 from backbone.domain.observing import Observe
 from backbone.store.errors import PositionLost
@@ -17,9 +17,11 @@ from backbone.store.messages import OutboxState, ReadOutbox
 from backbone.stream.errors import StreamClosed, StreamUnavailable
 from backbone.stream.feed import Change, Feed, within
 from backbone.stream.generation import database_generation
+from backbone.stream.joint import Joint
 from backbone.stream.latency import Latencies
-from backbone.stream.messages import LeaveStream, NextUpdates, ReadLag, Update, Updates
+from backbone.stream.messages import LeaveStream, NextUpdates, ReadLag, StopWaiting, Update, Updates
 from backbone.stream.port import PartitionLag, Place, Record, Start, Stream, Subscriber
+from backbone.stream.readable import frame_of
 from backbone.stream.resume import Resume
 from backbone.stream.storing import Storing
 from backbone.stream.watching import watched
@@ -41,6 +43,7 @@ class _Subscribed:
     def __init__(self, after: Begin) -> None:
         self.feed: Feed | None = None
         self.after = after
+        self.question: TaskHandle[Updates] | None = None
         self.lock = anyio.Lock(fast_acquire=True)
 
     @property
@@ -71,6 +74,8 @@ class ConsumerActor(Actor):
         self._subscriber: Subscriber | None = None
         self._opening = anyio.Lock(fast_acquire=True)
         self._database = ""
+        self._generation = Joint(partial(database_generation, calls, _GENERATION_TIMEOUT))
+        self._state = Joint(partial(calls.ask, "store", OutboxState(), timeout), (Reject,))
         self._latencies = Latencies()
         self._store = Storing(calls, timeout, lambda work: self.context.run_task(work, name="dead letters"))
 
@@ -84,7 +89,7 @@ class ConsumerActor(Actor):
         places = {name: each.place for name, each in self._subscriptions.items()}
         standing = {name: place.position if place else None for name, place in places.items()}
         letters = {} if self._subscriber is None else self._subscriber.letters.inspect()
-        return {"subscriptions": standing, "latency": self._latencies.facts(), **letters}
+        return {"subscriptions": standing, "latency": self._latencies.facts(), **letters, **self._store.inspect()}
 
     @handles
     def next(self, message: NextUpdates) -> None:
@@ -92,7 +97,15 @@ class ConsumerActor(Actor):
         mine = self._subscriptions.get(message.subscription)
         if mine is None:  # noted here, in the order of the mailbox: a LeaveStream behind it finds it
             mine = self._subscriptions[message.subscription] = _Subscribed(message.after)
-        self.context.run_task(self._watched(message, mine), name="poll", reply=self.context.defer_reply())
+        reply = self.context.defer_reply()
+        mine.question = self.context.run_task(self._watched(message, mine), name="poll", reply=reply)
+
+    @handles
+    def stop_waiting(self, message: StopWaiting) -> None:
+        """See StopWaiting."""
+        mine = self._subscriptions.get(message.subscription)
+        if mine is not None and mine.question is not None:
+            mine.question.cancel()
 
     @handles
     def lag(self, message: ReadLag) -> None:
@@ -136,7 +149,7 @@ class ConsumerActor(Actor):
                 feed = mine.feed = Feed(subscriber, self._calls, message.dimension, message.symbols, self._timeout)
             await self._stand(mine, feed, message)
             changes = await feed.next(message.limit, message.timeout)
-            self._store.soon(subscriber.letters)
+            self._store.soon(subscriber)
             if self.context.health.level != "ok":
                 self.context.report_health("ok")
             return await self._readable(changes, feed, subscriber)
@@ -174,7 +187,7 @@ class ConsumerActor(Actor):
                     if not connected:
                         await _close(subscriber)
                 self._subscriber = subscriber
-                self._store.watch(subscriber.letters)
+                self._store.watch(subscriber)
             return self._subscriber
 
     async def _stand(self, mine: _Subscribed, feed: Feed, message: NextUpdates) -> None:
@@ -202,7 +215,7 @@ class ConsumerActor(Actor):
             Reject: "position_lost": its position is of another database, or of later than this one has come to.
         """
         if not self._database:
-            self._database = await database_generation(self._calls, _GENERATION_TIMEOUT)
+            self._database = await self._generation.ask()
         if isinstance(after, Resume):
             self._require_ours(after)
             await self._require_reached(after.position)
@@ -222,7 +235,7 @@ class ConsumerActor(Actor):
         """Of a database that was restored to before a position, what comes next would be passed over in silence."""
         if not position:
             return
-        newest = (await self._calls.ask("store", OutboxState(), self._timeout)).newest
+        newest = (await self._state.ask()).newest
         if position > newest:
             text = f"position {position} given; this database has only come to {newest}, was it restored? {_INSTEAD}"
             raise refuse(PositionLost(text))
@@ -257,7 +270,7 @@ class ConsumerActor(Actor):
         event = each.event_id[:_EVENT] if place.position == each.position else ""
         token = Resume(self._database, subscriber.generation, place.position, place.mark, event)
         try:
-            return Update(each.event_id, each.position, token.text(), symbol, decode(each.payload, each.checksum))
+            return Update(each.event_id, each.position, token.text(), symbol, frame_of(each))
         except CodecError as error:
             text = f"the change at position {each.position} can't be read: {error}; subscribe from a later position"
             raise Reject("store", text) from error

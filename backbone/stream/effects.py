@@ -19,6 +19,7 @@ from backbone.stream.errors import StreamError
 from backbone.stream.feed import Change, Feed
 from backbone.stream.following import LONGEST_PAUSE, FollowingActor
 from backbone.stream.port import Place, Stream, Subscriber
+from backbone.stream.readable import is_set_aside
 
 __all__ = ["EffectsActor"]
 
@@ -52,7 +53,7 @@ class EffectsActor(FollowingActor):
         start: Literal["latest", "earliest"] = "earliest",
         timeout: float = 10.0,
     ) -> None:
-        super().__init__(stream, calls, _BATCH, _WAIT)
+        super().__init__(stream, calls, _BATCH, _WAIT, timeout)
         self._group = group
         self._effect = effect
         self._dimension = dimension
@@ -63,7 +64,7 @@ class EffectsActor(FollowingActor):
 
     def inspect(self) -> dict[str, Any]:
         """Where it stands, and how many effects it has had."""
-        return {"position": self._noted, "effects": self._done}
+        return {"position": self._noted, "effects": self._done, **super().inspect()}
 
     async def opened(self, subscriber: Subscriber) -> Feed:
         """After what was noted last."""
@@ -79,7 +80,7 @@ class EffectsActor(FollowingActor):
         if changes:
             seen = await self._ask(ReadSeen(self._group, tuple(each.event_id for each in changes)))
         for each in changes:
-            if each.event_id not in seen:
+            if each.event_id not in seen and not (self._stream.shared and is_set_aside(each, self._reading)):
                 await self._effect(each)
                 await self._ask(RecordSeen(self._group, (each.event_id,)))
                 seen.add(each.event_id)

@@ -13,6 +13,7 @@ from backbone.calls import Calls
 from backbone.stream.errors import StreamError
 from backbone.stream.feed import Change, Feed, within
 from backbone.stream.port import Stream, Subscriber
+from backbone.stream.storing import Storing
 
 __all__ = ["LONGEST_PAUSE", "FollowingActor"]
 
@@ -31,14 +32,16 @@ class FollowingActor(Actor):
         calls: where the store is.
         limit: changes that are taken at once at most.
         wait: seconds to wait for some at most.
+        timeout: seconds for each request to the store, which keeps what nobody could read.
     """
 
-    def __init__(self, stream: Stream, calls: Calls, limit: int, wait: float) -> None:
+    def __init__(self, stream: Stream, calls: Calls, limit: int, wait: float, timeout: float) -> None:
         self._stream = stream
         self._calls = calls
         self._limit = limit
         self._wait = wait
         self._subscriber: Subscriber | None = None
+        self._store = Storing(calls, timeout, lambda work: self.context.run_task(work, name="dead letters"))
 
     async def on_start(self) -> None:
         """Begin beside the mailbox: a stream that is down holds nobody up."""
@@ -77,9 +80,11 @@ class FollowingActor(Actor):
             try:
                 subscriber = self._subscriber = self._stream.subscriber()
                 await within(_OPEN_TIMEOUT, subscriber.open(), "open")
+                self._store.watch(subscriber)
                 feed = await self.opened(subscriber)
                 while True:
                     await self.take(await feed.next(self._limit, self._wait), feed)
+                    self._store.soon(subscriber)
                     if pause:
                         pause = 0.0
                         self.context.report_health("ok")
@@ -94,6 +99,12 @@ class FollowingActor(Actor):
             with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
                 await self._subscriber.close()
 
-    def counts(self) -> dict[str, Any]:
-        """Of what nobody could read, for the roster."""
-        return {} if self._subscriber is None else self._subscriber.letters.inspect()
+    @property
+    def _reading(self) -> Subscriber:
+        assert self._subscriber is not None  # noqa: S101  it is asked for while something is taken
+        return self._subscriber
+
+    def inspect(self) -> dict[str, Any]:
+        """What nobody could read."""
+        came = {} if self._subscriber is None else self._subscriber.letters.inspect()
+        return {**came, **self._store.inspect()}

@@ -17,8 +17,8 @@ from backbone.stream.feed import Change, Feed, within
 from backbone.stream.following import LONGEST_PAUSE, FollowingActor
 from backbone.stream.messages import LettersSent, SendBack
 from backbone.stream.port import Place, Record, Start, Stream, Subscriber
+from backbone.stream.readable import is_set_aside
 from backbone.stream.sink import TopicRefuses
-from backbone.stream.storing import Storing
 from backbone.stream.trim import newest_rows
 
 __all__ = ["LastActor", "Newest"]
@@ -93,15 +93,14 @@ class LastActor(FollowingActor):
     """
 
     def __init__(self, stream: Stream, calls: Calls, newest: Newest) -> None:
-        super().__init__(stream, calls, _BATCH, _WAIT)
+        super().__init__(stream, calls, _BATCH, _WAIT, _STORE_TIMEOUT)
         self._newest = newest
         self._lost_place = False
-        self._store = Storing(calls, _STORE_TIMEOUT, lambda work: self.context.run_task(work, name="dead letters"))
 
     def inspect(self) -> dict[str, Any]:
         """Where it stands."""
         position = self._newest.place.position if self._newest.place else 0
-        return {"position": position, **self.counts()}
+        return {"position": position, **super().inspect()}
 
     @handles
     def send_back(self, message: SendBack) -> None:
@@ -131,7 +130,6 @@ class LastActor(FollowingActor):
 
     async def opened(self, subscriber: Subscriber) -> Feed:
         """Where it was, else after the newest; after a place that was lost, with what the stream still has."""
-        self._store.watch(subscriber.letters)  # also where nobody subscribes
         feed = Feed(subscriber, self._calls)
         self._newest.place = await feed.open(self._newest.place or await self._beginning(subscriber))
         self._lost_place = False
@@ -139,10 +137,16 @@ class LastActor(FollowingActor):
 
     async def take(self, changes: Sequence[Change], feed: Feed) -> None:
         """Keep the newest of each symbol."""
-        self._newest.put(changes)
+        self._newest.put(self._newest_readable(changes) if self._stream.shared else changes)
         self._newest.place = feed.place
-        if self._subscriber is not None:
-            self._store.soon(self._subscriber.letters)
+
+    def _newest_readable(self, changes: Sequence[Change]) -> Sequence[Change]:
+        """Of each symbol the newest change that is one; what is none was somebody else's, and goes to the letters."""
+        found: dict[tuple[Dimension, str], Change] = {}
+        for each in reversed(changes):
+            if _key(each) not in found and not is_set_aside(each, self._reading):
+                found[_key(each)] = each
+        return [*found.values()]
 
     def fell(self, error: StreamError | Reject) -> None:
         """Forget the place where it was lost, and all rows where the database was set back."""

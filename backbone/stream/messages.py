@@ -24,6 +24,7 @@ __all__ = [
     "ProbeStream",
     "ReadLag",
     "SendBack",
+    "StopWaiting",
     "Update",
     "Updates",
 ]
@@ -83,6 +84,16 @@ class NextUpdates(Request[Updates], frozen=True):
             arguments.count("after", self.after, default="'latest', 'earliest' or a place")
         force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
         arguments.seconds("timeout", self.timeout)
+
+
+class StopWaiting(Message, frozen=True):
+    """Who put the last question of this subscription waits no more: what comes for it is kept for the next one."""
+
+    subscription: str
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.text("subscription", self.subscription)
 
 
 class LeaveStream(Message, frozen=True):

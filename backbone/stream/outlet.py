@@ -62,14 +62,17 @@ class Outlet:
         """See the port."""
         await self._sent(self._open().publish(rows), "publish")
 
-    async def probe(self) -> ProbeAnswer | None:
-        """See the port; None: there is no publisher now.
+    async def probe(self, why: str) -> ProbeAnswer:
+        """See the port.
+
+        Args:
+            why: there is no publisher now, where there is none; "": nobody knows.
 
         Raises:
-            Reject: the stream does not answer.
+            Reject: there is none, or the stream does not answer.
         """
         if self._publisher is None:
-            return None
+            raise Reject(StreamUnavailable.code, why or "the stream is not open yet")
         try:
             with anyio.fail_after(_PROBE_TIMEOUT):
                 return await self._publisher.probe()

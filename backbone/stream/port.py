@@ -326,6 +326,17 @@ class Subscriber(Protocol):
         """
         ...
 
+    async def pass_on(self, letters: Sequence[DeadLetter]) -> int:
+        """Send dead letters to the topic for them, where the stream has one: there others may look at them.
+
+        Returns:
+            How many it does not take, now or later; these are only where they are kept.
+
+        Raises:
+            StreamUnavailable: not all of them are known to be there; send all of them again.
+        """
+        ...
+
     def set_aside(self, record: Record, reason: str) -> bool:
         """Put a record whose payload can't be decoded among the letters; False: it came from nobody else.
 

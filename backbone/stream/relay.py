@@ -5,30 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import anyio
 
-from actors import (
-    Actor,
-    ActorError,
-    Reject,
-    StopReason,
-    Subscription,
-    handles,
-)
+from actors import Actor, ActorError, StopReason, Subscription, handles
 from backbone.calls import Calls
 from backbone.domain.observing import Observe
 from backbone.domain.probe import ProbeAnswer
 from backbone.store.errors import PositionLost
 from backbone.store.messages import LeaveLease, OutboxGrew, OutboxState, ReadOutbox
 from backbone.store.records import OutboxRow, OutboxStatus
-from backbone.stream.errors import StreamUnavailable
+from backbone.stream.anew import Anew
 from backbone.stream.filling import Filling
 from backbone.stream.follower import Follower
 from backbone.stream.hints import Hints
 from backbone.stream.messages import DatabaseSetBack, ProbeStream
 from backbone.stream.outlet import Outlet
+from backbone.stream.pace import Pace
 from backbone.stream.past import Past
 from backbone.stream.port import Stream
 from backbone.stream.reach import HeldUp, Reach
@@ -42,10 +37,7 @@ __all__ = ["RelayActor"]
 _BATCH = 500
 _HINTS = 64  # kept while the loop is busy; where one is lost, the next does not follow on what is known: a look
 _FULL_BYTES = 7 * 2**20  # where a read gives so much, more may have been left out: it gives 8 MiB, and whole payloads
-_NOTE_EVERY = 0.5  # seconds between moves of the stored cursor; what a crash repeats is passed over by its event_id
-_KEPT_NOTE_EVERY = 60.0  # the same, of a role that may only read: it may have been granted more meanwhile
-_LONG_AGO = float("-inf")
-_NOTE_TIMEOUT = 1.0  # seconds for the last of them, on leaving
+_NOTE_TIMEOUT = 1.0  # seconds for the last move of the stored cursor, on leaving
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds until it tries again what was held up
 
 
@@ -97,8 +89,9 @@ class RelayActor(Actor):
         self._word: Word
         self._tenure: Tenure
         self._filling: Filling
+        self._anew: Anew
         self._shared = stream.shared
-        self._noted_at = _LONG_AGO
+        self._pace: Pace
         self._published = 0
         self._pause = 0.0
         self._pumping = self._survey = False
@@ -113,8 +106,11 @@ class RelayActor(Actor):
         self._tenure = Tenure(self._reach.ask, self.context.clock.time, shared=self._shared)
         self._past = Past(self._reach.ask, self._tenure)
         self._follower = Follower(self._reach)
+        self._pace = Pace(self.context.clock.time)
         self._word = Word(self.context, self._tenure, self._embedded, _LONGEST_PAUSE)
         self._filling = Filling(self._reach.ask, self._outlet, self._tenure, self.context.log)
+        announce = partial(self.context.system.publish, DatabaseSetBack, self.context.ref.path)
+        self._anew = Anew(self._reach, self._past, self._filling, announce, self.context.log)
         self._hints = self.context.system.events.subscribe(OutboxGrew, capacity=_HINTS)
         try:
             if self._shared:
@@ -192,7 +188,7 @@ class RelayActor(Actor):
     @handles
     def note(self, message: NoteCursor) -> None:
         """See NoteCursor."""
-        self._noted_at = _LONG_AGO
+        self._pace.hurry()
         self._pump_soon()
 
     def _pump_soon(self) -> None:
@@ -261,19 +257,23 @@ class RelayActor(Actor):
         return status
 
     async def _follow(self) -> None:
-        """Another process publishes: have the cache forget what has changed, and notice what is noticed by looking."""
+        """Nobody publishes here: have the cache forget what has changed, and notice what is noticed by looking."""
         if self._survey:
             status = await self._surveyed()
+            if not self._tenure.held:
+                self._anew.leave_to(status.cursor)
             if (stored := await self._past.set_back(self._follower.position, status)) is not None:
-                await self._begin_again(stored)
+                await self._forget_before(stored)
         self._known.look(self._cursor)  # whatever it tells of is in the outbox
         await self._follower.go_on()
 
     async def _forget_meanwhile(self) -> None:
-        """The stream is down; the cache of this process serves nothing stale for that."""
-        with suppress(HeldUp):
+        """The stream is down; the cache of this process serves nothing stale for that, whatever the database does."""
+        try:
             if self._located:
-                await (self._follower.go_on() if self._tenure.held else self._follow())
+                await self._follow()
+        except HeldUp as error:
+            self._past.doubtful = self._past.doubtful or error.part == "store"
 
     async def _read(self) -> Sequence[OutboxRow]:
         """What comes next in the outbox.
@@ -296,18 +296,16 @@ class RelayActor(Actor):
                 return rows
 
     async def _begin_again(self, stored: int) -> None:
-        """Begin anew: the database was set back, or is another one, and positions may come again for others.
+        """See Anew."""
+        await self._forget_before(stored)
+        if self._tenure.held:
+            await self._anew.tell(stored)
 
-        Subscribers are told last: who then fetches reads nothing of before, and asks for no position of before.
-        """
-        self.context.log.warning("the database was set back; cache and stream begin anew", cursor=stored)
+    async def _forget_before(self, stored: int) -> None:
+        """Stand where the database was set back to; the stream is told before anything is published."""
         self._known.forget()
         self._survey = True
-        self._past.forget()
-        self.context.system.publish(DatabaseSetBack, self.context.ref.path)
-        await self._reach.forget()
-        if self._tenure.held:
-            await self._filling.begin_again(stored)
+        await self._anew.forget(stored)
         self._stand(stored)
 
     async def _go_on_from(self, position: int) -> None:
@@ -330,6 +328,7 @@ class RelayActor(Actor):
             await self._locate()
         await self._outlet.connect()
         if self._tenure.held:
+            await self._anew.tell(self._cursor)
             await self._filling.stand(self._cursor, self._word.filling)
 
     async def _locate(self) -> None:
@@ -337,8 +336,7 @@ class RelayActor(Actor):
         at = self._follower.position
         stored = await self._past.set_back(at, await self._surveyed()) if self._past.knows else None
         if stored is not None:
-            await self._outlet.connect()
-            await self._begin_again(stored)
+            await self._forget_before(stored)
         self._cursor = self._past.noted = await self._past.stored()
         self._follower.passed(self._cursor)
         await self._past.has_dropped()  # what the cache takes in from now on may hold rows that are dropped later
@@ -361,20 +359,19 @@ class RelayActor(Actor):
             self._came_back()
 
     async def _note_cursor(self) -> bool:
-        """Move the stored cursor; soon, where that was done just now: it costs the store as much as a live commit.
+        """Move the stored cursor; soon, where that was done just now.
 
         Returns:
             Whether time has passed over it, in which there may have come something to be done.
         """
         if self._cursor == self._past.noted:
             return False
-        now, every = self.context.clock.time(), _KEPT_NOTE_EVERY if self._past.kept else _NOTE_EVERY
-        if now - self._noted_at < every:
-            self.context.send_after(self._noted_at + every - now, NoteCursor(), key="note")
+        if (rest := self._pace.rest(kept=self._past.kept)) > 0:
+            self.context.send_after(rest, NoteCursor(), key="note")
             return False
         if (stored := await self._past.note(self._cursor)) is not None:
             await self._begin_again(stored)
-        self._noted_at = now
+        self._pace.moved()
         return True
 
     def _came_back(self) -> None:
@@ -388,7 +385,4 @@ class RelayActor(Actor):
 
     async def _probe(self) -> ProbeAnswer:
         with watched(self._observe, self.context.clock.time, ProbeStream.__name__):
-            answer = await self._outlet.probe()
-            if answer is None:
-                raise Reject(StreamUnavailable.code, self.context.health.why or "the stream is not open yet")
-            return answer
+            return await self._outlet.probe(self.context.health.why)

@@ -20,11 +20,11 @@ class TopicRefuses(StreamError):
 
 
 class Outgoing(NamedTuple):
-    """One record: records of one key stay in order."""
+    """One record: records of one key stay in order. What was none where it came from is sent as none."""
 
-    key: bytes
-    value: bytes
-    headers: Sequence[tuple[str, bytes]] = ()
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class Sink(Protocol):

@@ -20,6 +20,8 @@ __all__ = ["Topics"]
 
 _KEPT = MappingProxyType({"cleanup.policy": "compact", "segment.ms": "3600000", "segment.bytes": "1048576"})
 """Of the control topic: the newest record of each key stays, whatever its age."""
+_TOLD = 64 * 1024
+"""Bytes that a dead letter has beside the message that it was: where that lay, and what is wrong."""
 
 
 class _Topic(NamedTuple):
@@ -37,13 +39,17 @@ class Topics:
         message_bytes: bytes of a batch at most, on all of them; a client must be able to send and read so many.
         control: the name of the one that carries no rows: where the stream began again last (partition 0), and what
             probes write (partition 1). It has to be made like the others.
+        dead_letters: the name of the one to which dead letters are sent, which nobody here reads; None: there is none.
     """
 
-    def __init__(self, made: Mapping[str, _Topic], message_bytes: int, control: str) -> None:
+    def __init__(
+        self, made: Mapping[str, _Topic], message_bytes: int, control: str, dead_letters: str | None = None
+    ) -> None:
         self._made = made
         self._names = {topic.dimension: name for name, topic in made.items() if topic.dimension is not None}
         self.message_bytes = message_bytes
         self.control = control
+        self.dead_letters = dead_letters
 
     @classmethod
     def of(cls, stream: StreamSettings) -> Topics:
@@ -61,7 +67,8 @@ class Topics:
         control = stream.topic.format(dimension="control")
         config = {**_needed(largest, stream.replication_factor), **_KEPT}
         made[control] = _Topic(None, 2, stream.replication_factor, MappingProxyType(config))
-        return cls(made, largest, control)
+        dead_letters = _dead_letters(stream, largest)
+        return cls({**made, **dead_letters}, largest, control, next(iter(dead_letters), None))
 
     @classmethod
     def plain(cls, stream: StreamSettings, names: Iterable[str]) -> Topics:
@@ -76,8 +83,13 @@ class Topics:
         return tuple(self._names.values())
 
     @property
+    def needed(self) -> tuple[str, ...]:
+        """The same and that of control: without them nothing is published or read."""
+        return tuple(name for name in self._made if name != self.dead_letters)
+
+    @property
     def all(self) -> tuple[str, ...]:
-        """The same and that of control: what has to be there."""
+        """The same and that of dead letters: what is to be made."""
         return tuple(self._made)
 
     def name(self, dimension: Dimension) -> str | None:
@@ -100,6 +112,16 @@ class Topics:
     def config(self, topic: str) -> Mapping[str, str]:
         """The configuration a topic is created with, by the broker's names."""
         return self._made[topic].config
+
+
+def _dead_letters(stream: StreamSettings, largest: int) -> Mapping[str, _Topic]:
+    own = stream.dlq
+    if not own.publish:
+        return {}
+    replication = own.replication_factor or stream.replication_factor
+    config = {**_needed(largest + _TOLD, replication), **stream.topic_config, **own.config}
+    name = own.topic or stream.topic.format(dimension="dlq")
+    return {name: _Topic(None, own.partitions or stream.partitions, replication, MappingProxyType(config))}
 
 
 def _needed(largest: int, replication: int) -> Mapping[str, str]:

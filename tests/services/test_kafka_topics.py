@@ -165,7 +165,7 @@ async def test_a_broker_that_is_down_frozen_or_lets_nobody_in_is_a_reason_for_ea
     services.kill("kafka")
     try:
         found = await provisioned(stream(services))
-        assert len(found.failed) == 7
+        assert len(found.failed) == 8
         assert all("127.0.0.1" in why for why in found.failed.values())
     finally:
         await services.restart("kafka")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from aiokafka import AIOKafkaConsumer
 
@@ -19,6 +24,7 @@ from backbone.stream.errors import StreamUnavailable
 from backbone.stream.sink import TopicRefuses
 from tests.services.clients import broker, topic
 
+SCRIPT = str(Path(sys.executable).with_name("backbone"))
 START = datetime(2026, 1, 5, tzinfo=UTC)
 QUOTES = Dimension.QUOTES
 
@@ -136,3 +142,62 @@ async def test_a_broker_that_goes_away_is_told_and_the_same_call_goes_on(
     sent = {dict(each.headers)["event_id"]: each for each in found if ("backfill", b"true") in each.headers}
     rows = Frame.concat([decode(each.value) for each in sent.values()])
     assert rows.num_rows == 100
+
+
+async def test_killed_in_the_midst_the_same_command_goes_on_and_all_rows_are_there(
+    services: native.Services, prefix: str, tmp_path: Path
+) -> None:
+    name, rows, small = f"{prefix}.quotes", 100_000, {"stream.max_payload_bytes": 4096}
+    async with streaming(services, prefix, **{"store.path": str(tmp_path / "store.duckdb"), **small}) as backbone:
+        await backbone.record(quotes(rows))
+        with anyio.fail_after(120):
+            while (await backbone.outbox()).pending:
+                await anyio.lowlevel.checkpoint()
+        stored = await backbone.fetch(QUOTES, limit=2 * rows)
+    command = [SCRIPT, "replay", "quotes", "--env-file", str(env_file(services, prefix, tmp_path))]
+    command += ["--set", "stream.max_payload_bytes=4096", "--format", "json", "--quiet"]
+    with anyio.fail_after(120):
+        async with await anyio.open_process(command, stdout=None, stderr=None) as process:
+            await something_came(services, name)
+            services.freeze("kafka")  # so that it can't come to its end before it is killed
+            try:
+                assert process.returncode is None
+                process.kill()
+                assert await process.wait() == -signal.SIGKILL
+            finally:
+                services.thaw("kafka")
+    reports = [json.loads((await anyio.run_process(command)).stdout) for _ in range(2)]
+    assert [(each["run"], each["resumed"]) for each in reports] == [(1, True), (2, False)]
+    assert reports[1]["rows"] == rows
+    sent = [each for each in await records(services, name) if ("replay", b"1") in each.headers]
+    once = {dict(each.headers)["event_id"]: each for each in sent}
+    again = Frame.concat([decode(each.value) for each in once.values()])
+    assert again.canonical_bytes() == stored.canonical_bytes()
+
+
+async def something_came(services: native.Services, name: str) -> None:
+    """Wait until a topic has grown."""
+    consumer = AIOKafkaConsumer(name, **broker(services))
+    await consumer.start()
+    try:
+        places = consumer.assignment()
+        before = await consumer.end_offsets(places)
+        while await consumer.end_offsets(places) == before:
+            pass
+    finally:
+        await consumer.stop()
+
+
+def env_file(services: native.Services, prefix: str, folder: Path) -> Path:
+    """The settings of `streaming`, for a command, over a store in a folder."""
+    values = {name: value for name, value in services.environment.items() if "STREAM" in name} | {
+        "BACKBONE_PROFILE": "embedded",
+        "BACKBONE_STORE_PATH": str(folder / "store.duckdb"),
+        "BACKBONE_CONTROL_ENABLED": "false",
+        "BACKBONE_STREAM_BACKEND": "kafka",
+        "BACKBONE_STREAM_TOPIC": f"{prefix}.{{dimension}}",
+        "BACKBONE_TELEMETRY_TOPIC": f"{prefix}.{{name}}",
+    }
+    file = folder / ".env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
+    return file

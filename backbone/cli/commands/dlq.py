@@ -11,13 +11,13 @@ from cyclopts import Parameter
 from backbone.cli.exits import DONE
 from backbone.cli.failures import UsageError, note
 from backbone.cli.options import COMMON, Common, Format, Limit, Output, prepare
-from backbone.domain.arguments import LONGEST_PAGE
+from backbone.domain.arguments import LARGEST, LONGEST_PAGE
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from backbone.facade.backbone import Backbone
-    from backbone.facade.dead_letters import ShownLetter
+    from backbone.facade.dead_letters import ShownLetter, SomeDone
     from backbone.settings import Settings
 
 __all__ = ["drop", "list_letters", "replay", "show"]
@@ -31,6 +31,7 @@ _TIMEOUT = 60.0  # seconds
 def list_letters(
     *,
     limit: Annotated[int, Limit] = 100,
+    skip: int = 0,
     how: Format = "human",
     output: Output = None,
     common: Common = COMMON,
@@ -41,13 +42,17 @@ def list_letters(
 
     Args:
         limit: so many at most, up to 10000.
+        skip: so many newer ones are passed over: the next page.
         how: how it is written.
         output: a file instead of stdout.
         common: the options that all commands share.
     """
-    if not 1 <= limit <= LONGEST_PAGE:
-        raise UsageError(f"--limit {limit}: allowed are 1 to {LONGEST_PAGE} letters at once")
-    letters = _letters(prepare(common), common, {"limit": limit, "places": None})
+    if not 1 <= limit <= LONGEST_PAGE or not 0 <= skip <= LARGEST:
+        raise UsageError(
+            f"--limit {limit} --skip {skip}: allowed are 1 to {LONGEST_PAGE} letters at once; "
+            f"--skip {LONGEST_PAGE} reads on"
+        )
+    letters = _letters(prepare(common), common, {"limit": limit, "places": None, "skip": skip})
     _write(letters, how, output, common, whole=False)
     return DONE
 
@@ -74,22 +79,20 @@ def replay(*places: str, every: All = False, how: Format = "human", common: Comm
         how: how it is written.
         common: the options that all commands share.
     """
-    from backbone.stream.messages import LettersSent
+    from backbone.facade.dead_letters import SomeDone
 
     chosen = _chosen(places, every=every)
     settings = prepare(common)
-    done = _done(
-        settings,
-        common,
-        "replay_dead_letters",
-        {"places": chosen},
-        LettersSent,
-        lambda backbone: backbone.dead_letters.replay(chosen),
-    )
-    text = f"sent back: {done.sent}"
-    if done.unreadable:
-        text += f"; {done.unreadable} of them can't be read today either, and come back as dead letters"
-    _say(text, {"sent": done.sent, "unreadable": done.unreadable}, how, common)
+
+    async def replayed(backbone: Backbone) -> SomeDone:
+        done = await backbone.dead_letters.replay(chosen)
+        return SomeDone(done.sent, done.unreadable)
+
+    sent, unreadable = _all_done(settings, common, "replay_dead_letters", chosen, replayed)
+    text = f"sent back: {sent}"
+    if unreadable:
+        text += f"; {unreadable} of them can't be read today either, and come back as dead letters"
+    _say(text, {"sent": sent, "unreadable": unreadable}, how, common)
     return DONE
 
 
@@ -103,16 +106,18 @@ def drop(*places: str, every: All = False, yes: bool = False, how: Format = "hum
         how: how it is written.
         common: the options that all commands share.
     """
+    from backbone.facade.dead_letters import SomeDone
+
     chosen = _chosen(places, every=every)
     settings = prepare(common)
     if not yes:
         _confirm(chosen)
 
-    async def dropped(backbone: Backbone) -> dict[str, int]:
-        return {"dropped": await backbone.dead_letters.drop(chosen)}
+    async def dropped(backbone: Backbone) -> SomeDone:
+        return SomeDone(await backbone.dead_letters.drop(chosen))
 
-    done = _done(settings, common, "drop_dead_letters", {"places": chosen}, dict[str, int], dropped)
-    _say(f"dropped: {done['dropped']}", done, how, common)
+    count, _ = _all_done(settings, common, "drop_dead_letters", chosen, dropped)
+    _say(f"dropped: {count}", {"dropped": count}, how, common)
     return DONE
 
 
@@ -144,6 +149,28 @@ def _letters(settings: Settings, common: Common, wanted: Mapping[str, Any]) -> t
     return _done(
         settings, common, "dead_letters", wanted, ShownLetters, lambda backbone: backbone.dead_letters.shown(**wanted)
     ).letters
+
+
+def _all_done(
+    settings: Settings,
+    common: Common,
+    command: str,
+    places: Sequence[str] | None,
+    alone: Callable[[Backbone], Awaitable[SomeDone]],
+) -> tuple[int, int]:
+    """Have it done with all that are meant: by a running backbone with some at a time, which answers within seconds.
+
+    Returns:
+        With how many it was done, and how many of them can't be read.
+    """
+    from backbone.facade.dead_letters import SomeDone
+
+    done = _done(settings, common, command, {"places": places}, SomeDone, alone)
+    letters, unreadable = done.letters, done.unreadable
+    while done.until is not None:
+        done = _done(settings, common, command, {"places": places, "until": done.until.isoformat()}, SomeDone, alone)
+        letters, unreadable = letters + done.letters, unreadable + done.unreadable
+    return letters, unreadable
 
 
 def _done(

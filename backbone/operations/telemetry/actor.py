@@ -102,7 +102,7 @@ class TelemetryActor(Actor):
         elif isinstance(event, IngestEnded):
             self._tell(of_ingest(event), event.path)
         else:
-            self._tell([of_retention(event.report)], event.path)
+            self._tell([of_retention(event)], event.path)
 
     def _tell(self, told: Iterable[Told], path: str) -> None:
         """Publish on the bus, which brings it back here, and to whoever listens there."""

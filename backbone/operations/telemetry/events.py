@@ -116,7 +116,10 @@ class IngestQuality(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RetentionTold(msgspec.Struct, frozen=True, kw_only=True):
-    """What retention found and did: how many findings of each status, and the 20 worst that are not ok."""
+    """What retention found and did: how many findings of each status, and the 20 worst that are not ok.
+
+    By schedule it drops and prunes, and judges nothing.
+    """
 
     status: Status
     as_of: datetime
@@ -126,6 +129,7 @@ class RetentionTold(msgspec.Struct, frozen=True, kw_only=True):
     drops: tuple[RetentionDrop, ...]
     pruned: Mapping[str, int]
     note: str
+    scheduled: bool = False
 
 
 class KafkaLag(msgspec.Struct, frozen=True, kw_only=True):

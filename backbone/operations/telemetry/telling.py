@@ -26,7 +26,7 @@ from backbone.operations.telemetry.topics import (
     Topic,
 )
 from backbone.quality.report import QualityReport
-from backbone.retention.report import RetentionReport
+from backbone.retention.messages import RetentionJudged
 
 __all__ = ["Told", "of_ingest", "of_retention"]
 
@@ -149,8 +149,9 @@ def _health(event: IngestEnded) -> IngestHealth:
     )
 
 
-def of_retention(report: RetentionReport) -> Told:
+def of_retention(event: RetentionJudged) -> Told:
     """Retention was judged, and perhaps enforced."""
+    report = event.report
     bad = [finding for finding in report.findings if finding.status != Status.OK]
     told = RetentionTold(
         status=report.status,
@@ -161,5 +162,6 @@ def of_retention(report: RetentionReport) -> Told:
         drops=report.drops,
         pruned=report.pruned,
         note=report.note,
+        scheduled=event.scheduled,
     )
     return Told(RETENTION, told, "retention", {"settings_hash": report.settings_hash})

@@ -89,7 +89,10 @@ KAFKA_READINESS = Topic(
     "telemetry.kafka.readiness", "whether Kafka does its work, each interval", KafkaReadiness, "kafka_readiness"
 )
 RETENTION = Topic(
-    "telemetry.data_backbone.retention", "what retention found and did, when it was asked", RetentionTold, "retention"
+    "telemetry.data_backbone.retention",
+    "what retention found and did, when it was asked and by schedule",
+    RetentionTold,
+    "retention",
 )
 SENSORY_SNAPSHOT = Topic("telemetry.sensory.snapshot", "what the sensors make of a symbol")
 BELIEF = Topic("telemetry.understanding.belief", "the belief about a symbol")

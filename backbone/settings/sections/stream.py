@@ -11,7 +11,7 @@ from backbone.domain.dimension import Dimension
 from backbone.settings.secrets import Secret
 from backbone.settings.sections.base import Count, Seconds, Section, Text
 
-__all__ = ["StreamSettings", "TopicSettings", "message_bytes", "security_protocol"]
+__all__ = ["DeadLetterSettings", "StreamSettings", "TopicSettings", "message_bytes", "security_protocol"]
 
 Partitions = Literal[1, 2, 4, 8, 16, 32, 64]
 """What divides the 64 shards, so that all symbols of a shard share a partition."""
@@ -32,6 +32,24 @@ class TopicSettings(Section, frozen=True, kw_only=True):
         True
     )
     topic: Annotated[TopicName | None, Meta(description="kafka: topic of its own; none: as stream.topic says")] = None
+    partitions: Annotated[Partitions | None, Meta(description="kafka: partitions; none: as stream.partitions says")] = (
+        None
+    )
+    replication_factor: Annotated[
+        Replicas | None, Meta(description="kafka: copies; none: as stream.replication_factor says")
+    ] = None
+    config: Annotated[
+        Mapping[str, str], Meta(description="kafka: topic configuration, above that of stream.topic_config")
+    ] = {}
+
+
+class DeadLetterSettings(Section, frozen=True, kw_only=True):
+    """The topic of dead letters: what came on the other topics and nobody could read."""
+
+    publish: Annotated[
+        bool, Meta(description="kafka: send dead letters to a topic, too; the store keeps them in any case")
+    ] = True
+    topic: Annotated[TopicName | None, Meta(description="kafka: its name; none: stream.topic, for dlq")] = None
     partitions: Annotated[Partitions | None, Meta(description="kafka: partitions; none: as stream.partitions says")] = (
         None
     )
@@ -78,6 +96,7 @@ class StreamSettings(Section, frozen=True, kw_only=True):
     quotes: TopicSettings = TopicSettings()
     order_book: TopicSettings = TopicSettings()
     macro_events: TopicSettings = TopicSettings()
+    dlq: DeadLetterSettings = DeadLetterSettings()
     capacity_bytes: Annotated[Count, Meta(description="memory: bytes of records kept")] = 16 * 1024 * 1024
     max_payload_bytes: Annotated[int, Meta(ge=4096, le=900_000, description="bytes of one outbox payload at most")] = (
         524_288

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -11,10 +12,12 @@ from backbone.domain.text import excerpt
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, count, given, parameter
+from backbone.store.letters import those_at
 from backbone.store.records import DeadLetter
 
 __all__ = ["Inbox"]
 
+_LETTER = 'd."group", d.topic, d.partition, d."offset", d.reason, d.payload, epoch_us(d.recorded_at)'
 _SAME = 'd."group" = l."group" AND d.topic = l.topic AND d.partition = l.partition AND d."offset" = l."offset"'
 
 
@@ -65,38 +68,66 @@ class Inbox(Part):
                 )
 
     @question("delivery")
-    def add_dead_letters(self, connection: Connection, letters: Sequence[DeadLetter]) -> int:
+    def add_dead_letters(self, connection: Connection, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         """Keep letters that are not kept yet."""
         with given(connection, "letters", _table(letters)):
-            return count(
-                connection,
+            new = connection.execute(
                 f"""
                 INSERT INTO telemetry.dead_letters
                 SELECT DISTINCT ON ("group", topic, partition, "offset") * FROM letters l
                 WHERE NOT EXISTS (SELECT 1 FROM telemetry.dead_letters d WHERE {_SAME})
+                RETURNING "group", topic, partition, "offset"
                 """,  # noqa: S608
-            )
+            ).fetchall()
+        return those_at(letters, new)
 
     @question("delivery")
-    def dead_letters(self, connection: Connection, limit: int = 100) -> list[DeadLetter]:
+    def dead_letters(
+        self, connection: Connection, limit: int = 100, skip: int = 0, until: datetime | None = None
+    ) -> list[DeadLetter]:
         """Letters, newest first."""
-        found = connection.execute(
-            """
-            SELECT "group", topic, partition, "offset", reason, payload, epoch_us(recorded_at)
-            FROM telemetry.dead_letters ORDER BY recorded_at DESC, "group", topic, partition, "offset" LIMIT ?
-            """,
-            [limit],
-        ).fetchall()
-        return [
-            DeadLetter(group, topic, partition, offset, reason, payload, from_us(at))
-            for group, topic, partition, offset, reason, payload, at in found
-        ]
+        return _letters(
+            connection,
+            f"""
+            SELECT {_LETTER} FROM telemetry.dead_letters d
+            WHERE recorded_at <= coalesce(make_timestamptz(?), recorded_at)
+            ORDER BY recorded_at DESC, "group", topic, partition, "offset" LIMIT ? OFFSET ?
+            """,  # noqa: S608
+            [parameter(until), limit, skip],
+        )
+
+    @question("delivery")
+    def dead_letters_at(self, connection: Connection, places: Sequence[tuple[str, int, int]]) -> list[DeadLetter]:
+        """Letters at places."""
+        named = pa.table(
+            {
+                "topic": pa.array([topic for topic, _, _ in places], pa.string()),
+                "partition": pa.array([partition for _, partition, _ in places], pa.int64()),
+                "offset": pa.array([offset for _, _, offset in places], pa.int64()),
+            }
+        )
+        with given(connection, "places", named):
+            return _letters(
+                connection,
+                f"""
+                SELECT {_LETTER} FROM telemetry.dead_letters d
+                SEMI JOIN places p ON d.topic = p.topic AND d.partition = p.partition AND d."offset" = p."offset"
+                ORDER BY d.topic, d.partition, d."offset", d."group"
+                """,  # noqa: S608
+            )
 
     @question("writing")
     def delete_dead_letters(self, connection: Connection, letters: Sequence[DeadLetter]) -> int:
         """Forget letters."""
         with given(connection, "letters", _table(letters)):
             return count(connection, f"DELETE FROM telemetry.dead_letters d USING letters l WHERE {_SAME}")  # noqa: S608
+
+
+def _letters(connection: Connection, query: str, parameters: Sequence[object] = ()) -> list[DeadLetter]:
+    return [
+        DeadLetter(group, topic, partition, offset, reason, payload, from_us(at))
+        for group, topic, partition, offset, reason, payload, at in connection.execute(query, parameters).fetchall()
+    ]
 
 
 def _table(letters: Sequence[DeadLetter]) -> pa.Table:

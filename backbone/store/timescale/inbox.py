@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
-from backbone.domain.text import excerpt
+from backbone.domain.text import excerpt, storable
+from backbone.store.letters import named, those_at
 from backbone.store.records import DeadLetter
 from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.session import Session
@@ -60,32 +62,52 @@ class Inbox(Part):
         )
 
     @question
-    async def add_dead_letters(self, session: Session, letters: Sequence[DeadLetter]) -> int:
+    async def add_dead_letters(self, session: Session, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         """Keep letters that are not kept yet."""
-        ordered = sorted(letters, key=_place)
-        return await session.change(
+        ordered = sorted(letters, key=named)
+        new = await session.fetch(
             """
             INSERT INTO telemetry.dead_letters
                 ("group", topic, partition, "offset", reason, payload, recorded_at)
             SELECT * FROM unnest(
                 $1::text[], $2::text[], $3::integer[], $4::bigint[], $5::text[], $6::bytea[], $7::timestamptz[]
             ) ON CONFLICT ("group", topic, partition, "offset") DO NOTHING
+            RETURNING "group", topic, partition, "offset"
             """,
             *_places(ordered),
             [excerpt(letter.reason) for letter in ordered],
             [letter.payload for letter in ordered],
             [moment(letter.at) for letter in ordered],
         )
+        return those_at(ordered, new)
 
     @question
-    async def dead_letters(self, session: Session, limit: int = 100) -> list[DeadLetter]:
+    async def dead_letters(
+        self, session: Session, limit: int = 100, skip: int = 0, until: datetime | None = None
+    ) -> list[DeadLetter]:
         """Letters, newest first."""
         found = await session.fetch(
             """
             SELECT "group", topic, partition, "offset", reason, payload, recorded_at FROM telemetry.dead_letters
-            ORDER BY recorded_at DESC, "group", topic, partition, "offset" LIMIT $1
+            WHERE recorded_at <= coalesce($3::timestamptz, 'infinity')
+            ORDER BY recorded_at DESC, "group", topic, partition, "offset" LIMIT $1 OFFSET $2
             """,
-            min(limit, MAX_BIGINT),
+            *(min(limit, MAX_BIGINT), min(skip, MAX_BIGINT), moment(until)),
+        )
+        return [DeadLetter(*row) for row in found]
+
+    @question
+    async def dead_letters_at(self, session: Session, places: Sequence[tuple[str, int, int]]) -> list[DeadLetter]:
+        """Letters at places."""
+        found = await session.fetch(
+            """
+            SELECT "group", topic, partition, "offset", reason, payload, recorded_at FROM telemetry.dead_letters
+            WHERE (topic, partition, "offset") IN (SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[]))
+            ORDER BY topic, partition, "offset", "group"
+            """,
+            [storable(topic) for topic, _, _ in places],
+            [min(partition, MAX_BIGINT) for _, partition, _ in places],
+            [min(offset, MAX_BIGINT) for _, _, offset in places],
         )
         return [DeadLetter(*row) for row in found]
 
@@ -101,10 +123,6 @@ class Inbox(Part):
             """,
             *_places(letters),
         )
-
-
-def _place(letter: DeadLetter) -> tuple[str, str, int, int]:
-    return letter.group, letter.topic, letter.partition, letter.offset
 
 
 def _places(letters: Sequence[DeadLetter]) -> tuple[list[str], list[str], list[int], list[int]]:

@@ -6,7 +6,7 @@ import ssl
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-from aiokafka.conn import create_conn
+from aiokafka.conn import AIOKafkaConnection, create_conn
 from aiokafka.errors import KafkaError
 
 from backbone.settings import redact
@@ -25,6 +25,8 @@ RETRY_PAUSE: Final = 0.1
 """Seconds until a request that may be repeated is."""
 
 _METADATA_AGE: Final = 30.0  # a broker that was replaced is found after so long, also where nothing is sent
+
+_OF_CLIENTS: Final = ("bootstrap_servers", "retry_backoff_ms", "metadata_max_age_ms")  # and not of a connection
 
 
 class Connection:
@@ -68,15 +70,23 @@ class Connection:
             **_security(self.settings),
         }
 
+    async def connect(self, server: Server) -> AIOKafkaConnection:
+        """A connection to one of the servers, which has let us in; close it.
+
+        Raises:
+            aiokafka.errors.KafkaError, OSError: it does not.
+        """
+        given = self.client()
+        for name in _OF_CLIENTS:
+            del given[name]
+        return await create_conn(server.host, server.port, **given)
+
     async def refusal(self) -> str | None:
         """Why the first broker does not let us in, which the clients only write to their log; None: it does."""
-        given = self.client()
-        for name in ("bootstrap_servers", "retry_backoff_ms", "metadata_max_age_ms"):
-            del given[name]
         server = self.servers[0]
         try:
             with anyio.fail_after(REQUEST_TIMEOUT):
-                connection = await create_conn(server.host, server.port, **given)
+                connection = await self.connect(server)
         except TimeoutError:
             return f"no answer from {server} within {REQUEST_TIMEOUT:g} s"
         except (KafkaError, OSError) as error:

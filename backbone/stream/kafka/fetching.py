@@ -23,6 +23,7 @@ from aiokafka.errors import (
 )
 
 from backbone.stream.errors import StreamUnavailable
+from backbone.stream.kafka.client import Client
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.inquiry import ANSWER_TIMEOUT, abandoned
 from backbone.stream.kafka.wire import Marker, Replayed, Unreadable, decoded
@@ -115,6 +116,7 @@ class Fetcher:
         if self._consumer is not None:
             return
         consumer, started, why = AIOKafkaConsumer(**self._settings()), False, "no answer"
+        consumer._client = Client(self._connection)
         try:
             with anyio.move_on_after(ANSWER_TIMEOUT):
                 await consumer.start()

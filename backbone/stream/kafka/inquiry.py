@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, LeaderNotAvailableError, for_code
 from aiokafka.protocol.offset import OffsetRequest, OffsetResetStrategy
 
 from backbone.stream.errors import StreamUnavailable
+from backbone.stream.kafka.client import Client
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.identity import Seen, seen
 
@@ -42,7 +43,7 @@ class Inquirer:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._client: AIOKafkaClient | None = None
+        self._client: Client | None = None
         self._lock = anyio.Lock(fast_acquire=True)
         self._is_closed = False
 
@@ -108,7 +109,7 @@ class Inquirer:
     async def _opened(self) -> AIOKafkaClient:
         self.require_open()
         if self._client is None:
-            self._client = AIOKafkaClient(**self._connection.client())
+            self._client = Client(self._connection)
             await self._client.bootstrap()
         return self._client
 

@@ -17,6 +17,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from backbone.domain.text import folded
 from backbone.stream.errors import StreamUnavailable
+from backbone.stream.kafka.client import Client
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.failures import told
 from backbone.stream.provisioned import Provisioned
@@ -64,6 +65,7 @@ async def provision(connection: Connection, topics: Topics, *, dry_run: bool = F
 @asynccontextmanager
 async def _admin(connection: Connection) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**connection.client())
+    admin._client = Client(connection)
     try:
         await admin.start()
         yield admin

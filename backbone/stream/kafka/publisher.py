@@ -51,6 +51,7 @@ class KafkaPublisher:
         self._held: dict[str, int] = {}
         self._places: dict[tuple[str, str], TopicPartition] = {}
         self._probing = anyio.Lock()
+        self._nonce: bytes | None = None  # of a probe that may be out: the next one under its number must be the same
 
     async def open(self) -> None:
         """Connect, and look whether the topics are there."""
@@ -60,7 +61,7 @@ class KafkaPublisher:
             sending = self._sending = Sending(self._connection, self._settings)
             await sending.start()
             self._seen = await self._found(sending)
-            await sending.follow(self._topics.all)
+            await sending.follow(self._topics.needed)
 
     async def close(self) -> None:
         """Cut the connections; a batch that is out may still be written."""
@@ -75,9 +76,10 @@ class KafkaPublisher:
         sending = self._opened()
         async with self._probing, told(self._connection, "take a record and give it back"):
             await self._found(sending)
-            nonce = os.urandom(8).hex().encode()
+            nonce = self._nonce = self._nonce or os.urandom(8).hex().encode()
             place = TopicPartition(self._topics.control, _PROBES)
             written = await sending.send({place: [(b"probe", nonce, [("content-type", b"text/plain")])]})
+            self._nonce = None
             known = written[place] >= 0  # a repeated batch is acknowledged without one
             given = await sending.echo(place, written[place]) if known else nonce
         details = {
@@ -161,8 +163,8 @@ class KafkaPublisher:
         Raises:
             StreamUnavailable: some are missing.
         """
-        seen = await sending.seen(self._topics.all)
-        if missing := sorted(set(self._topics.all) - set(seen)):
+        seen = await sending.seen(self._topics.needed)
+        if missing := sorted(set(self._topics.needed) - set(seen)):
             raise StreamUnavailable(
                 f"kafka at {self._connection} has no topic {', '.join(missing)}, or this user may not see it; create "
                 "them with backbone connectors --ensure-topics, or set BACKBONE_STREAM_CREATE_TOPICS=true"

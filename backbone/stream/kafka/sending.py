@@ -17,7 +17,6 @@ from types import MappingProxyType
 from typing import Final
 
 import anyio
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     DuplicateSequenceNumber,
     KafkaConnectionError,
@@ -36,15 +35,15 @@ from aiokafka.structs import TopicPartition
 from backbone.settings.sections.stream import StreamSettings
 from backbone.stream.errors import StreamClosed
 from backbone.stream.kafka.both import both
+from backbone.stream.kafka.client import Client
 from backbone.stream.kafka.connection import REQUEST_TIMEOUT, RETRY_PAUSE, Connection
 from backbone.stream.kafka.echo import echo
 from backbone.stream.kafka.identity import Seen, seen
 from backbone.stream.kafka.inquiry import offsets_of
-from backbone.stream.kafka.wire import Headers
 
 __all__ = ["Batches", "Message", "Sending"]
 
-Message = tuple[bytes, bytes, Headers]
+Message = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
 """Key, value and headers."""
 Batches = Mapping[TopicPartition, Sequence[Message]]
 
@@ -75,7 +74,7 @@ class Sending:
     """
 
     def __init__(self, connection: Connection, settings: StreamSettings) -> None:
-        self._client = AIOKafkaClient(**connection.client())
+        self._client = Client(connection)
         self._codec = _CODECS[settings.compression]
         self._acks = _ACKS[settings.acks]
         self._idempotent = settings.idempotence
@@ -194,7 +193,7 @@ class Sending:
     async def _built(self, batches: Batches, ahead: Batches = MappingProxyType({})) -> dict[TopicPartition, bytes]:
         """Batches as they are sent, compressed and numbered, `ahead` being those that will have been sent by then."""
         sequences = {place: self._sequences[place] + len(ahead.get(place, ())) for place in batches}
-        size = sum(len(value) for messages in batches.values() for _, value, _ in messages)
+        size = sum(len(value or b"") for messages in batches.values() for _, value, _ in messages)
         if size <= _IN_LOOP_BYTES:
             return self._build(batches, sequences)
         return await anyio.to_thread.run_sync(self._build, batches, sequences)

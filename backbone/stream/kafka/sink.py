@@ -94,9 +94,9 @@ class KafkaSink:
         partitions = await self._partitions_of(sending, topic)
         placed: list[tuple[TopicPartition, int, Message]] = []
         for each in records:
-            if self._bytes is not None and len(each.value) > self._bytes:
-                raise TopicRefuses(f"a record of {len(each.value):,} bytes given; {topic} takes {self._bytes:,}")
-            place = TopicPartition(topic, (murmur2(each.key) & _POSITIVE) % partitions)
+            if self._bytes is not None and len(each.value or b"") > self._bytes:
+                raise TopicRefuses(f"a record of {len(each.value or b''):,} bytes given; {topic} takes {self._bytes:,}")
+            place = TopicPartition(topic, (murmur2(each.key or b"") & _POSITIVE) % partitions)
             placed.append((place, _size(each), (each.key, each.value, list(each.headers))))
         for batches in cut(placed, self._connection.settings.batch_bytes):
             await sending.send(batches)
@@ -140,4 +140,5 @@ class KafkaSink:
 
 
 def _size(record: Outgoing) -> int:
-    return len(record.key) + len(record.value) + sum(len(name) + len(value) + _HEADER for name, value in record.headers)
+    parts = [record.key, record.value, *(value for _, value in record.headers)]
+    return sum(len(each or b"") for each in parts) + sum(len(name) + _HEADER for name, _ in record.headers)

@@ -12,11 +12,11 @@ import msgspec
 from aiokafka import TopicPartition
 
 from backbone.stream.errors import StreamUnavailable
+from backbone.stream.joint import Joint
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.fetching import Fetched, Fetcher, OffsetsGone
 from backbone.stream.kafka.identity import Beginning, Seen
 from backbone.stream.kafka.inquiry import Inquirer
-from backbone.stream.kafka.joint import Joint
 from backbone.stream.kafka.locating import first_after, first_at, newest
 from backbone.stream.kafka.wire import Marker, Replayed
 from backbone.stream.port import Record
@@ -100,8 +100,8 @@ class Standing:
         Raises:
             StreamUnavailable: a topic is missing, or no broker answers.
         """
-        found = await self._inquirer.topics(self._topics.all)
-        if missing := sorted({*self._topics.all} - {*found}):
+        found = await self._inquirer.topics(self._topics.needed)
+        if missing := sorted({*self._topics.needed} - {*found}):
             raise StreamUnavailable(
                 f"kafka at {self._connection} has no topic {', '.join(missing)}, or this user may not see it; create "
                 "them with backbone connectors --ensure-topics, or set BACKBONE_STREAM_CREATE_TOPICS=true"

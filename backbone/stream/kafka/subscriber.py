@@ -8,22 +8,20 @@ from weakref import WeakSet
 
 import anyio
 
-from backbone.domain import decode
-from backbone.domain.codec import CodecError
 from backbone.domain.dimension import Dimension
 from backbone.store.records import DeadLetter, OutboxRow
 from backbone.stream.errors import StreamClosed
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.cursor import KafkaCursor
-from backbone.stream.kafka.fetching import SENT_BACK, Fetcher
+from backbone.stream.kafka.fetching import Fetcher
 from backbone.stream.kafka.lending import Lending
 from backbone.stream.kafka.placing import at_the_end, at_the_oldest, at_the_place, keys_of
+from backbone.stream.kafka.posting import again, is_readable, passed_on, post
 from backbone.stream.kafka.sink import KafkaSink
 from backbone.stream.kafka.tail import Tail
-from backbone.stream.kafka.wire import Unreadable, decoded, encoded
+from backbone.stream.kafka.wire import encoded
 from backbone.stream.letters import Letters, Message
 from backbone.stream.port import PartitionLag, Place, Record, Start
-from backbone.stream.sink import Outgoing
 from backbone.stream.topics import Topics
 
 __all__ = ["KafkaSubscriber"]
@@ -66,16 +64,29 @@ class KafkaSubscriber:
 
     async def send_back(self, letters: Sequence[DeadLetter]) -> int:
         """Send dead letters to their topics again, each under a header by which it is known for one."""
-        sink = KafkaSink(self._connection, timeout=_SEND_TIMEOUT, message_bytes=self._topics.message_bytes)
+        sink = self._sink()
         unreadable = 0
         try:
             for topic in sorted({each.topic for each in letters}):
-                records = [_again(each) for each in letters if each.topic == topic]
-                unreadable += sum(1 for each in records if not _is_readable(each))
+                records = [again(each) for each in letters if each.topic == topic]
+                unreadable += sum(1 for each in records if not is_readable(each))
                 await sink.publish(topic, records)
         finally:
             await sink.close()
         return unreadable
+
+    async def pass_on(self, letters: Sequence[DeadLetter]) -> int:
+        """Send dead letters to the topic of the settings."""
+        if self._topics.dead_letters is None:
+            return 0
+        sink = self._sink()
+        try:
+            return await post(sink, self._topics.dead_letters, [passed_on(each) for each in letters])
+        finally:
+            await sink.close()
+
+    def _sink(self) -> KafkaSink:
+        return KafkaSink(self._connection, timeout=_SEND_TIMEOUT, message_bytes=self._topics.message_bytes)
 
     def set_aside(self, record: Record, reason: str) -> bool:
         """Put a record whose payload is no frame among the letters, as it came but for headers that are not ours."""
@@ -146,21 +157,6 @@ def _sent(record: Record) -> OutboxRow:
         name: getattr(record, name) for name in OutboxRow.__struct_fields__ if name not in {"symbol", "created_at"}
     }
     return OutboxRow(symbol=record.key, created_at=record.created_at or datetime.now(UTC), **named)
-
-
-def _again(letter: DeadLetter) -> Outgoing:
-    message = Message.unpacked(letter.payload)
-    headers = [(name, value or b"") for name, value in message.headers if name != SENT_BACK]
-    place = f"{letter.topic}/{letter.partition}/{letter.offset}".encode()
-    return Outgoing(message.key or b"", message.value or b"", [*headers, (SENT_BACK, place)])
-
-
-def _is_readable(sent: Outgoing) -> bool:
-    try:
-        found = decoded("", 0, 0, sent.key, sent.value, sent.headers)
-        return not isinstance(found, Record) or bool(decode(found.payload, found.checksum))
-    except (Unreadable, CodecError):
-        return False
 
 
 def _require_start(after: Start | Place) -> None:

@@ -14,10 +14,10 @@ import anyio
 from aiokafka import TopicPartition
 
 from backbone.stream.errors import StreamUnavailable
+from backbone.stream.interest import Interest, Reader
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.fetching import Fetched, Fetcher, OffsetsGone
 from backbone.stream.kafka.identity import Beginning
-from backbone.stream.kafka.interest import Interest, Reader
 from backbone.stream.kafka.recent import Recent
 from backbone.stream.kafka.standing import Identity, Offsets, Standing
 from backbone.stream.kafka.turns import Turns
@@ -67,7 +67,7 @@ class Tail:
         self.standing = Standing(connection, topics)
         self.identity = Identity({}, None)
         self.recent = Recent(_CAPACITY)
-        self.interest = Interest()
+        self.interest: Interest[TopicPartition] = Interest()
         self.newest: dict[TopicPartition, int] = {}
         self.frontier = self.rebuilt = self.cuts = self._fallen = 0
         self.down: str | None = None
@@ -207,8 +207,8 @@ class Tail:
         if ends:
             self._fetcher.seek(ends)
 
-    def _taken_in(self, fetched: Collection[Fetched]) -> list[Reader]:
-        woken: dict[Reader, None] = {}
+    def _taken_in(self, fetched: Collection[Fetched]) -> list[Reader[TopicPartition]]:
+        woken: dict[Reader[TopicPartition], None] = {}
         for each in fetched:
             self.note(each)
             self.recent.add(each)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-import anyio
-
+from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import partition_of
+from backbone.stream.interest import Interest
 from backbone.stream.memory.window import Window
 from backbone.stream.port import Envelope, Record
 
@@ -34,6 +34,7 @@ class MemoryLog:
         window: what is retained, ascending by position.
         newest_position: of the newest record published, 0 before the first.
         base: the position that the first record of this log follows; None: not known yet.
+        interest: who waits for what.
     """
 
     def __init__(self, *, partitions: int, capacity_bytes: int) -> None:
@@ -50,7 +51,7 @@ class MemoryLog:
         self._ends = [0] * partitions
         self._retained_bytes = 0
         self._dropped_records = 0
-        self._arrival: anyio.Event | None = None
+        self.interest: Interest[Dimension] = Interest(Dimension)
 
     @property
     def first_position(self) -> int:
@@ -80,6 +81,7 @@ class MemoryLog:
 
     def resume(self, position: int) -> None:
         """Take positions up to `position` as published earlier: they are not here and are not appended again."""
+        self.wake()
         while position > self.newest_position and len(self.window):
             self._drop_oldest()
         self.newest_position = max(self.newest_position, position)
@@ -87,22 +89,20 @@ class MemoryLog:
             self._floor = self.newest_position
         if self.base is None:
             self.base = self.newest_position
-        self.wake()
 
     def begin_again(self, position: int) -> None:
         """Forget all records and become another log, which follows a position."""
+        self.wake()
         while len(self.window):
             self._drop_oldest()
         self.generation = os.urandom(8).hex()
         self.newest_position = self._floor = self.base = position
-        self.wake()
 
     def append(self, envelopes: Sequence[Envelope]) -> None:
-        """Append what is not here yet, forget the oldest beyond the capacity, wake the readers."""
+        """Append what is not here yet, forget the oldest beyond the capacity, wake those who wait for any of it."""
         for envelope in envelopes:
             if envelope.position > self.newest_position:
                 self._append(envelope)
-        self.wake()
 
     def _append(self, envelope: Envelope) -> None:
         if self.base is None:
@@ -126,6 +126,7 @@ class MemoryLog:
         self.window.append(record)
         self.newest_position = record.position
         self._retained_bytes += _size(record)
+        self.interest.came(record.dimension, record.key, self.window.end - 1)
         while self._retained_bytes > self._capacity and len(self.window) > 1:
             self._drop_oldest()
 
@@ -136,16 +137,9 @@ class MemoryLog:
         self._floor = max(self._floor, record.position)
 
     def wake(self) -> None:
-        """Have all who wait look again."""
-        arrival, self._arrival = self._arrival, None
-        if arrival is not None:
-            arrival.set()
-
-    async def wait(self) -> None:
-        """Wait until there is something to look at."""
-        if self._arrival is None:
-            self._arrival = anyio.Event()
-        await self._arrival.wait()
+        """Have all who wait look again, each from where it stands by now."""
+        for dimension in Dimension:
+            self.interest.all_came(dimension, self.window.end)
 
 
 def _size(record: Record) -> int:

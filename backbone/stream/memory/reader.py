@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import anyio
 
@@ -18,7 +18,11 @@ UNKNOWN = Place(0, "base")
 
 
 class MemoryCursor:
-    """An independent cursor: it looks into the log's window and moves nothing but itself."""
+    """An independent cursor: it looks into the log's window and moves nothing but itself.
+
+    Where it has all that came it rests, and is not looked at until something comes for it: however much comes for
+    others meanwhile, it has all of its own.
+    """
 
     def __init__(
         self,
@@ -33,8 +37,12 @@ class MemoryCursor:
         self._require_open = require_open
         self._dimension = dimension
         self._symbols = symbols
-        self._is_closed = False
+        self._dimensions = tuple(Dimension) if dimension is None else (dimension,)
+        self._keys: Collection[str | None] = symbols or (None,)
+        self._is_closed = self._rests = False
         self._generation = log.generation
+        self._passed: tuple[int, int] | None = None
+        self.wake = anyio.Event()
         self._stand(place)
 
     @property
@@ -49,6 +57,8 @@ class MemoryCursor:
     def _stand(self, place: Place) -> None:
         if place.position < 0:
             raise ValueError(f"position {place.position} given; allowed: 0 (before the first record) or more")
+        self._get_up()
+        self._passed = None
         begins_with_the_log = place.mark == UNKNOWN.mark
         if not begins_with_the_log:
             place = Place(place.position)
@@ -63,10 +73,43 @@ class MemoryCursor:
             raise ValueError(f"max_records={max_records} given; at least 1 is needed")
         with anyio.move_on_after(timeout):
             while True:
+                self.wake = anyio.Event()
                 if records := self._take(max_records):
                     return records
-                await self._log.wait()
+                self._rest()
+                await self.wake.wait()
+        if self._rests:
+            self._pass_to(self._window.end, self._log.newest_position)
         return []
+
+    def came(self, at: Dimension, offset: int) -> None:  # noqa: ARG002  a position is that of all dimensions
+        """Something came for it, or it has to look at what became of the log; of all before that it has its own.
+
+        Its place stays for now: whoever was told of it asks by it.
+        """
+        self._get_up()
+        self.wake.set()
+        if self._log.base is not None:
+            is_here = offset < self._window.end
+            self._passed = offset, self._window[offset].position - 1 if is_here else self._log.newest_position
+
+    def _rest(self) -> None:
+        if not self._rests:
+            for dimension in self._dimensions:
+                self._log.interest.rest(self, dimension, self._keys)
+            self._rests = True
+
+    def _get_up(self) -> None:
+        if self._rests:
+            for dimension in self._dimensions:
+                self._log.interest.leave(self, dimension, self._keys)
+            self._rests = False
+
+    def _pass_to(self, index: int, position: int) -> None:
+        """Note that it has all of its own that lies before an index, up to a position."""
+        if self._log.base is not None:
+            self._index = max(self._index, index)
+            self._place = Place(max(position, self._place.position))
 
     async def lag(self) -> int:
         """Matching records that the log holds and this cursor has not read."""
@@ -75,7 +118,8 @@ class MemoryCursor:
     async def close(self) -> None:
         """Refuse further polls."""
         self._is_closed = True
-        self._log.wake()
+        self._get_up()
+        self.wake.set()
 
     def _take(self, max_records: int) -> list[Record]:
         if self._is_closed:
@@ -83,6 +127,11 @@ class MemoryCursor:
         self._require_open()
         if self._generation != self._log.generation:
             raise StreamSetBack(f"the database was set back; position {self._place.position} is of what it was before")
+        if self._rests:
+            return []
+        if self._passed is not None:
+            self._pass_to(*self._passed)
+            self._passed = None
         if self._place.mark:
             self._stand(self._place)
         if self._log.lost(self._place.position):

@@ -39,6 +39,10 @@ class MemorySubscriber:
             "another one; open the backbone with stream.backend=kafka"
         )
 
+    async def pass_on(self, letters: Sequence[DeadLetter]) -> int:  # noqa: ARG002  see the port
+        """There is no topic for them."""
+        return 0
+
     def set_aside(self, record: Record, reason: str) -> bool:  # noqa: ARG002  see the port
         """Nobody but this process publishes here."""
         return False

@@ -56,7 +56,8 @@ def test_letters_are_listed_with_where_they_lay_and_what_is_wrong(dlq: Cli) -> N
     for text in (*PLACES, "no frame", "no header event_id given", "{raw json", "dead letters: 2"):
         assert text in done.out
     assert places(dlq("dlq", "list", "--format", "json", "--quiet").out) == PLACES
-    assert len(places(dlq("dlq", "list", "--limit", "1", "--format", "json").out)) == 1
+    pages = [places(dlq("dlq", "list", "--limit", "1", "--skip", skip, "--format", "json").out) for skip in "012"]
+    assert pages == [[PLACES[0]], [PLACES[1]], []]
 
 
 @pytest.mark.parametrize("how", ["human", "json", "markdown"])
@@ -89,6 +90,10 @@ def test_some_or_all_are_dropped_once_somebody_says_so(dlq: Cli) -> None:
     ("words", "says"),
     [
         (("list", "--limit", "0"), "allowed are 1 to 10000"),
+        (("list", "--limit", "10001"), "--skip 10000 reads on"),
+        (("list", "--skip", "-1"), "allowed are 1 to 10000"),
+        (("show", "no place"), "there is no dead letter at 'no place'"),
+        (("show", "backbone.quotes/3/-7"), "there is no dead letter at"),
         (("show", "nowhere/0/1"), "there is no dead letter at 'nowhere/0/1'"),
         (("drop", "nowhere/0/1", "--yes"), "backbone dlq list shows all"),
         (("drop", "--yes"), "or --all"),
@@ -123,3 +128,24 @@ def test_a_running_backbone_is_asked_for_them(dlq: Cli) -> None:
     assert places(anyio.run(listed)) == PLACES
     assert json.loads(anyio.run(dropped))["dropped"] == 1
     assert places(anyio.run(listed)) == [PLACES[1]]
+
+
+def test_all_are_dropped_however_many_there_are(cli: Cli) -> None:
+    async def keep() -> None:
+        store = DuckDBStore(Path("data/backbone.duckdb"))
+        await store.open()
+        await store.migrate()
+        many = [DeadLetter("backbone", "backbone.trades", 0, n, "no frame", b"{", AT) for n in range(10_450)]
+        await store.add_dead_letters(many)
+        await store.close()
+
+    async def dropped() -> str:
+        async with Backbone.open(load_settings(profile="embedded")):
+            words = ("dlq", "drop", "--all", "--yes", "--format", "json")
+            return (await anyio.to_thread.run_sync(lambda: cli(*words))).out
+
+    Path("data").mkdir(0o700)
+    anyio.run(keep)
+    assert "backbone.trades/0/10449" in cli("dlq", "show", "backbone.trades/0/10449").out  # the 10,450th of the list
+    assert json.loads(anyio.run(dropped))["dropped"] == 10_450
+    assert places(cli("dlq", "list", "--format", "json").out) == []

@@ -227,6 +227,8 @@ FIELDS: Mapping[str, list[Any]] = {
     "group": ["", 7, None],
     "offsets": [7, {("t", 0): -1}, {("t", 0): "1"}],
     "letters": [7, (None,), ("letter",)],
+    "places": [7, None, (("t", 0),), (("", 0, 1),), (("t", -1, 1),), (("t", 0, "1"),), ("t/0/1",)],
+    "until": MOMENTS,
 }
 
 RIGHT: Mapping[str, Any] = {
@@ -246,6 +248,7 @@ RIGHT: Mapping[str, Any] = {
     "group": "g",
     "offsets": {("t", 0): 1},
     "letters": (),
+    "places": (("t", 0, 1),),
     "after": 0,
     "subscription": "s",
     "positions": {BARS: {"A": 1}},

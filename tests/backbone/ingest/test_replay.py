@@ -47,10 +47,10 @@ class Topic:
 
     @property
     def rows(self) -> Frame:
-        return Frame.concat([decode(record.value) for record in self.records])
+        return Frame.concat([decode(record.value or b"") for record in self.records])
 
     def header(self, name: str) -> list[bytes]:
-        return [dict(record.headers)[name] for record in self.records]
+        return [dict(record.headers)[name] or b"" for record in self.records]
 
 
 async def replay(backbone: Backbone, topic: Topic, **asked: Any) -> ReplayReport:
@@ -84,7 +84,7 @@ async def test_all_stored_rows_are_sent_once_in_order_and_say_that_they_are_a_re
     assert len(set(topic.header("event_id"))) == len(topic.records) == report.records > 2
     assert set(topic.header("backfill")) == {b"true"}
     for symbol in stored.symbols:
-        moments = [decode(each.value).start for each in topic.records if each.key == symbol.encode()]
+        moments = [decode(each.value or b"").start for each in topic.records if each.key == symbol.encode()]
         assert moments == sorted(moments)  # type: ignore[type-var]
     assert (report.symbols, report.run, report.resumed) == (("EURUSD", "GBPUSD"), 1, False)
     assert (report.span_start, report.span_end) == (stored.start, stored.end)
@@ -130,7 +130,7 @@ async def test_a_replay_that_was_cut_off_goes_on_and_what_comes_twice_has_the_sa
     by_event = {dict(record.headers)["event_id"]: record for record in cut.records}
     whole.records = list(by_event.values())
     assert whole.rows.canonical_bytes() == stored.canonical_bytes()
-    assert sum(decode(record.value).num_rows for record in whole.records) == stored.num_rows
+    assert sum(decode(record.value or b"").num_rows for record in whole.records) == stored.num_rows
 
 
 async def test_limit_means_the_newest_and_a_span_and_symbols_choose() -> None:

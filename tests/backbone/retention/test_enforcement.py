@@ -15,6 +15,7 @@ from actors.testing import TestSystem
 from backbone import Backbone, Dimension, Frame, NotBuilt, StoreUnavailable, load_settings
 from backbone.domain.status import Status
 from backbone.operations.probes.status import judge
+from backbone.operations.telemetry.events import Telemetry
 from backbone.store.duckdb.store import DuckDBStore
 from backbone.store.errors import StoreUnavailable as Unavailable
 from backbone.store.records import Coverage, QuarantineRow, Query, ReadResult
@@ -359,6 +360,31 @@ async def test_a_kill_switch_that_is_there_from_the_start_counts_from_the_start(
         entry = backbone.roster().find("/test/backbone/retention")
         assert entry is not None
         assert entry.health.level == "degraded"
+
+
+async def test_what_the_schedule_did_is_told_as_telemetry_and_why_it_could_not(tmp_path: Path) -> None:
+    store, heard, switch = Store(), list[Telemetry](), tmp_path / "kill"
+    async with enforcing(store, enabled=True, interval=600, kill_switch=switch) as backbone:
+        backbone.telemetry.listen(heard.append, ["telemetry.data_backbone.retention"])
+        store.now = NOW - 2 * DAY
+        await backbone.record(daily(NOW - 100 * DAY, 100))
+        await published(backbone)
+        await anyio.sleep(660)
+        [told] = [event.payload for event in heard]
+        assert (told.scheduled, told.status, told.applied) == (True, Status.OK, True)
+        assert (told.as_of, told.found) == (NOW + timedelta(seconds=600), {})
+        assert told.pruned["outbox"] > 0
+        assert [(drop.dimension, drop.rows) for drop in told.drops if drop.rows] == [(BARS, 35)]
+        store.unreadable = {Dimension.QUOTES}
+        await anyio.sleep(600)
+        assert (heard[-1].payload.scheduled, heard[-1].payload.status) == (True, Status.FAILED)
+        assert "nothing was dropped" in heard[-1].payload.note
+        await backbone.retention()
+        await anyio.sleep(1)
+        assert not heard[-1].payload.scheduled
+        switch.touch()
+        await anyio.sleep(6000)
+        assert len(heard) == 3
 
 
 async def test_an_interval_of_0_means_no_schedule() -> None:

@@ -61,6 +61,7 @@ def test_each_dimension_has_the_topic_that_the_settings_give_it(
         ("quotes:x,trades:x", "trades and quotes have the same topic, x"),
         ("quotes:x.y,trades:x_y", "differ in '.' and '_' alone"),
         ("quotes:backbone.control", "have the same topic"),
+        ("quotes:backbone.dlq", "dlq and quotes have the same topic, backbone.dlq"),
         ("quotes:..", "which Kafka takes for no name"),
     ],
 )
@@ -155,6 +156,32 @@ def test_topics_know_their_dimensions_and_no_others() -> None:
     assert topics.dimension_of("others") is None
     assert topics.name(Dimension.QUOTES) is None
     assert "backbone.quotes" not in topics.names
+
+
+def test_dead_letters_have_a_topic_of_their_own_unless_somebody_switches_it_off() -> None:
+    topics = Topics.of(institutional().stream)
+    assert topics.dead_letters == "backbone.dlq"
+    assert {*topics.all} - {*topics.needed} == {"backbone.dlq"}
+    assert "backbone.dlq" not in topics.names
+    assert (topics.dimension_of("backbone.dlq"), topics.partitions("backbone.dlq")) == (None, 8)
+    largest = int(topics.config("backbone.dlq")["max.message.bytes"])
+    assert largest > topics.message_bytes  # the message, and what is told of it
+    own = {"TOPIC": "poison", "PARTITIONS": "2", "REPLICATION_FACTOR": "3", "CONFIG": "retention.ms=5000"}
+    mine = Topics.of(institutional(**{f"BACKBONE_STREAM_DLQ_{name}": text for name, text in own.items()}).stream)
+    assert (mine.dead_letters, mine.partitions("poison"), mine.replication("poison")) == ("poison", 2, 3)
+    assert mine.config("poison")["retention.ms"] == "5000"
+    off = Topics.of(institutional(BACKBONE_STREAM_DLQ_PUBLISH="no").stream)
+    assert (off.dead_letters, off.all) == (None, off.needed)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("backbone.control", "control and dlq have the same topic"), ("backbone_trades", "differ in '.' and '_' alone")],
+)
+def test_the_topic_of_dead_letters_is_nobody_elses(name: str, told: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        institutional(BACKBONE_STREAM_DLQ_TOPIC=name)
+    assert told in str(refused.value)
 
 
 def test_the_names_are_told_where_the_stream_is_in_this_process() -> None:

@@ -144,7 +144,8 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.ReadOffsets("sink"), ("offsets", ("sink",), {})),
     (messages.CommitOffsets("sink", {("topic", 0): 5}), ("commit_offsets", ("sink", {("topic", 0): 5}), {})),
     (messages.KeepDeadLetters((LETTER,)), ("add_dead_letters", ((LETTER,),), {})),
-    (messages.ReadDeadLetters(5), ("dead_letters", (5,), {})),
+    (messages.ReadDeadLetters(5, 7, DAY), ("dead_letters", (5, 7, DAY), {})),
+    (messages.FindDeadLetters((("quotes", 3, 7),)), ("dead_letters_at", ((("quotes", 3, 7),),), {})),
     (messages.DeleteDeadLetters((LETTER,)), ("delete_dead_letters", ((LETTER,),), {})),
 ]
 

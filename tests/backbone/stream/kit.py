@@ -62,7 +62,7 @@ class Outbox:
         self.letters: list[DeadLetter] = []
         self.down: str | None = None
         self.held_by: str | None = None
-        self.refuse_advance = 0
+        self.refuse_advance = self.keeps_silently = 0
         self.reads_only = False
         self.before_advance: list[Callable[[], None]] = []
         self.generation, self.server = "database", "server/1"
@@ -175,11 +175,16 @@ class Store(Actor):
         return OutboxStatus(newest, self._outbox.cursor, 0, None, self._outbox.held_by, self._outbox.server)
 
     @handles
-    def keep(self, message: KeepDeadLetters) -> int:
+    def keep(self, message: KeepDeadLetters) -> list[DeadLetter]:
         self._met(message)
-        self._outbox.letters += message.letters
+        known = {(each.topic, each.partition, each.offset) for each in self._outbox.letters}
+        new = [each for each in message.letters if (each.topic, each.partition, each.offset) not in known]
+        self._outbox.letters += new
         self._outbox.move(0)
-        return len(message.letters)
+        if self._outbox.keeps_silently:
+            self._outbox.keeps_silently -= 1
+            raise Reject("unavailable", "gone before it could say so")
+        return new
 
     @handles
     def forget(self, message: DeleteDeadLetters) -> int:
@@ -219,6 +224,8 @@ class Faulty:
         begun_again: after which positions it was said that the database was set back.
         calls: what its publishers were asked for, in order.
         sent_back: dead letters that it took.
+        passed_on: dead letters that the topic for them took.
+        keeping_back: the next letters are not taken by that topic, in order.
         subscribed: the subscribers that were made.
     """
 
@@ -230,6 +237,8 @@ class Faulty:
         self.begun_again: list[int] = []
         self.calls: list[str] = []
         self.sent_back: list[DeadLetter] = []
+        self.passed_on: list[DeadLetter] = []
+        self.keeping_back: list[Exception] = []
         self.subscribed: list[FaultySubscriber] = []
         self.inner = MemoryStream(**options)
         self.failing: list[Exception] = []
@@ -324,6 +333,12 @@ class FaultySubscriber:
             return self._inner.set_aside(record, reason)
         self.letters.add(("topic", record.partition), record.offset, reason, Message(value=record.payload))
         return True
+
+    async def pass_on(self, letters: Sequence[DeadLetter]) -> int:
+        if self._stream.keeping_back:
+            raise self._stream.keeping_back.pop(0)
+        self._stream.passed_on += letters
+        return 0
 
     async def send_back(self, letters: Sequence[DeadLetter]) -> int:
         if not self._stream.shared:

@@ -48,6 +48,13 @@ class Consuming(House):
         assert entry is not None
         return entry.health
 
+    def standing(self) -> dict[str, int]:
+        """Where each subscription stands."""
+        entry = self.system.roster(detail=True).find("/test/consumer")
+        assert entry is not None
+        assert entry.detail is not None
+        return dict(entry.detail["subscriptions"])
+
     def subscription(self, start: Any = "latest", name: str = "mine") -> Subscription:
         return Subscription(self.calls, "consumer", name, BARS, (), start, lambda: None)
 
@@ -415,3 +422,62 @@ async def test_the_roster_looks_at_no_record_however_far_subscribers_are_behind(
         details = [made.system.roster(detail=True).find(ref.path) for ref in (consumer, relay)]
         assert [each.detail for each in details if each is not None][1] == {"cursor": 399, "published": 399}
         assert looked == []
+
+
+async def test_a_thousand_that_wait_ask_seldom_and_the_store_not_at_all() -> None:
+    async with consuming() as made:
+        got: dict[str, int] = {}
+
+        async def follow(name: str) -> None:
+            async for update in made.subscription(0, name):
+                got[name] = update.position
+
+        async with anyio.create_task_group() as group:
+            for n in range(1000):
+                group.start_soon(follow, f"s{n}")
+            await anyio.sleep(1)
+            polls, asked = made.stream.polls, len(made.outbox.asked)
+            await anyio.sleep(60)
+            assert made.stream.polls - polls <= 3 * 1000
+            assert len(made.outbox.asked) == asked
+            await made.publish(1)
+            await anyio.sleep(1)
+            assert [*got.values()] == [1] * 1000
+            group.cancel_scope.cancel()
+
+
+async def test_who_waits_no_more_leaves_nobody_reading_for_it() -> None:
+    async with consuming() as made:
+        mine = made.subscription(0)
+        with anyio.move_on_after(1) as scope:
+            await anext(mine)
+        assert scope.cancelled_caught
+        await anyio.sleep(0.1)
+        await made.publish(1, 2)
+        await anyio.sleep(1)
+        assert made.standing() == {"mine": 0}
+        assert [(await anext(mine)).position for _ in range(2)] == [1, 2]
+        assert made.standing() == {"mine": 2}
+
+
+async def test_a_thousand_that_come_at_once_put_a_few_questions_to_the_store_together() -> None:
+    async with consuming() as made:
+        await made.publish(1, 2)
+        made.outbox.asked.clear()
+        async with anyio.create_task_group() as group:
+            for n in range(1000):
+                group.start_soon(anext, made.subscription(1, f"s{n}"))
+        assert len(made.outbox.asked) <= 50
+
+
+async def test_where_the_store_refuses_all_who_came_together_are_told_at_once() -> None:
+    async with consuming() as made:
+        await made.publish(1, 2)
+        made.outbox.down = "restoring"
+        made.outbox.asked.clear()
+        async with anyio.create_task_group() as group:
+            for n in range(100):
+                group.start_soon(anext, made.subscription(1, f"s{n}"))
+            await anyio.sleep(0.005)
+            assert len(made.outbox.asked) <= 20
+            made.outbox.down = None

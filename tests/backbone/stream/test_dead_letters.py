@@ -77,6 +77,43 @@ async def test_where_nobody_subscribes_who_follows_for_last_keeps_them() -> None
         assert made.outbox.letters[0].offset == 7
 
 
+async def test_a_letter_goes_to_the_topic_for_them_once_whoever_reads_it() -> None:
+    async with consuming() as made:
+        await made.start("last", LastActor, Newest())
+        await anyio.sleep(0.1)
+        await made.publisher.publish([row(1, payload=b"no frame")])
+        await made.ask(0)
+        await anyio.sleep(60)
+        assert made.stream.passed_on == made.outbox.letters
+        assert len(made.stream.passed_on) == 1
+
+
+async def test_letters_wait_while_the_topic_for_them_is_away_and_the_store_has_them() -> None:
+    async with consuming() as made:
+        made.stream.keeping_back = [StreamUnavailable("no broker"), StreamUnavailable("no broker")]
+        await made.publisher.publish([row(n, payload=b"no frame") for n in (1, 2)])
+        answer = await made.ask(0)
+        await made.outbox.kept(2)
+        await anyio.sleep(1)
+        assert made.stream.passed_on == []
+        for _ in range(2):
+            await made.ask(answer.place)
+            await anyio.sleep(1)
+        assert made.stream.passed_on == made.outbox.letters
+
+
+async def test_a_letter_goes_to_its_topic_also_where_the_stores_answer_was_lost() -> None:
+    async with consuming() as made:
+        made.outbox.keeps_silently = 1
+        await made.publisher.publish([row(1, payload=b"no frame")])
+        answer = await made.ask(0)
+        await anyio.sleep(1)
+        assert len(made.outbox.letters) == 1
+        await made.ask(answer.place)
+        await anyio.sleep(1)
+        assert made.stream.passed_on == made.outbox.letters
+
+
 async def test_a_letter_is_sent_back_first_and_then_forgotten() -> None:
     async with consuming() as made:
         await made.publisher.publish([row(1, payload=b"no frame")])

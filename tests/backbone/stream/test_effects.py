@@ -81,8 +81,8 @@ class Made:
 
 
 @asynccontextmanager
-async def made() -> AsyncIterator[Made]:
-    async with house() as plain:
+async def made(*, shared: bool = False) -> AsyncIterator[Made]:
+    async with house(shared=shared) as plain:
         each = Made(plain)
         await plain.system.terminate_child("store")
         await plain.system.delete_child("store")
@@ -144,6 +144,20 @@ async def test_with_the_store_or_the_stream_away_it_waits_and_loses_nothing() ->
         assert entry.health.level == "degraded"
         each.house.outbox.down = None
         await each.has(1, 2, 3)
+
+
+async def test_what_is_no_change_has_no_effect_and_stops_none_behind_it() -> None:
+    async with made(shared=True) as each:
+        ref = await each.house.start("effects", EffectsActor, "sink", each.effect)
+        publisher = each.house.stream.inner.publisher()
+        await publisher.open()
+        await publisher.publish([row(1), row(2, payload=b"no frame"), row(3)])
+        await each.house.outbox.kept(1)
+        await anyio.sleep(30)
+        assert each.effects == ["event-1", "event-3"]
+        entry = each.house.system.roster(detail=True).find(ref.path)
+        assert entry is not None
+        assert entry.detail == {"position": 3, "effects": 2, "dead_letters": 1, "dead_letters_lost": 0}
 
 
 async def test_changes_that_were_pruned_before_their_effect_are_told_and_not_passed_over() -> None:

@@ -8,15 +8,18 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from actors import ActorCrashed
-from backbone.domain import decode
+from backbone.domain import Frame, decode, encode
 from backbone.domain.codec import CodecError
+from backbone.store.records import OutboxRow
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.last import LastActor, Newest
+from backbone.stream.letters import Message
 from backbone.stream.port import Publisher
 from backbone.stream.trim import newest_rows
-from tests.backbone.facade.kit import BARS
+from tests.backbone.facade.kit import BARS, bars
 from tests.backbone.stream.kit import House, house, row
 
 
@@ -88,6 +91,31 @@ async def test_where_nobody_has_what_was_missed_it_goes_on_with_what_comes() -> 
         await anyio.sleep(1)
         assert close(newest, "C") == 1.003
         assert made.system.recorded(ActorCrashed) == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(row(9, "A", payload=b"no frame"), id="no frame"),
+        pytest.param(row(9, "A", payload=encode(bars(1, symbol="B"))), id="rows of another symbol"),
+        pytest.param(row(9, "A", payload=encode(Frame.empty(BARS))), id="no rows"),
+        pytest.param(row(9, "A", payload=encode(Frame.empty("quotes"))), id="another dimension"),
+    ],
+)
+async def test_what_is_no_change_of_its_symbol_is_a_dead_letter_and_the_row_before_it_stays(given: OutboxRow) -> None:
+    newest = Newest()
+    async with following(newest, shared=True) as (made, publisher):
+        await anyio.sleep(1)
+        await publisher.publish([row(7, "A"), row(8, "B"), given])
+        await made.outbox.kept(1)
+        assert (close(newest, "A"), close(newest, "B")) == (1.007, 1.008)
+        await publisher.publish([replace(given, position=10)])
+        await made.outbox.kept(2)
+        assert close(newest, "A") == 1.007
+        assert [Message.unpacked(each.payload).value for each in made.outbox.letters] == 2 * [given.payload]
+        await publisher.publish([row(11, "A")])
+        await anyio.sleep(0.01)
+        assert close(newest, "A") == 1.011
 
 
 def test_a_large_change_is_cut_down_to_its_newest_rows() -> None:

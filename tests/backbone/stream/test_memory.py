@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import anyio
 import msgspec
 import pytest
 
 from backbone.domain.dimension import Dimension
 from backbone.stream.errors import PositionGone
 from backbone.stream.memory import MemoryStream
+from backbone.stream.memory.log import MemoryLog
+from backbone.stream.memory.reader import MemoryCursor
 from backbone.stream.port import Place, Publisher, Start, Stream, Subscriber
 
 
@@ -47,6 +50,47 @@ async def test_the_oldest_records_are_forgotten_beyond_the_capacity() -> None:
     await publisher.publish([Row(n) for n in range(1, 6)])
     assert await read(subscriber, "earliest") == [3, 4, 5]
     assert (await publisher.probe()).details["dropped_records"] == "2"
+
+
+async def test_of_ten_thousand_who_wait_those_alone_look_for_whom_something_comes() -> None:
+    log = MemoryLog(partitions=2, capacity_bytes=2**20)
+    looks: list[str] = []
+
+    def cursor(name: str, *symbols: str) -> MemoryCursor:
+        return MemoryCursor(log, lambda: looks.append(name), None, frozenset(symbols), Place(0))
+
+    got: dict[str, list[int]] = {}
+
+    async def follow(name: str, one: MemoryCursor) -> None:
+        while True:
+            got.setdefault(name, []).extend(each.position for each in await one.poll(timeout=3600))
+
+    async with anyio.create_task_group() as group:
+        for n in range(10_000):
+            group.start_soon(follow, f"S{n}", cursor(f"S{n}", f"S{n}"))
+        group.start_soon(follow, "all", cursor("all"))
+        await anyio.sleep(1)
+        looks.clear()
+        log.append([Row(n, symbol=f"S{n}") for n in range(1, 4)])
+        await anyio.sleep(1)
+        assert sorted({*looks}) == ["S1", "S2", "S3", "all"]
+        assert len(looks) <= 2 * 4  # what came, and that nothing else has
+        assert (got["S1"], got["S3"], got["all"]) == ([1], [3], [1, 2, 3])
+        group.cancel_scope.cancel()
+
+
+async def test_who_waits_is_not_left_behind_by_what_comes_for_others() -> None:
+    publisher, subscriber = await small(3)
+    cursor = await subscriber.cursor(symbols=("A",))
+    assert await cursor.poll(timeout=1) == []
+    await publisher.publish([Row(n, symbol="B") for n in range(1, 50)])
+    assert (await cursor.poll(timeout=1), cursor.place) == ([], Place(49))
+    await publisher.publish([Row(n, symbol="B") for n in range(50, 99)])
+    await publisher.publish([Row(99, symbol="A"), Row(100, symbol="B")])
+    assert [each.position for each in await cursor.poll(timeout=1)] == [99]
+    await publisher.publish([Row(101, symbol="A"), *(Row(n, symbol="B") for n in range(102, 150))])
+    with pytest.raises(PositionGone):  # its own is gone now
+        await cursor.poll(timeout=1)
 
 
 async def test_a_cursor_before_what_is_retained_is_told_where_it_can_go_on() -> None:

@@ -8,6 +8,7 @@ from backbone import Dimension, Status
 from backbone.operations.telemetry.events import IngestHealth, IngestMetrics, IngestQuality, IngestTold, RetentionTold
 from backbone.operations.telemetry.telling import of_ingest, of_retention
 from backbone.quality.report import QualityReport
+from backbone.retention.messages import RetentionJudged
 from backbone.retention.report import RetentionFinding, RetentionReport
 from tests.backbone.operations.telemetry.kit import NOW, PLAN, ended, run
 
@@ -95,7 +96,7 @@ def test_retention_tells_how_many_findings_there_are_and_the_worst_of_them() -> 
 
     findings = (*(finding(n, Status.FAILED) for n in range(30)), finding(30, Status.OK))
     report = RetentionReport(status=Status.FAILED, as_of=moment, applied=True, findings=findings, pruned={"seen": 2})
-    told = of_retention(report)
+    told = of_retention(RetentionJudged(path="/b/retention", at=moment, report=report))
     assert isinstance(told.payload, RetentionTold)
     assert told.payload.found == {"failed": 30, "ok": 1}
     assert len(told.payload.worst) == 20

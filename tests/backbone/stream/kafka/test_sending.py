@@ -91,7 +91,7 @@ class Brokers:
 @pytest.fixture
 def brokers(monkeypatch: pytest.MonkeyPatch) -> Brokers:
     made = Brokers()
-    monkeypatch.setattr("backbone.stream.kafka.sending.AIOKafkaClient", lambda **_: made)
+    monkeypatch.setattr("backbone.stream.kafka.sending.Client", lambda _: made)
     return made
 
 

@@ -10,9 +10,9 @@ from aiokafka import TopicPartition
 
 from backbone.domain.dimension import Dimension
 from backbone.stream.errors import StreamUnavailable
+from backbone.stream.interest import Interest
+from backbone.stream.joint import Joint
 from backbone.stream.kafka.fetching import Fetched
-from backbone.stream.kafka.interest import Interest
-from backbone.stream.kafka.joint import Joint
 from backbone.stream.kafka.lending import Lending
 from backbone.stream.kafka.recent import Recent
 from backbone.stream.kafka.turns import Turns
