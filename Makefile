@@ -14,7 +14,7 @@ BREAKING := $(addprefix tests/services/test_,kafka_faults.py kafka_reading_fault
 UV := uv==0.13.9
 COMPILE := pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test coverage sim fuzz test-install test-services drills lint audit sbom bench bench-rivals docs lock locks clean
+.PHONY: help run test coverage sim fuzz test-install test-services drills drills-rolling lint audit sbom bench bench-rivals docs lock locks clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,8 +58,12 @@ test-install: .venv/installed  ## locks, wheels and the tests of actors in clean
 test-services: .venv/installed  ## the tests on real TimescaleDB, Redis and Kafka, which they start themselves
 	$(BIN)/python -m pytest tests/services tests/integration -q -n auto --maxprocesses 2 --dist loadfile $(ALONE) $(addprefix --ignore=,$(BREAKING))
 
-drills: .venv/installed  ## the long fault runs on a real TimescaleDB, which they start, kill and freeze themselves
+drills: .venv/installed  ## the long fault runs on real servers, which they start, kill and freeze themselves
 	$(BIN)/python -m pytest tests/faults/drills $(BREAKING) -q -s $(ALONE)
+
+drills-rolling: export BACKBONE_DRILL_MINUTES ?= 30
+drills-rolling: .venv/installed  ## each server in turn killed, frozen and restarted, for BACKBONE_DRILL_MINUTES (30)
+	$(BIN)/python -m pytest tests/faults/drills/test_rolling.py -q -s $(ALONE)
 
 lint: .venv/installed  ## ruff, mypy --strict, and pyright on what it must refuse
 	$(BIN)/ruff check .

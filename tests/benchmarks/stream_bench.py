@@ -1,6 +1,7 @@
-"""Publishing to Kafka beside the bare client doing the same work, in turn, each round on topics of its own.
+"""Publishing to Kafka beside the bare client doing the same work, in turn; and the whole cycle on real servers.
 
-The broker is started for it; where it can't be had, nothing is measured, and the page says so.
+`python -m tests.benchmarks stream publishing` or `stream cycle` measures one of the two. The servers are started for
+it; where they can't be had, nothing is measured, and the page says so.
 """
 
 from __future__ import annotations
@@ -26,15 +27,19 @@ from backbone.settings.sections.stream import StreamSettings
 from backbone.store.records import OutboxRow
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.wire import encoded
+from tests.benchmarks import stream_cycle
 from tests.benchmarks.report import Floor, Report, Table
 from tests.services.brokers import make_topics, publisher_of, stream_settings
 
-ROUNDS, BATCH, SYMBOLS = 7, 500, 64
+PUBLISHING, CYCLE = PARTS = ("publishing", "cycle")
+ROUNDS, BATCH, SYMBOLS, CYCLES = 7, 500, 64, 5
 SIZES = {"one row": (1, 20), "500 rows": (500, 4)}
 """Rows of each change, and batches of 500 changes in a round."""
 SINGLE = 200
 QUOTES = Dimension.QUOTES
 
+_OURS, _BEST = "KafkaPublisher.publish", "aiokafka send_batch"
+_PAGE = "docs/reference/benchmarks-stream.md"
 _WHY = (
     "Before each batch `publish` asks for the ids of the topics, and of a partition it sends nothing before what is "
     "ahead is acknowledged: that is what it costs to notice a topic that was made anew, and to keep order."
@@ -43,27 +48,31 @@ _WHY = (
 Send = Callable[[Sequence[OutboxRow]], Awaitable[None]]
 
 
-def run(quick: bool) -> Report:
+def run(quick: bool, parts: Sequence[str] = PARTS) -> Report:
     """Measure; fewer rounds where quick."""
-    return asyncio.run(_measure(3 if quick else ROUNDS))
+    return asyncio.run(_measure(3 if quick else ROUNDS, quick, parts))
 
 
-async def _measure(rounds: int) -> Report:
+async def _measure(rounds: int, quick: bool, parts: Sequence[str]) -> Report:
     folder = Path(tempfile.mkdtemp(prefix="backbone-bench-"))
     rates: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     waits: defaultdict[str, list[float]] = defaultdict(list)
-    why_not = ""
+    cycle, why_not = None, ""
     try:
-        services = await native.up(["kafka"], data=folder / "services", die_with_parent=True)
-        settings = stream_settings(services)
-        await make_topics(settings)
-        await _contest(settings, rounds, rates, waits)
+        names = native.ALL if CYCLE in parts else ["kafka"]
+        services = await native.up(names, data=folder / "services", die_with_parent=True)
+        if PUBLISHING in parts:
+            settings = stream_settings(services)
+            await make_topics(settings)
+            await _contest(settings, rounds, rates, waits)
+        if CYCLE in parts:
+            cycle = await stream_cycle.measured(services, folder, 1 if quick else CYCLES, quick)
     except (native.Unavailable, native.StartError) as error:
-        why_not = f"Kafka was NOT measured: {error}"
+        why_not = f"{' and '.join(parts)} NOT measured: {error}"
     finally:
         await native.down(folder / "services")
         shutil.rmtree(folder, ignore_errors=True)
-    return _report(rates, waits, why_not)
+    return _report(rates, waits, cycle, _PAGE if set(parts) == set(PARTS) else "", why_not)
 
 
 async def _contest(
@@ -77,8 +86,8 @@ async def _contest(
     await producer.start()
     bare = Bare(producer, settings)
     contestants: dict[str, Send] = {
-        "KafkaPublisher.publish": publisher.publish,
-        "aiokafka send_batch": bare.send_batch,
+        _OURS: publisher.publish,
+        _BEST: bare.send_batch,
         "aiokafka send": bare.send,
     }
     try:
@@ -190,40 +199,49 @@ def _payload(rows: int, seed: random.Random, symbol: str) -> bytes:
     return codec.encode(Frame.from_records(QUOTES, quotes), {})
 
 
-def _report(rates: dict[tuple[str, str], list[float]], waits: dict[str, list[float]], why_not: str) -> Report:
+def _report(
+    rates: dict[tuple[str, str], list[float]],
+    waits: dict[str, list[float]],
+    cycle: stream_cycle.Cycle | None,
+    page: str,
+    why_not: str,
+) -> Report:
+    tables, floors = _published(rates, waits) if rates else ([], [])
+    if cycle is not None:
+        tables += stream_cycle.tables(cycle)
+        floors += stream_cycle.floors(cycle)
+    return Report(
+        "Benchmarks of the stream",
+        tables,
+        floors,
+        packages=("aiokafka", "asyncpg", "pyarrow", "redis"),
+        page=page,
+        intro="Servers and clients share the machine. Made by `make bench`.",
+        notes=[each for each in (why_not, _WHY) if each],
+    )
+
+
+def _published(
+    rates: dict[tuple[str, str], list[float]], waits: dict[str, list[float]]
+) -> tuple[list[Table], list[Floor]]:
     median = {key: statistics.median(values) for key, values in rates.items()}
     sent = [
-        (
-            size,
-            name,
-            f"{rate:,.0f}",
-            f"{rate * SIZES[size][0]:,.0f}",
-            f"{rate / median[size, 'aiokafka send_batch']:.2f}x",
-        )
+        (size, name, f"{rate:,.0f}", f"{rate * SIZES[size][0]:,.0f}", f"{rate / median[size, _BEST]:.2f}x")
         for (size, name), rate in median.items()
     ]
     single = [
         (name, f"{1000 * statistics.median(values):.2f}", f"{1000 * statistics.quantiles(values, n=100)[98]:.2f}")
         for name, values in waits.items()
     ]
-    ratios = [
-        (size, median[size, "KafkaPublisher.publish"] / median[size, "aiokafka send_batch"]) for size in SIZES if median
-    ]
-    return Report(
-        "Publishing to Kafka",
+    ratios = [(size, median[size, _OURS] / median[size, _BEST]) for size in SIZES]
+    title = "Publishing changes in batches of 500, each batch acknowledged by all replicas in step before the next one"
+    return (
         [
-            Table(
-                "Changes in batches of 500, each batch acknowledged by all replicas in step before the next one",
-                ("each change", "by", "changes/s", "rows/s", "of send_batch"),
-                sent,
-            ),
+            Table(title, ("each change", "by", "changes/s", "rows/s", "of send_batch"), sent),
             Table("One change alone, until it is acknowledged", ("by", "p50 ms", "p99 ms"), single),
         ],
-        floors=[
+        [
             Floor(f"publishing changes of {size}", ">= 0.7 of send_batch", f"{ratio:.2f}x", ratio >= 0.7)
             for size, ratio in ratios
         ],
-        packages=("aiokafka",),
-        page="docs/reference/benchmarks-stream.md",
-        notes=[each for each in (why_not, _WHY) if each],
     )

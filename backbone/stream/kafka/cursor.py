@@ -60,7 +60,7 @@ class KafkaCursor:
         self._rest_nowhere()
         self._keys, self._identity, self._gone = keys, stand.identity, stand.gone
         self._spots = dict(stand.spots)
-        self._marks = Marks(stand.identity.generation, self._spots)
+        self._marks = Marks(stand.identity.generation, self._spots, stand.identity.line, stand.identity.counts)
         self._position = stand.position
         self._passed: dict[TopicPartition, int] = {}
         self._owes = False

@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 
 from backbone.domain.hashing import partition_of
 from backbone.stream.errors import PositionGone, StreamUnavailable
-from backbone.stream.kafka.marks import Spot, spots_of
+from backbone.stream.kafka.marks import Spot, passed_of, spots_of
 from backbone.stream.kafka.standing import Identity, Offsets
 from backbone.stream.kafka.tail import Tail
 from backbone.stream.port import Place
@@ -78,7 +78,7 @@ async def at_the_oldest(tail: Tail, partitions: Sequence[TopicPartition]) -> Sta
 async def at_the_place(
     tail: Tail, partitions: Sequence[TopicPartition], place: Place, seen: Mapping[TopicPartition, int]
 ) -> Stand:
-    """Where a mark of this stream says, else after its position.
+    """Where a mark of this stream says, else after its position, and without what it had of more.
 
     Args:
         tail: of the stream.
@@ -94,7 +94,7 @@ async def at_the_place(
         return Stand(identity, spots, place.position)
     begins, ends = await tail.standing.begins(identity), await tail.standing.ends()
     offsets = await tail.standing.after(place.position, _of(begins, unmarked), _of(ends, unmarked))
-    seen = {**{at: spot.position for at, spot in marked.items()}, **seen}
+    seen = {**passed_of(place.mark, identity.line, identity.counts), **seen}
     spots |= {at: Spot(offset, max(place.position, seen.get(at, 0))) for at, offset in offsets.items()}
     gone = await _gone(tail, place.position, [at for at in unmarked if offsets[at] == begins[at]], begins, ends)
     return Stand(identity, spots, place.position, gone)

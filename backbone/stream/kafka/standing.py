@@ -41,6 +41,8 @@ class Identity:
         began: names the newest beginning; "": it never began again.
         began_after: the outbox position that this beginning follows; 0: it never began again.
         generation: names the stream.
+        line: names what it has in common with itself in topics that are made anew; "": it never began again.
+        counts: the partitions of each topic.
     """
 
     def __init__(self, topics: Mapping[str, Seen], beginning: Beginning | None) -> None:
@@ -50,7 +52,9 @@ class Identity:
         self.began_after = 0 if beginning is None else beginning.position
         parts = [f"{name}/{seen.id}/{seen.partitions}" for name, seen in sorted(topics.items())]
         whole = "\n".join([*parts, self.began])
-        self.generation = hashlib.blake2b(whole.encode(), digest_size=_DIGEST).hexdigest()
+        self.generation = _digest(whole)
+        self.line = _digest(self.began) if self.began else ""
+        self.counts = {name: seen.partitions for name, seen in topics.items()}
 
     @property
     def partitions(self) -> list[TopicPartition]:
@@ -171,6 +175,10 @@ class Standing:
                 raise StreamUnavailable(f"{error} lost records just now; ask again") from error
             finally:
                 await scout.close()
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=_DIGEST).hexdigest()
 
 
 def position_of(each: Fetched) -> int:

@@ -127,4 +127,6 @@ async def test_a_million_rows_arrive_once_as_they_are_stored(settings: Settings,
     assert (run.inserted, watch.rows, rows) == (ROWS, ROWS, ROWS)
     assert watch.sum == table
     assert not roster.orphans
+    first, second = (max(each for tenth, each in watch.memory.items() if (tenth < 5) == half) for half in (True, False))
+    assert second <= 1.1 * first, "memory grows with the rows"
     assert late < LAG_SECONDS

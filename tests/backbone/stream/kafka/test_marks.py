@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone.domain.arguments import LARGEST
-from backbone.stream.kafka.marks import Marks, Spot, spots_of
+from backbone.stream.kafka.marks import Marks, Spot, passed_of, spots_of
 
 QUOTES, TRADES = TopicPartition("backbone.quotes", 0), TopicPartition("backbone.trades", 11)
 
@@ -53,3 +53,27 @@ def test_what_is_no_mark_of_this_generation_says_nothing(text: str) -> None:
 @given(st.text())
 def test_any_text_is_read_without_an_error(text: str) -> None:
     spots_of(f"a1b2;{text}", "a1b2")
+
+
+@pytest.mark.parametrize(
+    ("line", "counts", "known"),
+    [
+        ("", {"backbone.quotes": 2}, True),
+        ("", {"backbone.quotes": 4}, False),
+        ("", {}, False),
+        ("began again", {"backbone.quotes": 2}, False),
+    ],
+)
+def test_what_was_handed_out_is_known_in_topics_made_anew_of_as_many_partitions(
+    line: str, counts: dict[str, int], known: bool
+) -> None:
+    mark = Marks("a1b2", {QUOTES: Spot(1, 10)}, counts={"backbone.quotes": 2}).text()
+    assert spots_of(mark, "a1b2") == {QUOTES: Spot(1, 10)}
+    assert passed_of(mark, line, counts) == ({QUOTES: 10} if known else {})
+
+
+def test_a_mark_of_a_stream_that_began_again_says_so() -> None:
+    mark = Marks("a1b2", {QUOTES: Spot(1, 10)}, "ffff", {"backbone.quotes": 2}).text()
+    assert spots_of(mark, "a1b2") == {QUOTES: Spot(1, 10)}
+    assert passed_of(mark, "ffff", {"backbone.quotes": 2}) == {QUOTES: 10}
+    assert passed_of("of another kind of stream", "", {"backbone.quotes": 2}) == {}

@@ -19,7 +19,7 @@ from backbone.stream.kafka.fetching import Fetched, OffsetsGone
 from backbone.stream.kafka.identity import Beginning, Seen
 from backbone.stream.kafka.lending import Lending
 from backbone.stream.kafka.marks import Spot
-from backbone.stream.kafka.placing import at_the_end, at_the_place
+from backbone.stream.kafka.placing import Keys, Stand, at_the_end, at_the_place
 from backbone.stream.kafka.tail import Tail
 from backbone.stream.kafka.wire import Marker
 from backbone.stream.letters import Letters, Message
@@ -206,3 +206,33 @@ async def test_what_comes_at_offsets_that_were_read_is_handed_out_where_a_broker
         made, lending, lambda: None, topics, frozenset(), {at: (None,)}, await at_the_place(made, [at], place, {})
     )
     assert [each.position for each in await again.poll()] == [6]
+
+
+@pytest.mark.parametrize("how", ["goes on", "goes back to where it was told", "is another one at that place"])
+async def test_in_topics_that_were_made_anew_nothing_is_handed_out_twice(brokers: Brokers, how: str) -> None:
+    """One partition was read further than the other, so that the position alone says less than was handed out."""
+    brokers.topics[QUOTES] = Seen("id", 2)
+    made = await opened()
+    partitions = [TopicPartition(QUOTES, 0), TopicPartition(QUOTES, 1)]
+    keys: Keys = dict.fromkeys(partitions, (None,))
+
+    async def cursor_at(stand: Stand) -> KafkaCursor:
+        lending = Lending(lambda: Fetcher(brokers))  # type: ignore[arg-type,return-value]
+        return KafkaCursor(made, lending, lambda: None, [QUOTES], frozenset(), keys, stand)
+
+    cursor = await cursor_at(await at_the_end(made, partitions))
+    for n in range(1, 11):
+        brokers.publish(n, partition=n % 2)
+    found = [each.position for each in await cursor.poll(max_records=3)]
+    place = cursor.place
+    assert place.position < max(found)
+    brokers.topics[QUOTES] = Seen("another id", 2)
+    await made.verify()
+    if how == "goes back to where it was told":
+        await cursor.lag()  # it has moved over, and told nobody
+        await cursor.seek(place)
+    elif how == "is another one at that place":
+        cursor = await cursor_at(await at_the_place(made, partitions, place, {}))
+    while records := await cursor.poll(timeout=0.01):
+        found += [each.position for each in records]
+    assert sorted(found) == list(range(1, 11))
