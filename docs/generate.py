@@ -18,6 +18,7 @@ def main() -> None:
     for table in (
         schema_reference.settings,
         schema_reference.aliases,
+        schema_reference.dialects,
         schema_reference.dimensions,
         schema_reference.telemetry,
     ):

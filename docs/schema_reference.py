@@ -13,8 +13,10 @@ from backbone.operations.telemetry.topics import TOPICS, kafka_name
 from backbone.settings.aliases import ALIASES, ALWAYS, NEEDED_BACKEND
 from backbone.settings.leaves import Leaf, leaves
 from backbone.settings.schema import Settings
+from backbone.sources.text.dialects import Dialect
+from backbone.sources.text.vendors import BUILT_IN
 
-__all__ = ["aliases", "dimensions", "settings", "telemetry"]
+__all__ = ["aliases", "dialects", "dimensions", "settings", "telemetry"]
 
 
 def settings() -> str:
@@ -56,6 +58,28 @@ def aliases() -> str:
         names = ", ".join(f"`{alias.name}`" + (" (ms)" if alias.factor == 0.001 else "") for alias in group)
         lines.append(f"| `{path}` | {names} | {where} |")
     return "\n".join(lines) + "\n"
+
+
+def dialects() -> str:
+    """Every dialect: how it is known, what is read, what is left out and why, what has to be told."""
+    lines = ["| dialect | known by | read as | ignored | has to be told |", "|---|---|---|---|---|"]
+    return "\n".join([*lines, *map(_dialect, BUILT_IN)]) + "\n"
+
+
+def _dialect(each: Dialect) -> str:
+    rows = " ".join(f"`{dimension}`" for dimension in each.dimensions)
+    order = {"any": "", "first": "<br>first and in this order", "exact": "<br>exactly these"}[each.order]
+    names = _names(each.header) + order if each.header else f"no header; fields: {', '.join(each.shapes)}"
+    names += f"<br>and a header line that begins with {_names(each.labels)}" if each.labels else ""
+    told = "<br>".join(f"`--{name.replace('_', '-')}`: {_cell(why)}" for name, why in each.asks.items())
+    taken = "<br>".join(f"{_names([theirs])}: `{ours}`" for theirs, ours in each.columns.items())
+    left = "<br>".join(f"{_names([theirs])}: {_cell(why)}" for theirs, why in each.ignored.items())
+    left += "".join(f"<br>refused where {_names([theirs])} {_cell(why)}" for theirs, (_, why) in each.refused.items())
+    return f"| `{each.name}`<br>{_cell(each.title)}<br><small>{rows}</small> | {names} | {taken} | {left} | {told} |"
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def dimensions() -> str:

@@ -15,6 +15,7 @@ from backbone.cli.failures import UsageError, note
 from backbone.settings import Settings, load_settings, parse_overrides, read_env_file
 
 __all__ = [
+    "AS_SHOWN",
     "COMMON",
     "Common",
     "Folder",
@@ -22,6 +23,8 @@ __all__ = [
     "Limit",
     "Output",
     "Symbols",
+    "Written",
+    "columns_of",
     "environment",
     "moment",
     "newest",
@@ -85,6 +88,32 @@ class Common:
 COMMON = Common()
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """How a file is written, where it does not show it.
+
+    Attributes:
+        columns: what its columns are, by header or by position, counted from 1: "Gmt time=ts,Open=open" or "1=ts";
+            two that make one are joined: "1+2=ts". May be repeated.
+        time_format: of its times, such as "%d.%m.%Y %H:%M".
+        time_unit: of times that are numbers since 1970.
+        decimal: the decimal sign.
+        encoding: of its text, such as cp1252.
+        stamps: whether the time of a bar is its start or its end.
+    """
+
+    columns: Annotated[tuple[str, ...], Parameter(name="--columns", negative="", show_default=False)] = ()
+    time_format: Annotated[str | None, Parameter(name="--time-format")] = None
+    time_unit: Annotated[Literal["s", "ms", "us", "ns"] | None, Parameter(name="--time-unit")] = None
+    decimal: Annotated[Literal[".", ","] | None, Parameter(name="--decimal")] = None
+    encoding: Annotated[str | None, Parameter(name="--encoding")] = None
+    stamps: Annotated[Literal["start", "end"] | None, Parameter(name="--stamps")] = None
+
+
+AS_SHOWN = Written()
+
+
 def environment(common: Common) -> Mapping[str, str]:
     """The process environment over the env file."""
     chosen = common.env_file or os.environ.get("BACKBONE_ENV_FILE")
@@ -144,6 +173,30 @@ def symbols_of(given: tuple[str, ...]) -> tuple[str, ...]:
     if given and not names:
         raise UsageError(f"--symbols {given[0]!r} names no symbol; leave it out for all")
     return names
+
+
+def columns_of(given: tuple[str, ...]) -> dict[str, str]:
+    """Columns, given as ``theirs=ours``, one by one or comma-separated; a comma in a header stays in it.
+
+    Raises:
+        UsageError: one of them says nothing, or two say different things of the same.
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        held = ""
+        if not text.strip():
+            raise UsageError(f"--columns {text!r} names no column; leave it out")
+        for piece in text.split(","):
+            held = f"{held},{piece}" if held else piece
+            theirs, equals, ours = held.rpartition("=")
+            if not equals or not ours.strip().isidentifier():
+                continue
+            if found.setdefault(theirs.strip(), ours.strip()) != ours.strip() or not theirs.strip():
+                raise UsageError(f"--columns {text}: {theirs.strip()!r} can't be {ours.strip()}; name each column once")
+            held = ""
+        if held.strip():
+            raise UsageError(f'--columns {text}: allowed is such as "Gmt time=ts,Open=open", "1=ts" or "1+2=ts"')
+    return found
 
 
 def moment(name: str, text: str | None) -> datetime | None:

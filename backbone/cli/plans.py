@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from backbone.cli.failures import UsageError
-from backbone.cli.options import span
+from backbone.cli.options import AS_SHOWN, Written, columns_of, span
 from backbone.domain.clock import parse_interval
 from backbone.domain.dimension import Dimension
 from backbone.ingest.plan import IngestPlan
@@ -24,6 +24,7 @@ def plan_of(
     zone: str | None = None,
     start: str | None = None,
     end: str | None = None,
+    written: Written = AS_SHOWN,
 ) -> IngestPlan:
     """The checked plan; without a source, the file's name tells its kind.
 
@@ -46,6 +47,12 @@ def plan_of(
             zone=zone,
             start=first,
             end=last,
+            columns=columns_of(written.columns),
+            time_format=written.time_format,
+            time_unit=written.time_unit,
+            decimal=written.decimal,
+            encoding=written.encoding,
+            stamps=written.stamps,
         ).checked()
     except ValueError as error:
         raise UsageError(str(error)) from error

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Stamps", "from_wall_time", "load_zone", "to_wall_time"]
+__all__ = ["Stamps", "from_wall_time", "load_zone", "second_pass", "to_wall_time"]
 
 Stamps: TypeAlias = NDArray[np.datetime64]
 
@@ -24,6 +24,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
 _DAY_US = 86_400_000_000
+_FEW_YEARS = 30
 _FIRST_YEAR, _LAST_YEAR = 2, 9998
 
 
@@ -67,15 +68,32 @@ def from_wall_time(wall: Stamps, zone: ZoneInfo) -> tuple[Stamps, NDArray[np.boo
     return utc, early_fits & late_fits & (early != late), ~(early_fits | late_fits)
 
 
+def second_pass(stamps: Stamps, zone: ZoneInfo) -> Stamps:
+    """The second of the two moments at which the clocks show the same, of the first ones (datetime64[us], UTC)."""
+    local = to_wall_time(stamps, zone).astype(np.int64)
+    return (local - _offsets_at(local + _DAY_US, zone)).astype("datetime64[us]")
+
+
 def _offsets_at(utc: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
     """Offsets from UTC in microseconds; zones change at most once a day, which every zone so far has kept to."""
     if utc.size == 0:
         return np.zeros(0, dtype=np.int64)
-    years = np.unique(utc.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970)
-    rules = [rule for year in years.tolist() for rule in _year_rules(zone.key, min(max(year, _FIRST_YEAR), _LAST_YEAR))]
+    rules = [rule for year in _years_of(utc) for rule in _year_rules(zone.key, min(max(year, _FIRST_YEAR), _LAST_YEAR))]
     starts = np.array([start for start, _ in rules], dtype=np.int64)
     offsets = np.array([offset for _, offset in rules], dtype=np.int64)
+    if (offsets == offsets[0]).all():
+        return np.full(utc.size, offsets[0], dtype=np.int64)
     return offsets[np.maximum(np.searchsorted(starts, utc, side="right") - 1, 0)]
+
+
+def _years_of(utc: NDArray[np.int64]) -> list[int]:
+    """The years of stamps; where they span few, all of these, for looking at each stamp costs more."""
+    first, last = (int(edge.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64)) + 1970
+                   for edge in (utc.min(), utc.max()))  # fmt: skip
+    if last - first < _FEW_YEARS:
+        return list(range(first, last + 1))
+    years: list[int] = np.unique(utc.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970).tolist()
+    return years
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -15,6 +15,7 @@ from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.report import Report, cell, markdown_table
 from backbone.quality.report import QualityReport
+from backbone.sources.form import Decimal, Form, Stamps, TimeUnit
 
 __all__ = ["IngestPlan", "IngestRun"]
 
@@ -32,7 +33,12 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
         start: rows from this moment on (inclusive).
         end: rows up to this moment (inclusive).
         chunk_rows: rows in one transaction; None: as the settings say.
-        columns: renames, from the file's column to ours.
+        columns: from the file's columns to ours, by header or by position, counted from 1; ``"A+B"`` joins two.
+        time_format: of times, in the letters of `datetime.datetime.strptime`, such as "%d.%m.%Y".
+        time_unit: of times that are numbers since 1970: "s", "ms", "us" or "ns".
+        decimal: the decimal sign of numbers, "." or ",".
+        encoding: of the text, such as "cp1252".
+        stamps: whether the time of a bar is its "start" or its "end".
     """
 
     dimensions: Sequence[Dimension | str]
@@ -45,6 +51,11 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
     end: datetime | None = None
     chunk_rows: int | None = None
     columns: Mapping[str, str] = {}
+    time_format: str | None = None
+    time_unit: TimeUnit | None = None
+    decimal: Decimal | None = None
+    encoding: str | None = None
+    stamps: Stamps | None = None
 
     def __post_init__(self) -> None:
         """Bring the plan into its canonical form, or refuse it where it is made.
@@ -65,7 +76,11 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
         _check_zone(self.zone)
         if self.chunk_rows is not None and not 1 <= arguments.count("chunk_rows", self.chunk_rows, 1) <= _MOST_ROWS:
             raise ValueError(f"chunk_rows={self.chunk_rows} given; allowed: 1 to {_MOST_ROWS}")
-        _check_columns(self.columns)
+        Form(columns=self.columns, **self.form, zone=self.zone)
+        _check_columns(self.columns, dimension)
+        if self.stamps is not None and "close" not in dimension.columns:
+            raise ValueError(f"stamps={self.stamps!r} given; {dimension} has no bars, leave it out")
+        _check_texts(self)
         force_setattr(self, "dimensions", (dimension,))
         force_setattr(self, "symbols", symbols)
         force_setattr(self, "interval", interval)
@@ -74,6 +89,11 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
     def dimension(self) -> Dimension:
         """What the rows are."""
         return Dimension(self.dimensions[0])
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """How the input is written, as sources take it."""
+        return {name: getattr(self, name) for name in ("time_format", "time_unit", "decimal", "encoding", "stamps")}
 
     def checked(self) -> IngestPlan:
         """The plan itself: it was checked when it was made."""
@@ -101,11 +121,17 @@ def _check_path(path: object) -> None:
         raise ValueError(f"path={arguments.shown(path)} given, which names no file; give the path of one")
 
 
-def _check_columns(columns: object) -> None:
-    if not isinstance(columns, Mapping):
-        raise TypeError(f"columns={arguments.shown(columns)} given; allowed is a mapping from their names to ours")
-    for name in (*columns, *columns.values()):
-        arguments.text("columns", name)
+def _check_columns(columns: Mapping[str, str], dimension: Dimension) -> None:
+    for theirs, ours in columns.items():
+        if ours not in dimension.columns:
+            raise ValueError(f"columns={theirs!r} to {ours!r} given; {dimension} has {', '.join(dimension.columns)}")
+
+
+def _check_texts(plan: IngestPlan) -> None:
+    """What is said of texts is said of no Parquet file, which says it itself."""
+    for name in ("encoding", "decimal"):
+        if plan.source.strip().lower() == "parquet" and (given := getattr(plan, name)) is not None:
+            raise ValueError(f"{name}={given!r} given; parquet says it itself, leave it out")
 
 
 def _check_zone(zone: object) -> None:
@@ -139,6 +165,10 @@ class IngestRun(Report, frozen=True, kw_only=True):
         duration_s: seconds.
         attempts: how often the run was begun: more than 1 after a crash.
         reasons: why rows were kept aside or left out, a few distinct ones.
+        dialect: how the input was laid out, by the name of a dialect; "" where none was recognised.
+        columns: from the input's columns to ours.
+        ignored: the input's other columns, each with the reason.
+        notes: what else is to be said of the input.
     """
 
     title: ClassVar[str] = "Ingest run"
@@ -161,6 +191,10 @@ class IngestRun(Report, frozen=True, kw_only=True):
     duration_s: float
     attempts: int = 1
     reasons: tuple[str, ...] = ()
+    dialect: str = ""
+    columns: Mapping[str, str] = {}
+    ignored: Mapping[str, str] = {}
+    notes: tuple[str, ...] = ()
 
     @property
     def taken(self) -> int:
@@ -175,10 +209,17 @@ class IngestRun(Report, frozen=True, kw_only=True):
         return f"not one row was taken of {self.rows_read:,} read: {', '.join(self.reasons[:1]) or 'there were none'}"
 
     def to_markdown(self) -> str:
-        """The counts as a table, then the quality findings."""
-        names = (*_COUNTS, "chunks", "position", "duration_s", "attempts")
+        """The counts as a table, what became of the columns, then the quality findings."""
+        names = (*_COUNTS, "chunks", "position", "duration_s", "attempts", "dialect")
         rows = [(name, getattr(self, name)) for name in ("run_id", "source", *names)]
-        text = f"{self.heading()}\n{markdown_table(('field', 'value'), rows)}"
+        text = f"{self.heading()}\n{markdown_table(('field', 'value'), rows)}{self._columns()}"
         if self.quality is None:
             return text
         return f"{text}\nQuality {cell(self.quality.score)} ({self.quality.status})\n"
+
+    def _columns(self) -> str:
+        """Each column of the input with what it became, or why it was ignored; then the notes."""
+        rows = [(theirs, ours, "read") for theirs, ours in self.columns.items()]
+        rows += [(theirs, "", f"ignored: {reason}") for theirs, reason in self.ignored.items()]
+        table = f"\n{markdown_table(('column', 'read as', 'what became of it'), rows)}" if rows else ""
+        return table + ("\n" if self.notes else "") + "".join(f"- {cell(note)}\n" for note in self.notes)

@@ -18,6 +18,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import again, ingest_id
 from backbone.domain.memory import give_back
 from backbone.domain.threads import in_thread
+from backbone.ingest.accounting import account_of
 from backbone.ingest.counting import Counting
 from backbone.ingest.foreign import looked_at
 from backbone.ingest.plan import IngestPlan, IngestRun
@@ -73,6 +74,11 @@ class Piece(msgspec.Struct, frozen=True):
     duplicates: int
 
 
+def _years(kind: str, settings: Settings) -> dict[str, int]:
+    """The years that a file may speak of, for sources of ours; others know theirs."""
+    return {"earliest": settings.sources.earliest, "latest": settings.sources.latest} if built_in(kind) else {}
+
+
 class Run:
     """Carries out one plan.
 
@@ -126,6 +132,8 @@ class Run:
             zone=plan.zone or settings.ingest.csv_zone,
             chunk_rows=plan.chunk_rows or settings.ingest.chunk_rows,
             columns=plan.columns or None,
+            **plan.form,
+            **_years(plan.source, settings),
         )
 
     async def execute(self) -> IngestRun:
@@ -303,6 +311,7 @@ class Run:
             duration_s=duration,
             attempts=self._attempt,
             reasons=self._reasons.listed(),
+            **account_of(self._source),
             span_start=min((each.start for each in results if each.start is not None), default=None),
             span_end=max((each.end for each in results if each.end is not None), default=None),
             settings_hash=self.settings.hash,

@@ -19,6 +19,7 @@ from backbone.settings.sections.ingest import IngestSettings
 from backbone.settings.sections.logging import LoggingSettings
 from backbone.settings.sections.quality import QualitySettings
 from backbone.settings.sections.retention import RetentionSettings
+from backbone.settings.sections.sources import SourcesSettings
 from backbone.settings.sections.store import StoreSettings
 from backbone.settings.sections.stream import StreamSettings
 from backbone.settings.sections.supervision import SupervisionSettings
@@ -50,6 +51,7 @@ class Settings(Section, frozen=True, kw_only=True):
     store: StoreSettings = StoreSettings()
     cache: CacheSettings = CacheSettings()
     stream: StreamSettings = StreamSettings()
+    sources: SourcesSettings = SourcesSettings()
     ingest: IngestSettings = IngestSettings()
     retention: RetentionSettings = RetentionSettings()
     quality: QualitySettings = QualitySettings()

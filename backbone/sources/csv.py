@@ -1,4 +1,4 @@
-"""Delimited text files: comma, semicolon, tab or bar; plain or gzip; with a header."""
+"""Delimited text files: comma, semicolon, tab or bar; plain or packed; in UTF-8 or what the caller says."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import pyarrow as pa
 
 from backbone.sources.errors import InputInvalid
 from backbone.sources.file import FileSource
-from backbone.sources.port import BadRow, Progress, SourceChunk
+from backbone.sources.port import Account, BadRow, Progress, SourceChunk
+from backbone.sources.stamps import shifted
 from backbone.sources.text.chunking import Chunker
 from backbone.sources.text.layout import Layout, find_layout
 from backbone.sources.text.lines import Block, blocks
 from backbone.sources.text.opening import TextBytes, open_text
+from backbone.sources.text.placing import TimeForm
 from backbone.sources.text.reader import Reader
 
 __all__ = ["CsvSource"]
@@ -22,12 +24,13 @@ __all__ = ["CsvSource"]
 class CsvSource(FileSource):
     """Rows of one delimited text file.
 
-    Delimiter and gzip are told by content; a header is needed, its names are read in any case and by common aliases
-    (``Date``, ``Adj Close``, ``ticker``, …). Bars need open, high, low and close, trades a price; volume and the like
-    may be empty. Lines that can't be read are quarantined with their number, the rest goes in.
+    Delimiter, packing and the layouts of well-known vendors are told by content; see `backbone.sources.text.dialects`.
+    Names of a header are read in any case and by common aliases (``Date``, ``Adj Close``, ``ticker``, …). Bars need
+    open, high, low and close, trades a price; volume and the like may be empty. Lines that can't be read are
+    quarantined with their number, the rest goes in.
 
-    Times are ISO-8601. Those without an offset need ``zone``; daily bars need none, they bear the session's date.
-    Trades and quotes without a sequence number have none: the store tells them apart by what they say.
+    Times without an offset need ``zone``; daily bars need none, they bear the session's date. Trades and quotes without
+    a sequence number have none: the store tells them apart by what they say.
     """
 
     name = "csv"
@@ -40,10 +43,12 @@ class CsvSource(FileSource):
             InputInvalid: it is empty, damaged, of another format or with other columns, or no time has an offset and
                 no zone was given.
         """
-        with open_text(self.path) as text:
+        self.account = Account()
+        with open_text(self.path, self.form.encoding) as text:
             chunker = Chunker(self.dimension, self._chunk_rows, self.path.name)
+            self.account.note(*text.notes)
             for table, bad in self._batches(text):
-                yield from chunker.add(table, bad)
+                yield from chunker.add(shifted(table, self.form.stamps), bad)
                 if progress is not None:
                     progress(Progress(chunker.rows_read, text.position, text.size))
             if not chunker.rows_read:
@@ -56,26 +61,38 @@ class CsvSource(FileSource):
         if head is None:
             raise InputInvalid(f"{self.path} is empty; a header line and rows are needed")
         layout = self._layout(head.data)
-        reader = Reader(self.path, layout, self.dimension, self._zone)
-        first = _without_header(head, layout)
-        reader.refuse_times_without_zone(first.data)
+        reader = Reader(self.path, layout, self.dimension)
+        first, stray = _from_row(head, layout)
+        yield reader.none, reader.before_header(stray)
         for block in itertools.chain([first], parts):
             if block.data:
                 yield reader.read(block)
+        yield reader.rest()
+        self.account.note(*reader.remarks.words())
 
     def _layout(self, data: bytes) -> Layout:
         head = data[: data.rfind(b"\n", 0, 65_536) + 1] or data[: data.find(b"\n")]
-        return find_layout(
+        found = find_layout(
             str(self.path),
             head.decode("utf-8", "replace"),
             self.dimension,
-            renames=self._columns,
+            form=self.form,
             constants=self._constants,
+            times=TimeForm(earliest=self._years[0], latest=self._years[1]),
         )
+        self.account.dialect = found.dialect
+        self.account.columns = dict(found.mapped)
+        self.account.ignored = dict(found.ignored)
+        self.account.note(*found.notes)
+        return found
 
 
-def _without_header(block: Block, layout: Layout) -> Block:
-    start = 0
-    for _ in range(layout.first_row - block.first_line):
-        start = block.data.find(b"\n", start) + 1
-    return Block(block.data[start:], layout.first_row)
+def _from_row(block: Block, layout: Layout) -> tuple[Block, list[tuple[int, bytes]]]:
+    """The block from the first row on, and the lines before it that look like rows, by their number."""
+    start, stray = 0, []
+    for number in range(block.first_line, layout.first_row):
+        end = block.data.find(b"\n", start) + 1
+        if number in layout.stray:
+            stray.append((number, block.data[start:end].rstrip(b"\r\n")))
+        start = end
+    return Block(block.data[start:], layout.first_row), stray

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -15,15 +14,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backbone.domain import Dimension
-from backbone.domain.clock import MAX_US, MIN_US, parse_interval
+from backbone.domain.clock import parse_interval
 from backbone.domain.dimension import Kind
 from backbone.domain.schema import arrow_type
 from backbone.domain.text import LONGEST_TEXT, hidden
-from backbone.domain.zones import from_wall_time
 from backbone.sources.casting import Mask, cast_by_halves
 from backbone.sources.errors import InputInvalid
 from backbone.sources.port import EXCERPT_LENGTH
+from backbone.sources.remarks import Remarks, may_be_lost
+from backbone.sources.stored_times import stored_times
 from backbone.sources.text.layout import required_columns
+from backbone.sources.text.placing import TimeForm
 
 __all__ = ["Fitting", "coded", "text_bytes"]
 
@@ -34,50 +35,97 @@ class Fitting:
     Args:
         path: of the file, for messages.
         dimension: what the rows are.
-        zone: of times without an offset.
+        times: how the times are written.
 
     Attributes:
         faults: what is wrong, and with which rows; the first that fits a row is its reason.
+        lost: cells that can't be read and are missing now, by column, for no row is lost over them.
+        cut: times that were finer than a microsecond.
+        repeated: times that the clocks showed twice; they are the first of the two.
         shown: for each column how its values are shown.
     """
 
-    def __init__(self, path: Path, dimension: Dimension, zone: ZoneInfo | None) -> None:
+    def __init__(self, path: Path, dimension: Dimension, times: TimeForm) -> None:
         self._path = path
         self._dimension = dimension
-        self._zone = zone
+        self._times = times
         self._required = required_columns(dimension)
         self.faults: dict[str, Mask] = {}
+        self.lost: dict[str, Mask] = {}
+        self.cut: Mask | None = None
+        self.repeated: Mask | None = None
         self.shown: dict[str, pa.Array] = {}
 
-    def refuse_types(self, stored: Mapping[str, pa.DataType]) -> None:
-        """Refuse columns of foreign types, before any is read.
+    def foreign(self, stored: Mapping[str, pa.DataType]) -> dict[str, str]:
+        """The columns of foreign types, which are not read, each with the reason.
 
         Raises:
-            InputInvalid: says which.
+            InputInvalid: one of them is needed; says which.
         """
+        reasons = {}
         for column, given in stored.items():
             kind = self._dimension.kinds[column]
-            if not _allowed(kind, given.value_type if pa.types.is_dictionary(given) else given):
+            if _allowed(column, kind, given.value_type if pa.types.is_dictionary(given) else given):
+                continue
+            if not may_be_lost(column, self._dimension):
                 raise InputInvalid(f"{self._path}: column {column} is {given}; {kind} is needed: convert it first")
+            reasons[column] = f"{column} is {kind}, this is {given}"
+        return reasons
 
     def fit(self, column: str, array: pa.Array) -> pa.Array:
         """A column in its final type; what is wrong with it goes to the faults."""
         kind = self._dimension.kinds[column]
         if kind == "string":
-            return self._texts(column, coded(array))
+            return self._texts(column, coded(array.cast(pa.string()) if pa.types.is_integer(array.type) else array))
+        array = _cut_off(array) if _is_text(array.type) else array
         array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
         self.shown[column] = array
         if kind == "timestamp":
             fitted = self._moments(array)
+        elif kind == "double":
+            fitted = self._doubles(column, array)
         else:
-            array = _without_nan(array) if kind == "int64" else array
-            fitted, self.faults[f"{column} does not fit {kind} exactly"] = cast_by_halves(array, arrow_type(kind))
-        if kind == "double":
-            self.faults[f"{column} is not a finite number"] = _true(pc.is_inf(fitted))
-            fitted = pc.if_else(pc.is_nan(fitted), None, fitted)
+            fitted, failed = cast_by_halves(_without_nan(array), arrow_type(kind))
+            self._wrong(column, f"{column} does not fit {kind} exactly", failed)
         if column in self._required:
             self.faults[f"{column} is empty"] = fitted.is_null().to_numpy(zero_copy_only=False)
         return fitted
+
+    def remark(self, remarks: Remarks, good: Mask) -> None:
+        """Count what was done to cells of the rows that are good."""
+        for column, rows in self.lost.items():
+            remarks.unread_cells(column, self.shown[column], rows & good)
+        if self.cut is not None:
+            remarks.cut_times(self.shown["ts"], self.cut & good)
+
+    def _wrong(self, column: str, reason: str, rows: Mask) -> None:
+        """Say what is wrong with rows, or with no more than their cells in this column."""
+        if not may_be_lost(column, self._dimension):
+            self.faults[reason] = rows
+        elif rows.any():
+            self.lost[column] = self.lost.get(column, np.zeros_like(rows)) | rows
+
+    def _doubles(self, column: str, array: pa.Array) -> pa.Array:
+        """Numbers as the nearest double; a whole one that is a price has to fit exactly."""
+        if pa.types.is_decimal(array.type):
+            fitted = array.cast(pa.string()).cast(pa.float64())
+        elif pa.types.is_integer(array.type) and may_be_lost(column, self._dimension):
+            fitted = array.cast(pa.float64(), safe=False)
+        else:
+            fitted, self.faults[f"{column} does not fit double exactly"] = cast_by_halves(array, pa.float64())
+        infinite = _true(pc.is_inf(fitted))
+        self._wrong(column, f"{column} is not a finite number", infinite)
+        odd = pc.or_(pc.is_nan(fitted), pa.array(infinite))
+        return pc.if_else(odd, None, fitted)
+
+    def _moments(self, array: pa.Array) -> pa.Array:
+        try:
+            found = stored_times(array, self._times)
+        except ValueError as error:
+            raise InputInvalid(f"{self._path}: column ts is {array.type}: {error}") from error
+        self.faults |= found.faults
+        self.cut, self.repeated = found.cut, found.repeated
+        return found.values
 
     def _texts(self, column: str, array: pa.DictionaryArray) -> pa.Array:
         missing = array.is_null().to_numpy(zero_copy_only=False)
@@ -94,7 +142,9 @@ class Fitting:
             texts, reasons, heads = [None], [""], pa.array([b""], pa.large_binary())
         numbers = {"": 0}
         found = np.array([numbers.setdefault(reason, len(numbers)) for reason in reasons])[codes]
-        self.faults |= {reason: (found == number) & ~missing for reason, number in numbers.items() if reason}
+        for reason, number in numbers.items():
+            if reason:
+                self._wrong(column, reason, (found == number) & ~missing)
         if column in self._required:
             empty = self.faults.get(f"{column} is empty", False)
             self.faults[f"{column} is empty"] = missing | empty
@@ -127,34 +177,6 @@ class Fitting:
         texts[-1] = text
         return ""
 
-    def _moments(self, array: pa.Array) -> pa.Array:
-        """Timestamps in UTC; a file with finer ones than a microsecond is refused."""
-        aware = pa.types.is_timestamp(array.type) and array.type.tz is not None
-        missing = array.is_null().to_numpy(zero_copy_only=False)
-        cast, failed = self._microseconds(array, pa.timestamp("us", tz="UTC" if aware else None))
-        us = cast.cast(pa.int64()).fill_null(0).to_numpy()
-        if self._dimension is Dimension.DAILY_BARS:
-            self.faults["ts has a time of day; daily bars bear the session's date"] = us % 86_400_000_000 != 0
-        elif not aware and self._zone is None:
-            raise InputInvalid(f"{self._path}: times have no zone; say which zone they are in (--zone UTC)")
-        elif not aware and self._zone is not None:
-            utc, ambiguous, nonexistent = from_wall_time(us.astype("datetime64[us]"), self._zone)
-            us = utc.astype(np.int64)
-            self.faults["ts comes twice when the clocks are set back"] = ambiguous
-            self.faults["ts does not exist: the clocks skip it"] = nonexistent
-        self.faults["ts lies outside the years 1 to 9999"] = failed | (us < MIN_US) | (us > MAX_US)
-        return pa.array(us, mask=missing).cast(pa.timestamp("us", tz="UTC"))
-
-    def _microseconds(self, array: pa.Array, wanted: pa.DataType) -> tuple[pa.Array, Mask]:
-        if getattr(array.type, "unit", "") != "ns":
-            return cast_by_halves(array, wanted)
-        try:
-            return array.cast(wanted), np.zeros(len(array), dtype=np.bool_)
-        except pa.ArrowInvalid as error:
-            raise InputInvalid(
-                f"{self._path}: times are finer than a microsecond; round them first: {error}"
-            ) from error
-
 
 def coded(array: pa.Array) -> pa.DictionaryArray:
     """Texts as a dictionary and the places in it."""
@@ -168,13 +190,31 @@ def text_bytes(array: pa.DictionaryArray) -> NDArray[np.int64]:
     return found
 
 
-def _allowed(kind: Kind, given: pa.DataType) -> bool:
+def _allowed(column: str, kind: Kind, given: pa.DataType) -> bool:
     types = pa.types
     if kind == "timestamp":
-        return bool(types.is_timestamp(given) or types.is_date(given))
+        temporal = types.is_timestamp(given) or types.is_date(given)
+        return bool(temporal or _is_text(given) or _is_number(given))
     if kind == "string":
-        return bool(types.is_string(given) or types.is_large_string(given) or types.is_string_view(given))
-    return bool(types.is_integer(given) or types.is_floating(given) or types.is_decimal(given) or types.is_null(given))
+        return bool(_is_text(given) or types.is_null(given) or (types.is_integer(given) and column != "interval"))
+    return bool(_is_number(given) or types.is_null(given))
+
+
+def _is_text(given: pa.DataType) -> bool:
+    types, plain = pa.types, given.value_type if pa.types.is_dictionary(given) else given
+    return bool(types.is_string(plain) or types.is_large_string(plain) or types.is_string_view(plain))
+
+
+def _is_number(given: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(given) or pa.types.is_floating(given) or pa.types.is_decimal(given))
+
+
+def _cut_off(array: pa.Array) -> pa.Array:
+    """Texts of times, of which none is longer than one that is no time; what is not UTF-8 is none either."""
+    codes = coded(array)
+    heads = pc.binary_slice(codes.dictionary.cast(pa.large_binary()), 0, EXCERPT_LENGTH)
+    texts = [None if head is None else head.decode("utf-8", "replace") for head in heads.to_pylist()]
+    return pa.array(texts, pa.string()).take(codes.indices)
 
 
 def _without_nan(array: pa.Array) -> pa.Array:

@@ -11,15 +11,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from backbone.domain import Dimension, Frame
+from backbone.domain.zones import load_zone
 from backbone.sources.casting import Mask
 from backbone.sources.errors import InputInvalid
 from backbone.sources.file import FileSource
 from backbone.sources.fitting import Fitting, coded, text_bytes
 from backbone.sources.pages import MOST_BATCH_BYTES, MOST_FOOTER_BYTES, footer_bytes, refuse_encrypted, stretches
-from backbone.sources.port import BadRow, Progress, SourceChunk, excerpt
+from backbone.sources.port import Account, BadRow, Progress, SourceChunk, excerpt
+from backbone.sources.remarks import Remarks
+from backbone.sources.repeated import RepeatedHours
+from backbone.sources.stamps import shifted
+from backbone.sources.stored_times import recognised_times
 from backbone.sources.text.chunking import Chunker
-from backbone.sources.text.layout import match_columns
+from backbone.sources.text.dialects import Dialect, by_header
+from backbone.sources.text.naming import assign, single_places
 from backbone.sources.text.opening import open_file
+from backbone.sources.text.placing import TimeForm
 
 __all__ = ["ParquetSource"]
 
@@ -32,10 +40,11 @@ _ROWS_AT_LEAST: Final = 10_000_000
 class ParquetSource(FileSource):
     """Rows of one Parquet file, whose columns are found by name and alias as in CSV.
 
-    Texts, numbers and timestamps must be stored as such. Rows without a key or price, with infinite numbers, numbers
-    that do not fit, texts that are too long or hold what no text may, or times that can't be placed are quarantined by
-    row number, counted from 1; NaN is missing. What a file unfolds to is known before it does, see
-    `backbone.sources.pages`.
+    Texts and numbers must be stored as such; times may be timestamps, dates, numbers since 1970, or texts as in CSV. A
+    column of another type is left out where a row means something without it. Rows without a key or price, with
+    infinite prices, numbers that do not fit, keys that are too long or hold what no text may, or times that can't be
+    placed are quarantined by row number, counted from 1; NaN is missing. What a file unfolds to is known before it
+    does, see `backbone.sources.pages`.
     """
 
     name = "parquet"
@@ -47,12 +56,13 @@ class ParquetSource(FileSource):
             InputMissing: there is no such file.
             InputInvalid: it is no Parquet file, damaged, empty, its columns do not fit, or it unfolds to too much.
         """
+        self.account = Account()
         with open_file(self.path) as raw:
             chunker = Chunker(self.dimension, self._chunk_rows, self.path.name)
             try:
                 file, size = self._open(raw)
                 for table, bad in self._batches(file, raw):
-                    yield from chunker.add(table, bad)
+                    yield from chunker.add(shifted(table, self.form.stamps), bad)
                     if progress is not None:
                         share = min(1.0, chunker.rows_read / max(1, file.metadata.num_rows))
                         progress(Progress(chunker.rows_read, int(size * share), size))
@@ -80,45 +90,91 @@ class ParquetSource(FileSource):
         return file, size
 
     def _batches(self, file: pq.ParquetFile, raw: BufferedReader) -> Iterator[tuple[pa.Table, list[BadRow]]]:
-        schema = file.schema_arrow
-        positions, constants = match_columns(
-            str(self.path), schema.names, self.dimension, renames=self._columns, constants=self._constants
-        )
-        stored = {column: schema.names[place] for column, place in positions.items()}
-        fields = {column: schema.field(place).type for column, place in positions.items()}
-        Fitting(self.path, self.dimension, self._zone).refuse_types(fields)
+        stored, constants, dialect = self._columns_of(file.schema_arrow)
         texts = [name for column, name in stored.items() if self.dimension.kinds[column] == "string"]
         places = {file.schema.column(at).path: at for at in range(len(file.schema))}
         columns, as_text = ([places[name] for name in names] for names in (stored.values(), texts))
         readers: dict[frozenset[int], pq.ParquetFile] = {}
-        first_row = 1
+        form = self._times(dialect)
+        remarks, hours, times, first_row = Remarks(), RepeatedHours(self.dimension, form.zone, stored), None, 1
         for groups, rows, coded_ones in stretches(self.path, raw.fileno(), file.metadata, columns, as_text):
             if coded_ones not in readers:
                 readers[coded_ones] = _reader(raw, file, coded_ones)
             read = readers[coded_ones].iter_batches(rows, row_groups=groups, columns=list(stored.values()))
             for batch in (piece for whole in _gathered(read, rows) for piece in _pieces(whole, texts)):
-                yield self._sorted_out(batch, stored, constants, first_row)
+                times = times or self._recognised(batch.column(stored["ts"]), form)
+                fitting = Fitting(self.path, self.dimension, times)
+                yield self._sorted_out(batch, stored, constants, fitting, hours, remarks, first_row)
                 first_row += batch.num_rows
+        table, bad = hours.rest()
+        if table is not None or bad:
+            yield Frame.empty(self.dimension).to_arrow() if table is None else table, bad
+        self.account.note(*remarks.words())
+
+    def _columns_of(self, schema: pa.Schema) -> tuple[dict[str, str], dict[str, str], Dialect | None]:
+        """The file's name of each column, the constants beside them, the dialect; says what is left out, and why."""
+        dialect = by_header(schema.names, self.dimension)
+        found = assign(
+            str(self.path), schema.names, self.dimension,
+            renames=self.form.columns, constants=self._constants, dialect=dialect,
+        )  # fmt: skip
+        stored = {column: schema.names[place] for column, place in single_places(str(self.path), found).items()}
+        types = {column: schema.field(name).type for column, name in stored.items()}
+        foreign = Fitting(self.path, self.dimension, TimeForm()).foreign(types)
+        self.account.dialect = "" if dialect is None else dialect.name
+        self.account.columns = {name: column for name, column in found.mapped.items() if column not in foreign}
+        self.account.ignored = found.ignored | {stored[column]: reason for column, reason in foreign.items()}
+        return {column: name for column, name in stored.items() if column not in foreign}, found.constants, dialect
+
+    def _times(self, dialect: Dialect | None) -> TimeForm:
+        """How the times are written, as far as it is told."""
+        return TimeForm(
+            format=self.form.time_format or (dialect.time_format if dialect else None),
+            unit=self.form.time_unit,
+            zone=load_zone(dialect.zone) if dialect and dialect.zone else self._zone,
+            dates=self.dimension is Dimension.DAILY_BARS,
+            day_first=dialect is not None and dialect.day_first,
+            earliest=self._years[0],
+            latest=self._years[1],
+        )
+
+    def _recognised(self, first: pa.Array, form: TimeForm) -> TimeForm:
+        """The form of the times, made out by the first ones."""
+        try:
+            return recognised_times(first, form)
+        except ValueError as error:
+            raise InputInvalid(f"{self.path} has {error}") from error
 
     def _sorted_out(
-        self, batch: pa.RecordBatch, stored: dict[str, str], constants: dict[str, str], first_row: int
+        self,
+        batch: pa.RecordBatch,
+        stored: dict[str, str],
+        constants: dict[str, str],
+        fitting: Fitting,
+        hours: RepeatedHours,
+        remarks: Remarks,
+        first_row: int,
     ) -> tuple[pa.Table, list[BadRow]]:
         """The good rows of a batch, and the bad ones with the first thing that is wrong with each."""
-        fitting = Fitting(self.path, self.dimension, self._zone)
         arrays = {column: fitting.fit(column, batch.column(name)) for column, name in stored.items()}
         arrays |= {column: pa.repeat(pa.scalar(value), batch.num_rows) for column, value in constants.items()}
         table = pa.table({c: arrays[c] for c in self.dimension.columns if c in arrays})
         wrong: Mask = np.logical_or.reduce([np.zeros(batch.num_rows, dtype=np.bool_), *fitting.faults.values()])
-        if not wrong.any():
-            return table, []
+        fitting.remark(remarks, ~wrong)
+
+        def as_bad(rows: NDArray[np.intp], reasons: list[str]) -> list[BadRow]:
+            shown = zip(rows.tolist(), reasons, _lines(fitting.shown, rows), strict=True)
+            return [BadRow(f"{self.path.name}:{first_row + row}", why, excerpt(line)) for row, why, line in shown]
+
         rows = np.flatnonzero(wrong)
-        lines = _lines(fitting.shown, rows)
-        reasons = _reasons(fitting.faults, rows)
-        bad = [
-            BadRow(f"{self.path.name}:{first_row + row}", reason, excerpt(line))
-            for row, reason, line in zip(rows.tolist(), reasons, lines, strict=True)
-        ]
-        return table.filter(pa.array(~wrong)), bad
+        bad = as_bad(rows, _reasons(fitting.faults, rows)) if rows.size else []
+        good = np.flatnonzero(~wrong)
+        table, unplaced = hours.settle(
+            table.filter(pa.array(~wrong)) if rows.size else table,
+            np.zeros(good.size, dtype=np.bool_) if fitting.repeated is None else fitting.repeated[good],
+            lambda places, reason: as_bad(good[places], [reason] * places.size),
+        )
+        return table, bad + unplaced
 
 
 def _reader(raw: BufferedReader, file: pq.ParquetFile, coded: Iterable[int]) -> pq.ParquetFile:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from backbone.domain import Frame, text
 
-__all__ = ["EXCERPT_LENGTH", "BadRow", "Progress", "Source", "SourceChunk", "excerpt"]
+__all__ = ["EXCERPT_LENGTH", "Account", "BadRow", "Progress", "Source", "SourceChunk", "excerpt"]
 
 EXCERPT_LENGTH = 200
 """Characters of a bad row that are kept."""
@@ -53,6 +53,27 @@ class SourceChunk:
     quarantined: tuple[BadRow, ...]
     token: str
     rows_read: int
+
+
+@dataclass(slots=True)
+class Account:
+    """What a source made of its input. One that keeps it has it as its attribute ``account``; none has to.
+
+    Attributes:
+        dialect: how the input is laid out, by name; "" where no layout was recognised.
+        columns: the input's columns to ours.
+        ignored: the input's other columns, each with the reason.
+        notes: what else is to be said, each once.
+    """
+
+    dialect: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
+    ignored: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, *words: str) -> None:
+        """Add what is not said yet."""
+        self.notes.extend(each for each in words if each not in self.notes)
 
 
 class Source(Protocol):

@@ -5,7 +5,6 @@ The last line of stdout is what was found, as JSON. What was at work when the pr
 
 from __future__ import annotations
 
-import gzip
 import json
 import resource
 import signal
@@ -22,7 +21,7 @@ from backbone.domain.codec import CodecError, checksum_of, decode, encode, read_
 from backbone.sources.errors import SourceError
 from backbone.sources.registry import open_source
 from tests.fuzz.mutating import mutated
-from tests.fuzz.seeds import files, payloads
+from tests.fuzz.seeds import PACKED, files, payloads
 
 MEMORY = 4 * 2**30
 """Bytes of address space."""
@@ -58,8 +57,8 @@ def file(form: str, folder: Path) -> Read:
 
     def read(rng: Random) -> str:
         whole, other = rng.choice(files(form)), rng.choice(files(form))
-        if form == "csv.gz" and rng.random() < 0.5:
-            data = gzip.compress(mutated(rng, gzip.decompress(whole), gzip.decompress(other)), 1, mtime=0)
+        if form in PACKED and rng.random() < 0.5:
+            data = PACKED[form](mutated(rng, rng.choice(files("csv")), rng.choice(files("csv"))))
         else:
             data = mutated(rng, whole, other)
         path.write_bytes(data)

@@ -6,6 +6,8 @@ import base64
 import gzip
 import io
 import json
+import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -18,11 +20,11 @@ import pyarrow.parquet as pq
 from backbone import Dimension, Frame
 from backbone.domain.codec import encode
 
-__all__ = ["FORMATS", "files", "payloads"]
+__all__ = ["FORMATS", "PACKED", "files", "payloads"]
 
 _START = datetime(2024, 1, 2, 10, tzinfo=UTC)
 _TEXTS = ["SPY", "EURUSD", "日本", "x" * 300]
-FORMATS = ("csv", "csv.gz", "parquet")
+FORMATS = ("csv", "csv.gz", "csv.zip", "csv.zst", "parquet")
 
 
 def _value(rng: Random, name: str, kind: str, row: int) -> Any:
@@ -65,7 +67,21 @@ def files(form: str) -> tuple[bytes, ...]:
         return tuple(_parquet(frame.to_arrow(), **how) for how in _WAYS)
     text = frame.to_pandas().to_csv(index=False).encode()
     plain = (text, text.replace(b",", b";"), text.replace(b"SPY", b'"S""PY"'), text.replace(b"\n", b"\r\n"))
-    return plain if form == "csv" else tuple(gzip.compress(each, mtime=0) for each in plain)
+    return plain if form == "csv" else tuple(map(PACKED[form], plain))
+
+
+def _zipped(text: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("trades.csv"), text, zipfile.ZIP_DEFLATED)
+    return made.getvalue()
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "csv.gz": lambda text: gzip.compress(text, mtime=0),
+    "csv.zip": _zipped,
+    "csv.zst": lambda text: pa.Codec("zstd").compress(text, asbytes=True),
+}
 
 
 _WAYS: tuple[dict[str, Any], ...] = (

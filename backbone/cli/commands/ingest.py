@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backbone.cli.exits import DONE, FAILED, INPUT
 from backbone.cli.failures import note, say
-from backbone.cli.options import COMMON, Common, Format, Output, Symbols, prepare, symbols_of
+from backbone.cli.options import AS_SHOWN, COMMON, Common, Format, Output, Symbols, Written, prepare, symbols_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +28,7 @@ def ingest(
     zone: str | None = None,
     start: str | None = None,
     end: str | None = None,
+    written: Written = AS_SHOWN,
     how: Format = "human",
     output: Output = None,
     common: Common = COMMON,
@@ -45,6 +46,7 @@ def ingest(
         zone: IANA zone of times that carry none.
         start: only rows from this moment on; a date alone is midnight UTC.
         end: only rows up to this moment, itself included.
+        written: how the file is written, where it does not show it.
         how: how the report is written.
         output: a file instead of stdout.
         common: the options that all commands share.
@@ -65,6 +67,7 @@ def ingest(
         zone=zone,
         start=start,
         end=end,
+        written=written,
     )
     done, validation = run(
         lambda: observed(settings, lambda backbone: _ingest(backbone, plan, common), place_of(settings))
@@ -86,6 +89,7 @@ async def _ingest(backbone: Backbone, plan: IngestPlan, common: Common) -> Inges
 
 
 def _draw(console: Console, done: IngestRun) -> None:
+    from backbone.cli.show.columns import draw_columns
     from backbone.cli.show.page import draw_quality, heading, numbers
     from backbone.cli.show.text import count, one_line, seconds
 
@@ -93,4 +97,5 @@ def _draw(console: Console, done: IngestRun) -> None:
     heading(console, "Ingest", f"{done.dimension} · {one_line(done.source)} · {seconds(done.duration_s)}")
     console.print()
     console.print(numbers("Rows", [(name.removeprefix("rows_"), count(getattr(done, name))) for name in names]))
+    draw_columns(console, done)
     draw_quality(console, done.quality)

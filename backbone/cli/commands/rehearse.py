@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backbone.cli.exits import DONE, FAILED, INPUT
 from backbone.cli.failures import note, say
-from backbone.cli.options import COMMON, Common, Folder, Format, Symbols, prepare, symbols_of
+from backbone.cli.options import AS_SHOWN, COMMON, Common, Folder, Format, Symbols, Written, prepare, symbols_of
 
 if TYPE_CHECKING:
     from backbone.domain.frame import Frame
@@ -27,6 +27,7 @@ def rehearse(
     interval: str | None = None,
     source: str | None = None,
     zone: str | None = None,
+    written: Written = AS_SHOWN,
     how: Format = "human",
     output: Folder = None,
     common: Common = COMMON,
@@ -43,6 +44,7 @@ def rehearse(
         interval: of the bars, such as 1h.
         source: kind of the file, csv or parquet; its name tells unless given.
         zone: IANA zone of times that carry none.
+        written: how the file is written, where it does not show it.
         how: how the page is written to stdout.
         output: a folder for report.json, report.md, the validation report, and chart.png where matplotlib is installed.
         common: the options that all commands share.
@@ -59,7 +61,7 @@ def rehearse(
     if path is None:
         plan = plan_of(samples.eurusd_1h(), "intraday_bars", symbols=wanted or ("EURUSD",), interval=interval or "1h")
     else:
-        plan = plan_of(path, dimension, symbols=wanted, interval=interval, source=source, zone=zone)
+        plan = plan_of(path, dimension, symbols=wanted, interval=interval, source=source, zone=zone, written=written)
     folder = place_of(settings) if output is None else folder_for(output)
     (report, frame), validation = run(
         lambda: observed(settings, lambda backbone: _cycle(backbone, plan, common), folder)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ _BLOCK = 4 * 1024**2
 _MOST_LINES = 100_000
 _BOM = b"\xef\xbb\xbf"
 _NEWLINE, _RETURN, _QUOTE, _NUL, _ASCII_END = 10, 13, 34, 0, 128
+
+_NONE: Final = np.zeros(0, dtype=np.intp)
 
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -57,21 +60,26 @@ def blocks(text: TextBytes) -> Iterator[Block]:
         data, rest = data[:cut], data[cut:]
         if len(rest) > MAX_LINE:
             rest, dropping = rest[: MAX_LINE + 1], True
-        for part in _parts(data):
+        for part, lines in _parts(data):
             yield Block(part, line)
-            line += part.count(b"\n")
+            line += lines
     if rest:
         yield Block(rest + b"\n", line)
 
 
-def _parts(data: bytes) -> Iterator[bytes]:
-    """The same in parts of at most `_MOST_LINES` lines: each may be bad, and is then an object by itself."""
-    if data.count(b"\n") <= _MOST_LINES:
-        yield from [data] if data else []
+def _parts(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """The same in parts of at most `_MOST_LINES` lines, and their number: each may be bad, and is an object then."""
+    breaks = np.frombuffer(data, dtype=np.uint8) == _NEWLINE
+    lines = int(np.count_nonzero(breaks))
+    if lines <= _MOST_LINES:
+        yield from [(data, lines)] if data else []
         return
-    ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == _NEWLINE)[_MOST_LINES - 1 :: _MOST_LINES] + 1
+    ends = np.flatnonzero(breaks)[_MOST_LINES - 1 :: _MOST_LINES] + 1
     edges = [0, *ends.tolist(), len(data)]
-    yield from (data[start:end] for start, end in itertools.pairwise(edges) if end > start)
+    for start, end in itertools.pairwise(edges):
+        if end > start:
+            yield data[start:end], min(_MOST_LINES, lines)
+            lines -= _MOST_LINES
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,29 +92,55 @@ class Lines:
     empty: Mask
 
 
-def examine(data: bytes, delimiter: str, fields: int) -> Lines:
+def examine(data: bytes, delimiter: str, fields: int, *, ends_empty: bool = False) -> Lines:
     """Tell the plain lines of a block from those that need a closer look.
 
     Plain is: the right number of fields, valid UTF-8, no NUL, no stray carriage return, not too long, and quotes, if
-    any, only around whole fields that hold neither quote nor delimiter.
+    any, only around whole fields that hold no quote.
+
+    Args:
+        data: whole lines.
+        delimiter: between fields.
+        fields: that a line has.
+        ends_empty: whether the last of them has to be empty.
     """
     raw: Bytes = np.frombuffer(data, dtype=np.uint8)
     ends = np.flatnonzero(raw == _NEWLINE)
     starts = np.concatenate((np.zeros(1, dtype=ends.dtype), ends[:-1] + 1))
     delimiters = np.flatnonzero(raw == ord(delimiter))
-    before = np.searchsorted(delimiters, ends)
-    plain = np.diff(before, prepend=0) == fields - 1
+    simple = None
+    if b'"' in data:
+        simple, delimiters = _quoted_simply(raw, ends, delimiters, ord(delimiter))
+    plain = _has_delimiters(starts, ends, delimiters, fields - 1)
     plain &= ends - starts <= MAX_LINE
-    for strange in (np.flatnonzero(raw == _NUL), _stray_returns(raw), _broken_utf8(data, raw, starts, ends)):
+    if simple is not None:
+        plain &= simple
+    for strange in (_nuls(data, raw), _stray_returns(data, raw), _broken_utf8(data, raw, starts, ends)):
         plain[np.searchsorted(ends, strange)] = False
-    quotes = np.flatnonzero(raw == _QUOTE)
-    if quotes.size:
-        plain &= _quoted_simply(raw, quotes, ends, delimiters, ord(delimiter))
+    if ends_empty:
+        last = ends - 1 - ((ends - 2 >= starts) & (raw[np.maximum(ends - 1, 0)] == _RETURN))
+        plain &= raw[np.maximum(last, 0)] == ord(delimiter)
     empty = (raw[starts] == _NEWLINE) | ((raw[starts] == _RETURN) & (ends - starts == 1))
     return Lines(starts, ends, plain, empty)
 
 
-def _stray_returns(raw: Bytes) -> Positions:
+def _has_delimiters(starts: Positions, ends: Positions, delimiters: Positions, wanted: int) -> Mask:
+    """Which lines have so many delimiters."""
+    if wanted > 0 and delimiters.size == wanted * ends.size:
+        by_line = delimiters.reshape(-1, wanted)
+        if (by_line[:, 0] >= starts).all() and (by_line[:, -1] < ends).all():
+            return np.ones(ends.size, dtype=np.bool_)
+    found: Mask = np.diff(np.searchsorted(delimiters, ends), prepend=0) == wanted
+    return found
+
+
+def _nuls(data: bytes, raw: Bytes) -> Positions:
+    return np.flatnonzero(raw == _NUL) if b"\0" in data else _NONE
+
+
+def _stray_returns(data: bytes, raw: Bytes) -> Positions:
+    if b"\r" not in data:
+        return _NONE
     returns = np.flatnonzero(raw == _RETURN)
     stray: Positions = returns[raw[returns + 1] != _NEWLINE]
     return stray
@@ -114,9 +148,9 @@ def _stray_returns(raw: Bytes) -> Positions:
 
 def _broken_utf8(data: bytes, raw: Bytes, starts: Positions, ends: Positions) -> Positions:
     """One position in each line that is not UTF-8."""
+    if data.isascii() or _is_utf8(data):
+        return _NONE
     high = np.flatnonzero(raw >= _ASCII_END)
-    if not high.size or _is_utf8(data):
-        return high[:0]
     suspects = np.unique(np.searchsorted(ends, high)).tolist()
     broken = [starts[n] for n in suspects if not _is_utf8(data[starts[n] : ends[n]])]
     return np.array(broken, dtype=np.intp)
@@ -130,8 +164,10 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _quoted_simply(raw: Bytes, quotes: Positions, ends: Positions, delimiters: Positions, delimiter: int) -> Mask:
-    """Lines without quotes, or with pairs of quotes that enclose one field each."""
+def _quoted_simply(raw: Bytes, ends: Positions, delimiters: Positions, delimiter: int) -> tuple[Mask, Positions]:
+    """Lines without quotes, or with pairs of quotes that enclose one field each; and the delimiters outside of them."""
+    is_quote = raw == _QUOTE
+    quotes = np.flatnonzero(is_quote)
     line = np.searchsorted(ends, quotes)
     count = np.bincount(line, minlength=ends.size)
     first = np.cumsum(count) - count
@@ -140,11 +176,8 @@ def _quoted_simply(raw: Bytes, quotes: Positions, ends: Positions, delimiters: P
     right = raw[quotes + 1]
     at_start = (left == delimiter) | (left == _NEWLINE)
     at_end = (right == delimiter) | (right == _NEWLINE) | (right == _RETURN)
-    fits = np.where(opening, at_start, at_end)
     simple: Mask = count % 2 == 0
-    simple[line[~fits]] = False
-    outer = np.searchsorted(delimiters, quotes)
-    # Between an opening quote and the next quote no delimiter may stand.
-    inner = np.append(outer[1:] != outer[:-1], False) & opening
-    simple[line[inner]] = False
-    return simple
+    simple[line[~np.where(opening, at_start, at_end)]] = False
+    is_quote[quotes[count[line] % 2 == 1]] = False  # these lines are looked at singly; no other begins inside quotes
+    inside = np.logical_xor.accumulate(is_quote)
+    return simple, delimiters[~inside[delimiters]]

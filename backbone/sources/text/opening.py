@@ -9,13 +9,18 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from backbone.sources.errors import InputInvalid, InputMissing
+from backbone.sources.text.encodings import Recoder, encoding_of
+from backbone.sources.text.packing import Readable, unpacked
 
 __all__ = ["MAX_BYTES", "MAX_RATIO", "TextBytes", "open_file", "open_text", "unreadable"]
 
@@ -25,53 +30,88 @@ MAX_RATIO = 200
 """Most bytes of text per compressed byte."""
 
 _RATIO_FLOOR = 4 * 1024**2
-_GZIP = b"\x1f\x8b"
+_FIRST = 65_536
 _FOREIGN = {
-    b"PK\x03\x04": "a zip archive; unpack it first",
     b"PAR1": "a Parquet file; read it as parquet",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd; unpack it first",
     b"\xfd7zXZ": "compressed with xz; unpack it first",
     b"BZh": "compressed with bzip2; unpack it first",
-    b"\xff\xfe": "UTF-16 text; convert it to UTF-8",
-    b"\xfe\xff": "UTF-16 text; convert it to UTF-8",
+    b"7z\xbc\xaf": "a 7z archive; unpack it first",
+    b"Rar!": "a rar archive; unpack it first",
+    b"\xd0\xcf\x11\xe0": "a workbook of Excel; save the sheet as CSV",
 }
+_DAMAGED = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, pa.ArrowException)
 
 
 @dataclass(slots=True)
 class TextBytes:
-    """The bytes of a text file, decompressed.
+    """The bytes of a text file, unpacked and in UTF-8.
 
     Attributes:
         path: the file.
         size: bytes on disk.
+        notes: what there is to say of it.
     """
 
     path: Path
     size: int
+    notes: tuple[str, ...]
     _raw: io.BufferedReader
-    _text: io.BufferedReader | gzip.GzipFile
+    _text: Readable
     _given: int = 0
+    _ahead: bytes = b""
+    _recoder: Recoder | None = None
 
     @property
     def position(self) -> int:
         """Bytes read so far of the file on disk."""
         return min(self._raw.tell(), self.size)
 
+    def look(self, told: str | None) -> None:
+        """See by the first bytes which encoding the text has.
+
+        Args:
+            told: what the caller says it is.
+
+        Raises:
+            InputInvalid: it is no text, or another one than the caller says.
+        """
+        self._ahead = self._unpacked(_FIRST)
+        for magic, what in _FOREIGN.items():
+            if self._ahead.startswith(magic):
+                raise InputInvalid(f"{self.path} is {what}")
+        encoding = encoding_of(str(self.path), self._ahead, told)
+        if encoding is not None:
+            self._recoder = Recoder(encoding)
+            self.notes = (*self.notes, f"the text is {encoding.upper()}") if told is None else self.notes
+
     def read(self, size: int) -> bytes:
-        """Up to ``size`` further bytes; none at the end.
+        """Up to ``size`` further bytes of the file as UTF-8, which may be more; none at the end.
 
         Raises:
             InputInvalid: the file is damaged, can't be read, or goes over a limit.
         """
+        while True:
+            data, self._ahead = self._ahead or self._unpacked(size), b""
+            if self._recoder is None:
+                return data
+            text = self._recoder.recode(data, last=not data)
+            if text or not data:
+                return text
+
+    def _unpacked(self, size: int) -> bytes:
         try:
             data = self._text.read(size)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise InputInvalid(f"{self.path} is damaged or cut off: {error}; get the file anew") from error
+        except _DAMAGED as error:
+            raise self._damaged(error) from error
         except OSError as error:
-            raise unreadable(self.path, error) from error
+            # what unpacks names no errno, the disk does
+            raise (self._damaged(error) if error.errno is None else unreadable(self.path, error)) from error
         self._given += len(data)
         self._check_limits()
         return data
+
+    def _damaged(self, error: Exception) -> InputInvalid:
+        return InputInvalid(f"{self.path} is damaged or cut off: {error}; get the file anew")
 
     def _check_limits(self) -> None:
         if self._given > MAX_BYTES:
@@ -119,21 +159,20 @@ def unreadable(path: Path, error: OSError) -> InputInvalid:
 
 
 @contextmanager
-def open_text(path: Path) -> Iterator[TextBytes]:
-    """Open a text file, gzip or not.
+def open_text(path: Path, encoding: str | None = None) -> Iterator[TextBytes]:
+    """Open a text file, packed or not.
+
+    Args:
+        path: of the file.
+        encoding: of the text, where the file does not show it; UTF-8 else.
 
     Raises:
         InputMissing: there is none.
         InputInvalid: it can't be opened, is empty, or is of another format.
     """
     with open_file(path) as raw:
-        head = raw.peek(8)[:8]
-        for magic, what in _FOREIGN.items():
-            if head.startswith(magic):
-                raise InputInvalid(f"{path} is {what}")
         size = os.fstat(raw.fileno()).st_size
-        if not head.startswith(_GZIP):
-            yield TextBytes(path, size, raw, raw)
-            return
-        with gzip.GzipFile(fileobj=raw) as unpacked:
-            yield TextBytes(path, size, raw, unpacked)
+        with unpacked(path, raw) as (stream, notes):
+            text = TextBytes(path, size, notes, raw, stream)
+            text.look(encoding)
+            yield text

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import csv
-import math
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime
+from typing import NamedTuple
 
 from backbone.domain import Dimension
-from backbone.domain.clock import parse_interval, parse_time
+from backbone.domain.clock import parse_interval
 from backbone.domain.spreadsheets import unescaped
 from backbone.domain.text import LONGEST_TEXT, hidden
+from backbone.sources.remarks import Remarks, may_be_lost
+from backbone.sources.text.cells import number_form
 from backbone.sources.text.layout import Layout, required_columns
 from backbone.sources.text.lines import MAX_LINE
+from backbone.sources.text.numbers import number, whole
+from backbone.sources.text.times import moment
 
-__all__ = ["RowError", "read_row"]
+__all__ = ["Row", "RowError", "Value", "read_row"]
 
 Value = str | float | int | datetime | None
 
@@ -23,14 +26,21 @@ class RowError(ValueError):
     """A line that can't be read; says why."""
 
 
-def read_row(line: bytes, layout: Layout, dimension: Dimension, zone: ZoneInfo | None) -> dict[str, Value]:
+class Row(NamedTuple):
+    """The values of a line, and whether the clocks showed its time twice; it is the first of the two then."""
+
+    values: dict[str, Value]
+    repeated: bool
+
+
+def read_row(line: bytes, layout: Layout, dimension: Dimension, remarks: Remarks | None = None) -> Row:
     """Read the values of one line.
 
     Args:
         line: its bytes without the line break.
         layout: of the file.
         dimension: what the row is.
-        zone: of times without an offset.
+        remarks: where cells are counted that could not be read and are missing, and times that were cut.
 
     Raises:
         RowError: the line is bad.
@@ -38,16 +48,33 @@ def read_row(line: bytes, layout: Layout, dimension: Dimension, zone: ZoneInfo |
     fields = _split(line, layout)
     required = required_columns(dimension)
     row: dict[str, Value] = dict(layout.constants)
-    for column, position in layout.positions.items():
-        text = _unescaped(column, fields[position].strip(), layout)
-        if not text and column in required:
+    found, repeated = Remarks(), False
+    for column, places in layout.parts.items():
+        cells = [fields[place].strip() for place in places]
+        text = _unescaped(column, " ".join(cells), layout) if all(cells) else ""
+        try:
+            _check_text(column, text, dimension)
+            if dimension.kinds[column] == "timestamp" and text:
+                row[column], repeated = _moment(text, layout, found)
+            else:
+                row[column] = _value(column, text, layout, dimension) if text else None
+        except RowError:
+            if not may_be_lost(column, dimension):
+                raise
+            row[column] = None
+            found.unread_cell(column, text)
+        if row[column] is None and column in required:
             raise RowError(f"{column} is empty")
-        if len(text.encode()) > LONGEST_TEXT:
-            raise RowError(f"{column} is too long: {len(text.encode())} bytes, at most {LONGEST_TEXT}")
-        if column in dimension.key and (found := hidden(text)):
-            raise RowError(f"{column} holds the control or invisible character {found}")
-        row[column] = _value(column, text, dimension, zone) if text else None
-    return row
+    if remarks is not None:
+        remarks.add(found)
+    return Row(row, repeated)
+
+
+def _check_text(column: str, text: str, dimension: Dimension) -> None:
+    if len(text.encode()) > LONGEST_TEXT:
+        raise RowError(f"{column} is too long: {len(text.encode())} bytes, at most {LONGEST_TEXT}")
+    if column in dimension.key and (found := hidden(text)):
+        raise RowError(f"{column} holds the control or invisible character {found}")
 
 
 def _unescaped(column: str, text: str, layout: Layout) -> str:
@@ -74,51 +101,28 @@ def _split(line: bytes, layout: Layout) -> list[str]:
         fields = next(csv.reader([text], delimiter=layout.delimiter, strict=True), [])
     except csv.Error as error:
         raise RowError(f"misplaced quote: {error}") from error
-    if len(fields) != layout.fields:
-        raise RowError(f"wrong number of fields: {len(fields)}, the header has {layout.fields}")
+    if len(fields) != layout.fields or (layout.trailing and fields[-1].strip()):
+        raise RowError(f"wrong number of fields: {len(fields)}, the header has {layout.fields - layout.trailing}")
     return fields
 
 
-def _value(column: str, text: str, dimension: Dimension, zone: ZoneInfo | None) -> Value:
+def _moment(text: str, layout: Layout, remarks: Remarks) -> tuple[datetime, bool]:
+    try:
+        found = moment(text, layout.times)
+    except ValueError as error:
+        raise RowError(f"ts: {error}") from error
+    if found.cut:
+        remarks.cut_time(text)
+    return found.at, found.repeated
+
+
+def _value(column: str, text: str, layout: Layout, dimension: Dimension) -> Value:
     kind = dimension.kinds[column]
     try:
-        if kind == "timestamp":
-            return _session_date(text, zone) if dimension is Dimension.DAILY_BARS else parse_time(text, zone)
         if column == "interval":
             return parse_interval(text)
+        if kind == "string":
+            return text
+        return (number if kind == "double" else whole)(text, number_form(layout, column))
     except ValueError as error:
-        raise RowError(f"{column}: {error}") from error
-    if kind == "double":
-        return _number(column, text)
-    return _whole(column, text) if kind == "int64" else text
-
-
-def _number(column: str, text: str) -> float:
-    try:
-        number = float(text.replace("_", "?"))
-    except ValueError as error:
-        raise RowError(f"{column} is not a number: {text[:40]!r}") from error
-    if not math.isfinite(number):
-        raise RowError(f"{column} is not a finite number: {text[:40]!r}")
-    return number
-
-
-def _whole(column: str, text: str) -> int:
-    number = _number(column, text)
-    if not number.is_integer() or abs(number) >= 2**63:
-        raise RowError(f"{column} is not a whole number of 64 bits: {text[:40]!r}")
-    return int(text) if text.lstrip("+-").isdecimal() else int(number)
-
-
-def _session_date(text: str, zone: ZoneInfo | None) -> datetime:
-    """The date of a daily bar as written; a time of day other than midnight would leave open which session is meant."""
-    written = _wall(text)
-    for moment in [written] if zone is None or written.tzinfo is None else [written, written.astimezone(zone)]:
-        if moment.time() == datetime.min.time():
-            return moment.replace(tzinfo=UTC)
-    raise ValueError(f"{text!r} has a time of day; daily bars bear the session's date, such as {written:%Y-%m-%d}")
-
-
-def _wall(text: str) -> datetime:
-    parse_time(text, UTC)
-    return datetime.fromisoformat(text.strip())
+        raise RowError(f"{column}{':' if column == 'interval' else ''} {error}") from error

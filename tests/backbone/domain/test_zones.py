@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone.domain.zones import from_wall_time, load_zone, to_wall_time
+from backbone.domain.zones import from_wall_time, load_zone, second_pass, to_wall_time
 
 ZONES = ["America/New_York", "Europe/London", "Asia/Tokyo", "Australia/Lord_Howe", "America/St_Johns", "UTC"]
 
@@ -50,6 +50,15 @@ def test_the_hours_of_a_change_of_clocks_are_told_apart() -> None:
     assert utc[2] - utc[0] == timedelta(minutes=1)
     _, ambiguous, _ = from_wall_time(np.array(["2018-11-04T01:30"], dtype="datetime64[us]"), zone)
     assert ambiguous.tolist() == [True]
+
+
+def test_the_second_pass_of_a_repeated_hour_is_what_zoneinfo_says() -> None:
+    for name, wall in (("Europe/London", "2024-10-27T01:30"), ("America/New_York", "2024-11-03T01:59:59.5"),
+                       ("Australia/Lord_Howe", "2024-04-07T01:45")):  # fmt: skip
+        first, ambiguous, _ = from_wall_time(np.array([wall], dtype="datetime64[us]"), load_zone(name))
+        expected = datetime.fromisoformat(wall).replace(tzinfo=load_zone(name), fold=1).astimezone(UTC)
+        assert ambiguous.all()
+        assert second_pass(first, load_zone(name))[0] == np.datetime64(expected.replace(tzinfo=None), "us")
 
 
 def test_the_ends_of_the_calendar_do_not_overflow() -> None:

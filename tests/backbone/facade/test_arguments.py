@@ -158,7 +158,12 @@ PLANS: Mapping[str, list[Any]] = {
     "start": MOMENTS,
     "end": MOMENTS,
     "chunk_rows": [0, -1, 100_001, 10**30, "5", True],
-    "columns": [7, "a", [("a", "b")], {7: "ts"}, {"a": 7}, {"": "ts"}],
+    "columns": [7, "a", [("a", "b")], {7: "ts"}, {"a": 7}, {"": "ts"}, {"a": "price"}],
+    "time_format": ["", 7, "%Q", "dd.mm.yyyy", "%"],
+    "time_unit": ["", 7, "minutes", ["s"]],
+    "decimal": ["", 7, ";", ".,"],
+    "encoding": ["", 7, "klingon", "idna", "a\0"],
+    "stamps": ["", 7, "middle", True],
 }
 
 

@@ -137,7 +137,7 @@ def test_a_bad_value_costs_its_row_and_no_other(tmp_path: Path) -> None:
         "symbol is not UTF-8",
         "symbol holds the control or invisible character U+001B",
         "price does not fit double exactly",
-        "ts lies outside the years 1 to 9999",
+        "ts lies outside the years 1800 to 2100, which sources.earliest and sources.latest widen",
         "sequence does not fit int64 exactly",
     ]
 

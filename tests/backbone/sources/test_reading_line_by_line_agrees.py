@@ -9,15 +9,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backbone.domain import Dimension, Frame
-from backbone.domain.zones import load_zone
 from backbone.sources.csv import CsvSource
 from backbone.sources.errors import InputInvalid
+from backbone.sources.form import Form
 from backbone.sources.text.layout import find_layout
 from backbone.sources.text.rows import RowError, read_row
 
 HEADER = "ts,symbol,open,high,low,close,volume"
 TIMES = ["2024-01-02T10:00:00Z", "2024-01-02 10:00", "2024-03-10 02:30:00", "2024-01-02T10:00:00+01:00", "2024-01-02",
-         "20240102T100000Z", "0001-01-01T00:00:00+05:00", "2024-13-01T00:00:00Z", "", "x"]  # fmt: skip
+         "20240102T100000Z", "0001-01-01T00:00:00+05:00", "2024-13-01T00:00:00Z", "", "x", "1704189600000", "20240102",
+         "2024.01.02 10:00", "02-JAN-2024", "01/02/2024", "2024-01-02 10:00:00.1234567 UTC", "1e12",
+         '"Jan 2, 2024 3:30 PM"']  # fmt: skip
 NUMBERS = [
     "1",
     "1.5",
@@ -34,6 +36,13 @@ NUMBERS = [
     "0x1",
     "1,5",
     "1_0",
+    "N/A",
+    "-",
+    "1.2K",
+    '"1,150.00"',
+    "1'150",
+    "$5",
+    "1.5%",
     '"1"',
     '"',
     '1"2',
@@ -51,20 +60,23 @@ ROWS = st.lists(FIELDS | st.lists(st.sampled_from([*TIMES, *NUMBERS, *TEXTS]), m
 def test_the_same_rows_and_the_same_reasons(
     tmp_path: Path, zone: str | None, rows: list[list[str]], last_line_end: str
 ) -> None:
-    body = ["2024-01-02T09:00:00Z,A,1,2,1,2,", *(",".join(row) for row in rows)]
+    plain = [f"2024-01-01T{hour:02d}:00:00Z,A,1,2,1,2," for hour in range(13)]  # show what most of the file is like
+    body = [*plain, *(",".join(row) for row in rows)]
     path = tmp_path / "soup.csv"
     path.write_bytes(("\n".join([HEADER, *body]) + last_line_end).encode())
     good, bad = [], []
-    layout = find_layout("soup.csv", HEADER + "\n", Dimension.INTRADAY_BARS, constants={"interval": "1h"})
+    form = Form(zone=zone, decimal=".")
+    head = path.read_bytes().decode()
+    layout = find_layout("soup.csv", head, Dimension.INTRADAY_BARS, form=form, constants={"interval": "1h"})
     for number, line in enumerate(path.read_bytes().split(b"\n")[1:], start=2):
         raw = line.removesuffix(b"\r")
         if not raw.strip():
             continue
         try:
-            good.append(read_row(raw, layout, Dimension.INTRADAY_BARS, load_zone(zone) if zone else None))
+            good.append(read_row(raw, layout, Dimension.INTRADAY_BARS).values)
         except RowError as error:
             bad.append((f"soup.csv:{number}", str(error)))
-    chunks = list(CsvSource(path, "intraday", interval="1h", zone=zone).chunks())
+    chunks = list(CsvSource(path, "intraday", interval="1h", zone=zone, decimal=".").chunks())
     assert [(row.location, row.reason) for chunk in chunks for row in chunk.quarantined] == bad
     assert Frame.concat([chunk.frame for chunk in chunks]) == Frame.from_records("intraday", good)
 

@@ -1,0 +1,189 @@
+"""Columns of times as matrices of bytes: the rows whose digits stand in the same places are read at once.
+
+Of each such shape one text is looked at by the patterns of `backbone.sources.text.written`; where its parts lie, they
+lie in all the others too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from backbone.sources.casting import Mask
+from backbone.sources.text.spelled import DIGITS_BELOW, FINE, PIVOT, unit_of
+from backbone.sources.text.written import EPOCH_DIGITS, MONTHS
+
+__all__ = ["Shaped", "shaped"]
+
+_LONGEST: Final = 64
+_MOST_SHAPES: Final = 64
+_ZERO, _NINE = ord("0"), ord("9")
+_MOST_DIGITS: Final = 18
+_SECOND_US: Final = 1_000_000
+
+Bytes = NDArray[np.uint8]
+Numbers = NDArray[np.int64]
+Places = NDArray[np.intp]
+
+
+@dataclass(slots=True)
+class Shaped:
+    """What the texts of a column say, row by row; see `backbone.sources.text.spelled.Spelled`.
+
+    Attributes:
+        wall: microseconds of the wall clock.
+        offset: microseconds that it is ahead of UTC.
+        aware: whether the text says so.
+        cut: whether it was finer than a microsecond.
+        read: whether the row was understood; the others have to be looked at one by one.
+    """
+
+    wall: Numbers
+    offset: Numbers
+    aware: Mask
+    cut: Mask
+    read: Mask
+
+    @classmethod
+    def nothing(cls, rows: int) -> Shaped:
+        """Of so many rows, none of which is read yet."""
+        none = np.zeros(rows, dtype=np.bool_)
+        return cls(np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.int64), none, none.copy(), none.copy())
+
+
+def shaped(texts: pa.Array, look: Callable[[str], re.Match[str] | None], unit: str | None) -> Shaped:
+    """Read a column of texts without surrounding blanks.
+
+    Args:
+        texts: strings; null stays unread.
+        look: gives the parts of a text.
+        unit: of numbers since 1970, where their digits do not tell it.
+    """
+    found = Shaped.nothing(len(texts))
+    for rows, matrix in _matrices(texts):
+        match = look(matrix[0].tobytes().decode("ascii", "replace"))
+        if match is None:
+            continue
+        if "whole" in match.groupdict():
+            _count(found, rows, matrix, match, unit)
+        else:
+            _date(found, rows, matrix, match)
+    return found
+
+
+def _matrices(texts: pa.Array) -> Iterator[tuple[Places, Bytes]]:
+    """The rows of each shape, and their bytes."""
+    _, _, data = texts.buffers()
+    if data is None or not len(texts):
+        return
+    raw: Bytes = np.frombuffer(data, dtype=np.uint8)
+    edges = np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    lengths = np.diff(edges)
+    if texts.null_count:
+        lengths[texts.is_null().to_numpy(zero_copy_only=False)] = 0
+    for width in np.unique(lengths).tolist():
+        if 0 < width <= _LONGEST:
+            yield from _by_shape(np.flatnonzero(lengths == width), raw, edges, width)
+
+
+def _by_shape(rows: Places, raw: Bytes, edges: NDArray[np.int32], width: int) -> Iterator[tuple[Places, Bytes]]:
+    starts = edges[rows]
+    if rows.size * width == starts[-1] - starts[0] + width:
+        matrix = raw[starts[0] : starts[0] + rows.size * width].reshape(rows.size, width)
+    else:
+        matrix = raw[starts[:, None] + np.arange(width)]
+    shape = np.where(matrix - _ZERO <= _NINE - _ZERO, _ZERO, matrix)
+    for _ in range(_MOST_SHAPES):
+        alike = (shape == shape[0]).all(axis=1)
+        if alike.all():
+            yield rows, matrix
+            return
+        yield rows[alike], matrix[alike]
+        rows, matrix, shape = rows[~alike], matrix[~alike], shape[~alike]
+
+
+def _number(matrix: Bytes, places: list[int]) -> Numbers:
+    """The number that the digits at these places make."""
+    value = np.zeros(len(matrix), dtype=np.int64)
+    for place in places:
+        value *= 10
+        value += matrix[:, place] - _ZERO
+    return value
+
+
+def _part(matrix: Bytes, match: re.Match[str], name: str) -> Numbers | int:
+    """One part of all texts; 0 where they do not have it."""
+    if name not in match.re.groupindex or match[name] is None:
+        return 0
+    return _number(matrix, list(range(*match.span(name))))
+
+
+def _count(found: Shaped, rows: Places, matrix: Bytes, match: re.Match[str], unit: str | None) -> None:
+    """Numbers since 1970."""
+    whole, part = list(range(*match.span("whole"))), list(range(*match.span("part"))) if match["part"] else []
+    if not unit and len(whole) not in EPOCH_DIGITS:
+        return
+    below = DIGITS_BELOW[unit or unit_of(len(whole))]
+    if below >= 0:
+        digits, rest, padding = whole + part[:below], part[below:], below - len(part[:below])
+    else:
+        digits, rest, padding = whole[:below], whole[below:] + part, 0
+    if len(digits) + padding > _MOST_DIGITS:
+        return
+    wall = _number(matrix, digits) * 10**padding
+    found.wall[rows] = -wall if match["minus"] == "-" else wall
+    found.aware[rows] = True
+    found.cut[rows] = (matrix[:, rest] != _ZERO).any(axis=1)
+    # a number with zeros before it has fewer digits than places, and so another unit
+    found.read[rows] = True if unit else matrix[:, whole[0]] != _ZERO
+
+
+def _date(found: Shaped, rows: Places, matrix: Bytes, match: re.Match[str]) -> None:
+    """Dates, with a time of day or without."""
+    groups = match.groupdict()
+    year = _part(matrix, match, "year")
+    if groups.get("short"):
+        short = _part(matrix, match, "short")
+        year = short + np.where(short >= PIVOT, 1900, 2000)
+    name, half = groups.get("name"), groups.get("half")
+    month = MONTHS.index(name[:3].lower()) + 1 if name else _part(matrix, match, "month")
+    hour, minute, second = (_part(matrix, match, part) for part in ("hour", "minute", "second"))
+    days, fits = _days(np.asarray(year), np.asarray(month), _part(matrix, match, "day"))
+    if half:
+        fits &= (hour >= 1) & (hour <= 12)
+        hour = hour % 12 + (12 if half.lower() == "p" else 0)
+    fits &= (hour <= 23) & (minute <= 59) & (second <= 59)
+    wall = (((days * 24 + hour) * 60 + minute) * 60 + second) * _SECOND_US
+    if groups.get("fraction"):
+        places = list(range(*match.span("fraction")))
+        wall += _number(matrix, places[:FINE]) * 10 ** max(0, FINE - len(places))
+        found.cut[rows] = (matrix[:, places[FINE:]] != _ZERO).any(axis=1)
+    found.wall[rows] = wall
+    found.read[rows] = fits & _ahead(found, rows, matrix, match)
+
+
+def _days(year: Numbers, month: Numbers, day: Numbers | int) -> tuple[Numbers, Mask]:
+    """Days since 1970, and which of the dates exist."""
+    fits = (year >= 1) & (month >= 1) & (month <= 12)
+    months = (year - 1970) * 12 + np.clip(month, 1, 12) - 1
+    first, following = ((months + n).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) for n in (0, 1))
+    return first + day - 1, fits & (day >= 1) & (day <= following - first)
+
+
+def _ahead(found: Shaped, rows: Places, matrix: Bytes, match: re.Match[str]) -> Mask | bool:
+    """Set the offsets from UTC; says which are possible."""
+    sign = match.groupdict().get("sign")
+    found.aware[rows] = bool(sign or match.groupdict().get("zulu"))
+    if not sign:
+        return True
+    hours, minutes, seconds = (_part(matrix, match, f"off_{part}") for part in ("hour", "minute", "second"))
+    ahead = (hours * 3600 + minutes * 60 + seconds) * _SECOND_US
+    found.offset[rows] = -ahead if sign == "-" else ahead
+    possible: Mask = (np.asarray(hours) <= 23) & (np.asarray(minutes) <= 59) & (np.asarray(seconds) <= 59)
+    return possible

@@ -1,0 +1,182 @@
+"""Times of texts: a whole column at once, or one by itself, with the same answers.
+
+Numbers count from 1970, in the unit that their digits tell: 9 to 11 are seconds, 12 to 14 milliseconds, 15 to 17
+microseconds, 18 to 20 nanoseconds; eight digits are a date. A column is either numbers or dates. What leaves open which
+is the day and which the month is not read until the caller says how it is written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from backbone.domain.clock import MAX_US, MIN_US, from_us
+from backbone.sources.casting import Mask
+from backbone.sources.text.placing import FIRST_WALL, LAST_WALL, TimeForm, place, placed
+from backbone.sources.text.shapes import Shaped, shaped
+from backbone.sources.text.spelled import DIGITS_BELOW, Spelled, Untold, spelled
+from backbone.sources.text.written import clock_of, find, is_epoch
+
+__all__ = [
+    "Moment",
+    "Moments",
+    "TimeForm",
+    "counted",
+    "moment",
+    "moments",
+    "of_timestamps",
+    "recognised",
+]
+
+_MOST: Final = 2**63 - 1
+_AWARE: Final = pa.timestamp("us", tz="UTC")
+
+
+class Moment(NamedTuple):
+    """A moment.
+
+    Attributes:
+        at: in UTC.
+        repeated: whether the clocks showed it twice; it is the first of the two.
+        cut: whether it was finer than a microsecond.
+    """
+
+    at: datetime
+    repeated: bool
+    cut: bool
+
+
+class Moments(NamedTuple):
+    """The moments of a column.
+
+    Attributes:
+        values: ``timestamp[us, UTC]``; null where nothing stands, nonsense where it failed.
+        failed: which texts are no moments; `moment` says why.
+        repeated: which of them the clocks showed twice; they are the first of the two.
+        cut: which were finer than a microsecond.
+    """
+
+    values: pa.Array
+    failed: Mask
+    repeated: Mask
+    cut: Mask
+
+
+def moment(text: str, form: TimeForm) -> Moment:
+    """Read one text.
+
+    Raises:
+        ValueError: it is no moment, has no offset while the form has no zone, names a local time that the clocks skip,
+            has a time of day where dates are meant, or lies outside the form's bounds.
+    """
+    said = spelled(text.strip(), form.looks)
+    if FIRST_WALL <= said.wall <= LAST_WALL:
+        us, repeated = place(text, said, form)
+        if form.first <= us <= form.last:
+            return Moment(from_us(us), repeated, said.cut)
+    raise ValueError(f"{text!r} {form.years}")
+
+
+def moments(texts: pa.Array, form: TimeForm) -> Moments:
+    """Read a column of strings; the same answers as `moment` gives for each."""
+    texts = pc.utf8_trim_whitespace(texts.cast(pa.string()))
+    found = shaped(texts, partial(find, looks=form.looks), form.unit)
+    _read_singly(found, texts, form)
+    values, failed, repeated = placed(found.wall, found.offset, found.aware, form)
+    missing = texts.is_null().to_numpy(zero_copy_only=False)
+    failed = (failed | ~found.read) & ~missing
+    return Moments(_stamps(values, missing), failed, repeated & ~failed & ~missing, found.cut & ~failed)
+
+
+def _read_singly(found: Shaped, texts: pa.Array, form: TimeForm) -> None:
+    """Read what stands in no common shape: each distinct text once."""
+    rows = np.flatnonzero(~found.read & texts.is_valid().to_numpy(zero_copy_only=False))
+    if not rows.size:
+        return
+    coded = texts.take(pa.array(rows)).dictionary_encode()
+    said = [_said(text, form) for text in coded.dictionary.to_pylist()]
+    codes = coded.indices.to_numpy()
+    found.read[rows] = np.array([each is not None for each in said])[codes]
+    found.wall[rows] = np.array([each.wall if each else 0 for each in said])[codes]
+    found.offset[rows] = np.array([each.offset or 0 if each else 0 for each in said])[codes]
+    found.aware[rows] = np.array([each is not None and each.offset is not None for each in said])[codes]
+    found.cut[rows] = np.array([each is not None and each.cut for each in said])[codes]
+
+
+def _said(text: str, form: TimeForm) -> Spelled | None:
+    try:
+        said = spelled(text, form.looks)
+    except ValueError:
+        return None
+    return said if MIN_US <= said.wall <= MAX_US else None
+
+
+def of_timestamps(stamps: pa.Array, form: TimeForm) -> Moments:
+    """Place timestamps of whole microseconds, with a zone or without."""
+    missing = stamps.is_null().to_numpy(zero_copy_only=False)
+    wall = stamps.cast(pa.int64()).fill_null(0).to_numpy()
+    us, failed, repeated = placed(wall, 0, np.full(len(wall), stamps.type.tz is not None), form)
+    return Moments(_stamps(us, missing), failed & ~missing, repeated & ~failed & ~missing, np.zeros_like(missing))
+
+
+def counted(given: pa.Array, form: TimeForm) -> Moments:
+    """Place whole numbers since 1970, each by its digits or all by the form's unit; as `moment` does their texts."""
+    missing = given.is_null().to_numpy(zero_copy_only=False)
+    numbers = given.fill_null(0).to_numpy()
+    size = np.abs(numbers)
+    wall, cut, read = np.zeros_like(numbers), np.zeros_like(missing), np.zeros_like(missing)
+    for unit, below in DIGITS_BELOW.items():
+        if form.unit == unit:
+            here = (size >= 0) & (size < _MOST // 10 ** max(0, below))
+        else:
+            here = (size >= 10 ** (14 - below)) & (size <= min(_MOST, 10 ** (17 - below) - 1)) & (form.unit is None)
+        wall = np.where(here, numbers * 10**below if below >= 0 else np.sign(numbers) * (size // 10**-below), wall)
+        cut |= here & (size % 10 ** max(0, -below) != 0)
+        read |= here
+    us, failed, repeated = placed(wall, 0, np.ones_like(missing), form)
+    failed = (failed | ~read) & ~missing
+    return Moments(_stamps(us, missing), failed, repeated, cut & ~failed & ~missing)
+
+
+def _stamps(us: NDArray[np.int64], missing: Mask) -> pa.Array:
+    return pa.array(us, mask=missing if missing.any() else None).cast(_AWARE)
+
+
+def recognised(texts: Iterable[str], form: TimeForm) -> TimeForm:
+    """The form of a column, made out by some of its texts: numbers or dates, and how long clocks without colons are.
+
+    Raises:
+        ValueError: they can't be read or placed before their format, their unit or their zone is told; says which.
+    """
+    said: list[tuple[str, Spelled]] = []
+    untold: list[Untold] = []
+    for text in filter(None, (each.strip() for each in texts)):
+        try:
+            said.append((text, spelled(text, form.looks)))
+        except Untold as error:
+            untold.append(error)
+        except ValueError:
+            continue
+    if len(untold) > len(said):
+        raise untold[0]
+    naive = [text for text, each in said if each.offset is None]
+    if naive and len(naive) == len(said) and form.zone is None and not form.dates:
+        raise ValueError(
+            f"times without an offset from UTC, such as {naive[0]!r}; say which zone they are in "
+            "(--zone UTC, --zone America/New_York)"
+        )
+    if not said or form.format:
+        return form
+    numbers = sum(is_epoch(text) for text, _ in said)
+    clocks = Counter(clock for text, _ in said if (match := find(text, form.looks)) and (clock := clock_of(match)))
+    clock = clocks.most_common(1)[0][0] if clocks else None
+    return replace(form, epochs=2 * numbers > len(said), clock=clock)
