@@ -10,11 +10,11 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 LOCKED := --require-hashes --only-binary :all:
 ALONE := --override-ini addopts="-ra --strict-markers --strict-config --import-mode=importlib"
 # what kills, freezes and empties the servers for minutes belongs to the drills
-BREAKING := $(addprefix tests/services/test_,kafka_faults.py kafka_reading_faults.py topics_backbone.py)
+BREAKING := $(addprefix tests/services/test_,kafka_faults.py kafka_reading_faults.py secrecy.py topics_backbone.py)
 UV := uv==0.13.9
 COMPILE := pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test coverage sim fuzz test-install test-services drills drills-rolling lint audit sbom bench bench-rivals docs lock locks clean
+.PHONY: help run test coverage sim fuzz test-install test-services test-data drills drills-rolling lint audit sbom bench bench-rivals docs lock locks clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ drills: .venv/installed  ## the long fault runs on real servers, which they star
 drills-rolling: export BACKBONE_DRILL_MINUTES ?= 30
 drills-rolling: .venv/installed  ## each server in turn killed, frozen and restarted, for BACKBONE_DRILL_MINUTES (30)
 	$(BIN)/python -m pytest tests/faults/drills/test_rolling.py -q -s $(ALONE)
+
+test-data: .venv/installed  ## millions of real prices, where a folder of them lies beside the checkout, by CSV in nine dialects and by Parquet
+	$(BIN)/python -m pytest tests/data -q $(ALONE)
 
 lint: .venv/installed  ## ruff, mypy --strict, and pyright on what it must refuse
 	$(BIN)/ruff check .

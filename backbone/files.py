@@ -13,8 +13,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-__all__ = ["PRIVATE", "REPORT", "deliver", "fresh_file", "private_folder", "replace"]
+__all__ = ["PRIVATE", "REPORT", "deliver", "fresh_file", "private_folder", "replace", "scratch"]
 
 PRIVATE = 0o600
 """What holds a secret or state: for its owner alone."""
@@ -79,6 +80,17 @@ def fresh_file(path: Path, mode: int = REPORT) -> Iterator[tuple[io.BufferedWrit
             yield file, partial
     finally:
         partial.unlink(missing_ok=True)
+
+
+def scratch() -> IO[bytes]:
+    """A file without a name in the folder for temporary files (`TMPDIR`): nobody else opens it, and closed it is gone.
+
+    Raises:
+        OSError: no file can be made there.
+    """
+    from tempfile import TemporaryFile
+
+    return TemporaryFile()
 
 
 def private_folder(path: Path) -> None:

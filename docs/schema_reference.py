@@ -40,6 +40,8 @@ def _default(leaf: Leaf) -> str:
         return "not set"
     if isinstance(leaf.default, bool):
         return f"`{str(leaf.default).lower()}`"
+    if isinstance(leaf.default, tuple):
+        return "none" if not leaf.default else f"`{leaf.default}`"
     if isinstance(leaf.default, Mapping):
         return ", ".join(f"`{name}={value}`" for name, value in leaf.default.items()) or "none"
     return f"`{leaf.default}`"

@@ -14,21 +14,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backbone.domain.cleaning import check, check_doubles, check_texts, clean, constant_text
+from backbone.domain.cleaning import check, check_doubles, check_texts, clean, constant_text, is_nested
 from backbone.domain.clock import INTERVALS, parse_interval
+from backbone.domain.dimension import Dimension
 from backbone.domain.events import differing, unnumbered
 from backbone.domain.schema import arrow_schema, arrow_type
+from backbone.domain.session_dates import session_dates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from backbone.domain.dimension import Dimension
-
     Codes = npt.NDArray[np.int64]
 
 __all__ = ["canonical", "distinct", "in_order", "integers", "places", "reorder", "require_canonical", "whole"]
+
+_DAY_US = 86_400_000_000
 
 
 def canonical(dimension: Dimension, table: Any, *, presorted: bool = False, known: bool = False) -> pa.Table:
@@ -50,6 +52,9 @@ def canonical(dimension: Dimension, table: Any, *, presorted: bool = False, know
         for name, array in arrays.items():
             if dimension.kinds[name] == "string":
                 check_texts(dimension, name, array)
+        if dimension is Dimension.DAILY_BARS:
+            zone = str(getattr(columns["ts"].type, "tz", None) or "UTC")
+            arrays["ts"] = session_dates(f"{dimension}.ts", arrays["ts"], zone)
         if dimension.has_interval:
             arrays["interval"], given = _intervals(arrays["interval"]), arrays["interval"]
             presorted = presorted and arrays["interval"] is given
@@ -66,7 +71,8 @@ def require_canonical(dimension: Dimension, table: pa.Table) -> None:
     """Refuse a table of the right schema, one chunk a column, whose content is not in canonical form.
 
     Raises:
-        ValueError: a value is none that a frame holds, an interval has another name, or rows are out of order.
+        ValueError: a value is none that a frame holds, an interval has another name, a daily bar a time of day, or rows
+            are out of order.
     """
     for name, kind in dimension.kinds.items():
         array = whole(table.column(name))
@@ -75,6 +81,8 @@ def require_canonical(dimension: Dimension, table: pa.Table) -> None:
             check_doubles(array)
     if not in_order([whole(table.column(name)) for name in dimension.key]):
         raise ValueError("its rows are not strictly ascending by key")
+    if dimension is Dimension.DAILY_BARS and (integers(whole(table.column("ts"))) % _DAY_US).any():
+        raise ValueError("its moments have a time of day; daily bars bear the session's date")
     if dimension.has_interval and not set(distinct(whole(table.column("interval")))) <= INTERVALS.keys():
         raise ValueError("its intervals have other names than ours")
 
@@ -88,7 +96,9 @@ def _table(given: Any) -> pa.Table:
 
 
 def _named(dimension: Dimension, table: pa.Table) -> dict[str, pa.ChunkedArray]:
-    """The columns by name, after checking that the names are right."""
+    """The columns by name, after checking that the names are right; nested ones that are not ours are passed over."""
+    extra = [field.name for field in table.schema if is_nested(field.type) and field.name not in dimension.columns]
+    table = table.drop_columns(extra) if extra else table
     names = table.column_names
     allowed = ", ".join(dimension.columns)
     unknown = sorted(set(names) - set(dimension.columns))

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     from backbone.domain.dimension import Dimension
 
-__all__ = ["check", "check_doubles", "check_texts", "clean", "constant_text", "doubles", "text_buffers", "without_nan"]
+__all__ = [
+    "check",
+    "check_doubles",
+    "check_texts",
+    "clean",
+    "constant_text",
+    "doubles",
+    "is_nested",
+    "text_buffers",
+    "without_nan",
+]
 
 _NEGATIVE_ZERO = np.int64(np.iinfo(np.int64).min)
 _WANTED = {
@@ -40,9 +50,10 @@ def clean(dimension: Dimension, name: str, column: pa.ChunkedArray | pa.Array) -
     """
     kind = dimension.kinds[name]
     where = f"{dimension}.{name}"
-    _refuse_type(where, kind, column.type)
+    listed = kind == "string" and name not in dimension.key and _is_list(column.type)
+    _refuse_type(where, kind, column.type.value_type if listed else column.type)
     try:
-        array = column.cast(arrow_type(kind))
+        array = _joined(column) if listed else column.cast(arrow_type(kind))
         array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     except pa.ArrowException as error:
         raise ValueError(
@@ -54,6 +65,27 @@ def clean(dimension: Dimension, name: str, column: pa.ChunkedArray | pa.Array) -
         array = without_nan(array)
     check(dimension, name, array)
     return array
+
+
+def is_nested(given: pa.DataType) -> bool:
+    """Whether the values of a column are lists, structs or maps: none of ours is."""
+    return bool(types.is_nested(given)) or "list_view" in str(given)
+
+
+def _is_list(given: pa.DataType) -> bool:
+    return bool(types.is_list(given) or types.is_large_list(given) or types.is_fixed_size_list(given))
+
+
+def _joined(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Lists of texts as one text each, with commas, as feeds list the conditions of a trade; null for an empty list."""
+    lists = column.cast(pa.list_(pa.string()))
+    whole = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
+    texts, lengths = whole.flatten(), pc.list_value_length(whole).fill_null(0).to_numpy()
+    rows = np.repeat(np.arange(len(whole)), lengths)[~_nulls(texts)]
+    counts = np.bincount(rows, minlength=len(whole))
+    offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), texts.drop_null()), ",")
+    return pc.if_else(pc.equal(joined, ""), None, joined)
 
 
 def _refuse_type(where: str, kind: str, given: pa.DataType) -> None:

@@ -141,15 +141,11 @@ def parse_duration(text: str) -> timedelta:
 
 
 INTERVALS: Final[Mapping[str, timedelta | None]] = {
-    "1m": timedelta(minutes=1),
-    "2m": timedelta(minutes=2),
-    "5m": timedelta(minutes=5),
-    "15m": timedelta(minutes=15),
-    "30m": timedelta(minutes=30),
-    "45m": timedelta(minutes=45),
+    **{f"{number}s": timedelta(seconds=number) for number in (1, 5, 10, 15, 30)},
+    **{f"{number}m": timedelta(minutes=number) for number in (1, 2, 3, 5, 10, 15, 20, 30, 45)},
     "1h": timedelta(hours=1),
     "90m": timedelta(minutes=90),
-    "4h": timedelta(hours=4),
+    **{f"{number}h": timedelta(hours=number) for number in (2, 3, 4, 6, 8, 12)},
     "1d": timedelta(days=1),
     "5d": timedelta(days=5),
     "1wk": timedelta(weeks=1),
@@ -158,37 +154,65 @@ INTERVALS: Final[Mapping[str, timedelta | None]] = {
 }
 """The bar intervals and how long each lasts; None where the length varies with the calendar."""
 
-_SPELLING: Final = re.compile(r"(\d{1,4})\s*([a-z]+)")
+_SECONDS: Final[Mapping[str, int]] = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "wk": 604_800}
+_BY_LENGTH: Final = {int(length.total_seconds()): name for name, length in INTERVALS.items() if length is not None}
+_SPELLING: Final = re.compile(r"([0-9]{1,5})\s*([a-z]*)")
+_LETTERS_FIRST: Final = re.compile(r"(?:period_)?(mn|[smhdw])([0-9]{1,3})")
 _UNIT_SPELLINGS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "m"),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("", "m", "min", "mins", "minute", "minutes"), "m"),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "h"),
     **dict.fromkeys(("d", "day", "days"), "d"),
     **dict.fromkeys(("w", "wk", "wks", "week", "weeks"), "wk"),
-    **dict.fromkeys(("mo", "mos", "mth", "month", "months"), "mo"),
+    **dict.fromkeys(("mo", "mos", "mn", "mth", "month", "months"), "mo"),
 }
-_SAME_LENGTH: Final[Mapping[str, str]] = {
-    "60m": "1h",
-    "240m": "4h",
-    "24h": "1d",
-    "1440m": "1d",
-    "7d": "1wk",
+_WORDS: Final[Mapping[str, str]] = {
+    "43200": "1mo",
+    "hourly": "1h",
+    "d": "1d",
+    "daily": "1d",
+    "w": "1wk",
+    "weekly": "1wk",
+    "mn": "1mo",
+    "monthly": "1mo",
+    "quarterly": "3mo",
 }
 
 
 def parse_interval(text: str) -> str:
-    """Read a bar interval in any common spelling (``60m``, ``1hour``, ``1 hr``) and give its one name (``1h``).
+    """Read a bar interval in any common spelling and give its one name.
+
+    ``60m``, ``1hour``, ``1 hr``, ``1H`` and ``3600s`` are ``1h``, and so are ``H1``, ``PERIOD_H1`` and ``60``
+    (minutes), as MetaTrader writes it. ``5T`` is ``5m``, as pandas wrote it.
 
     Raises:
-        ValueError: the interval is not one of ``INTERVALS``, or is the ambiguous ``M`` (minutes or months?).
+        ValueError: the interval is not one of ``INTERVALS``, or is the ambiguous ``1M`` (minutes or months?).
     """
     compact = text.strip()
-    match = _SPELLING.fullmatch(compact.lower())
-    if match and not compact.endswith("M"):
-        name = f"{int(match[1])}{_UNIT_SPELLINGS.get(match[2], match[2])}"
-        name = _SAME_LENGTH.get(name, name)
-        if name in INTERVALS:
-            return name
-    raise ValueError(f"unknown interval {text!r}; use one of: {', '.join(INTERVALS)}")
+    plain = f"{compact[:-1].strip()}m" if compact[:-1].strip().isdigit() and compact.endswith("T") else compact.lower()
+    name = _WORDS.get(plain) or _counted(plain)
+    if name is None or _is_ambiguous(compact):
+        asked = "minutes or months? " if _is_ambiguous(compact) else ""
+        raise ValueError(f"unknown interval {text!r}; {asked}use one of: {', '.join(INTERVALS)}")
+    return name
+
+
+def _is_ambiguous(text: str) -> bool:
+    return text.endswith("M") and text[:-1].strip().isdigit()
+
+
+def _counted(text: str) -> str | None:
+    """The interval of a number and a unit in either order; None: there is none."""
+    if found := _SPELLING.fullmatch(text):
+        number, unit = int(found[1]), _UNIT_SPELLINGS.get(found[2], "")
+    elif found := _LETTERS_FIRST.fullmatch(text):
+        number, unit = int(found[2]), _UNIT_SPELLINGS[found[1]]
+    else:
+        return None
+    if unit in _SECONDS:
+        return _BY_LENGTH.get(number * _SECONDS[unit])
+    name = f"{number}{unit}"
+    return name if name in INTERVALS else None
 
 
 def interval_duration(interval: str) -> timedelta:

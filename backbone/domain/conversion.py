@@ -15,14 +15,16 @@ import pyarrow as pa
 from backbone.domain.arguments import shown
 from backbone.domain.canonical import integers, whole
 from backbone.domain.clock import to_us
+from backbone.domain.dimension import Dimension
 from backbone.domain.schema import arrow_type
+from backbone.domain.session_dates import session_date_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy.typing as npt
 
-    from backbone.domain.dimension import Dimension, Kind
+    from backbone.domain.dimension import Kind
 
 __all__ = [
     "arrow_to_pandas",
@@ -33,6 +35,7 @@ __all__ = [
     "records_to_arrow",
 ]
 
+_NESTED: Final = (list, tuple, set, dict, np.ndarray)
 _INSTALL: Final = "{0} is not installed, and Frame.{1} needs it: pip install {0}; to_arrow() needs nothing more"
 
 
@@ -57,7 +60,7 @@ def records_to_arrow(dimension: Dimension, records: Sequence[object]) -> pa.Tabl
     columns = {
         name: _column(dimension, name, [row.get(name) for row in rows])
         if name in dimension.kinds
-        else pa.nulls(len(rows))
+        else _unknown([row.get(name) for row in rows])
         for name in names
     }
     return pa.table(columns)
@@ -75,9 +78,15 @@ def _mapping(row: object) -> Mapping[str, object]:
     return row
 
 
+def _unknown(values: list[object]) -> pa.Array:
+    """A column that no dimension has: of its values only tells whether they are lists or mappings."""
+    nested = any(isinstance(value, _NESTED) for value in values)
+    return pa.nulls(len(values), pa.list_(pa.null()) if nested else None)
+
+
 def _column(dimension: Dimension, name: str, values: list[object]) -> pa.Array:
     kind = dimension.kinds[name]
-    read = _READERS[kind]
+    read = _reader(dimension, name)
     cells = []
     for row, value in enumerate(values):
         try:
@@ -90,18 +99,36 @@ def _column(dimension: Dimension, name: str, values: list[object]) -> pa.Array:
         raise ValueError(f"{dimension}.{name}: a value that does not fit {kind} given: {error}") from error
 
 
+def _reader(dimension: Dimension, name: str) -> Callable[[Any], str | int | float | None]:
+    if dimension is Dimension.DAILY_BARS and name == "ts":
+        return _session_date
+    kind = dimension.kinds[name]
+    return _texts if kind == "string" and name not in dimension.key else _READERS[kind]
+
+
+def _texts(value: object) -> str | None:
+    """A text, or several as one with commas, as feeds list the conditions of a trade."""
+    if isinstance(value, list | tuple | np.ndarray):
+        return ",".join(_text(each) for each in value if each is not None) or None
+    return _text(value)
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("allowed is text")
     return str(value)
 
 
-def _moment(value: object) -> int:
+def _moment(value: object, us_of: Callable[[datetime], int] = to_us) -> int:
     if not isinstance(value, datetime):
         raise TypeError("allowed is a datetime with a time zone")
     if getattr(value, "nanosecond", 0):
         raise ValueError("allowed is a datetime of whole microseconds")
-    return to_us(value)
+    return us_of(value)
+
+
+def _session_date(value: object) -> int:
+    return _moment(value, session_date_us)
 
 
 def _number(value: object) -> float:
@@ -180,7 +207,7 @@ def pandas_to_arrow(dimension: Dimension, df: Any) -> pa.Table:
 
 def _of_series(dimension: Dimension, name: Any, series: Any) -> pa.Array:
     if name not in dimension.kinds:
-        return pa.nulls(len(series))
+        return _unknown(series.tolist() if series.dtype == object else [None] * len(series))
     if series.dtype == object:
         # Arrow would read naive moments as UTC and truth as number: objects are looked at one by one
         return _column(dimension, name, series.where(series.notna(), None).tolist())

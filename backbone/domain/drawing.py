@@ -19,8 +19,8 @@ def summary(frame: Frame) -> str:
     """What it is, in one line."""
     symbols = frame.symbols if len(frame.symbols) <= 3 else (*frame.symbols[:3], f"… {len(frame.symbols)} in all")
     span = f" {frame.start:%Y-%m-%dT%H:%M:%SZ} to {frame.end:%Y-%m-%dT%H:%M:%SZ}" if len(frame) else ""
-    stale = " stale" if frame.stale else ""
-    return f"<Frame {frame.dimension} {len(frame)} rows {written_out(','.join(symbols))}{span}{stale}>"
+    marks = " stale" * frame.stale + f" {len(frame.partial)} partial" * bool(frame.partial)
+    return f"<Frame {frame.dimension} {len(frame)} rows {written_out(','.join(symbols))}{span}{marks}>"
 
 
 def html_table(frame: Frame, most: int = 20) -> str:

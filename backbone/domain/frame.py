@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from backbone.domain import arguments
 from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
+from backbone.domain.marks import PLAIN, Marks
 from backbone.domain.rows import Cells, cells_of, listed
 
 if TYPE_CHECKING:
@@ -37,20 +38,11 @@ class Frame:
     Frames are made by ``from_arrow``, ``from_polars``, ``from_pandas``, ``from_records``, ``empty`` and ``concat``.
     """
 
-    __slots__ = (
-        "_cells",
-        "_dimension",
-        "_fingerprint",
-        "_rows",
-        "_span_us",
-        "_stale",
-        "_symbols",
-        "_table",
-    )
+    __slots__ = ("_cells", "_dimension", "_fingerprint", "_marks", "_rows", "_span_us", "_symbols", "_table")
 
     _dimension: Dimension
     _rows: int
-    _stale: bool
+    _marks: Marks
     _table: pa.Table | None
     _cells: Cells | None
     _symbols: tuple[str, ...] | None
@@ -61,11 +53,11 @@ class Frame:
         raise TypeError("a Frame is made by Frame.from_arrow, from_polars, from_pandas, from_records, empty or concat")
 
     @classmethod
-    def _of(cls, dimension: Dimension, table: pa.Table, *, stale: bool = False) -> Self:
+    def _of(cls, dimension: Dimension, table: pa.Table, marks: Marks = PLAIN) -> Self:
         """Wrap a table that is canonical already."""
         self = cls._blank(dimension, table.num_rows)
         self._table = table
-        self._stale = stale
+        self._marks = marks
         return self
 
     @classmethod
@@ -73,7 +65,7 @@ class Frame:
         self = object.__new__(cls)
         self._dimension = dimension
         self._rows = rows
-        self._stale = False
+        self._marks = PLAIN
         self._table = self._cells = self._symbols = self._span_us = self._fingerprint = None
         return self
 
@@ -172,7 +164,7 @@ class Frame:
 
         given = of_one_dimension(frames)
         dimension = given[0].dimension
-        return cls._of(dimension, concatenated(dimension, given), stale=any(frame.stale for frame in given))
+        return cls._of(dimension, concatenated(dimension, given), Marks.of(given))
 
     @classmethod
     def stacked(cls, frames: Sequence[Frame]) -> Self:
@@ -185,7 +177,7 @@ class Frame:
         """The rows of a stacked frame in canonical form: sorted by key, of rows with the same key the last."""
         from backbone.domain.canonical import reorder
 
-        return self._of(self._dimension, reorder(self._dimension, self.to_arrow()), stale=self._stale)
+        return self._of(self._dimension, reorder(self._dimension, self.to_arrow()), self._marks)
 
     @property
     def dimension(self) -> Dimension:
@@ -237,7 +229,17 @@ class Frame:
     @property
     def stale(self) -> bool:
         """Whether the rows may be older than what the store holds."""
-        return self._stale
+        return self._marks.stale
+
+    @property
+    def partial(self) -> Mapping[str, datetime]:
+        """Of bars made of others: the symbols whose newest bar is not known to its end, with where it begins."""
+        return self._marks.partial_in(self)
+
+    @property
+    def marks(self) -> Marks:
+        """What is said of the rows besides; it is no part of them."""
+        return self._marks
 
     @property
     def fingerprint(self) -> str:
@@ -310,7 +312,7 @@ class Frame:
         n = arguments.count("n", n)
         if n >= self._rows:
             return self
-        return self._of(self._dimension, newest_rows(self.to_arrow(), self._stamps(), n), stale=self._stale)
+        return self._of(self._dimension, newest_rows(self.to_arrow(), self._stamps(), n), self._marks)
 
     def select(
         self,
@@ -329,7 +331,7 @@ class Frame:
         from backbone.domain.selection import matching_rows
 
         table = matching_rows(self, self._stamps(), symbols, arguments.window(start, end), interval)
-        return self if table.num_rows == self._rows else self._of(self._dimension, table, stale=self._stale)
+        return self if table.num_rows == self._rows else self._of(self._dimension, table, self._marks)
 
     def split_by_symbol(self) -> list[tuple[str, Frame]]:
         """One frame per symbol (calendar of macro events), ascending; the rows are not copied."""
@@ -348,14 +350,21 @@ class Frame:
         offset = arguments.count("offset", offset)
         length = None if length is None else arguments.count("length", length, default="None for the rest")
         table = self.to_arrow().slice(offset, length)
-        return self._of(self._dimension, table if table.num_rows else table.schema.empty_table(), stale=self._stale)
+        return self._of(self._dimension, table if table.num_rows else table.schema.empty_table(), self._marks)
 
     def as_stale(self) -> Frame:
         """The same rows, marked as possibly older than what the store holds."""
+        return self._marked(self._marks.as_stale())
+
+    def with_partial(self, partial: Mapping[str, datetime]) -> Frame:
+        """The same rows, of which the newest bars of some symbols are marked as unfinished."""
+        return self._marked(self._marks.with_partial(partial)) if partial or self._marks.partial else self
+
+    def _marked(self, marks: Marks) -> Frame:
         copy = object.__new__(type(self))
         for name in self.__slots__:
             setattr(copy, name, getattr(self, name))
-        copy._stale = True
+        copy._marks = marks
         return copy
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:

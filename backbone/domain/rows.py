@@ -18,6 +18,7 @@ import msgspec
 from backbone.domain.arguments import shown
 from backbone.domain.clock import INTERVALS, MAX_US, MIN_US, to_us
 from backbone.domain.dimension import Dimension
+from backbone.domain.session_dates import session_date_us
 from backbone.domain.text import LONGEST_TEXT, hidden
 
 if TYPE_CHECKING:
@@ -146,6 +147,8 @@ def _shape(dimension: Dimension) -> _Shape:
         read = _KEY_READERS[kind] if name in dimension.key else _READERS[kind]
         if name == "interval":
             read = _interval
+        elif name == "ts" and dimension is Dimension.DAILY_BARS:
+            read = _session_date
         columns.append((name, _sequence if name == "sequence" and numbered else read))
     texts = tuple(at for at, kind in enumerate(dimension.kinds.values()) if kind == "string")
     names = dimension.columns
@@ -190,6 +193,14 @@ def _moment(value: object) -> int:
         if MIN_US <= moment <= MAX_US:
             return moment
     raise _Unplain
+
+
+def _session_date(value: object) -> int:
+    _moment(value)
+    try:
+        return session_date_us(value)  # type: ignore[arg-type]  # a datetime, or it were refused above
+    except ValueError:
+        raise _Unplain from None
 
 
 def _number(value: object) -> float | None:

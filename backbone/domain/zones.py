@@ -8,6 +8,7 @@ used, so that machines without one of their own give the same answers.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TypeAlias
@@ -24,8 +25,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
 _DAY_US = 86_400_000_000
-_FEW_YEARS = 30
 _FIRST_YEAR, _LAST_YEAR = 2, 9998
+_MANY_YEARS = 100  # from the first to the last: most are years of no row, and looking at each row is cheaper
 
 
 def load_zone(name: str) -> ZoneInfo:
@@ -78,22 +79,26 @@ def _offsets_at(utc: NDArray[np.int64], zone: ZoneInfo) -> NDArray[np.int64]:
     """Offsets from UTC in microseconds; zones change at most once a day, which every zone so far has kept to."""
     if utc.size == 0:
         return np.zeros(0, dtype=np.int64)
-    rules = [rule for year in _years_of(utc) for rule in _year_rules(zone.key, min(max(year, _FIRST_YEAR), _LAST_YEAR))]
+    years = (min(max(year, _FIRST_YEAR), _LAST_YEAR) for year in _years_of(utc))
+    rules = [rule for year in years for rule in _year_rules(zone.key, year)]
     starts = np.array([start for start, _ in rules], dtype=np.int64)
     offsets = np.array([offset for _, offset in rules], dtype=np.int64)
     if (offsets == offsets[0]).all():
-        return np.full(utc.size, offsets[0], dtype=np.int64)
+        return np.full(utc.size, offsets[0])
     return offsets[np.maximum(np.searchsorted(starts, utc, side="right") - 1, 0)]
 
 
-def _years_of(utc: NDArray[np.int64]) -> list[int]:
-    """The years of stamps; where they span few, all of these, for looking at each stamp costs more."""
-    first, last = (int(edge.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64)) + 1970
-                   for edge in (utc.min(), utc.max()))  # fmt: skip
-    if last - first < _FEW_YEARS:
-        return list(range(first, last + 1))
-    years: list[int] = np.unique(utc.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970).tolist()
-    return years
+def _years_of(utc: NDArray[np.int64]) -> Sequence[int]:
+    """The UTC years of some moments, ascending, and perhaps those between them."""
+    first, last = _years(np.array([utc.min(), utc.max()])).tolist()
+    if last - first <= _MANY_YEARS:
+        return range(first, last + 1)
+    found: list[int] = np.unique(_years(utc)).tolist()
+    return found
+
+
+def _years(utc: NDArray[np.int64]) -> NDArray[np.int64]:
+    return utc.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970
 
 
 @lru_cache(maxsize=4096)

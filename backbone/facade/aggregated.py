@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+import numpy as np
+
 from backbone.domain import Frame
-from backbone.domain.clock import from_us, to_us
+from backbone.domain.clock import MIN_US, from_us, to_us
 from backbone.domain.dimension import Dimension
-from backbone.quality.calendars import calendar_of
-from backbone.settings.sections.quality import QualitySettings
+from backbone.facade.holdings import Intervals
+from backbone.quality.instruments import Instruments
 from backbone.store.errors import Unsupported
 from backbone.store.records import Bucket, Query
 
@@ -32,18 +34,21 @@ class Stored(Protocol):
     async def stored(self, query: Query) -> Frame:
         """Rows as they are stored, or bars made of them."""
 
+    def known(self, dimension: Dimension) -> Intervals:
+        """What is stored of a dimension, as it was known last, without asking."""
+
 
 class Aggregator:
     """Asks the store for bars.
 
     Args:
         rows: what is stored.
-        quality: the trading calendars.
+        instruments: the trading calendars.
     """
 
-    def __init__(self, rows: Stored, quality: QualitySettings) -> None:
+    def __init__(self, rows: Stored, instruments: Instruments) -> None:
         self._rows = rows
-        self._quality = quality
+        self._instruments = instruments
 
     async def bars(
         self, query: Query, symbols: Sequence[str], source: str, start: datetime | None, newest: datetime | None
@@ -78,8 +83,26 @@ class Aggregator:
             )
         except (Unsupported, OverflowError):
             return None
-        kept = in_session(made, lambda symbol: calendar_of(self._quality, (symbol,)))
-        return kept.select(start=start, end=query.end)
+        kept = in_session(made, self._instruments.calendar_of)
+        return kept.with_partial(await self._unfinished(kept, query, source))
+
+    async def _unfinished(self, made: Frame, query: Query, source: str) -> dict[str, datetime]:
+        """The bars that are not known to their end; where that is in doubt, the newest row of a symbol is looked at."""
+        from backbone.quality.resample import TRADES
+        from backbone.quality.unfinished import ends_of, unfinished
+
+        interval, calendar_of = query.interval or source, self._instruments.calendar_of
+        known = {
+            symbol: spans[source][1] for symbol, spans in self._rows.known(query.dimension).items() if source in spans
+        }
+        stamps = np.array([known.get(symbol, MIN_US) for symbol in made.symbols], dtype=np.int64).view("datetime64[us]")
+        ends = ends_of(stamps, made.symbols, source, calendar_of)
+        doubtful = unfinished(made, ends, interval, calendar_of)
+        for symbol in doubtful:
+            dimension = Dimension.TRADES if source == TRADES else query.dimension
+            newest = await self._rows.stored(Query(dimension, (symbol,), None if source == TRADES else source, limit=1))
+            ends |= ends_of(newest.column("ts"), newest.symbols, source, calendar_of)
+        return unfinished(made, ends, interval, calendar_of) if doubtful else {}
 
     def _bucket(
         self, query: Query, symbols: Sequence[str], source: str, start: datetime | None, end: datetime | None
@@ -95,7 +118,7 @@ class Aggregator:
             or (end - start) // span_of(interval) * len(symbols) > _MOST_BARS
         ):
             return None
-        calendars = [calendar_of(self._quality, (symbol,)) for symbol in symbols]
+        calendars = [self._instruments.calendar_of(symbol) for symbol in symbols]
         try:
             offset = offset_of(calendars, interval, start - _MARGIN, end + _MARGIN)
         except OverflowError:

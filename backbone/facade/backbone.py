@@ -236,9 +236,9 @@ class Backbone(Unbuilt):
         Args:
             dimension: or one of its aliases.
             symbols: empty: all. One of another case than the only one stored of that name means that one.
-            interval: bar interval; None: all that are stored. Where a symbol has no bars of that interval but has
-                finer ones, they are made by trading session (see `backbone.quality.resample`), of the widest that
-                fits; of a symbol without bars, of its trades, given start or limit; daily_bars give 1d, 1wk, 1mo, 3mo.
+            interval: bar interval; None: all that are stored. What the stored bars of a symbol leave open is made of
+                its finer ones, by trading session (see `backbone.quality.resample`), of the widest that fit; of a
+                symbol without bars, of its trades, given start or limit; daily_bars give 1d, 1wk, 1mo, 3mo.
             start: first moment, inclusive, with a time zone; of bars, that of their beginning.
             end: last moment, inclusive, with a time zone.
             period: instead of start and end, how far back from now, such as "30d"; it begins at a round moment, so
@@ -249,7 +249,7 @@ class Backbone(Unbuilt):
 
         Returns:
             The rows; `frame.stale` while the store is down and the cache still had them. A bar that was made of
-            others holds what is stored of it: of the newest, that may be a part.
+            others holds what is stored of it; of the newest that may be a part, then `frame.partial` names it.
 
         Raises:
             TypeError, ValueError: an argument is wrong, or the interval can't be made of what is stored.

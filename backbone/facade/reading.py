@@ -9,25 +9,16 @@ import msgspec
 from backbone.cache.messages import Fetch
 from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
+from backbone.facade.holdings import Holdings, Intervals
 from backbone.facade.resampled import Resampler, lacking
 from backbone.facade.spelling import Ask, Names
 from backbone.settings import Settings
-from backbone.store.messages import ReadCoverage
-from backbone.store.records import Coverage, Query
+from backbone.store.records import Query
 
 __all__ = ["Reader"]
 
-_KNOWN_FOR = 30.0  # seconds: an interval that another process brings is noticed after so long
 _NAMES_FOR_SOME = 0.25  # seconds to wait for the names that are stored, where rows of other symbols are there already
 _NAMES_FOR_NOTHING = 5.0  # and where there are none
-
-
-class _Known(msgspec.Struct, frozen=True):
-    """What the store held of a dimension, when it was asked, and up to where own writes were in it then."""
-
-    at: float
-    position: int
-    coverage: Sequence[Coverage]
 
 
 class Reader:
@@ -49,7 +40,7 @@ class Reader:
         self._positions: dict[tuple[Dimension, str], int] = {}
         self._heard: dict[tuple[Dimension, str], int] = {}
         self._names = Names(ask, clock)
-        self._known: dict[Dimension, _Known] = {}
+        self._holdings = Holdings(ask, clock)
         self._resampler = Resampler(self, settings)
 
     def saw(self, dimension: Dimension, symbol: str, position: int) -> None:
@@ -114,21 +105,26 @@ class Reader:
         fetched = await self._ask("cache", Fetch(query, self._at_least(query.dimension, query.symbols)))
         return fetched.frame
 
-    async def coverage(self, dimension: Dimension, *, of: Sequence[str] | None = None) -> Sequence[Coverage]:
-        """What is stored, as known for a while; with `of`, no less than this backbone has written of these symbols."""
-        position = 0 if of is None else self._written_up_to(dimension, of)
-        known = self._known.get(dimension)
-        if known is not None and self._clock() - known.at < _KNOWN_FOR and position <= known.position:
-            return known.coverage
-        position = self._written_up_to(dimension, ())
-        coverage = await self._ask("store", ReadCoverage(dimension))
-        self._known[dimension] = _Known(self._clock(), position, coverage)
-        return coverage
+    def wrote(self, frame: Frame) -> None:
+        """This backbone has committed these rows; who fetches next may have bars made of them."""
+        self._holdings.wrote(frame)
 
-    def known(self, dimension: Dimension) -> Sequence[Coverage]:
+    def ingested(self, dimension: Dimension) -> None:
+        """This backbone has ingested rows of which it did not see the intervals."""
+        self._holdings.forget(dimension)
+
+    async def intervals(self, dimension: Dimension, *, of: Sequence[str] = ()) -> Intervals:
+        """What is stored, as known for a while; no less than this backbone has written of some symbols."""
+        least = self._written_up_to(dimension, of) if of else 0
+        return await self._holdings.look(dimension, least, self._written_up_to(dimension, ()))
+
+    async def glance(self, dimension: Dimension, symbols: Sequence[str]) -> Intervals:
+        """The same for who has rows in hand already: known for longer, not waited for long, and never refused."""
+        return await self._holdings.glance(dimension, symbols)
+
+    def known(self, dimension: Dimension) -> Intervals:
         """What was stored of a dimension when it was looked at last."""
-        known = self._known.get(dimension)
-        return () if known is None else known.coverage
+        return self._holdings.known(dimension)
 
     def written(self, dimension: Dimension) -> tuple[str, ...]:
         """The symbols of which this backbone has written rows."""
@@ -146,6 +142,7 @@ class Reader:
         if self._set_back():
             self._positions = dict.fromkeys(self._positions, 0)
             self._heard.clear()
+            self._holdings.forget()
 
 
 def _newest(positions: Mapping[tuple[Dimension, str], int], dimension: Dimension, symbols: Sequence[str]) -> int:

@@ -65,6 +65,7 @@ class Writer:
         request = RunIngest(plan, new_run_id())
         run = await self._persistently(lambda: self._calls.ref("ingest").ask(request, _RUN_TIMEOUT))
         known = await self._known() if run.unchanged else 0
+        self._reader.ingested(run.dimension)
         for symbol in run.symbols:
             self._reader.saw(run.dimension, symbol, max(known, run.positions.get(symbol, 0)))
         if run.positions:
@@ -98,6 +99,7 @@ class Writer:
         position = result.position or (await self._known() if result.unchanged else 0)
         for symbol in frame.symbols:
             self._reader.saw(frame.dimension, symbol, position)
+        self._reader.wrote(frame)
         return result
 
     async def _known(self) -> int:

@@ -21,6 +21,7 @@ from backbone.ingest.patience import Patient
 from backbone.ingest.plan import IngestRun
 from backbone.ingest.run import Run, Writer
 from backbone.ingest.waiting import Bound, Waiting
+from backbone.quality.instruments import Instruments
 from backbone.settings import Settings
 from backbone.sources.port import Progress
 from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
@@ -90,7 +91,13 @@ class IngestActor(Actor):
         self._slots = anyio.Semaphore(_RUNS, fast_acquire=True)
         self._one_writer: defaultdict[tuple[str, Dimension], anyio.Lock] = defaultdict(anyio.Lock)
         chosen = settings.ingest
-        group = GroupWriter(lambda: self.writer, self._committed, self._refused, inline=settings.store.inline)
+        group = GroupWriter(
+            lambda: self.writer,
+            self._committed,
+            self._refused,
+            inline=settings.store.inline,
+            screening=Instruments(settings).screening,
+        )
         self._live = Waiting(
             group.commit,
             Bound(chosen.record_batch_rows, chosen.record_batch_bytes),

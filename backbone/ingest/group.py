@@ -13,7 +13,7 @@ from backbone.domain.threads import in_thread
 from backbone.ingest.live import LiveBatch
 from backbone.ingest.run import Writer
 from backbone.ingest.salvage import OF_ROWS, Salvaged, write_what_goes_in
-from backbone.quality.screening import Rejected
+from backbone.quality.screening import STRICT, Rejected, Screening
 from backbone.store.errors import StoreError
 from backbone.store.journalling import LIVE
 from backbone.store.records import Chunk, QuarantineRow
@@ -36,6 +36,7 @@ class GroupWriter:
         committed: told of the rows of each commit.
         refused: told of each refusal, after the callers were.
         inline: never work in a thread.
+        screening: what may be stored although it looks impossible.
     """
 
     def __init__(
@@ -45,16 +46,18 @@ class GroupWriter:
         refused: Callable[[Reject], None],
         *,
         inline: bool = False,
+        screening: Screening = STRICT,
     ) -> None:
         self._writer = writer
         self._committed = committed
         self._refused = refused
         self._inline = inline
+        self._screening = screening
 
     async def commit(self, batch: LiveBatch) -> None:
         """Keep aside what can't be true, write the others."""
         dimension = batch.callers[0].frame.dimension
-        await self._work(batch, batch.screen)
+        await self._work(batch, lambda: batch.screen(self._screening))
         try:
             await self._keep_aside(batch.bad, dimension)
         except Reject as reject:  # anything else is a bug: it crashes the actor, whose end tells those who wait

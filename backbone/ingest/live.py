@@ -17,7 +17,7 @@ from backbone.domain.canonical import places
 from backbone.domain.events import alike, occurrences, ranks_within, unnumbered
 from backbone.ingest.messages import RecordResult
 from backbone.ingest.salvage import Salvaged
-from backbone.quality.screening import Rejected, impossible, screen
+from backbone.quality.screening import STRICT, Rejected, Screening, impossible, screen
 from backbone.store.records import Outcome, WriteResult
 
 __all__ = ["Caller", "Cut", "Live", "LiveBatch"]
@@ -117,9 +117,9 @@ class Live:
         self._start = start
         self._good: Truths | None = None
 
-    def screen(self, wrong: Truths) -> None:
+    def screen(self, wrong: Truths, rules: Screening) -> None:
         """Keep aside what may not be stored."""
-        self.frame, self.bad = screen(self.frame)
+        self.frame, self.bad = screen(self.frame, rules)
         self._good = ~wrong
 
     @property
@@ -173,19 +173,19 @@ class LiveBatch:
         """All rows that may not be stored."""
         return [each for live in self.callers for each in live.bad]
 
-    def screen(self) -> None:
+    def screen(self, rules: Screening = STRICT) -> None:
         """Take out what may not be stored; it is the callers' `bad` from now on.
 
         All are looked at together, and one by one only where something is wrong: callers of single rows are many.
         """
-        wrong = impossible(self._stacked())
+        wrong = impossible(self._stacked(), rules)
         if not wrong.any():
             return
         self._together = None
         ends = np.cumsum([live.frame.num_rows for live in self.callers])
         for live, mask in zip(self.callers, np.split(wrong, ends[:-1]), strict=True):
             if mask.any():
-                live.screen(mask)
+                live.screen(mask, rules)
 
     def frame(self) -> Frame:
         """All rows to store; of versions of one row the last."""

@@ -26,7 +26,8 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         dimensions: what the rows are, by name or alias; a file holds one dimension.
         symbols: only these, whatever their case in the file; empty: all that the source has.
-        interval: bar interval, such as "1h", where the dimension has one.
+        interval: bar interval, such as "1h", where the dimension has one: of rows that do not say theirs; of the
+            others only these.
         source: kind of the source: "csv", "parquet" or a plugin's name.
         path: the file, for sources that read files.
         zone: IANA zone of times that carry none; without it such times are refused.
@@ -155,7 +156,8 @@ class IngestRun(Report, frozen=True, kw_only=True):
         rows_read: rows that the source gave, good and bad.
         quarantined: rows that are kept aside, with a reason each.
         filtered: good rows that the plan's symbols or times leave out.
-        duplicates: rows whose key stood in the same chunk again; the last one counts.
+        duplicates: rows after which another one with their key stood in the same chunk; the last one counts, of a file
+            that is newest first the upper one.
         inserted, changed, unchanged: what became of the good rows in the store.
         chunks: transactions.
         position: newest outbox position of this run; a fetch of the same backbone is never older. 0: nothing changed.
@@ -165,6 +167,7 @@ class IngestRun(Report, frozen=True, kw_only=True):
         duration_s: seconds.
         attempts: how often the run was begun: more than 1 after a crash.
         reasons: why rows were kept aside or left out, a few distinct ones.
+        left_out: for which reason how many rows were not taken: all that were quarantined, filtered or duplicates.
         dialect: how the input was laid out, by the name of a dialect; "" where none was recognised.
         columns: from the input's columns to ours.
         ignored: the input's other columns, each with the reason.
@@ -191,6 +194,7 @@ class IngestRun(Report, frozen=True, kw_only=True):
     duration_s: float
     attempts: int = 1
     reasons: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = {}
     dialect: str = ""
     columns: Mapping[str, str] = {}
     ignored: Mapping[str, str] = {}
@@ -209,10 +213,13 @@ class IngestRun(Report, frozen=True, kw_only=True):
         return f"not one row was taken of {self.rows_read:,} read: {', '.join(self.reasons[:1]) or 'there were none'}"
 
     def to_markdown(self) -> str:
-        """The counts as a table, what became of the columns, then the quality findings."""
+        """The counts as a table, why rows were not taken, what became of the columns, then the quality findings."""
         names = (*_COUNTS, "chunks", "position", "duration_s", "attempts", "dialect")
         rows = [(name, getattr(self, name)) for name in ("run_id", "source", *names)]
-        text = f"{self.heading()}\n{markdown_table(('field', 'value'), rows)}{self._columns()}"
+        text = f"{self.heading()}\n{markdown_table(('field', 'value'), rows)}"
+        if self.left_out:
+            text += f"\n{markdown_table(('rows not taken, because', 'rows'), self.left_out.items())}"
+        text += self._columns()
         if self.quality is None:
             return text
         return f"{text}\nQuality {cell(self.quality.score)} ({self.quality.status})\n"

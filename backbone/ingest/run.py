@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -24,10 +25,11 @@ from backbone.ingest.foreign import looked_at
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.reasons import Reasons
 from backbone.ingest.salvage import write_what_goes_in
-from backbone.quality.calendars import calendar_of
+from backbone.ingest.sifting import Sifted, sifted
+from backbone.quality.instruments import Instruments
 from backbone.quality.merging import merge, with_kept_aside
 from backbone.quality.report import QualityReport, assess
-from backbone.quality.screening import Rejected, screen
+from backbone.quality.screening import Rejected
 from backbone.settings import Settings
 from backbone.sources.errors import SourceError
 from backbone.sources.port import BadRow, Progress, Source, SourceChunk
@@ -58,20 +60,24 @@ class Writer(Protocol):
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """A chunk of the source, judged and ready to commit; `rows_read` counts from the start of the source.
+    """A chunk of the source, sifted, judged and ready to commit.
 
-    Of the bad rows `unread` never came into a frame, so that they are not in the judgement.
+    Attributes:
+        found: its good rows.
+        ingest_id, nth: see `backbone.store.records.Chunk`.
+        unread: its bad rows, which never came into a frame, so that they are not in the judgement.
+        quality: the judgement.
+        rows_read: rows from the start of the source.
+        untold: rows of this chunk that the source counts, and gives neither as good nor as bad.
     """
 
-    frame: Frame
+    found: Sifted
     ingest_id: str
     nth: bytes
-    bad: tuple[BadRow | Rejected, ...]
-    unread: int
+    unread: tuple[BadRow, ...]
     quality: QualityReport | None
     rows_read: int
-    filtered: int
-    duplicates: int
+    untold: int
 
 
 def _years(kind: str, settings: Settings) -> dict[str, int]:
@@ -114,6 +120,7 @@ class Run:
         self._clock = clock
         self._attempt = attempt
         self._dimension = plan.dimension
+        self._instruments = Instruments(settings)
         self._source = self._open(plan, settings)
         self.source_name = _identity(self._source.name, plan.path)
         self._progress = Progress(0, 0, 0)
@@ -175,33 +182,22 @@ class Run:
 
     def _pieces(self) -> Generator[Piece, None, None]:
         """Chunks of the source, filtered, screened and judged; runs in a worker thread."""
-        plan = self._plan
         before: Frame | None = None
-        counting, given = Counting(), Counter[str]()
+        given = Counter[str]()
         read = 0
-        for chunk in self._chunks():
-            wanted = chunk.frame.select(symbols=self._named(chunk.frame), start=plan.start, end=plan.end)
-            frame, bad = screen(wanted)
-            judged = self._judge(wanted, before) if wanted.num_rows else None
-            before = wanted if wanted.num_rows else before
-            good = chunk.frame.num_rows
-            self._reasons.saw(chunk.frame, wanted)
-            duplicates = chunk.rows_read - read - good - len(chunk.quarantined)
-            read = chunk.rows_read
-            nth = counting.nth(frame)
-            identity = ingest_id(self.source_name, frame, nth)
-            given[identity] += 1
-            yield Piece(
-                frame,
-                identity if given[identity] == 1 else again(identity, given[identity]),
-                nth,
-                (*chunk.quarantined, *bad),
-                len(chunk.quarantined),
-                judged,
-                chunk.rows_read,
-                good - wanted.num_rows,
-                duplicates,
-            )
+        with closing(Counting()) as counting:
+            for chunk in self._chunks():
+                found = sifted(chunk, self._plan, self._instruments.screening)
+                judged = self._judge(found.wanted, before) if found.wanted.num_rows else None
+                before = found.wanted if found.wanted.num_rows else before
+                self._reasons.saw(chunk.frame, found.wanted)
+                told = read + (chunk.frame if chunk.given is None else chunk.given).num_rows + len(chunk.quarantined)
+                read = max(told, chunk.rows_read)
+                nth = self._counted(counting, found.frame)
+                identity = ingest_id(self.source_name, found.frame, nth)
+                given[identity] += 1
+                own = identity if given[identity] == 1 else again(identity, given[identity])
+                yield Piece(found, own, nth, chunk.quarantined, judged, read, read - told)
 
     def _chunks(self) -> Iterator[SourceChunk]:
         """What the source gives. What fails below it (disk, library) or in a plugin is its error, no bug of ours.
@@ -222,12 +218,14 @@ class Run:
                 f"{text}; nothing more was read, mend the source and start the same plan again"
             ) from error
 
-    def _named(self, frame: Frame) -> list[str] | None:
-        """The symbols of a frame that the plan names, whatever their case; None: it names none, and means all."""
-        if not self._plan.symbols:
-            return None
-        named = {symbol.casefold() for symbol in self._plan.symbols}
-        return [symbol for symbol in frame.symbols if symbol.casefold() in named]
+    def _counted(self, counting: Counting, frame: Frame) -> bytes:
+        try:
+            return counting.nth(frame)
+        except OSError as error:
+            text = f"{self.source_name}: no room to remember what was read: {error}"
+            raise SourceError(
+                f"{text}; make room in the folder for temporary files, or name another with TMPDIR"
+            ) from error
 
     def _judge(self, frame: Frame, before: Frame | None) -> QualityReport:
         """Judge a part; bars missing since the part before count, where both are of one and the same symbol."""
@@ -238,7 +236,9 @@ class Run:
         quality = self.settings.quality
         return assess(
             frame,
-            calendar=calendar_of(quality, frame.symbols),
+            calendar=self._instruments.judging_calendar_of,
+            rules=self._instruments.screening,
+            tick_of=self._instruments.tick_of,
             interval=self._plan.interval,
             start=start,
             warn_score=quality.warn_score,
@@ -249,14 +249,15 @@ class Run:
         self._progress = progress
 
     async def _commit(self, piece: Piece, epoch: int) -> None:
-        if piece.bad:
-            await self._keep_aside(piece.bad)
-        if piece.frame.num_rows:
+        found = piece.found
+        if piece.unread or found.bad:
+            await self._keep_aside([*piece.unread, *found.bad])
+        if found.frame.num_rows:
             chunk = Chunk(
                 ingest_id=piece.ingest_id,
                 run_id=self._run_id,
                 source=self.source_name,
-                frame=piece.frame,
+                frame=found.frame,
                 epoch=epoch,
                 metadata={"attempt": str(self._attempt)},
                 nth=piece.nth,
@@ -266,9 +267,10 @@ class Run:
             if salvaged.refused:
                 await self._keep_aside(salvaged.refused)
                 self._unjudged += len(salvaged.refused)
-        self._unjudged += piece.unread
-        self._filtered += piece.filtered
-        self._duplicates += piece.duplicates
+        self._unjudged += len(piece.unread)
+        self._filtered += sum(found.filtered.values())
+        self._duplicates += found.repeated + piece.untold
+        self._reasons.left_out(found.filtered, found.repeated, piece.untold)
         self._rows_read = piece.rows_read
         if piece.quality is not None:
             self._judged.append(piece.quality)
@@ -311,6 +313,7 @@ class Run:
             duration_s=duration,
             attempts=self._attempt,
             reasons=self._reasons.listed(),
+            left_out=self._reasons.counted(),
             **account_of(self._source),
             span_start=min((each.start for each in results if each.start is not None), default=None),
             span_end=max((each.end for each in results if each.end is not None), default=None),

@@ -29,7 +29,7 @@ def offset_of(calendars: Iterable[Calendar], interval: str, start: datetime, end
     width = int(span_of(interval) / timedelta(microseconds=1))
     found: set[int] = set()
     for calendar in set(calendars):
-        edges = np.concatenate(calendar.hours(calendar.sessions(start, end))).astype(np.int64)
+        edges = calendar.edges(start, end).astype(np.int64)
         found.update(np.unique(edges % width).tolist())
     return next(iter(found)) if len(found) == 1 else None
 

@@ -24,9 +24,10 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 """Worst first."""
 
 _BARS = frozenset({Dimension.DAILY_BARS, Dimension.INTRADAY_BARS})
-_PRICES = ("open", "high", "low", "close", "adj_close", "price", "bid", "ask")
+_PRICES = ("open", "high", "low", "close", "price", "bid", "ask")
 _SIZES = ("volume", "size", "bid_size", "ask_size")
 _NEEDED = ("open", "high", "low", "close", "price")
+_ROUNDING = 1e-9
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +78,11 @@ def non_positive_price(frame: Frame) -> Mask:
     return _any(frame, _PRICES, lambda values: values <= 0)
 
 
+def adj_close_not_positive(frame: Frame) -> Mask:
+    """Rows whose adjusted close is zero or less, which much paid out since then makes of a sound price."""
+    return _any(frame, ("adj_close",), lambda values: values <= 0)
+
+
 def negative_size(frame: Frame) -> Mask:
     """Rows with a size or volume below zero."""
     return _any(frame, _SIZES, lambda values: values < 0)
@@ -104,13 +110,20 @@ def no_price(frame: Frame) -> Mask:
 
 
 def inconsistent_bar(frame: Frame) -> Mask:
-    """Bars whose open or close lies outside low to high (and whose high is not below their low)."""
+    """Bars whose open or close lies outside low to high (where the two are finite, and in order).
+
+    A billionth of the price is no difference: prices that were adjusted or converted differ by so much.
+    """
     if frame.dimension not in _BARS:
         return _none(frame)
     high, low = frame.column("high"), frame.column("low")
     first, last = frame.column("open"), frame.column("close")
-    outside = (high < first) | (high < last) | (low > first) | (low > last)
-    return np.asarray(outside & ~(high < low))
+    outside = np.asarray((high < first) | (high < last) | (low > first) | (low > last))
+    if not outside.any():
+        return outside
+    slack = _ROUNDING * np.maximum(np.abs(high), np.abs(low))
+    outside &= (np.fmax(first, last) > high + slack) | (np.fmin(first, last) < low - slack)
+    return outside & ~(high < low) & ~infinite_value(frame)
 
 
 def crossed_quote(frame: Frame) -> Mask:
@@ -127,7 +140,8 @@ CHECKS: tuple[RowCheck, ...] = (
     RowCheck("high_below_low", "error", True, "has a high below its low", high_below_low),
     RowCheck("no_price", "error", True, "has no price to go by", no_price),
     RowCheck("missing_price", "error", False, "lacks a price", missing_price),
-    RowCheck("inconsistent_bar", "warning", False, "opens or closes outside its low and high", inconsistent_bar),
+    RowCheck("inconsistent_bar", "error", True, "opens or closes outside its low and high", inconsistent_bar),
+    RowCheck("adj_close", "warning", False, "has an adjusted close of zero or less", adj_close_not_positive),
     RowCheck("crossed_quote", "warning", False, "has a bid above its ask", crossed_quote),
 )
 

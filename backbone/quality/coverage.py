@@ -12,13 +12,15 @@ import numpy as np
 import pyarrow as pa
 
 from backbone.domain import Dimension, Frame
-from backbone.domain.clock import INTERVALS, from_us, parse_interval, to_us
+from backbone.domain.clock import INTERVALS, from_us, interval_duration, parse_interval, to_us
 from backbone.domain.zones import Stamps
+from backbone.quality.calendars import HOW_TO_NAME, CalendarOf, called
 from backbone.quality.checks import Finding, Mask
 from backbone.quality.sessions import Calendar, Moment
 
 __all__ = [
     "BARS",
+    "UNJUDGED",
     "Coverage",
     "Series",
     "Span",
@@ -29,6 +31,7 @@ __all__ = [
     "ratio",
     "series",
     "session_coverage",
+    "unjudged",
 ]
 
 BARS = frozenset({Dimension.DAILY_BARS, Dimension.INTRADAY_BARS})
@@ -36,6 +39,8 @@ BARS = frozenset({Dimension.DAILY_BARS, Dimension.INTRADAY_BARS})
 
 Span = tuple[datetime | None, datetime | None]
 """First and last moment that are expected; None: as the data has it."""
+
+UNJUDGED = "no_calendar"
 
 _EXAMPLES = 5
 
@@ -62,6 +67,7 @@ class Coverage:
         expected: bars (or sessions) that a complete series has.
         covered: how many of them are there.
         outside: rows that lie outside all sessions.
+        calendar: by which it was judged.
         gaps: first and last missing stamp and their number, for each unbroken run of missing ones.
     """
 
@@ -69,6 +75,7 @@ class Coverage:
     covered: int
     outside: int
     gaps: tuple[tuple[np.datetime64, np.datetime64, int], ...]
+    calendar: str
 
 
 def bar_coverage(stamps: Stamps, calendar: Calendar, interval: str, start: Moment, end: Moment) -> Coverage:
@@ -88,19 +95,18 @@ def bar_coverage(stamps: Stamps, calendar: Calendar, interval: str, start: Momen
         ValueError: there is no rule for this interval.
     """
     expected = calendar.expected_stamps(interval, start, end)
-    dates = calendar.session_of(stamps)
     width = INTERVALS[interval]
     place = np.searchsorted(expected, stamps, side="right") - 1
     known = place >= 0
     if _is_intraday(interval):
         known[known] &= stamps[known] - expected[place[known]] < np.timedelta64(width)
-        outside = int(np.isnat(dates).sum())
+        outside = int((~calendar.touched_by(stamps, interval_duration(interval))).sum())
     else:
         known[known] &= stamps[known] == expected[place[known]]
         outside = int((~known).sum())
     there = np.zeros(expected.size, dtype=np.bool_)
     there[place[known]] = True
-    return Coverage(expected.size, int(there.sum()), outside, _runs(expected, ~there))
+    return Coverage(expected.size, int(there.sum()), outside, _runs(expected, ~there), calendar.name)
 
 
 def session_coverage(stamps: Stamps, calendar: Calendar, start: Moment, end: Moment) -> Coverage:
@@ -109,7 +115,7 @@ def session_coverage(stamps: Stamps, calendar: Calendar, start: Moment, end: Mom
     dates = calendar.session_of(stamps)
     closed = np.isnat(dates)
     there = np.isin(expected, np.unique(dates[~closed]))
-    return Coverage(expected.size, int(there.sum()), int(closed.sum()), _runs(expected, ~there))
+    return Coverage(expected.size, int(there.sum()), int(closed.sum()), _runs(expected, ~there), calendar.name)
 
 
 def series(frame: Frame) -> list[Series]:
@@ -131,46 +137,56 @@ def series(frame: Frame) -> list[Series]:
 
 
 def coverages(
-    frame: Frame, calendar: Calendar, interval: str | None, symbols: Sequence[str], span: Span
+    frame: Frame,
+    parts: Sequence[Series],
+    calendar_of: CalendarOf,
+    interval: str | None,
+    symbols: Sequence[str],
+    span: Span,
 ) -> list[tuple[str, Coverage]]:
     """Coverage of each series of a frame by name; of absent symbols too, where a span is known.
 
-    Macro events and intervals without a rule are left out.
+    Macro events, intervals without a rule and symbols without a calendar are left out.
     """
     if frame.dimension is Dimension.MACRO_EVENTS:
         return []
-    judge = _Judge(frame.dimension, calendar)
+    judge = _Judge(frame.dimension, calendar_of)
     stamps = frame.column("ts")
     found = []
-    for one in series(frame):
+    for one in parts:
         own = stamps[one.first : one.last]
         bounds = (span[0] or from_us(int(own[0].astype(np.int64))), span[1] or from_us(int(own[-1].astype(np.int64))))
-        found.append((one.name, judge.of(own, one.interval or interval, bounds)))
+        found.append((one.name, judge.of(one.symbol, own, one.interval or interval, bounds)))
     start, end = span[0] or frame.start, span[1] or frame.end
     absent = [symbol for symbol in symbols if symbol not in frame.symbols] if frame or symbols else [""]
     if start is not None and end is not None:
-        usual = interval or next((one.interval for one in series(frame)), None)
-        found += [(symbol, judge.of(stamps[:0], usual, (start, end))) for symbol in absent]
+        usual = interval or next((one.interval for one in parts), None)
+        found += [(symbol, judge.of(symbol, stamps[:0], usual, (start, end))) for symbol in absent]
     return [(name, coverage) for name, coverage in found if coverage is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
     dimension: Dimension
-    calendar: Calendar
+    calendar_of: CalendarOf
 
-    def of(self, stamps: Stamps, interval: str | None, bounds: tuple[datetime, datetime]) -> Coverage | None:
+    def of(
+        self, symbol: str, stamps: Stamps, interval: str | None, bounds: tuple[datetime, datetime]
+    ) -> Coverage | None:
         """Coverage of one series; None where there is no rule."""
+        calendar = self.calendar_of(symbol)
+        if not calendar.known:
+            return None
         inside = stamps[
             (stamps >= np.datetime64(to_us(bounds[0]), "us")) & (stamps <= np.datetime64(to_us(bounds[1]), "us"))
         ]
         if self.dimension not in BARS:
-            return session_coverage(inside, self.calendar, *bounds)
+            return session_coverage(inside, calendar, *bounds)
         if self.dimension is Dimension.DAILY_BARS:
             interval = interval or "1d"
         if interval is None or not has_rule(interval):
             return None
-        return bar_coverage(inside, self.calendar, parse_interval(interval), *bounds)
+        return bar_coverage(inside, calendar, parse_interval(interval), *bounds)
 
 
 def ratio(found: Sequence[tuple[str, Coverage]]) -> float | None:
@@ -196,16 +212,39 @@ def coverage_findings(frame: Frame, found: Sequence[tuple[str, Coverage]], symbo
         yield Finding(code=f"missing_{unit}", severity="warning", count=missing, message=message, examples=examples)
     outside = sum(coverage.outside for _, coverage in found)
     if outside:
-        message = f"{outside:,} of {frame.num_rows:,} rows lie outside the sessions of the calendar"
+        names = ", ".join(sorted({coverage.calendar for _, coverage in found if coverage.outside}))
+        message = (
+            f"{outside:,} of {frame.num_rows:,} rows lie outside the sessions of {called(names)}; "
+            "quality.session names another"
+        )
         yield Finding(code="outside_sessions", severity="info", count=outside, message=message)
 
 
+def unjudged(dimension: Dimension, parts: Sequence[Series], calendar_of: CalendarOf) -> Iterator[Finding]:
+    """The rows of symbols of which no calendar is known, and how to name one."""
+    if dimension is Dimension.MACRO_EVENTS:
+        return
+    found = [one for one in parts if not calendar_of(one.symbol).known]
+    if found:
+        names = sorted({one.symbol for one in found})
+        rows = sum(one.last - one.first for one in found)
+        named = ", ".join(names[:_EXAMPLES]) + (", …" if len(names) > _EXAMPLES else "")
+        why = next((text for one in found if (text := calendar_of(one.symbol).why_unknown)), "")
+        reason = why or f"none is known; {HOW_TO_NAME}"
+        message = f"{rows:,} rows of {named} are judged by no calendar, for {reason}"
+        yield Finding(code=UNJUDGED, severity="info", count=rows, message=message, examples=tuple(names[:_EXAMPLES]))
+
+
 def has_rule(interval: str) -> bool:
-    """Whether a calendar tells which bars of this interval are to come."""
+    """Whether a calendar tells which bars of this interval are to come.
+
+    It does not of bars of seconds: there are many seconds in which nothing is traded, and no bar comes of them.
+    """
     try:
-        return parse_interval(interval) != "5d"
+        name = parse_interval(interval)
     except ValueError:
         return False
+    return name != "5d" and not name.endswith("s")
 
 
 def _text(stamp: np.datetime64) -> str:

@@ -29,7 +29,7 @@ def merge(reports: Sequence[QualityReport]) -> QualityReport:
     expected = [each.expected_rows for each in reports]
     return QualityReport(
         dimension=reports[0].dimension,
-        calendar=reports[0].calendar,
+        calendar=", ".join(sorted({name for each in reports for name in each.calendar.split(", ")})),
         status=Status.worst(each.status for each in reports),
         score=_weighted([(each.score, each.observed_rows) for each in reports]) or 0.0,
         observed_rows=sum(each.observed_rows for each in reports),
@@ -85,18 +85,21 @@ def _weighted(parts: Sequence[tuple[float, int]]) -> float | None:
 
 def _added(reports: Sequence[QualityReport]) -> tuple[Finding, ...]:
     """Findings of one code as one, worst and most frequent first."""
-    found: dict[str, Finding] = {}
+    found: dict[str, list[Finding]] = {}
     for report in reports:
         for finding in report.findings:
-            before = found.get(finding.code)
-            found[finding.code] = (
-                finding
-                if before is None
-                else msgspec.structs.replace(
-                    before,
-                    count=before.count + finding.count,
-                    message=f"{finding.code.replace('_', ' ')}: {before.count + finding.count:,} in all parts",
-                    examples=(*before.examples, *finding.examples)[:_EXAMPLES],
-                )
-            )
-    return _ordered(found.values())
+            found.setdefault(finding.code, []).append(finding)
+    return _ordered(map(_as_one, found.values()))
+
+
+def _as_one(findings: Sequence[Finding]) -> Finding:
+    if len(findings) == 1:
+        return findings[0]
+    gravest = _ordered(findings)[0]
+    count = sum(finding.count for finding in findings)
+    return msgspec.structs.replace(
+        gravest,
+        count=count,
+        message=f"{gravest.code.replace('_', ' ')}: {count:,} in all parts, such as: {gravest.message}",
+        examples=tuple(dict.fromkeys(example for each in findings for example in each.examples))[:_EXAMPLES],
+    )

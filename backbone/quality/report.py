@@ -3,16 +3,18 @@
 score = coverage x soundness, between 0 and 1:
 
 - coverage: of the bars that the calendar expects between the first and the last one (or in the span asked for), the
-  share that is there; for ticks, of the sessions. 1 where nothing can be expected (macro events).
+  share that is there; for ticks, of the sessions. 1 where nothing can be expected (macro events, no calendar).
 - soundness: 1 - (rows with an error + half the rows with a warning) / rows. Errors are impossible or missing prices;
-  warnings are bars that open or close outside their range, crossed quotes, spikes and conflicting duplicates.
+  warnings are bars that begin before the one before has ended, crossed quotes, prices off the tick, spikes and
+  conflicting duplicates.
 
-Nights, weekends and holidays of the calendar are not expected, so Friday's last bar is not old on Saturday.
+Nights, weekends and holidays of the calendar are not expected, so Friday's last bar is not old on Saturday. Each symbol
+is judged by its own calendar.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -21,11 +23,15 @@ import pyarrow as pa
 
 from backbone.domain import Dimension, Frame, Status
 from backbone.domain.clock import to_us
-from backbone.quality.checks import CHECKS, SEVERITIES, Finding, Mask, label
-from backbone.quality.coverage import BARS, Coverage, coverage_findings, coverages, ratio, series
+from backbone.quality.calendars import CalendarOf
+from backbone.quality.checks import SEVERITIES, Finding, Mask, label
+from backbone.quality.coverage import BARS, Coverage, Series, coverage_findings, coverages, ratio, series, unjudged
+from backbone.quality.row_findings import row_findings, tick_findings
+from backbone.quality.screening import STRICT, Screening
 from backbone.quality.series import repeated_keys, spikes, unordered_rows
 from backbone.quality.sessions import Calendar
 from backbone.quality.sessions import calendar as calendar_named
+from backbone.quality.stepping import end_findings, step_findings
 
 __all__ = ["QualityReport", "assess"]
 
@@ -38,7 +44,7 @@ class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         dimension: what the rows are.
-        calendar: by which they were judged.
+        calendar: by which they were judged, several with commas between them; ``none`` where none is known.
         status: ok from ``warn_score`` on and without errors; failed below ``fail_score``; else degraded.
         score: from 0 to 1, see the module.
         observed_rows: rows of the frame.
@@ -62,7 +68,7 @@ class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
 def assess(
     frame: Frame,
     *,
-    calendar: Calendar | str,
+    calendar: Calendar | str | CalendarOf,
     interval: str | None = None,
     raw: pa.Table | None = None,
     symbols: Sequence[str] = (),
@@ -71,12 +77,14 @@ def assess(
     as_of: datetime | None = None,
     warn_score: float = 0.85,
     fail_score: float = 0.60,
+    rules: Screening = STRICT,
+    tick_of: Callable[[str], float | None] = lambda _symbol: None,
 ) -> QualityReport:
     """Judge a frame.
 
     Args:
         frame: what is judged.
-        calendar: of its market, or the name of one.
+        calendar: of its market, or the name of one, or what tells the calendar of a symbol.
         interval: of daily bars that are weekly or monthly ones; of intraday bars, the only interval to be judged.
         raw: the table the frame was made from, to report what canonical form hides: duplicates and order.
         symbols: that should be there; one that is absent counts as a finding, and as missing bars when a span is given.
@@ -85,17 +93,23 @@ def assess(
         as_of: rows later than this are reported as from the future.
         warn_score: below it the status is degraded.
         fail_score: below it the status is failed.
+        rules: what is allowed although it looks impossible; it is mentioned.
+        tick_of: what the prices of a symbol are multiples of; None: of nothing known.
 
     Raises:
         ValueError: the calendar or interval is unknown, or a moment has no zone.
     """
-    market = calendar_named(calendar) if isinstance(calendar, str) else calendar
+    calendar_of = _for_all(calendar)
     judged = frame.select(interval=interval) if interval and frame.dimension.has_interval else frame
     wrong, odd = (np.zeros(judged.num_rows, dtype=np.bool_) for _ in range(2))
-    findings = [*_row_findings(judged, wrong, odd), *_spike_findings(judged, odd), *_future_findings(judged, as_of)]
+    parts = series(judged)
+    findings = [*row_findings(judged, rules, wrong, odd), *tick_findings(judged, parts, tick_of, odd)]
+    findings += [*_spike_findings(judged, parts, odd), *_future_findings(judged, as_of)]
+    findings += [*step_findings(judged, parts, calendar_of, odd), *end_findings(judged, parts, calendar_of, odd)]
+    findings += unjudged(judged.dimension, parts, calendar_of)
     if raw is not None:
         findings.extend(_raw_findings(raw, judged.dimension))
-    covered = coverages(judged, market, interval, symbols, (start, end))
+    covered = coverages(judged, parts, calendar_of, interval, symbols, (start, end))
     findings.extend(coverage_findings(judged, covered, symbols))
     market_shut = bool(covered) and ratio(covered) is None and not symbols
     if not judged and not market_shut:
@@ -104,7 +118,7 @@ def assess(
     score = _score(ratio(covered), _soundness(wrong, odd, findings), findings)
     return QualityReport(
         dimension=judged.dimension,
-        calendar=market.name,
+        calendar=", ".join(sorted({calendar_of(symbol).name for symbol in judged.symbols or ("",)})),
         status=_status(score, findings, warn_score, fail_score),
         score=score,
         observed_rows=judged.num_rows,
@@ -113,6 +127,13 @@ def assess(
         findings=tuple(findings),
         messages=(_summary(judged, covered), *(finding.message for finding in findings)),
     )
+
+
+def _for_all(calendar: Calendar | str | CalendarOf) -> CalendarOf:
+    if callable(calendar):
+        return calendar
+    market = calendar_named(calendar) if isinstance(calendar, str) else calendar
+    return lambda _symbol: market
 
 
 def _soundness(wrong: Mask, odd: Mask, findings: list[Finding]) -> float:
@@ -147,26 +168,7 @@ def _summary(frame: Frame, covered: Sequence[tuple[str, Coverage]]) -> str:
     return f"{there:,} of {expected:,} expected {unit} are there ({shown} %)"
 
 
-def _row_findings(frame: Frame, wrong: Mask, odd: Mask) -> Iterator[Finding]:
-    """Findings of the checks of single rows; the rows they concern are added to the masks."""
-    for check in CHECKS:
-        found = check.find(frame)
-        if not found.any():
-            continue
-        np.logical_or(
-            wrong if check.severity == "error" else odd, found, out=wrong if check.severity == "error" else odd
-        )
-        rows = np.flatnonzero(found)
-        yield Finding(
-            code=check.code,
-            severity=check.severity,
-            count=rows.size,
-            message=f"{rows.size:,} of {frame.num_rows:,} rows: each {check.text}",
-            examples=tuple(label(frame, row) for row in rows[:_EXAMPLES].tolist()),
-        )
-
-
-def _spike_findings(frame: Frame, odd: Mask) -> Iterator[Finding]:
+def _spike_findings(frame: Frame, parts: Sequence[Series], odd: Mask) -> Iterator[Finding]:
     if frame.dimension is Dimension.QUOTES:
         prices = (frame.column("bid") + frame.column("ask")) / 2
     elif frame.dimension in _TRADED:
@@ -175,7 +177,7 @@ def _spike_findings(frame: Frame, odd: Mask) -> Iterator[Finding]:
         return
     rows: list[int] = []
     examples: list[str] = []
-    for one in series(frame):
+    for one in parts:
         places, scores = spikes(prices[one.first : one.last])
         places += one.first
         odd[places] = True

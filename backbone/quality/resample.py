@@ -15,7 +15,7 @@ far as it is known: whoever reads a window has to read it from the first of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cache
 from itertools import pairwise
@@ -27,13 +27,27 @@ from numpy.typing import NDArray
 
 from backbone.domain import Dimension, Frame
 from backbone.domain.clock import INTERVALS, interval_duration, parse_interval
+from backbone.domain.fates import counting
 from backbone.domain.selection import runs
 from backbone.domain.zones import Stamps
+from backbone.quality.calendars import CalendarOf, check_known, check_weekends
+from backbone.quality.extents import TRADES
 from backbone.quality.sessions import PERIODS, Calendar, period_starts
+from backbone.quality.unfinished import ends_of, unfinished
 
-__all__ = ["TRADES", "CalendarOf", "CrossesEdge", "is_finer", "made_of", "resample", "span_of"]
-
-CalendarOf: TypeAlias = Callable[[str], Calendar]
+__all__ = [
+    "TRADES",
+    "CalendarOf",
+    "CrossesEdge",
+    "bars_of",
+    "is_finer",
+    "made_of",
+    "refuse_crossing",
+    "resample",
+    "span_of",
+    "starts_of",
+    "values_of",
+]
 
 _Floats: TypeAlias = NDArray[np.float64]
 _Places: TypeAlias = NDArray[np.int64]
@@ -43,9 +57,6 @@ _LONGEST = {"1mo": timedelta(days=31), "3mo": timedelta(days=92)}
 _US = "datetime64[us]"
 _MICROSECOND = np.timedelta64(1, "us")
 _OF_TRADES = {"open": "price", "high": "price", "low": "price", "close": "price", "volume": "size"}
-
-TRADES = "trades"
-"""What bars are made of where no finer ones are, instead of an interval."""
 
 
 class CrossesEdge(ValueError):
@@ -98,18 +109,50 @@ def resample(frame: Frame, source: str, interval: str, calendar_of: CalendarOf) 
     if not frame.num_rows:
         return Frame.empty(made_as)
     stretches = runs(frame.to_arrow().column(0))
-    starts = _starts(frame.column("ts"), stretches, source, interval, calendar_of)
-    inside = np.flatnonzero(~np.isnat(starts))
+    starts, crossing = starts_of(frame.column("ts"), stretches, source, interval, calendar_of)
+    refuse_crossing(crossing, frame.column("ts"), stretches, source, interval, calendar_of)
+    within = ~np.isnat(starts)
+    inside = np.flatnonzero(within & counting(frame.to_arrow().column("conditions")) if source == TRADES else within)
     if not inside.size:
         return Frame.empty(made_as)
     owners = np.repeat(np.arange(len(stretches)), [length for _, _, length in stretches])[inside]
-    starts = starts[inside]
+    columns = {name: values_of(frame, name, source)[inside] for name in made_as.values}
+    names = [name for name, _, _ in stretches]
+    made = bars_of(made_as, interval, names, owners, starts[inside], columns)
+    newest = frame.column("ts")[[first + length - 1 for _, first, length in stretches]]
+    known = ends_of(newest, names, source, calendar_of)
+    made = made.with_partial(unfinished(made, known, interval, calendar_of))
+    return made.as_stale() if frame.stale else made
+
+
+def values_of(frame: Frame, column: str, source: str) -> _Floats:
+    """The values of which a column of the bars is made."""
+    found: _Floats = frame.column(_OF_TRADES[column] if source == TRADES else column)
+    return found
+
+
+def bars_of(
+    dimension: Dimension,
+    interval: str,
+    symbols: Sequence[str],
+    owners: _Places,
+    starts: Stamps,
+    columns: dict[str, _Floats],
+) -> Frame:
+    """Bars of rows that are in the order of symbol and time.
+
+    Args:
+        dimension: of the bars.
+        interval: of the bars.
+        symbols: ascending.
+        owners: for each row, which of the symbols it is of.
+        starts: for each row, where its bar begins.
+        columns: the values of the rows, by column of the bars.
+    """
     changed = (np.diff(owners) != 0) | (np.diff(starts) != np.timedelta64(0, "us"))
     firsts = np.concatenate(([0], np.flatnonzero(changed) + 1))
-    columns = {name: frame.column(_OF_TRADES[name] if source == TRADES else name)[inside] for name in made_as.values}
-    names = pa.array([name for name, _, _ in stretches], pa.string())
-    made = _frame(made_as, names.take(pa.array(owners[firsts])), interval, starts[firsts], columns, firsts)
-    return made.as_stale() if frame.stale else made
+    names = pa.array(symbols, pa.string())
+    return _frame(dimension, names.take(pa.array(owners[firsts])), interval, starts[firsts], columns, firsts)
 
 
 def _frame(
@@ -166,30 +209,50 @@ _AGGREGATES: dict[str, Callable[[_Floats, _Places], _Floats]] = {
 }
 
 
-def _starts(
+def starts_of(
     stamps: Stamps, stretches: list[tuple[str, int, int]], source: str, interval: str, calendar_of: CalendarOf
-) -> Stamps:
-    """Where the wide bar of each row begins; NaT outside all sessions."""
+) -> tuple[Stamps, _Places]:
+    """Where the wide bar of each row begins, NaT outside all sessions; and which rows lie in two of them."""
+    nowhere = np.zeros(0, dtype=np.int64)
+    if span_of(interval) >= _DAY and source != TRADES and span_of(source) < _DAY:
+        check_known([symbol for symbol, _, _ in stretches], interval, calendar_of)
     if source == "1d":
-        return _of_dates(stamps.astype("datetime64[D]"), stretches, interval, calendar_of)
+        check_weekends(stamps, stretches, interval, calendar_of)
+    if source == "1d":
+        return _of_dates(stamps.astype("datetime64[D]"), stretches, interval, calendar_of), nowhere
     if source != TRADES and span_of(source) >= _DAY:
-        return period_starts(stamps.astype("datetime64[D]"), interval).astype(_US)
+        return period_starts(stamps.astype("datetime64[D]"), interval).astype(_US), nowhere
     width = _MICROSECOND if source == TRADES else np.timedelta64(span_of(source)).astype("timedelta64[us]")
-    starts = np.empty(stamps.size, dtype=_US)
-    for stretch in _by_calendar(stretches, calendar_of):
-        calendar, first, last = stretch
+    starts, crossing = np.empty(stamps.size, dtype=_US), [nowhere]
+    for calendar, first, last in _by_calendar(stretches, calendar_of):
         own = stamps[first:last]
         begin = _starts_of(own, interval, calendar)
         end = _starts_of(own + width - _MICROSECOND, interval, calendar)
-        crossing = np.flatnonzero((begin != end) & ~np.isnat(begin) & ~np.isnat(end))
-        if crossing.size:
-            at = own[crossing[0]]
-            raise CrossesEdge(
-                f"the {source} bar at {at}Z lies in two {interval} bars of the {calendar.name} calendar, and so do "
-                f"{crossing.size - 1:,} others; a finer interval is needed to make {interval} bars"
-            )
+        crossing.append(first + np.flatnonzero((begin != end) & ~np.isnat(begin) & ~np.isnat(end)))
         starts[first:last] = np.where(np.isnat(begin), end, begin)
-    return starts
+    return starts, np.concatenate(crossing)
+
+
+def refuse_crossing(
+    crossing: _Places,
+    stamps: Stamps,
+    stretches: list[tuple[str, int, int]],
+    source: str,
+    interval: str,
+    calendar_of: CalendarOf,
+) -> None:
+    """Refuse rows that lie in two of the bars.
+
+    Raises:
+        CrossesEdge: there is one; tells which.
+    """
+    if not crossing.size:
+        return
+    symbol = next(name for name, first, length in reversed(stretches) if first <= crossing[0])
+    raise CrossesEdge(
+        f"the {source} bar at {stamps[crossing[0]]}Z lies in two {interval} bars of the {calendar_of(symbol).name} "
+        f"calendar, and so do {crossing.size - 1:,} others; a finer interval is needed to make {interval} bars"
+    )
 
 
 def _of_dates(

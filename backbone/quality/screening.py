@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -10,12 +11,13 @@ import pyarrow as pa
 
 from backbone.domain import Frame
 from backbone.domain.text import excerpt
-from backbone.quality.checks import CHECKS, Mask, label
+from backbone.quality.checks import CHECKS, Mask, RowCheck, label
 
-__all__ = ["Rejected", "impossible", "rejected_row", "screen"]
+__all__ = ["STRICT", "Rejected", "Screening", "impossible", "rejected_row", "screen"]
 
 _EXCERPT = 200
 _MARK_BYTES = 4
+_OUTSIDE = next(check.text for check in CHECKS if check.code == "inconsistent_bar")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +36,80 @@ class Rejected:
     excerpt: str
 
 
-def screen(frame: Frame) -> tuple[Frame, tuple[Rejected, ...]]:
+def _never(_symbol: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """What may be stored although it looks impossible.
+
+    Attributes:
+        may_be_nonpositive: whether the prices of a symbol may be zero or less.
+        inconsistent_bars: whether bars may open or close outside their low and high.
+    """
+
+    may_be_nonpositive: Callable[[str], bool] = _never
+    inconsistent_bars: bool = False
+
+    def divide(self, check: RowCheck, frame: Frame) -> tuple[Mask, Mask]:
+        """The rows that a check finds: those that count, and those that are allowed here."""
+        found = check.find(frame)
+        nothing = np.zeros_like(found)
+        if check.code == "inconsistent_bar" and self.inconsistent_bars:
+            return nothing, found
+        if check.code != "non_positive_price" or not found.any():
+            return found, nothing
+        allowed = found & _of_symbols(frame, found, self.may_be_nonpositive)
+        return found & ~allowed, allowed
+
+
+STRICT = Screening()
+"""Nothing of the kind may be stored."""
+
+
+def _of_symbols(frame: Frame, rows: Mask, wanted: Callable[[str], bool]) -> Mask:
+    """Which of these rows are of symbols that are wanted; each symbol is asked for once."""
+    names = frame.to_arrow().column(frame.dimension.partition_column).filter(pa.array(rows))
+    codes = names.combine_chunks().dictionary_encode()
+    answers = np.array([wanted(symbol) for symbol in codes.dictionary.to_pylist()], dtype=np.bool_)
+    found = np.zeros(frame.num_rows, dtype=np.bool_)
+    found[rows] = answers[codes.indices.to_numpy()]
+    return found
+
+
+def screen(frame: Frame, rules: Screening = STRICT) -> tuple[Frame, tuple[Rejected, ...]]:
     """Divide a frame into rows that may be stored and rows that can't be true.
 
-    Impossible are: infinite numbers, prices of zero or less, negative sizes, a high below the low, and a row without
-    the price that it is about (close, price, either side of a quote), as in files. What is merely odd
-    stays; `backbone.quality.report.assess` reports it.
+    Impossible are: infinite numbers, prices of zero or less, negative sizes, a high below the low, an open or close
+    outside the two, and a row without the price that it is about (close, price, either side of a quote), as in files.
+    What is merely odd stays; `backbone.quality.report.assess` reports it.
+
+    Args:
+        frame: rows.
+        rules: what may be stored all the same.
 
     Returns:
         The good rows (the same frame, when all are) and the rejected ones in the frame's order.
     """
-    masks = {check.text: check.find(frame) for check in CHECKS if check.impossible}
+    masks = {check.text: rules.divide(check, frame)[0] for check in CHECKS if check.impossible}
     wrong = np.logical_or.reduce(list(masks.values()))
     if not wrong.any():
         return frame, ()
     table = frame.to_arrow()
     rejected = []
     for row in np.flatnonzero(wrong).tolist():
-        reason = "; ".join(text for text, mask in masks.items() if mask[row])
-        rejected.append(rejected_row(frame, row, reason))
+        reasons = [text for text, mask in masks.items() if mask[row]]
+        # a price that can't be lies outside the others as well, which would only repeat it
+        told = [text for text in reasons if text != _OUTSIDE] or reasons
+        rejected.append(rejected_row(frame, row, "; ".join(told)))
     good = table.filter(pa.array(~wrong))
     return Frame.of_known(frame.dimension, good), tuple(rejected)
 
 
-def impossible(frame: Frame) -> Mask:
+def impossible(frame: Frame, rules: Screening = STRICT) -> Mask:
     """Which rows can't be true; the frame may be a stacked one."""
-    wrong: Mask = np.logical_or.reduce([check.find(frame) for check in CHECKS if check.impossible])
+    wrong: Mask = np.logical_or.reduce([rules.divide(check, frame)[0] for check in CHECKS if check.impossible])
     return wrong
 
 

@@ -1,18 +1,22 @@
 """When markets are open: session calendars, answered for whole columns of stamps at once.
 
-A session belongs to one date, its *session date*. Three calendars are known (`calendar`):
+A session belongs to one date, its *session date*, which is the date on which it ends. Known by name (`calendar`) are:
 
-- ``fx``: spot forex, Sunday 17:00 to Friday 17:00 in New York; a session runs from 17:00 to 17:00 and bears the date on
-  which it ends. Shut on 25 December and 1 January (see `backbone.quality.holidays`).
+- ``fx``: spot forex, Sunday 17:00 to Friday 17:00 in New York; a session runs from 17:00 to 17:00. Shut on 25 December
+  and 1 January (see `backbone.quality.holidays`).
 - ``us_equities``: 09:30 to 16:00 in New York on weekdays that are no exchange holiday; some days end at 13:00.
 - ``24x7``: every day from 00:00 to 24:00 UTC.
+- ``cme``, ``nymex``, ``cme_fx``: futures on Globex, Sunday 17:00 to Friday 16:00 in Chicago, an hour of rest each day:
+  on stock indices and rates, on energy and metals, on currencies. They differ in when holidays end.
+
+Exchanges and sessions of one's own are calendars, too: see `backbone.quality.instruments`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta
 from typing import TypeAlias
 
 import numpy as np
@@ -20,11 +24,11 @@ from numpy.typing import NDArray
 
 from backbone.domain.clock import INTERVALS, parse_interval, to_us
 from backbone.domain.zones import Stamps, from_wall_time, load_zone, to_wall_time
-from backbone.quality.holidays import forex_holidays, us_equity_early_closes, us_equity_holidays
+from backbone.quality import holidays as rules
+from backbone.quality.tables import Dates, Table
 
-__all__ = ["CALENDARS", "PERIODS", "Calendar", "Dates", "Moment", "calendar", "period_starts"]
+__all__ = ["CALENDARS", "NO_CALENDAR", "PERIODS", "Calendar", "Dates", "Moment", "calendar", "period_starts"]
 
-Dates: TypeAlias = NDArray[np.datetime64]
 Moment: TypeAlias = date | datetime | np.datetime64
 
 _US = "datetime64[us]"
@@ -40,7 +44,11 @@ def _no_days(_year: int) -> frozenset[date]:
     return frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+def _no_early_days(_year: int) -> Mapping[date, timedelta]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Calendar:
     """The sessions of one market.
 
@@ -54,8 +62,11 @@ class Calendar:
         closes: from the start of the session date to the close; a session holds its open but not its close.
         weekdays: days on which there are sessions, Monday = 0.
         holidays: session dates of a year that are left out.
-        early_close: from the start of the session date to the close on the days of ``early_days``.
-        early_days: session dates of a year that end early.
+        early: session dates of a year that end early, each with the time from its start to the close.
+        breaks: pauses within each session, each from and to a time after the start of the session date.
+        table: sessions as an exchange had them; the rules above hold before its first and after its last day.
+        known: False for the one that stands in where no calendar is known: it leaves nothing out, and judges nothing.
+        why_unknown: where one is named that can't be had.
     """
 
     name: str
@@ -64,8 +75,11 @@ class Calendar:
     closes: timedelta
     weekdays: frozenset[int] = _WEEKDAYS
     holidays: Callable[[int], frozenset[date]] = _no_days
-    early_close: timedelta = timedelta(0)
-    early_days: Callable[[int], frozenset[date]] = _no_days
+    early: Callable[[int], Mapping[date, timedelta]] = _no_early_days
+    breaks: tuple[tuple[timedelta, timedelta], ...] = ()
+    table: Table | None = None
+    known: bool = True
+    why_unknown: str = ""
 
     def sessions(self, start: Moment, end: Moment) -> Dates:
         """Session dates (datetime64[D], ascending) from start to end.
@@ -82,29 +96,47 @@ class Calendar:
     def hours(self, sessions: Dates) -> tuple[Stamps, Stamps]:
         """Open and close of each session in UTC, datetime64[us]."""
         days = sessions.astype("datetime64[D]")
-        midnight = days.astype("datetime64[us]").astype(np.int64)
-        early = np.isin(days, self._listed(self.early_days, days))
-        closing = np.where(early, self.early_close // _MICROSECOND, self.closes // _MICROSECOND)
-        zone = load_zone(self.zone)
-        opens, _, _ = from_wall_time((midnight + self.opens // _MICROSECOND).astype("datetime64[us]"), zone)
-        closes, _, _ = from_wall_time((midnight + closing).astype("datetime64[us]"), zone)
-        return opens, closes
+        opens, closes = self._at(days, self.opens), self._closes(days)
+        return (opens, closes) if self.table is None else self.table.hours(days, opens, closes)
+
+    def pauses(self, sessions: Dates) -> list[tuple[Stamps, Stamps]]:
+        """Start and end of each break of each session in UTC; NaT where a session has none."""
+        days = sessions.astype("datetime64[D]")
+        found = [(self._at(days, start), self._at(days, end)) for start, end in self.breaks]
+        return found if self.table is None else self.table.pauses(days, found)
+
+    def edges(self, start: Moment, end: Moment) -> Stamps:
+        """The moments, in no order, at which the sessions that overlap a window open, pause and close."""
+        days = self.sessions(start, end)
+        edges: Stamps = np.concatenate([*self.hours(days), *(edge for pause in self.pauses(days) for edge in pause)])
+        return edges[~np.isnat(edges)]
 
     def session_of(self, stamps: Stamps) -> Dates:
         """Session date of each UTC stamp (datetime64[D]); NaT where the market is shut."""
         moments = stamps.astype(_US)
         # The open decides which date a stamp belongs to: from then on, the session of that date is the candidate.
-        shifted = to_wall_time(moments, load_zone(self.zone)) - np.timedelta64(self.opens)
+        first = self.opens if self.table is None else min(self.opens, self.table.earliest_open)
+        shifted = to_wall_time(moments, load_zone(self.zone)) - np.timedelta64(first)
         days = shifted.astype("datetime64[D]")
-        unique, where = np.unique(days, return_inverse=True)
+        unique, where = _distinct(days)
         trading = self._is_session(unique)
         opens, closes = self.hours(unique)
         inside = trading[where] & (moments >= opens[where]) & (moments < closes[where])
+        for start, end in self.pauses(unique):
+            inside &= ~((moments >= start[where]) & (moments < end[where]))
         return np.where(inside, days, np.datetime64("NaT", "D"))
+
+    def touched_by(self, stamps: Stamps, width: timedelta) -> NDArray[np.bool_]:
+        """Whether each bar begins or ends in a session; the hour from 09:00 reaches into one that opens at 09:30."""
+        touched = ~np.isnat(self.session_of(stamps))
+        if not touched.all():
+            last: Stamps = np.add(stamps[~touched], np.timedelta64(width - _MICROSECOND))
+            touched[~touched] = ~np.isnat(self.session_of(last))
+        return touched
 
     def trades_on(self, dates: Dates) -> NDArray[np.bool_]:
         """Whether each date (datetime64[D], in any order, also repeated) is a session date."""
-        unique, where = np.unique(dates, return_inverse=True)
+        unique, where = _distinct(dates)
         return self._is_session(unique)[where]
 
     def is_open(self, moment: Moment) -> bool:
@@ -114,10 +146,12 @@ class Calendar:
     def open_time(self, start: Moment, end: Moment) -> timedelta:
         """How long the market was open between two moments: the age of data without nights, weekends and holidays."""
         first, last = _us(start), _us(end)
-        opens, closes = self.hours(self._dates(_day(start) - 2 * _DAY, _day(end) + 2 * _DAY))
-        held = np.minimum(closes, last) - np.maximum(opens, first)
-        total = np.maximum(held.astype(np.int64), 0).sum()
-        return timedelta(microseconds=int(total))
+        days = self._dates(_day(start) - 2 * _DAY, _day(end) + 2 * _DAY)
+        opens, closes = self.hours(days)
+        total = _shared(opens, closes, first, last)
+        for pause, resume in self.pauses(days):
+            total -= _shared(np.maximum(pause, opens), np.minimum(resume, closes), first, last)
+        return timedelta(microseconds=total)
 
     def expected_stamps(self, interval: str, start: Moment, end: Moment) -> Stamps:
         """Stamps that a complete series has between start and end, both included (datetime64[us], ascending).
@@ -141,12 +175,17 @@ class Calendar:
         return stamps[(stamps >= first) & (stamps <= last)]
 
     def _intraday(self, step: np.timedelta64, start: Moment, end: Moment) -> Stamps:
-        opens, closes = self.hours(self._dates(_day(start) - 2 * _DAY, _day(end) + 2 * _DAY))
+        days = self._dates(_day(start) - 2 * _DAY, _day(end) + 2 * _DAY)
+        opens, closes = self.hours(days)
         width = step.astype(np.int64)
         counts = -((opens - closes).astype(np.int64) // width)
         ordinals = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         stamps: Stamps = np.repeat(opens, counts) + ordinals * step
-        return stamps
+        ends = np.minimum(stamps + step, np.repeat(closes, counts))
+        wanted = np.ones(stamps.size, dtype=np.bool_)
+        for pause, resume in self.pauses(days):
+            wanted &= ~((stamps >= np.repeat(pause, counts)) & (ends <= np.repeat(resume, counts)))
+        return stamps if wanted.all() else stamps[wanted]
 
     def _periods(self, interval: str, first: np.datetime64, last: np.datetime64) -> Stamps:
         days = self._dates(_day(first) - 7 * _DAY, _day(last) + 7 * _DAY)
@@ -159,28 +198,49 @@ class Calendar:
 
     def _is_session(self, days: Dates) -> NDArray[np.bool_]:
         weekday = (days.astype(np.int64) + 3) % 7
-        return np.isin(weekday, sorted(self.weekdays)) & ~np.isin(days, self._listed(self.holidays, days))
+        found = np.isin(weekday, sorted(self.weekdays)) & ~np.isin(days, self._holidays(days))
+        return found if self.table is None else self.table.trades_on(days, found)
 
-    def _listed(self, rule: Callable[[int], frozenset[date]], days: Dates) -> Dates:
-        if days.size == 0 or rule is _no_days:
-            return np.zeros(0, dtype="datetime64[D]")
-        years = np.unique(days.astype("datetime64[Y]").astype(np.int64) + 1970).tolist()
-        return np.array(sorted(day for year in years for day in rule(year)), dtype="datetime64[D]")
+    def _at(self, days: Dates, time: timedelta) -> Stamps:
+        """A time after the start of each day, as the clocks on the wall count it, in UTC."""
+        midnight = days.astype(_US).astype(np.int64)
+        wall = (midnight + time // _MICROSECOND).astype(_US)
+        return from_wall_time(wall, load_zone(self.zone))[0]
 
+    def _closes(self, days: Dates) -> Stamps:
+        closes = self._at(days, self.closes)
+        early = {day: time for year in _years(days) for day, time in self.early(year).items()}
+        for time in sorted(set(early.values())):
+            those = np.isin(days, _sorted(day for day, ends in early.items() if ends == time))
+            closes[those] = self._at(days[those], time)
+        return closes
+
+    def _holidays(self, days: Dates) -> Dates:
+        return _sorted(day for year in _years(days) for day in self.holidays(year))
+
+
+_NEW_YORK, _CHICAGO = "America/New_York", "America/Chicago"
+_GLOBEX = (_CHICAGO, timedelta(hours=-7), timedelta(hours=16), _WEEKDAYS)
+_DAILY = frozenset(range(7))
 
 CALENDARS: dict[str, Calendar] = {
-    "fx": Calendar("fx", "America/New_York", timedelta(hours=-7), timedelta(hours=17), holidays=forex_holidays),
-    "24x7": Calendar("24x7", "UTC", timedelta(0), timedelta(hours=24), weekdays=frozenset(range(7))),
+    "fx": Calendar("fx", _NEW_YORK, timedelta(hours=-7), timedelta(hours=17), holidays=rules.forex_holidays),
+    "24x7": Calendar("24x7", "UTC", timedelta(0), timedelta(hours=24), weekdays=_DAILY),
     "us_equities": Calendar(
         "us_equities",
-        "America/New_York",
+        _NEW_YORK,
         timedelta(hours=9, minutes=30),
         timedelta(hours=16),
-        holidays=us_equity_holidays,
-        early_close=timedelta(hours=13),
-        early_days=us_equity_early_closes,
+        holidays=rules.us_equity_holidays,
+        early=rules.us_equity_early_closes,
     ),
+    "cme": Calendar("cme", *_GLOBEX, holidays=rules.cme_holidays, early=rules.cme_early_closes),
+    "nymex": Calendar("nymex", *_GLOBEX, holidays=rules.nymex_holidays, early=rules.nymex_early_closes),
+    "cme_fx": Calendar("cme_fx", *_GLOBEX, holidays=rules.cme_fx_holidays, early=rules.cme_fx_early_closes),
 }
+
+NO_CALENDAR = Calendar("none", "UTC", timedelta(0), timedelta(hours=24), weekdays=_DAILY, known=False)
+"""Stands in where no calendar is known: bars of hours and minutes begin by the clock in UTC."""
 
 
 def calendar(name: str) -> Calendar:
@@ -211,6 +271,32 @@ def period_starts(days: Dates, interval: str) -> Dates:
         months = np.where(np.isnat(months), months, months - into.astype("timedelta64[M]"))
     starts: Dates = months.astype("datetime64[D]")
     return starts
+
+
+def _distinct(days: Dates) -> tuple[Dates, NDArray[np.intp]]:
+    """Each day once, and for each row which of them it has; most columns are in order, where that is told at once."""
+    steps = np.diff(days).astype(np.int64)  # of NaT far below zero
+    if days.size and (steps >= 0).all():
+        firsts = np.concatenate(([0], np.flatnonzero(steps) + 1))
+        return days[firsts], np.repeat(np.arange(firsts.size), np.diff(np.append(firsts, days.size)))
+    unique, where = np.unique(days, return_inverse=True)
+    return unique, where
+
+
+def _shared(starts: Stamps, ends: Stamps, first: np.datetime64, last: np.datetime64) -> int:
+    """Microseconds of these stretches that lie between two moments; a stretch of NaT has none."""
+    held = np.minimum(ends, last) - np.maximum(starts, first)
+    return int(np.maximum(held[~np.isnat(held)].astype(np.int64), 0).sum())
+
+
+def _years(days: Dates) -> list[int]:
+    """The years of some days; beyond those of `date`, which are looked at beside a last day, no rule has holidays."""
+    years: list[int] = np.unique(days.astype("datetime64[Y]").astype(np.int64) + 1970).tolist()
+    return [year for year in years if MINYEAR <= year <= MAXYEAR]
+
+
+def _sorted(days: Iterable[date]) -> Dates:
+    return np.array(sorted(days), dtype="datetime64[D]")
 
 
 def _is_date(moment: Moment) -> bool:

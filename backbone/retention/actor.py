@@ -18,7 +18,7 @@ from actors import Actor, Message, Reject, handles
 from backbone.calls import Calls, refuse
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
-from backbone.quality.calendars import calendar_of
+from backbone.quality.instruments import Instruments
 from backbone.retention.enforcing import Enforcing, Stored
 from backbone.retention.judging import judge
 from backbone.retention.messages import RetentionJudged, RunRetention
@@ -62,6 +62,7 @@ class RetentionActor(Actor):
         self._calls = calls
         self.settings = settings
         self._policies = policies_of(settings.retention)
+        self._instruments = Instruments(settings)
         self._enforceable = enforceable
         self._enforcing: Enforcing
         self._one_at_a_time = anyio.Lock(fast_acquire=True)
@@ -139,14 +140,13 @@ class RetentionActor(Actor):
 
     async def _keep_up(self) -> None:
         now, status, note = self.context.clock.now(), Status.OK, _NOT_JUDGED
-        drops: Sequence[RetentionDrop] = ()
-        pruned: Mapping[str, int] = {}
+        drops, pruned = list[RetentionDrop](), dict[str, int]()  # told also where it ends half-way
         try:
             async with self._one_at_a_time:
                 self._by_schedule = True
-                pruned = await self._prune(apply=True)  # first: a role may be allowed this, and no drop
+                await self._prune(pruned, apply=True)  # first: a role may be allowed this, and no drop
                 if self.settings.retention.enabled and self._enforceable:
-                    drops = await self._enforcing.enforce(self._whole(*await self._stored(now)), now)
+                    await self._enforcing.enforce(self._whole(*await self._stored(now)), now, drops)
         except Reject as reject:
             paused = reject.code == _PAUSED
             status, note = Status.DEGRADED if paused else Status.FAILED, reject.text
@@ -185,12 +185,12 @@ class RetentionActor(Actor):
     async def _run(self, as_of: datetime, *, apply: bool) -> RetentionReport:
         async with self._one_at_a_time:
             stored, unread = await self._stored(as_of)
-            drops = await (
-                self._enforcing.enforce(self._whole(stored, unread), as_of)
-                if apply
-                else self._enforcing.would(stored, as_of)
-            )
-            pruned = await self._prune(apply=apply)
+            drops, pruned = list[RetentionDrop](), dict[str, int]()
+            if apply:
+                await self._enforcing.enforce(self._whole(stored, unread), as_of, drops)
+            else:
+                drops = await self._enforcing.would(stored, as_of)
+            await self._prune(pruned, apply=apply)
             if apply:
                 stored, unread = await self._stored(as_of)
             findings = await self._findings(stored, as_of)
@@ -233,9 +233,9 @@ class RetentionActor(Actor):
             raise Reject("unavailable", f"{_unread(unread)}; nothing was dropped, try again")
         return stored
 
-    async def _prune(self, *, apply: bool) -> dict[str, int]:
+    async def _prune(self, pruned: dict[str, int], *, apply: bool) -> None:
         now = self.context.clock.now()
-        return await prune(self._ask, self.settings.retention, now, self._heed_the_switch, apply=apply)
+        await prune(self._ask, self.settings.retention, now, self._heed_the_switch, pruned, apply=apply)
 
     async def _findings(self, stored: Stored, as_of: datetime) -> list[RetentionFinding]:
         findings = []
@@ -248,6 +248,7 @@ class RetentionActor(Actor):
         self, policy: Policy, coverage: Sequence[Coverage], as_of: datetime
     ) -> list[RetentionFinding]:
         """Two questions for a whole dimension, each answered by sums: not one moment of a row is looked at here."""
+        await self._instruments.load([each.symbol for each in coverage], judging=True)
         limit = self._enforcing.cutoff(policy, coverage, as_of)
         begin, cap = as_of - timedelta(days=policy.target_days), as_of - policy.cap
         recent: Quarters = await self._ask(ReadQuarters(policy.dimension, begin, as_of))
@@ -257,7 +258,7 @@ class RetentionActor(Actor):
         beyond = {(each.symbol, each.interval): each.rows for each in old}
         findings = []
         for each in coverage:
-            key, calendar = (each.symbol, each.interval), calendar_of(self.settings.quality, (each.symbol,))
+            key, calendar = (each.symbol, each.interval), self._instruments.calendar_at_hand(each.symbol)
             quarters = recent.get(key, _NOTHING)
             findings.append(judge(policy, each, quarters, calendar, as_of, limit, beyond.get(key, 0)))
         return findings

@@ -85,9 +85,17 @@ class Enforcing:
         beyond = limit.before is not None or limit.kept
         return limit if self._enforceable or not beyond else Cutoff(None, _EMBEDDED)
 
-    async def enforce(self, stored: Stored, as_of: datetime) -> list[RetentionDrop]:
-        """Drop what the dry run names; a dimension of which it names everything is left alone."""
-        drops = []
+    async def enforce(self, stored: Stored, as_of: datetime, drops: list[RetentionDrop]) -> None:
+        """Drop what the dry run names; a dimension of which it names everything is left alone.
+
+        Args:
+            stored: what there is.
+            as_of: the moment from which caps are counted back.
+            drops: gets what was dropped, also where this fails half-way.
+
+        Raises:
+            Reject: the store refuses, or the kill switch is there.
+        """
         for planned in await self.would(stored, as_of):
             coverage = stored[planned.dimension]
             if planned.before is None or not planned.rows:
@@ -97,23 +105,26 @@ class Enforcing:
                 drops.append(RetentionDrop(dimension=planned.dimension, before=None, rows=0, kept=text))
             else:
                 earliest = min(each.earliest for each in coverage)
-                rows = await self._drop(planned.dimension, earliest, planned.before)
-                kept = planned.kept
-                drops.append(RetentionDrop(dimension=planned.dimension, before=planned.before, rows=rows, kept=kept))
-        return drops
+                await self._drop(
+                    planned.dimension, steps(earliest, planned.before, planned.dimension.chunk), planned.kept, drops
+                )
 
-    async def _drop(self, dimension: Dimension, earliest: datetime, before: datetime) -> int:
-        """Drop chunk by chunk; the cache forgets its windows even where this fails half-way."""
-        dropped = 0
+    async def _drop(
+        self, dimension: Dimension, moments: Sequence[datetime], kept: str, drops: list[RetentionDrop]
+    ) -> None:
+        """Drop chunk by chunk; it is told, and the cache forgets its windows, even where this fails half-way."""
+        before, dropped = None, 0
         try:
-            for moment in steps(earliest, before, dimension.chunk):
+            for moment in moments:
                 self._heed()
                 dropped += await self._ask(DropRows(dimension, moment, dry_run=False), _DROP_TIMEOUT)
+                before = moment
         finally:
+            if before is not None:
+                drops.append(RetentionDrop(dimension=dimension, before=before, rows=dropped, kept=kept))
             with anyio.move_on_after(_FORGET_TIMEOUT, shield=True):
                 await self._forget()
-        self._log.info("rows dropped", dimension=dimension.value, before=before.isoformat(), rows=dropped)
-        return dropped
+        self._log.info("rows dropped", dimension=dimension.value, before=str(before), rows=dropped)
 
     async def _forget(self) -> None:
         try:

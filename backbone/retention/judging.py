@@ -33,7 +33,7 @@ def judge(
         policy: of the dimension.
         each: what is stored of the symbol up to `as_of`.
         filled: when those quarters of an hour begin that have rows within the days of the target.
-        calendar: its sessions.
+        calendar: its sessions; where none is known, gaps count for nothing.
         as_of: the moment it is judged at.
         limit: up to where its rows may be dropped.
         beyond_cap: rows older than the cap.
@@ -44,6 +44,9 @@ def judge(
     present = np.unique(calendar.session_of(filled)) if filled.size else expected[:0]
     covered = int(np.isin(expected, present).sum())
     covered_days = (as_of - begin) / _DAY * covered / len(expected) if len(expected) else 0.0
+    if not calendar.known:
+        expected = expected[np.isin(expected, present)]
+        covered_days = max(0.0, (min(each.latest, as_of) - begin) / _DAY)
     stays = limit.before is None or each.earliest >= limit.before
     status, message = policy.judge(covered_days, (as_of - each.earliest) / _DAY, kept=limit.kept if stays else "")
     return RetentionFinding(
@@ -51,7 +54,7 @@ def judge(
         symbol=each.symbol,
         interval=each.interval,
         status=status,
-        message=message,
+        message=message if calendar.known else f"{message}; gaps are not judged, for no calendar is known",
         rows=each.rows,
         earliest=each.earliest,
         latest=each.latest,

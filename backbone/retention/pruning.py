@@ -18,22 +18,32 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 async def prune(
-    ask: Ask, retention: RetentionSettings, now: datetime, heed: Callable[[], None], *, apply: bool
-) -> dict[str, int]:
-    """What was, or without `apply` would be, deleted, by kind; an hour of outbox at a time, at last what is too large.
+    ask: Ask,
+    retention: RetentionSettings,
+    now: datetime,
+    heed: Callable[[], None],
+    pruned: dict[str, int],
+    *,
+    apply: bool,
+) -> None:
+    """Delete, or without `apply` count: an hour of outbox at a time, at last what is too large.
 
     Args:
         ask: asks the store.
         retention: for how long what is kept.
         now: the moment from which that is counted back.
         heed: called before each step; raises where the kill switch holds scheduled work.
+        pruned: gets what was, or would be, deleted, by kind, also where this fails half-way.
         apply: delete.
+
+    Raises:
+        Reject: the store refuses, or the kill switch is there.
     """
     published = now - timedelta(hours=retention.outbox_hours)
     bad = now - timedelta(days=retention.quarantine_days)
     oldest = await ask(ReadOutbox(0, 1)) if apply else []
     begin = min(oldest[0].created_at, published - _MICROSECOND) if oldest else published - _MICROSECOND
-    pruned = {"outbox": 0}
+    pruned["outbox"] = 0
     for moment in steps(begin, published, _HOUR) if apply else [published]:
         heed()
         last, most, of_runs = None, None, None
@@ -41,5 +51,5 @@ async def prune(
             last, most = bad, retention.outbox_bytes
             of_runs = JournalBound(now - timedelta(days=retention.journal_days), retention.journal_rows)
         found = await ask(PruneStore(moment, last, dry_run=not apply, outbox_bytes=most, journal=of_runs))
-        pruned = {what: pruned.get(what, 0) + count for what, count in found.items()}
-    return pruned
+        for what, count in found.items():
+            pruned[what] = pruned.get(what, 0) + count

@@ -31,7 +31,9 @@ def shown(name: str, value: object) -> Any:
         }
     if isinstance(value, str):
         return shown_place(value) if name in _PLACES else redact(value)
-    return dict(value) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return {key: shown(key, item) for key, item in value.items()}
+    return [shown(name, item) for item in value] if isinstance(value, tuple) else value
 
 
 def redacted_sections(settings: Settings) -> dict[str, Any]:

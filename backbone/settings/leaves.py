@@ -34,7 +34,8 @@ class Leaf(NamedTuple):
     description: str
     annotation: Any
     base: Any
-    """The type without bounds and without None: bool, int, float, str, Secret, Mapping, or a Literal."""
+    """The type without bounds and without None: bool, int, float, str, Secret, Mapping (of texts), dict (of structs),
+    tuple (of structs), or a Literal."""
     optional: bool
     metas: tuple[msgspec.Meta, ...]
 
@@ -93,14 +94,15 @@ class Leaf(NamedTuple):
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError("not finite")  # noqa: TRY301  the one handler words all refusals
             return msgspec.convert(value, self.annotation)
-        except (ValueError, msgspec.ValidationError) as error:
-            raise ValueError(f"{_quoted(raw)} given; allowed is {self.allowed}") from error
+        except (ValueError, msgspec.MsgspecError) as error:
+            why = f" ({error})" if self.base in _STRUCTURED else ""
+            raise ValueError(f"{_quoted(raw)} given{why}; allowed is {self.allowed}") from error
 
     def _parse(self, raw: object) -> object:
         literals = get_args(self.base) if get_origin(self.base) is Literal else ()
         if raw is False and "off" in literals:
             return "off"  # YAML reads a bare off as false
-        if isinstance(raw, Mapping):
+        if isinstance(raw, Mapping) and self.base is Mapping:
             return {name: _scalar_text(value) for name, value in raw.items()}
         if not isinstance(raw, str):
             return raw
@@ -118,9 +120,12 @@ def _is_text(secret: Secret) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in secret.reveal())
 
 
-def _has_nul(raw: object) -> bool:
-    texts = (*raw, *raw.values()) if isinstance(raw, Mapping) else (raw,)
-    return any("\0" in (each.reveal() if isinstance(each, Secret) else each) for each in texts if isinstance(each, str))
+def _has_nul(raw: object, depth: int = 0) -> bool:
+    """Whether a text in it has one; what contains itself is no setting, and refused as such."""
+    if isinstance(raw, Mapping | list | tuple):
+        inside = (*raw, *raw.values()) if isinstance(raw, Mapping) else raw
+        return depth < _DEEPEST and any(_has_nul(each, depth + 1) for each in inside)
+    return isinstance(raw, str) and "\0" in (raw.reveal() if isinstance(raw, Secret) else raw)
 
 
 def _quoted(raw: object) -> str:
@@ -165,7 +170,20 @@ def _pairs(text: str) -> dict[str, object]:
     return pairs
 
 
-_PARSERS: Mapping[Any, Any] = {bool: parse_bool, int: parse_int, float: parse_float, Mapping: _pairs}
+def _json(text: str) -> object:
+    return msgspec.json.decode(text) if text else None
+
+
+_DEEPEST = 5
+_STRUCTURED = (tuple, dict)
+_PARSERS: Mapping[Any, Any] = {
+    bool: parse_bool,
+    int: parse_int,
+    float: parse_float,
+    Mapping: _pairs,
+    tuple: _json,
+    dict: _json,
+}
 _WORDS: Mapping[Any, str] = {
     bool: "true or false",
     int: "a whole number",
@@ -173,6 +191,8 @@ _WORDS: Mapping[Any, str] = {
     str: "text",
     Secret: "text (a secret)",
     Mapping: "pairs NAME=VALUE, comma-separated, or a JSON object",
+    tuple: "a list of mappings, or a JSON array of objects",
+    dict: "a mapping of mappings, or a JSON object of objects",
 }
 _BOUNDS = (
     ("ge", ">="),
@@ -222,4 +242,7 @@ def _taken_apart(annotation: Any) -> tuple[Any, bool, tuple[msgspec.Meta, ...]]:
         (inner,) = (part for part in get_args(annotation) if part is not NoneType)
         base, _, metas = _taken_apart(inner)
         return base, True, metas
-    return (Mapping if get_origin(annotation) is Mapping else annotation), False, ()
+    if get_origin(annotation) is Mapping:
+        values = get_args(annotation)[1]
+        return (dict if isinstance(values, type) and issubclass(values, msgspec.Struct) else Mapping), False, ()
+    return (tuple if get_origin(annotation) is tuple else annotation), False, ()

@@ -20,6 +20,7 @@ from backbone.settings.leaves import Leaf, leaves, sections
 from backbone.settings.schema import Settings
 from backbone.settings.secrets import Secret
 from backbone.settings.sections.base import Section
+from backbone.settings.session_hours import calendar_problems
 from backbone.settings.topic_names import topic_problems
 
 if TYPE_CHECKING:
@@ -215,6 +216,7 @@ def _contradictions(values: Mapping[str, Any], origins: Mapping[str, str]) -> It
                 "password and protocol are settings of their own"
             )
     yield from topic_problems(values, origins)
+    yield from calendar_problems(values, origins)
     for section in ("store", "cache"):
         url, host = f"{section}.url", f"{section}.host"
         given = values[url] is not None and values[host] is not None

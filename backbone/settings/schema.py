@@ -16,6 +16,7 @@ from backbone.settings.sections.base import Section, Text
 from backbone.settings.sections.cache import CacheSettings
 from backbone.settings.sections.control import ControlSettings
 from backbone.settings.sections.ingest import IngestSettings
+from backbone.settings.sections.instruments import InstrumentsSettings
 from backbone.settings.sections.logging import LoggingSettings
 from backbone.settings.sections.quality import QualitySettings
 from backbone.settings.sections.retention import RetentionSettings
@@ -55,6 +56,7 @@ class Settings(Section, frozen=True, kw_only=True):
     ingest: IngestSettings = IngestSettings()
     retention: RetentionSettings = RetentionSettings()
     quality: QualitySettings = QualitySettings()
+    instruments: InstrumentsSettings = InstrumentsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     control: ControlSettings = ControlSettings()
     supervision: SupervisionSettings = SupervisionSettings()

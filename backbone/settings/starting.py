@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from backbone.settings.backends import SERVERS, TIERS
 from backbone.settings.connections import url_problem
 from backbone.settings.errors import SettingsError
+from backbone.settings.exchanges import EXCHANGES, PACKAGE
+from backbone.settings.session_hours import canonical_name
 from backbone.settings.transport import exposures, unproven
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def obstacles(settings: Settings) -> tuple[Obstacle, ...]:
         *_about_the_mode(settings),
         *_about_services(settings),
         *_about_clients(settings.stream),
+        *_about_calendars(settings),
         *_about_addresses(settings),
     )
 
@@ -115,6 +118,21 @@ def _about_clients(stream: StreamSettings) -> Iterator[Obstacle]:
             "or set BACKBONE_STREAM_COMPRESSION to gzip or none"
         )
         yield Obstacle("stream.compression", text)
+
+
+def _about_calendars(settings: Settings) -> Iterator[Obstacle]:
+    """What has to be installed for the calendars of exchanges."""
+    own = settings.instruments.sessions
+    given: dict[str, list[str | None]] = {
+        "quality.session": [settings.quality.session],
+        "quality.sessions": [*settings.quality.sessions.values()],
+        "instruments.rules": [rule.calendar for rule in settings.instruments.rules],
+    }
+    for path, names in given.items():
+        exchanges = sorted(EXCHANGES.intersection(canonical_name(name, own) or "" for name in names if name))
+        if exchanges and find_spec(PACKAGE) is None:
+            text = f"{path} names {', '.join(exchanges)}, which needs {PACKAGE}: pip install '{PACKAGE}>=4.13'"
+            yield Obstacle(path, text)
 
 
 def _about_addresses(settings: Settings) -> Iterator[Obstacle]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from backbone.settings.explain import show
 from backbone.settings.leaves import leaves
 from backbone.settings.loading import load_settings
@@ -41,6 +43,8 @@ def _written(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list) or (isinstance(value, Mapping) and any(isinstance(v, Mapping) for v in value.values())):
+        return msgspec.json.encode(value).decode() if value else ""
     if isinstance(value, Mapping):
         return ",".join(f"{name}={item}" for name, item in value.items())
     return str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pyarrow as pa
 
@@ -44,8 +45,10 @@ class CsvSource(FileSource):
                 no zone was given.
         """
         self.account = Account()
-        with open_text(self.path, self.form.encoding) as text:
-            chunker = Chunker(self.dimension, self._chunk_rows, self.path.name)
+        with (
+            open_text(self.path, self.form.encoding) as text,
+            closing(Chunker(self.dimension, self._chunk_rows, self.path.name)) as chunker,
+        ):
             self.account.note(*text.notes)
             for table, bad in self._batches(text):
                 yield from chunker.add(shifted(table, self.form.stamps), bad)

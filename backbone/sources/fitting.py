@@ -19,6 +19,7 @@ from backbone.domain.dimension import Kind
 from backbone.domain.schema import arrow_type
 from backbone.domain.text import LONGEST_TEXT, hidden
 from backbone.sources.casting import Mask, cast_by_halves
+from backbone.sources.corrections import CORRECTION, kinds_read
 from backbone.sources.errors import InputInvalid
 from backbone.sources.port import EXCERPT_LENGTH
 from backbone.sources.remarks import Remarks, may_be_lost
@@ -26,7 +27,7 @@ from backbone.sources.stored_times import stored_times
 from backbone.sources.text.layout import required_columns
 from backbone.sources.text.placing import TimeForm
 
-__all__ = ["Fitting", "coded", "text_bytes"]
+__all__ = ["Fitting", "coded", "is_text", "text_bytes"]
 
 
 class Fitting:
@@ -64,7 +65,7 @@ class Fitting:
         """
         reasons = {}
         for column, given in stored.items():
-            kind = self._dimension.kinds[column]
+            kind = kinds_read(self._dimension)[column]
             if _allowed(column, kind, given.value_type if pa.types.is_dictionary(given) else given):
                 continue
             if not may_be_lost(column, self._dimension):
@@ -74,10 +75,10 @@ class Fitting:
 
     def fit(self, column: str, array: pa.Array) -> pa.Array:
         """A column in its final type; what is wrong with it goes to the faults."""
-        kind = self._dimension.kinds[column]
+        kind = kinds_read(self._dimension)[column]
         if kind == "string":
-            return self._texts(column, coded(array.cast(pa.string()) if pa.types.is_integer(array.type) else array))
-        array = _cut_off(array) if _is_text(array.type) else array
+            return self._texts(column, coded(_written(array)))
+        array = _cut_off(array) if is_text(array.type) else array
         array = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
         self.shown[column] = array
         if kind == "timestamp":
@@ -194,19 +195,28 @@ def _allowed(column: str, kind: Kind, given: pa.DataType) -> bool:
     types = pa.types
     if kind == "timestamp":
         temporal = types.is_timestamp(given) or types.is_date(given)
-        return bool(temporal or _is_text(given) or _is_number(given))
+        return bool(temporal or is_text(given) or _is_number(given))
     if kind == "string":
-        return bool(_is_text(given) or types.is_null(given) or (types.is_integer(given) and column != "interval"))
+        number = types.is_integer(given) or (types.is_floating(given) and column == CORRECTION)
+        return bool(is_text(given) or types.is_null(given) or (number and column != "interval"))
     return bool(_is_number(given) or types.is_null(given))
 
 
-def _is_text(given: pa.DataType) -> bool:
+def is_text(given: pa.DataType) -> bool:
+    """Whether a column is one of texts, or of places in a dictionary of texts."""
     types, plain = pa.types, given.value_type if pa.types.is_dictionary(given) else given
     return bool(types.is_string(plain) or types.is_large_string(plain) or types.is_string_view(plain))
 
 
 def _is_number(given: pa.DataType) -> bool:
     return bool(pa.types.is_integer(given) or pa.types.is_floating(given) or pa.types.is_decimal(given))
+
+
+def _written(array: pa.Array) -> pa.Array:
+    """Numbers that stand for texts, such as codes of venues, as they are written."""
+    if pa.types.is_floating(array.type):
+        array = pc.if_else(pc.is_nan(array), None, array)
+    return array.cast(pa.string()) if _is_number(array.type) else array
 
 
 def _cut_off(array: pa.Array) -> pa.Array:

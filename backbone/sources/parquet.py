@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from io import BufferedReader
 from typing import Final
 
@@ -14,15 +15,17 @@ from numpy.typing import NDArray
 from backbone.domain import Dimension, Frame
 from backbone.domain.zones import load_zone
 from backbone.sources.casting import Mask
+from backbone.sources.corrections import kinds_read, settled
+from backbone.sources.dated import needs_time_of_day, refuse_shared_dates
 from backbone.sources.errors import InputInvalid
 from backbone.sources.file import FileSource
-from backbone.sources.fitting import Fitting, coded, text_bytes
+from backbone.sources.fitting import Fitting, coded, is_text, text_bytes
 from backbone.sources.pages import MOST_BATCH_BYTES, MOST_FOOTER_BYTES, footer_bytes, refuse_encrypted, stretches
 from backbone.sources.port import Account, BadRow, Progress, SourceChunk, excerpt
 from backbone.sources.remarks import Remarks
 from backbone.sources.repeated import RepeatedHours
 from backbone.sources.stamps import shifted
-from backbone.sources.stored_times import recognised_times
+from backbone.sources.stored_times import SAMPLE, dates_alone, recognised_times
 from backbone.sources.text.chunking import Chunker
 from backbone.sources.text.dialects import Dialect, by_header
 from backbone.sources.text.naming import assign, single_places
@@ -57,8 +60,7 @@ class ParquetSource(FileSource):
             InputInvalid: it is no Parquet file, damaged, empty, its columns do not fit, or it unfolds to too much.
         """
         self.account = Account()
-        with open_file(self.path) as raw:
-            chunker = Chunker(self.dimension, self._chunk_rows, self.path.name)
+        with open_file(self.path) as raw, closing(Chunker(self.dimension, self._chunk_rows, self.path.name)) as chunker:
             try:
                 file, size = self._open(raw)
                 for table, bad in self._batches(file, raw):
@@ -91,7 +93,8 @@ class ParquetSource(FileSource):
 
     def _batches(self, file: pq.ParquetFile, raw: BufferedReader) -> Iterator[tuple[pa.Table, list[BadRow]]]:
         stored, constants, dialect = self._columns_of(file.schema_arrow)
-        texts = [name for column, name in stored.items() if self.dimension.kinds[column] == "string"]
+        kinds, schema = kinds_read(self.dimension), file.schema_arrow
+        texts = [name for c, name in stored.items() if kinds[c] == "string" and is_text(schema.field(name).type)]
         places = {file.schema.column(at).path: at for at in range(len(file.schema))}
         columns, as_text = ([places[name] for name in names] for names in (stored.values(), texts))
         readers: dict[frozenset[int], pq.ParquetFile] = {}
@@ -102,7 +105,7 @@ class ParquetSource(FileSource):
                 readers[coded_ones] = _reader(raw, file, coded_ones)
             read = readers[coded_ones].iter_batches(rows, row_groups=groups, columns=list(stored.values()))
             for batch in (piece for whole in _gathered(read, rows) for piece in _pieces(whole, texts)):
-                times = times or self._recognised(batch.column(stored["ts"]), form)
+                times = times or self._recognised(batch, stored, constants, form)
                 fitting = Fitting(self.path, self.dimension, times)
                 yield self._sorted_out(batch, stored, constants, fitting, hours, remarks, first_row)
                 first_row += batch.num_rows
@@ -138,12 +141,22 @@ class ParquetSource(FileSource):
             latest=self._years[1],
         )
 
-    def _recognised(self, first: pa.Array, form: TimeForm) -> TimeForm:
+    def _recognised(
+        self, batch: pa.RecordBatch, stored: dict[str, str], constants: dict[str, str], form: TimeForm
+    ) -> TimeForm:
         """The form of the times, made out by the first ones."""
+        first = batch.slice(0, SAMPLE)
+        stamps = first.column(stored["ts"])
         try:
-            return recognised_times(first, form)
+            times = recognised_times(stamps, form)
+            told = form.format is None and needs_time_of_day(self.dimension, constants.get("interval"))
+            if told and (dates := dates_alone(stamps, times)) is not None:
+                others = [first.column(stored[c]).to_pylist() for c in ("symbol", "interval") if c in stored]
+                rows = zip(dates, *others, strict=True)
+                refuse_shared_dates((tuple(map(str, row)) for row in rows if row[0] is not None), self.dimension)
         except ValueError as error:
             raise InputInvalid(f"{self.path} has {error}") from error
+        return times
 
     def _sorted_out(
         self,
@@ -158,7 +171,7 @@ class ParquetSource(FileSource):
         """The good rows of a batch, and the bad ones with the first thing that is wrong with each."""
         arrays = {column: fitting.fit(column, batch.column(name)) for column, name in stored.items()}
         arrays |= {column: pa.repeat(pa.scalar(value), batch.num_rows) for column, value in constants.items()}
-        table = pa.table({c: arrays[c] for c in self.dimension.columns if c in arrays})
+        table = pa.table({c: arrays[c] for c in kinds_read(self.dimension) if c in arrays})
         wrong: Mask = np.logical_or.reduce([np.zeros(batch.num_rows, dtype=np.bool_), *fitting.faults.values()])
         fitting.remark(remarks, ~wrong)
 
@@ -169,8 +182,15 @@ class ParquetSource(FileSource):
         rows = np.flatnonzero(wrong)
         bad = as_bad(rows, _reasons(fitting.faults, rows)) if rows.size else []
         good = np.flatnonzero(~wrong)
+        table = table.filter(pa.array(~wrong)) if rows.size else table
+        if self.dimension is Dimension.TRADES:
+            found = settled(table)
+            if found.reasons:
+                bad += as_bad(good[list(found.reasons)], list(found.reasons.values()))
+            table, good = found.table, good[found.kept]
+            remarks.settled(found.cancelled, found.corrected)
         table, unplaced = hours.settle(
-            table.filter(pa.array(~wrong)) if rows.size else table,
+            table,
             np.zeros(good.size, dtype=np.bool_) if fitting.repeated is None else fitting.repeated[good],
             lambda places, reason: as_bad(good[places], [reason] * places.size),
         )

@@ -47,12 +47,15 @@ class SourceChunk:
         quarantined: the bad rows met since the chunk before.
         token: says how far the source has got; opaque to all but the source.
         rows_read: rows seen since the start, good and bad.
+        given: the good rows one after the other as they came, where some have one key, of which `frame` has the last;
+            None: `frame` has all of them.
     """
 
     frame: Frame
     quarantined: tuple[BadRow, ...]
     token: str
     rows_read: int
+    given: Frame | None = None
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,10 +31,18 @@ class Remarks:
     Attributes:
         unread: for each column how many cells could not be read and are missing now, and the first.
         cut: how many times were finer than a microsecond and were cut to it, and the first.
+        cancelled, corrected: how many trades are marked so, see `backbone.sources.corrections`.
     """
 
     unread: dict[str, tuple[int, str]] = field(default_factory=dict)
     cut: tuple[int, str] = (0, "")
+    cancelled: int = 0
+    corrected: int = 0
+
+    def settled(self, cancelled: int, corrected: int) -> None:
+        """Count trades that are marked."""
+        self.cancelled += cancelled
+        self.corrected += corrected
 
     def unread_cell(self, column: str, text: str, count: int = 1) -> None:
         """Count a cell, or several of which this is the first."""
@@ -62,6 +71,7 @@ class Remarks:
             self.unread[column] = (before + count, kept if before else first)
         if other.cut[0]:
             self.cut = (self.cut[0] + other.cut[0], self.cut[1] if self.cut[0] else other.cut[1])
+        self.settled(other.cancelled, other.corrected)
 
     def words(self) -> tuple[str, ...]:
         """One sentence for each kind."""
@@ -71,7 +81,13 @@ class Remarks:
         ]
         count, first = self.cut
         fine = f"ts of {_rows(count)} was finer than a microsecond and was cut to microseconds, such as {first}"
-        return (*said, fine) if count else tuple(said)
+        return (*said, *([fine] if count else []), *self._fates())
+
+    def _fates(self) -> Iterator[str]:
+        if self.cancelled:
+            yield f"{_trades(self.cancelled)} cancelled: kept, and marked so by the last word of the conditions"
+        if self.corrected:
+            yield f"{_trades(self.corrected)} corrected: what is stored is the correction, marked so"
 
 
 def _first(texts: pa.Array, rows: Mask) -> str:
@@ -81,6 +97,10 @@ def _first(texts: pa.Array, rows: Mask) -> str:
 
 def _shown(text: str) -> str:
     return repr(excerpt(text, _EXAMPLE))
+
+
+def _trades(count: int) -> str:
+    return f"{count:,} trade{' was' if count == 1 else 's were'}"
 
 
 def _rows(count: int) -> str:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from backbone.domain.zones import load_zone, to_wall_time
 from backbone.sources.casting import Mask, cast_by_halves
 from backbone.sources.text.placing import TimeForm, placed
-from backbone.sources.text.times import Moments, counted, moment, moments, recognised
+from backbone.sources.text.times import Moments, counted, has_time_of_day, moment, moments, recognised
 
-__all__ = ["StoredTimes", "recognised_times", "stored_times"]
+__all__ = ["SAMPLE", "StoredTimes", "dates_alone", "recognised_times", "stored_times"]
 
 _UTC: Final = pa.timestamp("us", tz="UTC")
-_SAMPLE: Final = 1000
+SAMPLE: Final = 1000
+"""Rows by which the form of the times is made out."""
 _MOST_REASONS: Final = 16
 _OFFSET: Final = re.compile(r"([+-])(\d\d):?(\d\d)")
 _PART: Final = 6
@@ -49,12 +50,25 @@ def recognised_times(array: pa.Array, form: TimeForm) -> TimeForm:
     Raises:
         ValueError: they can't be read or placed before something is told; says what.
     """
-    first = array.slice(0, _SAMPLE)
+    first = array.slice(0, SAMPLE)
     if pa.types.is_timestamp(first.type) or pa.types.is_date(first.type):
         if form.zone is None and not form.dates and getattr(first.type, "tz", None) is None:
             raise ValueError("times that have no zone; say which zone they are in (--zone UTC)")
         return form
     return recognised((text for text in _texts(first).to_pylist() if text is not None), form)
+
+
+def dates_alone(array: pa.Array, form: TimeForm) -> list[str | None] | None:
+    """Dates as they are written, None for what is none; None in all where some of them have a time of day."""
+    if pa.types.is_timestamp(array.type):
+        return None
+    texts: list[str | None] = _texts(array).to_pylist()
+    if pa.types.is_date(array.type):
+        return texts
+    clocks = [text is not None and has_time_of_day(text, form) for text in texts]
+    if any(clocks):
+        return None
+    return [text if clock is False else None for text, clock in zip(texts, clocks, strict=True)]
 
 
 def stored_times(array: pa.Array, form: TimeForm) -> StoredTimes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from backbone.domain.dimension import Dimension
+from backbone.domain.fates import CANCELLED
 from backbone.store.records import Bucket, Query
 
-__all__ = ["BARS", "CROSSED", "asked_for", "sources"]
+__all__ = ["BARS", "CROSSED", "asked_for", "counting", "sources"]
 
 BARS = Dimension.INTRADAY_BARS
 
@@ -17,6 +18,11 @@ def sources(dimension: Dimension) -> dict[str, str]:
     if dimension is Dimension.TRADES:
         return {"open": "price", "high": "price", "low": "price", "close": "price", "volume": "size"}
     return {name: name for name in BARS.values}
+
+
+def counting(dimension: Dimension) -> str:
+    """The condition, in SQL, under which a row is part of a bar: cancelled trades are of none."""
+    return f"(conditions IS NULL OR conditions NOT LIKE '%{CANCELLED}')" if dimension is Dimension.TRADES else "true"
 
 
 def asked_for(query: Query) -> Bucket | None:

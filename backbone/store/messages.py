@@ -230,19 +230,21 @@ class ReadSymbols(StoreRequest[list[str]], frozen=True):
 
 
 class ReadCoverage(StoreRequest[list[Coverage]], frozen=True):
-    """What is stored of a dimension."""
+    """What is stored of a dimension, or of some of its symbols."""
 
     dimension: Dimension
     as_of: datetime | None = None
+    symbols: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.instance("dimension", self.dimension, Dimension)
         force_setattr(self, "as_of", arguments.moment("as_of", self.as_of))
+        force_setattr(self, "symbols", arguments.symbols(self.symbols))
 
     def on(self, store: Store) -> Coroutine[Any, Any, list[Coverage]]:
         """Ask a store."""
-        return store.coverage(self.dimension, self.as_of)
+        return store.coverage(self.dimension, self.as_of, symbols=self.symbols)
 
 
 class ReadQuarters(StoreRequest[object], frozen=True):

@@ -171,8 +171,10 @@ class Store(Protocol):
         """The symbols (or calendars) that rows of a dimension were ever published of, ascending."""
         ...
 
-    async def coverage(self, dimension: Dimension, as_of: datetime | None = None) -> list[Coverage]:
-        """What is stored per symbol and interval, ascending; of rows up to the moment `as_of`, where given."""
+    async def coverage(
+        self, dimension: Dimension, as_of: datetime | None = None, *, symbols: Sequence[str] = ()
+    ) -> list[Coverage]:
+        """What is stored per symbol and interval, ascending; of rows up to `as_of` and of some symbols, if given."""
         ...
 
     async def quarters(

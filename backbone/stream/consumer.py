@@ -80,7 +80,8 @@ class ConsumerActor(Actor):
         self._store = Storing(calls, timeout, lambda work: self.context.run_task(work, name="dead letters"))
 
     async def on_stop(self, reason: StopReason) -> None:
-        """Let go of the stream, within a bound; who waits is refused."""
+        """Let go of the stream, within a bound; who waits is refused, what nobody could read is kept."""
+        await self._store.leave()
         if self._subscriber is not None:
             await _close(self._subscriber)
 
@@ -88,8 +89,7 @@ class ConsumerActor(Actor):
         """Where each subscription stands, and how long changes took from their commit to here."""
         places = {name: each.place for name, each in self._subscriptions.items()}
         standing = {name: place.position if place else None for name, place in places.items()}
-        letters = {} if self._subscriber is None else self._subscriber.letters.inspect()
-        return {"subscriptions": standing, "latency": self._latencies.facts(), **letters, **self._store.inspect()}
+        return {"subscriptions": standing, "latency": self._latencies.facts(), **self._store.inspect()}
 
     @handles
     def next(self, message: NextUpdates) -> None:
@@ -149,7 +149,7 @@ class ConsumerActor(Actor):
                 feed = mine.feed = Feed(subscriber, self._calls, message.dimension, message.symbols, self._timeout)
             await self._stand(mine, feed, message)
             changes = await feed.next(message.limit, message.timeout)
-            self._store.soon(subscriber)
+            self._store.soon()
             if self.context.health.level != "ok":
                 self.context.report_health("ok")
             return await self._readable(changes, feed, subscriber)

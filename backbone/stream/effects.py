@@ -87,6 +87,7 @@ class EffectsActor(FollowingActor):
                 self._done += 1
         position = feed.place.position if feed.place is not None else 0
         if position > self._noted:
+            await self._store.keep()  # whoever goes on from there never sees them again
             await self._ask(CommitOffsets(self._group, {_OUTBOX: position}))
             self._noted = position
 

@@ -48,7 +48,8 @@ class FollowingActor(Actor):
         self.context.run_task(self._follow(), name="follow")
 
     async def on_stop(self, reason: StopReason) -> None:
-        """Let go of the stream, within a bound."""
+        """Let go of the stream, within a bound; what nobody could read is kept."""
+        await self._store.leave()
         await self._close()
 
     @abstractmethod
@@ -84,7 +85,7 @@ class FollowingActor(Actor):
                 feed = await self.opened(subscriber)
                 while True:
                     await self.take(await feed.next(self._limit, self._wait), feed)
-                    self._store.soon(subscriber)
+                    self._store.soon()
                     if pause:
                         pause = 0.0
                         self.context.report_health("ok")
@@ -106,5 +107,4 @@ class FollowingActor(Actor):
 
     def inspect(self) -> dict[str, Any]:
         """What nobody could read."""
-        came = {} if self._subscriber is None else self._subscriber.letters.inspect()
-        return {**came, **self._store.inspect()}
+        return self._store.inspect()

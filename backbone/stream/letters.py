@@ -80,6 +80,12 @@ class Letters:
         if self.told is not None:
             self.told()
 
+    def take_over(self, other: Letters) -> None:
+        """Have what waits in others, and what they counted, here instead."""
+        self.came, self.lost = self.came + other.came, self.lost + other.lost
+        self._waiting = {**other._waiting, **self._waiting}
+        self._bytes = sum(len(each.payload) for each in self._waiting.values())
+
     def inspect(self) -> dict[str, int]:
         """Counts for the roster; none where nothing came."""
         return {"dead_letters": self.came, "dead_letters_lost": self.lost} if self.came else {}

@@ -12,7 +12,7 @@ from backbone.domain.clock import interval_duration
 from backbone.domain.identifiers import ingest_id
 from backbone.quality.buckets import in_session, offset_of
 from backbone.quality.resample import TRADES as OF_TRADES
-from backbone.quality.resample import resample
+from backbone.quality.resample import made_of, resample
 from backbone.quality.sessions import CALENDARS
 from backbone.store.errors import Unsupported
 from backbone.store.port import Store
@@ -66,6 +66,7 @@ def some_trades(chance: random.Random, begin: datetime) -> Frame:
                 "symbol": chance.choice("AB"), "ts": ts, "sequence": sequence,
                 "price": chance.choice([None, chance.random(), chance.random()]),
                 "size": chance.choice([None, float(chance.randrange(100))]),
+                "conditions": chance.choice([None, "@", "@,cancelled", "cancelled"]),
             }
             for ts in moments
             for sequence in range(chance.randrange(1, 4))
@@ -75,15 +76,15 @@ def some_trades(chance: random.Random, begin: datetime) -> Frame:
 
 @pytest.mark.parametrize("begin", [_AUTUMN, _YEAR_1969])
 @pytest.mark.parametrize("calendar", list(CALENDARS))
-@pytest.mark.parametrize("source", ["1m", "15m", OF_TRADES])
+@pytest.mark.parametrize("source", ["30s", "1m", "15m", OF_TRADES])
 async def test_bars_by_the_store_are_those_by_python(store: Store, source: str, calendar: str, begin: datetime) -> None:
     chance = random.Random(f"{source} {calendar} {begin}")
     rows = await written(store, some_trades(chance, begin) if source == OF_TRADES else some_bars(chance, begin, source))
     by = CALENDARS[calendar]
     compared = 0
-    for interval in ("30m", "1h", "4h"):
+    for interval in ("30m", "45m", "1h", "90m", "2h", "3h", "4h", "6h", "8h", "12h"):
         offset = offset_of([by], interval, begin, begin + _LONG)
-        if offset is None:
+        if offset is None or source not in (*made_of(interval), OF_TRADES):
             continue
         for symbols in ((), ("A",)):
             kept = None if source == OF_TRADES else source
@@ -92,6 +93,20 @@ async def test_bars_by_the_store_are_those_by_python(store: Store, source: str, 
             assert made == resample(rows.select(symbols or None), source, interval, lambda _: by)
             compared += made.num_rows
     assert compared
+
+
+async def test_a_cancelled_trade_is_part_of_no_bar(store: Store) -> None:
+    trades = [(10.0, "@"), (107.0, "@,cancelled"), (11.0, None), (0.1, "cancelled"), (10.5, "@,corrected")]
+    rows = [
+        {"symbol": "A", "ts": _AUTUMN, "sequence": n, "price": price, "size": 100.0, "conditions": conditions}
+        for n, (price, conditions) in enumerate(trades)
+    ]
+    frame = await written(store, Frame.from_records(EVENTS, rows))
+    made = (await store.read(Query(EVENTS, start=_AUTUMN, bucket=bucket("1m", OF_TRADES, 0)))).frame
+    assert made == resample(frame, OF_TRADES, "1m", lambda _: CALENDARS["24x7"])
+    assert made.to_arrow().select(["open", "high", "low", "close", "volume"]).to_pylist() == [
+        {"open": 10.0, "high": 11.0, "low": 10.0, "close": 10.5, "volume": 300.0}
+    ]
 
 
 async def test_first_and_last_of_a_bar_are_those_by_moment_and_number_however_many_there_are(store: Store) -> None:

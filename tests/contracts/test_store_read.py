@@ -47,6 +47,7 @@ async def put(store: Store, frame: Frame, run_id: str = "run") -> int:
 @pytest.mark.parametrize("year", [1, 1969, 2024, 9999])
 async def test_every_dimension_comes_back_as_it_was_given(store: Store, dimension: Dimension, year: int) -> None:
     ts = datetime(year, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    ts = datetime(year, 12, 31, tzinfo=UTC) if dimension is Dimension.DAILY_BARS else ts
     frame = Frame.from_records(dimension, [{**SAMPLES[dimension], "ts": ts}])
     await put(store, frame)
     read = (await store.read(Query(dimension))).frame
@@ -494,6 +495,10 @@ async def test_coverage_tells_rows_and_span_per_symbol(store: Store) -> None:
     assert (b.symbol, b.rows) == ("B", 6)
     [only] = await store.coverage(TRADES, DAY + timedelta(seconds=2))
     assert (only.symbol, only.rows) == ("A", 3)
+    assert await store.coverage(TRADES, symbols=["B", "A"]) == [a, b]
+    assert await store.coverage(TRADES, symbols=["B"]) == [b]
+    assert await store.coverage(TRADES, symbols=["C"]) == []
+    assert await store.coverage(TRADES, DAY + timedelta(seconds=2), symbols=["B", "A"]) == [only]
     assert await store.coverage(BARS) == []
 
 

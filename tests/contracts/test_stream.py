@@ -341,6 +341,25 @@ async def test_a_closed_cursor_refuses_and_leaves_the_others_alone(
     assert positions(await other.poll()) == [1]
 
 
+async def test_cursors_that_are_closed_refuse_at_once_who_waits_at_them(subscriber: Subscriber) -> None:
+    cursors = [await subscriber.cursor() for _ in range(3)]
+    refused: list[Cursor] = []
+
+    async def read(cursor: Cursor) -> None:
+        with pytest.raises(StreamClosed):
+            await cursor.poll(timeout=30)
+        refused.append(cursor)
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            for cursor in cursors:
+                group.start_soon(read, cursor)
+            await anyio.wait_all_tasks_blocked()
+            for cursor in reversed(cursors):
+                await cursor.close()
+    assert len(refused) == 3
+
+
 @pytest.mark.parametrize("after", [-1, "newest", None])
 async def test_a_start_that_is_none_is_refused(subscriber: Subscriber, after: object) -> None:
     with pytest.raises(ValueError, match="latest"):

@@ -26,6 +26,8 @@ RUN = [
     "index.md",
     "explanation/delivery.md",
     "how-to/actors/tracing.md",
+    "how-to/bars.md",
+    "how-to/instruments.md",
     "how-to/low-latency.md",
     "how-to/own-files.md",
     "how-to/read-without-our-code.md",

@@ -27,13 +27,15 @@ _TEXTS = ["SPY", "EURUSD", "日本", "x" * 300]
 FORMATS = ("csv", "csv.gz", "csv.zip", "csv.zst", "parquet")
 
 
-def _value(rng: Random, name: str, kind: str, row: int) -> Any:
+def _value(rng: Random, dimension: Dimension, name: str, row: int) -> Any:
+    kind = dimension.kinds[name]
     if name == "interval":
         return rng.choice(["1h", "5m"])
     if kind == "string":
         return rng.choice(_TEXTS)
     if kind == "timestamp":
-        return _START + timedelta(days=row)
+        start = _START.replace(hour=0) if dimension is Dimension.DAILY_BARS else _START
+        return start + timedelta(days=row)
     return row if kind == "int64" else rng.choice([1.5, 100.25, None]) if name not in {"price", "close"} else 1.5
 
 
@@ -41,7 +43,7 @@ def _frame(dimension: Dimension, rows: int) -> Frame:
     rng = Random(f"{dimension} {rows}")
     return Frame.from_records(
         dimension,
-        [{name: _value(rng, name, kind, row) for name, kind in dimension.kinds.items()} for row in range(rows)],
+        [{name: _value(rng, dimension, name, row) for name in dimension.kinds} for row in range(rows)],
     )
 
 

@@ -106,7 +106,7 @@ class Client:
         plan = IngestPlan(dimensions=[dimension], interval=interval, path=path, chunk_rows=rows)
         since = world.model.now
         if await self._called("ingest", self.backbone.ingest(plan)) is not None:
-            checks.acknowledged(world, "ingest", dict(lines), since)
+            checks.acknowledged(world, "ingest", dict(lines[::-1] if _is_newest_first(lines) else lines), since)
 
     async def fetch(self) -> None:
         """A window: one that somebody has asked for just now, or another."""
@@ -195,6 +195,12 @@ def _row(key: Key, value: float) -> dict[str, object]:
     prices = {"open": value, "high": value + 1, "low": value / 2, "close": value, "volume": None}
     interval = {"interval": "1h"} if key.series.dimension is Dimension.INTRADAY_BARS else {}
     return {"symbol": key.series.symbol, "ts": key.ts, **interval, **prices}
+
+
+def _is_newest_first(lines: list[tuple[Key, float]]) -> bool:
+    """Whether a file of these is read from its end, so that of two with one key the upper one counts."""
+    moments = [key.ts for key, _ in lines]
+    return moments[0] > moments[-1] and moments == sorted(moments, reverse=True)
 
 
 def _csv(lines: list[tuple[Key, float]]) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["fetch"]
 
 _SCREEN = 20
+_NAMED = 3
 
 Shape = Annotated[Literal["table", "csv", "json"] | None, Parameter(name="--format")]
 
@@ -91,9 +92,15 @@ def _note_escapes(columns: list[str]) -> None:
 
 
 def _notes(frame: Frame, *, chosen: bool) -> None:
+    from backbone.cli.show.text import one_line
+
     if not frame.num_rows and chosen:
         note("no rows match these symbols, this interval or these times; backbone retention lists what is stored")
     elif not frame.num_rows:
         note(f"no {frame.dimension} are stored; backbone ingest reads a file into the store")
     if frame.stale:
         note("the rows may be stale: the store did not answer, the cache did")
+    if frame.partial:
+        several = [f"{one_line(symbol)} {begin:%Y-%m-%dT%H:%M:%SZ}" for symbol, begin in frame.partial.items()]
+        more = f" and {len(several) - _NAMED:,} more" if len(several) > _NAMED else ""
+        note(f"not whole yet: {', '.join(several[:_NAMED])}{more}; what these bars are made of ends before they do")

@@ -41,7 +41,7 @@ def ingest(
         path: the file to read.
         dimension: what its rows are: daily_bars, intraday_bars, trades, quotes, order_book, macro_events.
         symbols: only these; comma-separated or repeated.
-        interval: of the bars, such as 1h.
+        interval: of the bars that do not say theirs, such as 1h; of the others only these.
         source: kind of the file, csv or parquet; its name tells unless given.
         zone: IANA zone of times that carry none.
         start: only rows from this moment on; a date alone is midnight UTC.
@@ -97,5 +97,7 @@ def _draw(console: Console, done: IngestRun) -> None:
     heading(console, "Ingest", f"{done.dimension} · {one_line(done.source)} · {seconds(done.duration_s)}")
     console.print()
     console.print(numbers("Rows", [(name.removeprefix("rows_"), count(getattr(done, name))) for name in names]))
+    if done.left_out:
+        console.print(numbers("Not taken", [(one_line(why), count(rows)) for why, rows in done.left_out.items()]))
     draw_columns(console, done)
     draw_quality(console, done.quality)

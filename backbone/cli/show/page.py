@@ -62,12 +62,13 @@ def _cell_style(cell: str) -> str:
 
 def draw_quality(console: Console, quality: object) -> None:
     """Score, and the worst findings."""
+    from backbone.quality.calendars import called
     from backbone.quality.report import QualityReport
 
     if not isinstance(quality, QualityReport):
         heading(console, "Quality", "missing: no rows were judged")
         return
-    heading(console, "Quality", f"by the {quality.calendar} calendar; {one_line(quality.messages[0])}")
+    heading(console, "Quality", f"by {called(quality.calendar)}; {one_line(quality.messages[0])}")
     verdict(console, quality.status, f"score {quality.score:.4f}")
     for finding in quality.findings[:_FINDINGS]:
         wrapped(console, finding.severity, _SEVERITIES.get(finding.severity, "dim"), finding.message)

@@ -75,7 +75,7 @@ def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def json_of(frame: Frame) -> bytes:
     """The columns as arrays, missing numbers as null."""
-    facts = {"dimension": frame.dimension, "rows": frame.num_rows, "stale": frame.stale}
+    facts = {"dimension": frame.dimension, "rows": frame.num_rows, "stale": frame.stale, "partial": dict(frame.partial)}
     return json_text(msgspec.json.encode({"schema": 1, **facts, "columns": columns_of(frame)}))
 
 

@@ -1,4 +1,4 @@
-"""Quality: thresholds and trading calendars."""
+"""Quality: thresholds, what is kept aside, and trading calendars."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from backbone.settings.sections.base import Section, Share
+from backbone.settings.sections.base import Section, Share, Text
 
-__all__ = ["QualitySettings", "Session"]
+__all__ = ["Doubtful", "QualitySettings"]
 
-Session = Literal["fx", "24x7", "us_equities"]
+Doubtful = Literal["quarantine", "allow"]
 
 
 class QualitySettings(Section, frozen=True, kw_only=True):
@@ -19,9 +19,15 @@ class QualitySettings(Section, frozen=True, kw_only=True):
 
     warn_score: Annotated[Share, Meta(description="a score below is degraded")] = 0.85
     fail_score: Annotated[Share, Meta(description="a score below has failed")] = 0.60
-    session: Annotated[Session, Meta(description="trading calendar of symbols that name no other")] = "fx"
-    sessions: Annotated[Mapping[str, Session], Meta(description="trading calendar by symbol: AAPL=us_equities,…")] = {}
-
-    def session_of(self, symbol: str) -> Session:
-        """The trading calendar of a symbol."""
-        return self.sessions.get(symbol, self.session)
+    nonpositive_prices: Annotated[
+        Doubtful, Meta(description="rows with a price of zero or less, of symbols whose prices can't be")
+    ] = "quarantine"
+    inconsistent_bars: Annotated[
+        Doubtful, Meta(description="bars that open or close above their high or below their low")
+    ] = "quarantine"
+    session: Annotated[
+        Text | None, Meta(description="trading calendar of all symbols, whatever instruments.rules and the symbols say")
+    ] = None
+    sessions: Annotated[
+        Mapping[str, str], Meta(description="trading calendar by symbol, before all else: AAPL=us_equities,…")
+    ] = {}

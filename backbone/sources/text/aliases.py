@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from backbone.domain import Dimension
+from backbone.sources.corrections import kinds_read
 from backbone.sources.text.dialects import plain
 
 __all__ = ["column_of", "fallback_of", "may_be_text", "rank", "spellings"]
@@ -25,6 +26,7 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "sequence": ("seq", "sequencenumber", "tradeid", "aggtradeid", "updateid", "id", "tid"),
     "venue": ("exchange", "exch", "mic"),
     "conditions": ("condition", "cond", "salecondition"),
+    "correction": ("corr", "trcorr", "tradecorrection", "tradecorrectionindicator", "correctionindicator", "update"),
     "bid": ("bidprice",),
     "bid_size": ("bidquantity", "bidqty", "bidvolume"),
     "ask": ("askprice", "offer", "offerprice"),
@@ -52,7 +54,7 @@ def column_of(name: str, dimension: Dimension) -> str | None:
     wanted = plain(name)
     if not wanted:
         return None
-    for column in dimension.columns:
+    for column in kinds_read(dimension):
         if wanted == plain(column) or wanted in _ALIASES.get(column, ()):
             return column
     return None

@@ -8,16 +8,14 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from backbone.domain import Dimension, Frame
 from backbone.sources.errors import InputInvalid
 from backbone.sources.port import BadRow, SourceChunk
+from backbone.sources.text.order import MOST_BYTES, Order, rows_within, text_bytes
 
 __all__ = ["MOST_BAD", "MOST_BYTES", "Chunker"]
 
-MOST_BYTES: Final = 32 * 2**20
-"""Bytes of text in a chunk: what has more is cut sooner than by its number of rows."""
 MOST_BAD: Final = 10_000
 """Bad rows that are handed on at once, with a chunk or by themselves."""
 
@@ -25,6 +23,8 @@ MOST_BAD: Final = 10_000
 @dataclass(slots=True)
 class Chunker:
     """Collects good and bad rows, and gives chunks as soon as there are enough rows.
+
+    Of a file that is newest first the good rows come from its end. A chunk has at most about `MOST_BYTES` of text.
 
     Attributes:
         dimension: what the rows are.
@@ -40,47 +40,64 @@ class Chunker:
     _good_rows: int = 0
     _text_bytes: int = 0
     _rows_read: int = 0
+    _order: Order = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._order = Order(self.dimension.partition_column)
 
     def add(self, table: pa.Table, bad: list[BadRow]) -> Iterator[SourceChunk]:
         """Add rows in the order of the source; yields the chunks that are full."""
-        self._tables.append(table)
-        self._good_rows += table.num_rows
-        self._text_bytes += sum(pc.sum(lengths).as_py() or 0 for lengths in _lengths(table))
         self._bad.extend(bad)
-        # the row behind a chunk has to be there, so that where a chunk ends does not depend on the size of batches
-        while self._good_rows > self.chunk_rows or (self._text_bytes > MOST_BYTES and self._good_rows > 1):
-            yield self._take()
+        for each in self._order.add(table):
+            yield from self._full(each)
         while len(self._bad) >= MOST_BAD:
             yield self._chunk(Frame.empty(self.dimension), 0)
 
     def rest(self) -> Iterator[SourceChunk]:
         """The last chunks, if anything is left."""
-        while self._good_rows or self._bad:
+        for each in self._order.rest():
+            yield from self._full(each)
+        while self._good_rows:
             yield self._take()
+        while self._bad:
+            yield self._chunk(Frame.empty(self.dimension), 0)
 
     @property
     def rows_read(self) -> int:
         """Rows added so far, good and bad."""
-        return self._rows_read + self._good_rows + len(self._bad)
+        return self._rows_read + self._order.waiting + self._good_rows + len(self._bad)
+
+    def close(self) -> None:
+        """Forget what was not given."""
+        self._order.close()
+
+    def _full(self, table: pa.Table) -> Iterator[SourceChunk]:
+        """The chunks that are full once there are these rows, too."""
+        self._tables.append(table)
+        self._good_rows += table.num_rows
+        self._text_bytes += text_bytes(table)
+        # the row behind a chunk has to be there, so that where a chunk ends does not depend on the size of batches
+        while self._good_rows > self.chunk_rows or (self._text_bytes > MOST_BYTES and self._good_rows > 1):
+            yield self._take()
 
     def _take(self) -> SourceChunk:
         pending = pa.concat_tables(self._tables)
-        rows = self._end(pending)
-        taken = pending.slice(0, rows)
-        self._tables = [pending.slice(rows)]
-        self._text_bytes = sum(pc.sum(lengths).as_py() or 0 for lengths in _lengths(self._tables[0]))
+        taken = pending.slice(0, self._end(pending))
+        self._tables = [pending.slice(taken.num_rows)]
+        self._text_bytes = text_bytes(self._tables[0])
         try:
-            frame = Frame.from_arrow(self.dimension, taken)
+            given = Frame.from_arrow(self.dimension, taken, presorted=True)
         except ValueError as error:
             raise InputInvalid(f"{self.origin}: {error}") from error
-        return self._chunk(frame, taken.num_rows)
+        frame = given.ordered()
+        return self._chunk(frame, taken.num_rows, given if frame.num_rows < taken.num_rows else None)
 
-    def _chunk(self, frame: Frame, rows: int) -> SourceChunk:
+    def _chunk(self, frame: Frame, rows: int, given: Frame | None = None) -> SourceChunk:
         """A frame made of so many rows, and the bad ones."""
         bad, self._bad = tuple(self._bad[:MOST_BAD]), self._bad[MOST_BAD:]
         self._good_rows -= rows
         self._rows_read += rows + len(bad)
-        return SourceChunk(frame, bad, f"rows:{self._rows_read}", self._rows_read)
+        return SourceChunk(frame, bad, f"rows:{self._rows_read}", self._rows_read, given)
 
     def _end(self, pending: pa.Table) -> int:
         """How many rows make the next chunk: of ticks fewer, so that no moment is in two chunks, unless it fills half.
@@ -88,23 +105,12 @@ class Chunker:
         The store knows chunks again by their content over their range of time. Two that share a moment overlap: each
         would hide the other, and both would be compared row by row when they come again.
         """
-        rows = self.chunk_rows if self._text_bytes <= MOST_BYTES else self._within_bytes(pending)
+        rows = self.chunk_rows
+        if self._text_bytes > MOST_BYTES:
+            rows = min(rows, rows_within(pending, MOST_BYTES))
         if "sequence" not in self.dimension.key or pending.num_rows <= rows:
             return rows
         first = rows // 2
         stamps = pending.column("ts").slice(first, rows - first + 1).cast(pa.int64()).to_numpy()
         others = np.flatnonzero(stamps[:-1] != stamps[-1])
         return first + int(others[-1]) + 1 if others.size else rows
-
-    def _within_bytes(self, pending: pa.Table) -> int:
-        """How many rows have texts of no more than a chunk may have, at least one."""
-        sizes = np.zeros(pending.num_rows, dtype=np.int64)
-        for lengths in _lengths(pending):
-            sizes += lengths.fill_null(0).to_numpy()
-        rows = int(np.searchsorted(np.cumsum(sizes), MOST_BYTES, side="right"))
-        return min(self.chunk_rows, max(1, rows))
-
-
-def _lengths(table: pa.Table) -> list[pa.ChunkedArray]:
-    """The bytes of each text, for each column of texts."""
-    return [pc.binary_length(column) for column in table.columns if pa.types.is_string(column.type)]

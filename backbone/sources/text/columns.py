@@ -22,6 +22,7 @@ from backbone.domain.schema import arrow_type
 from backbone.domain.spreadsheets import unescaped
 from backbone.domain.text import LONGEST_TEXT, hidden
 from backbone.sources.casting import Mask
+from backbone.sources.corrections import kinds_read
 from backbone.sources.remarks import Remarks, may_be_lost
 from backbone.sources.text.cells import number_form
 from backbone.sources.text.heading import split
@@ -103,8 +104,10 @@ def _given(data: bytes, layout: Layout, dimension: Dimension) -> dict[str, pa.Ar
         for column, places in layout.parts.items()
         for place in places
     }
+    # Arrow reads 0x10 as 16, which no id of letters and digits means
+    hexadecimal = pa.int64() in types.values() and (b"0x" in data or b"0X" in data)
     try:
-        table = _read(data, layout, types)
+        table = _read(data, layout, dict.fromkeys(types, pa.string()) if hexadecimal else types)
     except pa.ArrowInvalid:
         table = _read(data, layout, dict.fromkeys(types, pa.string()))
     cells = {place: _whole_column(table.column(str(place))) for place in types}
@@ -113,7 +116,7 @@ def _given(data: bytes, layout: Layout, dimension: Dimension) -> dict[str, pa.Ar
 
 def _parse_type(column: str, first: str, layout: Layout, dimension: Dimension) -> pa.DataType:
     """What a column is parsed as, by its first cell; texts are looked at more closely afterwards."""
-    kind, times = dimension.kinds[column], layout.times
+    kind, times = kinds_read(dimension)[column], layout.times
     if kind == "string":
         return _CODES
     if kind != "timestamp":
@@ -159,7 +162,7 @@ def _joined(cells: list[pa.Array]) -> pa.Array:
 
 def _fit(array: pa.Array, column: str, layout: Layout, dimension: Dimension) -> _Fitted:
     """One column in its final type."""
-    kind = dimension.kinds[column]
+    kind = kinds_read(dimension)[column]
     if kind == "string":
         read = unescaped if column in layout.escaped else None
         return _texts(array, parse_interval if column == "interval" else read, key=column in dimension.key)

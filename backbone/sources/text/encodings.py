@@ -18,6 +18,7 @@ _MARKS: Final = (
 )
 _HEAD: Final = 4096
 _BROKEN: Final = "backbone-broken"
+_OF_TWO_ORDERS: Final = frozenset({"utf-16", "utf-32"})
 _PLAIN: Final = frozenset({"utf-8", "ascii"})
 
 
@@ -64,12 +65,24 @@ def encoding_of(path: str, head: bytes, told: str | None) -> str | None:
     name = codecs.lookup(told).name
     if marked is not None and not name.startswith(marked):
         raise InputInvalid(f"{path} begins with the mark of {marked.upper()}; leave out --encoding {told}")
-    return None if name in _PLAIN or name == "utf-8-sig" else _unmarked(name, marked)
+    return None if name in _PLAIN or name == "utf-8-sig" else marked or _ordered(path, name, head)
 
 
-def _unmarked(name: str, marked: str | None) -> str:
-    """With a mark the text says itself in which order its bytes are."""
-    return marked or name
+def _ordered(path: str, name: str, head: bytes) -> str:
+    """The encoding with the order of its bytes, which the text does not say by a mark.
+
+    Raises:
+        InputInvalid: it has two orders, and the text does not look like either.
+    """
+    if name not in _OF_TWO_ORDERS:
+        return name
+    looks = _without_mark(head[:_HEAD]) or ""
+    if not looks.startswith(name):
+        raise InputInvalid(
+            f"{path} has no mark of {name.upper()} and does not look like it; leave out --encoding {name}, or name the "
+            f"order of its bytes (--encoding {name}-le or {name}-be)"
+        )
+    return looks
 
 
 def _without_mark(head: bytes) -> str | None:

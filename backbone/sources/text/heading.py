@@ -24,6 +24,7 @@ __all__ = ["DELIMITERS", "Head", "find_head", "is_header", "is_row", "split"]
 DELIMITERS: Final = ",;\t|"
 
 _COMMENT: Final = "#"
+_IN_FIELDS: Final = "\"'.+-_\r\0"
 _SEPARATOR: Final = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _MOST_LINES: Final = 100  # of which one may be the header
 _SAMPLE: Final = 20
@@ -98,7 +99,7 @@ def find_head(
     """
     filled = [n for n, line in enumerate(lines) if line.strip()]
     told = _SEPARATOR.fullmatch(lines[filled[0]]) if filled else None
-    delimiters = told.group(1) if told else DELIMITERS
+    delimiters = _told(path, told.group(1)) if told else DELIMITERS
     filled = filled[1:] if told else filled
     candidates = [n for n in filled if not lines[n].startswith(_COMMENT)][:_MOST_LINES]
     if not candidates:
@@ -124,6 +125,20 @@ def find_head(
     _refuse_broken(path, lines, candidates)
     assert best is not None  # noqa: S101  there is a candidate
     return _named(path, best, candidates)
+
+
+def _told(path: str, delimiter: str) -> str:
+    """What stands between fields as the line ``sep=`` says.
+
+    Raises:
+        InputInvalid: no reader could tell it from what stands in the fields.
+    """
+    if not delimiter.isascii() or delimiter.isalnum() or delimiter in _IN_FIELDS:
+        raise InputInvalid(
+            f"{path} says {'sep=' + delimiter!r}, which can't stand between fields; allowed are signs of ASCII such as "
+            ", ; and | and the tab: write the file with one of them"
+        )
+    return delimiter
 
 
 def _header(

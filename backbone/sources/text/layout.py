@@ -10,6 +10,8 @@ from typing import Final
 from backbone.domain import Dimension
 from backbone.domain.spreadsheets import MARK
 from backbone.domain.zones import load_zone
+from backbone.sources.corrections import kinds_read
+from backbone.sources.dated import needs_time_of_day, refuse_shared_dates
 from backbone.sources.errors import InputInvalid
 from backbone.sources.form import Form
 from backbone.sources.text.aliases import column_of
@@ -18,7 +20,7 @@ from backbone.sources.text.heading import DELIMITERS, Head, find_head, is_row, s
 from backbone.sources.text.naming import assign, match_columns, required_columns
 from backbone.sources.text.numbers import NumberForm
 from backbone.sources.text.numbers import recognised as recognised_numbers
-from backbone.sources.text.times import TimeForm
+from backbone.sources.text.times import TimeForm, has_time_of_day
 from backbone.sources.text.times import recognised as recognised_times
 
 __all__ = ["DELIMITERS", "Layout", "find_layout", "match_columns", "required_columns"]
@@ -148,16 +150,32 @@ def _with_values(
     )
     stamps = layout.parts["ts"]
     told = [" ".join(row[place].strip() for place in stamps) for row in rows if len(row) > max(stamps)]
-    numeric = [c for c in layout.positions if dimension.kinds[c] == "double"]
+    numeric = [c for c in layout.positions if kinds_read(dimension)[c] == "double"]
     figures = [row[layout.positions[c]] for row in rows for c in numeric if len(row) > layout.positions[c]]
     try:
         times = recognised_times(told, times)
+        if form.time_format is None and needs_time_of_day(dimension, layout.constants.get("interval")):
+            _refuse_dates(layout, dimension, rows, told, times)
         numbers = recognised_numbers(figures, NumberForm(decimal=form.decimal))
     except ValueError as error:
         hints = "; ".join(dialect.asks.values()) if dialect is not None else ""
         more = f"; {dialect.title}: {hints}" if dialect is not None and hints else ""
         raise InputInvalid(f"{path}: {error}{more}") from error
     return replace(layout, times=times, numbers=numbers, notes=(*layout.notes, *unused))
+
+
+def _refuse_dates(
+    layout: Layout, dimension: Dimension, rows: Sequence[Sequence[str]], told: Sequence[str], times: TimeForm
+) -> None:
+    """Refuse a file none of whose times has a time of day, where several rows of a series share a date."""
+    clocks = [has_time_of_day(text, times) for text in told]
+    if any(clocks):
+        return
+    places = [layout.positions[column] for column in ("symbol", "interval") if column in layout.positions]
+    whole = (row for row in rows if len(row) > max(layout.parts["ts"]))
+    series = (tuple(row[place].strip() for place in places if place < len(row)) for row in whole)
+    dated = zip(told, series, clocks, strict=True)
+    refuse_shared_dates(((text, *which) for text, which, clock in dated if clock is False), dimension)
 
 
 def _reads_time(dialect: Dialect, layout: Layout) -> bool:
@@ -176,7 +194,7 @@ def _is_marked(name: str, dimension: Dimension, renames: Mapping[str, str]) -> b
     if not name.endswith(MARK) or name in renames:
         return False
     column = column_of(name.removesuffix(MARK), dimension)
-    return column is not None and dimension.kinds[column] == "string"
+    return column is not None and kinds_read(dimension)[column] == "string"
 
 
 def _refuse_fields(path: str, rows: Sequence[Sequence[str]], names: Sequence[str], dialect: Dialect | None) -> None:

@@ -24,6 +24,7 @@ MAX_LINE = 65_536
 _BLOCK = 4 * 1024**2
 _MOST_LINES = 100_000
 _BOM = b"\xef\xbb\xbf"
+_DOUBLED = b"\r\r\n"  # a line end of Windows that was written as text once more
 _NEWLINE, _RETURN, _QUOTE, _NUL, _ASCII_END = 10, 13, 34, 0, 128
 
 _NONE: Final = np.zeros(0, dtype=np.intp)
@@ -57,7 +58,7 @@ def blocks(text: TextBytes) -> Iterator[Block]:
             data, dropping = data[end:], False
         data = rest + data
         cut = data.rfind(b"\n") + 1
-        data, rest = data[:cut], data[cut:]
+        data, rest = data[:cut].replace(_DOUBLED, b"\r\n"), data[cut:]
         if len(rest) > MAX_LINE:
             rest, dropping = rest[: MAX_LINE + 1], True
         for part, lines in _parts(data):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from backbone.domain import Dimension
+from backbone.sources.corrections import kinds_read
 from backbone.sources.errors import InputInvalid
 from backbone.sources.text.aliases import column_of, fallback_of, may_be_text, rank
 from backbone.sources.text.complaints import listed, refuse_incomplete
@@ -164,7 +165,7 @@ def _given(
 ) -> dict[str, tuple[int, ...]]:
     parts: dict[str, tuple[int, ...]] = {}
     for key, column in renames.items():
-        if column not in dimension.columns:
+        if column not in kinds_read(dimension):
             raise InputInvalid(f"columns= names {column!r}; {dimension} has {', '.join(dimension.columns)}")
         places = places_given(key, names)
         if places is None:
@@ -183,7 +184,7 @@ def _by_dialect(
     done: Assignment, names: Sequence[str], dimension: Dimension, dialect: Dialect, taken: set[int]
 ) -> None:
     for pattern, column in dialect.columns.items():
-        if column in dimension.columns and column not in done.parts:
+        if column in kinds_read(dimension) and column not in done.parts:
             places = places_of(pattern, names, taken)
             if places is not None:
                 done.parts[column] = places
@@ -231,9 +232,11 @@ def _chosen(path: str, names: Sequence[str], column: str, places: list[int], sam
         return (min(places, key=lambda place: rank(names[place], column)),)
     if column == "ts" and len(places) == 2 and (joined := _date_and_time(names, places, sample)):
         return joined
+    first = names[places[0]]
+    key = first if list(names).count(first) == 1 else places[0] + 1
     raise InputInvalid(
-        f"{path} has two columns for {column}: {names[places[0]]!r} and {names[places[1]]!r}; "
-        f'say which is meant (--columns "{names[places[0]]}={column}"), or rename or drop one of them'
+        f"{path} has two columns for {column}: {first!r} and {names[places[1]]!r}; "
+        f'say which is meant (--columns "{key}={column}"), or rename or drop one of them'
     )
 
 

@@ -107,6 +107,8 @@ def _cleaned(text: str, form: NumberForm) -> str | None:
         return None
     if form.decimal is None and match["gap"] == "," and match["part"] is None and text.count(",") == 1:
         raise Untold(f"is not a number: {_open(text)}")
+    if match["gap"] in ("'", "\u2019") and match["part"] is None and not form.shortened and len(match["whole"]) <= 7:
+        raise ValueError(f"leaves open whether it has thousands or 32nds of a point: {text[:40]!r}; write plain digits")
     whole, part = re.sub(r"\D", "", match["whole"] or "0"), match["part"] or "0"
     power = match["power"] or _MANY.get((match["many"] or "").lower(), "")
     return f"{match['sign'] or ''}{whole}.{part}{power}"
@@ -216,9 +218,10 @@ def recognised(texts: Iterable[str], form: NumberForm) -> NumberForm:
     """
     if form.decimal is not None:
         return form
-    point = comma = either = ""
+    point = comma = either = dotted = ""
     for text in map(str.strip, texts):
         with_point, with_comma = (_written(decimal).fullmatch(text) for decimal in (".", ","))
+        dotted = dotted or (text if with_point and "." in text else "")
         point = point or (text if with_point and not with_comma else "")
         comma = comma or (text if with_comma and not with_point else "")
         either = either or (text if with_comma and with_point and "," in text else "")
@@ -229,4 +232,6 @@ def recognised(texts: Iterable[str], form: NumberForm) -> NumberForm:
         )
     if either and not point and not comma:
         raise ValueError(f"the number {_open(either)}")
+    if not dotted and not comma:
+        return form  # whole numbers show nothing
     return replace(form, decimal="," if comma else ".")

@@ -40,6 +40,7 @@ class TimeForm:
         dates: whether they are the sessions' dates of daily bars, which stand for themselves.
         day_first: whether digits between dots begin with the day.
         epochs: whether they are numbers since 1970; None: not looked at yet, each stands by itself.
+        finer: whether numbers since 1970 are finer than seconds; few digits are no seconds then.
         clock: how many digits times of day without colons have; None: not looked at yet.
         earliest: the first year that can be true.
         latest: the last year that can be true.
@@ -51,6 +52,7 @@ class TimeForm:
     dates: bool = False
     day_first: bool = False
     epochs: bool | None = None
+    finer: bool = False
     clock: Literal["four", "six"] | None = None
     earliest: int = EARLIEST
     latest: int = LATEST
@@ -75,7 +77,7 @@ class TimeForm:
     @property
     def looks(self) -> Looks:
         """What tells the parts of a text."""
-        return Looks(self.format, self.unit, self.day_first, self.epochs, self.clock)
+        return Looks(self.format, self.unit, self.day_first, self.epochs, self.clock, self.finer)
 
 
 def place(text: str, said: Spelled, form: TimeForm) -> tuple[int, bool]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from backbone.domain import Dimension
 from backbone.domain.schema import arrow_type
 from backbone.sources.casting import Mask
+from backbone.sources.corrections import kinds_read, settled
 from backbone.sources.errors import InputInvalid
 from backbone.sources.port import BadRow, excerpt
 from backbone.sources.remarks import Remarks
@@ -41,8 +42,8 @@ class Reader:
         self._dimension = dimension
         self._hours = RepeatedHours(dimension, layout.times.zone, layout.parts)
         self.remarks = Remarks()
-        columns = [c for c in dimension.columns if c in layout.parts or c in layout.constants]
-        self._schema = pa.schema([(c, arrow_type(dimension.kinds[c])) for c in columns])
+        columns = {c: kind for c, kind in kinds_read(dimension).items() if c in layout.parts or c in layout.constants}
+        self._schema = pa.schema([(c, arrow_type(kind)) for c, kind in columns.items()])
 
     def read(self, block: Block) -> tuple[pa.Table, list[BadRow]]:
         """The rows of a block in file order, and those that are bad."""
@@ -58,6 +59,11 @@ class Reader:
             repeated = np.concatenate((repeated, [row.repeated for row in rescued]))
             order = np.argsort(places, kind="stable")
             table, places, repeated = table.take(pa.array(order)), places[order], repeated[order]
+        if self._dimension is Dimension.TRADES:
+            found = settled(table)
+            bad += [self._bad(block, lines, places[row], reason) for row, reason in found.reasons.items()]
+            table, places, repeated = found.table, places[found.kept], repeated[found.kept]
+            self.remarks.settled(found.cancelled, found.corrected)
         table, unplaced = self._hours.settle(
             table, repeated, lambda rows, reason: [self._bad(block, lines, place, reason) for place in places[rows]]
         )
@@ -71,7 +77,8 @@ class Reader:
     @property
     def none(self) -> pa.Table:
         """No rows."""
-        return self._schema.empty_table()
+        nothing = self._schema.empty_table()
+        return settled(nothing).table if self._dimension is Dimension.TRADES else nothing
 
     def before_header(self, lines: Iterable[tuple[int, bytes]]) -> list[BadRow]:
         """Lines that look like rows and stand before the header, by their number."""

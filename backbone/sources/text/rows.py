@@ -10,6 +10,7 @@ from backbone.domain import Dimension
 from backbone.domain.clock import parse_interval
 from backbone.domain.spreadsheets import unescaped
 from backbone.domain.text import LONGEST_TEXT, hidden
+from backbone.sources.corrections import kinds_read
 from backbone.sources.remarks import Remarks, may_be_lost
 from backbone.sources.text.cells import number_form
 from backbone.sources.text.layout import Layout, required_columns
@@ -54,7 +55,7 @@ def read_row(line: bytes, layout: Layout, dimension: Dimension, remarks: Remarks
         text = _unescaped(column, " ".join(cells), layout) if all(cells) else ""
         try:
             _check_text(column, text, dimension)
-            if dimension.kinds[column] == "timestamp" and text:
+            if kinds_read(dimension)[column] == "timestamp" and text:
                 row[column], repeated = _moment(text, layout, found)
             else:
                 row[column] = _value(column, text, layout, dimension) if text else None
@@ -117,7 +118,7 @@ def _moment(text: str, layout: Layout, remarks: Remarks) -> tuple[datetime, bool
 
 
 def _value(column: str, text: str, layout: Layout, dimension: Dimension) -> Value:
-    kind = dimension.kinds[column]
+    kind = kinds_read(dimension)[column]
     try:
         if column == "interval":
             return parse_interval(text)

@@ -8,7 +8,7 @@ is the day and which the month is not read until the caller says how it is writt
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -23,14 +23,15 @@ from backbone.domain.clock import MAX_US, MIN_US, from_us
 from backbone.sources.casting import Mask
 from backbone.sources.text.placing import FIRST_WALL, LAST_WALL, TimeForm, place, placed
 from backbone.sources.text.shapes import Shaped, shaped
-from backbone.sources.text.spelled import DIGITS_BELOW, Spelled, Untold, spelled
-from backbone.sources.text.written import clock_of, find, is_epoch
+from backbone.sources.text.spelled import DIGITS_BELOW, Spelled, Untold, spelled, unit_of
+from backbone.sources.text.written import FINER_DIGITS, Looks, clock_of, find, is_epoch
 
 __all__ = [
     "Moment",
     "Moments",
     "TimeForm",
     "counted",
+    "has_time_of_day",
     "moment",
     "moments",
     "of_timestamps",
@@ -39,6 +40,13 @@ __all__ = [
 
 _MOST: Final = 2**63 - 1
 _AWARE: Final = pa.timestamp("us", tz="UTC")
+_IN_DIGITS: Final[Mapping[int, tuple[str, ...]]] = {
+    10: ("%Y%m%d%H",),
+    12: ("%Y%m%d%H%M", "%y%m%d%H%M%S"),
+    14: ("%Y%m%d%H%M%S",),
+    17: ("%Y%m%d%H%M%S%f",),
+}
+"""How dates with a time of day are written that have as many digits as numbers since 1970."""
 
 
 class Moment(NamedTuple):
@@ -138,7 +146,8 @@ def counted(given: pa.Array, form: TimeForm) -> Moments:
         if form.unit == unit:
             here = (size >= 0) & (size < _MOST // 10 ** max(0, below))
         else:
-            here = (size >= 10 ** (14 - below)) & (size <= min(_MOST, 10 ** (17 - below) - 1)) & (form.unit is None)
+            known = form.unit is None and not (form.finer and unit == "s")
+            here = (size >= 10 ** (14 - below)) & (size <= min(_MOST, 10 ** (17 - below) - 1)) & known
         wall = np.where(here, numbers * 10**below if below >= 0 else np.sign(numbers) * (size // 10**-below), wall)
         cut |= here & (size % 10 ** max(0, -below) != 0)
         read |= here
@@ -176,7 +185,40 @@ def recognised(texts: Iterable[str], form: TimeForm) -> TimeForm:
         )
     if not said or form.format:
         return form
-    numbers = sum(is_epoch(text) for text, _ in said)
+    numbers = [text for text, _ in said if is_epoch(text)]
+    finer = sum(len(text.partition(".")[0].strip("+-")) in FINER_DIGITS for text in numbers)
+    _refuse_dates_in_digits(numbers, form)
     clocks = Counter(clock for text, _ in said if (match := find(text, form.looks)) and (clock := clock_of(match)))
     clock = clocks.most_common(1)[0][0] if clocks else None
-    return replace(form, epochs=2 * numbers > len(said), clock=clock)
+    return replace(form, epochs=2 * len(numbers) > len(said), finer=2 * finer > len(numbers), clock=clock)
+
+
+def _refuse_dates_in_digits(numbers: Sequence[str], form: TimeForm) -> None:
+    """Refuse numbers since 1970 each of which may be the digits of a date and a time of day just as well.
+
+    Raises:
+        ValueError: there are some, and their unit is not told; says what to tell.
+    """
+    digits = [text.partition(".")[0] for text in numbers]
+    if form.unit is not None or not digits:
+        return
+    for written in _IN_DIGITS.get(len(digits[0]), ()):
+        if all(_is_written(text, written, form) for text in digits):
+            raise ValueError(
+                f"{numbers[0]!r} leaves open whether it is a date and a time of day or a number since 1970; say "
+                f"--time-format {written} or --time-unit {unit_of(len(digits[0]))}"
+            )
+
+
+def _is_written(text: str, written: str, form: TimeForm) -> bool:
+    try:
+        wall = spelled(text, Looks(format=written)).wall
+    except ValueError:
+        return False
+    return form.first <= wall <= form.last
+
+
+def has_time_of_day(text: str, form: TimeForm) -> bool | None:
+    """Whether a text says more than a date, be it midnight; None where it is no moment."""
+    match = find(text.strip(), form.looks)
+    return None if match is None else bool({"whole", "hour"} & match.groupdict().keys())

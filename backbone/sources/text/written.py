@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 __all__ = [
     "EPOCH_DIGITS",
+    "FINER_DIGITS",
     "MONTHS",
     "Looks",
     "clock_of",
@@ -51,9 +52,9 @@ _ZONE: Final = (
     r"(?:\s*(?P<zulu>z|utc|gmt)|\s*(?:utc|gmt)?\s*"
     r"(?P<sign>[+-])(?P<off_hour>\d\d?)(?::?(?P<off_minute>\d\d)(?::?(?P<off_second>\d\d))?)?)"
 )
-_REMARK: Final = r"(?:\s*\[[\w/+-]+\]|\s*\([\w\s/+-]+\))?"
+_ZONE_AND_REMARK: Final = rf"(?:{_ZONE}(?:\s*\[[\w/+-]+\]|\s*\([\w\s/+-]+\))?)?"
 _TIMES: Final = (
-    rf"{_BETWEEN}{_CLOCK}(?:\s*{_HALF})?{_ZONE}?{_REMARK}",
+    rf"{_BETWEEN}{_CLOCK}(?:\s*{_HALF})?{_ZONE_AND_REMARK}",
     rf"{_BETWEEN}{_SIX_DIGITS}{_ZONE}?",
     rf"{_BETWEEN}{_FOUR_DIGITS}{_ZONE}?",
     rf"t(?P<hour>\d\d){_ZONE}?",
@@ -67,12 +68,14 @@ _EPOCH: Final = re.compile(r"(?P<minus>[+-])?(?P<whole>\d+)(?:\.(?P<part>\d*))?"
 _OPEN_ORDER: Final = re.compile(r"\d{1,2}([-./ ])\d{1,2}\1(\d{4}|\d{2})(\D.*)?", _FLAGS)
 _LOST_ZEROS: Final = re.compile(r"\d{4}[-./]?\d\d[-./]?\d\d[ ;T](\d{1,3}|\d{5})", _FLAGS)
 _SHORT_YEAR: Final = re.compile(rf"\d{{1,2}}[-\s/.]*(?:{_NAMES})[-\s/.,]*\d\d(\D.*)?", _FLAGS)
-_ZONE_NAME: Final = re.compile(r".*\d ?(?!am|pm)[a-z]{2,4}", _FLAGS)
+_ZONE_NAME: Final = re.compile(r".*\d ?[\[(]?(?:(?!am|pm)[a-z]{2,4}|[a-z_]+(?:/[a-z_]+)+)[\])]?", _FLAGS)
 _SCIENTIFIC: Final = re.compile(r"[+-]?\d+(\.\d*)?e[+-]?\d+", _FLAGS)
 _DATE_DIGITS: Final = 8
 _LONGEST: Final = 64
 EPOCH_DIGITS: Final = range(9, 21)
 """How many digits a number since 1970 has."""
+FINER_DIGITS: Final = range(12, 21)
+"""How many it has where it is finer than seconds."""
 
 
 @lru_cache(maxsize=2)
@@ -158,6 +161,7 @@ class Looks(NamedTuple):
         day_first: whether the day is the first number where all three are digits between dots.
         epochs: whether the others of the column are numbers since 1970; None: each stands by itself.
         clock: how many digits a time of day without colons has in the column; None: each stands by itself.
+        finer: whether the numbers of the column are finer than seconds, so that few digits are no seconds.
     """
 
     format: str | None = None
@@ -165,6 +169,7 @@ class Looks(NamedTuple):
     day_first: bool = False
     epochs: bool | None = None
     clock: Literal["four", "six"] | None = None
+    finer: bool = False
 
 
 def find(text: str, looks: Looks) -> re.Match[str] | None:
@@ -177,7 +182,8 @@ def find(text: str, looks: Looks) -> re.Match[str] | None:
     if looks.unit is not None:
         return number
     if number is not None and is_epoch(text):
-        return number if looks.epochs is not False and digits_of_epoch(number["whole"]) in EPOCH_DIGITS else None
+        known = FINER_DIGITS if looks.finer else EPOCH_DIGITS
+        return number if looks.epochs is not False and digits_of_epoch(number["whole"]) in known else None
     if looks.epochs:
         return None
     match = next((match for pattern in _known(looks.day_first) if (match := pattern.fullmatch(text))), None)
@@ -221,8 +227,13 @@ def why_not(text: str, looks: Looks) -> tuple[str, bool]:
         return f"is not a number of {looks.unit} since 1970 (--time-unit)", True
     if number is not None and looks.epochs is False:
         return "is not a time as the others of its column, which are dates, not numbers since 1970 (epochs)", False
+    digits = 0 if number is None else digits_of_epoch(number["whole"])
+    if looks.finer and digits in EPOCH_DIGITS and digits not in FINER_DIGITS:
+        return (
+            "is not a time as the others of its column, which are finer than seconds since 1970: it has too few "
+            "digits; say what it counts (--time-unit ms)"
+        ), False
     if number is not None and is_epoch(text):
-        digits = digits_of_epoch(number["whole"])
         return (
             f"is not a time: a number since 1970 (an epoch) has 9 to 20 digits, it has {digits}; say what it counts "
             "(--time-unit s, ms, us or ns), or how it is written (--time-format)"

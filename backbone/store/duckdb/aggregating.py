@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backbone.domain.stored import frame_of
-from backbone.store.bars import BARS, CROSSED, asked_for, sources
+from backbone.store.bars import BARS, CROSSED, asked_for, counting, sources
 from backbone.store.duckdb import outbox
 from backbone.store.duckdb.part import question
 from backbone.store.duckdb.reading import Reading
@@ -28,7 +28,7 @@ class Aggregating(Reading):
     @question("rows")
     def _bars(self, connection: Connection, query: Query, bucket: Bucket) -> ReadResult:
         condition, parameters = where(query)
-        rows = f"FROM {rows_table(query.dimension)} WHERE {condition}"
+        rows = f"FROM {rows_table(query.dimension)} WHERE {condition} AND {counting(query.dimension)}"
         last = f"epoch_us(ts) + {bucket.span_us - 1}"
         crossing = f"SELECT 1 {rows} AND {_start(bucket, 'epoch_us(ts)')} <> {_start(bucket, last)} LIMIT 1"
         with transaction(connection):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -12,9 +13,9 @@ from backbone.domain.frame import Frame
 from backbone.domain.stored import frame_of
 from backbone.store.duckdb import outbox
 from backbone.store.duckdb.part import Part, question
-from backbone.store.duckdb.selecting import Selection
+from backbone.store.duckdb.selecting import Selection, where
 from backbone.store.duckdb.session import transaction
-from backbone.store.duckdb.sql import Connection, parameter, rows_table, table
+from backbone.store.duckdb.sql import Connection, rows_table, table
 from backbone.store.records import Coverage, Query, ReadResult
 from backbone.store.sql import quoted
 
@@ -39,15 +40,23 @@ class Reading(Part):
         return ReadResult(rows, position)
 
     @question("survey")
-    def coverage(self, connection: Connection, dimension: Dimension, as_of: datetime | None = None) -> list[Coverage]:
+    def coverage(
+        self,
+        connection: Connection,
+        dimension: Dimension,
+        as_of: datetime | None = None,
+        *,
+        symbols: Sequence[str] = (),
+    ) -> list[Coverage]:
         """Rows, earliest and latest moment per symbol and interval."""
+        condition, given = where(Query(dimension, tuple(symbols), end=as_of))
         interval = '"interval"' if dimension.has_interval else "NULL"
         found = connection.execute(
             f"""
             SELECT {quoted(dimension.partition_column)}, {interval}, count(*), epoch_us(min(ts)), epoch_us(max(ts))
-            FROM {rows_table(dimension)} WHERE ts <= coalesce(make_timestamptz(?), ts) GROUP BY 1, 2 ORDER BY 1, 2
+            FROM {rows_table(dimension)} WHERE {condition} GROUP BY 1, 2 ORDER BY 1, 2
             """,  # noqa: S608
-            [parameter(as_of)],
+            given,
         ).fetchall()
         return [
             Coverage(dimension, symbol, interval, rows, earliest=from_us(earliest), latest=from_us(latest))

@@ -6,7 +6,7 @@ number of bars within a page.
 
 from __future__ import annotations
 
-from backbone.store.bars import BARS, CROSSED, asked_for, sources
+from backbone.store.bars import BARS, CROSSED, asked_for, counting, sources
 from backbone.store.errors import Unsupported
 from backbone.store.records import Bucket, Query, ReadResult
 from backbone.store.sql import names, quoted
@@ -60,7 +60,8 @@ def _made(query: Query, bucket: Bucket, rows: str, groups: tuple[str, ...]) -> s
             min({of["low"]}) AS low, ({_known(of["close"])})[cardinality({_known(of["close"])})] AS close,
             sum({of["volume"]}) AS volume, {_crossing(bucket)} AS crossing
         FROM (
-            SELECT *, {_start(bucket, "ts")} AS bucket FROM ({rows}) AS rows ORDER BY {by}, {", ".join(key)}
+            SELECT *, {_start(bucket, "ts")} AS bucket FROM ({rows}) AS rows
+            WHERE {counting(query.dimension)} ORDER BY {by}, {", ".join(key)}
         ) AS ordered GROUP BY {by}
     """  # noqa: S608
 

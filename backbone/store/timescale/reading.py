@@ -18,7 +18,7 @@ from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.selecting import Selection, checked
 from backbone.store.timescale.session import READ, Session
-from backbone.store.timescale.values import moment
+from backbone.store.timescale.values import moment, plain
 
 __all__ = ["PAGE_ROWS", "Reading"]
 
@@ -96,16 +96,24 @@ class Reading(Part):
         return ReadResult(frame, newest, None if horizon is None or newest < horizon else horizon - 1)
 
     @question
-    async def coverage(self, session: Session, dimension: Dimension, as_of: datetime | None = None) -> list[Coverage]:
+    async def coverage(
+        self, session: Session, dimension: Dimension, as_of: datetime | None = None, *, symbols: Sequence[str] = ()
+    ) -> list[Coverage]:
         """Rows, earliest and latest moment per symbol and interval."""
         interval = '"interval"' if dimension.has_interval else "NULL::text"
-        until = "" if as_of is None else "WHERE ts <= $1"
+        condition, given = ["true"], list[object]()
+        if as_of is not None:
+            given.append(moment(as_of))
+            condition.append(f"ts <= ${len(given)}")
+        if symbols:
+            given.append([plain("symbol", symbol) for symbol in symbols])
+            condition.append(f"{quoted(dimension.partition_column)} = ANY(${len(given)}::text[])")
         found = await session.fetch(
             f"""
             SELECT {quoted(dimension.partition_column)}, {interval}, count(*), min(ts), max(ts)
-            FROM {self._tables.rows(dimension)} {until} GROUP BY 1, 2 ORDER BY 1, 2
+            FROM {self._tables.rows(dimension)} WHERE {" AND ".join(condition)} GROUP BY 1, 2 ORDER BY 1, 2
             """,  # noqa: S608
-            *([] if as_of is None else [moment(as_of)]),
+            *given,
         )
         return [
             Coverage(dimension, symbol, interval, rows, earliest=earliest, latest=latest)

@@ -168,6 +168,8 @@ class Tail:
             self.interest.all_came(at, self.recent.end(at))
             self.recent.start(at, end)
         self._fetcher.seek(far)
+        if far:
+            self._turns.wake_all()
 
     async def _drive(self, wait: float) -> None:
         try:
@@ -286,6 +288,8 @@ class Tail:
             was_deleted = self.recent.end(at) < begins[at]
             self.cuts += not was_deleted
             offset = begins[at] if was_deleted else ends[at]
+            if was_deleted:  # the outbox may have it: who rests there has not got all of it
+                self.interest.all_came(at, self.recent.end(at))
             self.recent.start(at, offset)
             self._fetcher.seek({at: offset})
         self._turns.wake_all()

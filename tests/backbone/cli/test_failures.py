@@ -119,7 +119,7 @@ def test_an_argument_that_the_backbone_refuses_is_a_wrong_argument(cli: Cli, bar
         done = cli("fetch", "intraday", "--interval", "5m", *words)
         assert (done.code, done.out) == (USAGE, ""), done.err
         assert done.err.startswith("backbone: error: interval=5m given, but 5m bars")
-        assert "allowed: 1h, 4h, 1d" in done.err
+        assert "allowed: 1h, 2h, 3h, 4h," in done.err
 
 
 NOTHING = [

@@ -47,6 +47,28 @@ def test_json_holds_columns_and_null_for_what_is_missing(cli: Cli, bars: str) ->
     assert body["columns"]["volume"] == [None]
 
 
+def test_a_bar_that_is_not_whole_yet_is_told_of(cli: Cli, bars: str) -> None:
+    cli("ingest", bars, "--interval", "1h")
+    done = cli("fetch", "--interval", "1d", "--format", "json")
+    assert json.loads(done.out)["partial"] == {"EURUSD": "2020-01-06T00:00:00Z"}
+    assert (
+        "note: not whole yet: EURUSD 2020-01-06T00:00:00Z; what these bars are made of ends before they do" in done.err
+    )
+    whole = cli("fetch", "--interval", "1h", "--format", "json")
+    assert (json.loads(whole.out)["partial"], "not whole" in whole.err) == ({}, False)
+
+
+def test_an_interval_is_told_from_another_one_and_from_stamps_at_the_end(cli: Cli) -> None:
+    rows = [f"2024-03-05T{14 + n // 12:02}:{n % 12 * 5:02}:00Z,1,2,0.5,1.5" for n in range(7, 85)]  # 14:35 to 21:00
+    Path("ends.csv").write_text("\n".join(["ts,open,high,low,close", *rows]) + "\n")
+    ask = ("ingest", "ends.csv", "--symbols", "ACME", "--format", "json", "--set", "quality.session=us_equities")
+    told = json.loads(cli(*ask, "--interval", "5m").out)["quality"]
+    assert "end_stamps" in [finding["code"] for finding in told["findings"]]
+    wrong = json.loads(cli(*ask, "--interval", "H1").out)["quality"]
+    assert "interval_too_long" in [finding["code"] for finding in wrong["findings"]]
+    assert wrong["score"] < 0.6
+
+
 def test_a_date_alone_is_midnight_utc(cli: Cli, bars: str) -> None:
     cli("ingest", bars, "--interval", "1h")
     assert len(cli("fetch", "--start", "2020-01-06", "--end", "2020-01-07").out.splitlines()) == 3

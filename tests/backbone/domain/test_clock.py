@@ -115,23 +115,45 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("spellings", "expected"),
     [
-        (("1m", "1min", "1 minute", "01m"), "1m"),
-        (("1h", "60m", "1hour", "1hr", "1H", "60 min"), "1h"),
-        (("90m", "90min"), "90m"),
-        (("4h", "240m"), "4h"),
-        (("1d", "1day", "24h", "1D"), "1d"),
-        (("1wk", "1w", "1week", "7d"), "1wk"),
-        (("1mo", "1month"), "1mo"),
-        (("3mo", "3 months"), "3mo"),
+        (("1s", "S1", "1sec", "1 second", "1S"), "1s"),
+        (("30s", "S30", "30 secs"), "30s"),
+        (("1m", "1min", "1 minute", "01m", "M1", "1T", "1", "60s"), "1m"),
+        (("5m", "5min", "M5", "m5", "PERIOD_M5", "5T", "5 mins", "5"), "5m"),
+        (("45m", "M45", "45T"), "45m"),
+        (("1h", "60m", "1hour", "1hr", "1H", "60 min", "H1", "h1", "PERIOD_H1", "60", "60T", "3600s", "hourly"), "1h"),
+        (("90m", "90min", "90T", "90"), "90m"),
+        (("2h", "120m", "2H", "H2", "120"), "2h"),
+        (("4h", "240m", "H4", "240", "4 hours"), "4h"),
+        (("12h", "720m", "H12", "720"), "12h"),
+        (("1d", "1day", "24h", "1D", "D1", "D", "daily", "1440", "1440m", "PERIOD_D1", "86400s"), "1d"),
+        (("1wk", "1w", "1week", "7d", "1W", "W1", "W", "weekly", "10080"), "1wk"),
+        (("1mo", "1month", "MN1", "MN", "PERIOD_MN1", "1mn", "monthly", "43200"), "1mo"),
+        (("3mo", "3 months", "quarterly"), "3mo"),
     ],
 )
 def test_an_interval_has_one_name_whatever_its_spelling(spellings: tuple[str, ...], expected: str) -> None:
-    assert {parse_interval(text) for text in spellings} == {expected}
+    assert {text: parse_interval(text) for text in spellings} == dict.fromkeys(spellings, expected)
 
 
-@pytest.mark.parametrize("text", ["", "7m", "1M", "h", "1x", "1h1m", "-1h", "11111111h", "1y"])
+def test_each_interval_is_its_own_name() -> None:
+    assert [parse_interval(name) for name in INTERVALS] == list(INTERVALS)
+    assert set(INTERVALS) >= {"1s", "5s", "10s", "15s", "30s", "3m", "10m", "20m", "2h", "3h", "6h", "8h", "12h"}
+
+
+NOT_OFFERED = "7m 1M 5M M T H h 1x 1h1m -1h 11111111h 1y M7 H0 0 0m 1MS 5t T5 43200m 1.5h banana period_ \u0661m"
+
+
+@pytest.mark.parametrize("text", ["", *NOT_OFFERED.split()])
 def test_an_interval_that_is_not_offered_is_refused_with_those_that_are(text: str) -> None:
-    with pytest.raises(ValueError, match="use one of: 1m, 2m, 5m, 15m, 30m, 45m, 1h, 90m, 4h, 1d, 5d, 1wk, 1mo, 3mo"):
+    with pytest.raises(
+        ValueError, match=r"use one of: 1s, 5s, .*, 1m, 2m, 3m, 5m, .* 1h, 90m, 2h, .*, 1d, 5d, 1wk, 1mo, 3mo"
+    ):
+        parse_interval(text)
+
+
+@pytest.mark.parametrize("text", ["1M", "3M", "12M"])
+def test_what_may_be_minutes_or_months_is_asked_about(text: str) -> None:
+    with pytest.raises(ValueError, match="minutes or months"):
         parse_interval(text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -39,11 +40,18 @@ def _may_be_in_a_key(value: object) -> bool:
     return not isinstance(value, str) or (bool(value.strip()) and not hidden(value))
 
 
+def _midnight(moment: datetime) -> datetime:
+    """Daily bars bear a date."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 @st.composite
 def frames(draw: st.DrawFn) -> Frame:
     """Frames of any dimension: few keys that collide, or wild ones; any value, often missing."""
     dimension = draw(st.sampled_from(list(Dimension)))
-    pool = draw(st.sampled_from([FEW, BY_KIND]))
+    pool = {**draw(st.sampled_from([FEW, BY_KIND]))}
+    if dimension is Dimension.DAILY_BARS:
+        pool["timestamp"] = pool["timestamp"].map(_midnight)
     row = st.fixed_dictionaries(
         {
             name: INTERVAL if name == "interval" else pool[dimension.kinds[name]].filter(_may_be_in_a_key)

@@ -32,6 +32,8 @@ def the_long_way(dimension: Dimension, rows: list[dict[str, object]]) -> Frame:
 def any_value(rng: random.Random, dimension: Dimension, name: str) -> object:
     if name == "ts":
         zone = rng.choice([UTC, timezone(timedelta(hours=2)), ZoneInfo("America/New_York")])
+        if dimension is Dimension.DAILY_BARS:
+            return datetime(2024, 3, rng.randrange(8, 12), tzinfo=zone)
         return (START + timedelta(microseconds=rng.randrange(4))).astimezone(zone)
     if name == "interval":
         return rng.choice(["1h", "5m", "1d"])

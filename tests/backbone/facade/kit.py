@@ -1,9 +1,10 @@
 """What the tests of the facade share."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from backbone import Dimension, Frame, IngestPlan
+from backbone.domain.clock import interval_duration
 
 SAMPLE = Path(__file__).parents[3] / "config" / "samples" / "eurusd_1h_tail.csv.gz"
 BARS = Dimension.INTRADAY_BARS
@@ -15,21 +16,23 @@ def plan(path: Path = SAMPLE, **changes: object) -> IngestPlan:
     return IngestPlan(**{**given, **changes})  # type: ignore[arg-type]
 
 
-def bars(count: int = 3, *, close: float = 1.2, symbol: str = "EURUSD", start: datetime = START) -> Frame:
+def bars(
+    count: int = 3, *, close: float = 1.2, symbol: str = "EURUSD", start: datetime = START, interval: str = "1h"
+) -> Frame:
     return Frame.from_records(
         BARS,
         [
             {
                 "symbol": symbol,
-                "interval": "1h",
-                "ts": start + timedelta(hours=hour),
+                "interval": interval,
+                "ts": start + number * interval_duration(interval),
                 "open": close,
                 "high": close + 0.01,
                 "low": close - 0.01,
                 "close": close,
                 "volume": None,
             }
-            for hour in range(count)
+            for number in range(count)
         ],
     )
 

@@ -182,6 +182,28 @@ async def test_who_fetches_on_an_update_never_reads_what_was_before_it() -> None
             assert (await cache.ask(Fetch(Query(BARS)))).frame.column("close")[0] == close
 
 
+async def test_who_waits_for_an_update_comes_to_the_end_where_the_subscription_is_left() -> None:
+    async with embedded() as backbone:
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                ended = list[int]()
+
+                async def listen(updates: Subscription) -> None:
+                    ended.append(len([update async for update in updates]))
+
+                async with backbone.subscribe(BARS) as updates, backbone.subscribe(BARS) as others:
+                    group.start_soon(listen, updates)
+                    await backbone.record(bars(1))
+                    await anext(others)
+                    await anyio.wait_all_tasks_blocked()
+        assert ended == [1]
+        entry = backbone.system.roster(detail=True).find("/embedded/backbone/stream/consumer")
+        assert entry is not None
+        assert entry.detail is not None
+        assert entry.detail["subscriptions"] == {}
+        await backbone.record(bars(1, close=2.0))
+
+
 async def test_with_the_store_down_a_fetch_serves_what_the_cache_has_and_says_stale() -> None:
     faults = Faults()
     async with embedded(faults=faults) as backbone:

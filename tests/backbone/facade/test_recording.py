@@ -75,7 +75,7 @@ class Forgetful:
         raise AssertionError
 
 
-BARS = Frame.from_records("daily", [{"symbol": "A", "ts": START, "close": 1.0}])
+BARS = Frame.from_records("daily", [{"symbol": "A", "ts": START.replace(hour=0, minute=0), "close": 1.0}])
 
 
 @pytest.mark.parametrize(

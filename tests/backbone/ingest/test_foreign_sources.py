@@ -118,3 +118,15 @@ async def test_where_no_row_could_be_read_the_score_is_0(monkeypatch: pytest.Mon
         quality = (await backbone.ingest(PLAN)).quality
         assert quality is not None
         assert (quality.score, quality.status, quality.observed_rows) == (0.0, "failed", 0)
+
+
+@pytest.mark.parametrize(("told", "read", "untold"), [(1, 3, 0), (3, 3, 0), (5, 5, 2)])
+async def test_what_a_source_counts_and_does_not_give_is_told(
+    told: int, read: int, untold: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that counted too few had duplicates below zero."""
+    monkeypatch.setattr(registry, "_load", lambda _: lambda **_: Given([SourceChunk(bars(3), (), "", told)]))
+    async with embedded() as backbone:
+        run = await backbone.ingest(PLAN)
+    assert (run.rows_read, run.inserted, run.duplicates) == (read, 3, untold)
+    assert sum(run.left_out.values()) == untold

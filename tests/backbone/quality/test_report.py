@@ -90,7 +90,7 @@ def test_every_other_bar_fails_without_a_span_being_given() -> None:
     report = assess(bars(week("2018-06-04")[::2]), calendar="fx")
     assert report.status is Status.FAILED
     assert report.coverage_ratio == pytest.approx(60 / 119)
-    assert codes(report) == ["missing_bars"]
+    assert codes(report) == ["interval_too_short", "missing_bars"]
 
 
 def test_a_gap_is_named_by_its_ends_and_size() -> None:
@@ -187,8 +187,15 @@ def test_macro_events_have_no_expected_number() -> None:
     assert (report.score, report.coverage_ratio, report.status) == (1.0, None, Status.OK)
 
 
+def test_bars_of_seconds_are_not_judged_by_coverage_for_nobody_trades_in_every_second() -> None:
+    hours = calendar("fx").expected_stamps("4h", utc("1998-06-04"), utc("2018-06-04"))
+    report = assess(bars(hours, interval="1s"), calendar="fx")
+    assert (report.score, report.expected_rows, report.coverage_ratio) == (1.0, None, None)
+
+
 def test_an_interval_without_a_rule_is_not_judged_by_coverage() -> None:
-    report = assess(bars(week("2018-06-04"), interval="5d"), calendar="fx")
+    mondays = np.arange(np.datetime64("2018-06-04"), np.datetime64("2018-09-04"), 7)
+    report = assess(bars(mondays, interval="5d"), calendar="fx")
     assert (report.coverage_ratio, report.score) == (None, 1.0)
 
 

@@ -31,7 +31,7 @@ def frame_of(dimension: str, *records: dict[str, object]) -> Frame:
         ("intraday", BAR, []),
         ("intraday", BAR | {"volume": None}, []),
         ("intraday", BAR | {"high": 12.0, "low": 12.0, "open": 12.0, "close": 12.0}, []),
-        ("intraday", BAR | {"close": float("inf")}, ["infinite_value", "inconsistent_bar"]),
+        ("intraday", BAR | {"close": float("inf")}, ["infinite_value"]),
         ("intraday", BAR | {"low": 0.0}, ["non_positive_price"]),
         ("intraday", BAR | {"low": -1.0}, ["non_positive_price"]),
         ("intraday", BAR | {"volume": -1.0}, ["negative_size"]),
@@ -64,9 +64,10 @@ def test_impossible_rows_are_screened_out_and_odd_ones_stay() -> None:
     changes: list[dict[str, object]] = [{}, negative, {"close": 12.5}, {"high": 8.0}, {"open": None}, {"close": None}]
     rows = [{**BAR, "ts": T0 + timedelta(hours=n), **change} for n, change in enumerate(changes)]
     good, bad = screen(frame_of("intraday", *rows))
-    assert good.num_rows == 3
+    assert good.num_rows == 2
     assert [(row.location.partition(" #")[0], row.reason) for row in bad] == [
         ("A 1h 2018-06-04T11:00:00Z", "has a price of zero or less; has a negative size"),
+        ("A 1h 2018-06-04T12:00:00Z", "opens or closes outside its low and high"),
         ("A 1h 2018-06-04T13:00:00Z", "has a high below its low"),
         ("A 1h 2018-06-04T15:00:00Z", "has no price to go by"),
     ]

@@ -1,6 +1,6 @@
 """Retention for real: what is dropped and pruned, on request and by schedule, and what is never."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,10 +40,12 @@ class Store(DuckDBStore):
         self.may_read = anyio.Event()
         super().__init__(":memory:", inline=True, clock=lambda: self.now)
 
-    async def coverage(self, dimension: Dimension, as_of: datetime | None = None) -> list[Coverage]:
+    async def coverage(
+        self, dimension: Dimension, as_of: datetime | None = None, *, symbols: Sequence[str] = ()
+    ) -> list[Coverage]:
         if dimension in self.unreadable:
             raise Unavailable("injected: no answer")
-        return await super().coverage(dimension, as_of)
+        return await super().coverage(dimension, as_of, symbols=symbols)
 
     async def drop(self, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
         if dry_run and self.names_everything:
@@ -418,3 +420,25 @@ async def test_the_kill_switch_stops_a_schedule_that_is_at_work_between_two_step
         switch.unlink()
         await anyio.sleep(1300)
         assert (await backbone.fetch(BARS)).num_rows == 65
+
+
+async def test_what_was_dropped_before_a_schedule_stopped_between_two_steps_is_told(tmp_path: Path) -> None:
+    heard, switch = list[Telemetry](), tmp_path / "kill"
+
+    class Watched(Store):
+        async def drop(self, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
+            dropped = await super().drop(dimension, before=before, dry_run=dry_run)
+            if not dry_run:
+                switch.touch()
+            return dropped
+
+    store = Watched()
+    async with enforcing(store, enabled=True, interval=600, kill_switch=switch) as backbone:
+        backbone.telemetry.listen(heard.append, ["telemetry.data_backbone.retention"])
+        await backbone.record(daily(NOW - 300 * DAY, 300))
+        await anyio.sleep(700)
+        [told] = [event.payload for event in heard]
+        left = (await backbone.fetch(BARS)).num_rows
+        assert [drop.rows for drop in told.drops] == [300 - left]
+        assert 0 < 300 - left < 235
+        assert told.status == Status.DEGRADED

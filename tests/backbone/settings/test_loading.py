@@ -153,7 +153,11 @@ def test_a_choice_that_is_not_clear_is_refused(arguments: dict[str, Any], messag
         ("stream: {acks: 1}", "1 given; allowed is all"),
         ("stream: {idempotence: false}", "False given; allowed is true"),
         ("quality: {warn_score: 0.5}", "quality.fail_score is 0.6, above quality.warn_score 0.5"),
-        ("quality: {sessions: {AAPL: nyse}}", "sessions .* given; allowed is pairs"),
+        (
+            "quality: {sessions: {AAPL: nyse}}",
+            "AAPL: no calendar is called 'nyse'; there are fx, 24x7, us_eq",
+        ),
+        ("quality: {sessions: {AAPL: [fx]}}", "sessions .* given; allowed is pairs"),
         ("store: {path: 2024-01-01}", "given; allowed is text"),
         ("store: {password: hunter2}", "store.password holds a secret; take it out and set BACKBONE_STORE_PASSWORD"),
         ("store: {url: 'postgresql://u:p@h/d'}", "store.url holds a secret; .* BACKBONE_STORE_URL_FILE"),
@@ -287,11 +291,6 @@ def test_the_retention_of_each_dimension_is_as_documented() -> None:
     assert days["daily_bars"] == (365, 300, 400)
     assert days["intraday_bars"] == days["trades"] == (30, 7, 65)
     assert days["macro_events"] == (365, 180, 400)
-
-
-def test_a_symbol_has_its_own_session_or_the_common_one() -> None:
-    quality = load_settings(profile="embedded", overrides={"quality.sessions": "AAPL=us_equities"}).quality
-    assert (quality.session_of("AAPL"), quality.session_of("EURUSD")) == ("us_equities", "fx")
 
 
 def test_settings_can_not_be_changed() -> None:

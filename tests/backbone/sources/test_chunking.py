@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone.domain import Dimension, Frame
+from backbone.sources.text import order
 from backbone.sources.text.chunking import Chunker
 
 
@@ -41,3 +43,13 @@ def test_no_row_is_lost_and_batches_do_not_matter(moments: list[int], batch: int
     assert sum(sizes) == len(moments)
     assert all(0 < size <= chunk_rows for size in sizes)
     assert sizes == [frame.num_rows for frame in ticks(moments, max(1, len(moments)), chunk_rows)]
+
+
+def test_a_file_that_is_newest_first_comes_out_in_the_order_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order, "SHOWN", 2)
+    given = order.Order("symbol")
+    stamps = [pa.array([at + 1, at], pa.timestamp("us", "UTC")) for at in (4, 2, 0)]
+    parts = [pa.table({"symbol": ["A", "A"], "ts": each}) for each in stamps]
+    out = [each for part in parts for each in given.add(part)] + list(given.rest())
+    given.close()
+    assert pa.concat_tables(out).column("ts").cast(pa.int64()).to_pylist() == [0, 1, 2, 3, 4, 5]

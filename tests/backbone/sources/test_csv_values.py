@@ -130,3 +130,31 @@ def test_nanoseconds_are_cut_and_it_is_said(tmp_path: Path) -> None:
     assert bad == []
     (note,) = given.account.notes
     assert note.startswith("ts of 2 rows was finer than a microsecond and was cut to microseconds, such as '2023-09-")
+
+
+@pytest.mark.parametrize(
+    ("dimension", "lines"),
+    [
+        ("intraday", ["Date,Hour,Open,High,Low,Close", "2024-03-08,9,1,2,0.5,1.5", "2024-03-08,10,1,2,0.5,1.5"]),
+        ("trades", ["DATE,TIME_M,PRICE,SIZE", "20240308,9:30:00.1,1.5,1", "Total,,,2", "20240308,9:30:00.2,1.6,1"]),
+        ("quotes", ["Date,Clock,Bid,Ask", "2024-03-08,9:30,1,2", "2024-03-08,9:31,1,2"]),
+    ],
+)
+def test_dates_that_rows_share_ask_for_the_time_of_day(tmp_path: Path, dimension: str, lines: list[str]) -> None:
+    with pytest.raises(InputInvalid, match=r"dates alone, of which several rows have '2024-?03-?08'.*--columns"):
+        read(source(tmp_path / "b.csv", lines, dimension, zone="UTC"))
+
+
+def test_dates_alone_are_midnight_where_it_is_told_or_no_row_shares_them(tmp_path: Path) -> None:
+    shared = ["Date,Price", "2024-03-08,1.5", "2024-03-08,1.6"]
+    frame, bad = read(source(tmp_path / "t.csv", shared, "trades", zone="UTC", time_format="%Y-%m-%d"))
+    assert (frame.num_rows, frame.end, bad) == (2, datetime(2024, 3, 8, tzinfo=UTC), [])
+    several = ["Date,Symbol,Price", "2024-03-08,A,1.5", "2024-03-08,B,1.6", "2024-03-11,A,1.5"]
+    assert read(source(tmp_path / "t.csv", several, "trades", zone="UTC"))[0].num_rows == 3
+
+
+def test_hexadecimal_ids_are_no_numbers(tmp_path: Path) -> None:
+    rows = ["2024-03-08T15:00:00Z,1.5,0x10", "2024-03-08T15:00:00Z,1.5,16"]
+    frame, bad = read(source(tmp_path / "t.csv", ["ts,price,sequence", *rows], "trades"))
+    assert frame.to_arrow()["sequence"].to_pylist() == [16]
+    assert [row.reason for row in bad] == ["sequence is not a number: '0x10'"]

@@ -92,6 +92,21 @@ def test_a_separator_line_says_the_delimiter(write: Write, wanted: Frame) -> Non
     assert daily(write("sep=\t", *tabs))[0] == wanted
 
 
+@pytest.mark.parametrize("sign", ["§", '"', ".", "0", "e", "-"])
+def test_a_separator_line_that_names_what_stands_in_fields_is_refused(write: Write, sign: str) -> None:
+    with pytest.raises(InputInvalid, match=r"bars.csv says 'sep=.', which can't stand between fields; allowed are"):
+        daily(write(f"sep={sign}", *(line.replace(",", sign) for line in (HEADER, ROW))))
+
+
+def test_of_two_columns_of_one_name_the_one_that_is_meant_is_told_by_its_place(write: Write, wanted: Frame) -> None:
+    twice = [f"{line},{more}" for line, more in ((HEADER, "Close"), (ROW, "7"), (LATER, "8"))]
+    with pytest.raises(InputInvalid, match=r'two columns for close: .* \(--columns "5=close"\)'):
+        daily(write(*twice))
+    frame, bad, account = daily(write(*twice), columns={"5": "close"})
+    assert (frame, bad) == (wanted, [])
+    assert len(account.ignored) == 1
+
+
 @pytest.mark.parametrize("ends", ["", ",", ",,"])
 def test_delimiters_at_the_end_of_header_and_rows_mean_nothing(write: Write, wanted: Frame, ends: str) -> None:
     frame, bad, account = daily(write(*(line + ends for line in (HEADER, ROW, LATER))))
@@ -281,3 +296,23 @@ def test_months_have_no_length_to_go_back_by(write: Write) -> None:
     source = CsvSource(path, "intraday", symbol="A", interval="1mo", stamps="end")
     with pytest.raises(InputInvalid, match="1mo has no fixed length"):
         list(source.chunks())
+
+
+def test_a_mark_that_lacks_does_no_harm_where_the_order_of_bytes_leaves_no_doubt(write: Write, wanted: Frame) -> None:
+    frame, bad, _ = daily(write(HEADER, ROW, LATER, encoding="utf-16-be"), encoding="utf-16")
+    assert (frame, bad) == (wanted, [])
+    for told in ("utf-16", "utf-32"):
+        with pytest.raises(InputInvalid, match=rf"bars.csv has no mark of {told.upper()}.*--encoding {told}-le"):
+            daily(write(HEADER, ROW, LATER), encoding=told)
+
+
+def test_line_ends_that_windows_wrote_twice_are_line_ends(write: Write, wanted: Frame) -> None:
+    path = write(HEADER, ROW, LATER)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\r\n"))
+    assert daily(path)[:2] == (wanted, [])
+
+
+def test_a_line_longer_than_what_is_read_at_once_is_kept_aside_and_costs_no_other(write: Write, wanted: Frame) -> None:
+    frame, bad, _ = daily(write(HEADER, ROW, "x" * 5 * 2**20, LATER))
+    assert frame == wanted
+    assert [(row.location, row.reason) for row in bad] == [("bars.csv:3", "the line is too long: over 65536 bytes")]

@@ -181,3 +181,22 @@ def test_a_decimal_is_the_double_nearest_to_it(tmp_path: Path, prices: list[Deci
     table = pa.table({"ts": stamps, "symbol": ["A"] * len(prices), "price": pa.array(prices, pa.decimal128(18, 5))})
     pq.write_table(table, path)
     assert read(ParquetSource(path, "trades"))[0].column("price").tolist() == [float(price) for price in prices]
+
+
+@pytest.mark.parametrize("ts", [pa.array([date(2024, 3, 8)] * 2), pa.array(["2024-03-08"] * 2)], ids=["date", "text"])
+def test_dates_that_rows_share_ask_for_the_time_of_day(tmp_path: Path, ts: pa.Array) -> None:
+    pq.write_table(pa.table({"ts": ts, "clock": ["09:30", "09:31"], "price": [1.0, 1.1]}), tmp_path / "t.parquet")
+    with pytest.raises(InputInvalid, match=r"dates alone, of which several rows have '2024-03-08'"):
+        read(ParquetSource(tmp_path / "t.parquet", "trades", symbol="A", zone="UTC"))
+
+
+def test_nanoseconds_before_1970_are_cut_to_the_microsecond_they_lie_in(tmp_path: Path) -> None:
+    frame, bad = read(trades(tmp_path / "t.parquet", pa.array([-1500], pa.timestamp("ns", "UTC"))))
+    assert (frame.start, bad) == (datetime(1969, 12, 31, 23, 59, 59, 999_998, tzinfo=UTC), [])
+
+
+def test_an_endless_size_is_missing_and_the_account_says_so(tmp_path: Path) -> None:
+    source = trades(tmp_path / "t.parquet", pa.array([AT]), size=[float("inf")])
+    frame, bad = read(source)
+    assert (frame.to_arrow()["size"].to_pylist(), bad) == ([None], [])
+    assert source.account.notes == ["size of 1 row could not be read and is missing there, such as 'inf'"]

@@ -22,7 +22,7 @@ DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 def chunk(number: int, rows: int = 2000) -> Chunk:
     days = range(number * rows, (number + 1) * rows)
-    records = [{"symbol": "A", "ts": DAY + timedelta(minutes=day), "close": day / 7} for day in days]
+    records = [{"symbol": "A", "ts": DAY + timedelta(days=day), "close": day / 7} for day in days]
     frame = Frame.from_records(DAILY, records)
     return Chunk(ingest_id("csv", frame), new_run_id(), "csv", frame)
 

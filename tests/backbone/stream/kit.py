@@ -226,6 +226,7 @@ class Faulty:
         sent_back: dead letters that it took.
         passed_on: dead letters that the topic for them took.
         keeping_back: the next letters are not taken by that topic, in order.
+        taking: that topic takes letters once it is set.
         subscribed: the subscribers that were made.
     """
 
@@ -239,6 +240,7 @@ class Faulty:
         self.sent_back: list[DeadLetter] = []
         self.passed_on: list[DeadLetter] = []
         self.keeping_back: list[Exception] = []
+        self.taking: anyio.Event | None = None
         self.subscribed: list[FaultySubscriber] = []
         self.inner = MemoryStream(**options)
         self.failing: list[Exception] = []
@@ -337,6 +339,8 @@ class FaultySubscriber:
     async def pass_on(self, letters: Sequence[DeadLetter]) -> int:
         if self._stream.keeping_back:
             raise self._stream.keeping_back.pop(0)
+        if self._stream.taking is not None:
+            await self._stream.taking.wait()
         self._stream.passed_on += letters
         return 0
 

@@ -161,3 +161,68 @@ async def test_a_stream_within_the_process_takes_no_letters_back() -> None:
 async def test_a_stream_within_the_process_has_no_lag_to_tell() -> None:
     async with consuming(shared=False) as made:
         assert await made.consumer.ask(ReadLag(), 60) == ()
+
+
+async def test_letters_that_wait_outlive_the_client_that_found_them() -> None:
+    async with house(shared=True) as made:
+        await made.start("last", LastActor, Newest())
+        await anyio.sleep(0.1)
+        made.outbox.down = "no room"
+        made.stream.subscribed[-1].letters.add(("topic", 0), 7, "no header", Message())
+        made.stream.failing = [StreamUnavailable("no broker")]
+        await anyio.sleep(60)
+        assert len(made.stream.subscribed) > 1
+        made.outbox.down = None
+        await made.outbox.kept(1)
+        assert [each.offset for each in made.outbox.letters] == [7]
+
+
+async def test_letters_are_kept_soon_after_the_store_is_back_though_nobody_asks() -> None:
+    async with house(shared=True) as made:
+        await made.start("last", LastActor, Newest())
+        await anyio.sleep(0.1)
+        made.outbox.down = "no room"
+        made.stream.keeping_back = [StreamUnavailable("no broker")]
+        made.stream.subscribed[-1].letters.add(("topic", 0), 7, "no header", Message())
+        await anyio.sleep(1)
+        made.outbox.down = None
+        await anyio.sleep(5)
+        assert [each.offset for each in made.outbox.letters] == [7]
+        assert made.stream.passed_on == made.outbox.letters
+
+
+async def test_a_letter_is_kept_at_once_that_comes_while_another_is_on_its_way_to_the_topic() -> None:
+    async with house(shared=True) as made:
+        await made.start("last", LastActor, Newest())
+        await anyio.sleep(0.1)
+        letters = made.stream.subscribed[-1].letters
+        made.stream.taking = anyio.Event()
+        letters.add(("topic", 0), 7, "no header", Message())
+        await anyio.sleep(1)
+        letters.add(("topic", 0), 8, "no header", Message())
+        made.stream.taking.set()
+        await anyio.sleep(1)
+        assert [each.offset for each in made.stream.passed_on] == [7, 8]
+
+
+async def test_who_leaves_has_what_waits_kept_first() -> None:
+    async with house(shared=True) as made:
+        await made.start("last", LastActor, Newest())
+        await anyio.sleep(0.1)
+        made.outbox.down = "no room"
+        made.stream.subscribed[-1].letters.add(("topic", 0), 7, "no header", Message())
+        await anyio.sleep(0.1)
+        made.outbox.down = None
+        await made.system.terminate_child("last")
+        assert [each.offset for each in made.outbox.letters] == [7]
+
+
+async def test_who_leaves_while_the_store_is_silent_does_not_wait_for_it() -> None:
+    async with house(shared=True) as made:
+        await made.start("last", LastActor, Newest())
+        await anyio.sleep(0.1)
+        made.outbox.down = "no room"
+        made.stream.subscribed[-1].letters.add(("topic", 0), 7, "no header", Message())
+        with anyio.fail_after(5):
+            await made.system.terminate_child("last")
+        assert made.stream.clients == set()

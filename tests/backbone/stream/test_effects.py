@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from actors import ChildSpec, handles
-from backbone.store.messages import CommitOffsets, ReadOffsets, ReadSeen, RecordSeen
+from backbone.store.messages import CommitOffsets, KeepDeadLetters, ReadOffsets, ReadSeen, RecordSeen
 from backbone.stream.effects import EffectsActor
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.feed import Change
@@ -173,3 +173,15 @@ async def test_changes_that_were_pruned_before_their_effect_are_told_and_not_pas
         entry = each.house.system.roster().find(ref.path)
         assert entry is not None
         assert (entry.health.level, each.effects) == ("failed", [])
+
+
+async def test_a_dead_letter_is_safe_before_it_is_noted_that_all_up_to_it_was_taken() -> None:
+    async with made(shared=True) as each:
+        await each.house.start("effects", EffectsActor, "sink", each.effect)
+        publisher = each.house.stream.inner.publisher()
+        await publisher.open()
+        await publisher.publish([row(1, payload=b"no frame")])
+        await anyio.sleep(30)
+        assert each.offsets == {("outbox", 0): 1}
+        asked = [type(message) for message in each.house.outbox.asked]
+        assert asked.index(KeepDeadLetters) < asked.index(CommitOffsets)

@@ -63,3 +63,15 @@ def test_with_the_store_away_for_long_the_newest_are_only_counted() -> None:
 
 def test_nothing_came_nothing_is_said() -> None:
     assert Letters().inspect() == {}
+
+
+def test_what_waits_goes_over_to_the_letters_of_the_next_client_and_so_do_the_counts() -> None:
+    former, letters = Letters(), Letters()
+    former.add(QUOTES, 7, "no header position given", Message(b"EURUSD", b"{"))
+    former.add(QUOTES, 8, "another", Message())
+    letters.add(QUOTES, 8, "another", Message())
+    letters.take_over(former)
+    assert sorted(each.offset for each in letters.waiting) == [7, 8]
+    assert letters.inspect() == {"dead_letters": 3, "dead_letters_lost": 0}
+    letters.stored(letters.waiting)
+    assert letters.waiting == ()

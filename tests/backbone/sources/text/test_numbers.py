@@ -41,6 +41,8 @@ def both(texts: list[str], form: NumberForm, *, integers: bool = False) -> list[
         ("1\u2009150.5", POINT, 1150.5),
         ("1 150 000", POINT, 1150000.0),
         ("1'150.25", POINT, 1150.25),
+        ("1'150'000", POINT, 1150000.0),
+        ("12'345", VOLUME, 12345.0),
         ("$170.73", POINT, 170.73),
         ("-$5", POINT, -5.0),
         ("10,50", COMMA, 10.5),
@@ -76,6 +78,8 @@ def test_words_for_missing_are_missing_in_any_case(word: str) -> None:
         ("-inf", POINT),
         ("1e999", POINT),
         ("12,300", NumberForm()),
+        ("123'165", POINT),
+        ("110\u2019160", NumberForm()),
     ],
 )
 def test_what_is_no_number_is_none(text: str, form: NumberForm) -> None:
@@ -96,6 +100,13 @@ def test_the_decimal_sign_is_told_by_what_the_file_shows_beyond_doubt() -> None:
     assert recognised(["1\u202f150,50", "12\u202f300"], NumberForm()).decimal == ","
     assert recognised(["0,123", "1,234"], NumberForm()).decimal == ","
     assert recognised(["1.093", "12"], NumberForm()).decimal == "."
+
+
+def test_whole_numbers_leave_the_decimal_sign_open() -> None:
+    form = recognised(["980", "999", ""], NumberForm())
+    assert form.decimal is None
+    (answer,) = both(["1,150"], form)
+    assert "--decimal" in str(answer)
 
 
 @pytest.mark.parametrize("texts", [["12,300"], ["1,093", "1,094"], ["1.093", "12,300"], ["1.5", "1,5"]])

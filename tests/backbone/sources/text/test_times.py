@@ -180,12 +180,43 @@ def test_a_column_is_recognised_as_numbers_or_dates_by_most_of_its_texts() -> No
         (["20240308 0", "20240308 5", "20240308 10"], "zeros before it"),
         (["08-Mar-24"], r"which the year.*--time-format"),
         (["2024-03-08 15:30 EST"], r"name different zones.*--zone"),
+        (["2024-03-08 15:30 (EST)"], r"name different zones.*--zone"),
+        (["2024-03-08 15:30[America/New_York]"], r"name different zones.*--zone"),
+        (["20240308 15:30:00 US/Eastern"], r"name different zones.*--zone"),
+        (["202403081530", "202403081535"], "--time-format %Y%m%d%H%M or --time-unit ms"),
+        (["240308153001"], "--time-format %y%m%d%H%M%S or --time-unit ms"),
+        (["2024030815", "2024030816"], "--time-format %Y%m%d%H or --time-unit s"),
+        (["20240308153001.0", ""], "--time-format %Y%m%d%H%M%S or --time-unit ms"),
+        (["20240308153001250"], "--time-format %Y%m%d%H%M%S%f or --time-unit us"),
         (["2024-03-08 15:30"], r"without an offset.*'2024-03-08 15:30'.*--zone"),
     ],
 )
 def test_a_column_that_leaves_open_what_has_to_be_told_is_refused(texts: list[str], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         recognised(texts, TimeForm())
+
+
+def test_digits_that_are_no_dates_or_of_which_it_is_told_count_from_1970() -> None:
+    assert recognised(["202403081530", "202403081599"], TimeForm()).epochs is True
+    assert recognised(["202403081530"], TimeForm(unit="ms")).epochs is True
+    assert recognised(["202403081530"], TimeForm(format="%Y%m%d%H%M", zone=ZoneInfo("UTC"))).epochs is None
+    assert recognised(["1709281000", "1709287200000"], TimeForm()).epochs is True
+
+
+def test_seconds_among_milliseconds_are_none_for_early_milliseconds_have_as_few_digits() -> None:
+    texts = ["-252460800000", "1709856000000", "1709942400000000", "1036800000", "86400000000"]
+    form = recognised(texts, TimeForm())
+    answers = both(texts, form)
+    assert answers[:3] == [datetime(1962, 1, 1, tzinfo=UTC), *(datetime(2024, 3, day, tzinfo=UTC) for day in (8, 9))]
+    assert all("--time-unit ms" in str(each) for each in answers[3:])
+    assert counted(pa.array([int(text) for text in texts]), form).failed.tolist() == [False] * 3 + [True] * 2
+    assert both(texts[3:4], TimeForm(unit="ms")) == [datetime(1970, 1, 13, tzinfo=UTC)]
+
+
+def test_a_zone_by_name_says_nothing_without_an_offset() -> None:
+    good, bad = both(["2024-03-08 10:30-05:00 (EST)", "2024-03-08 10:30 (EST)"], UTC_ZONE)
+    assert good == datetime(2024, 3, 8, 15, 30, tzinfo=UTC)
+    assert "name different zones" in str(bad)
 
 
 FORMATS = [

@@ -95,6 +95,36 @@ async def test_who_is_cancelled_at_work_leaves_it_to_another() -> None:
     assert not turns.busy
 
 
+async def test_who_leaves_as_its_turn_comes_hands_it_on_to_the_next() -> None:
+    worked: list[float] = []
+
+    async def work(seconds: float) -> None:
+        worked.append(seconds)
+
+    turns = Turns(work)
+    turns.busy = True
+    scope, first = anyio.CancelScope(), anyio.Event()
+
+    async def leaves() -> None:
+        with scope:
+            await turns.step(60, first)
+
+    async def stays() -> None:
+        await turns.step(60, anyio.Event())
+        await turns.step(60, anyio.Event())
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(leaves)
+            await anyio.wait_all_tasks_blocked()
+            group.start_soon(stays)
+            await anyio.wait_all_tasks_blocked()
+            turns.busy = False  # who was at work has left
+            first.set()
+            scope.cancel()
+    assert worked == [0.5]
+
+
 async def test_all_are_woken_also_where_whoever_wakes_them_is_cancelled() -> None:
     events = [anyio.Event() for _ in range(500)]
     with anyio.CancelScope() as scope:

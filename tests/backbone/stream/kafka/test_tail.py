@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 
 from backbone.domain.dimension import Dimension
 from backbone.settings.sections.stream import StreamSettings
-from backbone.stream.errors import StreamUnavailable
+from backbone.stream.errors import PositionGone, StreamUnavailable
 from backbone.stream.kafka import standing, tail
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.cursor import KafkaCursor
@@ -23,7 +23,7 @@ from backbone.stream.kafka.placing import Keys, Stand, at_the_end, at_the_place
 from backbone.stream.kafka.tail import Tail
 from backbone.stream.kafka.wire import Marker
 from backbone.stream.letters import Letters, Message
-from backbone.stream.port import Record
+from backbone.stream.port import Place, Record
 from backbone.stream.topics import Topics
 
 SETTINGS = StreamSettings()
@@ -37,6 +37,8 @@ class Brokers:
     def __init__(self) -> None:
         self.topics = {name: Seen(f"id of {name}", 1) for name in TOPICS.all}
         self.held: list[Fetched] = []
+        self.begin = 0
+        """Of the topic of quotes: what lies before it is deleted."""
 
     def publish(self, *positions: int, partition: int = 0) -> None:
         for position in positions:
@@ -67,7 +69,7 @@ class Inquirer:
         return {name: self._brokers.topics[name] for name in names}
 
     async def begins(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(partitions, 0)
+        return {at: self._brokers.begin if at.topic == QUOTES else 0 for at in partitions}
 
     async def ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         return {at: self._brokers.end(at) for at in partitions}
@@ -98,7 +100,8 @@ class Fetcher:
         return 0.0
 
     async def fetch(self, wait: float, limit: int) -> list[Fetched]:
-        if gone := [at for at, offset in self.next.items() if offset > self._brokers.end(at)]:
+        begins = {at: self._brokers.begin if at.topic == QUOTES else 0 for at in self.next}
+        if gone := [at for at, offset in self.next.items() if not begins[at] <= offset <= self._brokers.end(at)]:
             raise OffsetsGone(gone)
         taken: list[Fetched] = []
         for each in self._brokers.held:
@@ -236,3 +239,41 @@ async def test_in_topics_that_were_made_anew_nothing_is_handed_out_twice(brokers
     while records := await cursor.poll(timeout=0.01):
         found += [each.position for each in records]
     assert sorted(found) == list(range(1, 11))
+
+
+async def test_what_was_deleted_before_it_was_taken_in_is_gone_for_who_waits_for_it_and_not_passed_over(
+    brokers: Brokers,
+) -> None:
+    made = await opened()
+    at = TopicPartition(QUOTES, 0)
+    lending = Lending(lambda: Fetcher(brokers))  # type: ignore[arg-type,return-value]
+    stand = await at_the_end(made, [at])
+    cursor = KafkaCursor(made, lending, lambda: None, [QUOTES], frozenset(), {at: (None,)}, stand)
+    brokers.publish(1)
+    assert [each.position for each in await cursor.poll()] == [1]
+    assert await cursor.poll(timeout=0.01) == []
+    brokers.publish(2, 3, 4)
+    brokers.begin = 3
+    with pytest.raises(PositionGone) as gone:
+        await cursor.poll(timeout=5)
+    assert (gone.value.position, gone.value.first_position) == (1, 4)
+    await cursor.seek(Place(3))
+    assert [each.position for each in await cursor.poll()] == [4]
+
+
+async def test_all_who_wait_look_again_where_reading_goes_on_at_the_end(
+    brokers: Brokers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "_FAR", 5)
+    made = await opened()
+    waiting = [anyio.Event() for _ in range(3)]
+    made._turns.busy = True
+    async with anyio.create_task_group() as group:
+        for each in waiting:
+            group.start_soon(made.step, 30.0, each)
+        await anyio.sleep(0.01)
+        made._turns.busy = False  # who worked for them has left, and the next one has not begun
+        brokers.publish(*range(1, 8))
+        await made.look()
+        assert all(each.is_set() for each in waiting)
+        group.cancel_scope.cancel()

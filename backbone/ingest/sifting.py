@@ -1,0 +1,46 @@
+"""What of a chunk goes on to the store: what the plan wants, what can be true, of rows with one key the last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from backbone.domain import Frame
+from backbone.ingest.choosing import chosen
+from backbone.ingest.plan import IngestPlan
+from backbone.quality.screening import STRICT, Rejected, Screening, screen
+from backbone.sources.port import SourceChunk
+
+__all__ = ["Sifted", "sifted"]
+
+
+class Sifted(NamedTuple):
+    """What became of the good rows of a chunk.
+
+    Attributes:
+        frame: those that go on.
+        wanted: those that the plan wants, in canonical form, with those that can't be true.
+        bad: those that can't be true.
+        filtered: how many the plan does not want, by reason.
+        repeated: how many were given up for a later one with their key.
+    """
+
+    frame: Frame
+    wanted: Frame
+    bad: tuple[Rejected, ...]
+    filtered: Mapping[str, int]
+    repeated: int
+
+
+def sifted(chunk: SourceChunk, plan: IngestPlan, rules: Screening = STRICT) -> Sifted:
+    """Sift the good rows of a chunk: those that the plan wants and that by these rules can be true.
+
+    A row that can't be true takes no other one's place, wherever chunks end: so it is taken out before of rows with one
+    key the last is chosen.
+    """
+    wanted, filtered = chosen(chunk.frame if chunk.given is None else chunk.given, plan)
+    good, bad = screen(wanted, rules)
+    if chunk.given is None:
+        return Sifted(good, wanted, bad, filtered, 0)
+    frame = good.ordered()
+    return Sifted(frame, wanted.ordered(), bad, filtered, good.num_rows - frame.num_rows)
