@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def named(requirements: list[str]) -> set[str]:
     return {canonical(re.split(r"[^\w.-]", each, maxsplit=1)[0]) for each in requirements}
 
 
+@cache
 def imported(*folders: str) -> set[str]:
     """The first words of everything that these packages import, or all three, wherever it stands."""
     found: set[str] = set()
