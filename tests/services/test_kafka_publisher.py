@@ -193,6 +193,9 @@ async def test_a_topic_that_got_more_partitions_is_filled_again_for_its_symbols_
         await publisher.publish([row(1)])
         async with clients.admin(services, "admin") as admin:
             await admin.create_partitions({quotes: NewPartitions(total_count=8)})
+            with anyio.fail_after(30):  # what the controller has made, its broker learns a moment later
+                while len((await admin.describe_topics([quotes]))[0]["partitions"]) < 8:
+                    await anyio.lowlevel.checkpoint()
         with pytest.raises(StreamUnavailable, match="has other partitions"):
             await publisher.publish([row(2)])
     async with publishing(settings) as another:
