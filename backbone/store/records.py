@@ -236,8 +236,8 @@ class OutboxStatus(msgspec.Struct, frozen=True):
         oldest_pending_at: when the oldest of these was written.
         held_by: whose transaction keeps committed rows from being published, since when, and what to do about it; None:
             nobody's, for longer than a moment.
-        server: which server answers, in which of its lives: a restore to a moment and a standby that takes over begin
-            another one; "" for a file.
+        server: which server answers, and behind a stroke in which of its lives: a restore to a moment, and a standby
+            that takes over, begin another one, and who still recovers has none; "" for a file.
     """
 
     newest: int

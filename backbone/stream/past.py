@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from backbone.store.errors import CursorSetBack, FencedOut, Unsupported
+from backbone.store.errors import CursorSetBack, FencedOut, StoreUnavailable, Unsupported
 from backbone.store.messages import AdvanceRelay, ProbeStore, ReadDrops, RelayCursor
 from backbone.store.records import OutboxStatus
 from backbone.stream.reach import HeldUp
@@ -14,6 +14,16 @@ from backbone.stream.tenure import Tenure
 __all__ = ["Past"]
 
 Ask = Callable[[Any], Awaitable[Any]]
+
+_RECOVERS = (
+    "a standby that still recovers answers where the server did; it is begun with once it is promoted; "
+    "if it is to stay a standby, give store.url the primary"
+)
+
+
+def _recovers(server: str) -> bool:
+    """Whether a server has no life of its own yet: what it shows is not what it will go on from."""
+    return server.endswith("/")
 
 
 class Past:
@@ -63,7 +73,12 @@ class Past:
         Args:
             cursor: up to where all is published.
             status: the outbox as it was just seen.
+
+        Raises:
+            HeldUp: by the store, or a standby that still recovers answers where the server did.
         """
+        if status is not None and _recovers(status.server) and self._server and not _recovers(self._server):
+            raise HeldUp("store", StoreUnavailable.code, _RECOVERS)
         if self.doubtful and await self._is_another():
             self._another = True
         if status is not None and (self._is_anothers(status) or status.newest < cursor):

@@ -96,5 +96,4 @@ async def test_a_server_that_goes_back_in_time_is_begun_with_anew(
                 while (await backbone.outbox()).pending:  # noqa: ASYNC110  the stored cursor follows, nobody is told
                     await anyio.sleep(0.05)
     said = [each.message for each in caplog.records if "was set back" in each.message]
-    # a standby that is met while it still recovers is another server again once it is promoted
-    assert len(said) in ((1, 2) if as_standby else (1,)), said
+    assert len(said) == 1, said

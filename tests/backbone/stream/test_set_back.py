@@ -137,6 +137,34 @@ async def test_a_standby_that_takes_over_without_what_was_published_last_is_begu
         assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
 
 
+async def test_a_standby_that_still_recovers_is_waited_for_and_begun_with_once_when_it_is_promoted() -> None:
+    """What it shows while it recovers is not yet the life that it takes up: both would be begun with, one by one."""
+    async with house() as made:
+        await relaying(made)
+        made.outbox.down = "failing over"
+        await anyio.sleep(1.5)
+        set_back(made, 2)
+        made.outbox.down, made.outbox.server = None, "server/"
+        await anyio.sleep(5)
+        assert made.stream.sent == [[1, 2, 3, 4, 5]]
+        assert not any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+        assert "still recovers" in health(made).why
+        made.outbox.server = "server/2"
+        made.commit(row(3, "GBPUSD"))
+        await made.outbox.published(3)
+        assert made.stream.sent[1:] == [[3]]
+        assert sum(isinstance(each, ForgetWindows) for each in made.cache.messages) == 1
+
+
+async def test_a_standby_that_was_read_from_the_beginning_is_read_on() -> None:
+    async with house() as made:
+        made.outbox.server = "server/"
+        await relaying(made)
+        made.commit(row(6))
+        await made.outbox.published(6)
+        assert not any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+
+
 @pytest.mark.parametrize("more", [0, 1])
 async def test_a_standby_that_takes_over_while_no_request_is_under_way_notes_nothing_that_it_does_not_have(
     more: int,
