@@ -33,7 +33,7 @@ __all__ = [
 
 MOST_PAGE_BYTES: Final = 128 * 2**20
 """Bytes of the largest page, unpacked, and of the dictionary of each column that is read, together."""
-MOST_BATCH_BYTES: Final = 16 * 2**20
+MOST_BATCH_BYTES: Final = 8 * 2**20
 """Bytes of text that are unfolded at once. Reading takes up at most 512 MiB: the pages thrice, and some of these."""
 MOST_FOOTER_BYTES: Final = 16 * 2**20
 """Bytes of the footer, which is unfolded about twentyfold."""

@@ -22,6 +22,7 @@ from backbone.sources.errors import SourceError
 from backbone.sources.registry import open_source
 from tests.fuzz.mutating import mutated
 from tests.fuzz.seeds import PACKED, files, payloads
+from tests.peaks import peak
 
 MEMORY = 4 * 2**30
 """Bytes of address space."""
@@ -80,7 +81,7 @@ def main(kind: str, seed: int, first: int, count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         read = payload if kind == "payload" else file(kind, Path(folder))
         read(Random(0))  # what is loaded once counts for nobody
-        before = _peak()
+        before = peak()
         for number in range(first, first + count):
             _tell(number)
             signal.setitimer(signal.ITIMER_REAL, HANG)  # its default ends the process, whatever it is at
@@ -89,17 +90,12 @@ def main(kind: str, seed: int, first: int, count: int) -> None:
             spent = time.process_time() - began
             slowest, at = max((slowest, at), (spent, number))
         signal.setitimer(signal.ITIMER_REAL, 0)
-    _tell(json.dumps({"found": found, "slowest": slowest, "at": at, "grown": _peak() - before}))
+    _tell(json.dumps({"found": found, "slowest": slowest, "at": at, "grown": peak() - before}))
 
 
 def _tell(line: object) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-
-
-def _peak() -> int:
-    """The most memory so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

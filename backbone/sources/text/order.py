@@ -84,10 +84,13 @@ class Order:
     def _decide(self) -> Iterator[pa.Table]:
         if not self._held:
             return
-        first = pa.concat_tables(self._held)
-        self.backwards = newest_first(first.slice(0, min(SHOWN, rows_within(first, MOST_BYTES))), self.partition_column)
+        self.backwards = self._first_rows_go_back()
         while self._held and not self.backwards:
             yield self._given(self._held.pop(0))
+
+    def _first_rows_go_back(self) -> bool:
+        first = pa.concat_tables(self._held)
+        return newest_first(first.slice(0, min(SHOWN, rows_within(first, MOST_BYTES))), self.partition_column)
 
     def _given(self, table: pa.Table) -> pa.Table:
         self.waiting -= table.num_rows
@@ -110,9 +113,10 @@ def newest_first(table: pa.Table, partition_column: str) -> bool:
 
     Rows in order of receipt, or in none, go both ways: they are read as they stand.
     """
-    series = table.column(partition_column).combine_chunks().dictionary_encode()
-    series = series.combine_chunks() if isinstance(series, pa.ChunkedArray) else series
-    codes = series.indices.to_numpy()
+    if not table.num_rows:
+        return False
+    series = table.column(partition_column).dictionary_encode().unify_dictionaries()  # the texts stay where they are
+    codes = np.concatenate([chunk.indices.to_numpy() for chunk in series.chunks])
     order = np.argsort(codes, kind="stable")
     steps = np.diff(table.column("ts").cast(pa.int64()).to_numpy()[order])
     steps = steps[codes[order][1:] == codes[order][:-1]]

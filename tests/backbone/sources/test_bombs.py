@@ -21,23 +21,24 @@ from backbone.sources.errors import InputInvalid
 from backbone.sources.parquet import ParquetSource
 from backbone.sources.text.chunking import MOST_BAD, MOST_BYTES
 from tests.backbone.sources.test_parquet import read
+from tests.programs import ROOT
 
 LONG = "x" * 1_000_000
 MOST_MIB = 512
 
 GROWTH = """
-import resource, sys
+import sys
 from backbone.sources.parquet import ParquetSource
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+from tests.peaks import peak
 import pyarrow.parquet
 before = peak()
 good = bad = 0
 try:
     for chunk in ParquetSource(sys.argv[1], "trades").chunks():
         good, bad = good + chunk.frame.num_rows, bad + len(chunk.quarantined)
-    print(good, bad, (peak() - before) // 1024)
+    print(good, bad, (peak() - before) // 2**20)
 except ValueError as error:
-    print("refused", type(error).__name__, (peak() - before) // 1024)
+    print("refused", type(error).__name__, (peak() - before) // 2**20)
 """
 
 
@@ -87,7 +88,9 @@ def test_what_a_file_unfolds_to_is_bounded(name: str, tmp_path: Path) -> None:
     make, expected = BOMBS[name]
     path = make(tmp_path / "bomb.parquet")
     assert path.stat().st_size < 4 * 2**20
-    done = subprocess.run([sys.executable, "-c", GROWTH, path], capture_output=True, text=True, timeout=240, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", GROWTH, path], cwd=ROOT, capture_output=True, text=True, timeout=240, check=True
+    )
     *found, growth = done.stdout.split()
     assert " ".join(found) == expected
     assert int(growth) < MOST_MIB
