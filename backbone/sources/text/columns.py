@@ -104,8 +104,8 @@ def _given(data: bytes, layout: Layout, dimension: Dimension) -> dict[str, pa.Ar
         for column, places in layout.parts.items()
         for place in places
     }
-    # Arrow reads 0x10 as 16, which no id of letters and digits means
-    hexadecimal = pa.int64() in types.values() and (b"0x" in data or b"0X" in data)
+    # Arrow reads 0x10 as 16, which no id of letters and digits means; a letter alone is looked for much faster
+    hexadecimal = pa.int64() in types.values() and any(x in data and b"0" + x in data for x in (b"x", b"X"))
     try:
         table = _read(data, layout, dict.fromkeys(types, pa.string()) if hexadecimal else types)
     except pa.ArrowInvalid:

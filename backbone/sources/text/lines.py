@@ -58,7 +58,7 @@ def blocks(text: TextBytes) -> Iterator[Block]:
             data, dropping = data[end:], False
         data = rest + data
         cut = data.rfind(b"\n") + 1
-        data, rest = data[:cut].replace(_DOUBLED, b"\r\n"), data[cut:]
+        data, rest = _undoubled(data[:cut]), data[cut:]
         if len(rest) > MAX_LINE:
             rest, dropping = rest[: MAX_LINE + 1], True
         for part, lines in _parts(data):
@@ -66,6 +66,11 @@ def blocks(text: TextBytes) -> Iterator[Block]:
             line += lines
     if rest:
         yield Block(rest + b"\n", line)
+
+
+def _undoubled(data: bytes) -> bytes:
+    """Line ends that were written twice are line ends; most files have no CR at all, which is seen at once."""
+    return data.replace(_DOUBLED, b"\r\n") if b"\r" in data else data
 
 
 def _parts(data: bytes) -> Iterator[tuple[bytes, int]]:
