@@ -25,40 +25,36 @@ _ROOM = 64 * 1024
 _USUAL = 1024 * 1024
 
 
-class TopicSettings(Section, frozen=True, kw_only=True):
+class MadeTopic(Section, frozen=True, kw_only=True):
+    """How a topic is made, where it differs from the others."""
+
+    partitions: Annotated[Partitions | None, Meta(description="kafka: partitions; none: as stream.partitions says")] = (
+        None
+    )
+    replication_factor: Annotated[
+        Replicas | None, Meta(description="kafka: copies; none: as stream.replication_factor says")
+    ] = None
+    config: Annotated[
+        Mapping[str, str], Meta(description="kafka: topic configuration, above that of stream.topic_config")
+    ] = {}
+
+
+class TopicSettings(MadeTopic, frozen=True, kw_only=True):
     """The topic of one dimension, where it differs from the others."""
 
     publish: Annotated[bool, Meta(description="kafka: publish this dimension; if not, nobody can subscribe to it")] = (
         True
     )
     topic: Annotated[TopicName | None, Meta(description="kafka: topic of its own; none: as stream.topic says")] = None
-    partitions: Annotated[Partitions | None, Meta(description="kafka: partitions; none: as stream.partitions says")] = (
-        None
-    )
-    replication_factor: Annotated[
-        Replicas | None, Meta(description="kafka: copies; none: as stream.replication_factor says")
-    ] = None
-    config: Annotated[
-        Mapping[str, str], Meta(description="kafka: topic configuration, above that of stream.topic_config")
-    ] = {}
 
 
-class DeadLetterSettings(Section, frozen=True, kw_only=True):
+class DeadLetterSettings(MadeTopic, frozen=True, kw_only=True):
     """The topic of dead letters: what came on the other topics and nobody could read."""
 
     publish: Annotated[
         bool, Meta(description="kafka: send dead letters to a topic, too; the store keeps them in any case")
     ] = True
     topic: Annotated[TopicName | None, Meta(description="kafka: its name; none: stream.topic, for dlq")] = None
-    partitions: Annotated[Partitions | None, Meta(description="kafka: partitions; none: as stream.partitions says")] = (
-        None
-    )
-    replication_factor: Annotated[
-        Replicas | None, Meta(description="kafka: copies; none: as stream.replication_factor says")
-    ] = None
-    config: Annotated[
-        Mapping[str, str], Meta(description="kafka: topic configuration, above that of stream.topic_config")
-    ] = {}
 
 
 class StreamSettings(Section, frozen=True, kw_only=True):

@@ -397,17 +397,23 @@ async def test_an_interval_of_0_means_no_schedule() -> None:
         assert store.drops == []
 
 
+class Switching(Store):
+    """Throws the kill switch once it has dropped something."""
+
+    def __init__(self, switch: Path) -> None:
+        super().__init__()
+        self._switch = switch
+
+    async def drop(self, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
+        dropped = await super().drop(dimension, before=before, dry_run=dry_run)
+        if not dry_run:
+            self._switch.touch()
+        return dropped
+
+
 async def test_the_kill_switch_stops_a_schedule_that_is_at_work_between_two_steps(tmp_path: Path) -> None:
     switch = tmp_path / "kill"
-
-    class Watched(Store):
-        async def drop(self, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
-            dropped = await super().drop(dimension, before=before, dry_run=dry_run)
-            if not dry_run:
-                switch.touch()
-            return dropped
-
-    store = Watched()
+    store = Switching(switch)
     async with enforcing(store, enabled=True, interval=600, kill_switch=switch) as backbone:
         await backbone.record(daily(NOW - 300 * DAY, 300))
         await anyio.sleep(700)
@@ -424,15 +430,7 @@ async def test_the_kill_switch_stops_a_schedule_that_is_at_work_between_two_step
 
 async def test_what_was_dropped_before_a_schedule_stopped_between_two_steps_is_told(tmp_path: Path) -> None:
     heard, switch = list[Telemetry](), tmp_path / "kill"
-
-    class Watched(Store):
-        async def drop(self, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
-            dropped = await super().drop(dimension, before=before, dry_run=dry_run)
-            if not dry_run:
-                switch.touch()
-            return dropped
-
-    store = Watched()
+    store = Switching(switch)
     async with enforcing(store, enabled=True, interval=600, kill_switch=switch) as backbone:
         backbone.telemetry.listen(heard.append, ["telemetry.data_backbone.retention"])
         await backbone.record(daily(NOW - 300 * DAY, 300))
