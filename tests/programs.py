@@ -45,7 +45,7 @@ def end_of(text: str, python: str = sys.executable, *, module: str | None = None
     """Run a program to its end, by `-c` or as the input of a module; fails where it does not end."""
     text = textwrap.dedent(text)
     command = [python, "-c", text] if module is None else [python, "-m", module]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     try:
         done = subprocess.run(
             command,
