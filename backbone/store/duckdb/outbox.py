@@ -155,6 +155,8 @@ def place(connection: Connection) -> None:
     """Fill in the shards of rows that were written before there were any."""
     found = connection.execute("SELECT DISTINCT symbol FROM telemetry.outbox WHERE shard IS NULL").fetchall()
     names = [symbol for (symbol,) in found]
+    if not names:
+        return
     shards = pa.table({"symbol": pa.array(names, pa.string()), "shard": pa.array(map(shard_of, names), pa.int32())})
     with given(connection, "shards", shards):
         connection.execute("UPDATE telemetry.outbox o SET shard = s.shard FROM shards s WHERE s.symbol = o.symbol")
