@@ -62,10 +62,12 @@ class Outbox(Part):
     def outbox_status(self, connection: Connection, sink: str = "") -> OutboxStatus:
         """How far a sink is behind, or the last of them."""
         at = published(connection, sink)
-        pending, oldest = first(
-            connection, "SELECT count(*), epoch_us(min(created_at)) FROM telemetry.outbox WHERE position > ?", [at]
-        )
         newest = count(connection, "SELECT max(position) FROM telemetry.positions")
+        pending, oldest = 0, None
+        if newest > at:
+            pending, oldest = first(
+                connection, "SELECT count(*), epoch_us(min(created_at)) FROM telemetry.outbox WHERE position > ?", [at]
+            )
         return OutboxStatus(newest=newest, cursor=at, pending=pending, oldest_pending_at=moment(oldest))
 
     @question("delivery")
