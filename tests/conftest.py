@@ -22,3 +22,8 @@ def pytest_collection_finish() -> None:
     """Take all that is loaded by now for lasting: each full collection would walk over the modules of all tests."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let all of it be collected at the end, or libraries say that they were leaked."""
+    gc.unfreeze()
