@@ -17,6 +17,7 @@ from backbone import Backbone, Dimension, Frame
 from backbone.cli.main import main
 from backbone.cli.table import COMMANDS
 from backbone.sources.text.layout import match_columns
+from tests.programs import lean
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -55,7 +56,7 @@ def test_the_examples_of_a_page_run_and_print_what_it_says(page: str, tmp_path: 
 
 def _run(code: str, folder: Path) -> str:
     command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, env=lean(), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

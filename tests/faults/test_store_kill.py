@@ -18,6 +18,8 @@ from backbone.domain import Dimension, Frame, codec
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.records import OutboxRow, Query
 
+from tests.programs import lean
+
 from .store_writer import frame
 
 QUOTES = Dimension.QUOTES
@@ -28,7 +30,7 @@ WRITER = Path(__file__).with_name("store_writer.py")
 def write_until_killed(path: Path, first: int, seconds: float) -> int:
     """Write chunks from `first` on, be killed that long after the first was acknowledged; the last acknowledged."""
     command = [sys.executable, str(WRITER), str(path), str(first)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=WRITER.parents[2]) as writer:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=WRITER.parents[2], env=lean()) as writer:
         assert writer.stdout is not None
         acknowledged = [int(writer.stdout.readline())]
         time.sleep(seconds)

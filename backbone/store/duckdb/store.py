@@ -78,6 +78,7 @@ class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting,
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }
+        self._memory = memory if self._path == MEMORY else None
         self._session = Session(self._path, config, memory=memory, deadline=deadline, inline=inline, headroom=headroom)
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
@@ -103,7 +104,7 @@ class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting,
     async def migrate(self, *, dry_run: bool = False) -> MigrationReport:
         """Bring the tables up to date."""
         return await self._session.run(
-            lambda c: migrator.migrate(c, self._migrations, now=self._clock(), dry_run=dry_run)
+            lambda c: migrator.migrate(c, self._migrations, now=self._clock(), dry_run=dry_run, memory=self._memory)
         )
 
     async def probe(self) -> StoreInfo:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.backbone.cli.conftest import Cli
+from tests.programs import lean
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +33,9 @@ def lines_until_running(process: subprocess.Popen[str]) -> list[str]:
 @pytest.fixture
 def running(cli: Cli, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """`backbone run` in the folder of the command line, once it says that it runs."""
-    process = subprocess.Popen([SCRIPT, "run"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [SCRIPT, "run"], cwd=tmp_path, env=lean(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         lines_until_running(process)
         yield process
@@ -86,7 +89,7 @@ def test_a_signal_stops_in_order(running: subprocess.Popen[str], cli: Cli, numbe
 @pytest.mark.parametrize("how", ["console", "json"])
 def test_a_start_begins_with_a_line_for_people_and_logs_fields_as_fields(cli: Cli, tmp_path: Path, how: str) -> None:
     words = [str(SCRIPT), "run", "--set", f"logging.format={how}"]
-    with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(words, cwd=tmp_path, env=lean(), stderr=subprocess.PIPE, text=True) as process:
         try:
             first, *logged, _ = lines_until_running(process)
         finally:
@@ -105,7 +108,7 @@ def test_a_start_begins_with_a_line_for_people_and_logs_fields_as_fields(cli: Cl
 def test_a_file_in_the_place_of_the_socket_is_said_by_both_sides(cli: Cli, tmp_path: Path) -> None:
     Path("data").mkdir()
     Path("data/backbone.sock").write_text("")
-    with subprocess.Popen([SCRIPT, "run"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([SCRIPT, "run"], cwd=tmp_path, env=lean(), stderr=subprocess.PIPE, text=True) as process:
         try:
             last = lines_until_running(process)[-1]
             done = cli("status")
@@ -135,7 +138,9 @@ running.run(stuck)
 
 
 def test_a_second_signal_forces() -> None:
-    process = subprocess.Popen([sys.executable, "-c", STUCK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", STUCK], env=lean(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "stopping\n"
@@ -152,5 +157,7 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(cli: Cli, tmp_path: Path
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "wb") as pipe:
-        done = subprocess.run([SCRIPT, "fetch"], cwd=tmp_path, stdout=pipe, stderr=subprocess.PIPE, timeout=DEADLINE)
+        done = subprocess.run(
+            [SCRIPT, "fetch"], cwd=tmp_path, env=lean(), stdout=pipe, stderr=subprocess.PIPE, timeout=DEADLINE
+        )
     assert (done.returncode, done.stderr) == (141, b"")
