@@ -75,8 +75,8 @@ def explained(symbol: str, rules: Rules, named: Named) -> Explained:
         named: what settings say besides.
     """
     shown = shown_by(symbol)
-    none: Said[Kind] = Said("unknown", _NOTHING)
-    kind = _by_rule(rules, lambda rule: rule.kind) or (none if shown.kind == "unknown" else Said(shown.kind, _SYMBOL))
+    kind: Said[Kind] = Said(shown.kind, _NOTHING if shown.kind == "unknown" else _SYMBOL)
+    kind = _by_rule(rules, lambda rule: rule.kind) or kind
     return Explained(
         symbol=symbol,
         kind=kind,
