@@ -44,6 +44,7 @@ COMMANDS: tuple[Command, ...] = (
     _command("config show", "upkeep", "every setting with its value and origin"),
     _command("config check", "upkeep", "what is questionable about the settings"),
     _command("config template", "upkeep", "an env file with every setting, explained"),
+    _command("instruments", "upkeep", "what symbols are taken for, and which rule says so"),
     _command("migrate", "upkeep", "bring the tables up to date"),
     _command("retention", "upkeep", "what is covered and what is beyond the cap; --apply drops it"),
     _command("services up", "upkeep", "start TimescaleDB, Redis, Kafka on this machine, to develop"),

@@ -80,7 +80,7 @@ class Backbone(Unbuilt):
         self._newest = resources.newest
         self._calls = Calls(system, f"{system.ref.path}/{NAME}", observe)
         self._set_back = SetBack(system, self._calls.base)
-        self._reader = Reader(self._ask, settings, system.clock.time, self._set_back)
+        self._reader = Reader(self._ask, settings, system.clock.time, resources.at_hand, self._set_back)
         self._writer = Writer(settings, self._calls, self._ask, self._reader, self._still_open)
         self.telemetry = telemetry.desk(settings, system, self._calls)
         self._looking = Looking(settings, system, self._calls, self.telemetry)

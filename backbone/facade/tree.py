@@ -13,6 +13,7 @@ import msgspec
 
 from actors import ChildSpec, Restart, SupervisorSpec
 from backbone.cache import child as cache
+from backbone.cache.at_hand import AtHand
 from backbone.cache.port import Cache
 from backbone.calls import Calls
 from backbone.ingest import child as ingest
@@ -39,6 +40,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
 
     stores: Callable[[], Store]
     caches: Callable[[Calls], Cache]
+    at_hand: AtHand
     stream: Stream
     newest: Newest
 
@@ -55,7 +57,7 @@ def tree(
     children: list[ChildSpec | SupervisorSpec] = [
         telemetry.child(settings, calls, desk),
         store.child(settings, calls, resources.stores),
-        cache.child(settings, calls, resources.caches),
+        cache.child(settings, calls, resources.caches, resources.at_hand),
         stream.child(settings, calls, resources.stream, resources.newest),
         ingest.child(settings, calls),
         retention.child(settings, calls),
