@@ -11,6 +11,7 @@ import anyio
 
 from actors import Actor, Reject, handles
 from backbone.calls import REFUSABLE, Calls, refuse
+from backbone.domain import Frame
 from backbone.domain.clock import utc_now
 from backbone.domain.dimension import Dimension
 from backbone.domain.observing import Observe
@@ -24,8 +25,8 @@ from backbone.ingest.waiting import Bound, Waiting
 from backbone.quality.instruments import Instruments
 from backbone.settings import Settings
 from backbone.sources.port import Progress
-from backbone.store.messages import ClaimEpoch, QuarantineRows, ReadCoverage, RecordJournal, WriteChunk
-from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, WriteResult
+from backbone.store.messages import ClaimEpoch, QuarantineRows, ReadCoverage, ReadRows, RecordJournal, WriteChunk
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Query, WriteResult
 
 __all__ = ["IngestActor"]
 
@@ -65,6 +66,9 @@ class _StoreWriter(RunWriter):
 
     async def stored(self, dimension: Dimension, symbols: Sequence[str]) -> list[Coverage]:
         return await self._calls.ask("store", ReadCoverage(dimension, symbols=symbols), _WRITE_TIMEOUT)
+
+    async def read(self, query: Query) -> Frame:
+        return (await self._calls.ask("store", ReadRows(query), _WRITE_TIMEOUT)).frame
 
     async def journal(self, row: JournalRow) -> None:
         await self._calls.ask("store", RecordJournal(row), _WRITE_TIMEOUT)

@@ -73,6 +73,8 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
         """
         dimension = _one_dimension(self.dimensions)
         interval = arguments.interval(self.interval)
+        if dimension is Dimension.DAILY_BARS and interval == "1d":
+            interval = None
         if interval is not None and not dimension.has_interval:
             raise ValueError(f"interval {interval!r} given; {dimension} has none, leave it out")
         symbols = tuple(dict.fromkeys(each.strip().upper() for each in arguments.symbols(self.symbols)))

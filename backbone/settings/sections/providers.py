@@ -48,9 +48,7 @@ class FredSettings(Section, frozen=True, kw_only=True):
     vintages: Annotated[bool, Meta(description="fetch what was known when, not only the newest values")] = True
     release_times: Annotated[
         Mapping[str, str],
-        Meta(
-            description="New York time of releases by number, which FRED does not say: 10=08:30,…; *: all others"
-        ),
+        Meta(description="New York time of releases by number, which FRED does not say: 10=08:30,…; *: all others"),
     ] = {}
 
 

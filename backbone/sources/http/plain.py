@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from backbone.settings.loopback import is_loopback
 from backbone.settings.redaction import RedactingFilter
 from backbone.sources.errors import SourceUnset
-from backbone.sources.http.reading import read
+from backbone.sources.http.reading import Growing, read
 from backbone.sources.http.timing import Timing
 from backbone.sources.http.transport import Answer, Bounds, Cut, Unreached
 
@@ -49,12 +49,12 @@ class PlainTransport:
         """Ask for one thing; see Transport."""
         import httpx2
 
-        began = timing.time()
+        growing = Growing(bounds, timing, timing.time())
         timeout = httpx2.Timeout(bounds.read, connect=bounds.connect)
         try:
             with self._client.stream("GET", url, params=dict(params), headers=dict(headers), timeout=timeout) as given:
                 encoding = given.headers.get("content-encoding", "")
-                body = read(given.iter_raw(_PIECE), encoding, bounds, timing, began)
+                body = read(given.iter_raw(_PIECE), encoding, growing)
                 return Answer(given.status_code, {name.lower(): value for name, value in given.headers.items()}, body)
         except httpx2.TimeoutException as error:
             raise Unreached(_silence(type(error).__name__, bounds)) from None
