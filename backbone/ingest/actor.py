@@ -186,6 +186,7 @@ class IngestActor(Actor):
             rows_known=known,
             bytes_read=progress.bytes_read,
             bytes_total=progress.bytes_total,
+            of=progress.of,
         )
 
     async def _journal_failure(self, message: RunIngest, error: str) -> None:

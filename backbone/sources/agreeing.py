@@ -55,7 +55,8 @@ def _drift(first: str, one: Frame, kind: str, other: Frame, most: float) -> Iter
     apart = int((drift > most).sum())
     if apart:
         worst = float(np.nanmax(drift[np.isfinite(drift)], initial=0.0))
-        yield f"warn: {apart:,} of {len(both):,} values of {kind} differ from {first} by over {most:.2%}, at most {worst:.2%}"
+        which = f"{apart:,} of {len(both):,} values of {kind}"
+        yield f"warn: {which} differ from {first} by over {most:.2%}, at most {worst:.2%}"
 
 
 def _moments(frame: Frame) -> npt.NDArray[np.int64]:

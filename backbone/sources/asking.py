@@ -84,7 +84,7 @@ class Provider(ABC):
                 except SourceError as error:
                     refused[symbol] = error
                 if progress is not None:
-                    progress(Progress(rows_read, number, len(self.symbols)))
+                    progress(Progress(rows_read, number, len(self.symbols), "symbols"))
             if refused:
                 yield self._refused(refused, rows_read)
         finally:

@@ -106,21 +106,19 @@ class MultiSource(Provider):
         if self._stopped:
             raise SourceError("stopped before all providers had answered; start the same plan again")
         offered: Mapping[str, Any] = {
+            **self._options,
             "symbols": (symbol,),
             "symbol": symbol,
             "start": self.start_of(symbol),
             "end": self.end,
             "settings": self._settings,
             "now": self._now,
-            **self._options,
         }
         outside: tuple[type[Exception], ...] = () if built_in(kind) else (Exception,)
         try:
             self._open = open_source(kind, offered, dimension=self.dimension, interval=self._interval)
             for chunk in self._open.chunks():
-                if chunk.frame.dimension is not self.dimension:
-                    raise SourceError(f"it gave {chunk.frame.dimension}; {self.dimension} were asked for")
-                yield chunk
+                yield self._of_dimension(chunk)
         except SourceError:
             raise
         except outside as error:
@@ -129,6 +127,11 @@ class MultiSource(Provider):
             for words in getattr(getattr(self._open, "account", None), "notes", ()):
                 self.account.note(f"{kind}: {words}")
             self._open = None
+
+    def _of_dimension(self, chunk: SourceChunk) -> SourceChunk:
+        if chunk.frame.dimension is not self.dimension:
+            raise SourceError(f"it gave {chunk.frame.dimension}; {self.dimension} were asked for")
+        return chunk
 
 
 def _kinds(text: str) -> tuple[str, ...]:
