@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from backbone.settings.redaction import redact
 from backbone.settings.sections.providers import ProvidersSettings
 from backbone.sources.errors import InputInvalid, SourceUnavailable
-from backbone.sources.http.hosts import HOSTS, Hosts
+from backbone.sources.http.hosts import Hosts
 from backbone.sources.http.timing import Timing
 from backbone.sources.http.transport import Answer, Bounds, Cut, Transport, Unreached
 
@@ -77,8 +77,8 @@ class Client:
         pace: Pace,
         transport: Transport,
         timing: Timing,
+        hosts: Hosts,
         *,
-        hosts: Hosts = HOSTS,
         random_share: Callable[[], float] = random.random,
     ) -> None:
         self._base_url = base_url.rstrip("/")

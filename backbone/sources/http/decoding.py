@@ -19,7 +19,7 @@ __all__ = ["Number", "decoded", "reject_duplicates"]
 
 T = TypeVar("T")
 
-Number = float | int | str | None
+Number = float | str | None
 """A number as it comes: a text is one that can't be."""
 
 _BOM: Final = b"\xef\xbb\xbf"

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from backbone.settings.sections.providers import ProvidersSettings
 from backbone.sources.http.client import Client, Pace
+from backbone.sources.http.hosts import HOSTS
 from backbone.sources.http.timing import Timing, Waiting
 from backbone.sources.http.transport import Transport
 
@@ -42,7 +43,7 @@ class Connection:
         """A client of a host; those of one connection share cookies."""
         if self._transport is None:
             self._transport = self._made(urlsplit(base_url).netloc)
-        return Client(base_url, Pace.of(self._settings, rate), self._transport, self.timing)
+        return Client(base_url, Pace.of(self._settings, rate), self._transport, self.timing, HOSTS)
 
     def close(self) -> None:
         """Close what was opened."""

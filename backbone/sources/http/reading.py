@@ -96,6 +96,9 @@ def read(pieces: Iterable[bytes], encoding: str, body: Growing) -> bytes:
 
 def _unpacked(unpacker: zlib._Decompress, piece: bytes, most: int) -> bytes:
     try:
-        return unpacker.decompress(piece, most)
+        unpacked = unpacker.decompress(piece, most)
     except zlib.error as error:
         raise Cut(f"can't be unpacked: {error}") from error
+    if unpacker.unused_data:  # it would grow as long as more comes
+        raise Cut("goes on behind its end")
+    return unpacked

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from backbone.domain import Dimension, Frame
-from backbone.domain.clock import INTERVALS
+from backbone.domain.clock import INTERVALS, from_us
 from backbone.domain.schema import arrow_schema
 from backbone.domain.zones import load_zone, to_wall_time
 from backbone.sources.errors import InputInvalid
@@ -69,7 +69,8 @@ def bars_of(
     good = ~(empty | live | wrong)
     where = f"yahoo {symbol} {interval}"
     bad = tuple(
-        BadRow(f"{where} {_shown(chart.timestamp[at])}", why, _excerpt(chart, at)) for at, why in read.wrong.items()
+        BadRow(f"{where} {_place(read.seconds[at], chart.timestamp[at])}", why, _excerpt(chart, at))
+        for at, why in read.wrong.items()
     )
     frame = _frame(read, good, symbol, dimension, interval, chart.meta)
     ordered = frame.ordered()
@@ -158,6 +159,13 @@ def _excerpt(chart: Chart, at: int) -> str:
     return excerpt(
         " ".join(f"{name}={column[at]}" for name in (*_PRICES, "volume") if (column := getattr(quote, name)))
     )
+
+
+def _place(seconds: float, stamp: object) -> str:
+    """The moment of a bar, where it has one."""
+    if not _EARLIEST <= seconds <= _LATEST:
+        return _shown(stamp)
+    return f"{from_us(int(seconds) * 1_000_000):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _shown(stamp: object) -> str:

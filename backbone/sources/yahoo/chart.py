@@ -93,7 +93,7 @@ class Chart(msgspec.Struct):
     """One symbol. Without rows there are no timestamps."""
 
     meta: Meta = msgspec.field(default_factory=Meta)
-    timestamp: list[int | float | str | None] = []
+    timestamp: list[Number] = []
     indicators: Indicators = msgspec.field(default_factory=Indicators)
     events: Events | None = None
 
