@@ -17,10 +17,10 @@ from backbone.sources.http.opening import Connection
 from backbone.sources.http.transport import Answer
 from backbone.sources.yahoo.chart import Chart, Envelope
 
-__all__ = ["Charts", "kept_since", "windows"]
+__all__ = ["EPOCH", "Charts", "kept_since", "windows"]
 
 _CRUMB: Final = re.compile(r"[^\s<]{1,32}")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT_DAYS: Final = {"1m": 30, "1h": 730, "4h": 730}
 
 
@@ -53,8 +53,8 @@ class Charts:
         """
         params = {
             "interval": interval,
-            "period1": str(int((start - _EPOCH).total_seconds())),
-            "period2": str(int((end - _EPOCH).total_seconds())),
+            "period1": str(int((start - EPOCH).total_seconds())),
+            "period2": str(int((end - EPOCH).total_seconds())),
             "events": "div,splits",
             "includePrePost": "false",
         }
@@ -95,14 +95,14 @@ def kept_since(interval: str, now: datetime) -> datetime:
     """Since when Yahoo keeps bars of an interval: the finer, the shorter."""
     length = INTERVALS[interval]
     if length is None or length >= timedelta(days=1):
-        return _EPOCH
+        return EPOCH
     return now - timedelta(days=_KEPT_DAYS.get(interval, 60)) + timedelta(minutes=5)
 
 
 def windows(interval: str, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
     """A span in the pieces in which Yahoo gives bars of an interval, oldest first; the end belongs to the last."""
     most = timedelta(days=7 if interval == "1m" else 1_000_000)
-    first, last = max(start, _EPOCH), end + timedelta(seconds=1)
+    first, last = max(start, EPOCH), end + timedelta(seconds=1)
     while first < last:
         until = last if last - first <= most else first + most
         yield first, until
