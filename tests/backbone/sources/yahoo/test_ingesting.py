@@ -16,14 +16,13 @@ from backbone.testing import embedded
 from tests.backbone.sources.server import JSON, Provider, Reply, as_json, endless, packed
 from tests.backbone.sources.shapes import FIRST, HOUR, START, chart, path, refused
 
-pytest_plugins = ["tests.backbone.sources.conftest"]
-
 QUICK = {
     "providers.pause": 0.001,
     "providers.attempts": 2,
     "providers.max_bytes": 300_000,
     "providers.yahoo.rate": 1000.0,
     "providers.yahoo.cookie_url": None,
+    "store.inline": False,
 }
 WINDOW = {"start": START, "end": START + timedelta(days=2)}
 
