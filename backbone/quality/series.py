@@ -12,6 +12,7 @@ from backbone.quality.checks import Mask
 
 __all__ = ["repeated_keys", "unordered_rows"]
 
+
 def repeated_keys(raw: pa.Table, dimension: Dimension) -> tuple[int, int]:
     """Rows of a raw table that repeat the key of another one.
 
