@@ -122,4 +122,4 @@ def _mend_adjusted(bars: Bars) -> None:
 
 def _said(off: int, subject: str) -> str:
     share = f"{100**off:,} times" if off > 0 else f"1/{100**-off:,} of"
-    return f"{subject} {share} those around it"
+    return f"{subject} {share} those of other bars"
