@@ -7,8 +7,8 @@ again. A rule that is on either mends what it finds or has it kept aside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -26,6 +26,8 @@ __all__ = ["REPAIRABLE", "Found", "Remedies", "find"]
 REPAIRABLE: Final = frozenset({Dimension.DAILY_BARS, Dimension.INTRADAY_BARS})
 """Dimensions that rules look at: ticks are never mended."""
 
+_NOWHERE: Final[Places] = np.zeros(0, dtype=np.intp)
+_DIGITS: Final = 12  # what is multiplied by a hundred or divided by a ratio is not exact beyond
 _SAME: Final = 1e-9  # a billionth of a price is no repair
 
 
@@ -81,6 +83,24 @@ class Found:
     why: list[str]
     aside: Truths
 
+    def moved(self, places: Places) -> Found:
+        """The same rows by other places: where each of those that were looked at lies."""
+        return replace(self, rows=places[self.rows])
+
+    @staticmethod
+    def joined(parts: Sequence[Found]) -> Found:
+        """What was found in several parts of the same rows; at least one is given."""
+        rows = np.concatenate([part.rows for part in parts])
+        order = np.argsort(rows)
+        rules, why = ([text for part in parts for text in getattr(part, name)] for name in ("rules", "why"))
+        return Found(
+            rows[order],
+            {name: np.concatenate([part.values[name] for part in parts])[order] for name in parts[0].values},
+            [rules[place] for place in order.tolist()],
+            [why[place] for place in order.tolist()],
+            np.concatenate([part.aside for part in parts])[order],
+        )
+
 
 def find(frame: Frame, remedies: Remedies) -> Found:
     """Look for rows that are wrong.
@@ -91,21 +111,9 @@ def find(frame: Frame, remedies: Remedies) -> Found:
     """
     names = [name for name, kind in frame.dimension.kinds.items() if kind == "double"]
     columns = {name: frame.column(name) for name in names}
-    parts = [_of_series(bars, order, columns, remedies) for bars, order in _series(frame, columns)]
-    parts = [part for part in parts if part.rows.size]
-    rows = np.concatenate([part.rows for part in parts]) if parts else np.zeros(0, dtype=np.intp)
-    order = np.argsort(rows)
-    return Found(
-        rows[order],
-        {name: np.concatenate([p.values[name] for p in parts] or [np.zeros(0)])[order] for name in names},
-        list(_taken([text for part in parts for text in part.rules], order)),
-        list(_taken([text for part in parts for text in part.why], order)),
-        np.concatenate([part.aside for part in parts] or [np.zeros(0, dtype=np.bool_)])[order],
-    )
-
-
-def _taken(texts: list[str], order: Places) -> Iterator[str]:
-    return (texts[place] for place in order.tolist())
+    none = Found(_NOWHERE, {name: values[:0] for name, values in columns.items()}, [], [], _NOWHERE.astype(np.bool_))
+    parts = [_of_series(bars, own, columns, remedies) for bars, own in _series(frame, columns)]
+    return Found.joined([none, *(part for part in parts if part.rows.size)])
 
 
 def _series(frame: Frame, columns: dict[str, Floats]) -> Iterator[tuple[Bars, Places]]:
@@ -148,24 +156,36 @@ def _of_series(bars: Bars, own: Places, columns: dict[str, Floats], remedies: Re
 
 def _changed(bars: Bars, own: Places, columns: dict[str, Floats], remedies: Remedies) -> Found:
     """The rows of a series whose values rules have changed."""
-    differs = np.zeros(len(bars), dtype=np.bool_)
-    for name, values in bars.columns.items() if bars.mended else ():
-        given = columns[name][own]
-        with np.errstate(invalid="ignore"):
-            same = (np.abs(values - given) <= _SAME * np.abs(given)) | (np.isnan(values) & np.isnan(given))
-        differs |= ~same
+    cells = {name: _differs(values, columns[name][own]) for name, values in bars.columns.items() if bars.mended}
+    differs = np.logical_or.reduce([np.zeros(len(bars), dtype=np.bool_), *cells.values()])
+    for name, changed in cells.items():
+        bars.columns[name][changed] = [float(f"{value:.{_DIGITS}g}") for value in bars.columns[name][changed].tolist()]
     places = np.flatnonzero(differs)
-    slots = {place: n for n, place in enumerate(places.tolist())}
-    told: list[dict[str, str]] = [{} for _ in slots]
-    for rule, rows, why in bars.mended:
-        for place in rows[differs[rows]].tolist():
-            earlier = told[slots[place]].get(rule)
-            told[slots[place]][rule] = why if earlier is None else f"{earlier}; {why}"
+    told = _told(bars, differs)
     wanted = {rule for rule, remedy in remedies.rules.items() if remedy == "quarantine"}
     return Found(
         own[places],
-        {name: values[places] for name, values in bars.columns.items()},
+        {name: np.where(cells[name], values, columns[name][own])[places] for name, values in bars.columns.items()}
+        if places.size
+        else {name: values[:0] for name, values in bars.columns.items()},
         [",".join(each) for each in told],
         ["; ".join(each.values()) for each in told],
         np.array([not wanted.isdisjoint(each) for each in told], dtype=np.bool_),
     )
+
+
+def _differs(values: Floats, given: Floats) -> Truths:
+    with np.errstate(invalid="ignore"):
+        near = np.abs(values - given) <= _SAME * np.abs(given)
+    return ~(near | (values == given) | (np.isnan(values) & np.isnan(given)))
+
+
+def _told(bars: Bars, differs: Truths) -> list[dict[str, str]]:
+    """What rules said of each row that differs, by rule."""
+    slots = np.cumsum(differs) - 1
+    told: list[dict[str, str]] = [{} for _ in range(int(differs.sum()))]
+    for rule, rows, why in bars.mended:
+        for slot in slots[rows[differs[rows]]].tolist():
+            earlier = told[slot].get(rule)
+            told[slot][rule] = why if earlier is None else f"{earlier}; {why}"
+    return told
