@@ -11,6 +11,7 @@ import anyio
 
 from actors import Actor, Reject, handles
 from backbone.calls import REFUSABLE, Calls, refuse
+from backbone.domain import Frame
 from backbone.domain.clock import utc_now
 from backbone.domain.dimension import Dimension
 from backbone.domain.observing import Observe
@@ -24,8 +25,8 @@ from backbone.ingest.waiting import Bound, Waiting
 from backbone.quality.instruments import Instruments
 from backbone.settings import Settings
 from backbone.sources.port import Progress
-from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
-from backbone.store.records import Chunk, JournalRow, QuarantineRow, WriteResult
+from backbone.store.messages import ClaimEpoch, QuarantineRows, ReadCoverage, ReadRows, RecordJournal, WriteChunk
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Query, WriteResult
 
 __all__ = ["IngestActor"]
 
@@ -62,6 +63,12 @@ class _StoreWriter(RunWriter):
 
     async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
         return await self._calls.ask("store", QuarantineRows(rows), _WRITE_TIMEOUT)
+
+    async def stored(self, dimension: Dimension, symbols: Sequence[str]) -> list[Coverage]:
+        return await self._calls.ask("store", ReadCoverage(dimension, symbols=symbols), _WRITE_TIMEOUT)
+
+    async def read(self, query: Query) -> Frame:
+        return (await self._calls.ask("store", ReadRows(query), _WRITE_TIMEOUT)).frame
 
     async def journal(self, row: JournalRow) -> None:
         await self._calls.ask("store", RecordJournal(row), _WRITE_TIMEOUT)
@@ -155,6 +162,7 @@ class IngestActor(Actor):
                 lambda *counts: self._progress(message.run_id, *counts),
                 self.context.clock.time,
                 attempt,
+                self.context.clock.now,
             )
             # a second run of one source would fence the first one out: it waits instead
             async with self._one_writer[run.source_name, message.plan.dimension]:
@@ -178,6 +186,7 @@ class IngestActor(Actor):
             rows_known=known,
             bytes_read=progress.bytes_read,
             bytes_total=progress.bytes_total,
+            of=progress.of,
         )
 
     async def _journal_failure(self, message: RunIngest, error: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -21,11 +21,13 @@ from backbone.domain.memory import give_back
 from backbone.domain.threads import in_thread
 from backbone.ingest.accounting import account_of
 from backbone.ingest.counting import Counting
+from backbone.ingest.following import going_on
 from backbone.ingest.foreign import looked_at
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.reasons import Reasons
 from backbone.ingest.salvage import write_what_goes_in
 from backbone.ingest.sifting import Sifted, sifted
+from backbone.ingest.vintages import LATE, news
 from backbone.quality.instruments import Instruments
 from backbone.quality.merging import merge, with_kept_aside
 from backbone.quality.report import QualityReport, assess
@@ -34,7 +36,7 @@ from backbone.settings import Settings
 from backbone.sources.errors import SourceError
 from backbone.sources.port import BadRow, Progress, Source, SourceChunk
 from backbone.sources.registry import built_in, open_source
-from backbone.store.records import Chunk, QuarantineRow, WriteResult
+from backbone.store.records import Chunk, Coverage, QuarantineRow, Query, WriteResult
 
 __all__ = ["Piece", "Run", "Writer"]
 
@@ -58,6 +60,14 @@ class Writer(Protocol):
         """Keep bad rows."""
         ...
 
+    async def stored(self, dimension: Dimension, symbols: Sequence[str]) -> list[Coverage]:
+        """What is stored of some symbols; of all, where none is named."""
+        ...
+
+    async def read(self, query: Query) -> Frame:
+        """Rows that are stored."""
+        ...
+
 
 class Piece(msgspec.Struct, frozen=True):
     """A chunk of the source, sifted, judged and ready to commit.
@@ -69,6 +79,7 @@ class Piece(msgspec.Struct, frozen=True):
         quality: the judgement.
         rows_read: rows from the start of the source.
         untold: rows of this chunk that the source counts, and gives neither as good nor as bad.
+        known_at: see `backbone.sources.port.SourceChunk`.
     """
 
     found: Sifted
@@ -78,6 +89,7 @@ class Piece(msgspec.Struct, frozen=True):
     quality: QualityReport | None
     rows_read: int
     untold: int
+    known_at: datetime | None = None
 
 
 def _years(kind: str, settings: Settings) -> dict[str, int]:
@@ -96,6 +108,7 @@ class Run:
         report: called with (rows read, rows committed, of these already known, progress of the file) after every chunk.
         clock: monotonic seconds.
         attempt: 1, or more after a crash.
+        now: the wall clock: where a period begins.
 
     Attributes:
         source_name: how rows, journal and epochs name the source: its kind and, for a file, its full path, for two
@@ -111,8 +124,10 @@ class Run:
         report: Callable[[int, int, int, Progress], None],
         clock: Callable[[], float],
         attempt: int = 1,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._plan = plan
+        self._now = now
+        self._plan = plan = plan.at(now())
         self._run_id = run_id
         self._writer = writer
         self.settings = settings
@@ -127,21 +142,33 @@ class Run:
         self._results: list[WriteResult] = []
         self._judged: list[QualityReport] = []
         self._reasons = Reasons(plan)
-        self._rows_read = self._quarantined = self._unjudged = self._filtered = self._duplicates = 0
+        self._rows_read = self._quarantined = self._unjudged = self._filtered = self._duplicates = self._known = 0
 
     def _open(self, plan: IngestPlan, settings: Settings) -> Source:
         return open_source(
             plan.source,
+            self._offered(plan, settings),
             path=plan.path,
             dimension=self._dimension,
             interval=plan.interval,
-            symbol=plan.symbols[0] if len(plan.symbols) == 1 else None,
-            zone=plan.zone or settings.ingest.csv_zone,
-            chunk_rows=plan.chunk_rows or settings.ingest.chunk_rows,
+            zone=plan.zone,
             columns=plan.columns or None,
             **plan.form,
-            **_years(plan.source, settings),
         )
+
+    def _offered(self, plan: IngestPlan, settings: Settings) -> dict[str, Any]:
+        """What a source may take or leave."""
+        return {
+            "symbol": plan.symbols[0] if len(plan.symbols) == 1 else None,
+            "symbols": plan.symbols,
+            "start": plan.start,
+            "end": plan.end,
+            "settings": settings,
+            "now": self._now,
+            "zone": plan.zone or settings.ingest.csv_zone,
+            "chunk_rows": plan.chunk_rows or settings.ingest.chunk_rows,
+            **_years(plan.source, settings),
+        }
 
     async def execute(self) -> IngestRun:
         """Read, judge and commit everything; the next piece is read while this one is written.
@@ -151,6 +178,7 @@ class Run:
         """
         began = self._clock()
         epoch = await self._writer.claim(self.source_name, self._dimension)
+        await going_on(self._source, self._plan, self._writer)
         pieces = self._pieces()
         try:
             async with anyio.create_task_group() as group:
@@ -178,7 +206,9 @@ class Run:
             await self._off_loop(pieces.close)  # a cancelled run would leave its file open until it is collected
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
-        return work() if self.settings.store.inline else await in_thread(work)
+        if self.settings.store.inline:
+            return work()
+        return await in_thread(work, interrupt=getattr(self._source, "stop", None))
 
     def _pieces(self) -> Generator[Piece, None, None]:
         """Chunks of the source, filtered, screened and judged; runs in a worker thread."""
@@ -197,7 +227,7 @@ class Run:
                 identity = ingest_id(self.source_name, found.frame, nth)
                 given[identity] += 1
                 own = identity if given[identity] == 1 else again(identity, given[identity])
-                yield Piece(found, own, nth, chunk.quarantined, judged, read, read - told)
+                yield Piece(found, own, nth, chunk.quarantined, judged, read, read - told, chunk.known_at)
 
     def _chunks(self) -> Iterator[SourceChunk]:
         """What the source gives. What fails below it (disk, library) or in a plugin is its error, no bug of ours.
@@ -252,15 +282,17 @@ class Run:
         found = piece.found
         if piece.unread or found.bad:
             await self._keep_aside([*piece.unread, *found.bad])
-        if found.frame.num_rows:
+        frame = found.frame if piece.known_at is None else await self._news(found.frame, piece.known_at)
+        if frame.num_rows:
             chunk = Chunk(
                 ingest_id=piece.ingest_id,
                 run_id=self._run_id,
                 source=self.source_name,
-                frame=found.frame,
+                frame=frame,
                 epoch=epoch,
                 metadata={"attempt": str(self._attempt)},
                 nth=piece.nth,
+                known_at=piece.known_at,
             )
             salvaged = await write_what_goes_in(self._writer.write, chunk)
             self._results.append(msgspec.structs.replace(salvaged.result, outcomes=b""))  # a byte for each row adds up
@@ -275,7 +307,17 @@ class Run:
         if piece.quality is not None:
             self._judged.append(piece.quality)
         committed, known = sum(each.rows for each in self._results), sum(each.unchanged for each in self._results)
-        self._report(self._rows_read, committed, known, self._progress)
+        self._report(self._rows_read, committed + self._known, known + self._known, self._progress)
+
+    async def _news(self, frame: Frame, known_at: datetime) -> Frame:
+        """The rows of a vintage that are not stored; those that are count as unchanged."""
+        if not frame.num_rows:
+            return frame
+        found = await news(frame, known_at, self._writer.read)
+        self._known += found.known
+        self._filtered += found.late
+        self._reasons.left_out({LATE: found.late} if found.late else {}, 0, 0)
+        return found.frame
 
     async def _keep_aside(self, rows: Sequence[BadRow | Rejected]) -> None:
         await self._writer.quarantine([self._bad(each) for each in rows])
@@ -304,7 +346,7 @@ class Run:
             duplicates=self._duplicates,
             inserted=sum(each.inserted for each in results),
             changed=sum(each.changed for each in results),
-            unchanged=sum(each.unchanged for each in results),
+            unchanged=sum(each.unchanged for each in results) + self._known,
             chunks=len(results),
             position=max((each.position for each in results), default=0),
             positions={symbol: position for symbol, position in positions.items() if position},

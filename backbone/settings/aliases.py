@@ -114,6 +114,7 @@ ALIASES: tuple[Alias, ...] = (
     *_aliases("telemetry.ingest_quality", "KAFKA_INGEST_QUALITY_ENABLED"),
     *_aliases("telemetry.warn_lag", "KAFKA_READINESS_WARN_LAG_MESSAGES"),
     *_aliases("telemetry.fail_lag", "KAFKA_READINESS_FAIL_LAG_MESSAGES"),
+    *_aliases("providers.fred.key", "FRED_API_KEY"),
     *_aliases("retention.enabled", "TIMESCALE_RETENTION_ENABLED"),
     *_aliases("retention.daily_bars.target_days", "TIMESCALE_RETENTION_DAILY_TARGET_DAYS"),
     *_aliases("retention.daily_bars.minimum_days", "TIMESCALE_RETENTION_DAILY_MIN_DAYS"),

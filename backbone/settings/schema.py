@@ -18,6 +18,7 @@ from backbone.settings.sections.control import ControlSettings
 from backbone.settings.sections.ingest import IngestSettings
 from backbone.settings.sections.instruments import InstrumentsSettings
 from backbone.settings.sections.logging import LoggingSettings
+from backbone.settings.sections.providers import ProvidersSettings
 from backbone.settings.sections.quality import QualitySettings
 from backbone.settings.sections.retention import RetentionSettings
 from backbone.settings.sections.sources import SourcesSettings
@@ -53,6 +54,7 @@ class Settings(Section, frozen=True, kw_only=True):
     cache: CacheSettings = CacheSettings()
     stream: StreamSettings = StreamSettings()
     sources: SourcesSettings = SourcesSettings()
+    providers: ProvidersSettings = ProvidersSettings()
     ingest: IngestSettings = IngestSettings()
     retention: RetentionSettings = RetentionSettings()
     quality: QualitySettings = QualitySettings()

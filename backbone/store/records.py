@@ -52,6 +52,8 @@ class Chunk(msgspec.Struct, frozen=True):
         nth: of events without a sequence, the how-manieth of the equal events of its moment each row is within its run,
             from 0, as int64; empty: counted within the frame.
         repairs: rows of the frame that were mended, with what the source gave; they are kept in the same transaction.
+        known_at: since when the world knows these values: reads ``as_of`` a moment go by it; None: since now. Chunks
+            of one key come in the order of these moments.
     """
 
     ingest_id: str
@@ -62,6 +64,7 @@ class Chunk(msgspec.Struct, frozen=True):
     metadata: dict[str, str] = {}
     nth: bytes = b""
     repairs: tuple[RepairRow, ...] = ()
+    known_at: datetime | None = None
 
 
 class WriteResult(msgspec.Struct, frozen=True):
