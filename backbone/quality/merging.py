@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from backbone.domain import Status
+from backbone.quality.anomalies import Anomaly, worst
 from backbone.quality.checks import SEVERITIES, Finding
 from backbone.quality.report import QualityReport
 
@@ -39,6 +40,7 @@ def merge(reports: Sequence[QualityReport]) -> QualityReport:
         ),
         findings=findings,
         messages=(f"judged in {len(reports)} parts", *(finding.message for finding in findings)),
+        anomalies=worst(_counted_on(reports)),
     )
 
 
@@ -71,6 +73,14 @@ def with_kept_aside(
         findings=_ordered((*report.findings, finding)),
         messages=(*report.messages, finding.message),
     )
+
+
+def _counted_on(reports: Sequence[QualityReport]) -> Iterator[Anomaly]:
+    """The anomalies of all parts, each with the place of its row among the rows of all of them."""
+    before = 0
+    for report in reports:
+        yield from (msgspec.structs.replace(each, index=each.index + before) for each in report.anomalies)
+        before += report.observed_rows
 
 
 def _ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:

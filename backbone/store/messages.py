@@ -46,6 +46,7 @@ from backbone.store.records import (
     StoreInfo,
     WriteResult,
 )
+from backbone.store.repair_messages import ReadRepairs
 from backbone.store.request import StoreRequest
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "ReadOutbox",
     "ReadQuarantine",
     "ReadQuarters",
+    "ReadRepairs",
     "ReadRows",
     "ReadSeen",
     "ReadSymbols",
@@ -344,6 +346,7 @@ StoreQuestion: TypeAlias = (
     | OutboxState
     | ReadJournal
     | ReadQuarantine
+    | ReadRepairs
     | ReadSymbols
     | ReadCoverage
     | ReadQuarters

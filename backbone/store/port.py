@@ -23,6 +23,7 @@ from backbone.store.records import (
     QuarantineRow,
     Query,
     ReadResult,
+    RepairRow,
     StoreInfo,
     WriteResult,
 )
@@ -157,6 +158,17 @@ class Store(Protocol):
 
     async def quarantined(self, limit: int = 100, skip: int = 0) -> list[QuarantineRow]:
         """Bad rows, newest first."""
+        ...
+
+    async def repairs(
+        self,
+        dimension: Dimension,
+        symbol: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int = 100,
+    ) -> list[RepairRow]:
+        """Rows that were mended, of one symbol and from and up to a moment if given; the newest repair first."""
         ...
 
     async def record_journal(self, row: JournalRow) -> None:

@@ -120,6 +120,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.OutboxState("kafka"), ("outbox_status", ("kafka",), {})),
     (messages.ReadJournal(5, TRADES), ("journal", (5, TRADES), {})),
     (messages.ReadQuarantine(5), ("quarantined", (5, 0), {})),
+    (messages.ReadRepairs(TRADES, "A", DAY, DAY, 5), ("repairs", (TRADES, "A", DAY, DAY, 5), {})),
     (SYMBOLS, ("symbols", (TRADES,), {})),
     (messages.ReadCoverage(TRADES, DAY), ("coverage", (TRADES, DAY), {"symbols": ()})),
     (messages.ReadCoverage(TRADES, symbols=["A"]), ("coverage", (TRADES, None), {"symbols": ("A",)})),
