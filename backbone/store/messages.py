@@ -47,6 +47,7 @@ from backbone.store.records import (
     WriteResult,
 )
 from backbone.store.request import StoreRequest
+from backbone.store.run_messages import ReadLatestRuns, ReadRuns, RecordRun
 
 __all__ = [
     "SHARED_STREAM",
@@ -71,14 +72,17 @@ __all__ = [
     "ReadDeadLetters",
     "ReadDrops",
     "ReadJournal",
+    "ReadLatestRuns",
     "ReadOffsets",
     "ReadOutbox",
     "ReadQuarantine",
     "ReadQuarters",
     "ReadRows",
+    "ReadRuns",
     "ReadSeen",
     "ReadSymbols",
     "RecordJournal",
+    "RecordRun",
     "RecordSeen",
     "RelayCursor",
     "StoreQuestion",
@@ -331,6 +335,9 @@ StoreQuestion: TypeAlias = (
     | WriteChunk
     | QuarantineRows
     | RecordJournal
+    | RecordRun
+    | ReadRuns
+    | ReadLatestRuns
     | ReadOutbox
     | RelayCursor
     | AdvanceRelay
