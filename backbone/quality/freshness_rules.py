@@ -21,7 +21,7 @@ class FreshnessRules:
     """
 
     def __init__(self, settings: Settings, instruments: Instruments | None = None) -> None:
-        self._limits = settings.quality.freshness
+        self._settings = settings
         self.instruments = Instruments(settings) if instruments is None else instruments
 
     def of(
@@ -39,5 +39,5 @@ class FreshnessRules:
             interval: of bars.
         """
         calendar = self.instruments.calendar_at_hand(symbol)
-        limit = self._limits.of(dimension)
+        limit = self._settings.quality.freshness.of(dimension)
         return freshness(dimension, symbol, newest, now, calendar=calendar, limit_s=limit, interval=interval)

@@ -34,5 +34,11 @@ class FreshnessSettings(Section, frozen=True, kw_only=True):
 
     def of(self, dimension: Dimension) -> float:
         """The limit of a dimension, seconds."""
-        limit: float = getattr(self, dimension.value)
-        return limit
+        return {
+            Dimension.DAILY_BARS: self.daily_bars,
+            Dimension.INTRADAY_BARS: self.intraday_bars,
+            Dimension.TRADES: self.trades,
+            Dimension.QUOTES: self.quotes,
+            Dimension.ORDER_BOOK: self.order_book,
+            Dimension.MACRO_EVENTS: self.macro_events,
+        }[dimension]
