@@ -24,8 +24,8 @@ from backbone.ingest.waiting import Bound, Waiting
 from backbone.quality.instruments import Instruments
 from backbone.settings import Settings
 from backbone.sources.port import Progress
-from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, RecordRun, WriteChunk
-from backbone.store.records import Chunk, JournalRow, QuarantineRow, WriteResult
+from backbone.store.messages import ClaimEpoch, QuarantineRows, ReadCoverage, RecordJournal, RecordRun, WriteChunk
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, WriteResult
 from backbone.store.run_records import RunRow
 
 __all__ = ["IngestActor"]
@@ -67,6 +67,9 @@ class _StoreWriter(RunWriter):
 
     async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
         return await self._calls.ask("store", QuarantineRows(rows), _WRITE_TIMEOUT)
+
+    async def stored(self, dimension: Dimension, symbols: Sequence[str]) -> list[Coverage]:
+        return await self._calls.ask("store", ReadCoverage(dimension, symbols=symbols), _WRITE_TIMEOUT)
 
     async def journal(self, row: JournalRow) -> None:
         await self._calls.ask("store", RecordJournal(row), _WRITE_TIMEOUT)
@@ -174,6 +177,7 @@ class IngestActor(Actor):
                 lambda *counts: self._progress(message, *counts),
                 self.context.clock.time,
                 attempt,
+                self.context.clock.now,
             )
             # a second run of one source would fence the first one out: it waits instead
             async with self._one_writer[run.source_name, message.plan.dimension]:

@@ -136,6 +136,7 @@ ALIASES: tuple[Alias, ...] = (
     *_aliases("recovery.max_attempts", "TIMESCALE_INGEST_RECOVERY_MAX_ATTEMPTS"),
     *_aliases("recovery.lookback_multiplier", "TIMESCALE_INGEST_RECOVERY_LOOKBACK_MULTIPLIER"),
     *_aliases("recovery.target_missing_symbols", "TIMESCALE_INGEST_RECOVERY_TARGET_MISSING_SYMBOLS"),
+    *_aliases("providers.fred.key", "FRED_API_KEY"),
     *_aliases("retention.enabled", "TIMESCALE_RETENTION_ENABLED"),
     *_aliases("retention.daily_bars.target_days", "TIMESCALE_RETENTION_DAILY_TARGET_DAYS"),
     *_aliases("retention.daily_bars.minimum_days", "TIMESCALE_RETENTION_DAILY_MIN_DAYS"),

@@ -19,6 +19,7 @@ from backbone.settings.sections.ingest import IngestSettings
 from backbone.settings.sections.instruments import InstrumentsSettings
 from backbone.settings.sections.logging import LoggingSettings
 from backbone.settings.sections.market import MarketSettings
+from backbone.settings.sections.providers import ProvidersSettings
 from backbone.settings.sections.quality import QualitySettings
 from backbone.settings.sections.recovery import RecoverySettings
 from backbone.settings.sections.retention import RetentionSettings
@@ -56,6 +57,7 @@ class Settings(Section, frozen=True, kw_only=True):
     cache: CacheSettings = CacheSettings()
     stream: StreamSettings = StreamSettings()
     sources: SourcesSettings = SourcesSettings()
+    providers: ProvidersSettings = ProvidersSettings()
     ingest: IngestSettings = IngestSettings()
     market: MarketSettings = MarketSettings()
     schedule: ScheduleSettings = ScheduleSettings()
