@@ -48,7 +48,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
 def tree(
     settings: Settings, calls: Calls, resources: Resources, *, desk: Desk, control: ChildSpec | None, parts: Parts
 ) -> SupervisorSpec:
-    """Watch (telemetry) · store · cache · stream (relay, last, consumer) · ingest · retention · replay · control.
+    """Watch · store · cache · stream (relay, last, consumer) · ingest · scheduler · retention · replay · control.
 
     Raises:
         Unsupported: `parts` names a child that there is not.
@@ -60,6 +60,7 @@ def tree(
         cache.child(settings, calls, resources.caches, resources.at_hand),
         stream.child(settings, calls, resources.stream, resources.newest),
         ingest.child(settings, calls),
+        ingest.scheduler(settings, calls),
         retention.child(settings, calls),
     ]
     children += [each for each in (ingest.replay(settings, calls), control) if each is not None]

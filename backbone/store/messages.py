@@ -48,6 +48,7 @@ from backbone.store.records import (
 )
 from backbone.store.repair_messages import ReadRepairs
 from backbone.store.request import StoreRequest
+from backbone.store.run_messages import ReadLatestRuns, ReadRuns, RecordRun
 
 __all__ = [
     "SHARED_STREAM",
@@ -72,15 +73,18 @@ __all__ = [
     "ReadDeadLetters",
     "ReadDrops",
     "ReadJournal",
+    "ReadLatestRuns",
     "ReadOffsets",
     "ReadOutbox",
     "ReadQuarantine",
     "ReadQuarters",
     "ReadRepairs",
     "ReadRows",
+    "ReadRuns",
     "ReadSeen",
     "ReadSymbols",
     "RecordJournal",
+    "RecordRun",
     "RecordSeen",
     "RelayCursor",
     "StoreQuestion",
@@ -333,6 +337,9 @@ StoreQuestion: TypeAlias = (
     | WriteChunk
     | QuarantineRows
     | RecordJournal
+    | RecordRun
+    | ReadRuns
+    | ReadLatestRuns
     | ReadOutbox
     | RelayCursor
     | AdvanceRelay

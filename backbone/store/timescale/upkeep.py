@@ -11,7 +11,7 @@ from backbone.domain.clock import MAX_US, from_us, to_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.text import excerpt
 from backbone.store.records import JournalBound, QuarantineRow
-from backbone.store.timescale import chunks, drops, ledger, locks
+from backbone.store.timescale import chunks, drops, ledger, locks, run_journal
 from backbone.store.timescale import journal as journals
 from backbone.store.timescale.cursors import PUBLISHED
 from backbone.store.timescale.excess import excess
@@ -88,7 +88,8 @@ class Upkeep(Part):
             "seen": await work(session, "seen", "seen_at", "seen_at < $1", before),
             "quarantine": await work(session, "quarantine", "recorded_at", "recorded_at < $1", quarantine),
             "dead_letters": await work(session, "dead_letters", "recorded_at", "recorded_at < $1", quarantine),
-            "journal": await journals.old(session, work, journal, self._clock()),
+            "journal": await journals.old(session, work, journal, self._clock())
+            + await run_journal.old(session, work, journal),
         }
 
     @long_question
