@@ -27,6 +27,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.observing import Observe
 from backbone.facade.dead_letters import DeadLetters
+from backbone.facade.gating import Gating
 from backbone.facade.given import Rows, frame_of
 from backbone.facade.looking import Looking
 from backbone.facade.opening import Opening, cause_of, require_running, resources
@@ -62,7 +63,7 @@ R = TypeVar("R")
 _READ_TIMEOUT = 60.0
 
 
-class Backbone(Unbuilt):
+class Backbone(Gating, Unbuilt):
     """A running backbone. Made by `open`; all methods belong to the loop it was opened in.
 
     Attributes:
@@ -77,7 +78,7 @@ class Backbone(Unbuilt):
     ) -> None:
         self.settings = settings
         self.system = system
-        self._newest = resources.newest
+        self._newest, self._gates = resources.newest, resources.gates
         self._calls = Calls(system, f"{system.ref.path}/{NAME}", observe)
         self._set_back = SetBack(system, self._calls.base)
         self._reader = Reader(self._ask, settings, system.clock.time, self._set_back)

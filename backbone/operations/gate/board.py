@@ -1,4 +1,4 @@
-"""Where the gate's answers stand: written by its actor, read by the trading process without a message. It outlives both.
+"""Where the gate's answers stand: written by its actor, read by the trading process without a message.
 
 What nobody has looked at for a while is not ok: an answer holds until the next looks are overdue, and no longer than
 data is known to be fresh.
@@ -50,17 +50,20 @@ class Board:
         clock: of the system.
         room: symbols at most.
         patience: seconds for which a look holds.
+
+    Attributes:
+        as_of: moment of the last look.
     """
 
     def __init__(self, clock: _Clock, room: int, patience: float) -> None:
         self._clock = clock
         self._room = room
-        self._patience = patience
+        self.patience = patience
         self._time = clock.time
         self._holds_until = _NEVER
         self._entries: dict[tuple[Dimension, str], Entry] = {}
         self._asked: dict[tuple[str, str], Entry] = {}
-        self._watches: dict[GateWatch, frozenset[tuple[Dimension, str]]] = {}
+        self._watches: dict[GateWatch, None] = {}
         self._wake: Callable[[], None] | None = None
         self._closed = False
         self.as_of = clock.now()
@@ -77,16 +80,18 @@ class Board:
                 return gate if gate.as_of is self.as_of else self._confirmed(entry)
         return self._doubtful(Dimension.parse(dimension), symbol, dimension)
 
-    def watch(self, dimension: Dimension, symbols: Sequence[str]) -> GateWatch:
-        """Changes of some symbols, beginning with how each stands."""
-        wanted = frozenset((dimension, symbol) for symbol in symbols)
-        watch = GateWatch(self._left)
+    def watch(self, dimension: Dimension | None, symbols: Sequence[str]) -> GateWatch:
+        """Changes of some symbols, beginning with how each stands; of all that are asked about, where none is named."""
+        watch = GateWatch(self._left, dimension, symbols)
         if self._closed:
             watch.close()
             return watch
-        for symbol in symbols:
-            watch.put(self.gate(dimension, symbol))
-        self._watches[watch] = wanted
+        for symbol in symbols if dimension is not None else ():
+            self.gate(dimension, symbol)
+        for key, entry in self._entries.items():
+            if watch.wants(key):
+                watch.put(self._checked(entry))
+        self._watches[watch] = None
         return watch
 
     def _confirmed(self, entry: Entry) -> Gate:
@@ -127,9 +132,7 @@ class Board:
         return self._confirmed(entry)
 
     def _blocked(self, dimension: Dimension, symbol: str, text: str) -> Gate:
-        return Gate(
-            dimension=dimension, symbol=symbol, level=GateLevel.BLOCKED, reasons=(text,), as_of=self.as_of
-        )
+        return Gate(dimension=dimension, symbol=symbol, level=GateLevel.BLOCKED, reasons=(text,), as_of=self.as_of)
 
     def _left(self, watch: GateWatch) -> None:
         self._watches.pop(watch, None)
@@ -158,37 +161,37 @@ class Board:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def looked(self) -> None:
-        """A look is done: answers hold as of now."""
-        self.as_of = self._clock.now()
-        self._holds_until = self._time() + self._patience
+    def looked(self, as_of: datetime) -> None:
+        """A look is done: answers hold as of when it was taken."""
+        self.as_of = as_of
+        self._holds_until = self._time() + self.patience
 
-    def answer(self, entry: Entry, reasons: Sequence[Reason], fresh_until: datetime | None) -> Gate | None:
+    def answer(self, entry: Entry, reasons: Sequence[Reason], as_of: datetime, fresh_until: datetime | None) -> bool:
         """Put an answer, and tell those who watch where it is another one.
 
         Args:
             entry: of the symbol.
             reasons: what speaks against trading on it; none: nothing does.
+            as_of: when that was found.
             fresh_until: until when its data is known to be fresh, by the wall clock; None: that does not matter.
 
         Returns:
-            What was answered before, where level or kinds of reasons have changed.
+            Whether level or kinds of reasons have changed.
         """
         before, kinds = entry.gate, entry.kinds
         level, texts = verdict(reasons)
         entry.kinds = tuple(sorted({each.kind for each in reasons}))
         entry.until = _ALWAYS
         if fresh_until is not None:
-            entry.until = self._time() + (fresh_until - self.as_of).total_seconds()
+            entry.until = self._time() + (fresh_until - as_of).total_seconds()
         if before.level is level and before.reasons == texts and kinds is not None:
-            return None
+            return False
         entry.gate = Gate(
             dimension=before.dimension, symbol=before.symbol, level=level, reasons=texts, as_of=self.as_of
         )
         if before.level is level and kinds == entry.kinds:
-            return None
-        key = (before.dimension, before.symbol)
-        for watch, wanted in self._watches.items():
-            if key in wanted:
+            return False
+        for watch in self._watches:
+            if watch.wants((before.dimension, before.symbol)):
                 watch.put(entry.gate)
-        return before
+        return True

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-import anyio
-
-from actors import ActorError, ChildNotFound, Reject
+from actors import ActorError, AskRejected, ChildNotFound
 from backbone.calls import Calls
 from backbone.operations.gate.verdict import GateLevel, Reason, reason
 from backbone.settings import Settings
@@ -47,8 +45,8 @@ class Surroundings:
     async def look(self) -> list[Reason]:
         """What speaks against trading on anything."""
         found = self._switch()
-        status, silent = await self._state()
-        found += self._store(silent)
+        status, why = await self._state()
+        found += self._store(why)
         found += self._stream()
         if status is not None:
             found += self._lag(status)
@@ -60,21 +58,19 @@ class Surroundings:
             return []
         return [Reason(GateLevel.BLOCKED, "kill_switch", f"the kill switch {path} is there; remove the file to go on")]
 
-    async def _state(self) -> tuple[OutboxStatus | None, bool]:
-        """How far the outbox is published; whether the store is silent."""
+    async def _state(self) -> tuple[OutboxStatus | None, str]:
+        """How far the outbox is published; or why the store does not say."""
         silence = self.settings.gate.silence
         try:
-            with anyio.fail_after(silence):
-                return await self._calls.ref("store").ask(OutboxState(self._sink), silence), False
-        except (ActorError, TimeoutError):
-            return None, True
+            return await self._calls.ref("store").ask(OutboxState(self._sink), silence), ""
+        except AskRejected as error:
+            return None, error.text
+        except ActorError:
+            return None, f"it has not answered within {silence:g} s"
 
-    def _store(self, silent: bool) -> list[Reason]:  # noqa: FBT001
-        why = self._failing("store")
-        if why is None and not silent:
-            return []
-        text = why or f"the store has not answered within {self.settings.gate.silence:g} s"
-        return reason(self.settings.gate.store_down, "store", text)
+    def _store(self, why: str) -> list[Reason]:
+        text = self._failing("store") or why
+        return reason(self.settings.gate.store_down, "store", text) if text else []
 
     def _stream(self) -> list[Reason]:
         why = self._failing(_RELAY) or self._failing(_LAST, also="degraded")

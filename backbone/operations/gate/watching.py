@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import anyio
@@ -20,6 +20,8 @@ class GateWatch:
 
     Args:
         leave: called once, when it is over.
+        dimension: whose changes; None: of all.
+        symbols: whose changes; none: of all.
 
     Attributes:
         coalesced: changes that a later one of the same symbol took the place of before they were read.
@@ -27,12 +29,21 @@ class GateWatch:
 
     policy = "of each symbol the newest change stays"
 
-    def __init__(self, leave: Callable[[GateWatch], None]) -> None:
+    def __init__(
+        self, leave: Callable[[GateWatch], None], dimension: Dimension | None = None, symbols: Sequence[str] = ()
+    ) -> None:
         self.coalesced = 0
+        self._dimension = dimension
+        self._symbols = frozenset(symbols)
         self._leave = leave
         self._waiting: dict[tuple[Dimension, str], Gate] = {}
         self._filled = anyio.Event()
         self._closed = False
+
+    def wants(self, key: tuple[Dimension, str]) -> bool:
+        """Whether it is about a dimension and symbol."""
+        dimension, symbol = key
+        return self._dimension in (None, dimension) and (not self._symbols or symbol in self._symbols)
 
     def put(self, gate: Gate) -> None:
         """Have the reader learn of it."""
