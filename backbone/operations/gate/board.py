@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.operations.gate.verdict import Gate, GateLevel, Reason, verdict
 from backbone.operations.gate.watching import GateWatch
@@ -78,7 +79,7 @@ class Board:
             if now < entry.until and now < self._holds_until:
                 gate = entry.gate
                 return gate if gate.as_of is self.as_of else self._confirmed(entry)
-        return self._doubtful(Dimension.parse(dimension), symbol, dimension)
+        return self._doubtful(Dimension.parse(dimension), arguments.text("symbol", symbol), dimension)
 
     def watch(self, dimension: Dimension | None, symbols: Sequence[str]) -> GateWatch:
         """Changes of some symbols, beginning with how each stands; of all that are asked about, where none is named."""
