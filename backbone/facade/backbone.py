@@ -140,7 +140,7 @@ class Backbone(Gating, Unbuilt):
             backbone = cls(settings, system, shared, observe)
             for each in (backbone._set_back, backbone.telemetry):
                 stack.callback(each.close)  # the bus may be the host's: also where the tree does not start
-            answers = {**backbone._looking.answers(), **backbone.dead_letters.answers()}
+            answers = {**backbone._looking.answers(), **backbone.dead_letters.answers(), **backbone._fresh.answers()}
             answers["updates"] = Pulling(backbone._subscribing).answer
             asked = control.child(settings, answers)
             spec = tree(settings, backbone._calls, shared, desk=backbone.telemetry, control=asked, parts=parts)
