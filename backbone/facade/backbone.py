@@ -27,6 +27,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.observing import Observe
 from backbone.facade.dead_letters import DeadLetters
+from backbone.facade.gating import Gating
 from backbone.facade.given import Rows, frame_of
 from backbone.facade.looking import Looking
 from backbone.facade.opening import Opening, cause_of, require_running, resources
@@ -63,7 +64,7 @@ R = TypeVar("R")
 _READ_TIMEOUT = 60.0
 
 
-class Backbone(Running, Unbuilt):
+class Backbone(Running, Gating, Unbuilt):
     """A running backbone. Made by `open`; all methods belong to the loop it was opened in.
 
     Attributes:
@@ -78,7 +79,7 @@ class Backbone(Running, Unbuilt):
     ) -> None:
         self.settings = settings
         self.system = system
-        self._newest = resources.newest
+        self._newest, self._gates = resources.newest, resources.gates
         self._calls = Calls(system, f"{system.ref.path}/{NAME}", observe)
         self._set_back = SetBack(system, self._calls.base)
         self._reader = Reader(self._ask, settings, system.clock.time, resources.at_hand, self._set_back)
@@ -140,7 +141,12 @@ class Backbone(Running, Unbuilt):
             backbone = cls(settings, system, shared, observe)
             for each in (backbone._set_back, backbone.telemetry):
                 stack.callback(each.close)  # the bus may be the host's: also where the tree does not start
-            answers = {**backbone._looking.answers(), **backbone.dead_letters.answers(), **run_answers(backbone)}
+            answers = {
+                **backbone._looking.answers(),
+                **backbone.dead_letters.answers(),
+                **backbone._fresh.answers(),
+                **run_answers(backbone),
+            }
             answers["updates"] = Pulling(backbone._subscribing).answer
             asked = control.child(settings, answers)
             spec = tree(settings, backbone._calls, shared, desk=backbone.telemetry, control=asked, parts=parts)

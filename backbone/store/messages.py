@@ -20,6 +20,7 @@ from backbone.store.inbox_messages import (
     ReadSeen,
     RecordSeen,
 )
+from backbone.store.latest_messages import ReadLatest
 from backbone.store.outbox_messages import (
     SHARED_STREAM,
     STREAM,
@@ -73,6 +74,7 @@ __all__ = [
     "ReadDeadLetters",
     "ReadDrops",
     "ReadJournal",
+    "ReadLatest",
     "ReadLatestRuns",
     "ReadOffsets",
     "ReadOutbox",
@@ -356,6 +358,7 @@ StoreQuestion: TypeAlias = (
     | ReadRepairs
     | ReadSymbols
     | ReadCoverage
+    | ReadLatest
     | ReadQuarters
     | DropRows
     | ReadDrops
