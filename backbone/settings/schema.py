@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from backbone.settings.fingerprint import fingerprint, redacted_sections
+from backbone.settings.sections.backfill import BackfillSettings
 from backbone.settings.sections.base import Section, Text
 from backbone.settings.sections.cache import CacheSettings
 from backbone.settings.sections.control import ControlSettings
@@ -54,6 +55,7 @@ class Settings(Section, frozen=True, kw_only=True):
     stream: StreamSettings = StreamSettings()
     sources: SourcesSettings = SourcesSettings()
     ingest: IngestSettings = IngestSettings()
+    backfill: BackfillSettings = BackfillSettings()
     retention: RetentionSettings = RetentionSettings()
     quality: QualitySettings = QualitySettings()
     instruments: InstrumentsSettings = InstrumentsSettings()

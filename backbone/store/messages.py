@@ -20,6 +20,7 @@ from backbone.store.inbox_messages import (
     ReadSeen,
     RecordSeen,
 )
+from backbone.store.mending_messages import DeleteQuarantine, FindQuarantine, ReadTallies, VoidLedger
 from backbone.store.outbox_messages import (
     SHARED_STREAM,
     STREAM,
@@ -55,8 +56,10 @@ __all__ = [
     "ClaimEpoch",
     "CommitOffsets",
     "DeleteDeadLetters",
+    "DeleteQuarantine",
     "DropRows",
     "FindDeadLetters",
+    "FindQuarantine",
     "KeepDeadLetters",
     "Lease",
     "LeaveLease",
@@ -78,11 +81,13 @@ __all__ = [
     "ReadRows",
     "ReadSeen",
     "ReadSymbols",
+    "ReadTallies",
     "RecordJournal",
     "RecordSeen",
     "RelayCursor",
     "StoreQuestion",
     "StreamParts",
+    "VoidLedger",
     "WriteChunk",
 ]
 
@@ -358,5 +363,9 @@ StoreQuestion: TypeAlias = (
     | ReadDeadLetters
     | FindDeadLetters
     | DeleteDeadLetters
+    | ReadTallies
+    | VoidLedger
+    | FindQuarantine
+    | DeleteQuarantine
 )
 """All of them: what the store's actor handles."""

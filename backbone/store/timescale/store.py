@@ -26,6 +26,7 @@ from backbone.store.timescale.leases import Lease, Leases
 from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.outbox import Outbox
 from backbone.store.timescale.probe import probe
+from backbone.store.timescale.quarantine import Quarantine
 from backbone.store.timescale.quarters import Counting
 from backbone.store.timescale.roles import reads_only
 from backbone.store.timescale.tables import Tables
@@ -36,7 +37,9 @@ from backbone.store.timescale.writing import Writing
 __all__ = ["TimescaleStore"]
 
 
-class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Leases, Inbox, Drops, Counting, Epochs, Journal, Upkeep):
+class TimescaleStore(
+    Writing, Aggregating, Outbox, Cursors, Leases, Inbox, Drops, Counting, Epochs, Journal, Quarantine, Upkeep
+):
     """A store in a PostgreSQL database, chunked where TimescaleDB is there. Any number of processes may share it.
 
     Args:
