@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -21,6 +21,7 @@ from backbone.domain.memory import give_back
 from backbone.domain.threads import in_thread
 from backbone.ingest.accounting import account_of
 from backbone.ingest.counting import Counting
+from backbone.ingest.following import going_on
 from backbone.ingest.foreign import looked_at
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.reasons import Reasons
@@ -34,7 +35,7 @@ from backbone.settings import Settings
 from backbone.sources.errors import SourceError
 from backbone.sources.port import BadRow, Progress, Source, SourceChunk
 from backbone.sources.registry import built_in, open_source
-from backbone.store.records import Chunk, QuarantineRow, WriteResult
+from backbone.store.records import Chunk, Coverage, QuarantineRow, WriteResult
 
 __all__ = ["Piece", "Run", "Writer"]
 
@@ -56,6 +57,10 @@ class Writer(Protocol):
 
     async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
         """Keep bad rows."""
+        ...
+
+    async def stored(self, dimension: Dimension, symbols: Sequence[str]) -> list[Coverage]:
+        """What is stored of some symbols; of all, where none is named."""
         ...
 
 
@@ -96,6 +101,7 @@ class Run:
         report: called with (rows read, rows committed, of these already known, progress of the file) after every chunk.
         clock: monotonic seconds.
         attempt: 1, or more after a crash.
+        now: the wall clock: where a period begins.
 
     Attributes:
         source_name: how rows, journal and epochs name the source: its kind and, for a file, its full path, for two
@@ -111,8 +117,10 @@ class Run:
         report: Callable[[int, int, int, Progress], None],
         clock: Callable[[], float],
         attempt: int = 1,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._plan = plan
+        self._now = now
+        self._plan = plan = plan.at(now())
         self._run_id = run_id
         self._writer = writer
         self.settings = settings
@@ -132,16 +140,28 @@ class Run:
     def _open(self, plan: IngestPlan, settings: Settings) -> Source:
         return open_source(
             plan.source,
+            self._offered(plan, settings),
             path=plan.path,
             dimension=self._dimension,
             interval=plan.interval,
-            symbol=plan.symbols[0] if len(plan.symbols) == 1 else None,
-            zone=plan.zone or settings.ingest.csv_zone,
-            chunk_rows=plan.chunk_rows or settings.ingest.chunk_rows,
+            zone=plan.zone,
             columns=plan.columns or None,
             **plan.form,
-            **_years(plan.source, settings),
         )
+
+    def _offered(self, plan: IngestPlan, settings: Settings) -> dict[str, Any]:
+        """What a source may take or leave."""
+        return {
+            "symbol": plan.symbols[0] if len(plan.symbols) == 1 else None,
+            "symbols": plan.symbols,
+            "start": plan.start,
+            "end": plan.end,
+            "settings": settings,
+            "now": self._now,
+            "zone": plan.zone or settings.ingest.csv_zone,
+            "chunk_rows": plan.chunk_rows or settings.ingest.chunk_rows,
+            **_years(plan.source, settings),
+        }
 
     async def execute(self) -> IngestRun:
         """Read, judge and commit everything; the next piece is read while this one is written.
@@ -151,6 +171,7 @@ class Run:
         """
         began = self._clock()
         epoch = await self._writer.claim(self.source_name, self._dimension)
+        await going_on(self._source, self._plan, self._writer)
         pieces = self._pieces()
         try:
             async with anyio.create_task_group() as group:
@@ -178,7 +199,9 @@ class Run:
             await self._off_loop(pieces.close)  # a cancelled run would leave its file open until it is collected
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
-        return work() if self.settings.store.inline else await in_thread(work)
+        if self.settings.store.inline:
+            return work()
+        return await in_thread(work, interrupt=getattr(self._source, "stop", None))
 
     def _pieces(self) -> Generator[Piece, None, None]:
         """Chunks of the source, filtered, screened and judged; runs in a worker thread."""

@@ -19,8 +19,12 @@ from backbone.settings.sections.control import ControlSettings
 from backbone.settings.sections.ingest import IngestSettings
 from backbone.settings.sections.instruments import InstrumentsSettings
 from backbone.settings.sections.logging import LoggingSettings
+from backbone.settings.sections.market import MarketSettings
+from backbone.settings.sections.providers import ProvidersSettings
 from backbone.settings.sections.quality import QualitySettings
+from backbone.settings.sections.recovery import RecoverySettings
 from backbone.settings.sections.retention import RetentionSettings
+from backbone.settings.sections.schedule import ScheduleSettings
 from backbone.settings.sections.sources import SourcesSettings
 from backbone.settings.sections.store import StoreSettings
 from backbone.settings.sections.stream import StreamSettings
@@ -54,8 +58,12 @@ class Settings(Section, frozen=True, kw_only=True):
     cache: CacheSettings = CacheSettings()
     stream: StreamSettings = StreamSettings()
     sources: SourcesSettings = SourcesSettings()
+    providers: ProvidersSettings = ProvidersSettings()
     ingest: IngestSettings = IngestSettings()
     backfill: BackfillSettings = BackfillSettings()
+    market: MarketSettings = MarketSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    recovery: RecoverySettings = RecoverySettings()
     retention: RetentionSettings = RetentionSettings()
     quality: QualitySettings = QualitySettings()
     instruments: InstrumentsSettings = InstrumentsSettings()

@@ -36,6 +36,7 @@ _WRITES = (
     messages.WriteChunk,
     messages.QuarantineRows,
     messages.RecordJournal,
+    messages.RecordRun,
     messages.MigrateStore,
     messages.DropRows,
     messages.PruneStore,

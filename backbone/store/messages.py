@@ -48,6 +48,7 @@ from backbone.store.records import (
     WriteResult,
 )
 from backbone.store.request import StoreRequest
+from backbone.store.run_messages import ReadLatestRuns, ReadRuns, RecordRun
 
 __all__ = [
     "SHARED_STREAM",
@@ -74,15 +75,18 @@ __all__ = [
     "ReadDeadLetters",
     "ReadDrops",
     "ReadJournal",
+    "ReadLatestRuns",
     "ReadOffsets",
     "ReadOutbox",
     "ReadQuarantine",
     "ReadQuarters",
     "ReadRows",
+    "ReadRuns",
     "ReadSeen",
     "ReadSymbols",
     "ReadTallies",
     "RecordJournal",
+    "RecordRun",
     "RecordSeen",
     "RelayCursor",
     "StoreQuestion",
@@ -336,6 +340,9 @@ StoreQuestion: TypeAlias = (
     | WriteChunk
     | QuarantineRows
     | RecordJournal
+    | RecordRun
+    | ReadRuns
+    | ReadLatestRuns
     | ReadOutbox
     | RelayCursor
     | AdvanceRelay

@@ -26,6 +26,7 @@ from backbone.store.records import (
     StoreInfo,
     WriteResult,
 )
+from backbone.store.run_records import RunRow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -177,6 +178,18 @@ class Store(Protocol):
         """Journal rows, newest first."""
         ...
 
+    async def record_run(self, row: RunRow) -> None:
+        """Journal one dimension of a run; the same one again takes the place of what was said of it."""
+        ...
+
+    async def runs(self, limit: int = 50, dimension: str | None = None, run_id: str | None = None) -> list[RunRow]:
+        """Runs, newest first, of a dimension or of all; or the dimensions of one run."""
+        ...
+
+    async def latest_runs(self) -> list[RunRow]:
+        """The newest run of each dimension, by the name of the dimension."""
+        ...
+
     async def symbols(self, dimension: Dimension) -> list[str]:
         """The symbols (or calendars) that rows of a dimension were ever published of, ascending."""
         ...
@@ -272,7 +285,8 @@ class Store(Protocol):
             dry_run: only count.
 
         Returns:
-            Rows deleted, or to be deleted, of "outbox", "seen", "quarantine", "dead_letters" and "journal".
+            Rows deleted, or to be deleted, of "outbox", "seen", "quarantine", "dead_letters" and "journal", where those
+            of the journal of runs count as well.
         """
         ...
 

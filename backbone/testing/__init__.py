@@ -178,6 +178,9 @@ class _FaultyWriter:
     async def journal(self, row: Any) -> None:
         await self._writer.journal(row)
 
+    async def record_run(self, row: Any) -> None:
+        await self._writer.record_run(row)
+
 
 def _faulty_ingest(faults: Faults) -> Callable[[ChildSpec], ChildSpec]:
     def make(*args: Any, **kwargs: Any) -> IngestActor:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from backbone.settings.sections.base import Section, Share, Text
+from backbone.settings.sections.freshness import FreshnessSettings
 
 __all__ = ["Doubtful", "QualitySettings"]
 
@@ -31,3 +32,4 @@ class QualitySettings(Section, frozen=True, kw_only=True):
     sessions: Annotated[
         Mapping[str, str], Meta(description="trading calendar by symbol, before all else: AAPL=us_equities,…")
     ] = {}
+    freshness: FreshnessSettings = FreshnessSettings()

@@ -21,6 +21,7 @@ from backbone.store.duckdb.outbox import Outbox
 from backbone.store.duckdb.probe import probe
 from backbone.store.duckdb.quarantine import Quarantine
 from backbone.store.duckdb.quarters import Counting
+from backbone.store.duckdb.run_journal import RunJournal
 from backbone.store.duckdb.session import Session
 from backbone.store.duckdb.upkeep import Upkeep
 from backbone.store.duckdb.writing import Writing
@@ -31,7 +32,9 @@ from backbone.store.records import MigrationReport, StoreInfo
 __all__ = ["DuckDBStore"]
 
 
-class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, Quarantine, Upkeep):
+class DuckDBStore(
+    Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, RunJournal, Quarantine, Upkeep
+):
     """A store in one DuckDB file, or in memory. It writes a chunk at a time, and reads beside that.
 
     Args:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from backbone.domain.clock import to_us
 from backbone.domain.dimension import Dimension
-from backbone.store.duckdb import drops, ledger
+from backbone.store.duckdb import drops, ledger, run_journal
 from backbone.store.duckdb import journal as journals
 from backbone.store.duckdb.cursors import published
 from backbone.store.duckdb.excess import excess
@@ -106,7 +106,8 @@ def _reduce(
             ("dead_letters", "recorded_at < make_timestamptz(?)", [quarantine]),
         )
     }
-    return {**found, "journal": journals.old(connection, verb, spent.journal, now)}
+    journalled = journals.old(connection, verb, spent.journal, now) + run_journal.old(connection, verb, spent.journal)
+    return {**found, "journal": journalled}
 
 
 _DUE = "(created_at < make_timestamptz(?) OR position <= ?) AND position <= ?"

@@ -29,6 +29,7 @@ from backbone.store.timescale.probe import probe
 from backbone.store.timescale.quarantine import Quarantine
 from backbone.store.timescale.quarters import Counting
 from backbone.store.timescale.roles import reads_only
+from backbone.store.timescale.run_journal import RunJournal
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.upkeep import Upkeep
 from backbone.store.timescale.workers import Workers
@@ -38,7 +39,19 @@ __all__ = ["TimescaleStore"]
 
 
 class TimescaleStore(
-    Writing, Aggregating, Outbox, Cursors, Leases, Inbox, Drops, Counting, Epochs, Journal, Quarantine, Upkeep
+    Writing,
+    Aggregating,
+    Outbox,
+    Cursors,
+    Leases,
+    Inbox,
+    Drops,
+    Counting,
+    Epochs,
+    Journal,
+    RunJournal,
+    Quarantine,
+    Upkeep,
 ):
     """A store in a PostgreSQL database, chunked where TimescaleDB is there. Any number of processes may share it.
 

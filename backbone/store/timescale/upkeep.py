@@ -8,7 +8,7 @@ from typing import Final
 from backbone.domain.clock import MAX_US, from_us, to_us
 from backbone.domain.dimension import Dimension
 from backbone.store.records import JournalBound
-from backbone.store.timescale import chunks, drops, ledger, locks
+from backbone.store.timescale import chunks, drops, ledger, locks, run_journal
 from backbone.store.timescale import journal as journals
 from backbone.store.timescale.cursors import PUBLISHED
 from backbone.store.timescale.excess import excess
@@ -50,7 +50,8 @@ class Upkeep(Part):
             "seen": await work(session, "seen", "seen_at", "seen_at < $1", before),
             "quarantine": await work(session, "quarantine", "recorded_at", "recorded_at < $1", quarantine),
             "dead_letters": await work(session, "dead_letters", "recorded_at", "recorded_at < $1", quarantine),
-            "journal": await journals.old(session, work, journal, self._clock()),
+            "journal": await journals.old(session, work, journal, self._clock())
+            + await run_journal.old(session, work, journal),
         }
 
     @question

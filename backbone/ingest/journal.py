@@ -1,0 +1,128 @@
+"""What became of runs, journalled: what the store does not take now is kept until it does."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from actors import Reject
+from backbone.ingest.plan import IngestPlan, IngestRun
+from backbone.store.run_records import RunRow
+
+__all__ = ["Diary", "asked_of", "row_of_failure", "row_of_run"]
+
+_WAITING = 256  # rows that the store has not taken yet; then the oldest are lost
+_SYMBOLS = 64
+
+
+class Diary:
+    """Journals runs, in order. That it can't, fails nobody's run: the rows wait for the next one.
+
+    Args:
+        write: gives a row to the store.
+        wanted: False: nothing is journalled.
+    """
+
+    def __init__(self, write: Callable[[RunRow], Awaitable[None]], *, wanted: bool = True) -> None:
+        self._write = write
+        self._wanted = wanted
+        self._waiting: deque[RunRow] = deque(maxlen=_WAITING)
+
+    @property
+    def waiting(self) -> int:
+        """Rows that the store has not taken yet."""
+        return len(self._waiting)
+
+    async def note(self, row: RunRow) -> str:
+        """Journal a row, and those that wait for it; answers why they wait, "" where none does."""
+        if not self._wanted:
+            return ""
+        self._waiting.append(row)
+        while self._waiting:
+            first = self._waiting[0]
+            try:
+                await self._write(first)
+            except Reject as reject:
+                return reject.text
+            if self._waiting and self._waiting[0] is first:  # who notes beside this one may have been at it as well
+                self._waiting.popleft()
+        return ""
+
+
+def asked_of(plan: IngestPlan) -> dict[str, Any]:
+    """A plan, as the journal has it: of bounded size, and without what is not said."""
+    said = {
+        "dimensions": [str(each) for each in plan.dimensions],
+        "symbols": list(plan.symbols[:_SYMBOLS]),
+        "interval": plan.interval,
+        "source": plan.source,
+        "start": plan.start,
+        "end": plan.end,
+        "path": None if plan.path is None else str(plan.path),
+    }
+    return {name: value for name, value in said.items() if value not in (None, [])}
+
+
+def row_of_run(
+    run: IngestRun, plan: IngestPlan, now: datetime, duration_s: float, metadata: Mapping[str, Any]
+) -> RunRow:
+    """The row of a run that was carried out.
+
+    Args:
+        run: its report.
+        plan: what it was asked for.
+        now: when it ended.
+        duration_s: from its beginning to its end, waiting for its turn included.
+        metadata: what else there is to say of it.
+    """
+    return RunRow(
+        run_id=run.run_id,
+        dimension=run.dimension.value,
+        status="ok" if run.rows_read else "skipped",
+        source=run.source,
+        rows=run.rows_read,
+        inserted=run.inserted,
+        changed=run.changed,
+        unchanged=run.unchanged,
+        quarantined=run.quarantined,
+        symbols=run.symbols,
+        start=run.span_start,
+        end=run.span_end,
+        freshness_s=None if run.span_end is None else max((now - run.span_end).total_seconds(), 0.0),
+        duration_s=duration_s,
+        executed_at=now,
+        metadata={
+            "plan": asked_of(plan),
+            "requested_symbols": list(plan.symbols[:_SYMBOLS]),
+            "fetched_rows": run.rows_read,
+            "rows_written": run.inserted + run.changed,
+            "ingested_symbols": len(run.symbols),
+            "attempts": run.attempts,
+            "reasons": list(run.reasons),
+            "settings": run.settings_hash,
+            **metadata,
+        },
+    )
+
+
+def row_of_failure(
+    run_id: str, plan: IngestPlan, error: str, now: datetime, duration_s: float, metadata: Mapping[str, Any]
+) -> RunRow:
+    """The row of a run that was not carried out; the arguments are those of `row_of_run`."""
+    return RunRow(
+        run_id=run_id,
+        dimension=plan.dimension.value,
+        status="failed",
+        source=plan.source if plan.path is None else f"{plan.source}:{plan.path}",
+        duration_s=duration_s,
+        executed_at=now,
+        error=error,
+        metadata={
+            "plan": asked_of(plan),
+            "requested_symbols": list(plan.symbols[:_SYMBOLS]),
+            "error": error,
+            **metadata,
+        },
+    )
