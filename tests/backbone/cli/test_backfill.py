@@ -61,7 +61,7 @@ def test_a_file_is_a_source_as_well(cli: Cli, provider: Provider) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--source", "nowhere"), "--source nowhere given; allowed is csv, fake, parquet"),
+        (("--source", "nowhere"), "--source nowhere given; allowed is csv, fake"),
         ((), "--source"),
         (("--source", KIND, "--symbols", "EURUSD"), "give a start"),
         (("--source", KIND, "--interval", "7m"), "7m"),
