@@ -30,6 +30,7 @@ from backbone.facade.dead_letters import DeadLetters
 from backbone.facade.gating import Gating
 from backbone.facade.given import Rows, frame_of
 from backbone.facade.looking import Looking
+from backbone.facade.mending import Mending
 from backbone.facade.opening import Opening, cause_of, require_running, resources
 from backbone.facade.period import beginning
 from backbone.facade.pulling import Pulling
@@ -64,7 +65,7 @@ R = TypeVar("R")
 _READ_TIMEOUT = 60.0
 
 
-class Backbone(Running, Gating, Unbuilt):
+class Backbone(Running, Gating, Mending, Unbuilt):
     """A running backbone. Made by `open`; all methods belong to the loop it was opened in.
 
     Attributes:

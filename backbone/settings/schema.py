@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from backbone.settings.fingerprint import fingerprint, redacted_sections
+from backbone.settings.sections.backfill import BackfillSettings
 from backbone.settings.sections.base import Section, Text
 from backbone.settings.sections.cache import CacheSettings
 from backbone.settings.sections.control import ControlSettings
@@ -60,6 +61,7 @@ class Settings(Section, frozen=True, kw_only=True):
     sources: SourcesSettings = SourcesSettings()
     providers: ProvidersSettings = ProvidersSettings()
     ingest: IngestSettings = IngestSettings()
+    backfill: BackfillSettings = BackfillSettings()
     market: MarketSettings = MarketSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     recovery: RecoverySettings = RecoverySettings()

@@ -44,6 +44,8 @@ _WRITES = (
     messages.CommitOffsets,
     messages.KeepDeadLetters,
     messages.DeleteDeadLetters,
+    messages.VoidLedger,
+    messages.DeleteQuarantine,
 )
 _FIRST = (
     messages.RelayCursor,

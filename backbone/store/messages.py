@@ -21,6 +21,7 @@ from backbone.store.inbox_messages import (
     RecordSeen,
 )
 from backbone.store.latest_messages import ReadLatest
+from backbone.store.mending_messages import DeleteQuarantine, FindQuarantine, ReadTallies, VoidLedger
 from backbone.store.outbox_messages import (
     SHARED_STREAM,
     STREAM,
@@ -58,8 +59,10 @@ __all__ = [
     "ClaimEpoch",
     "CommitOffsets",
     "DeleteDeadLetters",
+    "DeleteQuarantine",
     "DropRows",
     "FindDeadLetters",
+    "FindQuarantine",
     "KeepDeadLetters",
     "Lease",
     "LeaveLease",
@@ -85,12 +88,14 @@ __all__ = [
     "ReadRuns",
     "ReadSeen",
     "ReadSymbols",
+    "ReadTallies",
     "RecordJournal",
     "RecordRun",
     "RecordSeen",
     "RelayCursor",
     "StoreQuestion",
     "StreamParts",
+    "VoidLedger",
     "WriteChunk",
 ]
 
@@ -371,5 +376,9 @@ StoreQuestion: TypeAlias = (
     | ReadDeadLetters
     | FindDeadLetters
     | DeleteDeadLetters
+    | ReadTallies
+    | VoidLedger
+    | FindQuarantine
+    | DeleteQuarantine
 )
 """All of them: what the store's actor handles."""

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from backbone.store.merging import Tallies
+
 __all__ = ["Adapter", "Store", "StoreFactory"]
 
 
@@ -173,6 +175,14 @@ class Store(Protocol):
         """Rows that were mended, of one symbol and from and up to a moment if given; the newest repair first."""
         ...
 
+    async def quarantined_at(self, ids: Sequence[str]) -> list[QuarantineRow]:
+        """Bad rows by their ids (`QuarantineRow.id`), in the order of these; those that are not there are left out."""
+        ...
+
+    async def delete_quarantined(self, rows: Sequence[QuarantineRow]) -> int:
+        """Forget bad rows, known by source, dimension, location and reason; returns how many were there."""
+        ...
+
     async def record_journal(self, row: JournalRow) -> None:
         """Journal what was not written by `write`: a failed chunk or run."""
         ...
@@ -221,6 +231,28 @@ class Store(Protocol):
 
         Returns:
             By symbol and interval, ascending, as `datetime64[us]` in UTC.
+        """
+        ...
+
+    async def tallies(
+        self, dimension: Dimension, start: datetime, end: datetime, *, symbols: Sequence[str] = ()
+    ) -> Tallies:
+        """How many rows each quarter of an hour has between two moments, both inclusive; quarters without are left out.
+
+        Returns:
+            By symbol and interval, ascending: the beginnings of the quarters, as `quarters`, and their rows.
+        """
+        ...
+
+    async def void(
+        self, dimension: Dimension, symbol: str, interval: str | None, start: datetime, end: datetime
+    ) -> int:
+        """Have the ledger know of no content over a range: what comes there is compared with what is stored.
+
+        For who knows that rows are missing which the ledger thinks are there.
+
+        Returns:
+            Entries voided; those that were void already count as well.
         """
         ...
 

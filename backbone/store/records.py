@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import IntEnum
+from hashlib import blake2b
 from typing import Literal
 
 import msgspec
@@ -13,6 +14,7 @@ from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.domain.probe import ProbeAnswer
+from backbone.domain.text import excerpt
 from backbone.store.repairs import RepairRow
 
 __all__ = [
@@ -267,6 +269,8 @@ class QuarantineRow(msgspec.Struct, frozen=True):
         dimension: dimension it should have had.
         run_id: run that met it.
         at: when.
+        payload: the row whole, as a frame of one row in the columnar codec, so that it can be judged again; empty of
+            what could not be read as a row.
     """
 
     source: str
@@ -276,6 +280,18 @@ class QuarantineRow(msgspec.Struct, frozen=True):
     dimension: str
     run_id: str
     at: datetime
+    payload: bytes = b""
+
+    @property
+    def id(self) -> str:
+        """What names it: 16 hex digits of its source, dimension, location and reason."""
+        return self.identity.hex()[:16]
+
+    @property
+    def identity(self) -> bytes:
+        """16 bytes that tell bad rows apart, of the texts as they are kept."""
+        texts = (self.source, self.dimension, self.location, self.reason)
+        return blake2b("\0".join(map(excerpt, texts)).encode(), digest_size=16).digest()
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ RUN = [
     "index.md",
     "explanation/delivery.md",
     "how-to/actors/tracing.md",
+    "how-to/backfill.md",
     "how-to/bars.md",
     "how-to/instruments.md",
     "how-to/low-latency.md",

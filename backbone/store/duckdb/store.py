@@ -20,6 +20,7 @@ from backbone.store.duckdb.latest import Furthest
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
 from backbone.store.duckdb.outbox import Outbox
 from backbone.store.duckdb.probe import probe
+from backbone.store.duckdb.quarantine import Quarantine
 from backbone.store.duckdb.quarters import Counting
 from backbone.store.duckdb.repairs import Repairs
 from backbone.store.duckdb.run_journal import RunJournal
@@ -45,6 +46,7 @@ class DuckDBStore(
     Epochs,
     Journal,
     RunJournal,
+    Quarantine,
     Repairs,
     Upkeep,
 ):

@@ -27,6 +27,7 @@ from backbone.store.timescale.leases import Lease, Leases
 from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.outbox import Outbox
 from backbone.store.timescale.probe import probe
+from backbone.store.timescale.quarantine import Quarantine
 from backbone.store.timescale.quarters import Counting
 from backbone.store.timescale.repairs import Repairs
 from backbone.store.timescale.roles import reads_only
@@ -52,6 +53,7 @@ class TimescaleStore(
     Epochs,
     Journal,
     RunJournal,
+    Quarantine,
     Repairs,
     Upkeep,
 ):

@@ -75,6 +75,19 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
         },
     ),
     "rehearse": ({}, {"request": [None, {}, "request", 7]}),
+    "backfill": (
+        {"dimension": "intraday", "source": "csv", "dry_run": True},
+        {
+            "dimension": [*DIMENSIONS, "macro"],
+            "source": ["", 7, None, "A\0"],
+            "symbols": SYMBOLS,
+            "interval": INTERVALS,
+            "start": MOMENTS,
+            "end": MOMENTS,
+            "path": [7, "", "a\0b"],
+            "dry_run": FLAGS,
+        },
+    ),
 }
 """Of each public method that takes arguments: some that are right, and wrong ones for each."""
 
@@ -234,6 +247,7 @@ FIELDS: Mapping[str, list[Any]] = {
     "letters": [7, (None,), ("letter",)],
     "places": [7, None, (("t", 0),), (("", 0, 1),), (("t", -1, 1),), (("t", 0, "1"),), ("t/0/1",)],
     "until": MOMENTS,
+    "ids": [7, "0f", ("",), (7,)],
 }
 
 RIGHT: Mapping[str, Any] = {
@@ -254,6 +268,8 @@ RIGHT: Mapping[str, Any] = {
     "offsets": {("t", 0): 1},
     "letters": (),
     "places": (("t", 0, 1),),
+    "ids": ("0f",),
+    "interval": "1h",
     "after": 0,
     "subscription": "s",
     "positions": {BARS: {"A": 1}},

@@ -154,6 +154,10 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.ReadDeadLetters(5, 7, DAY), ("dead_letters", (5, 7, DAY), {})),
     (messages.FindDeadLetters((("quotes", 3, 7),)), ("dead_letters_at", ((("quotes", 3, 7),),), {})),
     (messages.DeleteDeadLetters((LETTER,)), ("delete_dead_letters", ((LETTER,),), {})),
+    (messages.ReadTallies(TRADES, DAY, DAY, ("A",)), ("tallies", (TRADES, DAY, DAY), {"symbols": ("A",)})),
+    (messages.VoidLedger(TRADES, "A", None, DAY, DAY), ("void", (TRADES, "A", None, DAY, DAY), {})),
+    (messages.FindQuarantine(("0f",)), ("quarantined_at", (("0f",),), {})),
+    (messages.DeleteQuarantine(()), ("delete_quarantined", ((),), {})),
 ]
 
 
