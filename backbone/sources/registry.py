@@ -17,11 +17,11 @@ import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, cast
 
 from backbone.domain.arguments import shown
 from backbone.sources.errors import SourceError
+from backbone.sources.installed import entry_points
 
 if TYPE_CHECKING:
     from backbone.sources.port import Source
