@@ -64,9 +64,11 @@ def blocks(text: TextBytes) -> Iterator[Block]:
             if end < 0:
                 continue
             data, dropping = data[end:], False
-        data = rest + data
         cut = data.rfind(b"\n") + 1
-        data, rest = _undoubled(data[:cut]), data[cut:]
+        if cut:
+            data, rest = _undoubled(b"".join((rest, memoryview(data)[:cut]))), data[cut:]
+        else:
+            data, rest = b"", rest + data
         if len(rest) > MAX_LINE:
             rest, dropping = rest[: MAX_LINE + 1], True
         for part, lines in _parts(data):

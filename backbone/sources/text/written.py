@@ -20,6 +20,7 @@ __all__ = [
     "find",
     "format_pattern",
     "is_epoch",
+    "shape_of",
     "why_not",
 ]
 
@@ -187,9 +188,14 @@ def find(text: str, looks: Looks) -> re.Match[str] | None:
         return number if looks.epochs is not False and digits_of_epoch(number["whole"]) in known else None
     if looks.epochs:
         return None
-    pattern = _pattern_for(text.translate(_DIGITS_ALIKE), looks.day_first)
+    pattern = _pattern_for(shape_of(text), looks.day_first)
     match = None if pattern is None else pattern.fullmatch(text)
     return match if match is None or looks.clock in (None, clock_of(match) or looks.clock) else None
+
+
+def shape_of(text: str) -> str:
+    """A text with zeros for its digits: no pattern tells them apart."""
+    return text.translate(_DIGITS_ALIKE)
 
 
 @lru_cache(maxsize=1024)
