@@ -177,7 +177,7 @@ def _changed(bars: Bars, own: Places, columns: dict[str, Floats], remedies: Reme
 def _differs(values: Floats, given: Floats) -> Truths:
     with np.errstate(invalid="ignore"):
         near = np.abs(values - given) <= _SAME * np.abs(given)
-    return ~(near | (values == given) | (np.isnan(values) & np.isnan(given)))
+    return np.asarray(~(near | (values == given) | (np.isnan(values) & np.isnan(given))))
 
 
 def _told(bars: Bars, differs: Truths) -> list[dict[str, str]]:

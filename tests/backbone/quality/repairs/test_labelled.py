@@ -7,6 +7,7 @@ from fnmatch import fnmatch
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from backbone.domain import Frame
 from backbone.quality.repair import Found, Remedies, find
@@ -52,9 +53,10 @@ def mended(given: Frame, found: Found) -> Columns:
     return columns
 
 
-def off(one: Columns, other: Columns, slack: float) -> np.ndarray:
+def off(one: Columns, other: Columns, slack: float) -> NDArray[np.bool_]:
     """Rows of which a number differs by more than a share."""
-    return np.logical_or.reduce([~(np.abs(one[name] - other[name]) <= slack * np.abs(other[name])) for name in one])
+    differs = [~(np.abs(one[name] - other[name]) <= slack * np.abs(other[name])) for name in one]
+    return np.asarray(np.logical_or.reduce(differs))
 
 
 def test_the_set_is_large_and_each_pair_names_its_source() -> None:
