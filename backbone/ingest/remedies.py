@@ -11,7 +11,7 @@ from backbone.domain import Dimension, Frame
 from backbone.ingest.plan import IngestPlan
 from backbone.quality.instruments import Instruments
 from backbone.quality.repair import REPAIRABLE, Remedies
-from backbone.settings.session_hours import pattern_of
+from backbone.settings.session_hours import patterns_of
 from backbone.sources.actions import Action, Actions, read_actions
 from backbone.store.records import Query
 
@@ -40,8 +40,7 @@ async def remedies_for(
         SourceError: the file of splits and dividends can't be read.
     """
     chosen = instruments.settings.quality.repair
-    rules = {name: getattr(chosen, name) for name in ("unit", "split", "dividend", "missing")}
-    if plan.dimension not in REPAIRABLE or set(rules.values()) == {"off"}:
+    if plan.dimension not in REPAIRABLE or {chosen.unit, chosen.split, chosen.dividend, chosen.missing} == {"off"}:
         return None
     known: list[Action] = []
     if {chosen.split, chosen.dividend} != {"off"}:
@@ -50,7 +49,10 @@ async def remedies_for(
             file = Path(chosen.actions)
             known += await off_loop(lambda: read_actions(file))
     return Remedies(
-        **rules,
+        unit=chosen.unit,
+        split=chosen.split,
+        dividend=chosen.dividend,
+        missing=chosen.missing,
         minor=_minor(instruments),
         nonpositive=instruments.may_be_nonpositive,
         actions=Actions(known),
@@ -59,8 +61,7 @@ async def remedies_for(
 
 def _minor(instruments: Instruments) -> Callable[[str], bool]:
     """Whether a symbol is quoted in hundredths: it matches a pattern, or trades where shares are."""
-    named = instruments.settings.quality.repair.minor_units
-    patterns = [pattern_of(each.strip()) for each in named.split(",") if each.strip()]
+    patterns = patterns_of(instruments.settings.quality.repair.minor_units)
 
     @lru_cache(maxsize=_KEPT)
     def minor(symbol: str) -> bool:

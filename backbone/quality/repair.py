@@ -59,11 +59,6 @@ class Remedies:
         """What is done about rows, by rule."""
         return {name: getattr(self, name) for name in (unit.RULE, split.RULE, dividend.RULE, missing.RULE)}
 
-    @property
-    def on(self) -> bool:
-        """Whether any rule is."""
-        return any(remedy != "off" for remedy in self.rules.values())
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
