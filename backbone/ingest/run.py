@@ -196,6 +196,8 @@ class Run:
         try:
             async with send:
                 while (piece := await self._off_loop(lambda: next(pieces, None))) is not None:
+                    if (asked := piece.part.asked) is not None:
+                        asked.give([await self._stored(query) for query in asked.queries])
                     await send.send(piece)
         except anyio.BrokenResourceError:  # committing has failed: that error is the one to tell
             return

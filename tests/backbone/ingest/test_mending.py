@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
 from backbone import Backbone, Dimension, Frame, IngestPlan
@@ -147,6 +148,24 @@ async def test_the_same_file_again_changes_nothing(tmp_path: Path) -> None:
             assert (again.inserted, again.changed, again.mended) == (0, 0, {"unit": 4})
         assert await backbone.fetch(DAILY) == before
         assert await repairs(backbone) == kept
+
+
+async def test_a_few_bars_are_looked_at_together_with_those_that_are_stored(tmp_path: Path) -> None:
+    whole = framed(UNIT, right(UNIT))
+    pounds = whole.slice(155).to_arrow()
+    for name in (*PRICES, "adj_close"):
+        at = pounds.schema.get_field_index(name)
+        pounds = pounds.set_column(at, pounds.schema.field(at), pc.divide(pounds.column(name), 100.0))
+    path = written(tmp_path / "new.csv", Frame.from_arrow(DAILY, pounds))
+    async with embedded(overrides=ALL) as backbone:
+        await ingested(backbone, written(tmp_path / "old.csv", whole.slice(0, 155)))
+        for _ in range(2):  # the second time its own bars are stored already, and are none to go by
+            run = await ingested(backbone, path)
+            assert run.mended == {"unit": 5}
+            assert same(await backbone.fetch(DAILY), whole)
+        assert (run.inserted, run.changed) == (0, 0)
+    async with embedded(overrides=ALL) as backbone:  # by themselves they show nothing
+        assert (await ingested(backbone, path)).mended == {}
 
 
 async def test_the_same_file_without_the_rule_takes_the_repair_back(tmp_path: Path) -> None:
