@@ -9,13 +9,16 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 
+from actors import Reject
 from backbone import Backbone, Dimension, Frame, IngestPlan
 from backbone.domain import Status
 from backbone.ingest.plan import IngestRun
+from backbone.ingest.salvage import write_what_goes_in
 from backbone.sources.actions import Action
 from backbone.sources.errors import SourceError
+from backbone.store.merging import Merged, result_of
 from backbone.store.messages import ReadQuarantine, ReadRepairs
-from backbone.store.records import QuarantineRow, RepairRow
+from backbone.store.records import Chunk, QuarantineRow, RepairRow, WriteResult
 from backbone.testing import embedded
 from tests.backbone.ingest.tables import accounted
 from tests.backbone.quality.repairs.labelled import BEFORE, PRICES, Case, cases, faulty, first_day, frame, right
@@ -203,6 +206,26 @@ async def test_of_rows_with_one_key_the_last_is_mended_and_marked_alone(tmp_path
         run = await ingested(backbone, path)
         assert (run.mended, run.duplicates) == ({"unit": 3}, 1)
         assert UNIT.event not in {each.ts.date() for each in await repairs(backbone)}
+
+
+async def test_of_a_chunk_with_a_row_that_the_store_refuses_the_others_keep_their_marks() -> None:
+    given = framed(UNIT, faulty(UNIT))
+    stamps = given.to_arrow().column("ts").to_pylist()
+    marks = tuple(
+        RepairRow(dimension=DAILY, symbol="VOD.L", interval="", ts=ts, rules="unit", why="", original={}, repaired={})
+        for ts in stamps[::10]
+    )
+    kept = list[RepairRow]()
+
+    async def write(chunk: Chunk) -> WriteResult:
+        if stamps[20] in chunk.frame.to_arrow().column("ts").to_pylist():
+            raise Reject("row", "no")
+        kept.extend(chunk.repairs)
+        return result_of(chunk, Merged.all_new(chunk.frame))
+
+    done = await write_what_goes_in(write, Chunk("id", "run", "csv", given, repairs=marks))
+    assert len(done.refused) == 1
+    assert [mark.ts for mark in kept] == [ts for ts in stamps[::10] if ts != stamps[20]]
 
 
 async def test_rows_that_no_rule_can_mend_are_kept_aside_as_ever(tmp_path: Path) -> None:
