@@ -289,7 +289,7 @@ class Run:
                 source=self.source_name,
                 frame=frame,
                 epoch=epoch,
-                metadata={"attempt": str(self._attempt)},
+                metadata={"attempt": str(self._attempt)} | ({"mended": str(len(part.repairs))} if part.repairs else {}),
                 nth=piece.nth,
                 known_at=part.known_at,
                 repairs=part.repairs,

@@ -17,7 +17,7 @@ from backbone.ingest.salvage import write_what_goes_in
 from backbone.sources.actions import Action
 from backbone.sources.errors import SourceError
 from backbone.store.merging import Merged, result_of
-from backbone.store.messages import ReadQuarantine, ReadRepairs
+from backbone.store.messages import ReadJournal, ReadQuarantine, ReadRepairs
 from backbone.store.records import Chunk, QuarantineRow, RepairRow, WriteResult
 from backbone.testing import embedded
 from tests.backbone.ingest.tables import accounted
@@ -93,6 +93,8 @@ async def test_mended_rows_go_in_and_what_was_given_is_kept(tmp_path: Path) -> N
         assert [f.count for f in run.quality.findings if f.code == "mended_unit"] == [4]
         assert run.quality.status is Status.OK
         assert "| unit | 4 |" in run.to_markdown()
+        [journalled] = await backbone._ask("store", ReadJournal(5, DAILY))
+        assert journalled.metadata["mended"] == "4"
         kept = sorted(await repairs(backbone), key=lambda each: each.ts)
         assert len(kept) == 4
         place = BEFORE
