@@ -21,7 +21,7 @@ from backbone.domain.clock import MAX_US, MIN_US, from_us, interval_duration
 from backbone.files import scratch
 from backbone.quality.repair import Found, Remedies, find
 from backbone.quality.repairs.bars import Truths
-from backbone.quality.screening import Rejected, Screening, impossible, rejected_row
+from backbone.quality.screening import STRICT, Rejected, Screening, impossible, rejected_row
 from backbone.store.records import Query, RepairRow
 
 __all__ = ["Asked", "Mended", "Mending"]
@@ -68,15 +68,19 @@ class Mending:
         dimension: what the rows are.
         remedies: which rules are on.
         screening: what can be true: a row that can't be takes no other one's place.
+        at_once: how many rows are looked at together, unless a series is longer.
 
     Raises:
         OSError: there is no room for the rows, here and in the methods.
     """
 
-    def __init__(self, dimension: Dimension, remedies: Remedies, screening: Screening) -> None:
+    def __init__(
+        self, dimension: Dimension, remedies: Remedies, screening: Screening = STRICT, *, at_once: int = _AT_ONCE
+    ) -> None:
         self._dimension = dimension
         self._remedies = remedies
         self._screening = screening
+        self._at_once = at_once
         self._file: IO[bytes] = scratch()
         self._writer: pa.RecordBatchFileWriter | None = None
         self._stacked: list[bool] = []
@@ -84,6 +88,8 @@ class Mending:
         self._intervals: set[str | None] = set()
         self._spans: list[tuple[int, int]] = []
         self._stored = Frame.empty(dimension)
+        self._kept: pa.RecordBatchFileReader | None = None
+        self._found: list[Found] = []
 
     def keep(self, wanted: Frame, *, stacked: bool) -> None:
         """Put the rows of a chunk aside until all are there."""
@@ -119,42 +125,46 @@ class Mending:
     def _give(self, stored: Sequence[Frame]) -> None:
         self._stored = Frame.concat(stored)
 
-    def parts(self) -> Iterator[Mended]:
-        """The rows of one chunk after the other, when all are kept."""
+    def look(self) -> Iterator[None]:
+        """Look for rows that are wrong when all are kept, a second or two at a time: between them it may be left."""
         if self._writer is None:
             return
         self._writer.close()
         self._file.seek(0)
-        with pa.ipc.open_file(self._file) as kept:
-            found = self._found(kept)
-            first = 0
-            for n, stacked in enumerate(self._stacked):
-                batch = kept.get_batch(n)
-                yield self._mended(pa.Table.from_batches([batch]), stacked, found, first)
-                first += batch.num_rows
+        self._kept = pa.ipc.open_file(self._file)
+        for symbols in self._groups():
+            self._found.append(self._looked(self._kept, symbols))
+            yield
+
+    def parts(self) -> Iterator[Mended]:
+        """The rows of one chunk after the other, when all are looked at."""
+        if self._kept is None:
+            return
+        found, first = Found.joined(self._found), 0
+        for n, stacked in enumerate(self._stacked):
+            batch = self._kept.get_batch(n)
+            yield self._mended(pa.Table.from_batches([batch]), stacked, found, first)
+            first += batch.num_rows
 
     def close(self) -> None:
         """Forget all of it."""
         self._file.close()
 
-    def _found(self, kept: pa.RecordBatchFileReader) -> Found:
-        """What the rules find, by the place of rows among all of the run."""
-        parts = []
-        for symbols in self._groups():
-            tables, places, first = [], [], 0
-            for n in range(kept.num_record_batches):
-                batch = kept.get_batch(n)
-                own = np.flatnonzero(pc.is_in(batch.column(0), value_set=symbols).to_numpy(zero_copy_only=False))
-                if own.size:
-                    tables.append(pa.Table.from_batches([batch.take(pa.array(own))]))
-                    places.append(own + first)
-                first += batch.num_rows
-            rows = pa.concat_tables(tables)
-            beside = self._beside(rows, symbols)
-            places.append(np.full(beside.num_rows, -1))
-            frame = Frame.of_canonical(self._dimension, pa.concat_tables([rows, beside]).combine_chunks())
-            parts.append(find(frame, self._remedies).moved(np.concatenate(places)).without_others())
-        return Found.joined(parts)
+    def _looked(self, kept: pa.RecordBatchFileReader, symbols: pa.Array) -> Found:
+        """What the rules find of some symbols, by the place of rows among all of the run."""
+        tables, places, first = [], [], 0
+        for n in range(kept.num_record_batches):
+            batch = kept.get_batch(n)
+            own = np.flatnonzero(pc.is_in(batch.column(0), value_set=symbols).to_numpy(zero_copy_only=False))
+            if own.size:
+                tables.append(pa.Table.from_batches([batch.take(pa.array(own))]))
+                places.append(own + first)
+            first += batch.num_rows
+        rows = pa.concat_tables(tables)
+        beside = self._beside(rows, symbols)
+        places.append(np.full(beside.num_rows, -1))
+        frame = Frame.of_canonical(self._dimension, pa.concat_tables([rows, beside]).combine_chunks())
+        return find(frame, self._remedies).moved(np.concatenate(places)).without_others()
 
     def _beside(self, rows: pa.Table, symbols: pa.Array) -> pa.Table:
         """The stored rows of some symbols whose keys are none of the run's."""
@@ -171,7 +181,7 @@ class Mending:
         """Symbols that are looked at together."""
         group, rows = list[str](), 0
         for symbol, count in sorted(self._rows_of.items()):
-            if group and rows + count > _AT_ONCE:
+            if group and rows + count > self._at_once:
                 yield pa.array(group)
                 group, rows = [], 0
             group.append(symbol)

@@ -52,7 +52,7 @@ def parts(
 ) -> Iterator[Part]:
     """Divide what a source gives.
 
-    Where rows may be mended, the parts without rows come first, as the source is read, and those with rows after it.
+    Where rows may be mended, parts without rows come first, as the source is read and its rows are looked at.
 
     Args:
         chunks: of the source.
@@ -106,6 +106,8 @@ def _when_known(
         yield Part(Sifted(empty, empty, (), filtered, 0), chunk.quarantined, read, read - told)
     if (asked := mending.asked()) is not None:
         yield Part(Sifted(empty, empty, (), {}, 0), (), read, 0, asked=asked)
+    for _ in mending.look():
+        yield Part(Sifted(empty, empty, (), {}, 0), (), read, 0)
     for mended in mending.parts():
         found = screened(mended.wanted, {}, rules, stacked=mended.stacked)
         yield Part(found, mended.aside, read, 0, repairs=mended.repairs)

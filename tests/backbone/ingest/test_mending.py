@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import pytest
 from actors import Reject
 from backbone import Backbone, Dimension, Frame, IngestPlan
 from backbone.domain import Status
+from backbone.ingest.mending import Mending
 from backbone.ingest.plan import IngestRun
 from backbone.ingest.salvage import write_what_goes_in
-from backbone.sources.actions import Action
+from backbone.quality.repair import Remedies
+from backbone.sources.actions import Action, Actions, read_actions
 from backbone.sources.errors import SourceError
 from backbone.store.merging import Merged, result_of
 from backbone.store.messages import ReadJournal, ReadQuarantine, ReadRepairs
@@ -143,6 +146,26 @@ async def test_what_is_mended_does_not_depend_on_where_chunks_end(
             assert same(found.select([case.symbol]), framed(case, right(case)), 0.02)
 
 
+@pytest.mark.parametrize("at_once", [1, 160, 161, 400, 1_000_000])
+def test_what_is_mended_does_not_depend_on_how_many_rows_are_looked_at_together(at_once: int) -> None:
+    chosen = (UNIT, SPLIT, MISSING)
+    given = Frame.concat([framed(case, faulty(case)) for case in chosen])
+    remedies = Remedies(
+        unit="repair", split="repair", missing="repair", minor=lambda _: True, actions=Actions(SPLIT.actions)
+    )
+    with closing(Mending(DAILY, remedies, at_once=at_once)) as mending:
+        for first in range(0, given.num_rows, 37):
+            mending.keep(given.slice(first, 37), stacked=False)
+        looks = len(list(mending.look()))
+        parts = list(mending.parts())
+    assert looks == {1: 3, 160: 3, 161: 3, 400: 2}.get(at_once, 1)
+    assert [part.wanted.num_rows for part in parts] == [37] * 12 + [36]
+    found = Frame.concat([part.wanted for part in parts])
+    for case in chosen:
+        assert same(found.select([case.symbol]), framed(case, right(case)), 0.02)
+    assert sum(len(part.repairs) for part in parts) == BEFORE + 7
+
+
 async def test_the_same_file_again_changes_nothing(tmp_path: Path) -> None:
     path = written(tmp_path / "a.csv", framed(UNIT, faulty(UNIT)))
     async with embedded(overrides=ALL) as backbone:
@@ -264,8 +287,6 @@ async def test_a_file_of_actions_that_can_not_be_read_is_said(tmp_path: Path, te
 
 
 def test_actions_are_read_however_ratios_are_written(tmp_path: Path) -> None:
-    from backbone.sources.actions import Actions, read_actions
-
     path = tmp_path / "actions.csv"
     path.write_text(
         "\ufeffDate, Symbol ,Split,Dividend\n2020-08-31,AAPL,4:1,\n2009-07-01,AIG,1:20,\n\n2022-05-16,AV.L,0.76,3.5\n",
