@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -11,7 +11,7 @@ from backbone.quality.anomalies import Anomaly, worst
 from backbone.quality.checks import SEVERITIES, Finding
 from backbone.quality.report import QualityReport
 
-__all__ = ["merge", "with_kept_aside"]
+__all__ = ["merge", "with_kept_aside", "with_mended"]
 
 _EXAMPLES = 5
 
@@ -72,6 +72,29 @@ def with_kept_aside(
         status=Status.worst((report.status, status)),
         findings=_ordered((*report.findings, finding)),
         messages=(*report.messages, finding.message),
+    )
+
+
+def with_mended(report: QualityReport, mended: Mapping[str, int]) -> QualityReport:
+    """The judgement on rows of which some were mended before; the score is that of the mended rows.
+
+    Args:
+        report: on the rows as they went in.
+        mended: how many rows each rule has mended.
+    """
+    found = [
+        Finding(
+            code=f"mended_{rule}",
+            severity="info",
+            count=rows,
+            message=f"{rows:,} rows were mended by the rule {rule}: what was given is kept beside them",
+        )
+        for rule, rows in mended.items()
+    ]
+    return msgspec.structs.replace(
+        report,
+        findings=_ordered((*report.findings, *found)),
+        messages=(*report.messages, *(finding.message for finding in found)),
     )
 
 

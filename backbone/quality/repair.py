@@ -59,11 +59,6 @@ class Remedies:
         """What is done about rows, by rule."""
         return {name: getattr(self, name) for name in (unit.RULE, split.RULE, dividend.RULE, missing.RULE)}
 
-    @property
-    def on(self) -> bool:
-        """Whether any rule is."""
-        return any(remedy != "off" for remedy in self.rules.values())
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -86,6 +81,18 @@ class Found:
     def moved(self, places: Places) -> Found:
         """The same rows by other places: where each of those that were looked at lies."""
         return replace(self, rows=places[self.rows])
+
+    def without_others(self) -> Found:
+        """Those of the rows that have a place: others were only looked at."""
+        own = self.rows >= 0
+        kept = np.flatnonzero(own).tolist()
+        return Found(
+            self.rows[own],
+            {name: values[own] for name, values in self.values.items()},
+            [self.rules[place] for place in kept],
+            [self.why[place] for place in kept],
+            self.aside[own],
+        )
 
     @staticmethod
     def joined(parts: Sequence[Found]) -> Found:
@@ -177,7 +184,7 @@ def _changed(bars: Bars, own: Places, columns: dict[str, Floats], remedies: Reme
 def _differs(values: Floats, given: Floats) -> Truths:
     with np.errstate(invalid="ignore"):
         near = np.abs(values - given) <= _SAME * np.abs(given)
-    return ~(near | (values == given) | (np.isnan(values) & np.isnan(given)))
+    return np.asarray(~(near | (values == given) | (np.isnan(values) & np.isnan(given))))
 
 
 def _told(bars: Bars, differs: Truths) -> list[dict[str, str]]:

@@ -177,7 +177,7 @@ def _summary(frame: Frame, covered: Sequence[tuple[str, Coverage]]) -> str:
 class _Anomalies(NamedTuple):
     """How many prices jump away and back, and the worst few of each series."""
 
-    count: int
+    found: int
     told: tuple[Anomaly, ...]
 
 
@@ -190,22 +190,22 @@ def _anomalies(frame: Frame, parts: Sequence[Series], odd: Mask) -> _Anomalies:
     else:
         return _Anomalies(0, ())
     stamps = frame.column("ts").astype(np.int64)
-    count, told = 0, list[Anomaly]()
+    total, told = 0, list[Anomaly]()
     for one in parts:
         own = slice(one.first, one.last)
         places, found = false_ticks(prices[own], stamps[own], one.symbol, first=one.first, most=MOST_ANOMALIES)
         odd[places] = True
-        count += places.size
+        total += places.size
         told += found
-    return _Anomalies(count, tuple(told))
+    return _Anomalies(total, tuple(told))
 
 
 def _spike_findings(frame: Frame, anomalies: _Anomalies) -> Iterator[Finding]:
-    if anomalies.count:
-        message = f"{anomalies.count:,} of {frame.num_rows:,} rows jump away from the price and back: false ticks?"
+    if anomalies.found:
+        message = f"{anomalies.found:,} of {frame.num_rows:,} rows jump away from the price and back: false ticks?"
         shown = anomalies.told[:_EXAMPLES]
         examples = tuple(f"{label(frame, each.index)} price {each.price:g} z {each.z_score:.1f}" for each in shown)
-        yield Finding(code="spike", severity="warning", count=anomalies.count, message=message, examples=examples)
+        yield Finding(code="spike", severity="warning", count=anomalies.found, message=message, examples=examples)
 
 
 def _future_findings(frame: Frame, as_of: datetime | None) -> Iterator[Finding]:

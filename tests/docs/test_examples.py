@@ -33,6 +33,7 @@ RUN = [
     "how-to/low-latency.md",
     "how-to/own-files.md",
     "how-to/read-without-our-code.md",
+    "how-to/repairs.md",
     "how-to/retention.md",
     "how-to/subscribe.md",
     "reference/configuration.md",

@@ -71,7 +71,8 @@ def test_at_an_end_the_price_beside_it_is_the_baseline(place: int, neighbour: in
     prices = walk(3)
     prices[place] *= 1.5
     _, [found] = false_ticks(prices, stamps(400), "A")
-    assert (found.index, found.baseline) == (place, pytest.approx(prices[neighbour]))
+    assert found.index == place
+    assert found.baseline == pytest.approx(prices[neighbour])
 
 
 def test_prices_that_are_missing_are_no_baseline() -> None:
@@ -115,4 +116,5 @@ def test_quotes_are_judged_by_the_middle_of_bid_and_ask() -> None:
         for n, price in enumerate(prices.tolist())
     ]
     [found] = assess(Frame.from_records(Dimension.QUOTES, rows), calendar="24x7").anomalies
-    assert (found.index, found.price) == (50, pytest.approx(prices[50]))
+    assert found.index == 50
+    assert found.price == pytest.approx(prices[50])

@@ -7,6 +7,7 @@ from fnmatch import fnmatch
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from backbone.domain import Frame
 from backbone.quality.repair import Found, Remedies, find
@@ -52,9 +53,10 @@ def mended(given: Frame, found: Found) -> Columns:
     return columns
 
 
-def off(one: Columns, other: Columns, slack: float) -> np.ndarray:
+def off(one: Columns, other: Columns, slack: float) -> NDArray[np.bool_]:
     """Rows of which a number differs by more than a share."""
-    return np.logical_or.reduce([~(np.abs(one[name] - other[name]) <= slack * np.abs(other[name])) for name in one])
+    differs = [~(np.abs(one[name] - other[name]) <= slack * np.abs(other[name])) for name in one]
+    return np.asarray(np.logical_or.reduce(differs))
 
 
 def test_the_set_is_large_and_each_pair_names_its_source() -> None:
@@ -127,6 +129,14 @@ def test_prices_as_they_were_traded_are_left_alone_beside_adjusted_ones(case: Ca
 def test_real_moves_are_left_alone(row: dict[str, str]) -> None:
     found = find(control(row), remedies([]))
     assert not len(found.rows), found.why[:1]
+
+
+@pytest.mark.parametrize("close", [60.0, 80.0, 99.0])
+def test_a_bar_that_fell_to_a_hundredth_and_did_not_come_back_is_left_alone(close: float) -> None:
+    prices = np.concatenate((np.full(20, 100.0), np.full(20, close)))
+    columns = {name: prices.copy() for name in PRICES} | {"volume": np.ones(40), "adj_close": prices.copy()}
+    columns["open"][20], columns["high"][20], columns["low"][20] = 100.0, 100.0, close / 70
+    assert not len(find(frame("A", first_day(cases()[0].event), columns), remedies([])).rows)
 
 
 @pytest.mark.parametrize("row", lines("controls.csv"), ids=lambda row: row["name"])
