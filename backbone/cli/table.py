@@ -27,7 +27,7 @@ GROUPS = {"data": "Data", "running": "A running backbone", "upkeep": "Upkeep"}
 
 COMMANDS: tuple[Command, ...] = (
     _command("rehearse", "data", "one full cycle over real bars, with the evidence"),
-    _command("ingest", "data", "read a file into the store"),
+    _command("ingest", "data", "read a file, or what a provider has, into the store"),
     _command("fetch", "data", "rows from the store, as a table, CSV or JSON"),
     _command("subscribe", "data", "committed changes as they come: table, JSON or Arrow"),
     _command("quarantine list", "data", "bad rows that were kept aside, with their reasons", "list_rows"),

@@ -11,6 +11,7 @@ import anyio
 
 from actors import Actor, Reject, handles
 from backbone.calls import REFUSABLE, Calls, refuse
+from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 from backbone.domain.observing import Observe
 from backbone.ingest.group import GroupWriter
@@ -24,8 +25,16 @@ from backbone.ingest.waiting import Bound, Waiting
 from backbone.quality.instruments import Instruments
 from backbone.settings import Settings
 from backbone.sources.port import Progress
-from backbone.store.messages import ClaimEpoch, QuarantineRows, ReadCoverage, RecordJournal, RecordRun, WriteChunk
-from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, WriteResult
+from backbone.store.messages import (
+    ClaimEpoch,
+    QuarantineRows,
+    ReadCoverage,
+    ReadRows,
+    RecordJournal,
+    RecordRun,
+    WriteChunk,
+)
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Query, WriteResult
 from backbone.store.run_records import RunRow
 
 __all__ = ["IngestActor"]
@@ -70,6 +79,9 @@ class _StoreWriter(RunWriter):
 
     async def stored(self, dimension: Dimension, symbols: Sequence[str]) -> list[Coverage]:
         return await self._calls.ask("store", ReadCoverage(dimension, symbols=symbols), _WRITE_TIMEOUT)
+
+    async def read(self, query: Query) -> Frame:
+        return (await self._calls.ask("store", ReadRows(query), _WRITE_TIMEOUT)).frame
 
     async def journal(self, row: JournalRow) -> None:
         await self._calls.ask("store", RecordJournal(row), _WRITE_TIMEOUT)
@@ -201,6 +213,7 @@ class IngestActor(Actor):
             rows_known=known,
             bytes_read=progress.bytes_read,
             bytes_total=progress.bytes_total,
+            of=progress.of,
         )
 
     def _failed(self, message: RunIngest, error: str, since: float, **more: str) -> RunRow:
