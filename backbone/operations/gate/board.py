@@ -87,8 +87,9 @@ class Board:
         if self._closed:
             watch.close()
             return watch
-        for symbol in symbols if dimension is not None else ():
-            self.gate(dimension, symbol)
+        if dimension is not None:
+            for symbol in symbols:
+                self.gate(dimension, symbol)
         for key, entry in self._entries.items():
             if watch.wants(key):
                 watch.put(self._checked(entry))
