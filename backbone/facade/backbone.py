@@ -34,6 +34,7 @@ from backbone.facade.opening import Opening, cause_of, require_running, resource
 from backbone.facade.period import beginning
 from backbone.facade.pulling import Pulling
 from backbone.facade.reading import Reader
+from backbone.facade.running import Running, run_answers
 from backbone.facade.set_back import SetBack
 from backbone.facade.subscribing import Subscribing
 from backbone.facade.subscription import Subscription
@@ -63,7 +64,7 @@ R = TypeVar("R")
 _READ_TIMEOUT = 60.0
 
 
-class Backbone(Gating, Unbuilt):
+class Backbone(Gating, Running, Unbuilt):
     """A running backbone. Made by `open`; all methods belong to the loop it was opened in.
 
     Attributes:
@@ -140,7 +141,8 @@ class Backbone(Gating, Unbuilt):
             backbone = cls(settings, system, shared, observe)
             for each in (backbone._set_back, backbone.telemetry):
                 stack.callback(each.close)  # the bus may be the host's: also where the tree does not start
-            answers = {**backbone._looking.answers(), **backbone.dead_letters.answers(), **backbone._fresh.answers()}
+            answers = {**backbone._looking.answers(), **backbone.dead_letters.answers(), **run_answers(backbone)}
+            answers |= backbone._fresh.answers()
             answers["updates"] = Pulling(backbone._subscribing).answer
             asked = control.child(settings, answers)
             spec = tree(settings, backbone._calls, shared, desk=backbone.telemetry, control=asked, parts=parts)

@@ -49,7 +49,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
 def tree(
     settings: Settings, calls: Calls, resources: Resources, *, desk: Desk, control: ChildSpec | None, parts: Parts
 ) -> SupervisorSpec:
-    """Watch · store · cache · stream (relay, last, consumer) · ingest · retention · gate · replay · control.
+    """Watch · store · cache · stream (relay, last, consumer) · ingest · scheduler · retention · gate · replay · control.
 
     Raises:
         Unsupported: `parts` names a child that there is not.
@@ -61,6 +61,7 @@ def tree(
         cache.child(settings, calls, resources.caches),
         stream.child(settings, calls, resources.stream, resources.newest),
         ingest.child(settings, calls),
+        ingest.scheduler(settings, calls),
         retention.child(settings, calls),
         gate.child(settings, calls, resources.gates, resources.newest),
     ]

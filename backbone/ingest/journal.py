@@ -37,10 +37,13 @@ class Diary:
         return len(self._waiting)
 
     async def note(self, row: RunRow) -> str:
-        """Journal a row, and those that wait for it; answers why they wait, "" where none does."""
-        if not self._wanted:
-            return ""
-        self._waiting.append(row)
+        """Journal a row, behind those that wait; answers why they still wait, "" where none does."""
+        if self._wanted:
+            self._waiting.append(row)
+        return await self.flush()
+
+    async def flush(self) -> str:
+        """Journal what waits; answers why it still does, "" where nothing does."""
         while self._waiting:
             first = self._waiting[0]
             try:
