@@ -173,8 +173,6 @@ class Backbone(Gating, Running, Unbuilt):
         self._open()
         require_running(self.system, self.path)
 
-    # writing
-
     async def ingest(self, plan: IngestPlan) -> IngestRun:
         """Carry out a plan; an ingest actor that dies meanwhile is restarted, and the run goes on where it was.
 
@@ -218,8 +216,6 @@ class Backbone(Gating, Running, Unbuilt):
         except Reject as reject:
             self._still_open()
             raise restore(reject) from reject.__cause__
-
-    # reading
 
     async def fetch(
         self,
@@ -304,8 +300,6 @@ class Backbone(Gating, Running, Unbuilt):
         self._open()
         of = Dimension.parse(dimension)
         return self._newest.row(of, self._reader.name_of(of, arguments.text("symbol", symbol)))
-
-    # looking at itself
 
     @property
     def path(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,9 +30,9 @@ async def until(watch: GateWatch, level: str) -> Gate:
 
 @asynccontextmanager
 async def trading(
-    folder: Path, faults: Faults | None = None, **options: object
+    folder: Path, faults: Faults | None = None, options: Mapping[str, object] | None = None
 ) -> AsyncIterator[tuple[Backbone, GateWatch]]:
-    overrides = {"store.path": str(folder / "backbone.duckdb"), "store.inline": False, **options}
+    overrides = {"store.path": str(folder / "backbone.duckdb"), "store.inline": False, **(options or {})}
     async with embedded(faults=faults, overrides=overrides) as backbone:
         await quote(backbone)
         async with backbone.watch_gate(Dimension.QUOTES, [BTC]) as watch:
@@ -41,7 +41,7 @@ async def trading(
 
 
 async def test_a_silent_feed_blocks_and_its_next_quote_releases(tmp_path: Path) -> None:
-    async with trading(tmp_path, **{"quality.freshness.quotes": 0.5}) as (backbone, watch):
+    async with trading(tmp_path, options={"quality.freshness.quotes": 0.5}) as (backbone, watch):
         gate = await until(watch, "blocked")
         assert gate.reasons[0].startswith("stale: ")
         await quote(backbone)
@@ -50,7 +50,7 @@ async def test_a_silent_feed_blocks_and_its_next_quote_releases(tmp_path: Path) 
 
 async def test_the_kill_switch_blocks_while_it_is_there(tmp_path: Path) -> None:
     switch = tmp_path / "kill"
-    async with trading(tmp_path, kill_switch=str(switch)) as (_, watch):
+    async with trading(tmp_path, options={"kill_switch": str(switch)}) as (_, watch):
         switch.touch()
         assert (await until(watch, "blocked")).reasons[0].startswith("kill_switch: ")
         switch.unlink()
