@@ -27,6 +27,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.observing import Observe
 from backbone.facade.dead_letters import DeadLetters
+from backbone.facade.gating import Gating
 from backbone.facade.given import Rows, frame_of
 from backbone.facade.looking import Looking
 from backbone.facade.opening import Opening, cause_of, require_running, resources
@@ -63,7 +64,7 @@ R = TypeVar("R")
 _READ_TIMEOUT = 60.0
 
 
-class Backbone(Running, Unbuilt):
+class Backbone(Gating, Running, Unbuilt):
     """A running backbone. Made by `open`; all methods belong to the loop it was opened in.
 
     Attributes:
@@ -78,7 +79,7 @@ class Backbone(Running, Unbuilt):
     ) -> None:
         self.settings = settings
         self.system = system
-        self._newest = resources.newest
+        self._newest, self._gates = resources.newest, resources.gates
         self._calls = Calls(system, f"{system.ref.path}/{NAME}", observe)
         self._set_back = SetBack(system, self._calls.base)
         self._reader = Reader(self._ask, settings, system.clock.time, self._set_back)
@@ -141,6 +142,7 @@ class Backbone(Running, Unbuilt):
             for each in (backbone._set_back, backbone.telemetry):
                 stack.callback(each.close)  # the bus may be the host's: also where the tree does not start
             answers = {**backbone._looking.answers(), **backbone.dead_letters.answers(), **run_answers(backbone)}
+            answers |= backbone._fresh.answers()
             answers["updates"] = Pulling(backbone._subscribing).answer
             asked = control.child(settings, answers)
             spec = tree(settings, backbone._calls, shared, desk=backbone.telemetry, control=asked, parts=parts)
@@ -170,8 +172,6 @@ class Backbone(Running, Unbuilt):
         """Refuse also where the host has ended the actor system; asked where nobody answers, or one waits."""
         self._open()
         require_running(self.system, self.path)
-
-    # writing
 
     async def ingest(self, plan: IngestPlan) -> IngestRun:
         """Carry out a plan; an ingest actor that dies meanwhile is restarted, and the run goes on where it was.
@@ -216,8 +216,6 @@ class Backbone(Running, Unbuilt):
         except Reject as reject:
             self._still_open()
             raise restore(reject) from reject.__cause__
-
-    # reading
 
     async def fetch(
         self,
@@ -302,8 +300,6 @@ class Backbone(Running, Unbuilt):
         self._open()
         of = Dimension.parse(dimension)
         return self._newest.row(of, self._reader.name_of(of, arguments.text("symbol", symbol)))
-
-    # looking at itself
 
     @property
     def path(self) -> str:

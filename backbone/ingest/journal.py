@@ -11,13 +11,14 @@ from actors import Reject
 from backbone.domain.status import Status
 from backbone.ingest.market_report import DimensionRun, MarketRun
 from backbone.ingest.plan import IngestPlan, IngestRun
+from backbone.quality.report import QualityReport
 from backbone.settings.sections.market import MarketSettings
 from backbone.store.run_records import WHOLE, RunRow
 
 __all__ = ["Diary", "asked_of", "row_of_failure", "row_of_given", "row_of_nothing", "row_of_run"]
 
 _WAITING = 256  # rows that the store has not taken yet; then the oldest are lost
-_SYMBOLS = 64
+_SYMBOLS, _MESSAGES = 64, 3
 
 
 class Diary:
@@ -108,9 +109,15 @@ def row_of_run(
             "attempts": run.attempts,
             "reasons": list(run.reasons),
             "settings": run.settings_hash,
+            "quality": None if run.quality is None else _judgement(run.quality),
             **metadata,
         },
     )
+
+
+def _judgement(quality: QualityReport) -> dict[str, Any]:
+    """What a judgement came to, as far as it is of bounded size."""
+    return {"status": quality.status.value, "score": quality.score, "messages": list(quality.messages[:_MESSAGES])}
 
 
 def row_of_failure(

@@ -20,6 +20,7 @@ from backbone.store.inbox_messages import (
     ReadSeen,
     RecordSeen,
 )
+from backbone.store.latest_messages import ReadLatest
 from backbone.store.outbox_messages import (
     SHARED_STREAM,
     STREAM,
@@ -72,6 +73,7 @@ __all__ = [
     "ReadDeadLetters",
     "ReadDrops",
     "ReadJournal",
+    "ReadLatest",
     "ReadLatestRuns",
     "ReadOffsets",
     "ReadOutbox",
@@ -353,6 +355,7 @@ StoreQuestion: TypeAlias = (
     | ReadQuarantine
     | ReadSymbols
     | ReadCoverage
+    | ReadLatest
     | ReadQuarters
     | DropRows
     | ReadDrops

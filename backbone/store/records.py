@@ -22,6 +22,7 @@ __all__ = [
     "JournalBound",
     "JournalRow",
     "JournalStatus",
+    "Latest",
     "MigrationReport",
     "OutboxRow",
     "OutboxStatus",
@@ -304,6 +305,15 @@ class Coverage(msgspec.Struct, frozen=True):
     rows: int
     earliest: datetime
     latest: datetime
+
+
+class Latest(msgspec.Struct, frozen=True):
+    """How far the rows of one symbol (and bar interval) go: the moment of the newest one."""
+
+    dimension: Dimension
+    symbol: str
+    interval: str | None
+    ts: datetime
 
 
 class JournalRow(msgspec.Struct, frozen=True):

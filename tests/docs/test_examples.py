@@ -34,6 +34,7 @@ RUN = [
     "how-to/read-without-our-code.md",
     "how-to/retention.md",
     "how-to/subscribe.md",
+    "how-to/trade-gate.md",
     "reference/configuration.md",
     "reference/data-model.md",
     "reference/telemetry.md",

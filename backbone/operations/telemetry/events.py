@@ -17,6 +17,7 @@ from backbone.stream.port import PartitionLag
 
 __all__ = [
     "Component",
+    "GateTold",
     "IngestHealth",
     "IngestMetrics",
     "IngestQuality",
@@ -174,3 +175,24 @@ class KafkaReadiness(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Status
     components: tuple[Component, ...]
+
+
+class GateTold(msgspec.Struct, frozen=True, kw_only=True):
+    """Symbols whose gate has changed in the same way at the same moment.
+
+    Attributes:
+        dimension: of the data.
+        symbols: the first 64 of `symbol_count`.
+        level: ok, degraded or blocked.
+        before: the level that it was; None: they were not judged before.
+        reasons: of the first of them, worst first.
+        as_of: when that was found.
+    """
+
+    dimension: Dimension
+    symbols: tuple[str, ...]
+    symbol_count: int
+    level: str
+    before: str | None
+    reasons: tuple[str, ...]
+    as_of: datetime

@@ -9,6 +9,7 @@ import msgspec
 from backbone.cache.health import CacheHealth
 from backbone.cache.port import CacheMetrics
 from backbone.operations.telemetry.events import (
+    GateTold,
     IngestHealth,
     IngestMetrics,
     IngestQuality,
@@ -26,6 +27,7 @@ __all__ = [
     "CACHE_HEALTH",
     "CROSS_REGION_FAILOVER",
     "EXECUTION_REPORT",
+    "GATE",
     "INGEST",
     "INGEST_HEALTH",
     "INGEST_METRICS",
@@ -75,6 +77,7 @@ def _switches(settings: TelemetrySettings) -> Mapping[str, bool]:
         "cache_health": settings.cache_health,
         "kafka_lag": settings.kafka_lag,
         "kafka_readiness": settings.kafka_readiness,
+        "gate": settings.gate,
     }
 
 
@@ -101,6 +104,7 @@ RETENTION = Topic(
     RetentionTold,
     "retention",
 )
+GATE = Topic("telemetry.gate", "whether symbols may be traded on, when that has changed", GateTold, "gate")
 SENSORY_SNAPSHOT = Topic("telemetry.sensory.snapshot", "what the sensors make of a symbol")
 BELIEF = Topic("telemetry.understanding.belief", "the belief about a symbol")
 REGIME = Topic("telemetry.understanding.regime", "the regime of a symbol")
@@ -121,6 +125,7 @@ TOPICS: Mapping[str, Topic] = {
         KAFKA_LAG,
         KAFKA_READINESS,
         RETENTION,
+        GATE,
         SENSORY_SNAPSHOT,
         BELIEF,
         REGIME,

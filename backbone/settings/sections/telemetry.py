@@ -35,6 +35,7 @@ class TelemetrySettings(Section, frozen=True, kw_only=True):
     cache_health: Annotated[bool, Meta(description="tell whether the cache does its work, each interval")] = True
     kafka_lag: Annotated[bool, Meta(description="tell how far consumers are behind Kafka, each interval")] = True
     kafka_readiness: Annotated[bool, Meta(description="tell whether Kafka does its work, each interval")] = True
+    gate: Annotated[bool, Meta(description="tell when it has changed whether symbols may be traded on")] = True
     interval: Annotated[Seconds, Meta(description="between two looks at cache and stream")] = 30.0
     flush_timeout: Annotated[
         Seconds, Meta(description="an event that its topic has not taken within this is tried again")

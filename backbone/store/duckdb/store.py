@@ -16,6 +16,7 @@ from backbone.store.duckdb.epochs import Epochs
 from backbone.store.duckdb.headroom import AT_REST, Headroom
 from backbone.store.duckdb.inbox import Inbox
 from backbone.store.duckdb.journal import Journal
+from backbone.store.duckdb.latest import Furthest
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
 from backbone.store.duckdb.outbox import Outbox
 from backbone.store.duckdb.probe import probe
@@ -31,7 +32,9 @@ from backbone.store.records import MigrationReport, StoreInfo
 __all__ = ["DuckDBStore"]
 
 
-class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, RunJournal, Upkeep):
+class DuckDBStore(
+    Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting, Furthest, Epochs, Journal, RunJournal, Upkeep
+):
     """A store in one DuckDB file, or in memory. It writes a chunk at a time, and reads beside that.
 
     Args:

@@ -22,6 +22,7 @@ from backbone.store.timescale.drops import Drops
 from backbone.store.timescale.epochs import Epochs
 from backbone.store.timescale.inbox import Inbox
 from backbone.store.timescale.journal import Journal
+from backbone.store.timescale.latest import Furthest
 from backbone.store.timescale.leases import Lease, Leases
 from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.outbox import Outbox
@@ -38,7 +39,7 @@ __all__ = ["TimescaleStore"]
 
 
 class TimescaleStore(
-    Writing, Aggregating, Outbox, Cursors, Leases, Inbox, Drops, Counting, Epochs, Journal, RunJournal, Upkeep
+    Writing, Aggregating, Outbox, Cursors, Leases, Inbox, Drops, Counting, Furthest, Epochs, Journal, RunJournal, Upkeep
 ):
     """A store in a PostgreSQL database, chunked where TimescaleDB is there. Any number of processes may share it.
 
