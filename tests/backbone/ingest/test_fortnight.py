@@ -48,7 +48,7 @@ Wed 25 16:30  ok
 Wed 01 11:00  degraded  run: not carried out: 429 Too Many Requests; it wants to be asked again after 3600 s
 Wed 01 15:00  ok
 """
-"""What the trade gate said of both symbols beside that. Weekends, holidays and the change of clocks make nothing stale."""
+"""What the trade gate said of both symbols: weekends, holidays and the change of clocks make nothing stale."""
 
 
 FELL = ["degraded", "degraded", "failed", "degraded", "degraded"]
