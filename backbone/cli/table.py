@@ -37,7 +37,11 @@ COMMANDS: tuple[Command, ...] = (
     _command("dlq show", "data", "one of them, with its headers"),
     _command("dlq replay", "data", "send them back to their topics"),
     _command("dlq drop", "data", "forget them"),
-    _command("run", "running", "keep a backbone running until SIGINT or SIGTERM"),
+    _command("run", "running", "fetch, also by schedule, and run until SIGINT or SIGTERM"),
+    _command("runs list", "running", "what became of the last runs, and which way they go", "list_runs"),
+    _command("runs show", "running", "one of them, with all that is known of it"),
+    _command("resume", "running", "let a schedule that has stopped or was paused go on"),
+    _command("pause", "running", "let the schedule wait until it is resumed"),
     _command("status", "running", "what is wrong, since when, and what to do; worst first"),
     _command("roster", "running", "the supervision tree with every actor's state"),
     _command("events", "running", "what it tells of runs, quality, cache and Kafka, as it comes"),
@@ -64,8 +68,6 @@ NOT_BUILT = {
     "drill": "backbone rehearse runs one full cycle and judges it",
     "doctor": "backbone config check judges the settings, backbone connectors a running backbone",
     "why": "backbone quarantine list shows why rows were kept aside",
-    "pause": "Ctrl-C or SIGTERM stops backbone run in order",
-    "resume": "backbone run starts it anew",
     "restart": "Ctrl-C, then backbone run; what crashes is restarted by its supervisor",
 }
 """Commands to come, and what serves meanwhile."""

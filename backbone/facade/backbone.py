@@ -65,7 +65,7 @@ R = TypeVar("R")
 _READ_TIMEOUT = 60.0
 
 
-class Backbone(Running, Gating, Mending, Unbuilt):
+class Backbone(Gating, Running, Mending, Unbuilt):
     """A running backbone. Made by `open`; all methods belong to the loop it was opened in.
 
     Attributes:
@@ -142,12 +142,8 @@ class Backbone(Running, Gating, Mending, Unbuilt):
             backbone = cls(settings, system, shared, observe)
             for each in (backbone._set_back, backbone.telemetry):
                 stack.callback(each.close)  # the bus may be the host's: also where the tree does not start
-            answers = {
-                **backbone._looking.answers(),
-                **backbone.dead_letters.answers(),
-                **backbone._fresh.answers(),
-                **run_answers(backbone),
-            }
+            answers = {**backbone._looking.answers(), **backbone.dead_letters.answers(), **run_answers(backbone)}
+            answers |= backbone._fresh.answers()
             answers["updates"] = Pulling(backbone._subscribing).answer
             asked = control.child(settings, answers)
             spec = tree(settings, backbone._calls, shared, desk=backbone.telemetry, control=asked, parts=parts)
@@ -177,8 +173,6 @@ class Backbone(Running, Gating, Mending, Unbuilt):
         """Refuse also where the host has ended the actor system; asked where nobody answers, or one waits."""
         self._open()
         require_running(self.system, self.path)
-
-    # writing
 
     async def ingest(self, plan: IngestPlan) -> IngestRun:
         """Carry out a plan; an ingest actor that dies meanwhile is restarted, and the run goes on where it was.
@@ -223,8 +217,6 @@ class Backbone(Running, Gating, Mending, Unbuilt):
         except Reject as reject:
             self._still_open()
             raise restore(reject) from reject.__cause__
-
-    # reading
 
     async def fetch(
         self,
@@ -309,8 +301,6 @@ class Backbone(Running, Gating, Mending, Unbuilt):
         self._open()
         of = Dimension.parse(dimension)
         return self._newest.row(of, self._reader.name_of(of, arguments.text("symbol", symbol)))
-
-    # looking at itself
 
     @property
     def path(self) -> str:

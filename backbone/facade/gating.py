@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
-from actors import ActorSystem
+from actors import ActorSystem, Request
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.facade.fresh import Fresh
 from backbone.facade.reading import Reader
-from backbone.facade.spelling import Ask
 from backbone.operations.freshness import FreshnessReport
 from backbone.operations.gate.board import Board
 from backbone.operations.gate.verdict import Gate
@@ -19,6 +19,8 @@ from backbone.operations.gate.watching import GateWatch
 from backbone.settings import Settings
 
 __all__ = ["Gating"]
+
+R = TypeVar("R")
 
 
 class Gating:
@@ -28,8 +30,12 @@ class Gating:
     system: ActorSystem
     _gates: Board
     _reader: Reader
-    _ask: Ask
-    _open: Callable[[], None]
+
+    if TYPE_CHECKING:
+
+        def _open(self) -> None: ...
+
+        async def _ask(self, name: str, request: Request[R], timeout: float = ..., /) -> R: ...
 
     @cached_property
     def _fresh(self) -> Fresh:

@@ -51,7 +51,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
 def tree(
     settings: Settings, calls: Calls, resources: Resources, *, desk: Desk, control: ChildSpec | None, parts: Parts
 ) -> SupervisorSpec:
-    """Watch · store · cache · stream (relay, last, consumer) · ingest · scheduler · retention · gate · replay · control.
+    """Watch · store · cache · stream (relay, last, consumer) · ingest, scheduler · retention · gate · replay · control.
 
     Raises:
         Unsupported: `parts` names a child that there is not.

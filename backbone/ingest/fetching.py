@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -22,7 +22,10 @@ from backbone.quality.sessions import Calendar
 from backbone.settings import Settings
 from backbone.sources.errors import SourceError
 
-__all__ = ["Asking", "Fetching", "merged"]
+__all__ = ["Asking", "Fetching", "Note", "merged"]
+
+Note = Callable[[str, DimensionRun, Mapping[str, Any]], Awaitable[None]]
+"""Journals what became of a dimension of a run."""
 
 _QUIET = "nothing came, and no market was open in the window"
 _NONE_GIVEN = "no events are given, and no window to ask for: nothing was done"
@@ -50,6 +53,7 @@ class Fetching:
         settings: how events are read.
         ask: asks ingest.
         calendar_of: the calendar of a symbol.
+        note: journals what became of a dimension that ingest does not journal: of events that were given.
         time: monotonic seconds.
         now: the wall clock.
 
@@ -64,6 +68,7 @@ class Fetching:
         settings: Settings,
         ask: Asking,
         calendar_of: Callable[[str], Calendar],
+        note: Note,
         time: Callable[[], float],
         now: Callable[[], datetime],
     ) -> None:
@@ -73,6 +78,7 @@ class Fetching:
         self._metadata = metadata
         self._ask = ask
         self._calendar_of = calendar_of
+        self._note = note
         self._time = time
         self._now = now
 
@@ -96,6 +102,8 @@ class Fetching:
             found = msgspec.structs.replace(found, status=Status.FAILED, why=why, code=code)
         found = msgspec.structs.replace(found, duration_s=self._time() - began)
         self._ended(found)
+        if planned.events is not None:
+            await self._note(self.run_id, found, self._metadata)
         return found
 
     def _ended(self, found: DimensionRun) -> None:

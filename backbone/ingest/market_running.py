@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from actors import Clock, TaskRef
 from backbone.domain.identifiers import new_run_id
 from backbone.domain.status import Status
-from backbone.ingest.fetching import Asking, Fetching, merged
+from backbone.ingest.fetching import Asking, Fetching, Note, merged
 from backbone.ingest.market import NOTHING_KEEPS, Planned, planned, reason_against
 from backbone.ingest.market_report import DimensionRun, MarketRun, Trigger
 from backbone.ingest.plan import IngestPlan
@@ -39,17 +39,26 @@ class MarketRunning:
         instruments: the calendars of symbols.
         ask: asks the ingest actor.
         supervise: begins a task.
+        note: journals what ingest does not.
         clock: time.
         log: of who carries out.
     """
 
     def __init__(
-        self, settings: Settings, instruments: Instruments, ask: Asking, supervise: Supervise, clock: Clock, log: Any
+        self,
+        settings: Settings,
+        instruments: Instruments,
+        ask: Asking,
+        supervise: Supervise,
+        note: Note,
+        clock: Clock,
+        log: Any,
     ) -> None:
         self.settings = settings
         self._instruments = instruments
         self._ask = ask
         self._supervise = supervise
+        self._note = note
         self._clock = clock
         self._log = log
 
@@ -58,7 +67,8 @@ class MarketRunning:
         started, began, run_id = self._clock.now(), self._clock.time(), new_run_id()
         reason = "" if plan is not None else reason_against(self.settings)
         calendar_of, clock = self._instruments.calendar_at_hand, self._clock
-        run = Fetching(run_id, {"trigger": trigger}, self.settings, self._ask, calendar_of, clock.time, clock.now)
+        metadata = {"trigger": trigger}
+        run = Fetching(run_id, metadata, self.settings, self._ask, calendar_of, self._note, clock.time, clock.now)
         results: tuple[DimensionRun, ...] = ()
         tried: list[DimensionRun] = []
         if not reason:
@@ -91,7 +101,7 @@ class MarketRunning:
         calendars = [self._instruments.calendar_at_hand(name) for name in names]
         return planned(self.settings.market, self._clock.now(), calendars)
 
-    async def _side_by_side(self, run: Fetching, works: dict[Any, Work]) -> tuple[DimensionRun, ...]:
+    async def _side_by_side(self, run: Fetching, works: Mapping[Any, Work]) -> tuple[DimensionRun, ...]:
         """All at once, each a task of its own; what is refused is in its result, and holds up nobody."""
         tasks = [await self._supervise(str(name), work, run.run_id) for name, work in works.items()]
         return tuple([await task.result() for task in tasks])

@@ -20,6 +20,7 @@ from backbone.domain.identifiers import again, ingest_id
 from backbone.domain.memory import give_back
 from backbone.domain.threads import in_thread
 from backbone.ingest.accounting import account_of
+from backbone.ingest.ageing import Ageing
 from backbone.ingest.counting import Counting
 from backbone.ingest.following import going_on
 from backbone.ingest.foreign import looked_at
@@ -132,6 +133,7 @@ class Run:
         self._instruments = Instruments(settings)
         self._source = self._open(plan, settings)
         self.source_name = _identity(self._source.name, plan.path)
+        self._ageing = Ageing(self._source, plan, now(), settings, self._instruments)
         self._progress = Progress(0, 0, 0)
         self._results: list[WriteResult] = []
         self._judged: list[QualityReport] = []
@@ -296,6 +298,7 @@ class Run:
             )
             salvaged = await write_what_goes_in(self._writer.write, chunk)
             self._results.append(msgspec.structs.replace(salvaged.result, outcomes=b""))  # a byte for each row adds up
+            self._ageing.saw(found.frame)
             if salvaged.refused:
                 await self._keep_aside(salvaged.refused)
                 self._unjudged += len(salvaged.refused)
@@ -370,7 +373,7 @@ class Run:
         chosen = self.settings.quality
         judged = merge(self._judged or [self._judge(Frame.empty(self._dimension), None)])
         return with_kept_aside(
-            with_mended(judged, self._mended),
+            with_mended(self._ageing.judged(judged, self._now()), self._mended),
             self._unjudged,
             self._rows_read,
             warn_score=chosen.warn_score,

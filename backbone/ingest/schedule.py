@@ -8,7 +8,7 @@ stops after so many failures in a row, which the roster, telemetry and `backbone
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,14 +18,13 @@ from backbone.calls import Calls
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
 from backbone.files import is_there
-from backbone.ingest.journal import Diary
+from backbone.ingest.journal import Diary, row_of_given, row_of_nothing
 from backbone.ingest.market import planned_dimensions
 from backbone.ingest.market_report import DimensionRun, MarketRun, Trigger
 from backbone.ingest.market_running import MarketRunning, Work
 from backbone.ingest.plan import IngestPlan
 from backbone.ingest.schedule_book import ScheduleBook
 from backbone.ingest.schedule_messages import (
-    MarketRan,
     PauseSchedule,
     ReadSchedule,
     ResumeSchedule,
@@ -38,7 +37,7 @@ from backbone.quality.instruments import Instruments
 from backbone.quality.sessions import Calendar
 from backbone.settings import Settings
 from backbone.store.messages import RecordRun
-from backbone.store.run_records import WHOLE, RunRow
+from backbone.store.run_records import RunRow
 
 __all__ = ["SchedulerActor"]
 
@@ -90,7 +89,13 @@ class SchedulerActor(Actor):
         """Begin, or go on with, the schedule."""
         now = self.context.clock.now()
         self._running = MarketRunning(
-            self.settings, self._instruments, self._ask, self._supervised, self.context.clock, self.context.log
+            self.settings,
+            self._instruments,
+            self._ask,
+            self._supervised,
+            self._note_given,
+            self.context.clock,
+            self.context.log,
         )
         if self._book.under_way is not None:
             self._book.failed(now, _FELL)
@@ -243,7 +248,6 @@ class SchedulerActor(Actor):
             await self._diary.flush()
         if self._book.running:
             self._book.next = self._timing.next(now, self._scheduled_calendars())
-        self.context.system.publish(MarketRan, self.context.ref.path, run=run)
         self._changed()
 
     def _scheduled_calendars(self) -> Sequence[Calendar]:
@@ -271,25 +275,14 @@ class SchedulerActor(Actor):
     async def _record(self, row: RunRow) -> None:
         await self._calls.ask("store", RecordRun(row), _NOTE_TIMEOUT)
 
+    async def _note_given(self, run_id: str, found: DimensionRun, metadata: Mapping[str, Any]) -> None:
+        await self._note(row_of_given(run_id, found, self.context.clock.now(), metadata))
+
     async def _note_failure(self, run: MarketRun) -> None:
         """A run of which nothing was carried out has a row of its own, beside those of its dimensions."""
-        requested = sorted({symbol for each in run.dimensions for symbol in each.requested})
-        row = RunRow(
-            run_id=run.run_id,
-            dimension=WHOLE,
-            status="failed",
-            source=self.settings.market.source,
-            duration_s=run.duration_s,
-            executed_at=self.context.clock.now(),
-            error=run.trouble,
-            metadata={
-                "error": run.trouble,
-                "requested_symbols": requested or list(self.settings.market.symbols),
-                "dimensions": [each.dimension.value for each in run.dimensions],
-                "trigger": run.trigger,
-                "settings": run.settings_hash,
-            },
-        )
+        await self._note(row_of_nothing(run, self.settings.market, self.context.clock.now()))
+
+    async def _note(self, row: RunRow) -> None:
         why = await self._diary.note(row)
         if why:
-            self.context.log.warning("failed run not journalled yet", run_id=run.run_id, why=why)
+            self.context.log.warning("run not journalled yet", run_id=row.run_id, status=row.status, why=why)

@@ -53,8 +53,10 @@ class MarketReport(Report, frozen=True, kw_only=True):
 
     def to_markdown(self) -> str:
         """The conclusion, then what is asked of whom."""
-        parts = ("schedule", "recovery", "retention", "kafka_readiness", "backup", "spark_export")
-        parts = (*parts, "failover_drill", "spark_stress", "cross_region", "metadata")
+        parts = (
+            *("schedule", "recovery", "retention", "kafka_readiness", "backup", "spark_export"),
+            *("failover_drill", "spark_stress", "cross_region", "metadata"),
+        )
         facts = [("should_run", self.should_run), ("reason", self.reason), *((n, getattr(self, n)) for n in parts)]
         plans = markdown_table(("dimension", "plan"), list(self.plan.items()))
         return f"{self.heading()}\n{plans}\n{markdown_table(('what', 'set'), facts)}"

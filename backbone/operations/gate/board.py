@@ -73,7 +73,10 @@ class Board:
 
     def gate(self, dimension: Dimension | str, symbol: str) -> Gate:
         """The answer for a symbol; the first question has it judged from then on."""
-        entry = self._asked.get((dimension, symbol))
+        try:
+            entry = self._asked.get((dimension, symbol))
+        except TypeError:  # which says nothing of what is allowed
+            entry = None
         if entry is not None:
             now = self._time()
             if now < entry.until and now < self._holds_until:
@@ -87,8 +90,9 @@ class Board:
         if self._closed:
             watch.close()
             return watch
-        for symbol in symbols if dimension is not None else ():
-            self.gate(dimension, symbol)
+        if dimension is not None:
+            for symbol in symbols:
+                self.gate(dimension, symbol)
         for key, entry in self._entries.items():
             if watch.wants(key):
                 watch.put(self._checked(entry))

@@ -11,6 +11,7 @@ import msgspec
 from actors import Event
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
+from backbone.ingest.schedule_state import ScheduleState
 from backbone.retention.report import RetentionDrop, RetentionFinding
 from backbone.stream.port import PartitionLag
 
@@ -24,6 +25,7 @@ __all__ = [
     "KafkaLag",
     "KafkaReadiness",
     "RetentionTold",
+    "SchedulerTold",
     "Telemetry",
 ]
 
@@ -131,6 +133,23 @@ class RetentionTold(msgspec.Struct, frozen=True, kw_only=True):
     pruned: Mapping[str, int]
     note: str
     scheduled: bool = False
+
+
+class SchedulerTold(msgspec.Struct, frozen=True, kw_only=True):
+    """How the schedule is: after each of its runs, where it pauses, stops or goes on, and at each interval.
+
+    Attributes:
+        status: off without a schedule; degraded where a run failed, is overdue or never was, or the schedule waits;
+            failed where it has stopped, or does not say how it is.
+        why: in a sentence; "" where all is well.
+        state: its counts and times; None: it does not say.
+        markdown: the same as a table.
+    """
+
+    status: Status
+    why: str
+    state: ScheduleState | None
+    markdown: str
 
 
 class KafkaLag(msgspec.Struct, frozen=True, kw_only=True):

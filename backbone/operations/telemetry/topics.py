@@ -17,6 +17,7 @@ from backbone.operations.telemetry.events import (
     KafkaLag,
     KafkaReadiness,
     RetentionTold,
+    SchedulerTold,
 )
 from backbone.settings.sections.telemetry import TelemetrySettings
 
@@ -70,6 +71,7 @@ def _switches(settings: TelemetrySettings) -> Mapping[str, bool]:
         "ingest_health": settings.ingest_health,
         "ingest_metrics": settings.ingest_metrics,
         "ingest_quality": settings.ingest_quality,
+        "ingest_scheduler": settings.ingest_scheduler,
         "retention": settings.retention,
         "cache": settings.cache,
         "cache_health": settings.cache_health,
@@ -83,7 +85,12 @@ INGEST = Topic("telemetry.ingest", "what a run did, or why it was refused, once 
 INGEST_HEALTH = Topic("telemetry.ingest.health", "whether all is well with a run", IngestHealth, "ingest_health")
 INGEST_METRICS = Topic("telemetry.ingest.metrics", "counts and pace of a run", IngestMetrics, "ingest_metrics")
 INGEST_QUALITY = Topic("telemetry.ingest.quality", "the judgement on a run's rows", IngestQuality, "ingest_quality")
-SCHEDULER = Topic("telemetry.ingest.scheduler", "the ingest schedule")
+SCHEDULER = Topic(
+    "telemetry.ingest.scheduler",
+    "how the schedule is, after each of its runs and each interval",
+    SchedulerTold,
+    "ingest_scheduler",
+)
 CROSS_REGION_FAILOVER = Topic("telemetry.ingest.cross_region_failover", "failover to another region")
 CACHE = Topic("telemetry.cache", "the cache's counters, each interval", CacheMetrics, "cache")
 CACHE_HEALTH = Topic("telemetry.cache.health", "whether the cache works, each interval", CacheHealth, "cache_health")

@@ -27,6 +27,9 @@ class TelemetrySettings(Section, frozen=True, kw_only=True):
     ingest_health: Annotated[bool, Meta(description="tell of each run whether all is well")] = True
     ingest_metrics: Annotated[bool, Meta(description="tell the counts and the pace of each run")] = True
     ingest_quality: Annotated[bool, Meta(description="tell the judgement on the rows of each run")] = True
+    ingest_scheduler: Annotated[
+        bool, Meta(description="tell how the schedule is, after each run and each interval")
+    ] = True
     retention: Annotated[bool, Meta(description="tell what retention found, dropped and pruned")] = True
     cache: Annotated[bool, Meta(description="tell the cache's counters, each interval")] = True
     cache_health: Annotated[bool, Meta(description="tell whether the cache does its work, each interval")] = True

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
+from actors import SupervisorSpec
 from actors.testing import TestSystem
 from backbone import Backbone, Dimension, Frame
 from backbone.domain.clock import from_us, interval_duration, to_us
@@ -182,17 +184,26 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Provider:
     return provider
 
 
+def _without_children(spec: SupervisorSpec) -> SupervisorSpec:
+    """The relay looks at the store each second, of which a fortnight has over a million."""
+    return replace(spec, children=())
+
+
 @asynccontextmanager
 async def desk(
     began: datetime = MONDAY, *, faults: Faults | None = None, **settings: object
 ) -> AsyncIterator[Backbone]:
-    """A backbone whose market is fetched from the provider that is installed; a setting is named `market__daily`."""
+    """A backbone whose market is fetched from the provider that is installed; a setting is named `market__daily`.
+
+    Without faults there is no relay, so that days go by in no time.
+    """
     chosen: dict[str, object] = {"market.symbols": "AAPL,MSFT", "market.source": KIND, "telemetry.interval": 86_400.0}
     chosen |= {"retention.interval": 0.0, "schedule.jitter": 0.0, "schedule.seed": 1}
     chosen["quality.session"] = "us_equities"
     chosen |= {name.replace("__", "."): value for name, value in settings.items()}
+    parts = {"stream": _without_children} if faults is None else None
     async with (
         TestSystem(clock=SetClock(began)) as system,
-        embedded(system=system, overrides=chosen, faults=faults) as backbone,
+        embedded(system=system, overrides=chosen, faults=faults, parts=parts) as backbone,
     ):
         yield backbone

@@ -35,7 +35,9 @@ async def test_all_dimensions_that_are_wanted_are_fetched_under_one_id(provider:
         assert run.status is Status.OK, run.trouble
         assert [each.dimension for each in run.dimensions] == [DAILY, INTRADAY, MACRO]
         assert [each.inserted for each in run.dimensions] == [2 * 59, bars.num_rows * 2, 1]  # today's is not over
-        assert {row.dimension for row in journal.runs} == {DAILY, INTRADAY}
+        assert {(row.dimension, row.status) for row in journal.runs} == {
+            (each, "ok") for each in (DAILY, INTRADAY, MACRO)
+        }
         assert run.reason == NOTHING_KEEPS
         assert json.loads(run.to_json())["dimensions"][0]["status"] == "ok"
         assert "| daily_bars | ok | desk | 118 | 118 |" in run.to_markdown()

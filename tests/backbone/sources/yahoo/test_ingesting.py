@@ -193,7 +193,7 @@ def test_a_plan_that_says_too_much_is_refused(changes: dict[str, Any], why: str)
         plan("ACME", **changes)
 
 
-NEVER = [
+NEVER: list[tuple[dict[str, Any], str]] = [
     ({"symbols": ["A/B"]}, r"symbol 'A/B' given; yahoo's have 1 to 32"),
     ({"symbols": ["A" * 33]}, "given; yahoo's have 1 to 32"),
     ({"symbols": []}, "no symbols given"),
