@@ -20,7 +20,7 @@ from backbone.store.inbox_messages import (
     ReadSeen,
     RecordSeen,
 )
-from backbone.store.mending_messages import DeleteQuarantine, FindQuarantine, ReadTallies, VoidLedger
+from backbone.store.mending_messages import DeleteQuarantine, FindQuarantine, ReadTallies, TraceRow, VoidLedger
 from backbone.store.outbox_messages import (
     SHARED_STREAM,
     STREAM,
@@ -91,6 +91,7 @@ __all__ = [
     "RelayCursor",
     "StoreQuestion",
     "StreamParts",
+    "TraceRow",
     "VoidLedger",
     "WriteChunk",
 ]
@@ -374,5 +375,6 @@ StoreQuestion: TypeAlias = (
     | VoidLedger
     | FindQuarantine
     | DeleteQuarantine
+    | TraceRow
 )
 """All of them: what the store's actor handles."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from backbone.store.merging import Tallies
+    from backbone.store.tracing import Trace
 
 __all__ = ["Adapter", "Store", "StoreFactory"]
 
@@ -168,6 +169,10 @@ class Store(Protocol):
 
     async def delete_quarantined(self, rows: Sequence[QuarantineRow]) -> int:
         """Forget bad rows, known by source, dimension, location and reason; returns how many were there."""
+        ...
+
+    async def trace(self, dimension: Dimension, symbol: str, ts: datetime) -> Trace:
+        """All that is known of how the rows of a symbol (or calendar) at a moment came to be as they are."""
         ...
 
     async def record_journal(self, row: JournalRow) -> None:

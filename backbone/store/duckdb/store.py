@@ -23,6 +23,7 @@ from backbone.store.duckdb.quarantine import Quarantine
 from backbone.store.duckdb.quarters import Counting
 from backbone.store.duckdb.run_journal import RunJournal
 from backbone.store.duckdb.session import Session
+from backbone.store.duckdb.tracing import Tracing
 from backbone.store.duckdb.upkeep import Upkeep
 from backbone.store.duckdb.writing import Writing
 from backbone.store.migrations import Migration, shipped
@@ -33,7 +34,19 @@ __all__ = ["DuckDBStore"]
 
 
 class DuckDBStore(
-    Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, RunJournal, Quarantine, Upkeep
+    Writing,
+    Aggregating,
+    Outbox,
+    Cursors,
+    Inbox,
+    Drops,
+    Counting,
+    Epochs,
+    Journal,
+    RunJournal,
+    Quarantine,
+    Tracing,
+    Upkeep,
 ):
     """A store in one DuckDB file, or in memory. It writes a chunk at a time, and reads beside that.
 

@@ -248,6 +248,7 @@ FIELDS: Mapping[str, list[Any]] = {
     "places": [7, None, (("t", 0),), (("", 0, 1),), (("t", -1, 1),), (("t", 0, "1"),), ("t/0/1",)],
     "until": MOMENTS,
     "ids": [7, "0f", ("",), (7,)],
+    "ts": [None, *MOMENTS],
 }
 
 RIGHT: Mapping[str, Any] = {
@@ -269,6 +270,7 @@ RIGHT: Mapping[str, Any] = {
     "letters": (),
     "places": (("t", 0, 1),),
     "ids": ("0f",),
+    "ts": WELL,
     "interval": "1h",
     "after": 0,
     "subscription": "s",

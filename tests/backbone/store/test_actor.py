@@ -155,6 +155,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.DeleteDeadLetters((LETTER,)), ("delete_dead_letters", ((LETTER,),), {})),
     (messages.ReadTallies(TRADES, DAY, DAY, ("A",)), ("tallies", (TRADES, DAY, DAY), {"symbols": ("A",)})),
     (messages.VoidLedger(TRADES, "A", None, DAY, DAY), ("void", (TRADES, "A", None, DAY, DAY), {})),
+    (messages.TraceRow(TRADES, "A", DAY), ("trace", (TRADES, "A", DAY), {})),
     (messages.FindQuarantine(("0f",)), ("quarantined_at", (("0f",),), {})),
     (messages.DeleteQuarantine(()), ("delete_quarantined", ((),), {})),
 ]
