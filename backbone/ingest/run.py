@@ -307,8 +307,9 @@ class Run:
 
     def _bad(self, row: BadRow | Rejected) -> QuarantineRow:
         dimension = self._dimension.value
+        whole = row.payload if isinstance(row, Rejected) else b""
         return QuarantineRow(
-            self.source_name, row.location, row.reason, row.excerpt, dimension, self._run_id, utc_now()
+            self.source_name, row.location, row.reason, row.excerpt, dimension, self._run_id, utc_now(), whole
         )
 
     def _summary(self, duration: float) -> IngestRun:

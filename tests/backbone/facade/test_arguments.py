@@ -75,6 +75,14 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
         },
     ),
     "rehearse": ({}, {"request": [None, {}, "request", 7]}),
+    "why": (
+        {"symbol": "EURUSD", "ts": WELL, "dimension": "intraday"},
+        {
+            "symbol": [7, None, "", "A\0", ["A"]],
+            "ts": [None, *MOMENTS],
+            "dimension": [each for each in DIMENSIONS if each is not None],
+        },
+    ),
     "backfill": (
         {"dimension": "intraday", "source": "csv", "dry_run": True},
         {
