@@ -27,6 +27,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.observing import Observe
 from backbone.facade.dead_letters import DeadLetters
+from backbone.facade.gating import Gating
 from backbone.facade.given import Rows, frame_of
 from backbone.facade.looking import Looking
 from backbone.facade.mending import Mending
@@ -34,6 +35,7 @@ from backbone.facade.opening import Opening, cause_of, require_running, resource
 from backbone.facade.period import beginning
 from backbone.facade.pulling import Pulling
 from backbone.facade.reading import Reader
+from backbone.facade.running import Running, run_answers
 from backbone.facade.set_back import SetBack
 from backbone.facade.subscribing import Subscribing
 from backbone.facade.subscription import Subscription
@@ -63,7 +65,7 @@ R = TypeVar("R")
 _READ_TIMEOUT = 60.0
 
 
-class Backbone(Mending, Unbuilt):
+class Backbone(Gating, Mending, Running, Unbuilt):
     """A running backbone. Made by `open`; all methods belong to the loop it was opened in.
 
     Attributes:
@@ -78,7 +80,7 @@ class Backbone(Mending, Unbuilt):
     ) -> None:
         self.settings = settings
         self.system = system
-        self._newest = resources.newest
+        self._newest, self._gates = resources.newest, resources.gates
         self._calls = Calls(system, f"{system.ref.path}/{NAME}", observe)
         self._set_back = SetBack(system, self._calls.base)
         self._reader = Reader(self._ask, settings, system.clock.time, self._set_back)
@@ -140,7 +142,8 @@ class Backbone(Mending, Unbuilt):
             backbone = cls(settings, system, shared, observe)
             for each in (backbone._set_back, backbone.telemetry):
                 stack.callback(each.close)  # the bus may be the host's: also where the tree does not start
-            answers = {**backbone._looking.answers(), **backbone.dead_letters.answers(), **backbone._mending_answers()}
+            answers = {**backbone._looking.answers(), **backbone.dead_letters.answers(), **run_answers(backbone)}
+            answers |= {**backbone._fresh.answers(), **backbone._mending_answers()}
             answers["updates"] = Pulling(backbone._subscribing).answer
             asked = control.child(settings, answers)
             spec = tree(settings, backbone._calls, shared, desk=backbone.telemetry, control=asked, parts=parts)
@@ -170,8 +173,6 @@ class Backbone(Mending, Unbuilt):
         """Refuse also where the host has ended the actor system; asked where nobody answers, or one waits."""
         self._open()
         require_running(self.system, self.path)
-
-    # writing
 
     async def ingest(self, plan: IngestPlan) -> IngestRun:
         """Carry out a plan; an ingest actor that dies meanwhile is restarted, and the run goes on where it was.
@@ -216,8 +217,6 @@ class Backbone(Mending, Unbuilt):
         except Reject as reject:
             self._still_open()
             raise restore(reject) from reject.__cause__
-
-    # reading
 
     async def fetch(
         self,
@@ -302,8 +301,6 @@ class Backbone(Mending, Unbuilt):
         self._open()
         of = Dimension.parse(dimension)
         return self._newest.row(of, self._reader.name_of(of, arguments.text("symbol", symbol)))
-
-    # looking at itself
 
     @property
     def path(self) -> str:

@@ -64,6 +64,11 @@ class Writer:
         """See Backbone.ingest."""
         request = RunIngest(plan, new_run_id())
         run = await self._persistently(lambda: self._calls.ref("ingest").ask(request, _RUN_TIMEOUT))
+        await self.ingested(run)
+        return run
+
+    async def ingested(self, run: IngestRun) -> None:
+        """A run has ended: what is fetched from now on is not older; cached windows are brought up to it."""
         known = await self._known() if run.unchanged else 0
         self._reader.ingested(run.dimension)
         for symbol in run.symbols:
@@ -71,7 +76,6 @@ class Writer:
         if run.positions:
             with suppress(ActorError):  # a cache that is being restarted has nothing to be warmed
                 await self._calls.ref("cache").tell(WarmWindows({run.dimension: dict(run.positions)}))
-        return run
 
     async def record(self, frame: Frame) -> RecordResult:
         """See Backbone.record."""

@@ -11,6 +11,7 @@ import anyio
 
 from actors import Actor, Reject, handles
 from backbone.calls import REFUSABLE, Calls, refuse
+from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 from backbone.domain.observing import Observe
 from backbone.ingest.group import GroupWriter
@@ -24,8 +25,16 @@ from backbone.ingest.waiting import Bound, Waiting
 from backbone.quality.instruments import Instruments
 from backbone.settings import Settings
 from backbone.sources.port import Progress
-from backbone.store.messages import ClaimEpoch, QuarantineRows, ReadCoverage, RecordJournal, RecordRun, WriteChunk
-from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, WriteResult
+from backbone.store.messages import (
+    ClaimEpoch,
+    QuarantineRows,
+    ReadCoverage,
+    ReadRows,
+    RecordJournal,
+    RecordRun,
+    WriteChunk,
+)
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Query, WriteResult
 from backbone.store.run_records import RunRow
 
 __all__ = ["IngestActor"]
@@ -70,6 +79,9 @@ class _StoreWriter(RunWriter):
 
     async def stored(self, dimension: Dimension, symbols: Sequence[str]) -> list[Coverage]:
         return await self._calls.ask("store", ReadCoverage(dimension, symbols=symbols), _WRITE_TIMEOUT)
+
+    async def read(self, query: Query) -> Frame:
+        return (await self._calls.ask("store", ReadRows(query), _WRITE_TIMEOUT)).frame
 
     async def journal(self, row: JournalRow) -> None:
         await self._calls.ask("store", RecordJournal(row), _WRITE_TIMEOUT)
@@ -137,10 +149,10 @@ class IngestActor(Actor):
         began = self.context.clock.time()
         try:
             async with self._slots:
-                result = await self._carry_out(message)
+                result = await self._carry_out(message, began)
         except Reject as reject:
             self._saw("RunIngest", began, f"refused:{reject.code}")
-            await self._note_failure(message, reject, began)
+            await self._note(self._failed(message, reject.text, began, code=reject.code))
             self._ended(message, code=reject.code, error=reject.text)
             raise
         finally:
@@ -165,7 +177,7 @@ class IngestActor(Actor):
         if self._observe is not None:
             self._observe(what, self.context.clock.time() - since, outcome)
 
-    async def _carry_out(self, message: RunIngest) -> IngestRun:
+    async def _carry_out(self, message: RunIngest, since: float) -> IngestRun:
         begun = f"{message.run_id}/{message.plan.dimension}"
         attempt = self._attempts[begun] = self._attempts.get(begun, 0) + 1
         try:
@@ -183,6 +195,7 @@ class IngestActor(Actor):
             async with self._one_writer[run.source_name, message.plan.dimension]:
                 result = await run.execute()
         except REFUSABLE as error:
+            await self._journal_failure(message, str(error), since)
             raise refuse(error) from error
         finally:
             self._rows += self._under_way.pop(begun, 0)
@@ -200,19 +213,20 @@ class IngestActor(Actor):
             rows_known=known,
             bytes_read=progress.bytes_read,
             bytes_total=progress.bytes_total,
+            of=progress.of,
         )
 
-    async def _note_failure(self, message: RunIngest, reject: Reject, began: float) -> None:
-        """A run that failed, in the journal of runs and, beside its chunks, in that of chunks."""
-        now, took = self.context.clock.now(), self.context.clock.time() - began
-        row = row_of_failure(
-            message.run_id, message.plan, reject.text, now, took, {**message.metadata, "code": reject.code}
-        )
+    def _failed(self, message: RunIngest, error: str, since: float, **more: str) -> RunRow:
+        now, took = self.context.clock.now(), self.context.clock.time() - since
+        return row_of_failure(message.run_id, message.plan, error, now, took, {**message.metadata, **more})
+
+    async def _journal_failure(self, message: RunIngest, error: str, since: float) -> None:
+        """An input that failed is said among the chunks, too; where the store is what failed, the log has to do."""
+        row = self._failed(message, error, since)
         try:
             await self.writer.journal(_as_chunk(row, message.plan))
-        except Reject as refused:
-            self.context.log.warning("failed run not journalled", run_id=message.run_id, why=str(refused))
-        await self._note(row)
+        except Reject as reject:
+            self.context.log.warning("failed run not journalled", run_id=message.run_id, why=str(reject))
 
     @handles
     def record(self, message: RecordRows) -> None:

@@ -8,13 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from actors import Reject
+from backbone.domain.status import Status
+from backbone.ingest.market_report import DimensionRun, MarketRun
 from backbone.ingest.plan import IngestPlan, IngestRun
-from backbone.store.run_records import RunRow
+from backbone.quality.report import QualityReport
+from backbone.settings.sections.market import MarketSettings
+from backbone.store.run_records import WHOLE, RunRow
 
-__all__ = ["Diary", "asked_of", "row_of_failure", "row_of_run"]
+__all__ = ["Diary", "asked_of", "row_of_failure", "row_of_given", "row_of_nothing", "row_of_run"]
 
 _WAITING = 256  # rows that the store has not taken yet; then the oldest are lost
-_SYMBOLS = 64
+_SYMBOLS, _MESSAGES = 64, 3
 
 
 class Diary:
@@ -36,10 +40,13 @@ class Diary:
         return len(self._waiting)
 
     async def note(self, row: RunRow) -> str:
-        """Journal a row, and those that wait for it; answers why they wait, "" where none does."""
-        if not self._wanted:
-            return ""
-        self._waiting.append(row)
+        """Journal a row, behind those that wait; answers why they still wait, "" where none does."""
+        if self._wanted:
+            self._waiting.append(row)
+        return await self.flush()
+
+    async def flush(self) -> str:
+        """Journal what waits; answers why it still does, "" where nothing does."""
         while self._waiting:
             first = self._waiting[0]
             try:
@@ -102,9 +109,15 @@ def row_of_run(
             "attempts": run.attempts,
             "reasons": list(run.reasons),
             "settings": run.settings_hash,
+            "quality": None if run.quality is None else _judgement(run.quality),
             **metadata,
         },
     )
+
+
+def _judgement(quality: QualityReport) -> dict[str, Any]:
+    """What a judgement came to, as far as it is of bounded size."""
+    return {"status": quality.status.value, "score": quality.score, "messages": list(quality.messages[:_MESSAGES])}
 
 
 def row_of_failure(
@@ -124,5 +137,50 @@ def row_of_failure(
             "requested_symbols": list(plan.symbols[:_SYMBOLS]),
             "error": error,
             **metadata,
+        },
+    )
+
+
+def row_of_given(run_id: str, found: DimensionRun, now: datetime, metadata: Mapping[str, Any]) -> RunRow:
+    """The row of events that were given, which no source was asked for."""
+    failed = found.status is Status.FAILED
+    return RunRow(
+        run_id=run_id,
+        dimension=found.dimension.value,
+        status="failed" if failed else "ok" if found.rows else "skipped",
+        source=found.source,
+        rows=found.rows,
+        inserted=found.inserted,
+        changed=found.changed,
+        unchanged=found.unchanged,
+        quarantined=found.quarantined,
+        symbols=found.requested,
+        start=found.span_start,
+        end=found.span_end,
+        freshness_s=found.freshness_s,
+        duration_s=found.duration_s,
+        executed_at=now,
+        error=found.why if failed else None,
+        metadata={"provided_events": found.rows, "why": found.why, **metadata},
+    )
+
+
+def row_of_nothing(run: MarketRun, market: MarketSettings, now: datetime) -> RunRow:
+    """The row of a run of which nothing was carried out, beside those of its dimensions."""
+    requested = sorted({symbol for each in run.dimensions for symbol in each.requested})
+    return RunRow(
+        run_id=run.run_id,
+        dimension=WHOLE,
+        status="failed",
+        source=", ".join(dict.fromkeys(each.source for each in run.dimensions)) or market.source,
+        duration_s=run.duration_s,
+        executed_at=now,
+        error=run.trouble,
+        metadata={
+            "error": run.trouble,
+            "requested_symbols": requested or list(market.symbols),
+            "dimensions": [each.dimension.value for each in run.dimensions],
+            "trigger": run.trigger,
+            "settings": run.settings_hash,
         },
     )

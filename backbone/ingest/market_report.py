@@ -129,8 +129,10 @@ class MarketRun(Report, frozen=True, kw_only=True):
             *(("run_id", self.run_id), ("status", self.status), ("trigger", self.trigger), ("reason", self.reason)),
             *(("total_rows", self.total_rows), ("duration_s", self.duration_s), ("joined", self.joined)),
         )
-        names = ("dimension", "status", "source", "rows", "inserted", "changed", "unchanged", "quarantined")
-        names = (*names, "freshness_s", "duration_s", "missing", "why")
+        names = (
+            *("dimension", "status", "source", "rows", "inserted", "changed", "unchanged", "quarantined"),
+            *("freshness_s", "duration_s", "missing", "why"),
+        )
         text = f"{self.heading()}\n{markdown_table(('what', 'observed'), facts)}\n"
         text += markdown_table(names, [[getattr(each, name) for name in names] for each in self.dimensions])
         if self.recovery:

@@ -73,7 +73,10 @@ class RecordRows(Request[RecordResult], frozen=True):
 
 
 class IngestProgress(Event, frozen=True, kw_only=True):
-    """How far a run is: rows read, committed and, of these, known before; bytes of the file read and its size."""
+    """How far a run is: rows read, committed and, of these, known before; bytes of the file read and its size.
+
+    Of a provider there are symbols instead of bytes; `of` says which it is.
+    """
 
     run_id: str
     rows_read: int
@@ -81,6 +84,7 @@ class IngestProgress(Event, frozen=True, kw_only=True):
     bytes_read: int
     bytes_total: int
     rows_known: int = 0
+    of: str = "file"
 
 
 class ReplayReport(Report, frozen=True, kw_only=True):

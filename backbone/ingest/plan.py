@@ -74,6 +74,8 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
         """
         dimensions = _dimensions(self.dimensions, one=self.path is not None or reads_file(str(self.source)))
         interval = arguments.interval(self.interval)
+        if dimensions == (Dimension.DAILY_BARS,) and interval == "1d":
+            interval = None
         if interval is not None and not any(each.has_interval for each in dimensions):
             raise ValueError(f"interval {interval!r} given; {', '.join(dimensions)} has none, leave it out")
         symbols = tuple(dict.fromkeys(each.strip().upper() for each in arguments.symbols(self.symbols)))

@@ -20,6 +20,7 @@ from backbone.domain.identifiers import again, ingest_id
 from backbone.domain.memory import give_back
 from backbone.domain.threads import in_thread
 from backbone.ingest.accounting import account_of
+from backbone.ingest.ageing import Ageing
 from backbone.ingest.counting import Counting
 from backbone.ingest.following import going_on
 from backbone.ingest.foreign import looked_at
@@ -27,6 +28,7 @@ from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.reasons import Reasons
 from backbone.ingest.salvage import write_what_goes_in
 from backbone.ingest.sifting import Sifted, sifted
+from backbone.ingest.vintages import LATE, news
 from backbone.quality.instruments import Instruments
 from backbone.quality.merging import merge, with_kept_aside
 from backbone.quality.report import QualityReport, assess
@@ -35,7 +37,7 @@ from backbone.settings import Settings
 from backbone.sources.errors import SourceError
 from backbone.sources.port import BadRow, Progress, Source, SourceChunk
 from backbone.sources.registry import built_in, open_source
-from backbone.store.records import Chunk, Coverage, QuarantineRow, WriteResult
+from backbone.store.records import Chunk, Coverage, QuarantineRow, Query, WriteResult
 
 __all__ = ["Piece", "Run", "Writer"]
 
@@ -63,6 +65,10 @@ class Writer(Protocol):
         """What is stored of some symbols; of all, where none is named."""
         ...
 
+    async def read(self, query: Query) -> Frame:
+        """Rows that are stored."""
+        ...
+
 
 class Piece(msgspec.Struct, frozen=True):
     """A chunk of the source, sifted, judged and ready to commit.
@@ -74,6 +80,7 @@ class Piece(msgspec.Struct, frozen=True):
         quality: the judgement.
         rows_read: rows from the start of the source.
         untold: rows of this chunk that the source counts, and gives neither as good nor as bad.
+        known_at: see `backbone.sources.port.SourceChunk`.
     """
 
     found: Sifted
@@ -83,6 +90,7 @@ class Piece(msgspec.Struct, frozen=True):
     quality: QualityReport | None
     rows_read: int
     untold: int
+    known_at: datetime | None = None
 
 
 def _years(kind: str, settings: Settings) -> dict[str, int]:
@@ -131,11 +139,12 @@ class Run:
         self._instruments = Instruments(settings)
         self._source = self._open(plan, settings)
         self.source_name = _identity(self._source.name, plan.path)
+        self._ageing = Ageing(self._source, plan, now(), settings, self._instruments)
         self._progress = Progress(0, 0, 0)
         self._results: list[WriteResult] = []
         self._judged: list[QualityReport] = []
         self._reasons = Reasons(plan)
-        self._rows_read = self._quarantined = self._unjudged = self._filtered = self._duplicates = 0
+        self._rows_read = self._quarantined = self._unjudged = self._filtered = self._duplicates = self._known = 0
 
     def _open(self, plan: IngestPlan, settings: Settings) -> Source:
         return open_source(
@@ -220,7 +229,7 @@ class Run:
                 identity = ingest_id(self.source_name, found.frame, nth)
                 given[identity] += 1
                 own = identity if given[identity] == 1 else again(identity, given[identity])
-                yield Piece(found, own, nth, chunk.quarantined, judged, read, read - told)
+                yield Piece(found, own, nth, chunk.quarantined, judged, read, read - told, chunk.known_at)
 
     def _chunks(self) -> Iterator[SourceChunk]:
         """What the source gives. What fails below it (disk, library) or in a plugin is its error, no bug of ours.
@@ -275,18 +284,21 @@ class Run:
         found = piece.found
         if piece.unread or found.bad:
             await self._keep_aside([*piece.unread, *found.bad])
-        if found.frame.num_rows:
+        frame = found.frame if piece.known_at is None else await self._news(found.frame, piece.known_at)
+        if frame.num_rows:
             chunk = Chunk(
                 ingest_id=piece.ingest_id,
                 run_id=self._run_id,
                 source=self.source_name,
-                frame=found.frame,
+                frame=frame,
                 epoch=epoch,
                 metadata={"attempt": str(self._attempt)},
                 nth=piece.nth,
+                known_at=piece.known_at,
             )
             salvaged = await write_what_goes_in(self._writer.write, chunk)
             self._results.append(msgspec.structs.replace(salvaged.result, outcomes=b""))  # a byte for each row adds up
+            self._ageing.saw(found.frame)
             if salvaged.refused:
                 await self._keep_aside(salvaged.refused)
                 self._unjudged += len(salvaged.refused)
@@ -298,7 +310,17 @@ class Run:
         if piece.quality is not None:
             self._judged.append(piece.quality)
         committed, known = sum(each.rows for each in self._results), sum(each.unchanged for each in self._results)
-        self._report(self._rows_read, committed, known, self._progress)
+        self._report(self._rows_read, committed + self._known, known + self._known, self._progress)
+
+    async def _news(self, frame: Frame, known_at: datetime) -> Frame:
+        """The rows of a vintage that are not stored; those that are count as unchanged."""
+        if not frame.num_rows:
+            return frame
+        found = await news(frame, known_at, self._writer.read)
+        self._known += found.known
+        self._filtered += found.late
+        self._reasons.left_out({LATE: found.late} if found.late else {}, 0, 0)
+        return found.frame
 
     async def _keep_aside(self, rows: Sequence[BadRow | Rejected]) -> None:
         await self._writer.quarantine([self._bad(each) for each in rows])
@@ -328,7 +350,7 @@ class Run:
             duplicates=self._duplicates,
             inserted=sum(each.inserted for each in results),
             changed=sum(each.changed for each in results),
-            unchanged=sum(each.unchanged for each in results),
+            unchanged=sum(each.unchanged for each in results) + self._known,
             chunks=len(results),
             position=max((each.position for each in results), default=0),
             positions={symbol: position for symbol, position in positions.items() if position},
@@ -349,7 +371,7 @@ class Run:
             return None
         chosen = self.settings.quality
         return with_kept_aside(
-            merge(self._judged or [self._judge(Frame.empty(self._dimension), None)]),
+            self._ageing.judged(merge(self._judged or [self._judge(Frame.empty(self._dimension), None)]), self._now()),
             self._unjudged,
             self._rows_read,
             warn_score=chosen.warn_score,

@@ -58,6 +58,7 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True):
         why: in a sentence.
         due: when the next row was, or will be due; None: it can't be told.
         stale_at: when the limit is, or was passed, if no row comes; None: not within a year, or it can't be told.
+        interval: of bars; None: of daily bars a day, of others unknown.
     """
 
     dimension: Dimension
@@ -69,6 +70,7 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     due: datetime | None = None
     stale_at: datetime | None = None
+    interval: str | None = None
 
 
 def freshness(
@@ -106,6 +108,7 @@ def freshness(
         why=verdict.why,
         due=verdict.due,
         stale_at=verdict.stale_at,
+        interval=interval,
     )
 
 

@@ -46,11 +46,15 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a source has got: rows seen (good and bad), bytes read of the file as it lies on disk, and its size."""
+    """How far a source has got: rows seen (good and bad), bytes read of the file as it lies on disk, and its size.
+
+    Of a provider there are symbols instead of bytes; `of` says which it is.
+    """
 
     rows_read: int
     bytes_read: int
     bytes_total: int
+    of: str = "file"
 
 
 @dataclass(frozen=True, slots=True)

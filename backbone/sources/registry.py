@@ -6,9 +6,9 @@ a callable that returns a `backbone.sources.port.Source`:
     [project.entry-points."backbone.sources"]
     mydata = "mypackage.sources:MySource"
 
-It is given what the plan says, by the names of its parameters: those of a file (``path``, ``zone``, ``columns``, …) have
-to be among them where the plan says them; the others (``symbols``, ``start``, ``end``, ``settings``, ``now``,
-``chunk_rows``, …) are handed over only where it takes them.
+It is given what the plan says, by the names of its parameters: ``dimension``, ``interval`` and those of a file
+(``path``, ``zone``, ``columns``, …) have to be among them where the plan says them; the others (``symbols``, ``start``,
+``end``, ``settings``, ``now``, ``chunk_rows``, …) are handed over only where it takes them.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from backbone.store.inbox_messages import (
     ReadSeen,
     RecordSeen,
 )
+from backbone.store.latest_messages import ReadLatest
 from backbone.store.mending_messages import DeleteQuarantine, FindQuarantine, ReadTallies, TraceRow, VoidLedger
 from backbone.store.outbox_messages import (
     SHARED_STREAM,
@@ -75,6 +76,7 @@ __all__ = [
     "ReadDeadLetters",
     "ReadDrops",
     "ReadJournal",
+    "ReadLatest",
     "ReadLatestRuns",
     "ReadOffsets",
     "ReadOutbox",
@@ -359,6 +361,7 @@ StoreQuestion: TypeAlias = (
     | ReadQuarantine
     | ReadSymbols
     | ReadCoverage
+    | ReadLatest
     | ReadQuarters
     | DropRows
     | ReadDrops

@@ -17,6 +17,7 @@ from backbone.store.records import (
     DeadLetter,
     JournalBound,
     JournalRow,
+    Latest,
     MigrationReport,
     OutboxRow,
     OutboxStatus,
@@ -203,6 +204,15 @@ class Store(Protocol):
         self, dimension: Dimension, as_of: datetime | None = None, *, symbols: Sequence[str] = ()
     ) -> list[Coverage]:
         """What is stored per symbol and interval, ascending; of rows up to `as_of` and of some symbols, if given."""
+        ...
+
+    async def latest(
+        self, dimension: Dimension, symbols: Sequence[str] = (), as_of: datetime | None = None
+    ) -> list[Latest]:
+        """The moment of the newest row per symbol and interval, ascending; of rows up to `as_of`, if given.
+
+        It costs little however many rows there are: a gate asks it every few seconds.
+        """
         ...
 
     async def quarters(

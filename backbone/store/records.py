@@ -24,6 +24,7 @@ __all__ = [
     "JournalBound",
     "JournalRow",
     "JournalStatus",
+    "Latest",
     "MigrationReport",
     "OutboxRow",
     "OutboxStatus",
@@ -51,6 +52,8 @@ class Chunk(msgspec.Struct, frozen=True):
         metadata: facts for the journal.
         nth: of events without a sequence, the how-manieth of the equal events of its moment each row is within its run,
             from 0, as int64; empty: counted within the frame.
+        known_at: since when the world knows these values: reads ``as_of`` a moment go by it; None: since now. Chunks
+            of one key come in the order of these moments.
     """
 
     ingest_id: str
@@ -60,6 +63,7 @@ class Chunk(msgspec.Struct, frozen=True):
     epoch: int | None = None
     metadata: dict[str, str] = {}
     nth: bytes = b""
+    known_at: datetime | None = None
 
 
 class WriteResult(msgspec.Struct, frozen=True):
@@ -317,6 +321,15 @@ class Coverage(msgspec.Struct, frozen=True):
     rows: int
     earliest: datetime
     latest: datetime
+
+
+class Latest(msgspec.Struct, frozen=True):
+    """How far the rows of one symbol (and bar interval) go: the moment of the newest one."""
+
+    dimension: Dimension
+    symbol: str
+    interval: str | None
+    ts: datetime
 
 
 class JournalRow(msgspec.Struct, frozen=True):

@@ -4,25 +4,79 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from backbone.sources.http.timing import Timing
+from backbone.sources.errors import SourceUnavailable
 from backbone.sources.http.transport import Bounds, Cut, Unreached
 
-__all__ = ["read"]
+if TYPE_CHECKING:
+    from backbone.sources.http.timing import Timing
+
+__all__ = ["Growing", "read"]
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 
 
-def read(pieces: Iterable[bytes], encoding: str, bounds: Bounds, timing: Timing, began: float) -> bytes:
+class Growing:
+    """A body on its way.
+
+    Args:
+        bounds: of the body.
+        timing: is asked after each piece.
+        began: when the request was sent, by `timing`.
+
+    Attributes:
+        data: what is there, unpacked; at most one byte more than may be.
+    """
+
+    def __init__(self, bounds: Bounds, timing: Timing, began: float) -> None:
+        self.data = bytearray()
+        self._bounds = bounds
+        self._timing = timing
+        self._began = began
+        self._broken: Exception | None = None
+
+    @property
+    def room(self) -> int:
+        """How many bytes more it takes to know that it is too large."""
+        return self._bounds.size + 1 - len(self.data)
+
+    def take(self, piece: bytes) -> bool:
+        """Add a piece; whether there may be more."""
+        self.data += piece[: self.room]
+        try:
+            self._look()
+        except (Cut, SourceUnavailable) as error:  # this is called from C; check raises it
+            self._broken = error
+        return self._broken is None
+
+    def check(self) -> None:
+        """Raise what made `take` say no.
+
+        Raises:
+            Cut: it is too large or too slow.
+            SourceUnavailable: it was stopped.
+        """
+        if self._broken is not None:
+            raise self._broken
+
+    def _look(self) -> None:
+        bounds = self._bounds
+        if len(self.data) > bounds.size:
+            raise Cut(f"is larger than {bounds.size:,} bytes, which providers.max_bytes allows")
+        if self._timing.time() - self._began > bounds.whole:
+            raise Cut(f"was not at its end after {bounds.whole:g} s, which providers.deadline allows")
+        self._timing.check()
+
+
+def read(pieces: Iterable[bytes], encoding: str, body: Growing) -> bytes:
     """The body, unpacked.
 
     Args:
         pieces: as they arrive, each small.
         encoding: the header ``Content-Encoding``.
-        bounds: of the body.
-        timing: is asked after each piece.
-        began: when the request was sent, by `timing`.
+        body: takes it.
 
     Raises:
         Cut: it is too large or too slow, or packed in a way that can't be read.
@@ -32,21 +86,19 @@ def read(pieces: Iterable[bytes], encoding: str, bounds: Bounds, timing: Timing,
     if kind not in _PACKED | {"", "identity"}:
         raise Cut(f"is packed as {kind[:40]!r}, which was not asked for")
     unpacker = zlib.decompressobj(_GZIP_OR_ZLIB) if kind in _PACKED else None
-    body = bytearray()
     for piece in pieces:
-        body += piece if unpacker is None else _unpacked(unpacker, piece, bounds.size + 1 - len(body))
-        if len(body) > bounds.size:
-            raise Cut(f"is larger than {bounds.size:,} bytes, which providers.max_bytes allows")
-        if timing.time() - began > bounds.whole:
-            raise Cut(f"was not at its end after {bounds.whole:g} s, which providers.deadline allows")
-        timing.check()
+        body.take(piece if unpacker is None else _unpacked(unpacker, piece, body.room))
+        body.check()
     if unpacker is not None and not unpacker.eof:
         raise Unreached("ends in the middle of what was packed")
-    return bytes(body)
+    return bytes(body.data)
 
 
 def _unpacked(unpacker: zlib._Decompress, piece: bytes, most: int) -> bytes:
     try:
-        return unpacker.decompress(piece, most)
+        unpacked = unpacker.decompress(piece, most)
     except zlib.error as error:
         raise Cut(f"can't be unpacked: {error}") from error
+    if unpacker.unused_data:  # it would grow as long as more comes
+        raise Cut("goes on behind its end")
+    return unpacked

@@ -16,6 +16,7 @@ from backbone.store.duckdb.epochs import Epochs
 from backbone.store.duckdb.headroom import AT_REST, Headroom
 from backbone.store.duckdb.inbox import Inbox
 from backbone.store.duckdb.journal import Journal
+from backbone.store.duckdb.latest import Furthest
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
 from backbone.store.duckdb.outbox import Outbox
 from backbone.store.duckdb.probe import probe
@@ -41,6 +42,7 @@ class DuckDBStore(
     Inbox,
     Drops,
     Counting,
+    Furthest,
     Epochs,
     Journal,
     RunJournal,

@@ -67,7 +67,8 @@ def _apply(
         return passed, {}
     ledger.enter(connection, known, dimension, ranges, chunk.ingest_id, verdict.fresh)
     [revision] = known.numbers.take(connection, "revision")
-    origin = Origin(source=chunk.source, ingest_id=chunk.ingest_id, revision=revision, ingested_at_us=to_us(now))
+    known_at = None if chunk.known_at is None else to_us(chunk.known_at)
+    origin = Origin(chunk.source, chunk.ingest_id, revision, to_us(now), known_at)
     merged = _merged(connection, chunk, ranges.rows(verdict.fresh), origin, stored)
     payloads = list(payloads_of(merged.written, origin, max_payload_bytes)) if merged.written.num_rows else []
     rows = outbox.append(connection, known.numbers, dimension, payloads, origin) if payloads else []

@@ -22,6 +22,7 @@ from backbone.store.timescale.drops import Drops
 from backbone.store.timescale.epochs import Epochs
 from backbone.store.timescale.inbox import Inbox
 from backbone.store.timescale.journal import Journal
+from backbone.store.timescale.latest import Furthest
 from backbone.store.timescale.leases import Lease, Leases
 from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.outbox import Outbox
@@ -48,6 +49,7 @@ class TimescaleStore(
     Inbox,
     Drops,
     Counting,
+    Furthest,
     Epochs,
     Journal,
     RunJournal,

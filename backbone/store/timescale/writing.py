@@ -121,6 +121,7 @@ class Writer:
             ingest_id=chunk.ingest_id,
             revision=standing.revision,
             ingested_at_us=to_us(self.now),
+            known_at_us=None if chunk.known_at is None else to_us(chunk.known_at),
         )
         fresh_rows = ranges.rows(verdict.fresh & self.trusting)
         return await self._merge_and_publish(session, ending, origin, fresh_rows)

@@ -1,0 +1,252 @@
+"""Asking over HTTP: at the host's pace, again where that may help, and a clear word where it was in vain."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from backbone.settings.secrets import Secret
+from backbone.sources.errors import InputInvalid, SourceUnavailable
+from backbone.sources.http.client import Client, Pace, Refused, retry_after
+from backbone.sources.http.hosts import Hosts
+from backbone.sources.http.plain import PlainTransport
+from backbone.sources.http.transport import Answer, Bounds
+from tests.backbone.sources.server import JSON, Provider, Reply, as_json, endless, packed
+
+BOUNDS = Bounds(connect=2.0, read=2.0, whole=30.0, size=100_000)
+GOOD = as_json({"fine": True})
+
+
+class Clock:
+    """Time that passes by waiting alone."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.waited: list[float] = []
+        self.stopped = False
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.check()
+        self.waited.append(round(seconds, 3))
+        self.now += seconds
+
+    def check(self) -> None:
+        if self.stopped:
+            raise SourceUnavailable("stopped")
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+class Asking:
+    """Clients of one provider, whose pauses are never random."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.clock = Clock()
+        self.hosts = Hosts()
+        self.transport = PlainTransport(provider.url.removeprefix("http://"))
+
+    def client(self, **changes: Any) -> Client:
+        chosen: dict[str, Any] = {"rate": 1000.0, "attempts": 4, "pause": 1.0, "patience": 60.0, "bounds": BOUNDS}
+        pace = Pace(**(chosen | changes))
+        return Client(self.provider.url, pace, self.transport, self.clock, self.hosts, random_share=lambda: 1.0)
+
+
+@pytest.fixture
+def asking(provider: Provider) -> Iterator[Asking]:
+    given = Asking(provider)
+    yield given
+    given.transport.close()
+
+
+def test_an_answer_comes_with_its_status_and_its_body(asking: Asking) -> None:
+    asking.provider.answer("/a", GOOD)
+    answer = asking.client().get("/a", {"x": "1 & 2"})
+    assert (answer.status, answer.body, answer.media_type, answer.charset) == (
+        200, b'{"fine": true}', "application/json", "utf-8",
+    )  # fmt: skip
+    assert asking.provider.seen[0].query == {"x": "1 & 2"}
+
+
+def test_a_packed_answer_is_unpacked(asking: Asking) -> None:
+    asking.provider.answer("/a", packed(b"x" * 50_000))
+    assert asking.client().get("/a", {}).body == b"x" * 50_000
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+def test_what_may_pass_is_asked_again_after_growing_pauses(asking: Asking, status: int) -> None:
+    asking.provider.answer("/a", *[as_json({}, status)] * 2, GOOD)
+    assert asking.client().get("/a", {}).status == 200
+    assert asking.clock.waited[0] == 0.0
+    assert asking.clock.waited[1] >= 1.0
+    assert asking.clock.waited[2] >= 2.0
+
+
+def test_what_does_not_pass_is_given_up_after_a_bounded_number_of_attempts(asking: Asking) -> None:
+    asking.provider.answer("/a", as_json({}, 500))
+    with pytest.raises(SourceUnavailable, match=r"127\.0\.0\.1:\d+ answers 500 Internal Server Error, 4 times"):
+        asking.client().get("/a", {})
+    assert len(asking.provider.seen) == 4
+
+
+def test_a_host_that_asks_for_a_pause_gets_it_from_all_clients(asking: Asking) -> None:
+    asking.provider.answer("/a", as_json({}, 429, **{"Retry-After": "17"}), GOOD)
+    asking.provider.answer("/b", GOOD)
+    one, other = asking.client(), asking.client()
+    began = asking.clock.now
+    assert one.get("/a", {}).status == 200
+    assert asking.clock.now - began == pytest.approx(17, abs=0.01)
+    asking.hosts.of(other.host).pause(asking.clock.now + 5)
+    other.get("/b", {})
+    assert asking.clock.waited[-1] == pytest.approx(5, abs=0.01)
+
+
+def test_a_pause_beyond_patience_is_told_with_its_length_and_nobody_asks_meanwhile(asking: Asking) -> None:
+    asking.provider.answer("/a", as_json({}, 429, **{"Retry-After": "3600"}))
+    for _ in range(2):
+        with pytest.raises(SourceUnavailable, match=r"asked again in 3600 s") as caught:
+            asking.client().get("/a", {})
+        assert caught.value.retry_after == pytest.approx(3600)
+    assert len(asking.provider.seen) == 1
+
+
+def test_requests_of_all_clients_of_a_host_are_spread_by_its_rate(asking: Asking) -> None:
+    asking.provider.answer("/a", GOOD)
+    one, other = asking.client(rate=0.5), asking.client(rate=0.5)
+    for client in (one, other, one):
+        client.get("/a", {})
+    assert asking.clock.waited == [0.0, 2.0, 2.0]
+
+
+def test_who_is_refused_asks_once_more_without_cookies(asking: Asking) -> None:
+    cookie = {**JSON, "Set-Cookie": "stale=1; Path=/"}
+    asking.provider.answer("/a", Reply(b"{}", 200, cookie), as_json({}, 401), GOOD)
+    client = asking.client()
+    client.get("/a", {})
+    assert client.get("/a", {}).status == 200
+    assert [each.headers.get("cookie") for each in asking.provider.seen] == [None, "stale=1", None]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_who_is_refused_again_is_told(asking: Asking, status: int) -> None:
+    asking.provider.answer("/a", as_json({}, status))
+    with pytest.raises(Refused, match=f"refuses to answer: {status}"):
+        asking.client().get("/a", {})
+    assert len(asking.provider.seen) == 2
+
+
+def test_a_redirect_is_not_followed_but_told(asking: Asking) -> None:
+    asking.provider.answer("/a", Reply(b"", 302, {"Location": "https://consent.example/collect?key=1"}))
+    with pytest.raises(SourceUnavailable, match=r"sends us to consent\.example \(302 Found\)"):
+        asking.client().get("/a", {})
+
+
+def test_a_host_that_is_not_there_is_told(asking: Asking) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        asking.provider.url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(SourceUnavailable, match=r"gives no answer: .*refused.*, 2 times"):
+            asking.client(attempts=2).get("/a", {})
+
+
+def test_a_silent_host_is_given_up(asking: Asking) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        asking.provider.url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(SourceUnavailable, match=r"gives no answer: silent for 0\.05 s"):
+            asking.client(attempts=1, bounds=Bounds(1.0, 0.05, 1.0, 1000)).get("/a", {})
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (Reply(endless(), size=None), "is larger than 100,000 bytes"),
+        (Reply(b"x" * 100_001), "is larger than 100,000 bytes"),
+        (packed(b"x" * 50_000_000), "is larger than 100,000 bytes"),
+        (Reply(b"no gzip", 200, {**JSON, "Content-Encoding": "gzip"}), "can't be unpacked"),
+        (Reply(b"{}", 200, {**JSON, "Content-Encoding": "br"}), "is packed as 'br', which was not asked for"),
+    ],
+    ids=["endless", "large", "bomb", "no gzip", "brotli"],
+)
+def test_an_answer_that_cannot_be_taken_is_refused_at_once(asking: Asking, reply: Reply, why: str) -> None:
+    asking.provider.answer("/a", reply)
+    with pytest.raises(InputInvalid, match=why):
+        asking.client().get("/a", {})
+    assert len(asking.provider.seen) == 1
+
+
+def test_an_answer_that_never_ends_is_given_up_by_the_clock_not_by_its_size(asking: Asking) -> None:
+    def slow() -> Iterator[bytes]:
+        for _ in range(5):
+            asking.clock.now += 10
+            yield b" " * 10
+
+    asking.provider.answer("/a", Reply(slow(), size=50))
+    with pytest.raises(InputInvalid, match="was not at its end after 30 s"):
+        asking.client().get("/a", {})
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [packed(b"x" * 50_000, cut=40), Reply(b"{}", size=100)],
+    ids=["gzip", "length"],
+)
+def test_an_answer_that_breaks_off_is_asked_for_again(asking: Asking, reply: Reply) -> None:
+    asking.provider.answer("/a", reply, GOOD)
+    assert asking.client().get("/a", {}).status == 200
+    asking.provider.answer("/a", reply)
+    with pytest.raises(SourceUnavailable, match="gives no answer: "):
+        asking.client().get("/a", {})
+
+
+def test_who_is_stopped_waits_no_longer(asking: Asking) -> None:
+    asking.provider.answer("/a", as_json({}, 500))
+    asking.clock.stop()
+    with pytest.raises(SourceUnavailable, match="stopped"):
+        asking.client().get("/a", {})
+    assert not asking.provider.seen
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "30"}, 30.0),
+        ({"retry-after": "Wed, 06 Mar 2024 12:01:00 GMT", "date": "Wed, 06 Mar 2024 12:00:00 GMT"}, 60.0),
+        ({"retry-after": "Wed, 06 Mar 2024 11:00:00 GMT", "date": "Wed, 06 Mar 2024 12:00:00 GMT"}, 0.0),
+        ({"retry-after": "soon", "date": "Wed, 06 Mar 2024 12:00:00 GMT"}, None),
+        ({"retry-after": "Wed, 06 Mar 2024 12:01:00 GMT"}, None),
+        ({"retry-after": "-5"}, None),
+        ({}, None),
+    ],
+)
+def test_how_long_a_host_wants_to_be_left_alone(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(Answer(429, headers)) == seconds
+
+
+def test_a_key_in_the_query_is_in_no_log_and_no_error(asking: Asking, caplog: pytest.LogCaptureFixture) -> None:
+    key = Secret("f00dfeed" * 4)
+    caplog.set_level(logging.DEBUG)
+    asking.provider.answer("/a", as_json({}, 500))
+    with pytest.raises(SourceUnavailable) as caught:
+        asking.client(attempts=1).get("/a", {"api_key": key.reveal()})
+    assert asking.provider.seen[0].query["api_key"] == key.reveal()
+    assert caplog.records
+    shown = [record.getMessage() for record in caplog.records]
+    assert not [line for line in [*shown, str(caught.value), repr(caught.value)] if key.reveal() in line]
+
+
+def test_a_packed_answer_in_two_members_is_refused_as_broken_off_never_half_taken(asking: Asking) -> None:
+    body = gzip.compress(b"[1,") + gzip.compress(b"2]")
+    asking.provider.answer("/a", Reply(body, 200, {**JSON, "Content-Encoding": "gzip"}))
+    with pytest.raises(InputInvalid, match="goes on behind its end"):
+        asking.client().get("/a", {})
