@@ -227,6 +227,7 @@ class IngestRun(Report, frozen=True, kw_only=True):
         attempts: how often the run was begun: more than 1 after a crash.
         reasons: why rows were kept aside or left out, a few distinct ones.
         left_out: for which reason how many rows were not taken: all that were quarantined, filtered or duplicates.
+        mended: how many rows each rule of ``quality.repair`` has mended; they are among those that went in.
         dialect: how the input was laid out, by the name of a dialect; "" where none was recognised.
         columns: from the input's columns to ours.
         ignored: the input's other columns, each with the reason.
@@ -254,6 +255,7 @@ class IngestRun(Report, frozen=True, kw_only=True):
     attempts: int = 1
     reasons: tuple[str, ...] = ()
     left_out: Mapping[str, int] = {}
+    mended: Mapping[str, int] = {}
     dialect: str = ""
     columns: Mapping[str, str] = {}
     ignored: Mapping[str, str] = {}
@@ -278,6 +280,8 @@ class IngestRun(Report, frozen=True, kw_only=True):
         text = f"{self.heading()}\n{markdown_table(('field', 'value'), rows)}"
         if self.left_out:
             text += f"\n{markdown_table(('rows not taken, because', 'rows'), self.left_out.items())}"
+        if self.mended:
+            text += f"\n{markdown_table(('rows mended by the rule', 'rows'), self.mended.items())}"
         text += self._columns()
         if self.quality is None:
             return text

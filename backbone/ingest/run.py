@@ -24,13 +24,15 @@ from backbone.ingest.ageing import Ageing
 from backbone.ingest.counting import Counting
 from backbone.ingest.following import going_on
 from backbone.ingest.foreign import looked_at
+from backbone.ingest.parts import Part, parts
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.reasons import Reasons
+from backbone.ingest.remedies import remedies_for
 from backbone.ingest.salvage import write_what_goes_in
-from backbone.ingest.sifting import Sifted, sifted
 from backbone.ingest.vintages import LATE, news
 from backbone.quality.instruments import Instruments
-from backbone.quality.merging import merge, with_kept_aside
+from backbone.quality.merging import merge, with_kept_aside, with_mended
+from backbone.quality.repair import Remedies
 from backbone.quality.report import QualityReport, assess
 from backbone.quality.screening import Rejected
 from backbone.settings import Settings
@@ -71,26 +73,18 @@ class Writer(Protocol):
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """A chunk of the source, sifted, judged and ready to commit.
+    """A part of what the source gives, judged and ready to commit.
 
     Attributes:
-        found: its good rows.
+        part: its rows.
         ingest_id, nth: see `backbone.store.records.Chunk`.
-        unread: its bad rows, which never came into a frame, so that they are not in the judgement.
-        quality: the judgement.
-        rows_read: rows from the start of the source.
-        untold: rows of this chunk that the source counts, and gives neither as good nor as bad.
-        known_at: see `backbone.sources.port.SourceChunk`.
+        quality: the judgement; rows that never came into a frame are not in it.
     """
 
-    found: Sifted
+    part: Part
     ingest_id: str
     nth: bytes
-    unread: tuple[BadRow, ...]
     quality: QualityReport | None
-    rows_read: int
-    untold: int
-    known_at: datetime | None = None
 
 
 def _years(kind: str, settings: Settings) -> dict[str, int]:
@@ -144,6 +138,7 @@ class Run:
         self._results: list[WriteResult] = []
         self._judged: list[QualityReport] = []
         self._reasons = Reasons(plan)
+        self._mended = Counter[str]()
         self._rows_read = self._quarantined = self._unjudged = self._filtered = self._duplicates = self._known = 0
 
     def _open(self, plan: IngestPlan, settings: Settings) -> Source:
@@ -181,7 +176,9 @@ class Run:
         began = self._clock()
         epoch = await self._writer.claim(self.source_name, self._dimension)
         await going_on(self._source, self._plan, self._writer)
-        pieces = self._pieces()
+        pieces = self._pieces(
+            await remedies_for(self._plan, self._instruments, lambda query: self._writer.read(query), self._off_loop)
+        )
         try:
             async with anyio.create_task_group() as group:
                 send, receive = anyio.create_memory_object_stream[Piece](1)
@@ -207,29 +204,29 @@ class Run:
         finally:
             await self._off_loop(pieces.close)  # a cancelled run would leave its file open until it is collected
 
+    async def _stored(self, query: Query) -> Frame:
+        return await self._writer.read(query)
+
     async def _off_loop(self, work: Callable[[], T]) -> T:
         if self.settings.store.inline:
             return work()
         return await in_thread(work, interrupt=getattr(self._source, "stop", None))
 
-    def _pieces(self) -> Generator[Piece, None, None]:
-        """Chunks of the source, filtered, screened and judged; runs in a worker thread."""
+    def _pieces(self, remedies: Remedies | None) -> Generator[Piece, None, None]:
+        """Chunks of the source, filtered, mended, screened and judged; runs in a worker thread."""
         before: Frame | None = None
         given = Counter[str]()
-        read = 0
+        rules, saw = self._instruments.screening, self._reasons.saw
         with closing(Counting()) as counting:
-            for chunk in self._chunks():
-                found = sifted(chunk, self._plan, self._instruments.screening)
+            for part in parts(self._chunks(), self._plan, rules, remedies, saw):
+                found = part.found
                 judged = self._judge(found.wanted, before) if found.wanted.num_rows else None
                 before = found.wanted if found.wanted.num_rows else before
-                self._reasons.saw(chunk.frame, found.wanted)
-                told = read + (chunk.frame if chunk.given is None else chunk.given).num_rows + len(chunk.quarantined)
-                read = max(told, chunk.rows_read)
                 nth = self._counted(counting, found.frame)
                 identity = ingest_id(self.source_name, found.frame, nth)
                 given[identity] += 1
                 own = identity if given[identity] == 1 else again(identity, given[identity])
-                yield Piece(found, own, nth, chunk.quarantined, judged, read, read - told, chunk.known_at)
+                yield Piece(part, own, nth, judged)
 
     def _chunks(self) -> Iterator[SourceChunk]:
         """What the source gives. What fails below it (disk, library) or in a plugin is its error, no bug of ours.
@@ -281,10 +278,10 @@ class Run:
         self._progress = progress
 
     async def _commit(self, piece: Piece, epoch: int) -> None:
-        found = piece.found
-        if piece.unread or found.bad:
-            await self._keep_aside([*piece.unread, *found.bad])
-        frame = found.frame if piece.known_at is None else await self._news(found.frame, piece.known_at)
+        part, found = piece.part, piece.part.found
+        if part.unread or found.bad:
+            await self._keep_aside([*part.unread, *found.bad])
+        frame = found.frame if part.known_at is None else await self._news(found.frame, part.known_at)
         if frame.num_rows:
             chunk = Chunk(
                 ingest_id=piece.ingest_id,
@@ -294,7 +291,8 @@ class Run:
                 epoch=epoch,
                 metadata={"attempt": str(self._attempt)},
                 nth=piece.nth,
-                known_at=piece.known_at,
+                known_at=part.known_at,
+                repairs=part.repairs,
             )
             salvaged = await write_what_goes_in(self._writer.write, chunk)
             self._results.append(msgspec.structs.replace(salvaged.result, outcomes=b""))  # a byte for each row adds up
@@ -302,11 +300,12 @@ class Run:
             if salvaged.refused:
                 await self._keep_aside(salvaged.refused)
                 self._unjudged += len(salvaged.refused)
-        self._unjudged += len(piece.unread)
+        self._unjudged += len(part.unread)
+        self._mended.update(rule for repair in part.repairs for rule in repair.rules.split(","))
         self._filtered += sum(found.filtered.values())
-        self._duplicates += found.repeated + piece.untold
-        self._reasons.left_out(found.filtered, found.repeated, piece.untold)
-        self._rows_read = piece.rows_read
+        self._duplicates += found.repeated + part.untold
+        self._reasons.left_out(found.filtered, found.repeated, part.untold)
+        self._rows_read = part.rows_read
         if piece.quality is not None:
             self._judged.append(piece.quality)
         committed, known = sum(each.rows for each in self._results), sum(each.unchanged for each in self._results)
@@ -360,6 +359,7 @@ class Run:
             attempts=self._attempt,
             reasons=self._reasons.listed(),
             left_out=self._reasons.counted(),
+            mended=dict(self._mended),
             **account_of(self._source),
             span_start=min((each.start for each in results if each.start is not None), default=None),
             span_end=max((each.end for each in results if each.end is not None), default=None),
@@ -370,8 +370,9 @@ class Run:
         if not self._judged and not self._unjudged:
             return None
         chosen = self.settings.quality
+        judged = merge(self._judged or [self._judge(Frame.empty(self._dimension), None)])
         return with_kept_aside(
-            self._ageing.judged(merge(self._judged or [self._judge(Frame.empty(self._dimension), None)]), self._now()),
+            self._ageing.judged(with_mended(judged, self._mended), self._now()),
             self._unjudged,
             self._rows_read,
             warn_score=chosen.warn_score,

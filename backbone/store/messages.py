@@ -48,6 +48,7 @@ from backbone.store.records import (
     StoreInfo,
     WriteResult,
 )
+from backbone.store.repair_messages import ReadRepairs
 from backbone.store.request import StoreRequest
 from backbone.store.run_messages import ReadLatestRuns, ReadRuns, RecordRun
 
@@ -82,6 +83,7 @@ __all__ = [
     "ReadOutbox",
     "ReadQuarantine",
     "ReadQuarters",
+    "ReadRepairs",
     "ReadRows",
     "ReadRuns",
     "ReadSeen",
@@ -359,6 +361,7 @@ StoreQuestion: TypeAlias = (
     | OutboxState
     | ReadJournal
     | ReadQuarantine
+    | ReadRepairs
     | ReadSymbols
     | ReadCoverage
     | ReadLatest

@@ -24,6 +24,7 @@ from backbone.store.records import (
     QuarantineRow,
     Query,
     ReadResult,
+    RepairRow,
     StoreInfo,
     WriteResult,
 )
@@ -174,6 +175,17 @@ class Store(Protocol):
 
     async def trace(self, dimension: Dimension, symbol: str, ts: datetime) -> Trace:
         """All that is known of how the rows of a symbol (or calendar) at a moment came to be as they are."""
+        ...
+
+    async def repairs(
+        self,
+        dimension: Dimension,
+        symbol: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int = 100,
+    ) -> list[RepairRow]:
+        """Rows that were mended, of one symbol and from and up to a moment if given; the newest repair first."""
         ...
 
     async def record_journal(self, row: JournalRow) -> None:

@@ -15,6 +15,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.domain.probe import ProbeAnswer
 from backbone.domain.text import excerpt
+from backbone.store.repairs import RepairRow
 
 __all__ = [
     "Bucket",
@@ -32,6 +33,7 @@ __all__ = [
     "QuarantineRow",
     "Query",
     "ReadResult",
+    "RepairRow",
     "StoreInfo",
     "WriteResult",
 ]
@@ -52,6 +54,7 @@ class Chunk(msgspec.Struct, frozen=True):
         metadata: facts for the journal.
         nth: of events without a sequence, the how-manieth of the equal events of its moment each row is within its run,
             from 0, as int64; empty: counted within the frame.
+        repairs: rows of the frame that were mended, with what the source gave; they are kept in the same transaction.
         known_at: since when the world knows these values: reads ``as_of`` a moment go by it; None: since now. Chunks
             of one key come in the order of these moments.
     """
@@ -63,6 +66,7 @@ class Chunk(msgspec.Struct, frozen=True):
     epoch: int | None = None
     metadata: dict[str, str] = {}
     nth: bytes = b""
+    repairs: tuple[RepairRow, ...] = ()
     known_at: datetime | None = None
 
 

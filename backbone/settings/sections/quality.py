@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from backbone.settings.sections.base import Section, Share, Text
 from backbone.settings.sections.freshness import FreshnessSettings
+from backbone.settings.sections.repair import RepairSettings
 
 __all__ = ["Doubtful", "QualitySettings"]
 
@@ -33,3 +34,4 @@ class QualitySettings(Section, frozen=True, kw_only=True):
         Mapping[str, str], Meta(description="trading calendar by symbol, before all else: AAPL=us_equities,…")
     ] = {}
     freshness: FreshnessSettings = FreshnessSettings()
+    repair: RepairSettings = RepairSettings()

@@ -22,6 +22,7 @@ from backbone.store.duckdb.outbox import Outbox
 from backbone.store.duckdb.probe import probe
 from backbone.store.duckdb.quarantine import Quarantine
 from backbone.store.duckdb.quarters import Counting
+from backbone.store.duckdb.repairs import Repairs
 from backbone.store.duckdb.run_journal import RunJournal
 from backbone.store.duckdb.session import Session
 from backbone.store.duckdb.tracing import Tracing
@@ -47,6 +48,7 @@ class DuckDBStore(
     Journal,
     RunJournal,
     Quarantine,
+    Repairs,
     Tracing,
     Upkeep,
 ):

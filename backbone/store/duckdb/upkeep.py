@@ -86,6 +86,8 @@ class Upkeep(Part):
         with transaction(connection):
             connection.execute(f"DELETE FROM {rows}_revisions WHERE ts < make_timestamptz(?)", [at])  # noqa: S608
             dropped = count(connection, f"DELETE FROM {rows} WHERE ts < make_timestamptz(?)", [at])  # noqa: S608
+            mended = "DELETE FROM telemetry.repairs WHERE dimension = ? AND ts < make_timestamptz(?)"
+            connection.execute(mended, [dimension.value, at])
             ledger.void_before(connection, dimension, to_us(before))
             drops.note(connection, dimension, self._clock())
         return dropped

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from backbone.domain.clock import to_us
 from backbone.domain.events import unnumbered
 from backbone.domain.frame import Frame
-from backbone.store.duckdb import epochs, journal, ledger, outbox
+from backbone.store.duckdb import epochs, journal, ledger, outbox, repairs
 from backbone.store.duckdb.known import Known
 from backbone.store.duckdb.merge import held_at, merge
 from backbone.store.duckdb.part import Part, question
@@ -51,6 +51,8 @@ class Writing(Part):
             result = replace(applied, duration_s=self._timer() - began)
             row = journal_row(chunk, result, now)
             journal.note(connection, known.numbers, row, position=result.position, outbox_rows=result.outbox_rows)
+            if chunk.repairs:
+                repairs.note(connection, chunk, now)
         known.committed(chunk.frame.dimension, positions)
         return replace(result, duration_s=self._timer() - began, after=after)
 

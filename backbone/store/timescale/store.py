@@ -29,6 +29,7 @@ from backbone.store.timescale.outbox import Outbox
 from backbone.store.timescale.probe import probe
 from backbone.store.timescale.quarantine import Quarantine
 from backbone.store.timescale.quarters import Counting
+from backbone.store.timescale.repairs import Repairs
 from backbone.store.timescale.roles import reads_only
 from backbone.store.timescale.run_journal import RunJournal
 from backbone.store.timescale.tables import Tables
@@ -54,6 +55,7 @@ class TimescaleStore(
     Journal,
     RunJournal,
     Quarantine,
+    Repairs,
     Tracing,
     Upkeep,
 ):

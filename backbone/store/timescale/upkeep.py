@@ -89,6 +89,8 @@ class Upkeep(Part):
                 await chunks.drop_chunks(session, tables, dimension, cut, await chunks.extension(session))
                 await session.change(f"DELETE FROM {rows} WHERE ts < $1", cut)  # noqa: S608
                 await session.change(f"DELETE FROM {tables.revisions(dimension)} WHERE ts < $1", cut)  # noqa: S608
+                mended = "DELETE FROM telemetry.repairs WHERE dimension = $1 AND ts < $2"
+                await session.change(mended, dimension.value, cut)
                 await ledger.void_before(session, dimension, to_us(cut))
                 await drops.note(session, dimension, self._clock())
         return count

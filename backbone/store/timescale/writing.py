@@ -19,7 +19,7 @@ from backbone.store.numbering import Numbered, moments_of, number
 from backbone.store.payloads import Origin, payloads_of
 from backbone.store.ranges import Ranges, ranges_of
 from backbone.store.records import Chunk, WriteResult
-from backbone.store.timescale import counting, epochs, journal, ledger, locks, outbox
+from backbone.store.timescale import counting, epochs, journal, ledger, locks, outbox, repairs
 from backbone.store.timescale.combined import Combined
 from backbone.store.timescale.events import held_at
 from backbone.store.timescale.failures import KeysStand, SetBack
@@ -90,6 +90,8 @@ class Writer:
             ending = Combined()
             applied = await self._apply(session, ending, ranges, standing)
             self.result = msgspec.structs.replace(applied, duration_s=self.timer() - began)
+            if chunk.repairs:
+                await repairs.note(session, chunk, self.now)
             await self._end(session, ending, self.result)
         return msgspec.structs.replace(self.result, duration_s=self.timer() - began)
 

@@ -125,6 +125,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.ReadRuns(5, "daily", "a"), ("runs", (5, "daily_bars", "a"), {})),
     (messages.ReadLatestRuns(), ("latest_runs", (), {})),
     (messages.ReadQuarantine(5), ("quarantined", (5, 0), {})),
+    (messages.ReadRepairs(TRADES, "A", DAY, DAY, 5), ("repairs", (TRADES, "A", DAY, DAY, 5), {})),
     (SYMBOLS, ("symbols", (TRADES,), {})),
     (messages.ReadCoverage(TRADES, DAY), ("coverage", (TRADES, DAY), {"symbols": ()})),
     (messages.ReadCoverage(TRADES, symbols=["A"]), ("coverage", (TRADES, None), {"symbols": ("A",)})),
