@@ -13,10 +13,11 @@ from backbone.cache.messages import Fetch
 from backbone.domain import arguments
 from backbone.domain.clock import INTERVALS
 from backbone.domain.dimension import Dimension
+from backbone.domain.report import plain
 from backbone.facade.spelling import Ask
 from backbone.facade.why_report import CacheSeen, WhyAside, WhyReport, WhyRow, WhyVersion
 from backbone.store.errors import StoreError
-from backbone.store.messages import OutboxState, ReadRows, ReadSymbols, TraceRow
+from backbone.store.messages import OutboxState, ReadRepairs, ReadRows, ReadSymbols, TraceRow
 from backbone.store.records import Query
 from backbone.store.tracing import Published, Trace, Version
 
@@ -59,6 +60,7 @@ class Explaining:
             position=trace.position,
             relayed=relayed,
             cache=await self._cached(dimension, symbol, at, trace.position) if at is not None else None,
+            repairs=await self._repairs(dimension, symbol, at or ts),
             aside=tuple(WhyAside(id=bad.id, **{name: getattr(bad, name) for name in _ASIDE}) for bad in trace.aside),
             before=None if at is not None else await self._before(dimension, symbol, ts),
         )
@@ -90,6 +92,15 @@ class Explaining:
         found = await self._ask("store", ReadRows(Query(dimension, (symbol,), end=ts, limit=1)))
         end: datetime | None = found.frame.end
         return end
+
+    async def _repairs(self, dimension: Dimension, symbol: str, at: datetime) -> tuple[str, ...]:
+        """What was mended, the newest repair first."""
+        found = await self._ask("store", ReadRepairs(dimension, symbol, at, at))
+        return tuple(
+            f"{each.rules}: {each.why}; {plain(each.original)} was given, {plain(each.repaired)} was made of it "
+            f"(run {each.run_id}, chunk {each.ingest_id})"
+            for each in found
+        )
 
     async def _cached(self, dimension: Dimension, symbol: str, at: datetime, position: int) -> CacheSeen | None:
         try:

@@ -17,6 +17,7 @@ from backbone.domain.errors import BackboneError
 from backbone.domain.events import unnumbered
 from backbone.domain.frame import Frame
 from backbone.domain.identifiers import ingest_id, new_run_id
+from backbone.quality.contracts import held_by_contract
 from backbone.quality.instruments import Instruments
 from backbone.quality.screening import screen
 from backbone.settings import Settings
@@ -62,6 +63,7 @@ class Reconsidering:
     ) -> None:
         self._ask = ask
         self._rules = Instruments(settings).screening
+        self._contracts = settings.quality.contracts
         self._wrote = wrote
 
     async def again(self, rows: Sequence[QuarantineRow]) -> Reconsidered:
@@ -79,6 +81,8 @@ class Reconsidering:
         frame = _frame_of(row)
         if frame is None:
             return Reconsidered(texts=1)
+        if held_by_contract(row.reason) and self._contracts.of(frame.dimension) == "quarantine":
+            return Reconsidered(stayed=1)
         good, bad = screen(frame, self._rules)
         reason = bad[0].reason if bad else await self._in_the_way(good) or await self._write(good, row)
         if reason:

@@ -21,6 +21,7 @@ from backbone.domain.memory import give_back
 from backbone.domain.threads import in_thread
 from backbone.ingest.accounting import account_of
 from backbone.ingest.ageing import Ageing
+from backbone.ingest.contract import RunContract
 from backbone.ingest.counting import Counting
 from backbone.ingest.following import going_on
 from backbone.ingest.foreign import looked_at
@@ -39,7 +40,7 @@ from backbone.settings import Settings
 from backbone.sources.errors import SourceError
 from backbone.sources.port import BadRow, Progress, Source, SourceChunk
 from backbone.sources.registry import built_in, open_source
-from backbone.store.records import Chunk, Coverage, QuarantineRow, Query, WriteResult
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Query, WriteResult
 
 __all__ = ["Piece", "Run", "Writer"]
 
@@ -69,6 +70,10 @@ class Writer(Protocol):
 
     async def read(self, query: Query) -> Frame:
         """Rows that are stored."""
+        ...
+
+    async def journal_of(self, source: str, dimension: Dimension) -> list[JournalRow]:
+        """The newest journal rows of a source."""
         ...
 
 
@@ -133,6 +138,7 @@ class Run:
         self._instruments = Instruments(settings)
         self._source = self._open(plan, settings)
         self.source_name = _identity(self._source.name, plan.path)
+        self._contract = RunContract(self._source, self.source_name, self._dimension, settings)
         self._ageing = Ageing(self._source, plan, now(), settings, self._instruments)
         self._progress = Progress(0, 0, 0)
         self._results: list[WriteResult] = []
@@ -176,6 +182,8 @@ class Run:
         began = self._clock()
         epoch = await self._writer.claim(self.source_name, self._dimension)
         await going_on(self._source, self._plan, self._writer)
+        if self._contract.binds:
+            self._contract.after(await self._writer.journal_of(self.source_name, self._dimension))
         pieces = self._pieces(
             await remedies_for(self._plan, self._instruments, lambda query: self._writer.read(query), self._off_loop)
         )
@@ -238,7 +246,7 @@ class Run:
         outside: tuple[type[Exception], ...] = (OSError, MemoryError, pa.ArrowException) if ours else (Exception,)
         try:
             given = self._source.chunks(progress=self._note)
-            yield from given if ours else looked_at(given, self._dimension)
+            yield from self._contract.hold(given if ours else looked_at(given, self._dimension))
         except SourceError:
             raise
         except outside as error:
@@ -289,7 +297,7 @@ class Run:
                 source=self.source_name,
                 frame=frame,
                 epoch=epoch,
-                metadata={"attempt": str(self._attempt)},
+                metadata={"attempt": str(self._attempt), **self._contract.remembered()},
                 nth=piece.nth,
                 known_at=part.known_at,
                 repairs=part.repairs,
@@ -328,10 +336,8 @@ class Run:
 
     def _bad(self, row: BadRow | Rejected) -> QuarantineRow:
         dimension = self._dimension.value
-        whole = row.payload if isinstance(row, Rejected) else b""
-        return QuarantineRow(
-            self.source_name, row.location, row.reason, row.excerpt, dimension, self._run_id, utc_now(), whole
-        )
+        texts = (self.source_name, row.location, row.reason, row.excerpt, dimension, self._run_id)
+        return QuarantineRow(*texts, utc_now(), row.payload)
 
     def _summary(self, duration: float) -> IngestRun:
         results = self._results

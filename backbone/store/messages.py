@@ -201,16 +201,19 @@ class ReadJournal(StoreRequest[list[JournalRow]], frozen=True):
 
     limit: int = 50
     dimension: Dimension | None = None
+    source: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
+        if self.source is not None:
+            arguments.text("source", self.source)
         if self.dimension is not None:
             arguments.instance("dimension", self.dimension, Dimension)
 
     def on(self, store: Store) -> Coroutine[Any, Any, list[JournalRow]]:
         """Ask a store."""
-        return store.journal(self.limit, self.dimension)
+        return store.journal(self.limit, self.dimension, source=self.source)
 
 
 class ReadQuarantine(StoreRequest[list[QuarantineRow]], frozen=True):

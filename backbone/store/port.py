@@ -192,8 +192,10 @@ class Store(Protocol):
         """Journal what was not written by `write`: a failed chunk or run."""
         ...
 
-    async def journal(self, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
-        """Journal rows, newest first."""
+    async def journal(
+        self, limit: int = 50, dimension: Dimension | None = None, *, source: str | None = None
+    ) -> list[JournalRow]:
+        """Journal rows, newest first; of one dimension and one source, if given."""
         ...
 
     async def record_run(self, row: RunRow) -> None:

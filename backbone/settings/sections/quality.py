@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from backbone.settings.sections.base import Section, Share, Text
+from backbone.settings.sections.contracts import ContractSettings
 from backbone.settings.sections.freshness import FreshnessSettings
 from backbone.settings.sections.repair import RepairSettings
 
@@ -35,3 +36,4 @@ class QualitySettings(Section, frozen=True, kw_only=True):
     ] = {}
     freshness: FreshnessSettings = FreshnessSettings()
     repair: RepairSettings = RepairSettings()
+    contracts: ContractSettings = ContractSettings()

@@ -34,12 +34,19 @@ class Journal(Part):
         note(connection, self._session.known.numbers, row)
 
     @question("delivery")
-    def journal(self, connection: Connection, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
+    def journal(
+        self,
+        connection: Connection,
+        limit: int = 50,
+        dimension: Dimension | None = None,
+        *,
+        source: str | None = None,
+    ) -> list[JournalRow]:
         """Journal rows, newest first."""
         rows = connection.execute(
             f"SELECT {_COLUMNS} FROM telemetry.ingest_runs WHERE dimension = coalesce(?, dimension) "  # noqa: S608
-            "ORDER BY id DESC LIMIT ?",
-            [None if dimension is None else dimension.value, limit],
+            "AND source = coalesce(?, source) ORDER BY id DESC LIMIT ?",
+            [None if dimension is None else dimension.value, source, limit],
         ).fetchall()
         return [read_journal_row(row, moment) for row in rows]
 

@@ -40,13 +40,22 @@ class Journal(Part):
         await session.change(NOTE, *noted(row))
 
     @question
-    async def journal(self, session: Session, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
+    async def journal(
+        self,
+        session: Session,
+        limit: int = 50,
+        dimension: Dimension | None = None,
+        *,
+        source: str | None = None,
+    ) -> list[JournalRow]:
         """Journal rows, newest first."""
         rows = await session.fetch(
             f"SELECT {_COLUMNS} FROM telemetry.ingest_runs "  # noqa: S608
-            "WHERE dimension = coalesce($1::text, dimension) ORDER BY id DESC LIMIT $2",
+            "WHERE dimension = coalesce($1::text, dimension) AND source = coalesce($3::text, source) "
+            "ORDER BY id DESC LIMIT $2",
             None if dimension is None else dimension.value,
             min(limit, MAX_BIGINT),
+            None if source is None else storable(source),
         )
         return [read_journal_row(row, moment) for row in rows]
 

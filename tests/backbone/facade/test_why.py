@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from backbone import Dimension, Frame
 from backbone.facade.why_report import WhyReport
 from backbone.testing import embedded
 from tests.backbone.facade.kit import BARS, START, bars
+from tests.backbone.ingest.test_mending import UNIT, faulty, framed, ingested, repairs, written
 
 HOUR = timedelta(hours=1)
 
@@ -96,3 +98,15 @@ async def test_the_socket_answers_the_same() -> None:
         assert (told.position, told.ts, told.versions[0].event_id) == (row.position, row.ts, row.versions[0].event_id)
         with pytest.raises(ValueError, match="unknown dimension"):
             await backbone._mending_answers()["why"]({**asked, "dimension": "x"})
+
+
+async def test_what_was_mended_in_a_bar_is_told(tmp_path: Path) -> None:
+    overrides = {"quality.repair.unit": "repair"}
+    async with embedded(overrides=overrides) as backbone:
+        run = await ingested(backbone, written(tmp_path / "bars.csv", framed(UNIT, faulty(UNIT))))
+        mended = (await repairs(backbone))[0]
+        [row] = (await backbone.why(mended.symbol, mended.ts)).found
+        [told] = row.repairs
+        assert told.startswith(f"unit: {mended.why}; ")
+        assert f"run {run.run_id}" in told
+        assert f"repaired: {told.partition(':')[0]}" in (await backbone.why(mended.symbol, mended.ts)).to_markdown()
