@@ -17,9 +17,10 @@ from backbone.domain.errors import BackboneError
 from backbone.domain.events import unnumbered
 from backbone.domain.frame import Frame
 from backbone.domain.identifiers import ingest_id, new_run_id
+from backbone.ingest.salvage import REFUSED
 from backbone.quality.contracts import held_by_contract
 from backbone.quality.instruments import Instruments
-from backbone.quality.screening import screen
+from backbone.quality.screening import STRICT, screen
 from backbone.settings import Settings
 from backbone.store.errors import RowRefused
 from backbone.store.messages import DeleteQuarantine, QuarantineRows, ReadRows, WriteChunk
@@ -63,7 +64,7 @@ class Reconsidering:
     ) -> None:
         self._ask = ask
         self._rules = Instruments(settings).screening
-        self._contracts = settings.quality.contracts
+        self._quality = settings.quality
         self._wrote = wrote
 
     async def again(self, rows: Sequence[QuarantineRow]) -> Reconsidered:
@@ -81,7 +82,7 @@ class Reconsidering:
         frame = _frame_of(row)
         if frame is None:
             return Reconsidered(texts=1)
-        if held_by_contract(row.reason) and self._contracts.of(frame.dimension) == "quarantine":
+        if self._is_held(row, frame):
             return Reconsidered(stayed=1)
         good, bad = screen(frame, self._rules)
         reason = bad[0].reason if bad else await self._in_the_way(good) or await self._write(good, row)
@@ -90,6 +91,19 @@ class Reconsidering:
             return Reconsidered(stayed=1)
         await self._ask(DeleteQuarantine([row]))
         return Reconsidered(taken=1)
+
+    def _is_held(self, row: QuarantineRow, frame: Frame) -> bool:
+        """Whether a rule that is in force today holds it, which a row by itself can't show.
+
+        By a contract: of the columns of its source. By a rule of repair, whatever is neither impossible nor refused by
+        the store: of the rows beside it, so that only another run over its source can tell.
+        """
+        if held_by_contract(row.reason):
+            return self._quality.contracts.of(frame.dimension) == "quarantine"
+        if row.reason.startswith(REFUSED) or screen(frame, STRICT)[1]:
+            return False
+        repair = self._quality.repair
+        return {repair.unit, repair.split, repair.dividend, repair.missing} != {"off"}
 
     async def _in_the_way(self, frame: Frame) -> str:
         """Why a good row may not go in: its place is taken; "": it may."""
@@ -110,7 +124,7 @@ class Reconsidering:
         try:
             result = await self._ask(WriteChunk(chunk))
         except RowRefused as error:
-            return f"the store refuses it: {error}"
+            return f"{REFUSED}: {error}"
         self._wrote(result)
         return ""
 

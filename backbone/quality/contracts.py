@@ -82,8 +82,8 @@ def _differences(before: Shape, now: Shape) -> Iterator[Difference]:
         elif before.columns[name] != reads:
             was = before.columns[name] or "nothing"
             yield Difference(f"{name!r} was read as {was} and is as {reads or 'nothing'} now", ours)
-        elif (kind := now.kinds.get(name)) != (was := before.kinds.get(name)) and kind and was:
-            yield Difference(f"{name!r} was {was} and is {kind} now", ours)
+        elif name in before.kinds and now.kinds.get(name, before.kinds[name]) != before.kinds[name]:
+            yield Difference(f"{name!r} was {before.kinds[name]} and is {now.kinds[name]} now", ours)
     for name, reads in before.columns.items():
         if name not in now.columns:
             yield Difference(f"{name!r} is missing{f', which was read as {reads}' if reads else ''}")

@@ -16,6 +16,8 @@ from backbone.ingest.reconsidering import SUPERSEDED, Reconsidered
 from backbone.store.port import Store
 from backbone.testing import Faults, embedded, with_store
 from tests.backbone.facade.kit import BARS, START, bars, plan
+from tests.backbone.ingest.test_mending import UNIT, framed, ingested, written
+from tests.backbone.quality.repairs.labelled import faulty
 
 BAD = bars(2, close=-5.0, symbol="CRUDE")
 ALLOWED = {"quality.nonpositive_prices": "allow"}
@@ -195,3 +197,14 @@ async def test_the_socket_does_it_some_at_a_time(tmp_path: Path) -> None:
         assert rounds == 3
         dropped = msgspec.json.decode(await answers["drop_quarantine"]({}), type=SomeRows)
         assert dropped.dropped == 1
+
+
+async def test_what_a_rule_of_repair_holds_goes_in_only_when_the_rule_is_off(tmp_path: Path) -> None:
+    store = {"store.path": str(tmp_path / "store.duckdb")}
+    async with embedded(overrides={**store, "quality.repair.unit": "quarantine"}) as backbone:
+        await ingested(backbone, written(tmp_path / "bars.csv", framed(UNIT, faulty(UNIT))))
+        held = len(await backbone.quarantined())
+        assert held
+        assert await backbone.quarantine.replay() == Reconsidered(stayed=held)
+    async with embedded(overrides=store) as backbone:
+        assert await backbone.quarantine.replay() == Reconsidered(taken=held)

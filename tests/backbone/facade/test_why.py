@@ -12,7 +12,8 @@ from backbone import Dimension, Frame
 from backbone.facade.why_report import WhyReport
 from backbone.testing import embedded
 from tests.backbone.facade.kit import BARS, START, bars
-from tests.backbone.ingest.test_mending import UNIT, faulty, framed, ingested, repairs, written
+from tests.backbone.ingest.test_mending import UNIT, framed, ingested, repairs, written
+from tests.backbone.quality.repairs.labelled import faulty
 
 HOUR = timedelta(hours=1)
 
