@@ -32,6 +32,10 @@ COMMANDS: tuple[Command, ...] = (
     _command("subscribe", "data", "committed changes as they come: table, JSON or Arrow"),
     _command("backfill", "data", "find what is missing, and ask a source for it"),
     _command("quarantine list", "data", "bad rows that were kept aside, with their reasons", "list_rows"),
+    _command("quarantine show", "data", "one of them, with its values"),
+    _command("quarantine replay", "data", "judge them again by today's rules"),
+    _command("quarantine drop", "data", "forget them"),
+    _command("why", "data", "how a row came to be: source, run, versions, change, cache, repairs"),
     _command("replay", "data", "send stored rows to a topic of Kafka again"),
     _command("dlq list", "data", "messages of the stream that nobody could read", "list_letters"),
     _command("dlq show", "data", "one of them, with its headers"),
@@ -67,7 +71,6 @@ NOT_BUILT = {
     "sql": "backbone fetch --format csv gives rows; DuckDB opens store.path where nobody else has it open",
     "drill": "backbone rehearse runs one full cycle and judges it",
     "doctor": "backbone config check judges the settings, backbone connectors a running backbone",
-    "why": "backbone quarantine list shows why rows were kept aside",
     "restart": "Ctrl-C, then backbone run; what crashes is restarted by its supervisor",
 }
 """Commands to come, and what serves meanwhile."""

@@ -53,8 +53,8 @@ from backbone.retention.report import RetentionReport
 from backbone.settings import Settings
 from backbone.settings.starting import refuse_what_cannot_start
 from backbone.store.errors import Unsupported
-from backbone.store.messages import MigrateStore, OutboxState, ReadQuarantine, ReadSymbols
-from backbone.store.records import MigrationReport, OutboxStatus, QuarantineRow, Query
+from backbone.store.messages import MigrateStore, OutboxState, ReadSymbols
+from backbone.store.records import MigrationReport, OutboxStatus, Query
 from backbone.stream.child import sink_of
 from backbone.stream.port import Start
 
@@ -65,7 +65,7 @@ R = TypeVar("R")
 _READ_TIMEOUT = 60.0
 
 
-class Backbone(Gating, Running, Mending, Unbuilt):
+class Backbone(Gating, Mending, Running, Unbuilt):
     """A running backbone. Made by `open`; all methods belong to the loop it was opened in.
 
     Attributes:
@@ -143,7 +143,7 @@ class Backbone(Gating, Running, Mending, Unbuilt):
             for each in (backbone._set_back, backbone.telemetry):
                 stack.callback(each.close)  # the bus may be the host's: also where the tree does not start
             answers = {**backbone._looking.answers(), **backbone.dead_letters.answers(), **run_answers(backbone)}
-            answers |= backbone._fresh.answers()
+            answers |= {**backbone._fresh.answers(), **backbone._mending_answers()}
             answers["updates"] = Pulling(backbone._subscribing).answer
             asked = control.child(settings, answers)
             spec = tree(settings, backbone._calls, shared, desk=backbone.telemetry, control=asked, parts=parts)
@@ -328,10 +328,6 @@ class Backbone(Gating, Running, Mending, Unbuilt):
     async def outbox(self) -> OutboxStatus:
         """How far publishing is behind committing."""
         return await self._ask("store", OutboxState(sink_of(self.settings)))
-
-    async def quarantined(self, limit: int = 100, *, skip: int = 0) -> list[QuarantineRow]:
-        """The newest bad rows, with their reasons; at most 10,000, of which `skip` more are newer."""
-        return await self._ask("store", ReadQuarantine(limit, skip))
 
     async def migrate(self, *, dry_run: bool = False) -> MigrationReport:
         """What migrations were, or with `dry_run` would be, applied; opening has applied them already."""

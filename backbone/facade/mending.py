@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
 from actors import ActorSystem, Request
+from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
+from backbone.facade.explaining import Explaining
+from backbone.facade.quarantine import Quarantine
+from backbone.facade.reading import Reader
+from backbone.facade.why_report import WhyReport
 from backbone.facade.writing import Writer
 from backbone.ingest.backfill_messages import BackfillProgress, BackfillReport, BackfillRequest
 from backbone.settings import Settings
 from backbone.store.errors import StoreBusy
+from backbone.store.records import QuarantineRow, WriteResult
 
 __all__ = ["Mending"]
 
@@ -28,6 +34,7 @@ class Mending:
     settings: Settings
     system: ActorSystem
     _writer: Writer
+    _reader: Reader
 
     if TYPE_CHECKING:
 
@@ -99,6 +106,48 @@ class Mending:
                 lambda fields: self.system.publish(BackfillProgress, self.path, **fields),
             )
             return await backfill.carry_out()
+
+    async def why(self, symbol: str, ts: datetime, *, dimension: Dimension | str | None = None) -> WhyReport:
+        """How the rows of a symbol at a moment came to be as they are.
+
+        Source, chunk and run of each version, the change that published it, what the cache gives a reader, what was
+        mended, and bad rows near by that were kept aside.
+
+        Args:
+            symbol: or calendar, whatever its case.
+            ts: the moment, with a time zone; of bars any moment that they last.
+            dimension: or one of its aliases; None: all that have a row there.
+
+        Raises:
+            TypeError, ValueError: an argument is wrong.
+            StoreUnavailable: the store does not answer.
+        """
+        self._open()
+        of = None if dimension is None else Dimension.parse(dimension)
+        at = arguments.instance("ts", arguments.moment("ts", ts), datetime)
+        return await self._explaining.why(arguments.text("symbol", symbol), at, of)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """Bad rows that were kept aside: `list`, `replay` and `drop`."""
+        return Quarantine(self._ask, self.settings, self._wrote)
+
+    async def quarantined(self, limit: int = 100, *, skip: int = 0) -> list[QuarantineRow]:
+        """The newest bad rows, with their reasons; at most 10,000, of which `skip` more are newer."""
+        return await self.quarantine.list(limit, skip=skip)
+
+    def _wrote(self, result: WriteResult) -> None:
+        """Rows that went in after all: no fetch is older than they are."""
+        for symbol in result.symbols:
+            self._reader.saw(result.dimension, symbol, result.position)
+
+    @cached_property
+    def _explaining(self) -> Explaining:
+        return Explaining(self._ask, self.settings.hash)
+
+    def _mending_answers(self) -> dict[str, Callable[[Mapping[str, Any]], Awaitable[bytes]]]:
+        """What the control socket answers, by command."""
+        return {"why": self._explaining.answer, **self.quarantine.answers()}
 
     @cached_property
     def _one_backfill(self) -> anyio.Lock:

@@ -29,6 +29,7 @@ from backbone.store.messages import (
     ClaimEpoch,
     QuarantineRows,
     ReadCoverage,
+    ReadJournal,
     ReadRows,
     RecordJournal,
     RecordRun,
@@ -40,6 +41,7 @@ from backbone.store.run_records import RunRow
 __all__ = ["IngestActor"]
 
 _WRITE_TIMEOUT = 90.0
+_LOOKED_THROUGH = 20  # journal rows of a source; those of runs that failed say nothing of its columns
 _RUNS = 4  # at once
 _RUNS_WAITING = 64  # under way or waiting; further ones are refused
 
@@ -82,6 +84,9 @@ class _StoreWriter(RunWriter):
 
     async def read(self, query: Query) -> Frame:
         return (await self._calls.ask("store", ReadRows(query), _WRITE_TIMEOUT)).frame
+
+    async def journal_of(self, source: str, dimension: Dimension) -> list[JournalRow]:
+        return await self._calls.ask("store", ReadJournal(_LOOKED_THROUGH, dimension, source), _WRITE_TIMEOUT)
 
     async def journal(self, row: JournalRow) -> None:
         await self._calls.ask("store", RecordJournal(row), _WRITE_TIMEOUT)

@@ -95,8 +95,9 @@ class Backfill:
                 await self._fill_one(piece)
                 in_a_row = 0
             except SourceError as error:  # it stays noted: a part of it may be in
-                of = {"symbol": piece.symbol, "interval": piece.interval, "start": piece.start, "end": piece.end}
-                self._failed.append(PieceFailed(**of, error=str(error)))
+                symbol, interval, start, end, _ = piece
+                failed = PieceFailed(symbol=symbol, interval=interval, start=start, end=end, error=str(error))
+                self._failed.append(failed)
                 in_a_row += 1
             else:
                 await self._notes.end(piece)

@@ -153,8 +153,8 @@ class BackfillReport(Report, frozen=True, kw_only=True):
 
     def to_markdown(self) -> str:
         """The counts, then the series that lacked something, then what failed."""
-        names = ("source", "dry_run", "pieces", "done", "resumed", "given_up")
-        names += ("inserted", "changed", "unchanged", "quarantined", "position", "duration_s")
+        names = ["source", "dry_run", "pieces", "done", "resumed", "given_up"]
+        names += ["inserted", "changed", "unchanged", "quarantined", "position", "duration_s"]
         text = (
             f"{self.heading()}\n{markdown_table(('field', 'value'), [(name, getattr(self, name)) for name in names])}"
         )

@@ -13,8 +13,9 @@ from backbone.domain.dimension import Dimension
 from backbone.store.port import Store
 from backbone.store.records import QuarantineRow
 from backbone.store.request import StoreRequest
+from backbone.store.tracing import Trace
 
-__all__ = ["DeleteQuarantine", "FindQuarantine", "ReadTallies", "VoidLedger"]
+__all__ = ["DeleteQuarantine", "FindQuarantine", "ReadTallies", "TraceRow", "VoidLedger"]
 
 
 class ReadTallies(StoreRequest[object], frozen=True):
@@ -59,6 +60,24 @@ class VoidLedger(StoreRequest[int], frozen=True):
     def on(self, store: Store) -> Coroutine[Any, Any, int]:
         """Ask a store."""
         return store.void(self.dimension, self.symbol, self.interval, self.start, self.end)
+
+
+class TraceRow(StoreRequest[Trace], frozen=True):
+    """How the rows of a symbol at a moment came to be as they are."""
+
+    dimension: Dimension
+    symbol: str
+    ts: datetime
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.instance("dimension", self.dimension, Dimension)
+        arguments.text("symbol", self.symbol)
+        force_setattr(self, "ts", arguments.instance("ts", arguments.moment("ts", self.ts), datetime))
+
+    def on(self, store: Store) -> Coroutine[Any, Any, Trace]:
+        """Ask a store."""
+        return store.trace(self.dimension, self.symbol, self.ts)
 
 
 class FindQuarantine(StoreRequest[list[QuarantineRow]], frozen=True):

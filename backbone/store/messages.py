@@ -21,7 +21,7 @@ from backbone.store.inbox_messages import (
     RecordSeen,
 )
 from backbone.store.latest_messages import ReadLatest
-from backbone.store.mending_messages import DeleteQuarantine, FindQuarantine, ReadTallies, VoidLedger
+from backbone.store.mending_messages import DeleteQuarantine, FindQuarantine, ReadTallies, TraceRow, VoidLedger
 from backbone.store.outbox_messages import (
     SHARED_STREAM,
     STREAM,
@@ -95,6 +95,7 @@ __all__ = [
     "RelayCursor",
     "StoreQuestion",
     "StreamParts",
+    "TraceRow",
     "VoidLedger",
     "WriteChunk",
 ]
@@ -200,16 +201,19 @@ class ReadJournal(StoreRequest[list[JournalRow]], frozen=True):
 
     limit: int = 50
     dimension: Dimension | None = None
+    source: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
+        if self.source is not None:
+            arguments.text("source", self.source)
         if self.dimension is not None:
             arguments.instance("dimension", self.dimension, Dimension)
 
     def on(self, store: Store) -> Coroutine[Any, Any, list[JournalRow]]:
         """Ask a store."""
-        return store.journal(self.limit, self.dimension)
+        return store.journal(self.limit, self.dimension, source=self.source)
 
 
 class ReadQuarantine(StoreRequest[list[QuarantineRow]], frozen=True):
@@ -380,5 +384,6 @@ StoreQuestion: TypeAlias = (
     | VoidLedger
     | FindQuarantine
     | DeleteQuarantine
+    | TraceRow
 )
 """All of them: what the store's actor handles."""

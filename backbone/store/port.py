@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from backbone.store.merging import Tallies
+    from backbone.store.tracing import Trace
 
 __all__ = ["Adapter", "Store", "StoreFactory"]
 
@@ -164,6 +165,18 @@ class Store(Protocol):
         """Bad rows, newest first."""
         ...
 
+    async def quarantined_at(self, ids: Sequence[str]) -> list[QuarantineRow]:
+        """Bad rows by their ids (`QuarantineRow.id`), in the order of these; those that are not there are left out."""
+        ...
+
+    async def delete_quarantined(self, rows: Sequence[QuarantineRow]) -> int:
+        """Forget bad rows, known by source, dimension, location and reason; returns how many were there."""
+        ...
+
+    async def trace(self, dimension: Dimension, symbol: str, ts: datetime) -> Trace:
+        """All that is known of how the rows of a symbol (or calendar) at a moment came to be as they are."""
+        ...
+
     async def repairs(
         self,
         dimension: Dimension,
@@ -175,20 +188,14 @@ class Store(Protocol):
         """Rows that were mended, of one symbol and from and up to a moment if given; the newest repair first."""
         ...
 
-    async def quarantined_at(self, ids: Sequence[str]) -> list[QuarantineRow]:
-        """Bad rows by their ids (`QuarantineRow.id`), in the order of these; those that are not there are left out."""
-        ...
-
-    async def delete_quarantined(self, rows: Sequence[QuarantineRow]) -> int:
-        """Forget bad rows, known by source, dimension, location and reason; returns how many were there."""
-        ...
-
     async def record_journal(self, row: JournalRow) -> None:
         """Journal what was not written by `write`: a failed chunk or run."""
         ...
 
-    async def journal(self, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
-        """Journal rows, newest first."""
+    async def journal(
+        self, limit: int = 50, dimension: Dimension | None = None, *, source: str | None = None
+    ) -> list[JournalRow]:
+        """Journal rows, newest first; of one dimension and one source, if given."""
         ...
 
     async def record_run(self, row: RunRow) -> None:

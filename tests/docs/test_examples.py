@@ -32,6 +32,7 @@ RUN = [
     "how-to/instruments.md",
     "how-to/low-latency.md",
     "how-to/own-files.md",
+    "how-to/quarantine.md",
     "how-to/providers.md",
     "how-to/read-without-our-code.md",
     "how-to/repairs.md",

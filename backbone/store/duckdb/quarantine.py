@@ -12,7 +12,7 @@ from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.sql import Connection, count, given
 from backbone.store.records import QuarantineRow
 
-__all__ = ["Quarantine"]
+__all__ = ["Quarantine", "chosen"]
 
 _COLUMNS = "source, location, reason, excerpt, dimension, run_id, epoch_us(recorded_at), payload"
 _SAME = """q.source = bad.source AND q.dimension = bad.dimension
@@ -66,6 +66,12 @@ class Quarantine(Part):
                 connection,
                 f"DELETE FROM telemetry.quarantine q WHERE EXISTS (SELECT 1 FROM bad WHERE {_SAME})",  # noqa: S608
             )
+
+
+def chosen(connection: Connection, condition: str, values: list[object]) -> tuple[QuarantineRow, ...]:
+    """Rows that meet a condition."""
+    found = connection.execute(f"SELECT {_COLUMNS} FROM telemetry.quarantine WHERE {condition}", values)  # noqa: S608
+    return tuple(_row(*each) for each in found.fetchall())
 
 
 def _table(rows: Sequence[QuarantineRow]) -> pa.Table:

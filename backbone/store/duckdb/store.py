@@ -25,6 +25,7 @@ from backbone.store.duckdb.quarters import Counting
 from backbone.store.duckdb.repairs import Repairs
 from backbone.store.duckdb.run_journal import RunJournal
 from backbone.store.duckdb.session import Session
+from backbone.store.duckdb.tracing import Tracing
 from backbone.store.duckdb.upkeep import Upkeep
 from backbone.store.duckdb.writing import Writing
 from backbone.store.migrations import Migration, shipped
@@ -48,6 +49,7 @@ class DuckDBStore(
     RunJournal,
     Quarantine,
     Repairs,
+    Tracing,
     Upkeep,
 ):
     """A store in one DuckDB file, or in memory. It writes a chunk at a time, and reads beside that.

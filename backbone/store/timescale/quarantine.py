@@ -10,7 +10,7 @@ from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import MAX_BIGINT, moment
 
-__all__ = ["Quarantine"]
+__all__ = ["Quarantine", "chosen"]
 
 _COLUMNS = "source, location, reason, excerpt, dimension, run_id, recorded_at, coalesce(payload, '')"
 _ID_BYTES = 8
@@ -68,3 +68,9 @@ class Quarantine(Part):
         return await session.change(
             "DELETE FROM telemetry.quarantine WHERE identity = ANY($1::bytea[])", [row.identity for row in rows]
         )
+
+
+async def chosen(session: Session, condition: str, *values: object) -> tuple[QuarantineRow, ...]:
+    """Rows that meet a condition."""
+    found = await session.fetch(f"SELECT {_COLUMNS} FROM telemetry.quarantine WHERE {condition}", *values)  # noqa: S608
+    return tuple(QuarantineRow(*each) for each in found)

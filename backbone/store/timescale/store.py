@@ -33,6 +33,7 @@ from backbone.store.timescale.repairs import Repairs
 from backbone.store.timescale.roles import reads_only
 from backbone.store.timescale.run_journal import RunJournal
 from backbone.store.timescale.tables import Tables
+from backbone.store.timescale.tracing import Tracing
 from backbone.store.timescale.upkeep import Upkeep
 from backbone.store.timescale.workers import Workers
 from backbone.store.timescale.writing import Writing
@@ -55,6 +56,7 @@ class TimescaleStore(
     RunJournal,
     Quarantine,
     Repairs,
+    Tracing,
     Upkeep,
 ):
     """A store in a PostgreSQL database, chunked where TimescaleDB is there. Any number of processes may share it.

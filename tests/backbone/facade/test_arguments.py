@@ -84,6 +84,14 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
         },
     ),
     "rehearse": ({}, {"request": [None, {}, "request", 7]}),
+    "why": (
+        {"symbol": "EURUSD", "ts": WELL, "dimension": "intraday"},
+        {
+            "symbol": [7, None, "", "A\0", ["A"]],
+            "ts": [None, *MOMENTS],
+            "dimension": [each for each in DIMENSIONS if each is not None],
+        },
+    ),
     "backfill": (
         {"dimension": "intraday", "source": "csv", "dry_run": True},
         {
@@ -257,6 +265,7 @@ FIELDS: Mapping[str, list[Any]] = {
     "places": [7, None, (("t", 0),), (("", 0, 1),), (("t", -1, 1),), (("t", 0, "1"),), ("t/0/1",)],
     "until": MOMENTS,
     "ids": [7, "0f", ("",), (7,)],
+    "ts": [None, *MOMENTS],
 }
 
 RIGHT: Mapping[str, Any] = {
@@ -278,6 +287,7 @@ RIGHT: Mapping[str, Any] = {
     "letters": (),
     "places": (("t", 0, 1),),
     "ids": ("0f",),
+    "ts": WELL,
     "interval": "1h",
     "after": 0,
     "subscription": "s",

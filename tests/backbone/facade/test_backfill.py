@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -75,7 +76,12 @@ async def test_bars_that_are_missing_are_asked_for_and_come_back(provider: Provi
 async def test_content_that_the_ledger_takes_for_stored_comes_back(provider: Provider, tmp_path: Path) -> None:
     """The same chunk as before is exactly what is missing: it must not pass as known."""
     overrides = {"store.path": str(tmp_path / "store.duckdb"), **SESSIONS}
-    wanted = {"source": KIND, "symbols": ["AAPL"], "start": WEEK, "end": WEEK + timedelta(days=2, hours=23)}
+    wanted: dict[str, Any] = {
+        "source": KIND,
+        "symbols": ["AAPL"],
+        "start": WEEK,
+        "end": WEEK + timedelta(days=2, hours=23),
+    }
     async with embedded(overrides=overrides) as backbone:
         first = await backbone.backfill("trades", **wanted)
         assert (first.missing, first.inserted) == (3, 150)
@@ -130,7 +136,7 @@ async def test_a_long_gap_is_asked_for_in_bounded_pieces_and_progress_is_told(pr
 async def test_a_piece_that_fails_loses_no_other_one_and_comes_first_the_next_time(provider: Provider) -> None:
     provider.failing = {2}
     async with embedded(overrides={"backfill.chunk_bars": 50}) as backbone:
-        wanted = {"source": KIND, "symbols": ["EURUSD"], "interval": "1h", "start": WEEK, "end": END}
+        wanted: dict[str, Any] = {"source": KIND, "symbols": ["EURUSD"], "interval": "1h", "start": WEEK, "end": END}
         report = await backbone.backfill(BARS, **wanted)
         assert (report.status, report.pieces, report.done, report.given_up) == (Status.DEGRADED, 3, 2, 0)
         [failed] = report.failed
@@ -156,7 +162,7 @@ async def test_a_day_of_trades_that_was_stored_in_part_is_asked_for_again(
     """The calendar sees a session with trades: only the note of the piece tells that some are missing."""
     provider = installed(Provider(trades(1), chunk_rows=20), monkeypatch)
     provider.break_at = 2
-    wanted = {"source": KIND, "symbols": ["AAPL"], "start": WEEK, "end": WEEK + timedelta(days=1)}
+    wanted: dict[str, Any] = {"source": KIND, "symbols": ["AAPL"], "start": WEEK, "end": WEEK + timedelta(days=1)}
     async with embedded(overrides=SESSIONS) as backbone:
         half = await backbone.backfill("trades", **wanted)
         assert (half.status, half.series[0].left) == (Status.FAILED, 0)

@@ -12,7 +12,7 @@ from backbone.ingest.run import Run
 from backbone.settings import load_settings
 from backbone.store.merging import Merged, result_of
 from backbone.store.numbering import number
-from backbone.store.records import Chunk, Coverage, QuarantineRow, Query, WriteResult
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Query, WriteResult
 
 INLINE = load_settings(profile="embedded", overrides={"store.inline": True})
 
@@ -43,6 +43,9 @@ class Table:
 
     async def read(self, query: Query) -> Frame:
         return self.held
+
+    async def journal_of(self, source: str, dimension: Dimension) -> list[JournalRow]:
+        return []
 
     async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
         self.aside.extend(rows)

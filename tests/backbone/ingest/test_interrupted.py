@@ -27,7 +27,7 @@ from backbone.ingest.run import Run, Writer
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
 from backbone.store.port import Store
-from backbone.store.records import Chunk, Coverage, QuarantineRow, Query, WriteResult
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Query, WriteResult
 from tests.backbone.facade.kit import BARS, bars
 from tests.backbone.ingest.providers import KIND, Provider, installed
 
@@ -103,6 +103,14 @@ class Direct(Writer):
     async def stored(self, dimension: Dimension, symbols: Sequence[str]) -> list[Coverage]:
         found: list[Coverage] = await self._store.coverage(dimension, symbols=symbols)
         return found
+
+    async def read(self, query: Query) -> Frame:
+        frame: Frame = (await self._store.read(query)).frame
+        return frame
+
+    async def journal_of(self, source: str, dimension: Dimension) -> list[JournalRow]:
+        rows: list[JournalRow] = await self._store.journal(20, dimension, source=source)
+        return rows
 
 
 RUNS = count()

@@ -120,7 +120,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.ProbeStore(), ("probe", (), {})),
     (messages.MigrateStore(dry_run=True), ("migrate", (), {"dry_run": True})),
     (messages.OutboxState("kafka"), ("outbox_status", ("kafka",), {})),
-    (messages.ReadJournal(5, TRADES), ("journal", (5, TRADES), {})),
+    (messages.ReadJournal(5, TRADES), ("journal", (5, TRADES), {"source": None})),
     (messages.RecordRun(RUN), ("record_run", (RUN,), {})),
     (messages.ReadRuns(5, "daily", "a"), ("runs", (5, "daily_bars", "a"), {})),
     (messages.ReadLatestRuns(), ("latest_runs", (), {})),
@@ -156,6 +156,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.DeleteDeadLetters((LETTER,)), ("delete_dead_letters", ((LETTER,),), {})),
     (messages.ReadTallies(TRADES, DAY, DAY, ("A",)), ("tallies", (TRADES, DAY, DAY), {"symbols": ("A",)})),
     (messages.VoidLedger(TRADES, "A", None, DAY, DAY), ("void", (TRADES, "A", None, DAY, DAY), {})),
+    (messages.TraceRow(TRADES, "A", DAY), ("trace", (TRADES, "A", DAY), {})),
     (messages.FindQuarantine(("0f",)), ("quarantined_at", (("0f",),), {})),
     (messages.DeleteQuarantine(()), ("delete_quarantined", ((),), {})),
 ]
