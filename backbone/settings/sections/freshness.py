@@ -1,4 +1,4 @@
-"""Freshness: for how long the next row of each dimension may be due."""
+"""Freshness and feeds: for how long the next row of each dimension may be due."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Meta
 from backbone.domain.dimension import Dimension
 from backbone.settings.sections.base import Section
 
-__all__ = ["FreshnessSettings", "Overdue"]
+__all__ = ["FeedSettings", "FreshnessSettings", "Overdue"]
 
 Overdue = Annotated[float, Meta(gt=0, le=31_536_000)]
 """Seconds, up to a year."""
@@ -42,3 +42,12 @@ class FreshnessSettings(Section, frozen=True, kw_only=True):
             Dimension.ORDER_BOOK: self.order_book,
             Dimension.MACRO_EVENTS: self.macro_events,
         }[dimension]
+
+
+class FeedSettings(FreshnessSettings, frozen=True, kw_only=True):
+    """The same, by which a feed counts as late: of a daily bar some hours are, before its data is of no use."""
+
+    daily_bars: Annotated[Overdue, Meta(description="a daily bar after its close, by trading days of 24 h")] = 21_600.0
+    macro_events: Annotated[Overdue, Meta(description="an event of a calendar after the one before, day and night")] = (
+        86_400.0
+    )
