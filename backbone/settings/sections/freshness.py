@@ -34,14 +34,7 @@ class FreshnessSettings(Section, frozen=True, kw_only=True):
 
     def of(self, dimension: Dimension) -> float:
         """The limit of a dimension, seconds."""
-        return {
-            Dimension.DAILY_BARS: self.daily_bars,
-            Dimension.INTRADAY_BARS: self.intraday_bars,
-            Dimension.TRADES: self.trades,
-            Dimension.QUOTES: self.quotes,
-            Dimension.ORDER_BOOK: self.order_book,
-            Dimension.MACRO_EVENTS: self.macro_events,
-        }[dimension]
+        return _limit(self, dimension)
 
 
 class FeedSettings(FreshnessSettings, frozen=True, kw_only=True):
@@ -51,3 +44,18 @@ class FeedSettings(FreshnessSettings, frozen=True, kw_only=True):
     macro_events: Annotated[Overdue, Meta(description="an event of a calendar after the one before, day and night")] = (
         86_400.0
     )
+
+    def of(self, dimension: Dimension) -> float:
+        """The limit of a dimension, seconds."""
+        return _limit(self, dimension)
+
+
+def _limit(limits: FreshnessSettings, dimension: Dimension) -> float:
+    return {
+        Dimension.DAILY_BARS: limits.daily_bars,
+        Dimension.INTRADAY_BARS: limits.intraday_bars,
+        Dimension.TRADES: limits.trades,
+        Dimension.QUOTES: limits.quotes,
+        Dimension.ORDER_BOOK: limits.order_book,
+        Dimension.MACRO_EVENTS: limits.macro_events,
+    }[dimension]
