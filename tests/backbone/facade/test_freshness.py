@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
+from anyio import to_thread
 
-from backbone import Dimension, StoreUnavailable
+from backbone import Dimension, FreshnessReport, StoreUnavailable
+from backbone.control.asking import ask_running
 from backbone.testing import Faults, embedded
 from tests.backbone.facade.kit import START, bars, plan, write_csv
 
@@ -68,3 +71,14 @@ async def test_a_file_of_long_ago_is_not_judged_by_its_age_and_a_store_full_of_i
     assert run.quality is not None
     assert run.quality.score == 1.0
     assert report.status == "failed"
+
+
+async def test_a_running_backbone_answers_by_its_control_socket(tmp_path: Path) -> None:
+    options = {"control.enabled": True, "control.path": str(tmp_path / "b.sock")}
+    async with embedded(overrides=options) as backbone:
+        await backbone.record(bars(1))
+        asked = {"dimensions": ["intraday_bars"], "symbols": ["eurusd"], "as_of": START.isoformat()}
+        found = await to_thread.run_sync(ask_running, options["control.path"], "freshness", 10.0, asked)
+    report = msgspec.convert(found, FreshnessReport)
+    assert [(each.symbol, each.level) for each in report.findings] == [("EURUSD", "ok")]
+    assert (report.as_of, report.status) == (START, "ok")
