@@ -78,7 +78,7 @@ async def test_a_running_backbone_answers_by_its_control_socket(tmp_path: Path) 
     async with embedded(overrides=options) as backbone:
         await backbone.record(bars(1))
         asked = {"dimensions": ["intraday_bars"], "symbols": ["eurusd"], "as_of": START.isoformat()}
-        found = await to_thread.run_sync(ask_running, options["control.path"], "freshness", 10.0, asked)
+        found = await to_thread.run_sync(lambda: ask_running(tmp_path / "b.sock", "freshness", 10.0, asked))
     report = msgspec.convert(found, FreshnessReport)
     assert [(each.symbol, each.level) for each in report.findings] == [("EURUSD", "ok")]
     assert (report.as_of, report.status) == (START, "ok")
