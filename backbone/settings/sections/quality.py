@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from backbone.settings.sections.base import Section, Share, Text
 from backbone.settings.sections.contracts import ContractSettings
-from backbone.settings.sections.freshness import FreshnessSettings
+from backbone.settings.sections.freshness import FeedSettings, FreshnessSettings
 from backbone.settings.sections.repair import RepairSettings
 
 __all__ = ["Doubtful", "QualitySettings"]
@@ -37,3 +37,4 @@ class QualitySettings(Section, frozen=True, kw_only=True):
     freshness: FreshnessSettings = FreshnessSettings()
     repair: RepairSettings = RepairSettings()
     contracts: ContractSettings = ContractSettings()
+    feeds: FeedSettings = FeedSettings()
