@@ -17,7 +17,6 @@ import pytest
 from backbone.domain import Dimension, Frame, codec
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.records import OutboxRow, Query
-
 from tests.programs import lean
 
 from .store_writer import frame
