@@ -42,7 +42,7 @@ def pythons(*modules: str) -> tuple[str, ...]:
     Looked for on the PATH, and in BACKBONE_TEST_PYTHONS: their paths, separated as in PATH.
     """
     named = os.environ.get("BACKBONE_TEST_PYTHONS", "").split(os.pathsep)
-    found = [shutil.which(f"python3.{minor}") for minor in range(11, 15)]
+    found = [shutil.which(f"python3.{minor}") for minor in range(11, 15) if minor != sys.version_info.minor]
     probe = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import {', '.join(modules)}; print(sys.version_info[:2])"
     usable = {f"{sys.version_info[:2]}": sys.executable}
     for path in [*named, *filter(None, found)]:

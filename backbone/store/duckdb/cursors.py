@@ -14,7 +14,7 @@ __all__ = ["Cursors", "published"]
 class Cursors(Part):
     """A position and an epoch for each sink and shard."""
 
-    @question("delivery")
+    @question("delivery", looks=True)
     def cursor(self, connection: Connection, sink: str, shard: int) -> int:
         """Position up to which a sink has all of a shard."""
         return count(connection, "SELECT position FROM telemetry.cursors WHERE sink = ? AND shard = ?", [sink, shard])

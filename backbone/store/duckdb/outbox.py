@@ -58,7 +58,7 @@ class Outbox(Part):
             )
         ]
 
-    @question("delivery")
+    @question("delivery", looks=True)
     def outbox_status(self, connection: Connection, sink: str = "") -> OutboxStatus:
         """How far a sink is behind, or the last of them."""
         at = published(connection, sink)
