@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ _LONGEST: Final = 64
 _MOST_SHAPES: Final = 64
 _ZERO, _NINE = ord("0"), ord("9")
 _MOST_DIGITS: Final = 18
-_HOLDING: Final = {2: np.uint8, 4: np.uint16, 9: np.uint32, 19: np.uint64}
+_HOLDING: Final[dict[int, type[np.unsignedinteger[Any]]]] = {2: np.uint8, 4: np.uint16, 9: np.uint32, 19: np.uint64}
 """By how many digits a number has at most, what holds it."""
 _AT_ONCE: Final = 256
 _SECOND_US: Final = 1_000_000

@@ -8,6 +8,7 @@ COPY can not. It is as fast as binary COPY (measured on a million trades), and n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from backbone.domain.stored import constant
 from backbone.store.sql import quoted
 from backbone.store.timescale.copying import PG_EPOCH_US
 
-__all__ = ["moments", "packed", "table_of"]
+__all__ = ["doubles_of", "moments", "moments_of", "packed", "table_of", "wholes_of"]
 
 _SEND = {"timestamp": "timestamptz_send({})", "int64": "int8send({})", "double": "float8send(coalesce({}, 'NaN'))"}
 
@@ -33,6 +34,11 @@ def packed(dimension: Dimension, known: Mapping[str, str]) -> str:
         dimension: of the rows.
         known: columns whose one text is known beforehand: they are not sent.
     """
+    return _packed(dimension, frozenset(known))
+
+
+@cache
+def _packed(dimension: Dimension, known: frozenset[str]) -> str:
     expressions = ["count(*)"]
     for name, kind in dimension.kinds.items():
         if name in known:
@@ -77,17 +83,28 @@ def moments(piece: bytes | None) -> npt.NDArray[np.int64]:
     return values
 
 
+def moments_of(values: npt.NDArray[np.int64]) -> pa.Array:
+    """Moments, of the numbers by which the server counts; the array itself becomes them."""
+    values += PG_EPOCH_US
+    return _array(arrow_type("timestamp"), values)
+
+
+def wholes_of(values: npt.NDArray[np.int64]) -> pa.Array:
+    """Whole numbers; the array itself becomes them."""
+    return _array(pa.int64(), values)
+
+
 def _numbers(kind: Kind, piece: bytes | None) -> pa.Array:
     if kind == "timestamp":
         return _array(arrow_type(kind), moments(piece))
     if kind == "double":
-        return _doubles(piece or b"")
+        return doubles_of(np.frombuffer(piece or b"", dtype=">f8"))
     return _array(pa.int64(), np.frombuffer(piece or b"", dtype=">i8").astype(np.int64))
 
 
-def _doubles(piece: bytes) -> pa.Array:
-    """NaN stands for null, whoever put it there, and zero has no sign."""
-    values = np.frombuffer(piece, dtype=">f8").astype(np.float64)
+def doubles_of(given: npt.NDArray[Any]) -> pa.Array:
+    """Doubles in network order. NaN stands for null, whoever put it there, and zero has no sign."""
+    values = given.astype(np.float64)
     values += 0.0
     missing = np.isnan(values)
     return pa.array(values, mask=missing) if missing.any() else _array(pa.float64(), values)

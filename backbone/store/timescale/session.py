@@ -70,6 +70,14 @@ class Session:
         """Binary COPY of encoded rows into a table."""
         await self._connection.copy_to_table(table, schema_name=schema, columns=columns, source=pieces, format="binary")
 
+    async def copy_out(self, query: str, pieces: list[bytes]) -> None:
+        """Binary COPY of the rows of a statement without parameters; what comes is appended, piece by piece."""
+
+        async def take(piece: bytes) -> None:
+            pieces.append(bytes(piece))
+
+        await self._connection.copy_from_query(query, output=take, format="binary")
+
     @asynccontextmanager
     async def transaction(
         self, mode: str = WRITE, *, first: str | None = None, repeatable: bool = False
