@@ -41,7 +41,7 @@ COMMANDS: tuple[Command, ...] = (
     _command("dlq show", "data", "one of them, with its headers"),
     _command("dlq replay", "data", "send them back to their topics"),
     _command("dlq drop", "data", "forget them"),
-    _command("run", "running", "fetch, by schedule too, and keep a backbone running until SIGINT or SIGTERM"),
+    _command("run", "running", "fetch, also by schedule, and run until SIGINT or SIGTERM"),
     _command("runs list", "running", "what became of the last runs, and which way they go", "list_runs"),
     _command("runs show", "running", "one of them, with all that is known of it"),
     _command("resume", "running", "let a schedule that has stopped or was paused go on"),

@@ -25,7 +25,6 @@ from backbone.ingest.market_running import MarketRunning, Work
 from backbone.ingest.plan import IngestPlan
 from backbone.ingest.schedule_book import ScheduleBook
 from backbone.ingest.schedule_messages import (
-    MarketRan,
     PauseSchedule,
     ReadSchedule,
     ResumeSchedule,
@@ -249,7 +248,6 @@ class SchedulerActor(Actor):
             await self._diary.flush()
         if self._book.running:
             self._book.next = self._timing.next(now, self._scheduled_calendars())
-        self.context.system.publish(MarketRan, self.context.ref.path, run=run)
         self._changed()
 
     def _scheduled_calendars(self) -> Sequence[Calendar]:

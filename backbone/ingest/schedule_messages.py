@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from actors import Event, Request
 from backbone.domain import arguments
 from backbone.ingest.market_report import MarketRun, Trigger
 from backbone.ingest.plan import IngestPlan
 from backbone.ingest.schedule_state import ScheduleState
 
-__all__ = ["MarketRan", "PauseSchedule", "ReadSchedule", "ResumeSchedule", "RunMarket", "ScheduleChanged"]
+__all__ = ["PauseSchedule", "ReadSchedule", "ResumeSchedule", "RunMarket", "ScheduleChanged"]
 
 
 class RunMarket(Request[MarketRun], frozen=True):
@@ -24,6 +26,9 @@ class RunMarket(Request[MarketRun], frozen=True):
         """Refuse wrong arguments where they are given."""
         if self.plan is not None:
             arguments.instance("plan", self.plan, IngestPlan)
+        if self.trigger not in get_args(Trigger):
+            allowed = ", ".join(get_args(Trigger))
+            raise ValueError(f"trigger={arguments.shown(self.trigger)} given; allowed: {allowed}")
 
 
 class ReadSchedule(Request[ScheduleState], frozen=True):
@@ -42,9 +47,3 @@ class ScheduleChanged(Event, frozen=True, kw_only=True):
     """The schedule has run, stopped, paused or gone on."""
 
     state: ScheduleState
-
-
-class MarketRan(Event, frozen=True, kw_only=True):
-    """A run of several dimensions has ended."""
-
-    run: MarketRun

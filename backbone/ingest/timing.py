@@ -35,17 +35,17 @@ class Timing:
     """
 
     def __init__(self, settings: ScheduleSettings) -> None:
-        self.settings = settings
+        self._interval, self._jitter = settings.interval, settings.jitter
+        self._sessions, self._after_close = settings.sessions, timedelta(seconds=settings.after_close)
         self._random = Random(settings.seed)  # noqa: S311  jitter, not secrets
 
     def delay(self) -> float:
         """Seconds from the end of a run to the next: interval + U(-jitter, +jitter), 1 at least."""
-        chosen = self.settings
-        return max(_LEAST, chosen.interval + self._random.uniform(-chosen.jitter, chosen.jitter))
+        return max(_LEAST, self._interval + self._random.uniform(-self._jitter, self._jitter))
 
     def first(self, now: datetime) -> Due:
         """The first run comes at once; by the jitter later, so that many processes do not begin together."""
-        return Due(now + timedelta(seconds=max(_LEAST, self._random.uniform(0.0, self.settings.jitter))))
+        return Due(now + timedelta(seconds=max(_LEAST, self._random.uniform(0.0, self._jitter))))
 
     def next(self, now: datetime, calendars: Sequence[Calendar]) -> Due:
         """When the next run is due, where the last one has ended now.
@@ -56,9 +56,9 @@ class Timing:
         """
         delay = timedelta(seconds=self.delay())
         at = now + delay
-        if not self.settings.sessions or not calendars or not all(each.known for each in calendars):
+        if not self._sessions or not calendars or not all(each.known for each in calendars):
             return Due(at)
-        since = now - timedelta(seconds=self.settings.after_close)
+        since = now - self._after_close
         if any(each.open_time(since, at) > _OPEN for each in calendars):
             return Due(at)
         opens = [opened for each in calendars if (opened := _next_open(each, at)) is not None]

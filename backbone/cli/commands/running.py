@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from backbone.cli.exits import DONE, FAILED, NOT_READY, UNREACHABLE
-from backbone.cli.failures import note, say
+from backbone.cli.failures import say
 from backbone.cli.process.garbage import settled
 from backbone.cli.show.text import count, one_line, seconds
 from backbone.domain.errors import BackboneError
@@ -107,7 +107,7 @@ class Session:
             return DONE
         switch = self.settings.kill_switch
         if self._mode != "once" and is_there(switch):
-            note(f"the kill switch {switch} is there: nothing is fetched at the start, nor by schedule")
+            self._say(f"the kill switch {switch} is there: nothing is fetched at the start, nor by schedule")
             return DONE
         run = self.fetched = await backbone.run_market(trigger="bootstrap")
         for each in run.dimensions:

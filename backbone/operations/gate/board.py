@@ -73,7 +73,10 @@ class Board:
 
     def gate(self, dimension: Dimension | str, symbol: str) -> Gate:
         """The answer for a symbol; the first question has it judged from then on."""
-        entry = self._asked.get((dimension, symbol))
+        try:
+            entry = self._asked.get((dimension, symbol))
+        except TypeError:  # which says nothing of what is allowed
+            entry = None
         if entry is not None:
             now = self._time()
             if now < entry.until and now < self._holds_until:

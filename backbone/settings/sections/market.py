@@ -52,4 +52,6 @@ class MarketSettings(Section, frozen=True, kw_only=True):
     macro_end: Annotated[Text | None, Meta(description="and up to this one")] = None
     macro_lookback: Annotated[Days, Meta(description="or those of so many days back from now")] = 7
     macro_calendars: Annotated[tuple[Text, ...], Meta(description="only of these calendars; none: of all")] = ()
-    macro_limit: Annotated[Count | None, Meta(description="the newest so many of them")] = None
+    macro_limit: Annotated[
+        Count | None, Meta(description="of those that are given, or in the file, the newest so many")
+    ] = None

@@ -33,7 +33,7 @@ class Charts:
     """
 
     def __init__(self, settings: YahooSettings, connection: Connection) -> None:
-        self._settings = settings
+        self._base_url, self._cookie_url, self._rate = settings.base_url, settings.cookie_url, settings.rate
         self._connection = connection
         self._client: Client | None = None
         self._crumb = ""
@@ -72,19 +72,19 @@ class Charts:
 
     def _asked(self, path: str, params: dict[str, str]) -> Answer:
         if self._client is None:
-            self._client = self._connection.client(self._settings.base_url, self._settings.rate)
+            self._client = self._connection.client(self._base_url, self._rate)
         crumb = {"crumb": self._crumb} if self._crumb else {}
         try:
             return self._client.get(path, params | crumb)
         except Refused:
-            if crumb or self._settings.cookie_url is None:
+            if crumb or self._cookie_url is None:
                 raise
-        self._crumb = self._fresh_crumb(self._client, self._settings.cookie_url)
+        self._crumb = self._fresh_crumb(self._client, self._cookie_url)
         return self._client.get(path, params | {"crumb": self._crumb})
 
     def _fresh_crumb(self, client: Client, cookie_url: str) -> str:
         """A word that goes with a cookie; what stands in its place when Yahoo refuses is no word."""
-        self._connection.client(cookie_url, self._settings.rate).get("/", {})
+        self._connection.client(cookie_url, self._rate).get("/", {})
         text = client.get("/v1/test/getcrumb", {}, {"Accept": "text/plain"}).body.decode("utf-8", "replace")
         if not _CRUMB.fullmatch(text):
             raise SourceUnavailable(f"{client.host} gives no crumb, without which it does not answer; ask again later")

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 from backbone.domain.clock import parse_interval, utc_now
 from backbone.domain.dimension import Dimension
 from backbone.settings import Settings
-from backbone.sources.asking import Provider
+from backbone.sources.asking import Provider, providers_of
 from backbone.sources.http.opening import Connection
 from backbone.sources.port import SourceChunk
 from backbone.sources.yahoo.actions import actions_of
@@ -58,7 +58,7 @@ class YahooSource(Provider):
         now: Callable[[], datetime] = utc_now,
         connection: Connection | None = None,
     ) -> None:
-        providers = (settings or Settings()).providers
+        providers = providers_of(settings)
         chosen = providers.yahoo
         self._interval = _interval(Dimension.parse(dimension), interval)
         super().__init__(

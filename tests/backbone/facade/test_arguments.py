@@ -56,6 +56,15 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
         {"dimension": "intraday", "symbol": "EURUSD"},
         {"dimension": DIMENSIONS, "symbol": [7, None, "", "A\0", ["A"]]},
     ),
+    "gate": (
+        {"dimension": "intraday", "symbol": "EURUSD"},
+        {"dimension": DIMENSIONS, "symbol": [7, None, "", "A\0", ["A"]]},
+    ),
+    "watch_gate": (
+        {"dimension": "intraday"},
+        {"dimension": [each for each in DIMENSIONS if each is not None], "symbols": SYMBOLS},
+    ),
+    "freshness": ({}, {"dimensions": ["intrday", [7], [["daily"]], 7], "symbols": SYMBOLS, "as_of": MOMENTS}),
     "symbols": ({"dimension": "intraday"}, {"dimension": DIMENSIONS}),
     "ingest": ({}, {"plan": [None, {}, "plan", SAMPLE, 7]}),
     "record": ({"rows": [], "dimension": "quotes"}, {"rows": ROWS, "dimension": DIMENSIONS}),

@@ -40,6 +40,17 @@ Thu 02  09:00 11:00 13:00 15:00 17:00 19:00 21:00
 Mon 06  15:30 17:30 19:30 21:30
 """
 """The runs by UTC; those with a ! failed. The outage of Wednesday stops the schedule, somebody resumes it at 16:30."""
+GATE = """
+Mon 23 06:00  blocked  unknown: nothing is stored of VOD.L
+Mon 23 07:00  ok
+Wed 25 10:00  degraded  run: not carried out: no route to the provider
+Wed 25 16:30  ok
+Wed 01 11:00  degraded  run: not carried out: 429 Too Many Requests; it wants to be asked again after 3600 s
+Wed 01 15:00  ok
+"""
+"""What the trade gate said of both symbols: weekends, holidays and the change of clocks make nothing stale."""
+
+
 FELL = ["degraded", "degraded", "failed", "degraded", "degraded"]
 """What was told of the schedule where not all was well: two failures, the third that stops it, two in the storm."""
 
@@ -55,7 +66,7 @@ def weather(at: datetime, _dimension: Dimension) -> None:
 async def test_a_fortnight(monkeypatch: pytest.MonkeyPatch) -> None:
     provider = installed(monkeypatch)
     provider.trouble = weather
-    told = list[Telemetry]()
+    told, gates = list[Telemetry](), list[Telemetry]()
     async with desk(
         BEGAN,
         schedule__enabled=True,
@@ -65,8 +76,15 @@ async def test_a_fortnight(monkeypatch: pytest.MonkeyPatch) -> None:
         quality__session=None,
         instruments__sessions=LONDON,
         instruments__rules=RULES,
+        gate__interval=3600.0,
+        gate__refresh=3600.0,
+        gate__stream_down="ignored",  # there is no stream, whose looks would take all the time
+        gate__lagging="ignored",
     ) as backbone:
         backbone.telemetry.listen(told.append, ["telemetry.ingest.scheduler"])
+        backbone.telemetry.listen(gates.append, ["telemetry.gate"])
+        for symbol in ("VOD.L", "AAPL"):
+            backbone.gate(Dimension.DAILY_BARS, symbol)
         await anyio.sleep((OUTAGE[1] + timedelta(minutes=30) - BEGAN).total_seconds())
         stopped = await backbone.schedule()
         await backbone.resume_schedule()
@@ -80,6 +98,7 @@ async def test_a_fortnight(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (state.running, state.consecutive_failures) == (True, 0)
     assert "no market is open before 2026-04-07 07:00 UTC" in state.why_then
     assert [str(each.payload.status) for each in told if each.payload.status != Status.OK] == FELL
+    assert "\n".join(gate_table(gates)) == GATE.strip()
     assert days(stored, "VOD.L") == [18, 19, 20, 23, 24, 25, 26, 27, 30, 31, 1, 2]
     assert days(stored, "AAPL") == [18, 19, 20, 23, 24, 25, 26, 27, 30, 31, 1, 2, 6]
 
@@ -92,6 +111,20 @@ def table(journal: Sequence[RunRow]) -> Iterator[str]:
             mark = "!" if row.status == "failed" else ""
             by_day.setdefault(f"{row.executed_at:%a %d}", []).append(f"{row.executed_at:%H:%M}{mark}")
     return (f"{day}  {' '.join(runs)}" for day, runs in by_day.items())
+
+
+def gate_table(told: Sequence[Telemetry]) -> Iterator[str]:
+    """A line for each change of the gate: when, how it is then, and what speaks against it."""
+    for each in told:
+        change = each.payload
+        assert change.symbols == ("VOD.L", "AAPL")
+        yield f"{each.at:%a %d %H:%M}  {change.level}  {'; '.join(map(_kind, change.reasons))}".rstrip()
+
+
+def _kind(reason: str) -> str:
+    """A reason without the id of a run."""
+    kind, _, text = reason.partition(": ")
+    return f"{kind}: {text.partition(' was ')[2] or text}"
 
 
 def days(frame: Frame, symbol: str) -> list[int]:

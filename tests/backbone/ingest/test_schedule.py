@@ -196,3 +196,20 @@ async def test_a_schedule_in_which_nothing_is_planned_stops_and_says_why(provide
     async with scheduled(market__symbols="", schedule__max_failures=1) as backbone:
         await anyio.sleep(2)
         assert "so that nothing is planned" in scheduler(backbone).health.why
+
+
+async def test_how_it_is_is_told_at_each_interval_too_for_it_can_not_tell_that_it_is_late(provider: Provider) -> None:
+    async with scheduled(telemetry__interval=600.0) as backbone:
+        told = list[Telemetry]()
+        backbone.telemetry.listen(told.append, ["telemetry.ingest.scheduler"])
+        await anyio.sleep(HOUR - 10)
+        assert len(told) == 1 + 5
+        assert {str(each.payload.status) for each in told[1:]} == {"ok"}
+
+
+async def test_who_begins_a_run_is_one_of_those_that_are_known(provider: Provider) -> None:
+    async with desk() as backbone:
+        with pytest.raises(ValueError, match="trigger='boredom' given; allowed: call, bootstrap, schedule"):
+            await backbone.run_market(trigger="boredom")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="allowed is a IngestPlan"):
+            await backbone.run_market("daily")  # type: ignore[arg-type]

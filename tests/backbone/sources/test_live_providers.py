@@ -1,4 +1,4 @@
-"""The providers themselves, over the network: only where LIVE_PROVIDERS names them, such as `LIVE_PROVIDERS=yahoo,fred`.
+"""The providers themselves, over the network: where LIVE_PROVIDERS names them, as in `LIVE_PROVIDERS=yahoo,fred`.
 
 They may refuse at any time; then the word they give for it is what is looked at.
 """
