@@ -16,6 +16,8 @@ from backbone.cache import child as cache
 from backbone.cache.port import Cache
 from backbone.calls import Calls
 from backbone.ingest import child as ingest
+from backbone.operations.gate import child as gate
+from backbone.operations.gate.board import Board
 from backbone.operations.telemetry import child as telemetry
 from backbone.operations.telemetry.desk import Desk
 from backbone.retention import child as retention
@@ -41,12 +43,13 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     caches: Callable[[Calls], Cache]
     stream: Stream
     newest: Newest
+    gates: Board
 
 
 def tree(
     settings: Settings, calls: Calls, resources: Resources, *, desk: Desk, control: ChildSpec | None, parts: Parts
 ) -> SupervisorSpec:
-    """Watch (telemetry) · store · cache · stream (relay, last, consumer) · ingest · retention · replay · control.
+    """Watch · store · cache · stream (relay, last, consumer) · ingest, scheduler · retention · gate · replay · control.
 
     Raises:
         Unsupported: `parts` names a child that there is not.
@@ -58,7 +61,9 @@ def tree(
         cache.child(settings, calls, resources.caches),
         stream.child(settings, calls, resources.stream, resources.newest),
         ingest.child(settings, calls),
+        ingest.scheduler(settings, calls),
         retention.child(settings, calls),
+        gate.child(settings, calls, resources.gates, resources.newest),
     ]
     children += [each for each in (ingest.replay(settings, calls), control) if each is not None]
     there = {spec.id for spec in children}

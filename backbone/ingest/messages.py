@@ -20,14 +20,19 @@ __all__ = ["IngestEnded", "IngestProgress", "RecordResult", "RecordRows", "Repla
 
 
 class RunIngest(Request[IngestRun], frozen=True):
-    """Carry out a plan. The same run_id again continues a run that was cut off: its committed chunks count once."""
+    """Carry out a plan. The same run_id again continues a run that was cut off: its committed chunks count once.
+
+    Several plans of one run share its id, each with a dimension of its own. `metadata` is journalled with the run.
+    """
 
     plan: IngestPlan
     run_id: str
+    metadata: Mapping[str, Any] = {}
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.instance("plan", self.plan, IngestPlan)
+        self.plan.require_one_dimension()
         arguments.text("run_id", self.run_id)
 
 

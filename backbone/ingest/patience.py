@@ -13,7 +13,7 @@ from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 from backbone.ingest.run import Writer
 from backbone.store.errors import UnknownOutcome
-from backbone.store.records import Chunk, Coverage, QuarantineRow, Query, WriteResult
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Query, WriteResult
 
 __all__ = ["Patient"]
 
@@ -59,6 +59,10 @@ class Patient(Writer):
     async def read(self, query: Query) -> Frame:
         """Rows that are stored."""
         return await self._asked(lambda: self._writer.read(query))
+
+    async def journal_of(self, source: str, dimension: Dimension) -> list[JournalRow]:
+        """The newest journal rows of a source."""
+        return await self._asked(lambda: self._writer.journal_of(source, dimension))
 
     async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
         until, pause = self._clock() + self._seconds, _FIRST_PAUSE

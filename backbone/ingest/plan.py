@@ -26,7 +26,8 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What to read from where. It is checked and brought into canonical form when it is made.
 
     Attributes:
-        dimensions: what the rows are, by name or alias; a file holds one dimension.
+        dimensions: what the rows are, by name or alias; a file holds one dimension. A plan of several, for providers,
+            is carried out by `Backbone.run_market`.
         symbols: only these, whatever their case in the file; empty: all that the source has.
         interval: bar interval, such as "1h", where the dimension has one: of rows that do not say theirs; of the
             others only these.
@@ -71,12 +72,12 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             TypeError, ValueError: says what was given, what is allowed, what to do.
         """
-        dimension = _one_dimension(self.dimensions)
+        dimensions = _dimensions(self.dimensions, one=self.path is not None or reads_file(str(self.source)))
         interval = arguments.interval(self.interval)
-        if dimension is Dimension.DAILY_BARS and interval == "1d":
+        if dimensions == (Dimension.DAILY_BARS,) and interval == "1d":
             interval = None
-        if interval is not None and not dimension.has_interval:
-            raise ValueError(f"interval {interval!r} given; {dimension} has none, leave it out")
+        if interval is not None and not any(each.has_interval for each in dimensions):
+            raise ValueError(f"interval {interval!r} given; {', '.join(dimensions)} has none, leave it out")
         symbols = tuple(dict.fromkeys(each.strip().upper() for each in arguments.symbols(self.symbols)))
         arguments.text("source", self.source)
         arguments.window(self.start, self.end)
@@ -87,11 +88,12 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
         if self.chunk_rows is not None and not 1 <= arguments.count("chunk_rows", self.chunk_rows, 1) <= _MOST_ROWS:
             raise ValueError(f"chunk_rows={self.chunk_rows} given; allowed: 1 to {_MOST_ROWS}")
         Form(columns=self.columns, **self.form, zone=self.zone)
-        _check_columns(self.columns, dimension)
-        if self.stamps is not None and "close" not in dimension.columns:
-            raise ValueError(f"stamps={self.stamps!r} given; {dimension} has no bars, leave it out")
+        for dimension in dimensions:
+            _check_columns(self.columns, dimension)
+            if self.stamps is not None and "close" not in dimension.columns:
+                raise ValueError(f"stamps={self.stamps!r} given; {dimension} has no bars, leave it out")
         _check_texts(self)
-        force_setattr(self, "dimensions", (dimension,))
+        force_setattr(self, "dimensions", dimensions)
         force_setattr(self, "symbols", symbols)
         force_setattr(self, "interval", interval)
 
@@ -103,8 +105,28 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def dimension(self) -> Dimension:
-        """What the rows are."""
+        """What the rows are; of several dimensions the first."""
         return Dimension(self.dimensions[0])
+
+    def each(self) -> tuple[IngestPlan, ...]:
+        """A plan for each dimension; what only some of them have, such as an interval, the others do without."""
+        if len(self.dimensions) == 1:
+            return (self,)
+        return tuple(self._of(Dimension(each)) for each in self.dimensions)
+
+    def _of(self, dimension: Dimension) -> IngestPlan:
+        interval = self.interval if dimension.has_interval else None
+        symbols = () if dimension is Dimension.MACRO_EVENTS else self.symbols  # those are calendars, not symbols
+        return replace(self, dimensions=(dimension,), interval=interval, symbols=symbols)
+
+    def require_one_dimension(self) -> None:
+        """Refuse several where one run takes one.
+
+        Raises:
+            ValueError: says who takes several.
+        """
+        if len(self.dimensions) > 1:
+            raise ValueError(f"{len(self.dimensions)} dimensions given; ingest takes one, run_market(plan) several")
 
     @property
     def form(self) -> dict[str, Any]:
@@ -120,13 +142,13 @@ _MOST_ROWS = 100_000
 _EVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
-def _one_dimension(given: object) -> Dimension:
+def _dimensions(given: object, *, one: bool) -> tuple[Dimension, ...]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise TypeError(f"dimensions={arguments.shown(given)} given; give a list, such as ['intraday_bars']")
-    dimensions = tuple(Dimension.parse(each) for each in given)
-    if len(dimensions) != 1:
+    dimensions = tuple(dict.fromkeys(Dimension.parse(each) for each in given))
+    if not dimensions or (one and len(dimensions) > 1):
         raise ValueError(f"{len(dimensions)} dimensions given; a source of one file holds exactly one")
-    return dimensions[0]
+    return dimensions
 
 
 def _check_period(plan: IngestPlan) -> None:

@@ -20,6 +20,8 @@ from backbone.domain.identifiers import again, ingest_id
 from backbone.domain.memory import give_back
 from backbone.domain.threads import in_thread
 from backbone.ingest.accounting import account_of
+from backbone.ingest.ageing import Ageing
+from backbone.ingest.contract import RunContract
 from backbone.ingest.counting import Counting
 from backbone.ingest.following import going_on
 from backbone.ingest.foreign import looked_at
@@ -38,7 +40,7 @@ from backbone.settings import Settings
 from backbone.sources.errors import SourceError
 from backbone.sources.port import BadRow, Progress, Source, SourceChunk
 from backbone.sources.registry import built_in, open_source
-from backbone.store.records import Chunk, Coverage, QuarantineRow, Query, WriteResult
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Query, WriteResult
 
 __all__ = ["Piece", "Run", "Writer"]
 
@@ -68,6 +70,10 @@ class Writer(Protocol):
 
     async def read(self, query: Query) -> Frame:
         """Rows that are stored."""
+        ...
+
+    async def journal_of(self, source: str, dimension: Dimension) -> list[JournalRow]:
+        """The newest journal rows of a source."""
         ...
 
 
@@ -132,6 +138,8 @@ class Run:
         self._instruments = Instruments(settings)
         self._source = self._open(plan, settings)
         self.source_name = _identity(self._source.name, plan.path)
+        self._contract = RunContract(self._source, self.source_name, self._dimension, settings)
+        self._ageing = Ageing(self._source, plan, now(), settings, self._instruments)
         self._progress = Progress(0, 0, 0)
         self._results: list[WriteResult] = []
         self._judged: list[QualityReport] = []
@@ -174,6 +182,8 @@ class Run:
         began = self._clock()
         epoch = await self._writer.claim(self.source_name, self._dimension)
         await going_on(self._source, self._plan, self._writer)
+        if self._contract.binds:
+            self._contract.after(await self._writer.journal_of(self.source_name, self._dimension))
         pieces = self._pieces(
             await remedies_for(self._plan, self._instruments, lambda query: self._writer.read(query), self._off_loop)
         )
@@ -238,7 +248,7 @@ class Run:
         outside: tuple[type[Exception], ...] = (OSError, MemoryError, pa.ArrowException) if ours else (Exception,)
         try:
             given = self._source.chunks(progress=self._note)
-            yield from given if ours else looked_at(given, self._dimension)
+            yield from self._contract.hold(given if ours else looked_at(given, self._dimension))
         except SourceError:
             raise
         except outside as error:
@@ -289,13 +299,14 @@ class Run:
                 source=self.source_name,
                 frame=frame,
                 epoch=epoch,
-                metadata={"attempt": str(self._attempt)} | ({"mended": str(len(part.repairs))} if part.repairs else {}),
+                metadata={"attempt": str(self._attempt), **self._contract.remembered(), **_mended(part)},
                 nth=piece.nth,
                 known_at=part.known_at,
                 repairs=part.repairs,
             )
             salvaged = await write_what_goes_in(self._writer.write, chunk)
             self._results.append(msgspec.structs.replace(salvaged.result, outcomes=b""))  # a byte for each row adds up
+            self._ageing.saw(found.frame)
             if salvaged.refused:
                 await self._keep_aside(salvaged.refused)
                 self._unjudged += len(salvaged.refused)
@@ -327,9 +338,8 @@ class Run:
 
     def _bad(self, row: BadRow | Rejected) -> QuarantineRow:
         dimension = self._dimension.value
-        return QuarantineRow(
-            self.source_name, row.location, row.reason, row.excerpt, dimension, self._run_id, utc_now()
-        )
+        texts = (self.source_name, row.location, row.reason, row.excerpt, dimension, self._run_id)
+        return QuarantineRow(*texts, utc_now(), row.payload)
 
     def _summary(self, duration: float) -> IngestRun:
         results = self._results
@@ -370,12 +380,17 @@ class Run:
         chosen = self.settings.quality
         judged = merge(self._judged or [self._judge(Frame.empty(self._dimension), None)])
         return with_kept_aside(
-            with_mended(judged, self._mended),
+            self._ageing.judged(with_mended(judged, self._mended), self._now()),
             self._unjudged,
             self._rows_read,
             warn_score=chosen.warn_score,
             fail_score=chosen.fail_score,
         )
+
+
+def _mended(part: Part) -> dict[str, str]:
+    """What the journal says of mended rows."""
+    return {"mended": str(len(part.repairs))} if part.repairs else {}
 
 
 def _identity(kind: str, path: str | Path | None) -> str:

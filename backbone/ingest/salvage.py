@@ -19,12 +19,15 @@ from backbone.domain.identifiers import part
 from backbone.quality.screening import Rejected, rejected_row
 from backbone.store.records import Chunk, Outcome, RepairRow, WriteResult
 
-__all__ = ["OF_ROWS", "Salvaged", "write_what_goes_in"]
+__all__ = ["OF_ROWS", "REFUSED", "Salvaged", "write_what_goes_in"]
 
 Write = Callable[[Chunk], Awaitable[WriteResult]]
 
 OF_ROWS = frozenset({"invalid", "row"})
 """Codes of refusals that are about a row. Of others (unavailable, fenced, somebody else's trigger) none is guilty."""
+REFUSED = "the store refuses it"
+"""How the reason of a row begins that could be true, and does not go into the store."""
+
 _MOST_REFUSALS = 64
 
 
@@ -73,7 +76,7 @@ class _Search:
             raise reject
         frame, nth = chunk.frame, chunk.nth
         if frame.num_rows == 1:
-            self.refused.append(rejected_row(frame, 0, f"the store refuses it: {reject.text}"))
+            self.refused.append(rejected_row(frame, 0, f"{REFUSED}: {reject.text}"))
             return [_of_refused(self._chunk, frame)]
         middle = frame.num_rows // 2
         found = await self._part(chunk, 1, frame.slice(0, middle), nth[: 8 * middle])

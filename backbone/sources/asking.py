@@ -10,11 +10,13 @@ from typing import ClassVar
 
 from backbone.domain import Dimension, Frame
 from backbone.domain.clock import utc_now
+from backbone.settings import Settings
 from backbone.settings.redaction import redact
+from backbone.settings.sections.providers import ProvidersSettings
 from backbone.sources.errors import SourceError, SourceUnavailable, SourceUnset
 from backbone.sources.port import Account, BadRow, Cursor, Progress, SourceChunk, excerpt
 
-__all__ = ["Provider"]
+__all__ = ["Provider", "providers_of"]
 
 
 class Provider(ABC):
@@ -128,6 +130,11 @@ class Provider(ABC):
             raise _all_of(self.name, refused)
         bad = tuple(BadRow(f"{self.name} {each}", redact(str(why)), excerpt(each)) for each, why in refused.items())
         return SourceChunk(Frame.empty(self.dimension), bad, "refused", rows_read + len(bad))
+
+
+def providers_of(settings: Settings | None) -> ProvidersSettings:
+    """How providers are asked; by the defaults where no settings are given."""
+    return ProvidersSettings() if settings is None else settings.providers
 
 
 def _rows(chunk: SourceChunk) -> int:

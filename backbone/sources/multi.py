@@ -11,7 +11,7 @@ from backbone.domain.clock import utc_now
 from backbone.domain.dimension import Dimension
 from backbone.settings import Settings
 from backbone.sources.agreeing import compared
-from backbone.sources.asking import Provider
+from backbone.sources.asking import Provider, providers_of
 from backbone.sources.errors import SourceError
 from backbone.sources.port import BadRow, ProviderSource, Source, SourceChunk
 from backbone.sources.registry import available_sources, built_in, open_source, reads_file
@@ -53,9 +53,10 @@ class MultiSource(Provider):
         now: Callable[[], datetime] = utc_now,
         **options: Any,
     ) -> None:
-        self._settings = settings or Settings()
-        self._limits = self._settings.providers.multi
-        self._kinds = _kinds(self._limits.providers)
+        self._settings = settings
+        providers = providers_of(settings)
+        self._limits = limits = providers.multi
+        self._kinds = _kinds(limits.providers)
         self._interval = interval
         self._options = options
         self._open: Source | None = None
@@ -67,8 +68,8 @@ class MultiSource(Provider):
             symbols,
             start=start,
             end=end,
-            lag=timedelta(days=max(self._settings.providers.yahoo.lag_days, 1)),
-            lookback=timedelta(days=self._settings.providers.yahoo.lookback_days),
+            lag=timedelta(days=providers.yahoo.lag_days),
+            lookback=timedelta(days=providers.yahoo.lookback_days),
             now=now,
         )
 

@@ -37,11 +37,13 @@ class BadRow:
         location: where it stands, such as ``bars.csv:17`` (the line, counted from 1).
         reason: what is wrong, in words.
         excerpt: how it begins, at most ``EXCERPT_LENGTH`` characters, control characters escaped.
+        payload: the row whole, as a frame of its own in the columnar codec, where it could be read.
     """
 
     location: str
     reason: str
     excerpt: str
+    payload: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +90,14 @@ class Account:
         dialect: how the input is laid out, by name; "" where no layout was recognised.
         columns: the input's columns to ours.
         ignored: the input's other columns, each with the reason.
+        kinds: of the input's columns, the kind of their values, where the input says it.
         notes: what else is to be said, each once.
     """
 
     dialect: str = ""
     columns: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, str] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def note(self, *words: str) -> None:

@@ -36,6 +36,7 @@ _WRITES = (
     messages.WriteChunk,
     messages.QuarantineRows,
     messages.RecordJournal,
+    messages.RecordRun,
     messages.MigrateStore,
     messages.DropRows,
     messages.PruneStore,
@@ -43,6 +44,8 @@ _WRITES = (
     messages.CommitOffsets,
     messages.KeepDeadLetters,
     messages.DeleteDeadLetters,
+    messages.VoidLedger,
+    messages.DeleteQuarantine,
 )
 _FIRST = (
     messages.RelayCursor,

@@ -24,6 +24,7 @@ __all__ = [
     "Indices",
     "Merged",
     "Quarters",
+    "Tallies",
     "Truths",
     "Verdict",
     "chosen",
@@ -38,6 +39,9 @@ DROPS = "drop"
 
 Quarters = dict[tuple[str, str | None], npt.NDArray[np.datetime64]]
 """By symbol and interval, when quarters of an hour begin, ascending, as `datetime64[us]` in UTC."""
+
+Tallies = dict[tuple[str, str | None], tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]]
+"""The same with how many rows each quarter has."""
 
 Truths = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]

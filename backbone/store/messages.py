@@ -20,6 +20,8 @@ from backbone.store.inbox_messages import (
     ReadSeen,
     RecordSeen,
 )
+from backbone.store.latest_messages import ReadLatest
+from backbone.store.mending_messages import DeleteQuarantine, FindQuarantine, ReadTallies, TraceRow, VoidLedger
 from backbone.store.outbox_messages import (
     SHARED_STREAM,
     STREAM,
@@ -48,6 +50,7 @@ from backbone.store.records import (
 )
 from backbone.store.repair_messages import ReadRepairs
 from backbone.store.request import StoreRequest
+from backbone.store.run_messages import ReadLatestRuns, ReadRuns, RecordRun
 
 __all__ = [
     "SHARED_STREAM",
@@ -56,8 +59,10 @@ __all__ = [
     "ClaimEpoch",
     "CommitOffsets",
     "DeleteDeadLetters",
+    "DeleteQuarantine",
     "DropRows",
     "FindDeadLetters",
+    "FindQuarantine",
     "KeepDeadLetters",
     "Lease",
     "LeaveLease",
@@ -72,19 +77,26 @@ __all__ = [
     "ReadDeadLetters",
     "ReadDrops",
     "ReadJournal",
+    "ReadLatest",
+    "ReadLatestRuns",
     "ReadOffsets",
     "ReadOutbox",
     "ReadQuarantine",
     "ReadQuarters",
     "ReadRepairs",
     "ReadRows",
+    "ReadRuns",
     "ReadSeen",
     "ReadSymbols",
+    "ReadTallies",
     "RecordJournal",
+    "RecordRun",
     "RecordSeen",
     "RelayCursor",
     "StoreQuestion",
     "StreamParts",
+    "TraceRow",
+    "VoidLedger",
     "WriteChunk",
 ]
 
@@ -189,16 +201,19 @@ class ReadJournal(StoreRequest[list[JournalRow]], frozen=True):
 
     limit: int = 50
     dimension: Dimension | None = None
+    source: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
+        if self.source is not None:
+            arguments.text("source", self.source)
         if self.dimension is not None:
             arguments.instance("dimension", self.dimension, Dimension)
 
     def on(self, store: Store) -> Coroutine[Any, Any, list[JournalRow]]:
         """Ask a store."""
-        return store.journal(self.limit, self.dimension)
+        return store.journal(self.limit, self.dimension, source=self.source)
 
 
 class ReadQuarantine(StoreRequest[list[QuarantineRow]], frozen=True):
@@ -333,6 +348,9 @@ StoreQuestion: TypeAlias = (
     | WriteChunk
     | QuarantineRows
     | RecordJournal
+    | RecordRun
+    | ReadRuns
+    | ReadLatestRuns
     | ReadOutbox
     | RelayCursor
     | AdvanceRelay
@@ -349,6 +367,7 @@ StoreQuestion: TypeAlias = (
     | ReadRepairs
     | ReadSymbols
     | ReadCoverage
+    | ReadLatest
     | ReadQuarters
     | DropRows
     | ReadDrops
@@ -361,5 +380,10 @@ StoreQuestion: TypeAlias = (
     | ReadDeadLetters
     | FindDeadLetters
     | DeleteDeadLetters
+    | ReadTallies
+    | VoidLedger
+    | FindQuarantine
+    | DeleteQuarantine
+    | TraceRow
 )
 """All of them: what the store's actor handles."""

@@ -17,6 +17,7 @@ from backbone.store.records import (
     DeadLetter,
     JournalBound,
     JournalRow,
+    Latest,
     MigrationReport,
     OutboxRow,
     OutboxStatus,
@@ -27,10 +28,14 @@ from backbone.store.records import (
     StoreInfo,
     WriteResult,
 )
+from backbone.store.run_records import RunRow
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from backbone.store.merging import Tallies
+    from backbone.store.tracing import Trace
 
 __all__ = ["Adapter", "Store", "StoreFactory"]
 
@@ -160,6 +165,18 @@ class Store(Protocol):
         """Bad rows, newest first."""
         ...
 
+    async def quarantined_at(self, ids: Sequence[str]) -> list[QuarantineRow]:
+        """Bad rows by their ids (`QuarantineRow.id`), in the order of these; those that are not there are left out."""
+        ...
+
+    async def delete_quarantined(self, rows: Sequence[QuarantineRow]) -> int:
+        """Forget bad rows, known by source, dimension, location and reason; returns how many were there."""
+        ...
+
+    async def trace(self, dimension: Dimension, symbol: str, ts: datetime) -> Trace:
+        """All that is known of how the rows of a symbol (or calendar) at a moment came to be as they are."""
+        ...
+
     async def repairs(
         self,
         dimension: Dimension,
@@ -175,8 +192,22 @@ class Store(Protocol):
         """Journal what was not written by `write`: a failed chunk or run."""
         ...
 
-    async def journal(self, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
-        """Journal rows, newest first."""
+    async def journal(
+        self, limit: int = 50, dimension: Dimension | None = None, *, source: str | None = None
+    ) -> list[JournalRow]:
+        """Journal rows, newest first; of one dimension and one source, if given."""
+        ...
+
+    async def record_run(self, row: RunRow) -> None:
+        """Journal one dimension of a run; the same one again takes the place of what was said of it."""
+        ...
+
+    async def runs(self, limit: int = 50, dimension: str | None = None, run_id: str | None = None) -> list[RunRow]:
+        """Runs, newest first, of a dimension or of all; or the dimensions of one run."""
+        ...
+
+    async def latest_runs(self) -> list[RunRow]:
+        """The newest run of each dimension, by the name of the dimension."""
         ...
 
     async def symbols(self, dimension: Dimension) -> list[str]:
@@ -189,6 +220,15 @@ class Store(Protocol):
         """What is stored per symbol and interval, ascending; of rows up to `as_of` and of some symbols, if given."""
         ...
 
+    async def latest(
+        self, dimension: Dimension, symbols: Sequence[str] = (), as_of: datetime | None = None
+    ) -> list[Latest]:
+        """The moment of the newest row per symbol and interval, ascending; of rows up to `as_of`, if given.
+
+        It costs little however many rows there are: a gate asks it every few seconds.
+        """
+        ...
+
     async def quarters(
         self, dimension: Dimension, start: datetime, end: datetime
     ) -> dict[tuple[str, str | None], npt.NDArray[np.datetime64]]:
@@ -198,6 +238,28 @@ class Store(Protocol):
 
         Returns:
             By symbol and interval, ascending, as `datetime64[us]` in UTC.
+        """
+        ...
+
+    async def tallies(
+        self, dimension: Dimension, start: datetime, end: datetime, *, symbols: Sequence[str] = ()
+    ) -> Tallies:
+        """How many rows each quarter of an hour has between two moments, both inclusive; quarters without are left out.
+
+        Returns:
+            By symbol and interval, ascending: the beginnings of the quarters, as `quarters`, and their rows.
+        """
+        ...
+
+    async def void(
+        self, dimension: Dimension, symbol: str, interval: str | None, start: datetime, end: datetime
+    ) -> int:
+        """Have the ledger know of no content over a range: what comes there is compared with what is stored.
+
+        For who knows that rows are missing which the ledger thinks are there.
+
+        Returns:
+            Entries voided; those that were void already count as well.
         """
         ...
 
@@ -252,7 +314,8 @@ class Store(Protocol):
             dry_run: only count.
 
         Returns:
-            Rows deleted, or to be deleted, of "outbox", "seen", "quarantine", "dead_letters" and "journal".
+            Rows deleted, or to be deleted, of "outbox", "seen", "quarantine", "dead_letters" and "journal", where those
+            of the journal of runs count as well.
         """
         ...
 

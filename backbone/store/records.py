@@ -13,6 +13,7 @@ from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.domain.probe import ProbeAnswer
+from backbone.store.quarantined import QuarantineRow
 from backbone.store.repairs import RepairRow
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "JournalBound",
     "JournalRow",
     "JournalStatus",
+    "Latest",
     "MigrationReport",
     "OutboxRow",
     "OutboxStatus",
@@ -255,28 +257,6 @@ class OutboxStatus(msgspec.Struct, frozen=True):
     server: str = ""
 
 
-class QuarantineRow(msgspec.Struct, frozen=True):
-    """One bad row.
-
-    Attributes:
-        source: source that gave it.
-        location: where it was, such as `file:line`.
-        reason: what is wrong with it.
-        excerpt: the row as it was given, shortened.
-        dimension: dimension it should have had.
-        run_id: run that met it.
-        at: when.
-    """
-
-    source: str
-    location: str
-    reason: str
-    excerpt: str
-    dimension: str
-    run_id: str
-    at: datetime
-
-
 class DeadLetter(msgspec.Struct, frozen=True):
     """A message that a consumer could not make sense of.
 
@@ -308,6 +288,15 @@ class Coverage(msgspec.Struct, frozen=True):
     rows: int
     earliest: datetime
     latest: datetime
+
+
+class Latest(msgspec.Struct, frozen=True):
+    """How far the rows of one symbol (and bar interval) go: the moment of the newest one."""
+
+    dimension: Dimension
+    symbol: str
+    interval: str | None
+    ts: datetime
 
 
 class JournalRow(msgspec.Struct, frozen=True):

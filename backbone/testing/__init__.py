@@ -47,7 +47,7 @@ from backbone.settings import load_settings
 from backbone.store.actor import Recover
 from backbone.store.errors import StoreUnavailable
 from backbone.store.port import Store
-from backbone.store.records import Chunk, Coverage, QuarantineRow, Query, WriteResult
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Query, WriteResult
 from backbone.stream.port import Stream
 
 __all__ = ["Faults", "InjectedCrash", "embedded", "with_store", "with_stream"]
@@ -184,8 +184,15 @@ class _FaultyWriter:
         frame: Frame = await self._writer.read(query)
         return frame
 
+    async def journal_of(self, source: str, dimension: Dimension) -> list[JournalRow]:
+        rows: list[JournalRow] = await self._writer.journal_of(source, dimension)
+        return rows
+
     async def journal(self, row: Any) -> None:
         await self._writer.journal(row)
+
+    async def record_run(self, row: Any) -> None:
+        await self._writer.record_run(row)
 
 
 def _faulty_ingest(faults: Faults) -> Callable[[ChildSpec], ChildSpec]:

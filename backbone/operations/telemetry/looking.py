@@ -1,4 +1,4 @@
-"""Looks at cache and stream: what is told of them at each interval."""
+"""Looks at cache, stream and schedule: what is told of them at each interval."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from backbone.cache.messages import ReadCacheMetrics
 from backbone.cache.port import CacheMetrics
 from backbone.calls import Calls
 from backbone.domain.status import Status
+from backbone.ingest.schedule_messages import ReadSchedule
+from backbone.ingest.schedule_state import ScheduleState
 from backbone.operations.telemetry.events import Component, KafkaLag
 from backbone.operations.telemetry.judging import kafka_lag, kafka_readiness, lag_component
-from backbone.operations.telemetry.telling import Told
+from backbone.operations.telemetry.telling import Told, of_schedule
 from backbone.operations.telemetry.topics import CACHE, CACHE_HEALTH, KAFKA_LAG, KAFKA_READINESS
 from backbone.settings import Settings
 from backbone.settings.backends import TIERS
@@ -24,6 +26,7 @@ __all__ = ["Looks"]
 
 _TIMEOUT = 5.0
 _RELAY = "stream/relay"
+_SCHEDULER = "scheduler"
 
 
 class Looks:
@@ -39,8 +42,8 @@ class Looks:
         self.settings = settings
 
     async def all(self, at: datetime) -> list[Told]:
-        """What is to be told of cache and stream."""
-        told = await self._cache()
+        """What is to be told of cache, schedule and stream."""
+        told = [*await self._cache(), *await self._schedule(at)]
         if self.settings.stream.backend == "kafka":
             told += await self._kafka(at)
         return told
@@ -53,6 +56,15 @@ class Looks:
         expected = bool(cache.required) or "cache" in TIERS.get(self.settings.tier or "", ())
         told = [Told(CACHE_HEALTH, judge(metrics, expected=expected), cache.backend)]
         return told if metrics is None else [Told(CACHE, metrics, metrics.namespace), *told]
+
+    async def _schedule(self, at: datetime) -> list[Told]:
+        """How the schedule is, where there is one: that it is late, it can't tell by itself."""
+        if not self.settings.schedule.enabled:
+            return []
+        state: ScheduleState | None = None
+        with suppress(Reject):
+            state = await self._calls.ask(_SCHEDULER, ReadSchedule(), _TIMEOUT)
+        return [of_schedule(state, at)]
 
     async def _kafka(self, at: datetime) -> list[Told]:
         lag = await self._lag(at)

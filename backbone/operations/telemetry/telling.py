@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 from backbone.domain.status import Status
 from backbone.ingest.messages import IngestEnded
 from backbone.ingest.plan import IngestPlan, IngestRun
+from backbone.ingest.schedule_state import ScheduleState, judge, schedule_markdown
 from backbone.operations.telemetry.events import (
     IngestHealth,
     IngestMetrics,
     IngestQuality,
     IngestTold,
     RetentionTold,
+    SchedulerTold,
 )
 from backbone.operations.telemetry.topics import (
     INGEST,
@@ -23,12 +25,13 @@ from backbone.operations.telemetry.topics import (
     INGEST_METRICS,
     INGEST_QUALITY,
     RETENTION,
+    SCHEDULER,
     Topic,
 )
 from backbone.quality.report import QualityReport
 from backbone.retention.messages import RetentionJudged
 
-__all__ = ["Told", "of_ingest", "of_retention"]
+__all__ = ["Told", "of_ingest", "of_retention", "of_schedule"]
 
 _SYMBOLS, _MESSAGES, _FINDINGS = 64, 20, 20  # so many of each are told
 
@@ -147,6 +150,13 @@ def _health(event: IngestEnded) -> IngestHealth:
         status=Status.worst([Status.OK, *(status for status, _ in found)]),
         why=tuple(why for _, why in found),
     )
+
+
+def of_schedule(state: ScheduleState | None, now: datetime) -> Told:
+    """How the schedule is now; None: it does not say."""
+    status, why = judge(state, now)
+    markdown = "" if state is None else schedule_markdown(state, status, why)
+    return Told(SCHEDULER, SchedulerTold(status=status, why=why, state=state, markdown=markdown), "schedule")
 
 
 def of_retention(event: RetentionJudged) -> Told:

@@ -49,7 +49,7 @@ class Fred:
     """
 
     def __init__(self, settings: FredSettings, connection: Connection) -> None:
-        self._settings = settings
+        self._base_url, self._rate, self._key = settings.base_url, settings.rate, settings.key
         self._connection = connection
         self._client: Client | None = None
 
@@ -61,13 +61,13 @@ class Fred:
             SourceUnavailable: FRED can't be reached, or refuses.
             InputInvalid: it does not take the question, or answers something else.
         """
-        if self._settings.key is None:
+        if self._key is None:
             raise SourceUnset(
                 "FRED needs a key, which is free of charge; set BACKBONE_PROVIDERS_FRED_KEY or FRED_API_KEY"
             )
         if self._client is None:
             self._client = self._opened()
-        query = {**params, "file_type": "json", "api_key": self._settings.key.reveal()}
+        query = {**params, "file_type": "json", "api_key": self._key.reveal()}
         answer = self._client.get(f"/fred/{path}", query)
         if answer.status >= HTTPStatus.BAD_REQUEST:
             raise _refusal(answer.status, decoded(answer, Wrong).error_message)
@@ -90,10 +90,10 @@ class Fred:
         raise InputInvalid(f"FRED's answer has more than {_MOST_PAGES:,} pages; ask for a shorter span")
 
     def _opened(self) -> Client:
-        address = urlsplit(self._settings.base_url)
+        address = urlsplit(self._base_url)
         if address.scheme != "https" and not is_loopback(address.hostname or ""):
             raise SourceUnset("providers.fred.base_url is no https, and the key would travel in clear; give https://…")
-        return self._connection.client(self._settings.base_url, self._settings.rate)
+        return self._connection.client(self._base_url, self._rate)
 
 
 def _refusal(status: int, text: str) -> InputInvalid | SourceUnavailable:

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 from backbone.domain.clock import utc_now
 from backbone.domain.dimension import Dimension
 from backbone.settings import Settings
-from backbone.sources.asking import Provider
+from backbone.sources.asking import Provider, providers_of
 from backbone.sources.fred.asking import Fred
 from backbone.sources.fred.calendar import CALENDAR, releases
 from backbone.sources.fred.series import Series
@@ -52,8 +52,8 @@ class FredSource(Provider):
         now: Callable[[], datetime] = utc_now,
         connection: Connection | None = None,
     ) -> None:
-        providers = (settings or Settings()).providers
-        self._chosen = providers.fred
+        providers = providers_of(settings)
+        chosen = providers.fred
         if Dimension.parse(dimension) is not Dimension.MACRO_EVENTS:
             raise ValueError(f"{dimension} asked of fred; it has {Dimension.MACRO_EVENTS}")
         super().__init__(
@@ -61,23 +61,24 @@ class FredSource(Provider):
             _names(symbols),
             start=start,
             end=end,
-            lag=timedelta(days=self._chosen.lag_days),
-            lookback=timedelta(days=self._chosen.lookback_days),
+            lag=timedelta(days=chosen.lag_days),
+            lookback=timedelta(days=chosen.lookback_days),
             now=now,
         )
         self._connection = connection or Connection(providers)
-        self._fred = Fred(self._chosen, self._connection)
-        self._times = ReleaseTimes(self._chosen.release_times)
+        self._fred = Fred(chosen, self._connection)
+        self._times = ReleaseTimes(chosen.release_times)
+        self._ahead = timedelta(days=chosen.ahead_days)
+        self._page_rows, self._vintages = chosen.page_rows, chosen.vintages
 
     def rows_of(self, symbol: str) -> Iterator[SourceChunk]:
         """The rows of the calendar, or of one series."""
         start, today = self.start_of(symbol), self._now()
         if symbol == CALENDAR:
-            ahead = today + timedelta(days=self._chosen.ahead_days)
-            yield from releases(self._fred, self._times, min(start, today), self._end or ahead)
+            yield from releases(self._fred, self._times, min(start, today), self._end or today + self._ahead)
             return
-        series = Series(self._fred, symbol, self._times, self._chosen.page_rows, today)
-        if self._chosen.vintages:
+        series = Series(self._fred, symbol, self._times, self._page_rows, today)
+        if self._vintages:
             yield from series.vintages(start, self.end)
         else:
             yield from series.newest(start, self.end)

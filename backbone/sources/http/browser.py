@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from backbone.sources.errors import SourceUnset
 from backbone.sources.http.reading import Growing
 from backbone.sources.http.timing import Timing
 from backbone.sources.http.transport import Answer, Bounds, Unreached
+
+if TYPE_CHECKING:
+    from curl_cffi import requests
 
 __all__ = ["BrowserTransport"]
 
@@ -32,7 +36,7 @@ class BrowserTransport:
             text = f"this transport needs the package curl_cffi, which can't be loaded ({error})"
             raise SourceUnset(f"{text}; install it, or set providers.yahoo.transport=httpx2") from error
         self._browser = browser
-        self._session = requests.Session(impersonate=browser, allow_redirects=False)  # type: ignore[arg-type]
+        self._session: requests.Session[Any] = requests.Session(impersonate=browser, allow_redirects=False)
 
     def get(
         self, url: str, params: Mapping[str, str], headers: Mapping[str, str], bounds: Bounds, timing: Timing

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from urllib.parse import urlsplit
 
 from backbone.settings.loopback import is_loopback
@@ -41,6 +43,7 @@ class PlainTransport:
             headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
             follow_redirects=False,
             trust_env=not is_loopback(urlsplit(f"//{host}").hostname or ""),
+            verify=_certificates(),
         )
 
     def get(
@@ -70,6 +73,14 @@ class PlainTransport:
     def close(self) -> None:
         """Close all connections."""
         self._client.close()
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom to trust; read once, since that takes longer than a request."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 def _silence(kind: str, bounds: Bounds) -> str:

@@ -32,7 +32,8 @@ def actions_of(chart: Chart, symbol: str) -> SourceChunk:
     rows: list[dict[str, Any]] = []
     bad: list[BadRow] = []
     events = chart.events or Events()
-    for key, action in sorted([*events.dividends.items(), *events.splits.items()], key=lambda each: each[0]):
+    actions: list[tuple[str, Dividend | Split]] = [*events.dividends.items(), *events.splits.items()]
+    for key, action in sorted(actions, key=lambda each: each[0]):
         try:
             rows.append(_row(symbol, action, chart.meta))
         except ValueError as error:

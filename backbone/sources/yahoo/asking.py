@@ -17,10 +17,10 @@ from backbone.sources.http.opening import Connection
 from backbone.sources.http.transport import Answer
 from backbone.sources.yahoo.chart import Chart, Envelope
 
-__all__ = ["Charts", "kept_since", "windows"]
+__all__ = ["EPOCH", "Charts", "kept_since", "windows"]
 
 _CRUMB: Final = re.compile(r"[^\s<]{1,32}")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT_DAYS: Final = {"1m": 30, "1h": 730, "4h": 730}
 
 
@@ -33,7 +33,7 @@ class Charts:
     """
 
     def __init__(self, settings: YahooSettings, connection: Connection) -> None:
-        self._settings = settings
+        self._base_url, self._cookie_url, self._rate = settings.base_url, settings.cookie_url, settings.rate
         self._connection = connection
         self._client: Client | None = None
         self._crumb = ""
@@ -53,8 +53,8 @@ class Charts:
         """
         params = {
             "interval": interval,
-            "period1": str(int((start - _EPOCH).total_seconds())),
-            "period2": str(int((end - _EPOCH).total_seconds())),
+            "period1": str(int((start - EPOCH).total_seconds())),
+            "period2": str(int((end - EPOCH).total_seconds())),
             "events": "div,splits",
             "includePrePost": "false",
         }
@@ -72,19 +72,19 @@ class Charts:
 
     def _asked(self, path: str, params: dict[str, str]) -> Answer:
         if self._client is None:
-            self._client = self._connection.client(self._settings.base_url, self._settings.rate)
+            self._client = self._connection.client(self._base_url, self._rate)
         crumb = {"crumb": self._crumb} if self._crumb else {}
         try:
             return self._client.get(path, params | crumb)
         except Refused:
-            if crumb or self._settings.cookie_url is None:
+            if crumb or self._cookie_url is None:
                 raise
-        self._crumb = self._fresh_crumb(self._client, self._settings.cookie_url)
+        self._crumb = self._fresh_crumb(self._client, self._cookie_url)
         return self._client.get(path, params | {"crumb": self._crumb})
 
     def _fresh_crumb(self, client: Client, cookie_url: str) -> str:
         """A word that goes with a cookie; what stands in its place when Yahoo refuses is no word."""
-        self._connection.client(cookie_url, self._settings.rate).get("/", {})
+        self._connection.client(cookie_url, self._rate).get("/", {})
         text = client.get("/v1/test/getcrumb", {}, {"Accept": "text/plain"}).body.decode("utf-8", "replace")
         if not _CRUMB.fullmatch(text):
             raise SourceUnavailable(f"{client.host} gives no crumb, without which it does not answer; ask again later")
@@ -95,14 +95,14 @@ def kept_since(interval: str, now: datetime) -> datetime:
     """Since when Yahoo keeps bars of an interval: the finer, the shorter."""
     length = INTERVALS[interval]
     if length is None or length >= timedelta(days=1):
-        return _EPOCH
+        return EPOCH
     return now - timedelta(days=_KEPT_DAYS.get(interval, 60)) + timedelta(minutes=5)
 
 
 def windows(interval: str, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
     """A span in the pieces in which Yahoo gives bars of an interval, oldest first; the end belongs to the last."""
     most = timedelta(days=7 if interval == "1m" else 1_000_000)
-    first, last = max(start, _EPOCH), end + timedelta(seconds=1)
+    first, last = max(start, EPOCH), end + timedelta(seconds=1)
     while first < last:
         until = last if last - first <= most else first + most
         yield first, until

@@ -106,7 +106,7 @@ def _unfinished(seconds: Doubles, meta: Meta, interval: str, now: datetime) -> T
     if not len(seconds) or not np.isfinite(seconds[-1]):
         return found
     length = INTERVALS[interval] or timedelta(days=31 if interval == "1mo" else 92)
-    period = meta.current_trading_period and meta.current_trading_period.regular
+    period = None if meta.current_trading_period is None else meta.current_trading_period.regular
     ends = seconds + length.total_seconds()
     if period is not None and period.end > period.start:
         within = (seconds >= period.start) & (seconds < period.end)

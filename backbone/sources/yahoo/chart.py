@@ -116,5 +116,6 @@ class Envelope(msgspec.Struct):
     @property
     def failure(self) -> str:
         """Why there is no result, in its own words; "" where there is one."""
-        error = self.chart.error if self.chart is not None else self.finance and self.finance.error
+        part = self.chart or self.finance
+        error = None if part is None else part.error
         return "" if error is None else f"{error.code}: {error.description or 'no reason'}".strip()

@@ -10,11 +10,11 @@ from typing import ClassVar, Final
 from backbone.domain.clock import parse_interval, utc_now
 from backbone.domain.dimension import Dimension
 from backbone.settings import Settings
-from backbone.sources.asking import Provider
+from backbone.sources.asking import Provider, providers_of
 from backbone.sources.http.opening import Connection
 from backbone.sources.port import SourceChunk
 from backbone.sources.yahoo.actions import actions_of
-from backbone.sources.yahoo.asking import Charts, kept_since, windows
+from backbone.sources.yahoo.asking import EPOCH, Charts, kept_since, windows
 from backbone.sources.yahoo.bars import bars_of
 
 __all__ = ["YahooSource"]
@@ -58,7 +58,7 @@ class YahooSource(Provider):
         now: Callable[[], datetime] = utc_now,
         connection: Connection | None = None,
     ) -> None:
-        providers = (settings or Settings()).providers
+        providers = providers_of(settings)
         chosen = providers.yahoo
         self._interval = _interval(Dimension.parse(dimension), interval)
         super().__init__(
@@ -76,10 +76,7 @@ class YahooSource(Provider):
 
     def rows_of(self, symbol: str) -> Iterator[SourceChunk]:
         """The rows of one symbol, piece by piece."""
-        first, kept = self.start_of(symbol), kept_since(self._interval, self._now())
-        if self.symbols[0] == symbol and self._start is not None and first < kept:
-            self.account.note(f"Yahoo keeps {self._interval} bars since {kept:%F}; those before can't be had")
-        for start, end in windows(self._interval, max(first, kept), self.end):
+        for start, end in windows(self._interval, self._first(symbol), self.end):
             now = self._now()
             chart = self._charts.get(symbol, self._interval, start, end)
             if self.dimension is Dimension.MACRO_EVENTS:
@@ -91,6 +88,11 @@ class YahooSource(Provider):
                 text = "ingest macro_events from yahoo to keep them"
                 self.account.note(f"{symbol}: {actions} dividends and splits from {start:%F} to {end:%F}; {text}")
             yield bars_of(chart, symbol, self.dimension, self._interval, now, self.account.note)
+
+    def _first(self, symbol: str) -> datetime:
+        """From when on Yahoo is asked: what a plan names, it is to answer itself; all there is, is what it keeps."""
+        first, named = self.start_of(symbol), self._start is not None
+        return first if named and first >= EPOCH else max(first, kept_since(self._interval, self._now()))
 
     def stop(self) -> None:
         """Give up what is being waited for."""

@@ -16,12 +16,16 @@ from backbone.store.duckdb.epochs import Epochs
 from backbone.store.duckdb.headroom import AT_REST, Headroom
 from backbone.store.duckdb.inbox import Inbox
 from backbone.store.duckdb.journal import Journal
+from backbone.store.duckdb.latest import Furthest
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
 from backbone.store.duckdb.outbox import Outbox
 from backbone.store.duckdb.probe import probe
+from backbone.store.duckdb.quarantine import Quarantine
 from backbone.store.duckdb.quarters import Counting
 from backbone.store.duckdb.repairs import Repairs
+from backbone.store.duckdb.run_journal import RunJournal
 from backbone.store.duckdb.session import Session
+from backbone.store.duckdb.tracing import Tracing
 from backbone.store.duckdb.upkeep import Upkeep
 from backbone.store.duckdb.writing import Writing
 from backbone.store.migrations import Migration, shipped
@@ -31,7 +35,23 @@ from backbone.store.records import MigrationReport, StoreInfo
 __all__ = ["DuckDBStore"]
 
 
-class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, Repairs, Upkeep):
+class DuckDBStore(
+    Writing,
+    Aggregating,
+    Outbox,
+    Cursors,
+    Inbox,
+    Drops,
+    Counting,
+    Furthest,
+    Epochs,
+    Journal,
+    RunJournal,
+    Quarantine,
+    Repairs,
+    Tracing,
+    Upkeep,
+):
     """A store in one DuckDB file, or in memory. It writes a chunk at a time, and reads beside that.
 
     Args:

@@ -22,14 +22,18 @@ from backbone.store.timescale.drops import Drops
 from backbone.store.timescale.epochs import Epochs
 from backbone.store.timescale.inbox import Inbox
 from backbone.store.timescale.journal import Journal
+from backbone.store.timescale.latest import Furthest
 from backbone.store.timescale.leases import Lease, Leases
 from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.outbox import Outbox
 from backbone.store.timescale.probe import probe
+from backbone.store.timescale.quarantine import Quarantine
 from backbone.store.timescale.quarters import Counting
 from backbone.store.timescale.repairs import Repairs
 from backbone.store.timescale.roles import reads_only
+from backbone.store.timescale.run_journal import RunJournal
 from backbone.store.timescale.tables import Tables
+from backbone.store.timescale.tracing import Tracing
 from backbone.store.timescale.upkeep import Upkeep
 from backbone.store.timescale.workers import Workers
 from backbone.store.timescale.writing import Writing
@@ -38,7 +42,22 @@ __all__ = ["TimescaleStore"]
 
 
 class TimescaleStore(
-    Writing, Aggregating, Outbox, Cursors, Leases, Inbox, Drops, Counting, Epochs, Journal, Repairs, Upkeep
+    Writing,
+    Aggregating,
+    Outbox,
+    Cursors,
+    Leases,
+    Inbox,
+    Drops,
+    Counting,
+    Furthest,
+    Epochs,
+    Journal,
+    RunJournal,
+    Quarantine,
+    Repairs,
+    Tracing,
+    Upkeep,
 ):
     """A store in a PostgreSQL database, chunked where TimescaleDB is there. Any number of processes may share it.
 

@@ -44,7 +44,7 @@ def running(cli: Cli, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_status_roster_and_connectors_of_another_process(running: subprocess.Popen[str], cli: Cli) -> None:
     status = cli("status")
     assert (status.code, status.err) == (3, "")
-    assert status.out.startswith("▲ degraded  embedded · 9 actors · 3 not well · orphans 0")
+    assert status.out.startswith("▲ degraded  embedded · 10 actors · 3 not well · orphans 0")
     for word in ("why  embedded DuckDB", "now  everything works", "do   backbone services up timescale"):
         assert word in status.out
     roster = json.loads(cli("roster", "--format", "json").out)
@@ -154,3 +154,41 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(cli: Cli, tmp_path: Path
     with os.fdopen(write, "wb") as pipe:
         done = subprocess.run([SCRIPT, "fetch"], cwd=tmp_path, stdout=pipe, stderr=subprocess.PIPE, timeout=DEADLINE)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.fixture
+def fetching(cli: Cli, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """`backbone run --mode schedule` over macro events of a file, once the schedule says when it fetches next."""
+    (tmp_path / "events.json").write_text('[{"ts": "2026-03-02T13:30:00Z", "calendar": "US", "event": "CPI"}]')
+    words = ["run", "--mode", "schedule", "--set", "market.macro=true", "--set", "market.macro_file=events.json"]
+    process = subprocess.Popen(
+        [SCRIPT, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    try:
+        assert any("the schedule fetches next at" in line for line in process.stderr)
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=DEADLINE)
+
+
+def test_the_runs_and_the_schedule_of_another_process(fetching: subprocess.Popen[str], cli: Cli) -> None:
+    listed = cli("runs", "list")
+    assert (listed.code, listed.err) == (0, "")
+    assert "macro_events of file: 1 rows, 1 new" in listed.out
+    assert cli("pause").out == "the schedule waits: somebody paused it; backbone resume lets it go on\n"
+    assert "the schedule waits: somebody paused it" in cli("status").out.replace("\n       ", " ")
+    assert cli("resume").out.startswith("the schedule goes on; ")
+    told = [json.loads(line) for line in cli("events", "--no-follow", "--format", "json").out.splitlines()]
+    schedule = [each["result"] for each in told if each["metadata"]["type"] == "telemetry.ingest.scheduler"]
+    assert [each["state"]["paused"] != "" for each in schedule][-2:] == [True, False]
+    assert "| paused | somebody paused it" in schedule[-2]["markdown"]
+
+
+def test_a_schedule_that_is_told_to_stop_says_what_waited(fetching: subprocess.Popen[str]) -> None:
+    fetching.send_signal(signal.SIGTERM)
+    _, err = fetching.communicate(timeout=10)
+    assert fetching.returncode == 143
+    assert "stopped: orphans 0, tasks left 0; waited when it was told to stop: live rows 0, messages 0" in err
+    assert "runs cut off 0, changes to publish 0" in err

@@ -56,6 +56,15 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
         {"dimension": "intraday", "symbol": "EURUSD"},
         {"dimension": DIMENSIONS, "symbol": [7, None, "", "A\0", ["A"]]},
     ),
+    "gate": (
+        {"dimension": "intraday", "symbol": "EURUSD"},
+        {"dimension": DIMENSIONS, "symbol": [7, None, "", "A\0", ["A"]]},
+    ),
+    "watch_gate": (
+        {"dimension": "intraday"},
+        {"dimension": [each for each in DIMENSIONS if each is not None], "symbols": SYMBOLS},
+    ),
+    "freshness": ({}, {"dimensions": ["intrday", [7], [["daily"]], 7], "symbols": SYMBOLS, "as_of": MOMENTS}),
     "symbols": ({"dimension": "intraday"}, {"dimension": DIMENSIONS}),
     "ingest": ({}, {"plan": [None, {}, "plan", SAMPLE, 7]}),
     "record": ({"rows": [], "dimension": "quotes"}, {"rows": ROWS, "dimension": DIMENSIONS}),
@@ -75,6 +84,27 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
         },
     ),
     "rehearse": ({}, {"request": [None, {}, "request", 7]}),
+    "why": (
+        {"symbol": "EURUSD", "ts": WELL, "dimension": "intraday"},
+        {
+            "symbol": [7, None, "", "A\0", ["A"]],
+            "ts": [None, *MOMENTS],
+            "dimension": [each for each in DIMENSIONS if each is not None],
+        },
+    ),
+    "backfill": (
+        {"dimension": "intraday", "source": "csv", "dry_run": True},
+        {
+            "dimension": [*DIMENSIONS, "macro"],
+            "source": ["", 7, None, "A\0"],
+            "symbols": SYMBOLS,
+            "interval": INTERVALS,
+            "start": MOMENTS,
+            "end": MOMENTS,
+            "path": [7, "", "a\0b"],
+            "dry_run": FLAGS,
+        },
+    ),
 }
 """Of each public method that takes arguments: some that are right, and wrong ones for each."""
 
@@ -234,6 +264,8 @@ FIELDS: Mapping[str, list[Any]] = {
     "letters": [7, (None,), ("letter",)],
     "places": [7, None, (("t", 0),), (("", 0, 1),), (("t", -1, 1),), (("t", 0, "1"),), ("t/0/1",)],
     "until": MOMENTS,
+    "ids": [7, "0f", ("",), (7,)],
+    "ts": [None, *MOMENTS],
 }
 
 RIGHT: Mapping[str, Any] = {
@@ -254,6 +286,9 @@ RIGHT: Mapping[str, Any] = {
     "offsets": {("t", 0): 1},
     "letters": (),
     "places": (("t", 0, 1),),
+    "ids": ("0f",),
+    "ts": WELL,
+    "interval": "1h",
     "after": 0,
     "subscription": "s",
     "positions": {BARS: {"A": 1}},

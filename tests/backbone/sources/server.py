@@ -12,6 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
+from backbone.sources.http import opening
+from backbone.sources.http.hosts import Hosts
+
 JSON = {"Content-Type": "application/json;charset=utf-8"}
 
 
@@ -110,3 +115,11 @@ def serving() -> Iterator[Provider]:
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    """A provider on this machine, of which this process knows nothing yet."""
+    monkeypatch.setattr(opening, "HOSTS", Hosts())
+    with serving() as given:
+        yield given
