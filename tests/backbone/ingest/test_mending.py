@@ -107,6 +107,10 @@ async def test_mended_rows_go_in_and_what_was_given_is_kept(tmp_path: Path) -> N
         assert kept[0].repaired["close"] == pytest.approx(100 * kept[0].original["close"])  # type: ignore[operator]
         assert kept[0].why == "its prices are 1/100 of those of other bars"
         assert (kept[0].rules, kept[0].run_id, kept[0].source) == ("unit", run.run_id, run.source)
+        [why] = (await backbone.why("VOD.L", kept[0].ts)).found
+        assert why.repairs[0].startswith("unit: its prices are 1/100 of those of other bars; open: 0.691359, ")
+        [other] = (await backbone.why("VOD.L", given.start)).found
+        assert other.repairs == ()
 
 
 @pytest.mark.parametrize("case", [SPLIT, DIVIDEND, MISSING], ids=lambda case: case.rule)
