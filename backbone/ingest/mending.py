@@ -1,13 +1,15 @@
 """A run whose bars are mended: they lie in a file until all of a series is known, then they come chunk by chunk again.
 
-So a repair does not depend on where chunks end. In memory are a million rows at a time, or one series where it is
-longer, and what was found.
+So a repair does not depend on where chunks end. A series of which the run has few bars is looked at together with
+those that are stored around them. In memory are half a million rows at a time, or one series where it is longer, and
+what was found.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -15,16 +17,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backbone.domain import Dimension, Frame
-from backbone.domain.clock import from_us
+from backbone.domain.clock import MAX_US, MIN_US, from_us, interval_duration
 from backbone.files import scratch
 from backbone.quality.repair import Found, Remedies, find
 from backbone.quality.repairs.bars import Truths
-from backbone.quality.screening import Rejected, Screening, impossible, rejected_row
-from backbone.store.records import RepairRow
+from backbone.quality.screening import STRICT, Rejected, Screening, impossible, rejected_row
+from backbone.store.records import Query, RepairRow
 
-__all__ = ["Mended", "Mending"]
+__all__ = ["Asked", "Mended", "Mending"]
 
-_AT_ONCE = 1_000_000
+_AT_ONCE = 500_000
+_FEW = 250  # bars, which are too few to look at them alone
+_BARS_AROUND = 600
+_US = timedelta(microseconds=1)
+_LEAST_AROUND, _MOST_AROUND = timedelta(days=7), timedelta(days=180)
+
+
+class Asked(NamedTuple):
+    """What has to be known of the store before rows are mended.
+
+    Attributes:
+        queries: which rows.
+        give: takes them.
+    """
+
+    queries: tuple[Query, ...]
+    give: Callable[[Sequence[Frame]], None]
 
 
 class Mended(NamedTuple):
@@ -50,19 +68,28 @@ class Mending:
         dimension: what the rows are.
         remedies: which rules are on.
         screening: what can be true: a row that can't be takes no other one's place.
+        at_once: how many rows are looked at together, unless a series is longer.
 
     Raises:
         OSError: there is no room for the rows, here and in the methods.
     """
 
-    def __init__(self, dimension: Dimension, remedies: Remedies, screening: Screening) -> None:
+    def __init__(
+        self, dimension: Dimension, remedies: Remedies, screening: Screening = STRICT, *, at_once: int = _AT_ONCE
+    ) -> None:
         self._dimension = dimension
         self._remedies = remedies
         self._screening = screening
+        self._at_once = at_once
         self._file: IO[bytes] = scratch()
         self._writer: pa.RecordBatchFileWriter | None = None
         self._stacked: list[bool] = []
         self._rows_of: Counter[str] = Counter()
+        self._intervals: set[str | None] = set()
+        self._spans: list[tuple[int, int]] = []
+        self._stored = Frame.empty(dimension)
+        self._kept: pa.RecordBatchFileReader | None = None
+        self._found: list[Found] = []
 
     def keep(self, wanted: Frame, *, stacked: bool) -> None:
         """Put the rows of a chunk aside until all are there."""
@@ -76,46 +103,85 @@ class Mending:
         self._stacked.append(stacked)
         counts = pc.value_counts(batch.column(0))
         self._rows_of.update(dict(zip(*(field.to_pylist() for field in counts.flatten()), strict=True)))
+        self._intervals.update(
+            batch.column("interval").unique().to_pylist() if "interval" in table.schema.names else [None]
+        )
+        self._spans.append(wanted.span_us if not stacked else _span(batch))
 
-    def parts(self) -> Iterator[Mended]:
-        """The rows of one chunk after the other, when all are kept."""
+    def asked(self) -> Asked | None:
+        """What to look up when all are kept; None: nothing."""
+        few = tuple(sorted(symbol for symbol, rows in self._rows_of.items() if rows < _FEW))
+        if not few:
+            return None
+        first, last = min(first for first, _ in self._spans), max(last for _, last in self._spans)
+        queries = []
+        for interval in sorted(self._intervals, key=str):
+            length = timedelta(days=1) if interval is None else interval_duration(interval)
+            around = max(_LEAST_AROUND, min(_BARS_AROUND * length, _MOST_AROUND))
+            start, end = (from_us(min(max(at, MIN_US), MAX_US)) for at in (first - around // _US, last + around // _US))
+            queries.append(Query(self._dimension, few, interval, start, end, _AT_ONCE))
+        return Asked(tuple(queries), self._give)
+
+    def _give(self, stored: Sequence[Frame]) -> None:
+        self._stored = Frame.concat(stored)
+
+    def look(self) -> Iterator[None]:
+        """Look for rows that are wrong when all are kept, a second or two at a time: between them it may be left."""
         if self._writer is None:
             return
         self._writer.close()
         self._file.seek(0)
-        with pa.ipc.open_file(self._file) as kept:
-            found = self._found(kept)
-            first = 0
-            for n, stacked in enumerate(self._stacked):
-                batch = kept.get_batch(n)
-                yield self._mended(pa.Table.from_batches([batch]), stacked, found, first)
-                first += batch.num_rows
+        self._kept = pa.ipc.open_file(self._file)
+        for symbols in self._groups():
+            self._found.append(self._looked(self._kept, symbols))
+            yield
+
+    def parts(self) -> Iterator[Mended]:
+        """The rows of one chunk after the other, when all are looked at."""
+        if self._kept is None:
+            return
+        found, first = Found.joined(self._found), 0
+        for n, stacked in enumerate(self._stacked):
+            batch = self._kept.get_batch(n)
+            yield self._mended(pa.Table.from_batches([batch]), stacked, found, first)
+            first += batch.num_rows
 
     def close(self) -> None:
         """Forget all of it."""
         self._file.close()
 
-    def _found(self, kept: pa.RecordBatchFileReader) -> Found:
-        """What the rules find, by the place of rows among all of the run."""
-        parts = []
-        for symbols in self._groups():
-            tables, places, first = [], [], 0
-            for n in range(kept.num_record_batches):
-                batch = kept.get_batch(n)
-                own = np.flatnonzero(pc.is_in(batch.column(0), value_set=symbols).to_numpy(zero_copy_only=False))
-                if own.size:
-                    tables.append(pa.Table.from_batches([batch.take(pa.array(own))]))
-                    places.append(own + first)
-                first += batch.num_rows
-            frame = Frame.of_canonical(self._dimension, pa.concat_tables(tables).combine_chunks())
-            parts.append(find(frame, self._remedies).moved(np.concatenate(places)))
-        return Found.joined(parts)
+    def _looked(self, kept: pa.RecordBatchFileReader, symbols: pa.Array) -> Found:
+        """What the rules find of some symbols, by the place of rows among all of the run."""
+        tables, places, first = [], [], 0
+        for n in range(kept.num_record_batches):
+            batch = kept.get_batch(n)
+            own = np.flatnonzero(pc.is_in(batch.column(0), value_set=symbols).to_numpy(zero_copy_only=False))
+            if own.size:
+                tables.append(pa.Table.from_batches([batch.take(pa.array(own))]))
+                places.append(own + first)
+            first += batch.num_rows
+        rows = pa.concat_tables(tables)
+        beside = self._beside(rows, symbols)
+        places.append(np.full(beside.num_rows, -1))
+        frame = Frame.of_canonical(self._dimension, pa.concat_tables([rows, beside]).combine_chunks())
+        return find(frame, self._remedies).moved(np.concatenate(places)).without_others()
+
+    def _beside(self, rows: pa.Table, symbols: pa.Array) -> pa.Table:
+        """The stored rows of some symbols whose keys are none of the run's."""
+        stored = self._stored.to_arrow()
+        stored = stored.filter(pc.is_in(stored.column(0), value_set=symbols))
+        keys = list(self._dimension.key)
+        if not stored.num_rows:
+            return stored
+        return (
+            stored.join(rows.select(keys), keys, join_type="left anti").select(stored.column_names).cast(stored.schema)
+        )
 
     def _groups(self) -> Iterator[pa.Array]:
         """Symbols that are looked at together."""
         group, rows = list[str](), 0
         for symbol, count in sorted(self._rows_of.items()):
-            if group and rows + count > _AT_ONCE:
+            if group and rows + count > self._at_once:
                 yield pa.array(group)
                 group, rows = [], 0
             group.append(symbol)
@@ -178,6 +244,12 @@ def _repairs(given: Frame, after: Frame, told: list[tuple[int, str, str]]) -> tu
             told, symbols, intervals, stamps, before, now, strict=True
         )
     )
+
+
+def _span(batch: pa.RecordBatch) -> tuple[int, int]:
+    """Earliest and latest moment of rows in any order, microseconds since 1970."""
+    ends = pc.min_max(batch.column("ts").cast(pa.int64())).as_py()
+    return ends["min"], ends["max"]
 
 
 def _numbers(frame: Frame) -> list[str]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from backbone.domain import Frame
 from backbone.ingest.choosing import chosen
-from backbone.ingest.mending import Mending
+from backbone.ingest.mending import Asked, Mending
 from backbone.ingest.plan import IngestPlan
 from backbone.ingest.sifting import Sifted, screened, sifted
 from backbone.quality.repair import Remedies
@@ -31,6 +31,7 @@ class Part(NamedTuple):
         untold: rows of this part that the source counts, and gives neither as good nor as bad.
         known_at: see `backbone.sources.port.SourceChunk`.
         repairs: of the good rows that were mended.
+        asked: what has to be looked up in the store before the next part; such a part has no rows.
     """
 
     found: Sifted
@@ -39,6 +40,7 @@ class Part(NamedTuple):
     untold: int
     known_at: datetime | None = None
     repairs: tuple[RepairRow, ...] = ()
+    asked: Asked | None = None
 
 
 def parts(
@@ -50,7 +52,7 @@ def parts(
 ) -> Iterator[Part]:
     """Divide what a source gives.
 
-    Where rows may be mended, the parts without rows come first, as the source is read, and those with rows after it.
+    Where rows may be mended, parts without rows come first, as the source is read and its rows are looked at.
 
     Args:
         chunks: of the source.
@@ -102,6 +104,10 @@ def _when_known(
         told = read + _told(chunk)
         read = max(told, chunk.rows_read)
         yield Part(Sifted(empty, empty, (), filtered, 0), chunk.quarantined, read, read - told)
+    if (asked := mending.asked()) is not None:
+        yield Part(Sifted(empty, empty, (), {}, 0), (), read, 0, asked=asked)
+    for _ in mending.look():
+        yield Part(Sifted(empty, empty, (), {}, 0), (), read, 0)
     for mended in mending.parts():
         found = screened(mended.wanted, {}, rules, stacked=mended.stacked)
         yield Part(found, mended.aside, read, 0, repairs=mended.repairs)

@@ -206,6 +206,8 @@ class Run:
         try:
             async with send:
                 while (piece := await self._off_loop(lambda: next(pieces, None))) is not None:
+                    if (asked := piece.part.asked) is not None:
+                        asked.give([await self._stored(query) for query in asked.queries])
                     await send.send(piece)
         except anyio.BrokenResourceError:  # committing has failed: that error is the one to tell
             return
@@ -297,7 +299,7 @@ class Run:
                 source=self.source_name,
                 frame=frame,
                 epoch=epoch,
-                metadata={"attempt": str(self._attempt), **self._contract.remembered()},
+                metadata=self._facts(part),
                 nth=piece.nth,
                 known_at=part.known_at,
                 repairs=part.repairs,
@@ -328,6 +330,10 @@ class Run:
         self._filtered += found.late
         self._reasons.left_out({LATE: found.late} if found.late else {}, 0, 0)
         return found.frame
+
+    def _facts(self, part: Part) -> dict[str, str]:
+        mended = {"mended": str(len(part.repairs))} if part.repairs else {}
+        return {"attempt": str(self._attempt), **mended, **self._contract.remembered()}
 
     async def _keep_aside(self, rows: Sequence[BadRow | Rejected]) -> None:
         await self._writer.quarantine([self._bad(each) for each in rows])

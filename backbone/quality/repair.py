@@ -82,6 +82,18 @@ class Found:
         """The same rows by other places: where each of those that were looked at lies."""
         return replace(self, rows=places[self.rows])
 
+    def without_others(self) -> Found:
+        """Those of the rows that have a place: others were only looked at."""
+        own = self.rows >= 0
+        kept = np.flatnonzero(own).tolist()
+        return Found(
+            self.rows[own],
+            {name: values[own] for name, values in self.values.items()},
+            [self.rules[place] for place in kept],
+            [self.why[place] for place in kept],
+            self.aside[own],
+        )
+
     @staticmethod
     def joined(parts: Sequence[Found]) -> Found:
         """What was found in several parts of the same rows; at least one is given."""

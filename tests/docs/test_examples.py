@@ -34,6 +34,7 @@ RUN = [
     "how-to/quarantine.md",
     "how-to/providers.md",
     "how-to/read-without-our-code.md",
+    "how-to/repairs.md",
     "how-to/retention.md",
     "how-to/subscribe.md",
     "how-to/trade-gate.md",

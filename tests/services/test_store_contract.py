@@ -16,6 +16,7 @@ from tests.contracts.test_store_latest import *  # noqa: F403
 from tests.contracts.test_store_mending import *  # noqa: F403
 from tests.contracts.test_store_newest import *  # noqa: F403
 from tests.contracts.test_store_read import *  # noqa: F403
+from tests.contracts.test_store_repairs import *  # noqa: F403
 from tests.contracts.test_store_runs import *  # noqa: F403
 from tests.contracts.test_store_trace import *  # noqa: F403
 from tests.contracts.test_store_vintages import *  # noqa: F403

@@ -107,5 +107,7 @@ def _draw(console: Console, done: IngestRun) -> None:
     console.print(numbers("Rows", [(name.removeprefix("rows_"), count(getattr(done, name))) for name in names]))
     if done.left_out:
         console.print(numbers("Not taken", [(one_line(why), count(rows)) for why, rows in done.left_out.items()]))
+    if done.mended:
+        console.print(numbers("Mended", [(rule, count(rows)) for rule, rows in done.mended.items()]))
     draw_columns(console, done)
     draw_quality(console, done.quality)

@@ -22,7 +22,8 @@ __all__ = ["RULE", "mend_split"]
 RULE: Final = "split"
 
 _SMALLEST = 0.18  # of a logarithm: a split of less, such as 11 for 10, is not told from a day's move
-_NEAR = 10  # rows before and after its day among which it is looked for
+_NEAR, _NEARER = 10, 3  # rows before and after its day among which it is looked for; where crashes are as large, fewer
+_LARGE = math.log(2.2)
 _ON_ITS_DAY = 0.4  # of the step: how far the price may have moved besides on the very day
 _ELSEWHERE = 0.15
 _MOST_ON_ITS_DAY = 0.35
@@ -74,7 +75,7 @@ def _off(levels: Floats, opens: Floats, at: int, step: float, spread: float) -> 
     changes = np.diff(levels, prepend=levels[:1])
     slack = max(_LEAST_SLACK, min(_SPREADS * spread, _ELSEWHERE * abs(step)))
     falls = _falls(changes, step, slack)
-    first, end = max(at - _NEAR, 1), min(at + _NEAR + 1, count)
+    first, end = _window(at, count, step)
     if 0 < at < count and not falls[first:end].any():
         falls[at] = _falls(changes[at : at + 1], step, min(_ON_ITS_DAY * abs(step), _MOST_ON_ITS_DAY))[0]
     off = np.zeros(count, dtype=np.int64)
@@ -88,6 +89,12 @@ def _off(levels: Floats, opens: Floats, at: int, step: float, spread: float) -> 
         falls[~(np.abs(opens + falls * step) < _ALIKE * abs(step))] = 0
         off += _gone_and_back(falls)
     return off if np.abs(off).max() == 1 else np.zeros_like(off)
+
+
+def _window(at: int, count: int, step: float) -> tuple[int, int]:
+    """The rows among which a step is that of a split on the day of row `at`."""
+    near = _NEAR if abs(step) >= _LARGE else _NEARER
+    return max(at - near, 1), min(at + near + 1, count)
 
 
 def _falls(changes: Floats, step: float, slack: float) -> Counts:
@@ -142,7 +149,7 @@ def _mend_adjusted(bars: Bars, factors: Floats, action: Action, step: float) -> 
     """Adjusted closes that lack a split which the closes have."""
     rows = np.flatnonzero(np.isfinite(factors))
     at = int(np.searchsorted(bars.stamps[rows], action.begins_us))
-    first, end = max(at - _NEAR, 1), min(at + _NEAR + 1, rows.size)
+    first, end = _window(at, rows.size, step)
     if not 0 < at < rows.size:
         return
     falls = _falls(np.diff(factors[rows], prepend=factors[rows[:1]]), step, _ELSEWHERE * abs(step))

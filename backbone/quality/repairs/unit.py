@@ -26,6 +26,7 @@ _NEARLY_ALL = 0.9
 _MOST = 2 / 3
 _BESIDE = 20  # rows at each side of a step whose volume is compared
 _SAME_VOLUME = math.log(10)
+_ROUNDING = 0.01  # of a price: so far may the open or close of a bar lie outside its low and high
 
 
 def is_step(ratio: float) -> bool:
@@ -86,14 +87,24 @@ def _median_of_positive(values: Floats) -> float | None:
 
 
 def _mend_single(bars: Bars) -> None:
-    """Single prices that are off while the bar as a whole, or those beside it, are not."""
+    """Single prices that are off while those beside them are not, where the bar makes sense without."""
     around = _around(bars.levels)
+    off = {name: _steps(logs(bars.columns[name]) - around) for name in PRICES}
+    mended = {name: bars.columns[name] * 100.0 ** -off[name] for name in PRICES}
+    first, last = mended["open"], mended["close"]
+    with np.errstate(invalid="ignore"):
+        above = mended["low"] > np.fmin(first, last) * (1 + _ROUNDING)
+        below = mended["high"] < np.fmax(first, last) * (1 - _ROUNDING)
     for name in PRICES:
-        off = logs(bars.columns[name]) - around
         for sign in (1, -1):
-            rows = np.flatnonzero(np.abs(off - sign * _STEP) < _SLACK)
+            rows = np.flatnonzero((off[name] == sign) & ~above & ~below)
             bars.scale(rows, 100.0**-sign, (name,))
             bars.note(RULE, rows, _said(sign, f"its {name} is"))
+
+
+def _steps(off: Floats) -> Floats:
+    """1 of what is a hundred times too large, -1 of what is as much too small, else 0."""
+    return np.where(np.abs(np.abs(off) - _STEP) < _SLACK, np.sign(off), 0.0)
 
 
 def _around(levels: Floats) -> Floats:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
+from actors import Reject
 from backbone import Backbone, Dimension, Frame, IngestPlan
 from backbone.domain import Status
+from backbone.ingest.mending import Mending
 from backbone.ingest.plan import IngestRun
-from backbone.sources.actions import Action
+from backbone.ingest.salvage import write_what_goes_in
+from backbone.quality.repair import Remedies
+from backbone.sources.actions import Action, Actions, read_actions
 from backbone.sources.errors import SourceError
-from backbone.store.messages import ReadQuarantine, ReadRepairs
-from backbone.store.records import QuarantineRow, RepairRow
+from backbone.store.merging import Merged, result_of
+from backbone.store.messages import ReadJournal, ReadQuarantine, ReadRepairs
+from backbone.store.records import Chunk, QuarantineRow, RepairRow, WriteResult
 from backbone.testing import embedded
 from tests.backbone.ingest.tables import accounted
 from tests.backbone.quality.repairs.labelled import BEFORE, PRICES, Case, cases, faulty, first_day, frame, right
@@ -89,6 +96,8 @@ async def test_mended_rows_go_in_and_what_was_given_is_kept(tmp_path: Path) -> N
         assert [f.count for f in run.quality.findings if f.code == "mended_unit"] == [4]
         assert run.quality.status is Status.OK
         assert "| unit | 4 |" in run.to_markdown()
+        [journalled] = await backbone._ask("store", ReadJournal(5, DAILY))
+        assert journalled.metadata["mended"] == "4"
         kept = sorted(await repairs(backbone), key=lambda each: each.ts)
         assert len(kept) == 4
         place = BEFORE
@@ -137,6 +146,26 @@ async def test_what_is_mended_does_not_depend_on_where_chunks_end(
             assert same(found.select([case.symbol]), framed(case, right(case)), 0.02)
 
 
+@pytest.mark.parametrize("at_once", [1, 160, 161, 400, 1_000_000])
+def test_what_is_mended_does_not_depend_on_how_many_rows_are_looked_at_together(at_once: int) -> None:
+    chosen = (UNIT, SPLIT, MISSING)
+    given = Frame.concat([framed(case, faulty(case)) for case in chosen])
+    remedies = Remedies(
+        unit="repair", split="repair", missing="repair", minor=lambda _: True, actions=Actions(SPLIT.actions)
+    )
+    with closing(Mending(DAILY, remedies, at_once=at_once)) as mending:
+        for first in range(0, given.num_rows, 37):
+            mending.keep(given.slice(first, 37), stacked=False)
+        looks = len(list(mending.look()))
+        parts = list(mending.parts())
+    assert looks == {1: 3, 160: 3, 161: 3, 400: 2}.get(at_once, 1)
+    assert [part.wanted.num_rows for part in parts] == [37] * 12 + [36]
+    found = Frame.concat([part.wanted for part in parts])
+    for case in chosen:
+        assert same(found.select([case.symbol]), framed(case, right(case)), 0.02)
+    assert sum(len(part.repairs) for part in parts) == BEFORE + 7
+
+
 async def test_the_same_file_again_changes_nothing(tmp_path: Path) -> None:
     path = written(tmp_path / "a.csv", framed(UNIT, faulty(UNIT)))
     async with embedded(overrides=ALL) as backbone:
@@ -147,6 +176,24 @@ async def test_the_same_file_again_changes_nothing(tmp_path: Path) -> None:
             assert (again.inserted, again.changed, again.mended) == (0, 0, {"unit": 4})
         assert await backbone.fetch(DAILY) == before
         assert await repairs(backbone) == kept
+
+
+async def test_a_few_bars_are_looked_at_together_with_those_that_are_stored(tmp_path: Path) -> None:
+    whole = framed(UNIT, right(UNIT))
+    pounds = whole.slice(155).to_arrow()
+    for name in (*PRICES, "adj_close"):
+        at = pounds.schema.get_field_index(name)
+        pounds = pounds.set_column(at, pounds.schema.field(at), pc.divide(pounds.column(name), 100.0))
+    path = written(tmp_path / "new.csv", Frame.from_arrow(DAILY, pounds))
+    async with embedded(overrides=ALL) as backbone:
+        await ingested(backbone, written(tmp_path / "old.csv", whole.slice(0, 155)))
+        for _ in range(2):  # the second time its own bars are stored already, and are none to go by
+            run = await ingested(backbone, path)
+            assert run.mended == {"unit": 5}
+            assert same(await backbone.fetch(DAILY), whole)
+        assert (run.inserted, run.changed) == (0, 0)
+    async with embedded(overrides=ALL) as backbone:  # by themselves they show nothing
+        assert (await ingested(backbone, path)).mended == {}
 
 
 async def test_the_same_file_without_the_rule_takes_the_repair_back(tmp_path: Path) -> None:
@@ -186,6 +233,26 @@ async def test_of_rows_with_one_key_the_last_is_mended_and_marked_alone(tmp_path
         assert UNIT.event not in {each.ts.date() for each in await repairs(backbone)}
 
 
+async def test_of_a_chunk_with_a_row_that_the_store_refuses_the_others_keep_their_marks() -> None:
+    given = framed(UNIT, faulty(UNIT))
+    stamps = given.to_arrow().column("ts").to_pylist()
+    marks = tuple(
+        RepairRow(dimension=DAILY, symbol="VOD.L", interval="", ts=ts, rules="unit", why="", original={}, repaired={})
+        for ts in stamps[::10]
+    )
+    kept = list[RepairRow]()
+
+    async def write(chunk: Chunk) -> WriteResult:
+        if stamps[20] in chunk.frame.to_arrow().column("ts").to_pylist():
+            raise Reject("row", "no")
+        kept.extend(chunk.repairs)
+        return result_of(chunk, Merged.all_new(chunk.frame))
+
+    done = await write_what_goes_in(write, Chunk("id", "run", "csv", given, repairs=marks))
+    assert len(done.refused) == 1
+    assert [mark.ts for mark in kept] == [ts for ts in stamps[::10] if ts != stamps[20]]
+
+
 async def test_rows_that_no_rule_can_mend_are_kept_aside_as_ever(tmp_path: Path) -> None:
     columns = faulty(UNIT)
     for name in (*PRICES, "adj_close"):
@@ -220,8 +287,6 @@ async def test_a_file_of_actions_that_can_not_be_read_is_said(tmp_path: Path, te
 
 
 def test_actions_are_read_however_ratios_are_written(tmp_path: Path) -> None:
-    from backbone.sources.actions import Actions, read_actions
-
     path = tmp_path / "actions.csv"
     path.write_text(
         "\ufeffDate, Symbol ,Split,Dividend\n2020-08-31,AAPL,4:1,\n2009-07-01,AIG,1:20,\n\n2022-05-16,AV.L,0.76,3.5\n",

@@ -131,6 +131,14 @@ def test_real_moves_are_left_alone(row: dict[str, str]) -> None:
     assert not len(found.rows), found.why[:1]
 
 
+@pytest.mark.parametrize("close", [60.0, 80.0, 99.0])
+def test_a_bar_that_fell_to_a_hundredth_and_did_not_come_back_is_left_alone(close: float) -> None:
+    prices = np.concatenate((np.full(20, 100.0), np.full(20, close)))
+    columns = {name: prices.copy() for name in PRICES} | {"volume": np.ones(40), "adj_close": prices.copy()}
+    columns["open"][20], columns["high"][20], columns["low"][20] = 100.0, 100.0, close / 70
+    assert not len(find(frame("A", first_day(cases()[0].event), columns), remedies([])).rows)
+
+
 @pytest.mark.parametrize("row", lines("controls.csv"), ids=lambda row: row["name"])
 @pytest.mark.parametrize("ratio", [2.0, 4.0, 10.0, 0.1, 0.01])
 def test_real_moves_are_left_alone_beside_a_split_of_another_day(row: dict[str, str], ratio: float) -> None:
