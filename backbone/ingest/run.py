@@ -299,7 +299,7 @@ class Run:
                 source=self.source_name,
                 frame=frame,
                 epoch=epoch,
-                metadata={"attempt": str(self._attempt), **self._contract.remembered(), **_mended(part)},
+                metadata=self._facts(part),
                 nth=piece.nth,
                 known_at=part.known_at,
                 repairs=part.repairs,
@@ -330,6 +330,10 @@ class Run:
         self._filtered += found.late
         self._reasons.left_out({LATE: found.late} if found.late else {}, 0, 0)
         return found.frame
+
+    def _facts(self, part: Part) -> dict[str, str]:
+        mended = {"mended": str(len(part.repairs))} if part.repairs else {}
+        return {"attempt": str(self._attempt), **mended, **self._contract.remembered()}
 
     async def _keep_aside(self, rows: Sequence[BadRow | Rejected]) -> None:
         await self._writer.quarantine([self._bad(each) for each in rows])
@@ -386,11 +390,6 @@ class Run:
             warn_score=chosen.warn_score,
             fail_score=chosen.fail_score,
         )
-
-
-def _mended(part: Part) -> dict[str, str]:
-    """What the journal says of mended rows."""
-    return {"mended": str(len(part.repairs))} if part.repairs else {}
 
 
 def _identity(kind: str, path: str | Path | None) -> str:
