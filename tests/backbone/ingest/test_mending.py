@@ -109,6 +109,7 @@ async def test_mended_rows_go_in_and_what_was_given_is_kept(tmp_path: Path) -> N
         assert (kept[0].rules, kept[0].run_id, kept[0].source) == ("unit", run.run_id, run.source)
         [why] = (await backbone.why("VOD.L", kept[0].ts)).found
         assert why.repairs[0].startswith("unit: its prices are 1/100 of those of other bars; open: 0.691359, ")
+        assert given.start is not None
         [other] = (await backbone.why("VOD.L", given.start)).found
         assert other.repairs == ()
 
