@@ -1,8 +1,8 @@
 """A run whose bars are mended: they lie in a file until all of a series is known, then they come chunk by chunk again.
 
 So a repair does not depend on where chunks end. A series of which the run has few bars is looked at together with
-those that are stored around them. In memory are a million rows at a time, or one series where it is longer, and what
-was found.
+those that are stored around them. In memory are half a million rows at a time, or one series where it is longer, and
+what was found.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from backbone.store.records import Query, RepairRow
 
 __all__ = ["Asked", "Mended", "Mending"]
 
-_AT_ONCE = 1_000_000
+_AT_ONCE = 500_000
 _FEW = 250  # bars, which are too few to look at them alone
 _BARS_AROUND = 600
 _US = timedelta(microseconds=1)

@@ -299,11 +299,7 @@ class Run:
                 source=self.source_name,
                 frame=frame,
                 epoch=epoch,
-                metadata={
-                    "attempt": str(self._attempt),
-                    **self._contract.remembered(),
-                    **({"mended": str(len(part.repairs))} if part.repairs else {}),
-                },
+                metadata=self._facts(part),
                 nth=piece.nth,
                 known_at=part.known_at,
                 repairs=part.repairs,
@@ -334,6 +330,10 @@ class Run:
         self._filtered += found.late
         self._reasons.left_out({LATE: found.late} if found.late else {}, 0, 0)
         return found.frame
+
+    def _facts(self, part: Part) -> dict[str, str]:
+        mended = {"mended": str(len(part.repairs))} if part.repairs else {}
+        return {"attempt": str(self._attempt), **mended, **self._contract.remembered()}
 
     async def _keep_aside(self, rows: Sequence[BadRow | Rejected]) -> None:
         await self._writer.quarantine([self._bad(each) for each in rows])

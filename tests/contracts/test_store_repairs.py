@@ -17,7 +17,7 @@ BARS = Dimension.DAILY_BARS
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def chunk(closes: dict[int, float], mended: dict[int, float], run_id: str = "run", source: str = "csv") -> Chunk:
+def mended_chunk(closes: dict[int, float], mended: dict[int, float], run_id: str = "run", source: str = "csv") -> Chunk:
     """Daily bars, some of which were given as other prices: closes by day."""
     frame = Frame.from_records(
         BARS, [{"symbol": "VOD.L", "ts": DAY + timedelta(days=day), "close": close} for day, close in closes.items()]
@@ -40,7 +40,7 @@ def repair(day: int, original: float, repaired: float) -> RepairRow:
 
 
 async def test_a_mended_row_is_kept_with_what_was_given_and_where_it_came_from(store: Store) -> None:
-    written = chunk({0: 68.7, 1: 69.1}, {1: 0.691})
+    written = mended_chunk({0: 68.7, 1: 69.1}, {1: 0.691})
     await store.write(written)
     [found] = await store.repairs(BARS)
     assert found.at is not None
@@ -51,20 +51,20 @@ async def test_a_mended_row_is_kept_with_what_was_given_and_where_it_came_from(s
 
 
 async def test_the_same_again_adds_nothing(store: Store) -> None:
-    written = chunk({0: 68.7, 1: 69.1}, {1: 0.691})
+    written = mended_chunk({0: 68.7, 1: 69.1}, {1: 0.691})
     await store.write(written)
     before = await store.repairs(BARS)
     await store.write(written)
     await store.write(replace(written, run_id="later"))
-    longer = chunk({0: 68.7, 1: 69.1, 2: 69.3}, {1: 0.691}, run_id="latest")
+    longer = mended_chunk({0: 68.7, 1: 69.1, 2: 69.3}, {1: 0.691}, run_id="latest")
     await store.write(longer)
     assert await store.repairs(BARS) == before
 
 
 async def test_other_values_and_other_sources_are_other_repairs(store: Store) -> None:
-    await store.write(chunk({1: 69.1}, {1: 0.691}))
-    await store.write(chunk({1: 69.2}, {1: 0.692}, run_id="b"))
-    await store.write(chunk({1: 69.2}, {1: 0.692}, run_id="c", source="parquet"))
+    await store.write(mended_chunk({1: 69.1}, {1: 0.691}))
+    await store.write(mended_chunk({1: 69.2}, {1: 0.692}, run_id="b"))
+    await store.write(mended_chunk({1: 69.2}, {1: 0.692}, run_id="c", source="parquet"))
     assert {(each.source, each.original["close"]) for each in await store.repairs(BARS)} == {
         ("csv", 0.691),
         ("csv", 0.692),
@@ -73,7 +73,9 @@ async def test_other_values_and_other_sources_are_other_repairs(store: Store) ->
 
 
 async def test_repairs_are_asked_for_by_symbol_and_time(store: Store) -> None:
-    await store.write(chunk({day: 70.0 + day for day in range(5)}, {day: (70.0 + day) / 100 for day in range(5)}))
+    await store.write(
+        mended_chunk({day: 70.0 + day for day in range(5)}, {day: (70.0 + day) / 100 for day in range(5)})
+    )
     assert len(await store.repairs(BARS, "VOD.L")) == 5
     assert await store.repairs(BARS, "BP.L") == []
     assert await store.repairs(Dimension.INTRADAY_BARS) == []
@@ -86,12 +88,12 @@ async def test_what_does_not_go_in_leaves_no_repair(store: Store) -> None:
     epoch = await store.claim_epoch("csv", BARS)
     await store.claim_epoch("csv", BARS)
     with pytest.raises(FencedOut):
-        await store.write(replace(chunk({1: 69.1}, {1: 0.691}), epoch=epoch))
+        await store.write(replace(mended_chunk({1: 69.1}, {1: 0.691}), epoch=epoch))
     assert await store.repairs(BARS) == []
 
 
 async def test_repairs_go_with_their_rows(store: Store) -> None:
-    await store.write(chunk({0: 68.7, 400: 69.1}, {0: 0.687, 400: 0.691}))
+    await store.write(mended_chunk({0: 68.7, 400: 69.1}, {0: 0.687, 400: 0.691}))
     before = DAY + timedelta(days=10)
     await store.drop(BARS, before=before)
     assert len(await store.repairs(BARS)) == 2

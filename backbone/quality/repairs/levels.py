@@ -43,7 +43,7 @@ class Levels(NamedTuple):
     def enclosed(self, level: int) -> Truths:
         """Rows off a level that have rows on it both before and after them."""
         on = self.level == level
-        return ~on & np.logical_or.accumulate(on) & np.logical_or.accumulate(on[::-1])[::-1]
+        return np.asarray(~on & np.logical_or.accumulate(on) & np.logical_or.accumulate(on[::-1])[::-1])
 
 
 def levels_of(values: Floats, step: float, slack: float) -> Levels:

@@ -28,5 +28,12 @@ class ContractSettings(Section, frozen=True, kw_only=True):
 
     def of(self, dimension: Dimension) -> Contract:
         """The contract of a dimension."""
-        contract: Contract = getattr(self, dimension.value)
-        return contract
+        contracts: dict[Dimension, Contract] = {
+            Dimension.DAILY_BARS: self.daily_bars,
+            Dimension.INTRADAY_BARS: self.intraday_bars,
+            Dimension.TRADES: self.trades,
+            Dimension.QUOTES: self.quotes,
+            Dimension.ORDER_BOOK: self.order_book,
+            Dimension.MACRO_EVENTS: self.macro_events,
+        }
+        return contracts[dimension]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -107,6 +107,11 @@ async def test_mended_rows_go_in_and_what_was_given_is_kept(tmp_path: Path) -> N
         assert kept[0].repaired["close"] == pytest.approx(100 * kept[0].original["close"])  # type: ignore[operator]
         assert kept[0].why == "its prices are 1/100 of those of other bars"
         assert (kept[0].rules, kept[0].run_id, kept[0].source) == ("unit", run.run_id, run.source)
+        [why] = (await backbone.why("VOD.L", kept[0].ts)).found
+        assert why.repairs[0].startswith("unit: its prices are 1/100 of those of other bars; open: 0.691359, ")
+        assert given.start is not None
+        [other] = (await backbone.why("VOD.L", given.start)).found
+        assert other.repairs == ()
 
 
 @pytest.mark.parametrize("case", [SPLIT, DIVIDEND, MISSING], ids=lambda case: case.rule)
@@ -144,6 +149,29 @@ async def test_what_is_mended_does_not_depend_on_where_chunks_end(
         found = await backbone.fetch(DAILY)
         for case in chosen:
             assert same(found.select([case.symbol]), framed(case, right(case)), 0.02)
+
+
+async def test_bars_of_each_interval_are_a_series_of_their_own(tmp_path: Path) -> None:
+    begin, minutes = datetime(2024, 3, 4, 8, tzinfo=UTC), {"5m": 5, "1h": 60}
+    lines, pounds = ["symbol,interval,ts,open,high,low,close,volume"], {("5m", 30), ("1h", 7), ("1h", 8)}
+    for number in range(40):
+        for interval, length in minutes.items():
+            price = (70 + number / 10) / (100 if (interval, number) in pounds else 1)
+            stamp = (begin + timedelta(minutes=number * length)).isoformat()
+            lines.append(f"VOD.L,{interval},{stamp},{price},{price},{price},{price},100")
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    async with embedded(overrides=ALL) as backbone:
+        for chunk_rows in (100_000, 9):
+            plan = IngestPlan(dimensions=[Dimension.INTRADAY_BARS], path=path, chunk_rows=chunk_rows)
+            assert (await backbone.ingest(plan)).mended == {"unit": 3}
+        kept = await backbone._ask("store", ReadRepairs(Dimension.INTRADAY_BARS))
+        places = {(each.interval, (each.ts - begin) // timedelta(minutes=minutes[each.interval])) for each in kept}
+        assert places == pounds
+        assert len(kept) == 3
+        for interval in minutes:
+            close = (await backbone.fetch(Dimension.INTRADAY_BARS, interval=interval)).column("close")
+            assert close == pytest.approx([70 + number / 10 for number in range(40)])
 
 
 @pytest.mark.parametrize("at_once", [1, 160, 161, 400, 1_000_000])

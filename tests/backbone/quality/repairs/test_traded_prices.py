@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 
 from backbone.domain import Dimension, Frame
 from backbone.quality.repair import Remedies, find
@@ -51,7 +52,7 @@ def remedies(*actions: Action) -> Remedies:
     )
 
 
-def halves(frame: Frame, close: np.ndarray) -> set[tuple[str, str]]:  # type: ignore[type-arg]
+def halves(frame: Frame, close: NDArray[np.float64]) -> set[tuple[str, str]]:
     """Where closes go to less than 0.6 or more than 1.7 of the one before."""
     symbols, days = frame.column("symbol"), frame.column("ts").astype("datetime64[D]").astype(str)
     moves = np.abs(np.diff(np.log(close)))
