@@ -233,8 +233,9 @@ async def test_a_backfill_of_bars_and_of_trades(monkeypatch: pytest.MonkeyPatch)
 
     async def work(store: Any) -> None:
         for dimension, symbol, interval, length in series:
-            span = {"start": WEEK, "end": WEEK + length}
-            request = BackfillRequest(dimension=dimension, source=KIND, symbols=[symbol], interval=interval, **span)
+            request = BackfillRequest(
+                dimension=dimension, source=KIND, symbols=[symbol], interval=interval, start=WEEK, end=WEEK + length
+            )
             ask = lambda question: question.on(store)  # noqa: E731
             ingest = lambda plan: carry_out(store, plan)  # noqa: E731
             await Backfill(request, ask, ingest, SETTINGS, lambda: NOW, lambda: 0.0).carry_out()
