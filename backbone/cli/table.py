@@ -35,7 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     _command("quarantine show", "data", "one of them, with its values"),
     _command("quarantine replay", "data", "judge them again by today's rules"),
     _command("quarantine drop", "data", "forget them"),
-    _command("why", "data", "how a row came to be: source, run, versions, change, cache, repairs"),
+    _command("why", "data", "how a row came to be: source, run, versions, change, cache"),
     _command("replay", "data", "send stored rows to a topic of Kafka again"),
     _command("dlq list", "data", "messages of the stream that nobody could read", "list_letters"),
     _command("dlq show", "data", "one of them, with its headers"),

@@ -31,7 +31,7 @@ from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Q
 from tests.backbone.facade.kit import BARS, bars
 from tests.backbone.ingest.providers import KIND, Provider, installed
 
-POINTS = {"file": 40, "events": 30, "backfill": 30}
+POINTS = {"file": 30, "events": 30, "backfill": 40}
 SEED = 20261127
 NOW = datetime(2018, 6, 16, tzinfo=UTC)
 WEEK = datetime(2018, 6, 4, tzinfo=UTC)
@@ -41,7 +41,7 @@ SETTINGS = load_settings(
         "store.inline": True,
         "store.path": MEMORY,
         "ingest.chunk_rows": 5,
-        "backfill.chunk_bars": 9,
+        "backfill.chunk_bars": 8,
         "quality.sessions": {"AAPL": "us_equities"},
     },
 )
@@ -159,7 +159,7 @@ async def interrupted_everywhere(points: int, work: Work, begin: Work) -> None:
         undisturbed = Mortal(store)
         await work(undisturbed)
         expected, changes = await left(store), undisturbed.changes
-    assert len(expected.outbox) > 10
+    assert len(expected.outbox) > 4
     chance = random.Random(SEED)
     for _ in range(points):
         at, before = chance.randint(1, changes), chance.random() < 0.5
@@ -172,7 +172,7 @@ async def interrupted_everywhere(points: int, work: Work, begin: Work) -> None:
 
 
 def trades() -> Frame:
-    """Three days of trades, some of them equal and without a number."""
+    """Two days of trades, some of them equal and without a number."""
     chance = random.Random(SEED)
     rows = [
         {
@@ -181,8 +181,8 @@ def trades() -> Frame:
             "price": chance.choice([100.0, 100.5]),
             "size": 1.0,
         }
-        for day in range(3)
-        for n in range(20)
+        for day in range(2)
+        for n in range(10)
     ]
     return Frame.from_records(Dimension.TRADES, rows)
 
@@ -191,11 +191,12 @@ async def nothing(_: Any) -> None:
     """An empty store."""
 
 
+@pytest.mark.slow
 async def test_a_run_over_a_file_with_bad_rows(tmp_path: Path) -> None:
     lines = ["ts,symbol,open,high,low,close,volume"]
-    for number in range(40):
+    for number in range(20):
         ts = WEEK + number // 2 * timedelta(hours=1)
-        close = "no price" if number % 13 == 5 else "0" if number % 17 == 6 else "1.2"
+        close = "no price" if number in {3, 12} else "0" if number == 17 else "1.2"
         lines.append(f"{ts.isoformat()},{'EURUSD' if number % 2 else 'USDJPY'},1.2,1.3,1.1,{close},")
     path = tmp_path / "bars.csv"
     path.write_text("\n".join(lines) + "\n")
@@ -207,6 +208,7 @@ async def test_a_run_over_a_file_with_bad_rows(tmp_path: Path) -> None:
     await interrupted_everywhere(POINTS["file"], work, nothing)
 
 
+@pytest.mark.slow
 async def test_a_run_of_events_without_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     installed(Provider(trades(), chunk_rows=4), monkeypatch)
     plan = IngestPlan(dimensions=[Dimension.TRADES], source=KIND, symbols=["AAPL"], start=WEEK, end=NOW)
@@ -217,21 +219,22 @@ async def test_a_run_of_events_without_a_number(monkeypatch: pytest.MonkeyPatch)
     await interrupted_everywhere(POINTS["events"], work, nothing)
 
 
+@pytest.mark.slow
 async def test_a_backfill_of_bars_and_of_trades(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the bars some are there and some the provider has not got either; of the trades a day is in part there."""
-    had = bars(69, start=WEEK)
-    known = Frame.concat([had.select(end=WEEK + timedelta(hours=n * 15 + 5)).newest(5) for n in range(5)])
-    lacking = Frame.concat([had.select(end=WEEK + timedelta(hours=24)), had.select(start=WEEK + timedelta(hours=27))])
-    installed(Provider(lacking, trades(), chunk_rows=7), monkeypatch)
-    end = WEEK + timedelta(days=2, hours=20)
+    had = bars(24, start=WEEK)
+    known = Frame.concat([had.select(end=WEEK + timedelta(hours=n)).newest(3) for n in (4, 17)])
+    lacking = Frame.concat([had.select(end=WEEK + timedelta(hours=10)), had.select(start=WEEK + timedelta(hours=13))])
+    installed(Provider(lacking, trades(), chunk_rows=5), monkeypatch)
+    series = ((BARS, "EURUSD", "1h", timedelta(hours=23)), (Dimension.TRADES, "AAPL", None, timedelta(hours=47)))
 
     async def begin(store: Any) -> None:
         await store.write(Chunk("before", "before", "live", known))
 
     async def work(store: Any) -> None:
-        for dimension, symbol, interval in ((BARS, "EURUSD", "1h"), (Dimension.TRADES, "AAPL", None)):
+        for dimension, symbol, interval, length in series:
             request = BackfillRequest(
-                dimension=dimension, source=KIND, symbols=[symbol], interval=interval, start=WEEK, end=end
+                dimension=dimension, source=KIND, symbols=[symbol], interval=interval, start=WEEK, end=WEEK + length
             )
             ask = lambda question: question.on(store)  # noqa: E731
             ingest = lambda plan: carry_out(store, plan)  # noqa: E731
