@@ -239,3 +239,15 @@ async def test_what_no_frame_holds_costs_its_symbol_alone(provider: Provider) ->
         run = await backbone.ingest(plan("ODD", "ACME", dimensions=["macro"], interval=None, start=start))
         assert (run.inserted, run.quarantined) == (1, 1)
         assert "a text of 2,000 bytes given" in run.reasons[0]
+
+
+async def test_an_empty_answer_is_told_where_the_market_was_open_and_only_of_that_symbol(provider: Provider) -> None:
+    for symbol, rows in (("MSFT", chart("MSFT")), ("AAPL", chart("AAPL", timestamp=None))):
+        provider.answer(path(symbol), as_json(rows))
+    provider.answer(path("IBM"), as_json({}, 500))
+    rules = [{"symbols": "*", "calendar": "us_equities"}]
+    async with asking(provider, **{"instruments.rules": rules}) as backbone:
+        run = await backbone.ingest(plan("AAPL", "MSFT", "IBM"))
+        assert (run.inserted, run.quarantined) == (3, 1)
+        (line,) = [note for note in run.notes if "not one row" in note]
+        assert line.startswith("AAPL: not one row, though 14 1h bars were due from 2024-03-04 to 2024-03-06; ")
