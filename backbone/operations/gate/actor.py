@@ -33,7 +33,7 @@ from backbone.stream.messages import DatabaseSetBack
 __all__ = ["GateActor"]
 
 _ROOM = 1024  # events that wait while it is busy; where one is lost, the next look sees what it told of
-_AT_ONCE = 256  # symbols that are judged until others have their turn
+_AT_ONCE = 64  # symbols that are judged until others have their turn
 _TIMEOUT = 10.0
 _RUNS = 100  # of before, of each dimension
 
@@ -143,16 +143,17 @@ class GateActor(Actor):
     async def _judge(self, around: list[Reason]) -> None:
         """Answer for all symbols as of one moment; where nothing has changed, what was answered holds on."""
         now, changes, seen = self.context.clock.now(), Changes(), (around, self._runs.version)
+        ahead = now + self._ahead
         for number, (key, entry) in enumerate(list(self._board.entries())):
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await anyio.lowlevel.checkpoint()
             reach = self._reach_of(key)
-            if reach.is_doubtful(now + self._ahead):
+            if reach.is_doubtful(ahead):
                 reach.look_at(self._newest)
             elif seen == self._seen and entry.kinds is not None:
                 continue
             if reach.is_known or around or entry.kinds is not None:
                 self._answer(entry, reach, around, now, changes)
-            if number % _AT_ONCE == _AT_ONCE - 1:
-                await anyio.lowlevel.checkpoint()
         self._seen = seen
         self._board.looked(now)
         self._tell(changes)
