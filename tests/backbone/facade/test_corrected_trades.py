@@ -36,12 +36,16 @@ WINDOWS: list[dict[str, Any]] = [
 ]
 
 
-async def ingest(backbone: Backbone, path: Path, lines: list[str]) -> None:
+def written(path: Path, lines: list[str]) -> Path:
     path.write_text("\n".join([HEADER, *lines]) + "\n")
-    await backbone.ingest(IngestPlan(dimensions=[TRADES], path=path))
+    return path
 
 
-def prices(bars: Frame) -> list[tuple[object, ...]]:
+async def ingest(backbone: Backbone, path: Path, lines: list[str]) -> None:
+    await backbone.ingest(IngestPlan(dimensions=[TRADES], path=written(path, lines)))
+
+
+def prices(bars: Frame) -> list[tuple[Any, ...]]:
     return [
         tuple(row[name] for name in ("open", "high", "low", "close", "volume")) for row in bars.to_arrow().to_pylist()
     ]

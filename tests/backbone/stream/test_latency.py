@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -63,3 +64,15 @@ def test_percentiles_are_of_the_newest_samples_and_counts_of_all() -> None:
     overall = latencies.summary().overall
     assert overall is not None
     assert (overall.count, overall.max, overall.p99) == (8192, 1000.0, 1.0)
+
+
+def test_percentiles_of_any_samples_are_those_of_their_order() -> None:
+    """However many there are, in whatever order they came, and where many are equal."""
+    draw = random.Random(7)
+    for count in (1, 2, 19, 20, 21, 100, 4095, 4096, 5000):
+        samples = [draw.choice((1.0, draw.uniform(0, 50))) for _ in range(count)]
+        overall = fed(samples).summary().overall
+        newest = sorted(round(each * 1000) for each in samples[-4096:])
+        assert overall is not None
+        for share, told in ((50, overall.p50), (95, overall.p95), (99, overall.p99)):
+            assert round(told * 1000) == newest[-(-share * len(newest) // 100) - 1]
