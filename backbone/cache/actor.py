@@ -112,8 +112,11 @@ class CacheActor(Actor):
         return None
 
     def _at_hand(self, query: Query, at_least: int) -> Fetched | None:
-        """The same of a hit that waits for nothing, for who reads it without a message."""
-        if query.as_of is not None:
+        """The same of a hit that waits for nothing, for who reads it without a message.
+
+        While the store is down who asks waits a turn: it may be back, and the window not stale.
+        """
+        if query.as_of is not None or not self._calls.serves("store"):
             return None
         key, since = _key_of(query), self.context.clock.time()
         entry = self._cache.glance(key, at_least)

@@ -26,7 +26,8 @@ _ROLLBACK_SECONDS = 1.0
 class Session:
     """Statements and transactions on a connection that is this piece of work's alone.
 
-    Values are always parameters; of names only those of the tables are ever put into SQL.
+    Values are parameters, or such harmless ones as `backbone.store.timescale.values.literal` writes out; of names only
+    those of the tables are ever put into SQL.
 
     Args:
         connection: of the client.
