@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from backbone.settings.sections.base import Section, Share, Text
-from backbone.settings.sections.freshness import FreshnessSettings
+from backbone.settings.sections.freshness import FeedSettings, FreshnessSettings
 
 __all__ = ["Doubtful", "QualitySettings"]
 
@@ -33,3 +33,4 @@ class QualitySettings(Section, frozen=True, kw_only=True):
         Mapping[str, str], Meta(description="trading calendar by symbol, before all else: AAPL=us_equities,…")
     ] = {}
     freshness: FreshnessSettings = FreshnessSettings()
+    feeds: FeedSettings = FeedSettings()
