@@ -50,7 +50,7 @@ COMMANDS: tuple[Command, ...] = (
     _command("roster", "running", "the supervision tree with every actor's state"),
     _command("events", "running", "what it tells of runs, quality, cache and Kafka, as it comes"),
     _command("connectors", "running", "its parts, and whether store, cache and stream answer"),
-    _command("freshness", "running", "how old the newest rows are, by the sessions of their markets"),
+    _command("freshness", "running", "how old the newest rows are, in the time of their market"),
     _command("config show", "upkeep", "every setting with its value and origin"),
     _command("config check", "upkeep", "what is questionable about the settings"),
     _command("config template", "upkeep", "an env file with every setting, explained"),

@@ -38,6 +38,24 @@ class FreshnessRules:
             now: as of when.
             interval: of bars.
         """
-        calendar = self.instruments.calendar_at_hand(symbol)
         limit = self._settings.quality.freshness.of(dimension)
-        return freshness(dimension, symbol, newest, now, calendar=calendar, limit_s=limit, interval=interval)
+        return self._judged(dimension, symbol, newest, now, interval, limit)
+
+    def of_feed(
+        self, dimension: Dimension, symbol: str, newest: datetime | None, now: datetime, interval: str | None = None
+    ) -> Freshness:
+        """The same by the limit of feeds."""
+        limit = self._settings.quality.feeds.of(dimension)
+        return self._judged(dimension, symbol, newest, now, interval, limit)
+
+    def _judged(
+        self,
+        dimension: Dimension,
+        symbol: str,
+        newest: datetime | None,
+        now: datetime,
+        interval: str | None,
+        limit_s: float,
+    ) -> Freshness:
+        calendar = self.instruments.calendar_at_hand(symbol)
+        return freshness(dimension, symbol, newest, now, calendar=calendar, limit_s=limit_s, interval=interval)

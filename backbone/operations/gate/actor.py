@@ -33,7 +33,7 @@ from backbone.stream.messages import DatabaseSetBack
 __all__ = ["GateActor"]
 
 _ROOM = 1024  # events that wait while it is busy; where one is lost, the next look sees what it told of
-_AT_ONCE = 256  # symbols that are judged until others have their turn
+_AT_ONCE = 64  # symbols that are judged until others have their turn
 _TIMEOUT = 10.0
 _RUNS = 100  # of before, of each dimension
 
@@ -68,7 +68,7 @@ class GateActor(Actor):
         self._learning: set[Dimension] = set()
         self._seen: tuple[list[Reason], int] | None = None
         self._ahead = timedelta(seconds=board.patience)
-        self._looking = self._again = False
+        self._looking = self._again = self._ticking = False
         self._events: Subscription[Event]
         self._around: Surroundings
 
@@ -88,7 +88,6 @@ class GateActor(Actor):
     async def after_start(self) -> None:
         """Follow what happens, and look."""
         self.context.run_task(self._follow(), name="follow")
-        self.context.send_every(self.settings.gate.interval, Look(), key="look")
         self._look_soon()
 
     async def on_stop(self, reason: StopReason) -> None:
@@ -125,6 +124,9 @@ class GateActor(Actor):
         """One look at a time; what comes up meanwhile brings another one."""
         if not len(self._board):
             return
+        if not self._ticking:
+            self._ticking = True
+            self.context.send_every(self.settings.gate.interval, Look(), key="look")
         self._again = self._looking
         if not self._looking:
             self._looking = True
@@ -143,16 +145,17 @@ class GateActor(Actor):
     async def _judge(self, around: list[Reason]) -> None:
         """Answer for all symbols as of one moment; where nothing has changed, what was answered holds on."""
         now, changes, seen = self.context.clock.now(), Changes(), (around, self._runs.version)
+        ahead = now + self._ahead
         for number, (key, entry) in enumerate(list(self._board.entries())):
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await anyio.lowlevel.checkpoint()
             reach = self._reach_of(key)
-            if reach.is_doubtful(now + self._ahead):
+            if reach.is_doubtful(ahead):
                 reach.look_at(self._newest)
             elif seen == self._seen and entry.kinds is not None:
                 continue
             if reach.is_known or around or entry.kinds is not None:
                 self._answer(entry, reach, around, now, changes)
-            if number % _AT_ONCE == _AT_ONCE - 1:
-                await anyio.lowlevel.checkpoint()
         self._seen = seen
         self._board.looked(now)
         self._tell(changes)

@@ -8,7 +8,7 @@ from typing import Any
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
 from backbone.ingest.messages import IngestEnded
-from backbone.operations.gate.verdict import Reason, of_quality, reason
+from backbone.operations.gate.verdict import Reason, of_failed_run, of_quality
 from backbone.settings.sections.gate import GateSettings
 from backbone.store.run_records import RunRow
 
@@ -81,7 +81,7 @@ class RunsSeen:
             self._judged(dimension, row.symbols, Status.parse(str(found.get("status"))), text)
 
     def _failed(self, dimension: Dimension, symbols: Sequence[str], run_id: str, error: str) -> None:
-        found = reason(self._rules.run_failed, "run", f"{run_id} was not carried out: {error[:_SAID]}")
+        found = of_failed_run(f"{run_id} was not carried out: {error[:_SAID]}", self._rules)
         for symbol in symbols or (_ALL,):
             _put(self._failures, (dimension, symbol), found)
 

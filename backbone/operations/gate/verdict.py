@@ -14,7 +14,7 @@ from backbone.domain.status import Status
 from backbone.quality.freshness import Freshness
 from backbone.settings.sections.gate import GateSettings, Rule
 
-__all__ = ["Gate", "GateLevel", "Reason", "of_freshness", "of_quality", "reason", "verdict"]
+__all__ = ["Gate", "GateLevel", "Reason", "of_failed_run", "of_freshness", "of_quality", "reason", "verdict"]
 
 
 class GateLevel(StrEnum):
@@ -80,6 +80,11 @@ def of_quality(status: Status, text: str, rules: GateSettings) -> list[Reason]:
     if status is Status.FAILED:
         return reason(rules.quality_failed, "quality", text)
     return reason(rules.quality_degraded, "quality", text) if status is not Status.OK else []
+
+
+def of_failed_run(text: str, rules: GateSettings) -> list[Reason]:
+    """What it says that the newest run was not carried out."""
+    return reason(rules.run_failed, "run", text)
 
 
 def verdict(reasons: Iterable[Reason]) -> tuple[GateLevel, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Freshness: for how long the next row of each dimension may be due."""
+"""Freshness and feeds: for how long the next row of each dimension may be due."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Meta
 from backbone.domain.dimension import Dimension
 from backbone.settings.sections.base import Section
 
-__all__ = ["FreshnessSettings", "Overdue"]
+__all__ = ["FeedSettings", "FreshnessSettings", "Overdue"]
 
 Overdue = Annotated[float, Meta(gt=0, le=31_536_000)]
 """Seconds, up to a year."""
@@ -34,11 +34,28 @@ class FreshnessSettings(Section, frozen=True, kw_only=True):
 
     def of(self, dimension: Dimension) -> float:
         """The limit of a dimension, seconds."""
-        return {
-            Dimension.DAILY_BARS: self.daily_bars,
-            Dimension.INTRADAY_BARS: self.intraday_bars,
-            Dimension.TRADES: self.trades,
-            Dimension.QUOTES: self.quotes,
-            Dimension.ORDER_BOOK: self.order_book,
-            Dimension.MACRO_EVENTS: self.macro_events,
-        }[dimension]
+        return _limit(self, dimension)
+
+
+class FeedSettings(FreshnessSettings, frozen=True, kw_only=True):
+    """The same, by which a feed counts as late: of a daily bar some hours are, before its data is of no use."""
+
+    daily_bars: Annotated[Overdue, Meta(description="a daily bar after its close, by trading days of 24 h")] = 21_600.0
+    macro_events: Annotated[Overdue, Meta(description="an event of a calendar after the one before, day and night")] = (
+        86_400.0
+    )
+
+    def of(self, dimension: Dimension) -> float:
+        """The limit of a dimension, seconds."""
+        return _limit(self, dimension)
+
+
+def _limit(limits: FreshnessSettings, dimension: Dimension) -> float:
+    return {
+        Dimension.DAILY_BARS: limits.daily_bars,
+        Dimension.INTRADAY_BARS: limits.intraday_bars,
+        Dimension.TRADES: limits.trades,
+        Dimension.QUOTES: limits.quotes,
+        Dimension.ORDER_BOOK: limits.order_book,
+        Dimension.MACRO_EVENTS: limits.macro_events,
+    }[dimension]

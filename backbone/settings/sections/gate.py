@@ -33,7 +33,7 @@ class GateSettings(Section, frozen=True, kw_only=True):
         Meta(description="seconds that a committed change may wait to be published, or to be seen on the stream"),
     ] = 5.0
     symbols: Annotated[
-        Annotated[int, Meta(ge=1, le=100_000)], Meta(description="symbols that are judged at most, of all dimensions")
+        Annotated[int, Meta(ge=1, le=20_000)], Meta(description="symbols that are judged at most, of all dimensions")
     ] = 4096
     stale: Annotated[Rule, Meta(description="data is older than quality.freshness allows")] = "blocked"
     unknown: Annotated[

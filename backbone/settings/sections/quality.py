@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from backbone.settings.sections.base import Section, Share, Text
 from backbone.settings.sections.contracts import ContractSettings
-from backbone.settings.sections.freshness import FreshnessSettings
+from backbone.settings.sections.freshness import FeedSettings, FreshnessSettings
 from backbone.settings.sections.repair import RepairSettings
 
 __all__ = ["Doubtful", "QualitySettings"]
@@ -35,5 +35,6 @@ class QualitySettings(Section, frozen=True, kw_only=True):
         Mapping[str, str], Meta(description="trading calendar by symbol, before all else: AAPL=us_equities,…")
     ] = {}
     freshness: FreshnessSettings = FreshnessSettings()
+    feeds: FeedSettings = FeedSettings()
     repair: RepairSettings = RepairSettings()
     contracts: ContractSettings = ContractSettings()

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from actors.testing import TestSystem
-from backbone import Backbone, BackboneClosed, Dimension, Frame
+from backbone import Backbone, BackboneClosed, Dimension, Frame, InputMissing
 from backbone.operations.gate.verdict import Gate
 from backbone.operations.gate.watching import GateWatch
 from backbone.operations.telemetry.events import Telemetry
@@ -139,7 +139,7 @@ async def test_a_run_that_was_not_carried_out_asks_for_care_until_the_next_one(t
         good = plan(write_csv(tmp_path / "bars.csv", bars(24)))
         await backbone.ingest(good)
         await turns(backbone, "ok", EURUSD, Dimension.INTRADAY_BARS)
-        with pytest.raises(Exception, match="nothing.csv"):
+        with pytest.raises(InputMissing):
             await backbone.ingest(plan(tmp_path / "nothing.csv"))
         gate = await turns(backbone, "degraded", EURUSD, Dimension.INTRADAY_BARS)
         assert gate.reasons[0].startswith("run: ")
