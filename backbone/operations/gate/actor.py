@@ -68,7 +68,7 @@ class GateActor(Actor):
         self._learning: set[Dimension] = set()
         self._seen: tuple[list[Reason], int] | None = None
         self._ahead = timedelta(seconds=board.patience)
-        self._looking = self._again = False
+        self._looking = self._again = self._ticking = False
         self._events: Subscription[Event]
         self._around: Surroundings
 
@@ -88,7 +88,6 @@ class GateActor(Actor):
     async def after_start(self) -> None:
         """Follow what happens, and look."""
         self.context.run_task(self._follow(), name="follow")
-        self.context.send_every(self.settings.gate.interval, Look(), key="look")
         self._look_soon()
 
     async def on_stop(self, reason: StopReason) -> None:
@@ -125,6 +124,9 @@ class GateActor(Actor):
         """One look at a time; what comes up meanwhile brings another one."""
         if not len(self._board):
             return
+        if not self._ticking:
+            self._ticking = True
+            self.context.send_every(self.settings.gate.interval, Look(), key="look")
         self._again = self._looking
         if not self._looking:
             self._looking = True

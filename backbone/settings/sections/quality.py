@@ -35,6 +35,6 @@ class QualitySettings(Section, frozen=True, kw_only=True):
         Mapping[str, str], Meta(description="trading calendar by symbol, before all else: AAPL=us_equities,…")
     ] = {}
     freshness: FreshnessSettings = FreshnessSettings()
+    feeds: FeedSettings = FeedSettings()
     repair: RepairSettings = RepairSettings()
     contracts: ContractSettings = ContractSettings()
-    feeds: FeedSettings = FeedSettings()

@@ -60,6 +60,7 @@ class Provider:
         calls: what it was asked.
         trouble: raises, where it is to refuse; given the moment and the dimension.
         silent: symbols of which it gives nothing.
+        behind: days by which its newest rows are late.
         most: requests at once.
     """
 
@@ -67,6 +68,7 @@ class Provider:
         self.calls: list[Call] = []
         self.trouble: Callable[[datetime, Dimension], None] = lambda _at, _dimension: None
         self.silent: set[str] = set()
+        self.behind = 0
         self.most = self._now = 0
 
     def make(
@@ -81,7 +83,8 @@ class Provider:
         end: datetime | None = None,
     ) -> Printed:
         self.calls.append(Call(now(), dimension, symbols, start))
-        return Printed(self, dimension, symbols, interval or "1d", start, end or now(), Instruments(settings))
+        until = (end or now()) - timedelta(days=self.behind)
+        return Printed(self, dimension, symbols, interval or "1d", start, until, Instruments(settings))
 
     def enter(self, at: datetime, dimension: Dimension) -> None:
         self._now += 1
