@@ -100,7 +100,8 @@ def _by_yaml(leaf: Leaf, value: str, folder: Path) -> Given:
 
 
 def _by_code(leaf: Leaf, value: str, _: Path) -> Settings:
-    return _changed(Settings(), leaf.path.split("."), Secret(value))
+    changed: Settings = _changed(Settings(), leaf.path.split("."), Secret(value))
+    return changed
 
 
 def _changed(section: Any, names: list[str], value: Secret) -> Any:

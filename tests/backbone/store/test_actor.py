@@ -124,6 +124,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.RecordRun(RUN), ("record_run", (RUN,), {})),
     (messages.ReadRuns(5, "daily", "a"), ("runs", (5, "daily_bars", "a"), {})),
     (messages.ReadLatestRuns(), ("latest_runs", (), {})),
+    (messages.ReadLatest(TRADES, ["A"], DAY), ("latest", (TRADES, ("A",), DAY), {})),
     (messages.ReadQuarantine(5), ("quarantined", (5, 0), {})),
     (messages.ReadRepairs(TRADES, "A", DAY, DAY, 5), ("repairs", (TRADES, "A", DAY, DAY, 5), {})),
     (SYMBOLS, ("symbols", (TRADES,), {})),
