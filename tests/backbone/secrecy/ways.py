@@ -100,7 +100,8 @@ def _by_yaml(leaf: Leaf, value: str, folder: Path) -> Given:
 
 
 def _by_code(leaf: Leaf, value: str, _: Path) -> Settings:
-    changed: Settings = _changed(Settings(), leaf.path.split("."), Secret(value))
+    changed = _changed(Settings(), leaf.path.split("."), Secret(value))
+    assert isinstance(changed, Settings)
     return changed
 
 
