@@ -67,6 +67,7 @@ class Running:
         for each in run.dimensions:
             if each.run is not None:
                 await self._writer.ingested(each.run)
+            self._writer.recorded(each.dimension, each.symbols, each.position)
         return run
 
     async def runs(self, limit: int = 50, *, dimension: str | None = None, run_id: str | None = None) -> RunsReport:

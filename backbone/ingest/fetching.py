@@ -10,6 +10,7 @@ import msgspec
 
 from actors import Reject
 from backbone.domain.frame import Frame
+from backbone.domain.identifiers import new_run_id
 from backbone.domain.status import Status
 from backbone.domain.threads import in_thread
 from backbone.ingest.given_events import frame_of_events, given_events
@@ -122,8 +123,10 @@ class Fetching:
     async def _fetched(self, planned: Planned, found: DimensionRun) -> DimensionRun:
         if planned.events is not None:
             return await self._given(planned, found)
-        metadata = {**self._metadata, **planned.metadata, **({"attempt": found.attempt} if found.attempt else {})}
-        run: IngestRun = await self._ask(RunIngest(planned.plan, self.run_id, metadata))
+        run_id, metadata = self.run_id, {**self._metadata, **planned.metadata}
+        if found.attempt:  # a run of its own, or the journal would forget the first one
+            run_id, metadata = new_run_id(), {**metadata, "attempt": found.attempt, "recovery_of": self.run_id}
+        run: IngestRun = await self._ask(RunIngest(planned.plan, run_id, metadata))
         return self._judged(_of_run(found, run, self._now()), run.symbols)
 
     def _judged(self, found: DimensionRun, came: Sequence[str]) -> DimensionRun:
@@ -147,6 +150,8 @@ class Fetching:
             changed=result.changed,
             unchanged=result.unchanged,
             quarantined=result.quarantined,
+            symbols=frame.symbols,
+            position=result.position,
             span_start=frame.start,
             span_end=frame.end,
             freshness_s=_age(frame.end, self._now()),
@@ -175,6 +180,8 @@ def _of_run(found: DimensionRun, run: IngestRun, now: datetime) -> DimensionRun:
         changed=run.changed,
         unchanged=run.unchanged,
         quarantined=run.quarantined,
+        symbols=run.symbols,
+        position=run.position,
         span_start=run.span_start,
         span_end=run.span_end,
         freshness_s=_age(run.span_end, now),
@@ -197,6 +204,8 @@ def merged(first: DimensionRun, again: DimensionRun) -> DimensionRun:
     return msgspec.structs.replace(
         again,
         requested=first.requested,
+        symbols=tuple(sorted({*first.symbols, *again.symbols})),
+        position=max(first.position, again.position),
         status=first.status if worse else again.status,
         missing=first.missing if worse else again.missing,
         why=first.why if worse else "" if again.status is Status.OK else again.why,

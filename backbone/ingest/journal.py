@@ -154,7 +154,7 @@ def row_of_given(run_id: str, found: DimensionRun, now: datetime, metadata: Mapp
         changed=found.changed,
         unchanged=found.unchanged,
         quarantined=found.quarantined,
-        symbols=found.requested,
+        symbols=found.symbols,
         start=found.span_start,
         end=found.span_end,
         freshness_s=found.freshness_s,

@@ -38,6 +38,8 @@ class DimensionRun(msgspec.Struct, frozen=True, kw_only=True):
         requested: symbols that were asked for.
         missing: those of which no row came, though their market was open in the window; without symbols none.
         rows, inserted, changed, unchanged, quarantined: what the source gave, and what became of it.
+        symbols: of which rows went in.
+        position: newest outbox position; 0: nothing changed.
         start, end: the window that was asked for.
         span_start, span_end: moments of the first and the last row that went in.
         freshness_s: seconds from the last row to the end of the run.
@@ -58,6 +60,8 @@ class DimensionRun(msgspec.Struct, frozen=True, kw_only=True):
     changed: int = 0
     unchanged: int = 0
     quarantined: int = 0
+    symbols: tuple[str, ...] = ()
+    position: int = 0
     start: datetime | None = None
     end: datetime | None = None
     span_start: datetime | None = None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import msgspec
@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from backbone.domain import Frame
 from backbone.domain.clock import utc_now
-from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import again, ingest_id
 from backbone.domain.memory import give_back
 from backbone.domain.threads import in_thread
@@ -28,46 +27,24 @@ from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.reasons import Reasons
 from backbone.ingest.salvage import write_what_goes_in
 from backbone.ingest.sifting import Sifted, sifted
+from backbone.ingest.silence import silent
 from backbone.ingest.vintages import LATE, news
+from backbone.ingest.writer import Writer
 from backbone.quality.instruments import Instruments
 from backbone.quality.merging import merge, with_kept_aside
 from backbone.quality.report import QualityReport, assess
 from backbone.quality.screening import Rejected
 from backbone.settings import Settings
 from backbone.sources.errors import SourceError
-from backbone.sources.port import BadRow, Progress, Source, SourceChunk
+from backbone.sources.port import Account, BadRow, Progress, ProviderSource, Source, SourceChunk
 from backbone.sources.registry import built_in, open_source
-from backbone.store.records import Chunk, Coverage, QuarantineRow, Query, WriteResult
+from backbone.store.records import Chunk, QuarantineRow, WriteResult
 
 __all__ = ["Piece", "Run", "Writer"]
 
 T = TypeVar("T")
 
 _LEAVES_MUCH = 50_000  # rows, from which on giving memory back is worth its 10 ms
-
-
-class Writer(Protocol):
-    """What a run needs of the store."""
-
-    async def claim(self, source: str, dimension: Dimension) -> int:
-        """Become the writer; returns the epoch."""
-        ...
-
-    async def write(self, chunk: Chunk) -> WriteResult:
-        """Commit a chunk."""
-        ...
-
-    async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
-        """Keep bad rows."""
-        ...
-
-    async def stored(self, dimension: Dimension, symbols: Sequence[str]) -> list[Coverage]:
-        """What is stored of some symbols; of all, where none is named."""
-        ...
-
-    async def read(self, query: Query) -> Frame:
-        """Rows that are stored."""
-        ...
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -144,6 +121,7 @@ class Run:
         self._results: list[WriteResult] = []
         self._judged: list[QualityReport] = []
         self._reasons = Reasons(plan)
+        self._came: set[str] = set()
         self._rows_read = self._quarantined = self._unjudged = self._filtered = self._duplicates = self._known = 0
 
     def _open(self, plan: IngestPlan, settings: Settings) -> Source:
@@ -193,9 +171,16 @@ class Run:
             if len(errors.exceptions) == 1:
                 raise errors.exceptions[0] from None
             raise
+        await self._off_loop(self._note_silence)
         if self._rows_read >= _LEAVES_MUCH:
             await self._off_loop(give_back)
         return self._summary(self._clock() - began)
+
+    def _note_silence(self) -> None:
+        """A provider that gave nothing of a symbol may have refused it."""
+        account = getattr(self._source, "account", None)
+        if isinstance(self._source, ProviderSource) and isinstance(account, Account):
+            account.note(*silent(self._plan, self._came, self._now(), self._instruments.judging_calendar_of))
 
     async def _read(self, pieces: Generator[Piece, None, None], send: Any) -> None:
         try:
@@ -282,6 +267,7 @@ class Run:
 
     async def _commit(self, piece: Piece, epoch: int) -> None:
         found = piece.found
+        self._came.update(found.wanted.symbols, *(row.location.split() for row in piece.unread))
         if piece.unread or found.bad:
             await self._keep_aside([*piece.unread, *found.bad])
         frame = found.frame if piece.known_at is None else await self._news(found.frame, piece.known_at)

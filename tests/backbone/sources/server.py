@@ -43,6 +43,7 @@ class Provider:
     def __init__(self, url: str) -> None:
         self.url = url
         self.seen: list[Seen] = []
+        self.came = threading.Event()
         self._replies: dict[str, list[Reply]] = defaultdict(list)
         self._lock = threading.Lock()
 
@@ -52,6 +53,7 @@ class Provider:
     def reply(self, seen: Seen) -> Reply:
         with self._lock:
             self.seen.append(seen)
+            self.came.set()
             replies = self._replies.get(seen.path) or [as_json({"error": "no such path"}, status=404)]
             return replies.pop(0) if len(replies) > 1 else replies[0]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from backbone.sources.macro import category_of, kind_of
+from backbone.domain import Frame
+from backbone.sources.macro import category_of, enriched, kind_of
 
 
 @pytest.mark.parametrize(
@@ -33,3 +36,15 @@ def test_the_name_tells_the_category(name: str, category: str | None) -> None:
     kind = kind_of(name)
     assert (kind is None) == (category is None)
     assert kind is None or kind.causal_links
+
+
+def test_events_without_a_category_get_that_of_their_name_and_others_keep_theirs() -> None:
+    rows = [
+        {"calendar": "US", "event": event, "ts": datetime(2024, 3, 12, tzinfo=UTC), "category": category}
+        for event, category in (("CPI", None), ("NFP", "own"), ("Garden show", None))
+    ]
+    found = enriched(Frame.from_records("macro", rows)).to_arrow().to_pylist()
+    assert [row["category"] for row in found] == ["macro/inflation", None, "own"]
+    assert enriched(Frame.empty("macro")).num_rows == 0
+    with pytest.raises(ValueError, match="a frame of trades given; allowed are macro_events"):
+        enriched(Frame.empty("trades"))

@@ -82,7 +82,7 @@ def test_a_packed_answer_is_unpacked(asking: Asking) -> None:
     assert asking.client().get("/a", {}).body == b"x" * 50_000
 
 
-@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 423, 500, 502, 503, 504, 522])
 def test_what_may_pass_is_asked_again_after_growing_pauses(asking: Asking, status: int) -> None:
     asking.provider.answer("/a", *[as_json({}, status)] * 2, GOOD)
     assert asking.client().get("/a", {}).status == 200

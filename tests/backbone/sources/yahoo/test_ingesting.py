@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from anyio import create_task_group, current_time, to_thread
 
 from backbone import Backbone, Dimension, IngestPlan
+from backbone.domain.errors import BackboneError
 from backbone.sources.errors import InputInvalid, SourceUnavailable
 from backbone.testing import embedded
 from tests.backbone.sources.server import JSON, Provider, Reply, as_json, endless, packed
@@ -210,3 +212,42 @@ async def test_what_yahoo_does_not_have_is_refused_before_it_is_asked(provider: 
             with pytest.raises(ValueError, match=why):
                 await backbone.ingest(IngestPlan(**(usual | changes)))
     assert not provider.seen
+
+
+async def test_a_run_that_waits_for_its_provider_does_not_hold_the_end_up(provider: Provider) -> None:
+    provider.answer(path("ACME"), as_json({}, 429, **{"Retry-After": "50"}))
+    async with create_task_group() as group:
+        async with asking(provider) as backbone:
+            group.start_soon(_refused, backbone)
+            await to_thread.run_sync(provider.came.wait)
+            closing = current_time()
+        assert current_time() - closing < 10
+
+
+async def _refused(backbone: Backbone) -> None:
+    with pytest.raises(BackboneError):
+        await backbone.ingest(plan("ACME"))
+
+
+async def test_what_no_frame_holds_costs_its_symbol_alone(provider: Provider) -> None:
+    odd = {"dividends": {str(FIRST): {"amount": 1.0, "date": FIRST, "currency": "x" * 2000}}}
+    good = {"dividends": {str(FIRST): {"amount": 1.0, "date": FIRST}}}
+    provider.answer(path("ODD"), as_json(chart("ODD", events=odd)))
+    provider.answer(path("ACME"), as_json(chart(events=good)))
+    async with asking(provider) as backbone:
+        start = START - timedelta(days=1)
+        run = await backbone.ingest(plan("ODD", "ACME", dimensions=["macro"], interval=None, start=start))
+        assert (run.inserted, run.quarantined) == (1, 1)
+        assert "a text of 2,000 bytes given" in run.reasons[0]
+
+
+async def test_an_empty_answer_is_told_where_the_market_was_open_and_only_of_that_symbol(provider: Provider) -> None:
+    for symbol, rows in (("MSFT", chart("MSFT")), ("AAPL", chart("AAPL", timestamp=None))):
+        provider.answer(path(symbol), as_json(rows))
+    provider.answer(path("IBM"), as_json({}, 500))
+    rules = [{"symbols": "*", "calendar": "us_equities"}]
+    async with asking(provider, **{"instruments.rules": rules}) as backbone:
+        run = await backbone.ingest(plan("AAPL", "MSFT", "IBM"))
+        assert (run.inserted, run.quarantined) == (3, 1)
+        (line,) = [note for note in run.notes if "not one row" in note]
+        assert line.startswith("AAPL: not one row, though 14 1h bars were due from 2024-03-04 to 2024-03-06; ")
