@@ -348,3 +348,19 @@ async def test_wrong_arguments_are_refused() -> None:
             backbone.watch_gate(symbols=[BTC])
         with pytest.raises(TypeError, match="symbol"):
             backbone.gate(QUOTES, 7)  # type: ignore[arg-type]
+
+
+async def test_the_gate_answers_on_when_its_actor_is_restarted() -> None:
+    async with trading() as backbone:
+        await backbone.system.restart(f"{backbone.path}/gate")
+        await turns(backbone, "ok")
+        await anyio.sleep(70)
+        assert backbone.gate(QUOTES, BTC).level == "blocked"
+
+
+async def test_nobody_is_asked_before_somebody_asks() -> None:
+    async with opened() as backbone:
+        await anyio.sleep(5)
+        entry = backbone.roster().find(f"{backbone.path}/gate")
+        assert entry is not None
+        assert entry.handled == 0
