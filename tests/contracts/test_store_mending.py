@@ -87,3 +87,14 @@ async def test_the_id_of_a_bad_row_is_that_of_its_texts_as_they_are_kept(store: 
     [kept] = await store.quarantined()
     assert kept.id == row.id
     assert await store.delete_quarantined([row]) == 1
+
+
+async def test_the_journal_is_read_of_one_source(store: Store) -> None:
+    for number, source in enumerate(("csv:/a", "csv:/b", "csv:/a")):
+        frame = minute_bars(number)
+        await store.write(Chunk(ingest_id(source, frame), f"run {number}", source, frame, metadata={"columns": "{}"}))
+    assert [row.run_id for row in await store.journal(source="csv:/a")] == ["run 2", "run 0"]
+    assert [row.run_id for row in await store.journal(1, BARS, source="csv:/a")] == ["run 2"]
+    assert [row.metadata for row in await store.journal(source="csv:/b")] == [{"columns": "{}"}]
+    assert await store.journal(source="nowhere") == []
+    assert len(await store.journal(2)) == 2
