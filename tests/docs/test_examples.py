@@ -37,6 +37,7 @@ RUN = [
     "how-to/read-without-our-code.md",
     "how-to/repairs.md",
     "how-to/retention.md",
+    "how-to/schedule.md",
     "how-to/subscribe.md",
     "how-to/trade-gate.md",
     "reference/configuration.md",

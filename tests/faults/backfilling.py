@@ -40,7 +40,7 @@ def fill(path: Path, had: Path, wanted: Mapping[Dimension, Mapping[str, Any]], k
     """What the process does: fill the gaps of each dimension from what there is in a folder."""
     frames = [Frame.from_arrow(each, pq.read_table(had / f"{each}.parquet")) for each in wanted]
     provider = Provider(*frames, chunk_rows=20_000)
-    registry.entry_points = points(provider)  # type: ignore[assignment, attr-defined]
+    registry.entry_points = points(provider)  # type: ignore[attr-defined]
 
     async def main() -> None:
         async with Backbone.open(settings_of(path)) as backbone:
