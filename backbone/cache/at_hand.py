@@ -20,6 +20,7 @@ __all__ = ["AtHand"]
 Look = Callable[[Query, int], Fetched | None]
 """Gives a window that includes an outbox position, at once; None: it is not at hand."""
 
+
 class AtHand:
     """What the actor shows as long as it runs, and others read. It outlives the actor's incarnations."""
 
