@@ -47,21 +47,25 @@ from backbone.store.records import (
     WriteResult,
 )
 from backbone.store.request import StoreRequest
+from backbone.store.snapshot_messages import CloseSnapshot, FindParts, OpenSnapshot, ReadPart, SumPart
 
 __all__ = [
     "SHARED_STREAM",
     "STREAM",
     "AdvanceRelay",
     "ClaimEpoch",
+    "CloseSnapshot",
     "CommitOffsets",
     "DeleteDeadLetters",
     "DropRows",
     "FindDeadLetters",
+    "FindParts",
     "KeepDeadLetters",
     "Lease",
     "LeaveLease",
     "MigrateStore",
     "NoteParts",
+    "OpenSnapshot",
     "OutboxGrew",
     "OutboxState",
     "ProbeStore",
@@ -73,6 +77,7 @@ __all__ = [
     "ReadJournal",
     "ReadOffsets",
     "ReadOutbox",
+    "ReadPart",
     "ReadQuarantine",
     "ReadQuarters",
     "ReadRows",
@@ -83,6 +88,7 @@ __all__ = [
     "RelayCursor",
     "StoreQuestion",
     "StreamParts",
+    "SumPart",
     "WriteChunk",
 ]
 
@@ -358,5 +364,10 @@ StoreQuestion: TypeAlias = (
     | ReadDeadLetters
     | FindDeadLetters
     | DeleteDeadLetters
+    | OpenSnapshot
+    | FindParts
+    | ReadPart
+    | SumPart
+    | CloseSnapshot
 )
 """All of them: what the store's actor handles."""

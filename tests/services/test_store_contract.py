@@ -14,6 +14,7 @@ from tests.contracts.test_store_events import *  # noqa: F403
 from tests.contracts.test_store_inbox import *  # noqa: F403
 from tests.contracts.test_store_newest import *  # noqa: F403
 from tests.contracts.test_store_read import *  # noqa: F403
+from tests.contracts.test_store_snapshots import *  # noqa: F403
 from tests.contracts.test_store_write import *  # noqa: F403
 from tests.services.stores import empty, opened
 

@@ -21,6 +21,7 @@ from backbone.store.duckdb.outbox import Outbox
 from backbone.store.duckdb.probe import probe
 from backbone.store.duckdb.quarters import Counting
 from backbone.store.duckdb.session import Session
+from backbone.store.duckdb.snapshots import Held, Snapshots
 from backbone.store.duckdb.upkeep import Upkeep
 from backbone.store.duckdb.writing import Writing
 from backbone.store.migrations import Migration, shipped
@@ -30,7 +31,7 @@ from backbone.store.records import MigrationReport, StoreInfo
 __all__ = ["DuckDBStore"]
 
 
-class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, Upkeep):
+class DuckDBStore(Writing, Aggregating, Snapshots, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, Upkeep):
     """A store in one DuckDB file, or in memory. It writes a chunk at a time, and reads beside that.
 
     Args:
@@ -79,6 +80,7 @@ class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting,
             "autoload_known_extensions": "false",
         }
         self._session = Session(self._path, config, memory=memory, deadline=deadline, inline=inline, headroom=headroom)
+        self._snapshots: dict[str, Held] = {}
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
         self._timer = timer

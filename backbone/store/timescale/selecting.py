@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from backbone.domain.clock import INTERVALS
 from backbone.domain.dimension import Dimension
 from backbone.store.records import Query
 from backbone.store.sql import names, quoted, same_key
-from backbone.store.timescale.columns import packed
+from backbone.store.timescale.columns import packed, summed
 from backbone.store.timescale.outbox import HORIZON
 from backbone.store.timescale.tables import SQL_TYPES, Tables
 from backbone.store.timescale.values import MAX_BIGINT, moment, plain
@@ -57,6 +57,11 @@ class Selection:
         self.values = []
         return self._page(after, size, since)
 
+    def page_sums(self, after: Sequence[object] | None, size: int) -> str:
+        """The statement that gives how many rows `page` has, and a hash over each of their columns."""
+        self.values = []
+        return self._page(after, size, None, summed)
+
     def page_and_position(self, size: int, since: datetime | None = None) -> str:
         """The same of the first page, with what `position` gives in front: one statement sees one moment."""
         position = self.position()
@@ -77,13 +82,19 @@ class Selection:
             SELECT coalesce(max(position), 0) AS newest, {horizon} AS horizon FROM telemetry.positions WHERE {condition}
         """  # noqa: S608
 
-    def _page(self, after: Sequence[object] | None, size: int, since: datetime | None) -> str:
+    def _page(
+        self,
+        after: Sequence[object] | None,
+        size: int,
+        since: datetime | None,
+        told: Callable[[Dimension, Mapping[str, str]], str] = packed,
+    ) -> str:
         dimension = self.query.dimension
         self.known = self._known()
         rows = self._found(since)
         where = "true" if after is None else self._beyond(after)
         return f"""
-            SELECT {packed(dimension, self.known)} FROM (
+            SELECT {told(dimension, self.known)} FROM (
                 SELECT {names(dimension.columns)} FROM ({rows}) AS rows WHERE {where}
                 ORDER BY {names(self._free())} LIMIT {self._given(size)}
             ) AS page
@@ -190,6 +201,11 @@ class Selection:
             )
             ORDER BY {order}, revision DESC {limit}
         """  # noqa: S608
+
+    def condition(self) -> str:
+        """The condition that the rows meet, and nothing else; `values` are its parameters."""
+        self.values = []
+        return self._where()
 
     def _where(self, *, since: datetime | None = None, symbols: bool = True) -> str:
         query = self.query

@@ -28,6 +28,7 @@ from backbone.store.timescale.outbox import Outbox
 from backbone.store.timescale.probe import probe
 from backbone.store.timescale.quarters import Counting
 from backbone.store.timescale.roles import reads_only
+from backbone.store.timescale.snapshots import Held, Snapshots
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.upkeep import Upkeep
 from backbone.store.timescale.workers import Workers
@@ -36,7 +37,9 @@ from backbone.store.timescale.writing import Writing
 __all__ = ["TimescaleStore"]
 
 
-class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Leases, Inbox, Drops, Counting, Epochs, Journal, Upkeep):
+class TimescaleStore(
+    Writing, Aggregating, Snapshots, Outbox, Cursors, Leases, Inbox, Drops, Counting, Epochs, Journal, Upkeep
+):
     """A store in a PostgreSQL database, chunked where TimescaleDB is there. Any number of processes may share it.
 
     Args:
@@ -74,6 +77,7 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Leases, Inbox, Drops
         self._newest = Newest()
         self._leases: dict[tuple[str, int], Lease] = {}
         self._leasing = anyio.Lock()
+        self._snapshots: dict[str, Held] = {}
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
         self._timer = timer
@@ -91,11 +95,13 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Leases, Inbox, Drops
     async def close(self) -> None:
         """Close the connections, within seconds whatever the server does."""
         self.drop_leases()
+        self.drop_snapshots()
         await self._database.close()
 
     def let_go(self) -> None:
         """See `backbone.store.port.Adapter`."""
         self.drop_leases()
+        self.drop_snapshots()
         self._database.let_go()
 
     async def migrate(self, *, dry_run: bool = False) -> MigrationReport:

@@ -33,6 +33,7 @@ from backbone.store.errors import (
 from backbone.store.messages import OutboxGrew, ReadRows, ReadSymbols, StoreQuestion, WriteChunk
 from backbone.store.port import Store
 from backbone.store.records import Chunk, DeadLetter, JournalBound, JournalRow, OutboxRow, Query, StoreInfo, WriteResult
+from backbone.store.snapshots import PART_ROWS, Part, Parts
 
 TRADES = Dimension.TRADES
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -98,6 +99,7 @@ async def started(system: TestSystem, double: Double, **more: Any) -> ActorRef:
     )
 
 
+PART = Part(TRADES, "A", DAY, DAY)
 LETTER = DeadLetter("backbone", "backbone.quotes", 3, 7, "no frame", b"{", DAY)
 ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] = [
     (messages.ClaimEpoch("csv", TRADES), ("claim_epoch", ("csv", TRADES), {})),
@@ -148,6 +150,11 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.ReadDeadLetters(5, 7, DAY), ("dead_letters", (5, 7, DAY), {})),
     (messages.FindDeadLetters((("quotes", 3, 7),)), ("dead_letters_at", ((("quotes", 3, 7),),), {})),
     (messages.DeleteDeadLetters((LETTER,)), ("delete_dead_letters", ((LETTER,),), {})),
+    (messages.OpenSnapshot("export", 9.0, 2), ("open_snapshot", ("export", 9.0, 2), {})),
+    (messages.FindParts("one", Parts(TRADES)), ("find_parts", ("one", Parts(TRADES)), {})),
+    (messages.ReadPart("one", PART, ("A",), 5), ("read_part", ("one", PART, ("A",), 5), {})),
+    (messages.SumPart("one", PART), ("sum_part", ("one", PART, None, PART_ROWS), {})),
+    (messages.CloseSnapshot("one"), ("close_snapshot", ("one",), {})),
 ]
 
 
