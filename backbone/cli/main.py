@@ -158,11 +158,13 @@ def _app(commands: Sequence[Command]) -> App:
 
     app = App(name="backbone", version_flags=(), help_on_error=False)
     for command in commands:
-        group = app
-        if len(command.words) > 1:
-            word = command.words[0]
+        group, word = app, command.words[0]
+        if len(commands) > 1:
             group = app[word] if word in app else _grown(app, App(name=word, version_flags=(), help=_about(commands)))
-        group.command(_function(command), name=command.words[-1], help=None)
+        if len(commands) > 1 and len(command.words) == 1:
+            group.default(_function(command))  # the word alone is a command, too
+        else:
+            group.command(_function(command), name=command.words[-1], help=None)
     return app
 
 

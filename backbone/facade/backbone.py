@@ -27,6 +27,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.observing import Observe
 from backbone.facade.dead_letters import DeadLetters
+from backbone.facade.exporting import Exporting
 from backbone.facade.given import Rows, frame_of
 from backbone.facade.looking import Looking
 from backbone.facade.opening import Opening, cause_of, require_running, resources
@@ -62,7 +63,7 @@ R = TypeVar("R")
 _READ_TIMEOUT = 60.0
 
 
-class Backbone(Unbuilt):
+class Backbone(Exporting, Unbuilt):
     """A running backbone. Made by `open`; all methods belong to the loop it was opened in.
 
     Attributes:

@@ -15,6 +15,7 @@ from actors import ChildSpec, Restart, SupervisorSpec
 from backbone.cache import child as cache
 from backbone.cache.port import Cache
 from backbone.calls import Calls
+from backbone.export import child as export
 from backbone.ingest import child as ingest
 from backbone.operations.telemetry import child as telemetry
 from backbone.operations.telemetry.desk import Desk
@@ -46,7 +47,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
 def tree(
     settings: Settings, calls: Calls, resources: Resources, *, desk: Desk, control: ChildSpec | None, parts: Parts
 ) -> SupervisorSpec:
-    """Watch (telemetry) · store · cache · stream (relay, last, consumer) · ingest · retention · replay · control.
+    """Telemetry · store · cache · stream (relay, last, consumer) · ingest · retention · export · replay · control.
 
     Raises:
         Unsupported: `parts` names a child that there is not.
@@ -59,6 +60,7 @@ def tree(
         stream.child(settings, calls, resources.stream, resources.newest),
         ingest.child(settings, calls),
         retention.child(settings, calls),
+        export.child(settings, calls),
     ]
     children += [each for each in (ingest.replay(settings, calls), control) if each is not None]
     there = {spec.id for spec in children}

@@ -15,6 +15,7 @@ from backbone.settings.fingerprint import fingerprint, redacted_sections
 from backbone.settings.sections.base import Section, Text
 from backbone.settings.sections.cache import CacheSettings
 from backbone.settings.sections.control import ControlSettings
+from backbone.settings.sections.export import ExportSettings
 from backbone.settings.sections.ingest import IngestSettings
 from backbone.settings.sections.instruments import InstrumentsSettings
 from backbone.settings.sections.logging import LoggingSettings
@@ -55,6 +56,7 @@ class Settings(Section, frozen=True, kw_only=True):
     sources: SourcesSettings = SourcesSettings()
     ingest: IngestSettings = IngestSettings()
     retention: RetentionSettings = RetentionSettings()
+    export: ExportSettings = ExportSettings()
     quality: QualitySettings = QualitySettings()
     instruments: InstrumentsSettings = InstrumentsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()

@@ -35,11 +35,16 @@ class FindParts(StoreRequest[list[PartFacts]], frozen=True):
     """The parts that have rows, ascending by symbol and time."""
 
     snapshot: str
-    parts: Parts
+    wanted: Parts
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.text("snapshot", self.snapshot)
+        arguments.instance("wanted", self.wanted, Parts)
 
     def on(self, store: Store) -> Coroutine[Any, Any, list[PartFacts]]:
         """Ask a store."""
-        return store.find_parts(self.snapshot, self.parts)
+        return store.find_parts(self.snapshot, self.wanted)
 
 
 class ReadPart(StoreRequest[PartPage], frozen=True):
@@ -49,6 +54,10 @@ class ReadPart(StoreRequest[PartPage], frozen=True):
     part: Part
     after: tuple[object, ...] | None = None
     limit: int = PART_ROWS
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        _check(self.snapshot, self.part, self.after, self.limit)
 
     def on(self, store: Store) -> Coroutine[Any, Any, PartPage]:
         """Ask a store."""
@@ -63,6 +72,10 @@ class SumPart(StoreRequest[PageSums], frozen=True):
     after: tuple[object, ...] | None = None
     limit: int = PART_ROWS
 
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        _check(self.snapshot, self.part, self.after, self.limit)
+
     def on(self, store: Store) -> Coroutine[Any, Any, PageSums]:
         """Ask a store."""
         return store.sum_part(self.snapshot, self.part, self.after, self.limit)
@@ -73,6 +86,18 @@ class CloseSnapshot(StoreRequest[None], frozen=True):
 
     snapshot: str
 
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        arguments.text("snapshot", self.snapshot)
+
     def on(self, store: Store) -> Coroutine[Any, Any, None]:
         """Ask a store."""
         return store.close_snapshot(self.snapshot)
+
+
+def _check(snapshot: str, part: Part, after: object, limit: int) -> None:
+    arguments.text("snapshot", snapshot)
+    arguments.instance("part", part, Part)
+    arguments.count("limit", limit, 1)
+    if after is not None and len(arguments.instance("after", after, tuple)) != len(part.dimension.key):
+        raise ValueError(f"after={arguments.shown(after)} given; allowed is a key: {', '.join(part.dimension.key)}")

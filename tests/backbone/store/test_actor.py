@@ -152,7 +152,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.DeleteDeadLetters((LETTER,)), ("delete_dead_letters", ((LETTER,),), {})),
     (messages.OpenSnapshot("export", 9.0, 2), ("open_snapshot", ("export", 9.0, 2), {})),
     (messages.FindParts("one", Parts(TRADES)), ("find_parts", ("one", Parts(TRADES)), {})),
-    (messages.ReadPart("one", PART, ("A",), 5), ("read_part", ("one", PART, ("A",), 5), {})),
+    (messages.ReadPart("one", PART, ("A", DAY, 1), 5), ("read_part", ("one", PART, ("A", DAY, 1), 5), {})),
     (messages.SumPart("one", PART), ("sum_part", ("one", PART, None, PART_ROWS), {})),
     (messages.CloseSnapshot("one"), ("close_snapshot", ("one",), {})),
 ]
