@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from backbone.domain.memory import give_back
 from backbone.export.beside import Threads, side_by_side
 from backbone.export.errors import ContentDiffers
 from backbone.export.files import Disk, Sink
@@ -111,6 +112,7 @@ class PartWriter:
             await self._threads.run(self._disk.remove, partial)
             raise ContentDiffers(f"{place} {what}: what was read back is not what the store has; it was not taken")
         await self._threads.run(self._disk.rename, partial, path)
+        await self._threads.run(give_back)  # what encoding and reading back held: it is as much for the next file
         return Entry(
             dimension=part.dimension,
             symbol=part.symbol,

@@ -27,6 +27,7 @@ RUN = [
     "explanation/delivery.md",
     "how-to/actors/tracing.md",
     "how-to/bars.md",
+    "how-to/export.md",
     "how-to/instruments.md",
     "how-to/low-latency.md",
     "how-to/own-files.md",
