@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import PurePosixPath
@@ -11,9 +12,9 @@ import msgspec
 
 from backbone.domain.dimension import Dimension
 from backbone.settings.sections.export import ExportSettings
-from backbone.store.snapshots import Part, Parts, Snapshot
+from backbone.store.snapshots import Part, Parts, Period, Snapshot
 
-__all__ = ["CURRENT", "JOURNAL", "MANIFEST", "METADATA", "Layout", "escaped", "name_of"]
+__all__ = ["CURRENT", "JOURNAL", "MANIFEST", "METADATA", "Layout", "escaped", "layout_of", "name_of"]
 
 CURRENT = "CURRENT"
 JOURNAL = "journal.jsonl"
@@ -30,23 +31,23 @@ class Layout(msgspec.Struct, frozen=True):
     """Which parts there are, and the name of the file of each.
 
     Attributes:
-        settings: how they are cut.
         form: parquet, csv or jsonl.
+        order: which folders there are, from the outside in: "date", "symbol".
+        periods: how much time a folder spans, by dimension.
+        prefix: part of the names of csv and jsonl.
     """
 
-    settings: ExportSettings
     form: str
-
-    @property
-    def _order(self) -> tuple[str, ...]:
-        return tuple(self.settings.partition_by.split(","))
+    order: tuple[str, ...]
+    periods: Mapping[Dimension, Period]
+    prefix: str
 
     def parts(
         self, dimension: Dimension, symbols: tuple[str, ...], start: datetime | None, end: datetime | None
     ) -> Parts:
         """The parts of what was asked for."""
-        period = self.settings.periods.of(dimension) if "date" in self._order else "all"
-        return Parts(dimension, symbols, start, end, period, "symbol" in self._order)
+        period = self.periods[dimension] if "date" in self.order else "all"
+        return Parts(dimension, symbols, start, end, period, "symbol" in self.order)
 
     def place(self, part: Part) -> str:
         """The file of a part, from the folder of the export.
@@ -54,8 +55,7 @@ class Layout(msgspec.Struct, frozen=True):
         Raises:
             OSError: the symbol's name is longer than a file system takes.
         """
-        period = self.settings.periods.of(part.dimension)
-        names = [_segment(part, period, each) for each in self._order]
+        names = [_segment(part, self.periods[part.dimension], each) for each in self.order]
         path = PurePosixPath(part.dimension.value, *filter(None, names), self._file(part.dimension))
         longest = max((name for name in path.parts), key=len)
         if len(longest) > _LONGEST:
@@ -65,12 +65,18 @@ class Layout(msgspec.Struct, frozen=True):
     def _file(self, dimension: Dimension) -> str:
         if self.form == "parquet":
             return "part-0.parquet"
-        return f"00000_{self.settings.prefix}_{_SHORT.get(dimension, dimension.value)}.{self.form}"
+        return f"00000_{self.prefix}_{_SHORT.get(dimension, dimension.value)}.{self.form}"
 
     def fingerprint(self) -> str:
         """Another text wherever files would lie elsewhere, or hold other rows."""
-        settings = self.settings
-        return f"{self.form} {settings.partition_by} {settings.prefix} {msgspec.json.encode(settings.periods).decode()}"
+        periods = ",".join(f"{dimension}:{period}" for dimension, period in self.periods.items())
+        return f"{self.form} {','.join(self.order)} {periods} {self.prefix}"
+
+
+def layout_of(export: ExportSettings, form: str) -> Layout:
+    """The layout that the settings choose."""
+    periods: dict[Dimension, Period] = {dimension: export.periods.of(dimension) for dimension in Dimension}
+    return Layout(form, tuple(export.partition_by.split(",")), periods, export.prefix)
 
 
 def _segment(part: Part, period: str, by: str) -> str:

@@ -27,7 +27,7 @@ from backbone.export.files import Disk, locked
 from backbone.export.forms import schema_of
 from backbone.export.jobs import AGAIN, Jobs, Progress
 from backbone.export.known import Known
-from backbone.export.layout import CURRENT, JOURNAL, MANIFEST, METADATA, Layout, name_of
+from backbone.export.layout import CURRENT, JOURNAL, MANIFEST, METADATA, layout_of, name_of
 from backbone.export.manifest import Entry, Header, Manifest, manifest_of
 from backbone.export.messages import RunExport
 from backbone.export.report import ExportReport
@@ -84,7 +84,7 @@ class Exporter:
         self._told = told
         self._disk = Disk() if disk is None else disk
         self._threads = Threads(inline=settings.store.inline)
-        self._layout = Layout(settings.export, asked.form or settings.export.format)
+        self._layout = layout_of(settings.export, asked.form or settings.export.format)
         self._root = Path(asked.to or settings.export.path).absolute()
         self._spent = Spent()
 
@@ -233,7 +233,7 @@ class Exporter:
                 "dimension": dimension,
                 "columns": _columns_of(of[0]),
                 "key": dimension.key,
-                "partition_by": self._settings.export.partition_by.split(","),
+                "partition_by": self._layout.order,
                 "files": len(of),
                 "rows": sum(entry.rows for entry in of),
             }
