@@ -23,6 +23,7 @@ Dimensions = Annotated[tuple[str, ...], Parameter(name="--dimension", negative="
 Names = Annotated[tuple[str, ...], Parameter(name=("--symbol", "--symbols"), negative="", show_default=False)]
 To = Annotated[Path | None, Parameter(name="--to")]
 FileFormat = Annotated[Literal["parquet", "csv", "jsonl"] | None, Parameter(name="--file-format")]
+Shape = Annotated[Literal["human", "json"], Parameter(name="--format")]
 Anew = Annotated[bool, Parameter(name="--anew", negative="", show_default=False)]
 
 
@@ -114,7 +115,7 @@ def show(
     /,
     *,
     to: To = None,
-    how: Literal["human", "json"] = "human",
+    how: Shape = "human",
     output: Output = None,
     common: Common = COMMON,
 ) -> int:
