@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from backbone.cli.exits import DONE, FAILED
+from backbone.cli.failures import UsageError
 from backbone.cli.options import COMMON, Common, Format, Output, Symbols, prepare, span, symbols_of
 
 if TYPE_CHECKING:
@@ -134,7 +137,8 @@ def show(
     from backbone.export.layout import MANIFEST
     from backbone.export.shelf import chosen, listing
 
-    folder, manifest = chosen(root, name)
+    with _naming(name):
+        folder, manifest = chosen(root, name)
     if how == "json":
         write((folder / MANIFEST).read_bytes(), output)
         return DONE
@@ -167,7 +171,8 @@ def verify(
     from backbone.cli.show.output import show as shown
     from backbone.export.shelf import verify as verified
 
-    report = verified(root, name)
+    with _naming(name):
+        report = verified(root, name)
     shown(report, lambda console: draw_verified(console, report), how, output, no_color=common.no_color)
     return FAILED if report.status == "failed" else DONE
 
@@ -212,6 +217,19 @@ def stress(
     report = run(lambda: briefly(settings, cycles))
     shown(report, lambda console: draw_stress(console, report), how, output, no_color=common.no_color)
     return FAILED if report.status == "failed" else DONE
+
+
+@contextmanager
+def _naming(name: str | None) -> Iterator[None]:
+    """A name of no export is a wrong argument; that there is no current one is not."""
+    from backbone.export.errors import ExportMissing
+
+    try:
+        yield
+    except ExportMissing as error:
+        if name is None:
+            raise
+        raise UsageError(str(error)) from error
 
 
 def _root(to: Path | None, common: Common) -> Path:

@@ -64,7 +64,7 @@ def test_an_export_that_is_not_there_is_told_in_a_line(stored: Cli) -> None:
     assert done.code == 1
     assert "has no current export" in done.err
     done = stored("export", "show", "../..")
-    assert done.code == 1
+    assert done.code == 2
     assert "has no export" in done.err
 
 

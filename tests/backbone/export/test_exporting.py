@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +17,7 @@ from backbone import Dimension, Frame
 from backbone.domain.status import Status
 from backbone.export import shelf
 from backbone.export.errors import ExportBusy
-from backbone.export.files import hash_of, locked
+from backbone.export.files import Disk, hash_of, locked
 from backbone.export.messages import RunExport
 from backbone.store.messages import ReadPart
 from backbone.store.snapshots import PART_ROWS, PartPage
@@ -375,3 +377,34 @@ async def test_the_manifest_says_what_is_in_each_file(desk: Bench) -> None:
     assert (entry.earliest, entry.latest) == (DAY, DAY + timedelta(seconds=49))
     assert set(entry.sums) == {"ts", "sequence", "price", "size", "venue", "conditions"}
     assert desk.manifest.columns[TRADES]["price"] == "double"
+
+
+async def test_the_zone_of_the_machine_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(time.tzset)  # when the variable is back
+    found = []
+    for zone in ("UTC", "America/New_York"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        async with bench(tmp_path / zone) as desk:
+            late = trades(range(86_390, 86_410), "AIG")
+            await desk.put(Frame.concat([late, trades(range(5), "OLD", datetime(1883, 11, 18, 4, 59, 58, tzinfo=UTC))]))
+            await desk.export()
+            found.append(files_in(desk.current))
+            assert desk.rows_in_export(TRADES) == await desk.rows_in_store(TRADES)
+    assert found[0] == found[1]
+    assert [place.split("/")[1] for place in found[0]] == ["date=1883-11-18", "date=2024-01-01", "date=2024-01-02"]
+
+
+async def test_links_that_a_file_system_does_not_know_are_written_instead(desk: Bench) -> None:
+    class Unlinked(Disk):
+        def link(self, old: Path, new: Path) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+    await desk.put(Frame.concat([trades(range(50), name) for name in ("AIG", "BAC")]))
+    await desk.export()
+    await desk.put(trades(range(50, 60), "BAC"), "more")
+    report = await desk.export(disk=Unlinked())
+    assert (report.status, report.written, report.linked) == (Status.OK, 2, 0)
+    assert shelf.verify(desk.root).status is Status.OK
