@@ -31,7 +31,7 @@ COMMANDS: tuple[Command, ...] = (
     _command("fetch", "data", "rows from the store, as a table, CSV or JSON"),
     _command("subscribe", "data", "committed changes as they come: table, JSON or Arrow"),
     _command("quarantine list", "data", "bad rows that were kept aside, with their reasons", "list_rows"),
-    _command("export", "data", "rows into Parquet, CSV or JSON files that are provably the store"),
+    _command("export", "data", "rows into files: Parquet, CSV or JSON by line"),
     _command("export list", "data", "the exports that lie in the folder", "list_exports"),
     _command("export show", "data", "one of them: its jobs and files"),
     _command("export verify", "data", "read its files again and compare them with its manifest"),
