@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from backbone.domain.memory import give_back
 from backbone.export.beside import Threads, side_by_side
 from backbone.export.errors import ContentDiffers
@@ -112,7 +114,6 @@ class PartWriter:
             await self._threads.run(self._disk.remove, partial)
             raise ContentDiffers(f"{place} {what}: what was read back is not what the store has; it was not taken")
         await self._threads.run(self._disk.rename, partial, path)
-        await self._threads.run(give_back)  # what encoding and reading back held: it is as much for the next file
         return Entry(
             dimension=part.dimension,
             symbol=part.symbol,
@@ -159,7 +160,7 @@ class PartWriter:
             table = page.frame.to_arrow().select(part.columns)
             following = None
             async with side_by_side() as group:
-                group.start_soon(self._threads.run, out.add, table)
+                group.start_soon(self._threads.run, _encode, out, table)
                 if page.more:
                     written.keys.append(key_behind(page.frame))
                     following = await self._page(part, written.keys[-1])
@@ -182,6 +183,12 @@ class PartWriter:
         return sums.hex()
 
 
+def _encode(out: Writer, table: pa.Table) -> None:
+    """Take a page in; what that held goes back at once, for each of several threads would keep as much."""
+    out.add(table)
+    give_back()
+
+
 def sums_of_file(form: str, path: Path, part: Part) -> tuple[int, dict[str, str]]:
     """How many rows a file has, and the sums of its columns.
 
@@ -193,6 +200,7 @@ def sums_of_file(form: str, path: Path, part: Part) -> tuple[int, dict[str, str]
         for table in pages_of(form, path, part.dimension, part.columns):
             sums.add(hashes_of(part.dimension, table))
             rows += table.num_rows
+            give_back()
     except (ValueError, OSError) as error:
         raise ContentDiffers(f"{path.name} can't be read: {error}") from error
     return rows, sums.hex()
