@@ -29,6 +29,7 @@ RUN = [
     "how-to/actors/tracing.md",
     "how-to/backfill.md",
     "how-to/bars.md",
+    "how-to/export.md",
     "how-to/instruments.md",
     "how-to/low-latency.md",
     "how-to/own-files.md",

@@ -16,6 +16,7 @@ import pytest
 from actors import Message
 from backbone import Backbone, BackboneClosed, Dimension, IngestPlan
 from backbone.store.records import Query
+from backbone.store.snapshots import Part, Parts
 from backbone.testing import embedded
 from tests.backbone import message_map
 from tests.backbone.facade.kit import BARS, SAMPLE, bars, plan
@@ -266,6 +267,16 @@ FIELDS: Mapping[str, list[Any]] = {
     "until": MOMENTS,
     "ids": [7, "0f", ("",), (7,)],
     "ts": [None, *MOMENTS],
+    "snapshot": ["", 7, None],
+    "wanted": [None, "daily"],
+    "part": [None, "A"],
+    "owner": ["", 7, None],
+    "seconds": [-1, "5", None, float("nan"), float("inf"), True],
+    "readers": [0, -3, 2**63, "5", 1.0, True],
+    "dimensions": ["daily", None, ("daily",), [BARS]],
+    "to": ["", 7, "a\0b"],
+    "form": ["", 7, "xml"],
+    "anew": FLAGS,
 }
 
 RIGHT: Mapping[str, Any] = {
@@ -299,6 +310,11 @@ RIGHT: Mapping[str, Any] = {
     "end": WELL,
     "outbox_before": None,
     "quarantine_before": None,
+    "snapshot": "s",
+    "wanted": Parts(BARS),
+    "part": Part(BARS, "A", WELL, WELL),
+    "owner": "o",
+    "seconds": 1.0,
 }
 
 ROOMS = [module for room in message_map.ROOMS for module in message_map.modules_of(room)]
