@@ -56,13 +56,13 @@ class Exporting:
             ExportFailed: the disk takes nothing.
             StoreUnavailable: the store does not answer.
         """
-        several = (dimensions,) if isinstance(dimensions, str) else tuple(dimensions)
+        several = (dimensions,) if isinstance(dimensions, str) else arguments.texts("dimensions", dimensions)
         request = RunExport(
             tuple(dict.fromkeys(Dimension.parse(each) for each in several)),
             arguments.symbols(symbols),
             start,
             end,
-            None if to is None else fspath(to),
+            fspath(to) if isinstance(to, PathLike) else to,
             file_format,
             anew,
         )

@@ -106,11 +106,38 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
             "dry_run": FLAGS,
         },
     ),
+    "export": (
+        {"dimensions": "intraday"},
+        {
+            "dimensions": ["intrday", "", None, 7, [7], [["daily"]], b"daily"],
+            "symbols": SYMBOLS,
+            "start": MOMENTS,
+            "end": MOMENTS,
+            "to": [7, "", "a\0b", b"folder", ["a"]],
+            "file_format": ["", 7, "xml", ["csv"]],
+            "anew": FLAGS,
+        },
+    ),
+    "run_market": ({}, {"plan": [{}, "plan", SAMPLE, 7], "trigger": ["", 7, None, "cron", ["call"]]}),
+    "runs": (
+        {"dimension": "intraday"},
+        {"limit": [*LIMITS, 10_001], "dimension": ["intrday", "", 7, ["daily"], b"daily"], "run_id": ["", 7, "A\0"]},
+    ),
 }
 """Of each public method that takes arguments: some that are right, and wrong ones for each."""
 
-NO_ARGUMENTS = {"connectivity", "outbox", "roster", "readiness", "connectors"}
-NOT_BUILT = {"export", "drill"}
+NO_ARGUMENTS = {
+    "connectivity",
+    "connectors",
+    "market",
+    "outbox",
+    "pause_schedule",
+    "readiness",
+    "resume_schedule",
+    "roster",
+    "schedule",
+}
+NOT_BUILT = {"drill"}
 
 
 def test_every_public_method_is_here() -> None:
@@ -188,6 +215,7 @@ PLANS: Mapping[str, list[Any]] = {
     "zone": ["Mars/X", "", 7, "../etc"],
     "start": MOMENTS,
     "end": MOMENTS,
+    "period": ["", "30", "7x", "0s", "-1d", 30, timedelta(days=1), ["30d"]],
     "chunk_rows": [0, -1, 100_001, 10**30, "5", True],
     "columns": [7, "a", [("a", "b")], {7: "ts"}, {"a": 7}, {"": "ts"}, {"a": "price"}],
     "time_format": ["", 7, "%Q", "dd.mm.yyyy", "%"],
@@ -277,7 +305,12 @@ FIELDS: Mapping[str, list[Any]] = {
     "to": ["", 7, "a\0b"],
     "form": ["", 7, "xml"],
     "anew": FLAGS,
+    "metadata": [None, 7, "a", ["a"]],
+    "trigger": ["", 7, None, "cron"],
 }
+
+FIELDS_OF: Mapping[str, Mapping[str, list[Any]]] = {"ReadRuns": {"dimension": ["intrday", "", 7]}}
+"""Of some kinds of messages: fields for which other things are wrong than elsewhere."""
 
 RIGHT: Mapping[str, Any] = {
     "dimension": BARS,
@@ -330,8 +363,9 @@ KINDS: list[type[Message]] = [
 def test_every_message_refuses_wrong_arguments_when_it_is_made(kind: type[Any]) -> None:
     fields = msgspec.structs.fields(kind)
     right = {field.name: RIGHT[field.name] for field in fields if field.required}
+    wrong = {**FIELDS, **FIELDS_OF.get(kind.__name__, {})}
     for field in fields:
-        for given in (each for each in FIELDS[field.name] if each is not field.default):
+        for given in (each for each in wrong[field.name] if each is not field.default):
             with pytest.raises((TypeError, ValueError)):
                 kind(**{**right, field.name: given})
 
