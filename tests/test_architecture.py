@@ -27,6 +27,7 @@ ROOMS = (
     "backbone.stream",
     "backbone.ingest",
     "backbone.retention",
+    "backbone.export",
     "backbone.operations",
     "backbone.control",
     "backbone.facade",

@@ -27,6 +27,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.observing import Observe
 from backbone.facade.dead_letters import DeadLetters
+from backbone.facade.exporting import Exporting
 from backbone.facade.gating import Gating
 from backbone.facade.given import Rows, frame_of
 from backbone.facade.looking import Looking
@@ -65,7 +66,7 @@ R = TypeVar("R")
 _READ_TIMEOUT = 60.0
 
 
-class Backbone(Gating, Mending, Running, Unbuilt):
+class Backbone(Gating, Exporting, Mending, Running, Unbuilt):
     """A running backbone. Made by `open`; all methods belong to the loop it was opened in.
 
     Attributes:

@@ -16,6 +16,7 @@ from backbone.cache import child as cache
 from backbone.cache.at_hand import AtHand
 from backbone.cache.port import Cache
 from backbone.calls import Calls
+from backbone.export import child as export
 from backbone.ingest import child as ingest
 from backbone.operations.gate import child as gate
 from backbone.operations.gate.board import Board
@@ -51,7 +52,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
 def tree(
     settings: Settings, calls: Calls, resources: Resources, *, desk: Desk, control: ChildSpec | None, parts: Parts
 ) -> SupervisorSpec:
-    """Watch · store · cache · stream (relay, last, consumer) · ingest, scheduler · retention · gate · replay · control.
+    """Watch · store · cache · stream (relay, last, consumer) · ingest, scheduler · …, control, in the order below.
 
     Raises:
         Unsupported: `parts` names a child that there is not.
@@ -65,6 +66,7 @@ def tree(
         ingest.child(settings, calls),
         ingest.scheduler(settings, calls),
         retention.child(settings, calls),
+        export.child(settings, calls),
         gate.child(settings, calls, resources.gates, resources.newest),
     ]
     children += [each for each in (ingest.replay(settings, calls), control) if each is not None]

@@ -24,7 +24,10 @@ _KNOWN = (
     ("TIMESCALE_BACKUP(_.*)?", "backups are not watched yet; leave it out"),
     ("TIMESCALE_FAILOVER(_.*)?", "failover drills are not built yet; leave it out"),
     ("TIMESCALE(DB)?_(CROSS_REGION|SECONDARY|REPLICA)(_.*)?", "a second region is not built yet; leave it out"),
-    ("TIMESCALE_SPARK_(EXPORT|STRESS)(_.*)?", "export is not built yet; `backbone fetch` gives the rows"),
+    (
+        "TIMESCALE_SPARK_(EXPORT|STRESS)(_.*)?",
+        "set that of `export` instead, such as BACKBONE_EXPORT_PATH",
+    ),
     ("KAFKA_INGEST_CONSUMER_.*", "where a reader stands is kept in the store, and it waits for records; leave it out"),
     ("KAFKA_READINESS_.*", "readiness is not judged yet; `backbone connectors` probes Kafka"),
     ("KAFKA_SENSORY_.*", "sensory is not built yet; leave it out"),

@@ -16,6 +16,7 @@ from backbone.settings.sections.backfill import BackfillSettings
 from backbone.settings.sections.base import Section, Text
 from backbone.settings.sections.cache import CacheSettings
 from backbone.settings.sections.control import ControlSettings
+from backbone.settings.sections.export import ExportSettings
 from backbone.settings.sections.gate import GateSettings
 from backbone.settings.sections.ingest import IngestSettings
 from backbone.settings.sections.instruments import InstrumentsSettings
@@ -66,6 +67,7 @@ class Settings(Section, frozen=True, kw_only=True):
     schedule: ScheduleSettings = ScheduleSettings()
     recovery: RecoverySettings = RecoverySettings()
     retention: RetentionSettings = RetentionSettings()
+    export: ExportSettings = ExportSettings()
     quality: QualitySettings = QualitySettings()
     instruments: InstrumentsSettings = InstrumentsSettings()
     gate: GateSettings = GateSettings()

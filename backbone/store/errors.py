@@ -11,6 +11,7 @@ __all__ = [
     "PositionLost",
     "RowRefused",
     "SchemaMismatch",
+    "SnapshotLost",
     "StoreBusy",
     "StoreError",
     "StoreUnavailable",
@@ -115,6 +116,26 @@ class SchemaMismatch(StoreError):
     """The tables are not those this version works with; the message says which migration differs or is missing."""
 
     code = "schema"
+
+
+class SnapshotLost(StoreError):
+    """The moment that was read from stands no more: it lasted too long, or the store was opened anew. Begin another."""
+
+    code = "snapshot_lost"
+
+    @classmethod
+    def after(cls, seconds: float) -> SnapshotLost:
+        """The error of one that lasted too long.
+
+        Args:
+            seconds: for which it was held.
+        """
+        return cls(f"the snapshot was held for {seconds:g} s, as long as it may; read less at once, or allow more")
+
+    @classmethod
+    def gone(cls) -> SnapshotLost:
+        """The error of one that the store knows nothing of."""
+        return cls("the snapshot is gone: the store was opened anew, or it was closed; begin another one")
 
 
 class Unsupported(StoreError):

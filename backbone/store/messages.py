@@ -51,23 +51,27 @@ from backbone.store.records import (
 from backbone.store.repair_messages import ReadRepairs
 from backbone.store.request import StoreRequest
 from backbone.store.run_messages import ReadLatestRuns, ReadRuns, RecordRun
+from backbone.store.snapshot_messages import CloseSnapshot, FindParts, OpenSnapshot, ReadPart, SumPart
 
 __all__ = [
     "SHARED_STREAM",
     "STREAM",
     "AdvanceRelay",
     "ClaimEpoch",
+    "CloseSnapshot",
     "CommitOffsets",
     "DeleteDeadLetters",
     "DeleteQuarantine",
     "DropRows",
     "FindDeadLetters",
+    "FindParts",
     "FindQuarantine",
     "KeepDeadLetters",
     "Lease",
     "LeaveLease",
     "MigrateStore",
     "NoteParts",
+    "OpenSnapshot",
     "OutboxGrew",
     "OutboxState",
     "ProbeStore",
@@ -81,6 +85,7 @@ __all__ = [
     "ReadLatestRuns",
     "ReadOffsets",
     "ReadOutbox",
+    "ReadPart",
     "ReadQuarantine",
     "ReadQuarters",
     "ReadRepairs",
@@ -95,6 +100,7 @@ __all__ = [
     "RelayCursor",
     "StoreQuestion",
     "StreamParts",
+    "SumPart",
     "TraceRow",
     "VoidLedger",
     "WriteChunk",
@@ -385,5 +391,10 @@ StoreQuestion: TypeAlias = (
     | FindQuarantine
     | DeleteQuarantine
     | TraceRow
+    | OpenSnapshot
+    | FindParts
+    | ReadPart
+    | SumPart
+    | CloseSnapshot
 )
 """All of them: what the store's actor handles."""

@@ -25,6 +25,7 @@ from backbone.store.duckdb.quarters import Counting
 from backbone.store.duckdb.repairs import Repairs
 from backbone.store.duckdb.run_journal import RunJournal
 from backbone.store.duckdb.session import Session
+from backbone.store.duckdb.snapshots import Held, Snapshots
 from backbone.store.duckdb.tracing import Tracing
 from backbone.store.duckdb.upkeep import Upkeep
 from backbone.store.duckdb.writing import Writing
@@ -38,6 +39,7 @@ __all__ = ["DuckDBStore"]
 class DuckDBStore(
     Writing,
     Aggregating,
+    Snapshots,
     Outbox,
     Cursors,
     Inbox,
@@ -101,6 +103,7 @@ class DuckDBStore(
         }
         self._memory = memory if self._path == MEMORY else None
         self._session = Session(self._path, config, memory=memory, deadline=deadline, inline=inline, headroom=headroom)
+        self._snapshots: dict[str, Held] = {}
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
         self._timer = timer

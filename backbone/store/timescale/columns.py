@@ -22,7 +22,7 @@ from backbone.domain.stored import constant
 from backbone.store.sql import quoted
 from backbone.store.timescale.copying import PG_EPOCH_US
 
-__all__ = ["doubles_of", "moments", "moments_of", "packed", "table_of", "wholes_of"]
+__all__ = ["doubles_of", "moments", "moments_of", "packed", "summed", "table_of", "wholes_of"]
 
 _SEND = {"timestamp": "timestamptz_send({})", "int64": "int8send({})", "double": "float8send(coalesce({}, 'NaN'))"}
 
@@ -52,6 +52,32 @@ def _packed(dimension: Dimension, known: frozenset[str]) -> str:
         else:
             expressions.append(f"string_agg({_SEND[kind].format(column)}, '')")
     return ", ".join(expressions)
+
+
+def summed(dimension: Dimension, known: Mapping[str, str]) -> str:
+    """The expressions that tell the number of rows, and a hash of each column; see `Store.sum_part`.
+
+    Args:
+        dimension: of the rows.
+        known: columns that are left out.
+    """
+    expressions = ["count(*)"]
+    for name, kind in dimension.kinds.items():
+        if name not in known:
+            column = quoted(name)
+            hashes = [f"sha256(coalesce(string_agg({sent}, ''), ''))" for sent in _sent(kind, column)]
+            expressions.append(hashes[0] if len(hashes) == 1 else f"sha256({' || '.join(hashes)})")
+    return ", ".join(expressions)
+
+
+def _sent(kind: Kind, column: str) -> list[str]:
+    """The values as bytes; of doubles zero has no sign, and NaN stands for null."""
+    if kind == "string":
+        return [f"int4send(coalesce(octet_length(textsend({column})), -1))", f"textsend({column})"]
+    if kind == "double":
+        null = r"'\x7ff8000000000001'::bytea"
+        return [f"CASE WHEN {column} IS NULL OR {column} = 'NaN' THEN {null} ELSE float8send({column} + 0) END"]
+    return [_SEND[kind].format(column)]
 
 
 def table_of(dimension: Dimension, known: Mapping[str, str], answer: Sequence[Any]) -> pa.Table:

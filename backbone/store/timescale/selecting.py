@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from backbone.domain.clock import INTERVALS
 from backbone.domain.dimension import Dimension
 from backbone.store.records import Query
 from backbone.store.sql import names, quoted, same_key
-from backbone.store.timescale.columns import packed
+from backbone.store.timescale.columns import packed, summed
 from backbone.store.timescale.copied import copied
 from backbone.store.timescale.outbox import HORIZON
 from backbone.store.timescale.tables import SQL_TYPES, Tables
@@ -65,6 +65,11 @@ class Selection:
         self.values = []
         return self._rows_of_page(after, size, None, copied(self.query.dimension, self._known()))
 
+    def page_sums(self, after: Sequence[object] | None, size: int) -> str:
+        """The statement that gives how many rows `page` has, and a hash over each of their columns."""
+        self.values = []
+        return self._page(after, size, None, summed)
+
     def page_and_position(self, size: int, since: datetime | None = None) -> str:
         """The same of the first page, with what `position` gives in front: one statement sees one moment."""
         position = self.position()
@@ -85,9 +90,15 @@ class Selection:
             SELECT coalesce(max(position), 0) AS newest, {horizon} AS horizon FROM telemetry.positions WHERE {condition}
         """  # noqa: S608
 
-    def _page(self, after: Sequence[object] | None, size: int, since: datetime | None) -> str:
+    def _page(
+        self,
+        after: Sequence[object] | None,
+        size: int,
+        since: datetime | None,
+        told: Callable[[Dimension, Mapping[str, str]], str] = packed,
+    ) -> str:
         rows = self._rows_of_page(after, size, since)
-        return f"SELECT {packed(self.query.dimension, self.known)} FROM ({rows}) AS page"  # noqa: S608
+        return f"SELECT {told(self.query.dimension, self.known)} FROM ({rows}) AS page"  # noqa: S608
 
     def _rows_of_page(
         self, after: Sequence[object] | None, size: int, since: datetime | None, columns: str = ""
@@ -203,6 +214,11 @@ class Selection:
             )
             ORDER BY {order}, revision DESC {limit}
         """  # noqa: S608
+
+    def condition(self) -> str:
+        """The condition that the rows meet, and nothing else; `values` are its parameters."""
+        self.values = []
+        return self._where()
 
     def _where(self, *, since: datetime | None = None, symbols: bool = True) -> str:
         query = self.query

@@ -32,6 +32,7 @@ from backbone.store.timescale.quarters import Counting
 from backbone.store.timescale.repairs import Repairs
 from backbone.store.timescale.roles import reads_only
 from backbone.store.timescale.run_journal import RunJournal
+from backbone.store.timescale.snapshots import Held, Snapshots
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.tracing import Tracing
 from backbone.store.timescale.upkeep import Upkeep
@@ -44,6 +45,7 @@ __all__ = ["TimescaleStore"]
 class TimescaleStore(
     Writing,
     Aggregating,
+    Snapshots,
     Outbox,
     Cursors,
     Leases,
@@ -96,6 +98,7 @@ class TimescaleStore(
         self._newest = Newest()
         self._leases: dict[tuple[str, int], Lease] = {}
         self._leasing = anyio.Lock()
+        self._snapshots: dict[str, Held] = {}
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
         self._timer = timer
@@ -113,11 +116,13 @@ class TimescaleStore(
     async def close(self) -> None:
         """Close the connections, within seconds whatever the server does."""
         self.drop_leases()
+        self.drop_snapshots()
         await self._database.close()
 
     def let_go(self) -> None:
         """See `backbone.store.port.Adapter`."""
         self.drop_leases()
+        self.drop_snapshots()
         self._database.let_go()
 
     async def migrate(self, *, dry_run: bool = False) -> MigrationReport:

@@ -16,6 +16,7 @@ import pytest
 from actors import Message
 from backbone import Backbone, BackboneClosed, Dimension, IngestPlan
 from backbone.store.records import Query
+from backbone.store.snapshots import Part, Parts
 from backbone.testing import embedded
 from tests.backbone import message_map
 from tests.backbone.facade.kit import BARS, SAMPLE, bars, plan
@@ -65,15 +66,6 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
         {"dimension": [each for each in DIMENSIONS if each is not None], "symbols": SYMBOLS},
     ),
     "freshness": ({}, {"dimensions": ["intrday", [7], [["daily"]], 7], "symbols": SYMBOLS, "as_of": MOMENTS}),
-    "run_market": ({}, {"plan": [{}, "plan", SAMPLE, 7], "trigger": ["", "manual", 7, None]}),
-    "runs": (
-        {},
-        {
-            "limit": [*LIMITS, 10_001],
-            "dimension": [each for each in DIMENSIONS if each is not None],
-            "run_id": ["", 7, "a\0"],
-        },
-    ),
     "symbols": ({"dimension": "intraday"}, {"dimension": DIMENSIONS}),
     "ingest": ({}, {"plan": [None, {}, "plan", SAMPLE, 7]}),
     "record": ({"rows": [], "dimension": "quotes"}, {"rows": ROWS, "dimension": DIMENSIONS}),
@@ -114,14 +106,38 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
             "dry_run": FLAGS,
         },
     ),
+    "export": (
+        {"dimensions": "intraday"},
+        {
+            "dimensions": ["intrday", "", None, 7, [7], [["daily"]], b"daily"],
+            "symbols": SYMBOLS,
+            "start": MOMENTS,
+            "end": MOMENTS,
+            "to": [7, "", "a\0b", b"folder", ["a"]],
+            "file_format": ["", 7, "xml", ["csv"]],
+            "anew": FLAGS,
+        },
+    ),
+    "run_market": ({}, {"plan": [{}, "plan", SAMPLE, 7], "trigger": ["", 7, None, "cron", ["call"]]}),
+    "runs": (
+        {"dimension": "intraday"},
+        {"limit": [*LIMITS, 10_001], "dimension": ["intrday", "", 7, ["daily"], b"daily"], "run_id": ["", 7, "A\0"]},
+    ),
 }
 """Of each public method that takes arguments: some that are right, and wrong ones for each."""
 
 NO_ARGUMENTS = {
-    *("connectivity", "outbox", "roster", "readiness", "connectors"),
-    *("market", "schedule", "resume_schedule", "pause_schedule"),
+    "connectivity",
+    "connectors",
+    "market",
+    "outbox",
+    "pause_schedule",
+    "readiness",
+    "resume_schedule",
+    "roster",
+    "schedule",
 }
-NOT_BUILT = {"export", "drill"}
+NOT_BUILT = {"drill"}
 
 
 def test_every_public_method_is_here() -> None:
@@ -279,12 +295,22 @@ FIELDS: Mapping[str, list[Any]] = {
     "until": MOMENTS,
     "ids": [7, "0f", ("",), (7,)],
     "ts": [None, *MOMENTS],
-    "metadata": [7, None, "a", [("a", 1)]],
-    "trigger": ["", "manual", 7, None],
+    "snapshot": ["", 7, None],
+    "wanted": [None, "daily"],
+    "part": [None, "A"],
+    "owner": ["", 7, None],
+    "seconds": [-1, "5", None, float("nan"), float("inf"), True],
+    "readers": [0, -3, 2**63, "5", 1.0, True],
+    "dimensions": ["daily", None, ("daily",), [BARS]],
+    "to": ["", 7, "a\0b"],
+    "form": ["", 7, "xml"],
+    "anew": FLAGS,
+    "metadata": [None, 7, "a", ["a"]],
+    "trigger": ["", 7, None, "cron"],
 }
 
-BY_NAME: Mapping[str, Mapping[str, list[Any]]] = {"ReadRuns": {"dimension": ["intrday", "", 7]}}
-"""Of messages that name a dimension by its text."""
+FIELDS_OF: Mapping[str, Mapping[str, list[Any]]] = {"ReadRuns": {"dimension": ["intrday", "", 7]}}
+"""Of some kinds of messages: fields for which other things are wrong than elsewhere."""
 
 RIGHT: Mapping[str, Any] = {
     "dimension": BARS,
@@ -317,6 +343,11 @@ RIGHT: Mapping[str, Any] = {
     "end": WELL,
     "outbox_before": None,
     "quarantine_before": None,
+    "snapshot": "s",
+    "wanted": Parts(BARS),
+    "part": Part(BARS, "A", WELL, WELL),
+    "owner": "o",
+    "seconds": 1.0,
 }
 
 ROOMS = [module for room in message_map.ROOMS for module in message_map.modules_of(room)]
@@ -332,9 +363,9 @@ KINDS: list[type[Message]] = [
 def test_every_message_refuses_wrong_arguments_when_it_is_made(kind: type[Any]) -> None:
     fields = msgspec.structs.fields(kind)
     right = {field.name: RIGHT[field.name] for field in fields if field.required}
+    wrong = {**FIELDS, **FIELDS_OF.get(kind.__name__, {})}
     for field in fields:
-        wrong = {**FIELDS, **BY_NAME.get(kind.__name__, {})}[field.name]
-        for given in (each for each in wrong if each is not field.default):
+        for given in (each for each in wrong[field.name] if each is not field.default):
             with pytest.raises((TypeError, ValueError)):
                 kind(**{**right, field.name: given})
 

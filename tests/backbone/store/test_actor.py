@@ -34,6 +34,7 @@ from backbone.store.messages import OutboxGrew, ReadRows, ReadSymbols, StoreQues
 from backbone.store.port import Store
 from backbone.store.records import Chunk, DeadLetter, JournalBound, JournalRow, OutboxRow, Query, StoreInfo, WriteResult
 from backbone.store.run_records import RunRow
+from backbone.store.snapshots import PART_ROWS, Part, Parts
 
 TRADES = Dimension.TRADES
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -100,6 +101,7 @@ async def started(system: TestSystem, double: Double, **more: Any) -> ActorRef:
 
 
 RUN = RunRow(run_id="a", dimension="trades", status="ok", source="csv", executed_at=DAY)
+PART = Part(TRADES, "A", DAY, DAY)
 LETTER = DeadLetter("backbone", "backbone.quotes", 3, 7, "no frame", b"{", DAY)
 ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] = [
     (messages.ClaimEpoch("csv", TRADES), ("claim_epoch", ("csv", TRADES), {})),
@@ -160,6 +162,11 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.TraceRow(TRADES, "A", DAY), ("trace", (TRADES, "A", DAY), {})),
     (messages.FindQuarantine(("0f",)), ("quarantined_at", (("0f",),), {})),
     (messages.DeleteQuarantine(()), ("delete_quarantined", ((),), {})),
+    (messages.OpenSnapshot("export", 9.0, 2), ("open_snapshot", ("export", 9.0, 2), {})),
+    (messages.FindParts("one", Parts(TRADES)), ("find_parts", ("one", Parts(TRADES)), {})),
+    (messages.ReadPart("one", PART, ("A", DAY, 1), 5), ("read_part", ("one", PART, ("A", DAY, 1), 5), {})),
+    (messages.SumPart("one", PART), ("sum_part", ("one", PART, None, PART_ROWS), {})),
+    (messages.CloseSnapshot("one"), ("close_snapshot", ("one",), {})),
 ]
 
 
