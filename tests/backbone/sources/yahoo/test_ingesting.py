@@ -149,6 +149,22 @@ async def test_a_plan_without_times_goes_on_from_what_is_stored_less_the_lag(pro
     assert second == int(datetime(2024, 3, 6, tzinfo=UTC).timestamp()) - 3 * 86_400
 
 
+async def test_a_row_of_the_future_moves_nothing_past_what_is_still_to_be_fetched(provider: Provider) -> None:
+    provider.answer(path("ACME"), as_json(chart(step=86_400)))
+    daily = {"dimensions": ["daily"], "interval": None, "start": None, "end": None}
+    async with asking(provider, **{"providers.yahoo.lag_days": 3}) as backbone:
+        prices = dict.fromkeys(("open", "high", "low", "close"), 10.0)
+        mistyped = [{"symbol": each, "ts": datetime(2090, 1, 2, tzinfo=UTC), **prices} for each in ("ACME", "ZINC")]
+        await backbone.ingest(plan("ACME", **daily))
+        assert (await backbone.record(mistyped, "daily")).inserted == 2
+        provider.answer(path("ZINC"), as_json(chart("ZINC", step=86_400)))
+        await backbone.ingest(plan("ACME", "ZINC", **daily))
+        now = backbone.system.clock.now().timestamp()
+    _, again, other = (int(each.query["period1"]) for each in provider.seen)
+    assert again == int(datetime(2024, 3, 6, tzinfo=UTC).timestamp()) - 3 * 86_400
+    assert 0 <= now - 60 * 86_400 - other < 60  # of which nothing but that is stored
+
+
 async def test_a_period_is_how_far_back_from_now_rows_are_asked_for(provider: Provider) -> None:
     provider.answer(path("ACME"), as_json(chart(timestamp=None)))
     async with asking(provider) as backbone:
