@@ -110,6 +110,33 @@ def test_a_host_that_asks_for_a_pause_gets_it_from_all_clients(asking: Asking) -
     assert asking.clock.waited[-1] == pytest.approx(5, abs=0.01)
 
 
+def test_who_has_a_place_already_waits_as_well_where_the_host_asks_for_a_pause_meanwhile(asking: Asking) -> None:
+    asking.provider.answer("/a", GOOD)
+    asking.client(rate=0.5).get("/a", {})
+    sleep, until = asking.clock.sleep, asking.clock.now + 17
+
+    def told_meanwhile(seconds: float) -> None:
+        sleep(seconds)
+        asking.hosts.of(asking.client().host).pause(until)
+
+    asking.clock.sleep = told_meanwhile  # type: ignore[method-assign]
+    asking.client(rate=0.5).get("/a", {})
+    assert asking.clock.now == pytest.approx(until)
+
+
+def test_a_pause_that_comes_with_another_failure_is_kept_too(asking: Asking) -> None:
+    asking.provider.answer("/a", as_json({}, 502, **{"Retry-After": "17"}), GOOD)
+    began = asking.clock.now
+    assert asking.client().get("/a", {}).status == 200
+    assert asking.clock.now - began == pytest.approx(17, abs=0.01)
+
+
+def test_who_may_ask_only_once_is_told_of_a_refusal_as_such(asking: Asking) -> None:
+    asking.provider.answer("/a", as_json({}, 401))
+    with pytest.raises(Refused, match="refuses to answer: 401 Unauthorized$"):
+        asking.client(attempts=1).get("/a", {})
+
+
 def test_a_pause_beyond_patience_is_told_with_its_length_and_nobody_asks_meanwhile(asking: Asking) -> None:
     asking.provider.answer("/a", as_json({}, 429, **{"Retry-After": "3600"}))
     for _ in range(2):
@@ -226,6 +253,10 @@ def test_who_is_stopped_waits_no_longer(asking: Asking) -> None:
         ({"retry-after": "soon", "date": "Wed, 06 Mar 2024 12:00:00 GMT"}, None),
         ({"retry-after": "Wed, 06 Mar 2024 12:01:00 GMT"}, None),
         ({"retry-after": "-5"}, None),
+        ({"retry-after": "86399"}, 86_399.0),
+        ({"retry-after": "1000000000"}, 86_400.0),
+        ({"retry-after": "9" * 1000}, 86_400.0),
+        ({"retry-after": "Wed, 06 Mar 9999 12:00:00 GMT", "date": "Wed, 06 Mar 2024 12:00:00 GMT"}, 86_400.0),
         ({}, None),
     ],
 )
