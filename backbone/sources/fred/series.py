@@ -15,9 +15,8 @@ from backbone.domain import Frame
 from backbone.sources.errors import InputInvalid
 from backbone.sources.fred.answers import Observation, Observations, Releases
 from backbone.sources.fred.asking import Fred, TooManyVintages
-from backbone.sources.fred.calendar import events_frame
 from backbone.sources.fred.times import ReleaseTimes
-from backbone.sources.macro import kind_of
+from backbone.sources.macro import events_frame, kind_of
 from backbone.sources.numbers import number
 from backbone.sources.port import BadRow, SourceChunk, excerpt
 

@@ -117,6 +117,24 @@ def test_the_newest_trade_is_no_bar_although_it_stands_among_them() -> None:
     assert notes == ["ACME: 1 1h bars left out: not over yet"]
 
 
+def test_the_bar_of_the_day_is_over_when_trading_is_also_where_it_bears_the_moment_of_the_last_trade() -> None:
+    close = int(datetime(2024, 3, 4, 21, 0, tzinfo=UTC).timestamp())
+    period, last = {"regular": {"start": FIRST, "end": close}}, close + 1
+    eve = FIRST - 3 * DAY
+    raw = chart(rows=2, timestamp=[eve, last], meta_currentTradingPeriod=period, meta_regularMarketTime=last)
+    chunk, notes = bars(raw, Dimension.DAILY_BARS, "1d", datetime(2024, 3, 4, 21, 30, tzinfo=UTC))
+    assert ([f"{each:%F}" for each in column(chunk, "ts")], notes) == (["2024-03-01", "2024-03-04"], [])
+
+
+def test_the_trade_that_ends_a_session_is_no_bar_that_begins_there() -> None:
+    close = int(datetime(2024, 3, 4, 21, 0, tzinfo=UTC).timestamp())
+    period = {"regular": {"start": FIRST, "end": close}}
+    stamps = [close - 600, close - 300, close]
+    raw = chart(timestamp=stamps, meta_currentTradingPeriod=period, meta_regularMarketTime=close)
+    chunk, notes = bars(raw, interval="5m")
+    assert (column(chunk, "close"), notes) == ([10.5, 11.5], ["ACME: 1 5m bars left out: not over yet"])
+
+
 @pytest.mark.parametrize("value", ["NaN", "1e999", "ten"])
 def test_a_value_that_is_no_number_costs_its_row_alone(value: str) -> None:
     chunk, _ = bars(chart(close=[1.0, value, 3.0]))

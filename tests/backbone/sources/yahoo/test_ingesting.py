@@ -185,6 +185,8 @@ async def test_dividends_and_splits_are_events_of_the_symbol(provider: Provider)
     async with asking(provider) as backbone:
         run = await backbone.ingest(plan("ACME"))
         assert "ACME: 3 dividends and splits from 2024-03-04 to 2024-03-06" in run.notes[0]
+        restated = "ACME: warn: Yahoo restates all earlier prices by them; what is stored from before 2024-03-04 is as"
+        assert run.notes[1].startswith(restated)
         acted = await backbone.ingest(
             plan("ACME", dimensions=["macro"], interval=None, start=START - timedelta(days=1))
         )
@@ -194,6 +196,34 @@ async def test_dividends_and_splits_are_events_of_the_symbol(provider: Provider)
         ("Dividend", 0.24, "USD", "corporate/dividend"), ("Split", 4.0, None, "corporate/split"),
     ]  # fmt: skip
     assert {row["ts"] for row in rows} == {datetime(2024, 3, 4, tzinfo=UTC)}
+
+
+async def test_dividends_restate_adjusted_closes_and_nothing_else(provider: Provider) -> None:
+    provider.answer(path("ACME"), as_json(chart(events={"dividends": {"x": {"amount": 0.24, "date": FIRST}}})))
+    async with asking(provider) as backbone:
+        intraday = await backbone.ingest(plan("ACME"))
+        daily = await backbone.ingest(plan("ACME", dimensions=["daily"], interval=None))
+    assert not [note for note in intraday.notes if "restates" in note]
+    assert len([note for note in daily.notes if "restates all earlier adjusted closes" in note]) == 1
+
+
+async def test_two_actions_of_one_day_are_counted(provider: Provider) -> None:
+    paid = {str(at): {"amount": 0.24, "date": at} for at in (FIRST, FIRST + 1)}
+    provider.answer(path("ACME"), as_json(chart(events={"dividends": paid})))
+    async with asking(provider) as backbone:
+        start = START - timedelta(days=1)
+        run = await backbone.ingest(plan("ACME", dimensions=["macro"], interval=None, start=start))
+        assert (run.rows_read, run.inserted, run.duplicates) == (2, 1, 1)
+
+
+async def test_what_yahoo_has_no_more_when_we_come_back_is_told(provider: Provider) -> None:
+    provider.answer(path("ACME"), as_json(chart(step=60)))
+    unnamed = {"interval": "1m", "start": None, "end": None}
+    async with asking(provider) as backbone:
+        assert (await backbone.ingest(plan("ACME", **unnamed))).inserted == 3
+        run = await backbone.ingest(plan("ACME", **unnamed))
+    (line,) = [note for note in run.notes if "any more" in note]
+    assert line.startswith("ACME: warn: Yahoo has no 1m bars from 2024-03-04 14:32 to ")
 
 
 @pytest.mark.parametrize(
