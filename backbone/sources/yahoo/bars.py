@@ -24,6 +24,7 @@ __all__ = ["bars_of", "dates_of"]
 
 _PRICES = ("open", "high", "low", "close")
 _DAY = 86_400
+_OTHER_SEASON = 3600  # by the offset of winter, a day that begins at midnight in summer begins an hour earlier
 _SESSION = 72_000  # behind its close, the day's bar may bear the moment of the last trade
 _EARLIEST, _LATEST = -5_364_662_400, 4_133_980_800  # 1800 and 2101: beyond, milliseconds were taken for seconds
 
@@ -154,7 +155,7 @@ def dates_of(utc: Numbers, meta: Meta) -> Numbers:
     try:
         wall = to_wall_time(utc.astype("datetime64[us]"), load_zone(meta.exchange_timezone_name or ""))
     except ValueError:
-        wall = (utc + meta.gmtoffset * 1_000_000).astype("datetime64[us]")
+        wall = (utc + (meta.gmtoffset + _OTHER_SEASON) * 1_000_000).astype("datetime64[us]")
     return wall.astype("datetime64[D]").astype("datetime64[us]").astype(np.int64)
 
 

@@ -53,6 +53,11 @@ def test_bars_have_their_moments_and_their_interval() -> None:
         ("Europe/London", 3600, [1711670400, 1711926000], ["2024-03-29", "2024-04-01"]),
         ("Asia/Tokyo", 32400, [1709510400], ["2024-03-04"]),
         ("Nowhere/At_All", 32400, [1709510400], ["2024-03-04"]),
+        # midnight of London in winter and in summer, by the offset of either
+        ("Nowhere/At_All", 0, [1709510400, 1719788400], ["2024-03-04", "2024-07-01"]),
+        ("Nowhere/At_All", 3600, [1709510400, 1719788400], ["2024-03-04", "2024-07-01"]),
+        # the open of Sydney, on the eve in UTC
+        ("Australia/Sydney", 36000, [1709506800, 1712534400], ["2024-03-04", "2024-04-08"]),
     ],
 )
 def test_a_daily_bar_bears_the_date_on_the_clock_of_its_exchange(
