@@ -91,7 +91,9 @@ class Fred:
         for _ in range(_MOST_PAGES):
             found = self.get(path, {**params, "limit": str(rows), "offset": str(offset)}, kind)
             if found.rows and found == before:
-                raise InputInvalid(f"FRED gives the same {found.rows:,} rows again in place of the next; ask again later")
+                raise InputInvalid(
+                    f"FRED gives the same {found.rows:,} rows again in place of the next; ask again later"
+                )
             yield found
             before, offset = found, offset + found.rows
             if found.count is not None and not found.rows and offset < found.count:

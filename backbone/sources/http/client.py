@@ -175,7 +175,8 @@ class Client:
 def retry_after(answer: Answer) -> float | None:
     """For how many seconds a host does not want to be asked; None: it says nothing that can be understood.
 
-    More than a day is taken for a day: else one wrong figure would silence a host until the process ends. A moment is taken relative to the one at which the host says that it answered (RFC 9110, 10.2.3).
+    More than a day is taken for a day: else one wrong figure would silence a host until the process ends. A moment is
+    taken relative to the one at which the host says that it answered (RFC 9110, 10.2.3).
     """
     text = answer.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():

@@ -133,7 +133,7 @@ def test_a_pause_that_comes_with_another_failure_is_kept_too(asking: Asking) -> 
 
 def test_who_may_ask_only_once_is_told_of_a_refusal_as_such(asking: Asking) -> None:
     asking.provider.answer("/a", as_json({}, 401))
-    with pytest.raises(Refused, match="refuses to answer: 401 Unauthorized$"):
+    with pytest.raises(Refused, match=r"refuses to answer: 401 Unauthorized$"):
         asking.client(attempts=1).get("/a", {})
 
 

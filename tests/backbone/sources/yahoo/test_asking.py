@@ -85,8 +85,8 @@ def test_a_window_in_which_nothing_was_traded_costs_those_behind_it_nothing(prov
     provider.answer(path(), as_json(chart(step=60)), as_json(refused("Bad Request", words), 400), *bars)
     yahoo = YahooSettings(base_url=provider.url, cookie_url=None, rate=1000.0)
     settings = Settings(providers=ProvidersSettings(yahoo=yahoo))
-    span = {"start": START, "end": START + 20 * DAY}
-    source = YahooSource("intraday", symbols=["ACME"], interval="1m", settings=settings, **span)
+    end = START + 20 * DAY
+    source = YahooSource("intraday", symbols=["ACME"], interval="1m", start=START, end=end, settings=settings)
     assert sum(chunk.frame.num_rows for chunk in source.chunks()) == 6
     assert source.account.notes == ["ACME: Yahoo has no 1m bars from 2024-03-11 14:30 to 2024-03-18 14:30 UTC"]
 
