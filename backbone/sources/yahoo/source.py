@@ -113,7 +113,7 @@ class YahooSource(Provider):
 
     def stop(self) -> None:
         """Give up what is being waited for."""
-        self._connection.timing.stop()
+        self._connection.stop()
 
     def close(self) -> None:
         """Close the connections."""

@@ -5,15 +5,20 @@ from __future__ import annotations
 import gzip
 import logging
 import socket
-from collections.abc import Iterator
-from typing import Any
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, Self
 
 import pytest
 
 from backbone.settings.secrets import Secret
-from backbone.sources.errors import InputInvalid, SourceUnavailable
+from backbone.settings.sections.providers import ProvidersSettings
+from backbone.sources.errors import InputInvalid, SourceUnavailable, SourceUnset
 from backbone.sources.http.client import Client, Pace, Refused, retry_after
 from backbone.sources.http.hosts import Hosts
+from backbone.sources.http.opening import Connection
 from backbone.sources.http.plain import PlainTransport
 from backbone.sources.http.transport import Answer, Bounds
 from tests.backbone.sources.server import JSON, Provider, Reply, as_json, endless, packed
@@ -59,6 +64,37 @@ class Asking:
         chosen: dict[str, Any] = {"rate": 1000.0, "attempts": 4, "pause": 1.0, "patience": 60.0, "bounds": BOUNDS}
         pace = Pace(**(chosen | changes))
         return Client(self.provider.url, pace, self.transport, self.clock, self.hosts, random_share=lambda: 1.0)
+
+
+class Dripping:
+    """A host that sends a byte of its headers now and then, and after the first tells that it was asked."""
+
+    def __init__(self) -> None:
+        self.came: Callable[[], None] = lambda: None
+        self._socket = socket.socket()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen()
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._socket.close()
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        given, _ = self._socket.accept()
+        with given, suppress(OSError):
+            given.recv(10_000)
+            given.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            self.came()
+            while not self._over.wait(0.02):
+                given.sendall(b"x")
 
 
 @pytest.fixture
@@ -221,6 +257,36 @@ def test_an_answer_that_never_ends_is_given_up_by_the_clock_not_by_its_size(aski
     asking.provider.answer("/a", Reply(slow(), size=50))
     with pytest.raises(InputInvalid, match="was not at its end after 30 s"):
         asking.client().get("/a", {})
+
+
+@pytest.fixture
+def dripping() -> Iterator[Dripping]:
+    with Dripping() as given:
+        yield given
+
+
+def test_a_host_that_never_ends_its_headers_is_given_up_by_the_deadline(asking: Asking, dripping: Dripping) -> None:
+    asking.provider.url = dripping.url
+    with pytest.raises(InputInvalid, match=r"was not at its end after 0.2 s, which providers.deadline allows"):
+        asking.client(bounds=Bounds(5.0, 5.0, 0.2, 1000)).get("/a", {})
+
+
+def test_who_is_stopped_while_a_host_is_silent_waits_no_longer(dripping: Dripping) -> None:
+    connection = Connection(ProvidersSettings(read_timeout=600.0, deadline=600.0))
+    client = connection.client(dripping.url, 1000.0)
+    dripping.came = connection.stop
+    with pytest.raises(SourceUnavailable, match="stopped before the provider had answered"):
+        client.get("/a", {})
+    connection.close()
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "foo"])
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://user:hunter22@127.0.0.1:1")
+    with pytest.raises(SourceUnset, match=r"what the environment says of proxies .*; mend HTTPS_PROXY") as caught:
+        PlainTransport("provider.example")
+    assert "hunter22" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
