@@ -94,8 +94,9 @@ class YahooSource(Provider):
         if actions := len(events.dividends) + len(events.splits):
             text = "ingest macro_events from yahoo to keep them"
             yield f"{symbol}: {actions} dividends and splits from {start:%F} to {end:%F}; {text}"
+        stored = self._start is not None or symbol in self._cursor.newest  # or it may be
         daily = self.dimension is Dimension.DAILY_BARS
-        if events.splits or (events.dividends and daily):
+        if stored and (events.splits or (events.dividends and daily)):
             what = "prices" if events.splits else "adjusted closes"
             text = f"{symbol}: warn: Yahoo restates all earlier {what} by them"
             yield f"{text}; what is stored from before {start:%F} is as it was: fetch it again, with a start"
