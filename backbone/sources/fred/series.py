@@ -20,13 +20,14 @@ from backbone.sources.macro import events_frame, kind_of
 from backbone.sources.numbers import number
 from backbone.sources.port import BadRow, SourceChunk, excerpt
 
-__all__ = ["Series"]
+__all__ = ["MOST_VALUES", "Series"]
 
 _FIRST: Final = datetime(1776, 7, 4, tzinfo=UTC)  # before that, FRED knows of no time
 _LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
 _DAY: Final = timedelta(days=1)
 _NONE: Final = "."
-_MOST_VALUES: Final = 500_000
+MOST_VALUES: Final = 500_000
+"""Of one series; all of them are in memory at once."""
 
 
 class Series:
@@ -104,10 +105,8 @@ class Series:
     def _bounded(self, start: datetime, end: datetime, realtime: dict[str, str]) -> Iterator[Observation]:
         for each in self._pages(start, end, realtime):
             self._values += 1
-            if self._values > _MOST_VALUES:
-                raise InputInvalid(
-                    f"FRED has more than {_MOST_VALUES:,} values of {self._name}; ask for a shorter span"
-                )
+            if self._values > MOST_VALUES:
+                raise InputInvalid(f"FRED has more than {MOST_VALUES:,} values of {self._name}; ask for a shorter span")
             yield each
 
     def _pages(self, start: datetime, end: datetime, realtime: dict[str, str]) -> Iterator[Observation]:

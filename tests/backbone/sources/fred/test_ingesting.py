@@ -13,6 +13,7 @@ import pytest
 from backbone import Backbone, IngestPlan
 from backbone.settings.secrets import Secret
 from backbone.sources.errors import InputInvalid, SourceUnavailable, SourceUnset
+from backbone.sources.fred import series
 from backbone.testing import embedded
 from tests.backbone.sources.server import Provider, as_json
 from tests.backbone.sources.shapes import observations, release_dates
@@ -196,6 +197,27 @@ async def test_more_revisions_than_fred_gives_at_once_are_asked_for_in_two_spans
     assert spans[0] == ("1776-07-04", "9999-12-31")
     assert (spans[1][0], spans[2][1]) == spans[0]
     assert datetime.fromisoformat(spans[1][1]) < datetime.fromisoformat(spans[2][0])
+
+
+async def test_a_series_of_too_many_values_is_refused_before_all_of_them_are_read(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series, "MOST_VALUES", 3)
+    answer_cpi(provider)
+    pages = [observations(*rows, count=6) for rows in (CPI[:2], CPI[2:4], CPI[4:])]
+    provider.answer(VALUES, *map(as_json, pages))
+    async with asking(provider) as backbone:
+        with pytest.raises(InputInvalid, match="more than 3 values of CPIAUCSL; ask for a shorter span"):
+            await backbone.ingest(plan("CPIAUCSL"))
+    assert len(provider.asked(VALUES)) == 2
+
+
+async def test_a_calendar_that_begins_in_the_future_is_asked_for_from_today_on(provider: Provider) -> None:
+    provider.answer(DATES, as_json(release_dates()))
+    async with asking(provider) as backbone:
+        today = backbone.system.clock.now()
+        await backbone.ingest(plan(start=today + timedelta(days=30)))
+    assert provider.asked(DATES)[0].query["realtime_start"] == f"{today:%Y-%m-%d}"
 
 
 async def test_the_calendar_has_releases_past_and_to_come_at_their_times(provider: Provider) -> None:

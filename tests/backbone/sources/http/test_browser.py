@@ -79,6 +79,12 @@ def test_a_host_that_is_not_there_is_told_without_the_query(transport: BrowserTr
     assert str(caught.value)
 
 
+def test_a_redirect_is_not_followed(provider: Provider, transport: BrowserTransport) -> None:
+    provider.answer("/a", Reply(b"", 302, {"Location": f"{provider.url}/b"}))
+    assert transport.get(f"{provider.url}/a", {}, {}, BOUNDS, Clock()).status == 302
+    assert not provider.asked("/b")
+
+
 def test_a_silent_host_is_given_up(transport: BrowserTransport) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

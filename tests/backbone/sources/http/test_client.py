@@ -20,7 +20,8 @@ from backbone.sources.http.client import Client, Pace, Refused, retry_after
 from backbone.sources.http.hosts import Hosts
 from backbone.sources.http.opening import Connection
 from backbone.sources.http.plain import PlainTransport
-from backbone.sources.http.transport import Answer, Bounds
+from backbone.sources.http.timing import Waiting
+from backbone.sources.http.transport import Answer, Bounds, Cut, Unreached
 from tests.backbone.sources.server import JSON, Provider, Reply, as_json, endless, packed
 
 BOUNDS = Bounds(connect=2.0, read=2.0, whole=30.0, size=100_000)
@@ -269,6 +270,57 @@ def test_a_host_that_never_ends_its_headers_is_given_up_by_the_deadline(asking: 
     asking.provider.url = dripping.url
     with pytest.raises(InputInvalid, match=r"was not at its end after 0.2 s, which providers.deadline allows"):
         asking.client(bounds=Bounds(5.0, 5.0, 0.2, 1000)).get("/a", {})
+
+
+class Looked(Waiting):
+    """Tells that a piece was taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = threading.Event()
+
+    def check(self) -> None:
+        super().check()
+        self.taken.set()
+
+
+def test_an_answer_that_is_cut_short_by_a_stop_is_none(provider: Provider) -> None:
+    waiting, transport, over = Looked(), PlainTransport(provider.url.removeprefix("http://")), threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield b"{}"  # without a length: where it ends, the connection does
+        waiting.taken.wait(5)
+        waiting.stop()
+        transport.cut()
+        over.wait(5)
+
+    provider.answer("/a", Reply(pieces(), size=None))
+    with pytest.raises(SourceUnavailable, match="stopped before the provider had answered"):
+        transport.get(f"{provider.url}/a", {}, {}, Bounds(5.0, 5.0, 60.0, 10**9), waiting)
+    over.set()
+    transport.close()
+
+
+def test_no_proxy_of_the_environment_leads_to_this_machine(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ALL_PROXY", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    provider.answer("/a", GOOD)
+    transport = PlainTransport(provider.url.removeprefix("http://"))
+    assert transport.get(f"{provider.url}/a", {}, {}, BOUNDS, Clock()).status == 200
+    transport.close()
+
+
+@pytest.mark.parametrize(("error", "expected"), [(Unreached, SourceUnavailable), (Cut, InputInvalid)])
+def test_a_key_in_the_words_of_a_transport_is_not_told(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch, error: type[Exception], expected: type[Exception]
+) -> None:
+    def get(*_: object) -> Answer:
+        raise error("at https://provider.example/a?api_key=f00dfeed")
+
+    monkeypatch.setattr(asking.transport, "get", get)
+    with pytest.raises(expected, match=r"provider\.example") as caught:
+        asking.client(attempts=1).get("/a", {})
+    assert "f00dfeed" not in str(caught.value)
 
 
 def test_who_is_stopped_while_a_host_is_silent_waits_no_longer(dripping: Dripping) -> None:

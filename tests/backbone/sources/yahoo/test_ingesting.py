@@ -149,6 +149,17 @@ async def test_a_plan_without_times_goes_on_from_what_is_stored_less_the_lag(pro
     assert second == int(datetime(2024, 3, 6, tzinfo=UTC).timestamp()) - 3 * 86_400
 
 
+async def test_bars_of_another_interval_move_nothing(provider: Provider) -> None:
+    unnamed = {"start": None, "end": None}
+    async with asking(provider, **{"providers.yahoo.lag_days": 0}) as backbone:
+        recent = int(backbone.system.clock.now().timestamp()) // HOUR * HOUR - 40 * HOUR
+        for interval, first in (("1h", recent), ("5m", recent - 10 * HOUR)):
+            provider.answer(path("ACME"), as_json(chart(first=first, rows=1)))
+            await backbone.ingest(plan("ACME", **unnamed, interval=interval))
+        await backbone.ingest(plan("ACME", **unnamed, interval="5m"))
+    assert provider.seen[-1].query["period1"] == str(recent - 10 * HOUR)
+
+
 async def test_a_row_of_the_future_moves_nothing_past_what_is_still_to_be_fetched(provider: Provider) -> None:
     provider.answer(path("ACME"), as_json(chart(step=86_400)))
     daily = {"dimensions": ["daily"], "interval": None, "start": None, "end": None}
