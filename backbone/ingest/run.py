@@ -155,7 +155,7 @@ class Run:
         """
         began = self._clock()
         epoch = await self._writer.claim(self.source_name, self._dimension)
-        await going_on(self._source, self._plan, self._writer)
+        await going_on(self._source, self._plan, self._writer, self._now())
         if self._contract.binds:
             self._contract.after(await self._writer.journal_of(self.source_name, self._dimension))
         pieces = self._pieces(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backbone.domain import Frame
+from backbone.domain.clock import from_us
 from backbone.settings.sections.providers import MultiSettings
 
 __all__ = ["compared"]
@@ -17,7 +18,7 @@ _VALUE = ("close", "price", "actual")
 
 
 def compared(frames: Mapping[str, Frame], whole: Frame, limits: MultiSettings) -> Iterator[str]:
-    """What is to be said of the rows of one symbol, in words that begin with warn or error.
+    """What is to be said of the rows of one symbol: whose they are, and words that begin with warn or error.
 
     Args:
         frames: by provider, the first before all others.
@@ -28,6 +29,7 @@ def compared(frames: Mapping[str, Frame], whole: Frame, limits: MultiSettings) -
     if not len(moments):
         return
     first = next(iter(frames))
+    yield from _filled(frames)
     for kind, frame in frames.items():
         own = _moments(frame)
         share = len(own) / len(moments)
@@ -39,6 +41,18 @@ def compared(frames: Mapping[str, Frame], whole: Frame, limits: MultiSettings) -
             yield f"warn: the newest row of {kind} is {late.days} days older than that of another provider"
         if kind != first:
             yield from _drift(first, frames[first], kind, frame, limits.drift)
+
+
+def _filled(frames: Mapping[str, Frame]) -> Iterator[str]:
+    """Whose rows those are that the first lacks."""
+    had = np.array([], dtype=np.int64)
+    for number, (kind, frame) in enumerate(frames.items()):
+        own = _moments(frame)
+        more = np.setdiff1d(own, had)
+        if number and len(more):
+            first, last = (f"{from_us(int(each)):%Y-%m-%d %H:%M}" for each in more[[0, -1]])
+            yield f"{len(more):,} moments are those of {kind}, from {first} to {last}"
+        had = np.union1d(had, own)
 
 
 def _drift(first: str, one: Frame, kind: str, other: Frame, most: float) -> Iterator[str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.schema import arrow_schema
 
-__all__ = ["Kind", "category_of", "enriched", "kind_of"]
+__all__ = ["Kind", "category_of", "enriched", "events_frame", "kind_of"]
 
 
 class Kind(NamedTuple):
@@ -51,6 +52,12 @@ _KINDS: Final = _kinds(
 def kind_of(event: str) -> Kind | None:
     """The kind of an event by its name, in any case; None: its name does not tell."""
     return next((kind for pattern, kind in _KINDS if pattern.search(event)), None)
+
+
+def events_frame(rows: list[dict[str, Any]]) -> Frame:
+    """Events one after the other as they came; `ordered` makes a frame of them."""
+    table = pa.Table.from_pylist(rows, arrow_schema(Dimension.MACRO_EVENTS))
+    return Frame.from_arrow(Dimension.MACRO_EVENTS, table, presorted=True)
 
 
 def enriched(frame: Frame) -> Frame:

@@ -10,10 +10,11 @@ from backbone.domain import Frame
 from backbone.domain.clock import utc_now
 from backbone.domain.dimension import Dimension
 from backbone.settings import Settings
+from backbone.settings.redaction import redact
 from backbone.sources.agreeing import compared
 from backbone.sources.asking import Provider, providers_of
 from backbone.sources.errors import SourceError
-from backbone.sources.port import BadRow, ProviderSource, Source, SourceChunk
+from backbone.sources.port import BadRow, Cursor, ProviderSource, Source, SourceChunk
 from backbone.sources.registry import available_sources, built_in, open_source, reads_file
 
 __all__ = ["MultiSource"]
@@ -83,8 +84,11 @@ class MultiSource(Provider):
                 chunks = list(self._asked(kind, symbol))
             except SourceError as error:
                 refused.append(error)
-                self.account.note(f"{symbol}: {kind} gave nothing: {error}")
+                self.account.note(f"{symbol}: {kind} gave nothing: {redact(str(error))}")
                 continue
+            if any(chunk.known_at is not None for chunk in chunks):
+                text = f"{kind} has revisions, of which the newest alone are taken"
+                self.account.note(f"{symbol}: warn: {text}; ingest from {kind} by itself to keep them all")
             bad += [row for chunk in chunks for row in chunk.quarantined]
             frames[kind] = Frame.concat([Frame.empty(self.dimension), *(chunk.frame for chunk in chunks)])
         if not frames:
@@ -106,24 +110,28 @@ class MultiSource(Provider):
     def _asked(self, kind: str, symbol: str) -> Iterator[SourceChunk]:
         if self._stopped:
             raise SourceError("stopped before all providers had answered; start the same plan again")
+        start = self.start_of(symbol)
         offered: Mapping[str, Any] = {
             **self._options,
             "symbols": (symbol,),
             "symbol": symbol,
-            "start": self.start_of(symbol),
+            "start": start if self._start is not None or not built_in(kind) else None,
             "end": self.end,
             "settings": self._settings,
             "now": self._now,
         }
-        outside: tuple[type[Exception], ...] = () if built_in(kind) else (Exception,)
+        outside: tuple[type[Exception], ...] = (ValueError,) if built_in(kind) else (Exception,)
         try:
             self._open = open_source(kind, offered, dimension=self.dimension, interval=self._interval)
+            if built_in(kind) and isinstance(self._open, ProviderSource):  # where no start is named, it may keep less
+                self._open.follow(Cursor({symbol: start + self._open.lag}, self._open.lag))
             for chunk in self._open.chunks():
                 yield self._of_dimension(chunk)
         except SourceError:
             raise
         except outside as error:
-            raise SourceError(f"{type(error).__name__}: {error}") from error
+            text = str(error) if built_in(kind) else f"{type(error).__name__}: {error}"
+            raise SourceError(text) from error
         finally:
             for words in getattr(getattr(self._open, "account", None), "notes", ()):
                 self.account.note(f"{kind}: {words}")

@@ -68,7 +68,7 @@ class CcxtSource:
         end = min(self.end or self.now(), self.now() - self.step)  # what is not over yet is no bar
         while since <= end and not self.stopped:
             candles = self.asked(symbol, since)
-            rows, bad, newest = [], [], since
+            rows, bad, moments = [], [], []
             for candle in candles:
                 try:
                     moment = from_us(int(candle[0]) * 1000)
@@ -76,11 +76,12 @@ class CcxtSource:
                 except (TypeError, ValueError) as error:
                     bad.append(BadRow(f"{self.name} {symbol} {candle!r:.40}", str(error), f"{candle!r:.200}"))
                     continue
-                newest = max(newest, moment)
+                moments.append(moment)
                 if since <= moment <= end:
                     rows.append({"symbol": symbol, "interval": self.interval, "ts": moment, **values})
             yield rows, bad
-            if not candles or newest + self.step <= since or len(candles) < PAGE:
+            newest = max(moments, default=since - self.step)
+            if newest < since:  # it has no more, or gives again what it gave
                 return
             since = newest + self.step
 

@@ -61,6 +61,8 @@ class Exchange:
     """An exchange as ccxt has them: hourly candles since midnight, pages of 500, and what a test wants to go wrong."""
 
     candles: ClassVar[dict[str, list[list[Any]] | Exception]] = {}
+    page: ClassVar[int] = 500
+    asked: ClassVar[int] = 0
 
     def __init__(self, settings: dict[str, Any]) -> None:
         assert settings["enableRateLimit"]
@@ -70,7 +72,8 @@ class Exchange:
         held = self.candles[symbol]
         if isinstance(held, Exception):
             raise held
-        return [each for each in held if each[0] >= since][:limit]
+        type(self).asked += 1
+        return [each for each in held if each[0] >= since or self.page < 0][: min(limit, abs(self.page))]
 
 
 class BaseError(Exception):
@@ -87,7 +90,8 @@ def ccxt(monkeypatch: pytest.MonkeyPatch, install: Install) -> type[Exchange]:
     module = ModuleType("ccxt")
     vars(module).update(kraken=Exchange, BaseError=BaseError, NetworkError=NetworkError)
     monkeypatch.setitem(sys.modules, "ccxt", module)
-    monkeypatch.setattr(Exchange, "candles", {})
+    for name, value in (("candles", {}), ("page", 500), ("asked", 0)):
+        monkeypatch.setattr(Exchange, name, value)
     code = (DOCS / "examples/ccxt_source.py").read_text()
     install("ccxt_source", code, "[backbone.sources]\nkraken = ccxt_source:kraken\n")
     return Exchange
@@ -119,6 +123,18 @@ async def test_candles_of_an_exchange_come_in_without_the_one_that_is_not_over(c
             "kraken ETH/USD": "kraken gives no answer of ETH/USD: timed out",
             "kraken DOGE/USD": "kraken refuses DOGE/USD: no market",
         }
+
+
+async def test_an_exchange_whose_pages_are_shorter_loses_none_and_one_that_repeats_itself_is_left(
+    ccxt: type[Exchange],
+) -> None:
+    ccxt.candles, ccxt.page = {"BTC/USD": candles(1000)}, 300
+    window = {"start": NOW - 700 * HOUR, "end": NOW}
+    async with embedded() as backbone:
+        assert (await backbone.ingest(plan("BTC/USD", **window))).inserted == 700
+        ccxt.asked, ccxt.page = 0, -200  # whatever it is asked for, it gives its oldest
+        assert (await backbone.ingest(plan("BTC/USD", **window))).rows_read == 0
+    assert ccxt.asked == 1
 
 
 async def test_a_candle_that_is_none_is_kept_aside(ccxt: type[Exchange]) -> None:

@@ -26,7 +26,7 @@ class ReleaseDates(msgspec.Struct):
     """A page of the calendar."""
 
     release_dates: list[ReleaseDate]
-    count: int = 0
+    count: int | None = None
 
     @property
     def rows(self) -> int:
@@ -46,7 +46,7 @@ class Observations(msgspec.Struct):
     """A page of a series."""
 
     observations: list[Observation]
-    count: int = 0
+    count: int | None = None
 
     @property
     def rows(self) -> int:

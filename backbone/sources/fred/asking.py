@@ -26,9 +26,9 @@ class TooManyVintages(InputInvalid):
 
 
 class _Page(Protocol):
-    """A part of an answer."""
+    """A part of an answer, and of how many rows: None: it does not say."""
 
-    count: int
+    count: int | None
 
     @property
     def rows(self) -> int:
@@ -76,16 +76,29 @@ class Fred:
     def pages(self, path: str, params: Mapping[str, str], kind: type[P], rows: int) -> Iterator[P]:
         """All pages of an answer; the last is the first that reaches its count.
 
+        A page may have fewer rows than were asked for: the next one goes on behind them.
+
         Args:
             path: see `get`.
             params: see `get`.
             kind: of a page.
             rows: of a page at most.
+
+        Raises:
+            InputInvalid: the pages do not lead to an end, or end before all rows have come.
         """
-        for page in range(_MOST_PAGES):
-            found = self.get(path, {**params, "limit": str(rows), "offset": str(page * rows)}, kind)
+        offset, before = 0, None
+        for _ in range(_MOST_PAGES):
+            found = self.get(path, {**params, "limit": str(rows), "offset": str(offset)}, kind)
+            if found.rows and found == before:
+                raise InputInvalid(
+                    f"FRED gives the same {found.rows:,} rows again in place of the next; ask again later"
+                )
             yield found
-            if not found.rows or (page + 1) * rows >= found.count:
+            before, offset = found, offset + found.rows
+            if found.count is not None and not found.rows and offset < found.count:
+                raise InputInvalid(f"FRED gives {offset:,} of the {found.count:,} rows that it has; ask again later")
+            if not found.rows or (found.rows < rows if found.count is None else offset >= found.count):
                 return
         raise InputInvalid(f"FRED's answer has more than {_MOST_PAGES:,} pages; ask for a shorter span")
 

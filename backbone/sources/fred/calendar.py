@@ -6,17 +6,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
-import pyarrow as pa
-
-from backbone.domain import Dimension, Frame
-from backbone.domain.schema import arrow_schema
 from backbone.sources.fred.answers import ReleaseDate, ReleaseDates
 from backbone.sources.fred.asking import Fred
 from backbone.sources.fred.times import ReleaseTimes
-from backbone.sources.macro import kind_of
+from backbone.sources.macro import events_frame, kind_of
 from backbone.sources.port import BadRow, SourceChunk, excerpt
 
-__all__ = ["CALENDAR", "events_frame", "releases"]
+__all__ = ["CALENDAR", "releases"]
 
 CALENDAR: Final = "FRED"
 """The calendar of all releases."""
@@ -46,12 +42,6 @@ def releases(fred: Fred, times: ReleaseTimes, start: datetime, end: datetime) ->
         given = events_frame(rows)
         ordered = given.ordered()
         yield SourceChunk(ordered, tuple(bad), "", 0, given if ordered.num_rows < given.num_rows else None)
-
-
-def events_frame(rows: list[dict[str, Any]]) -> Frame:
-    """Events one after the other as they came; `ordered` makes a frame of them."""
-    table = pa.Table.from_pylist(rows, arrow_schema(Dimension.MACRO_EVENTS))
-    return Frame.from_arrow(Dimension.MACRO_EVENTS, table, presorted=True)
 
 
 def _row(each: ReleaseDate, times: ReleaseTimes) -> dict[str, Any]:

@@ -15,19 +15,19 @@ from backbone.domain import Frame
 from backbone.sources.errors import InputInvalid
 from backbone.sources.fred.answers import Observation, Observations, Releases
 from backbone.sources.fred.asking import Fred, TooManyVintages
-from backbone.sources.fred.calendar import events_frame
 from backbone.sources.fred.times import ReleaseTimes
-from backbone.sources.macro import kind_of
+from backbone.sources.macro import events_frame, kind_of
 from backbone.sources.numbers import number
 from backbone.sources.port import BadRow, SourceChunk, excerpt
 
-__all__ = ["Series"]
+__all__ = ["MOST_VALUES", "Series"]
 
 _FIRST: Final = datetime(1776, 7, 4, tzinfo=UTC)  # before that, FRED knows of no time
 _LAST: Final = datetime(9999, 12, 31, tzinfo=UTC)
 _DAY: Final = timedelta(days=1)
 _NONE: Final = "."
-_MOST_VALUES: Final = 500_000
+MOST_VALUES: Final = 500_000
+"""Of one series; all of them are in memory at once."""
 
 
 class Series:
@@ -46,7 +46,8 @@ class Series:
         self._name = name
         self._times = times
         self._page_rows = page_rows
-        self._now = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        self._now = now
+        self._values = 0
         kind = kind_of(name)
         self._category = None if kind is None else kind.category
 
@@ -62,11 +63,7 @@ class Series:
         """All that was ever said of these dates, the oldest first, each with since when it is known."""
         release = self._release()
         said: defaultdict[str, list[Observation]] = defaultdict(list)
-        for number_of, each in enumerate(self._revisions(start, end, _FIRST, _LAST)):
-            if number_of == _MOST_VALUES:
-                raise InputInvalid(
-                    f"FRED has more than {_MOST_VALUES:,} values of {self._name}; ask for a shorter span"
-                )
+        for each in self._revisions(start, end, _FIRST, _LAST):
             said[each.realtime_start].append(each)
         had: set[datetime] = set()
         for day in sorted(said):
@@ -75,7 +72,7 @@ class Series:
             for each in said.pop(day):
                 self._add(each, rows, bad)
             try:
-                known_at = self._times.moment(day, release)
+                known_at = min(self._times.moment(day, release), self._now)  # what we have is known
             except ValueError as error:
                 where = f"fred {self._name} as of {excerpt(day[:40])}"
                 yield _chunk([], [BadRow(where, f"{len(rows)} values: {error}", excerpt(str(rows[:1])))], None)
@@ -96,14 +93,21 @@ class Series:
         """What was said between two days; in two spans, where that is more than FRED gives at once."""
         realtime = {"realtime_start": f"{since:%Y-%m-%d}", "realtime_end": f"{until:%Y-%m-%d}"}
         try:
-            yield from list(self._pages(start, end, realtime))
+            yield from list(self._bounded(start, end, realtime))
         except TooManyVintages:
-            latest = min(until, self._now + _DAY)
+            latest = min(until, self._now.replace(hour=0, minute=0, second=0, microsecond=0) + _DAY)
             if latest - since < 2 * _DAY:
                 raise
             middle = since + (latest - since) // _DAY // 2 * _DAY
             yield from self._revisions(start, end, since, middle)
             yield from self._revisions(start, end, middle + _DAY, until)
+
+    def _bounded(self, start: datetime, end: datetime, realtime: dict[str, str]) -> Iterator[Observation]:
+        for each in self._pages(start, end, realtime):
+            self._values += 1
+            if self._values > MOST_VALUES:
+                raise InputInvalid(f"FRED has more than {MOST_VALUES:,} values of {self._name}; ask for a shorter span")
+            yield each
 
     def _pages(self, start: datetime, end: datetime, realtime: dict[str, str]) -> Iterator[Observation]:
         params = {

@@ -85,7 +85,7 @@ class FredSource(Provider):
 
     def stop(self) -> None:
         """Give up what is being waited for."""
-        self._connection.timing.stop()
+        self._connection.stop()
 
     def close(self) -> None:
         """Close the connections."""

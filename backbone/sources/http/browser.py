@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -42,9 +43,11 @@ class BrowserTransport:
         self, url: str, params: Mapping[str, str], headers: Mapping[str, str], bounds: Bounds, timing: Timing
     ) -> Answer:
         """Ask for one thing; see Transport. curl unpacks by itself, a few kilobytes at a time."""
+        from curl_cffi import CurlOpt
         from curl_cffi.requests import exceptions
 
         body = Growing(bounds, timing, timing.time())
+        self._session.curl_options = {CurlOpt.LOW_SPEED_LIMIT: 1, CurlOpt.LOW_SPEED_TIME: math.ceil(bounds.read)}
 
         def take(piece: bytes) -> int:
             return len(piece) if body.take(piece) else _STOP_WRITING
@@ -64,6 +67,9 @@ class BrowserTransport:
             raise Unreached(_without_address(str(error), url)) from None
         body.check()
         return Answer(given.status_code, dict(_lower(given.headers)), bytes(body.data))
+
+    def cut(self) -> None:
+        """Nothing: curl looks up when something comes, or after the silence that is allowed."""
 
     def forget(self) -> None:
         """Drop all cookies."""

@@ -23,6 +23,8 @@ _BUSY: Final = frozenset({423, 429, 503})  # 423: FRED, while it is locked
 _BROKEN: Final = frozenset({408, *range(500, 600)})
 _REFUSED: Final = frozenset({401, 403})
 _LONGEST_PAUSE: Final = 30.0
+_BELIEVED: Final = 86_400.0
+_INSTANT: Final = 0.001
 
 
 class Refused(SourceUnavailable):
@@ -115,7 +117,8 @@ class Client:
             except Unreached as error:
                 why = f"gives no answer: {redact(str(error))}"
                 continue
-            if answer.status in _REFUSED | {429} and not forgotten:
+            last = attempt + 1 == self._pace.attempts
+            if answer.status in _REFUSED | {429} and not (forgotten or last):
                 forgotten = True
                 self._transport.forget()
                 why = self._noted(answer)
@@ -130,13 +133,20 @@ class Client:
 
     def _wait(self, attempt: int, why: str) -> None:
         """Wait for the host's next place, and after a failure for a random part of a pause that grows."""
+        pause = min(self._pace.pause * 2 ** (attempt - 1), _LONGEST_PAUSE) * self._random_share() if attempt else 0.0
+        self._look(why)
+        now = self._timing.time()
+        self._timing.sleep(pause + self._host.place(now + pause, self._pace.rate))
+        while self._look(why) > _INSTANT:  # somebody else was asked to pause meanwhile
+            self._timing.sleep(self._host.place(self._timing.time(), self._pace.rate))
+
+    def _look(self, why: str) -> float:
+        """How many seconds the host still wants to be left alone, as far as that is worth waiting for."""
         rest = self._host.paused(self._timing.time())
         if rest > self._pace.patience:
             text = f"{self.host} {why or 'was asked too often'}; it wants to be asked again in {rest:.0f} s"
             raise SourceUnavailable(text, retry_after=rest)
-        pause = min(self._pace.pause * 2 ** (attempt - 1), _LONGEST_PAUSE) * self._random_share() if attempt else 0.0
-        now = self._timing.time()
-        self._timing.sleep(pause + self._host.place(now + pause, self._pace.rate))
+        return rest
 
     def _sent(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         try:
@@ -147,7 +157,7 @@ class Client:
     def _noted(self, answer: Answer) -> str:
         """What an answer of which nothing can be had says; where it asks for a pause, all runs keep it."""
         asked = retry_after(answer)
-        if answer.status in _BUSY:
+        if answer.status in _BUSY or asked is not None:
             self._host.pause(self._timing.time() + (self._pace.pause if asked is None else asked))
         return f"answers {_status(answer)}"
 
@@ -165,16 +175,16 @@ class Client:
 def retry_after(answer: Answer) -> float | None:
     """For how many seconds a host does not want to be asked; None: it says nothing that can be understood.
 
-    A moment is taken relative to the one at which the host says that it answered (RFC 9110, 10.2.3).
+    More than a day is taken for a day: else one wrong figure would silence a host until the process ends. A moment is
+    taken relative to the one at which the host says that it answered (RFC 9110, 10.2.3).
     """
     text = answer.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
-        return float(text[:9])
+        return min(float(text[:300]), _BELIEVED)
     try:
-        return max(
-            0.0, (parsedate_to_datetime(text) - parsedate_to_datetime(answer.headers.get("date", ""))).total_seconds()
-        )
-    except (ValueError, TypeError):
+        until, said = parsedate_to_datetime(text), parsedate_to_datetime(answer.headers.get("date", ""))
+        return min(max(0.0, (until - said).total_seconds()), _BELIEVED)
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -45,6 +45,12 @@ class Connection:
             self._transport = self._made(urlsplit(base_url).netloc)
         return Client(base_url, Pace.of(self._settings, rate), self._transport, self.timing, HOSTS)
 
+    def stop(self) -> None:
+        """Give up what is being waited for, now and from now on; called from another thread."""
+        self.timing.stop()
+        if (transport := self._transport) is not None:
+            transport.cut()
+
     def close(self) -> None:
         """Close what was opened."""
         if self._transport is not None:

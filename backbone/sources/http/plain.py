@@ -6,12 +6,14 @@ import logging
 import ssl
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from backbone.settings.loopback import is_loopback
-from backbone.settings.redaction import RedactingFilter
+from backbone.settings.redaction import RedactingFilter, redact
 from backbone.sources.errors import SourceUnset
-from backbone.sources.http.reading import Growing, read
+from backbone.sources.http.lines import Lines
+from backbone.sources.http.reading import Growing, read, too_slow
 from backbone.sources.http.timing import Timing
 from backbone.sources.http.transport import Answer, Bounds, Cut, Unreached
 
@@ -30,7 +32,7 @@ class PlainTransport:
         host: where it will ask; to this machine no proxy of the environment leads.
 
     Raises:
-        SourceUnset: httpx2 is not installed.
+        SourceUnset: httpx2 is not installed, or the environment names a proxy or certificates that it can't use.
     """
 
     def __init__(self, host: str) -> None:
@@ -39,12 +41,21 @@ class PlainTransport:
         except ImportError as error:
             raise SourceUnset(f"providers are asked by the package httpx2, which can't be loaded ({error})") from error
         logging.getLogger("httpx2").addFilter(_REDACTING)  # it logs whole addresses, keys included
-        self._client = httpx2.Client(
-            headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
-            follow_redirects=False,
-            trust_env=not is_loopback(urlsplit(f"//{host}").hostname or ""),
-            verify=_certificates(),
-        )
+        self._lines = Lines()
+        try:
+            self._client = httpx2.Client(
+                headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
+                follow_redirects=False,
+                trust_env=not is_loopback(urlsplit(f"//{host}").hostname or ""),
+                verify=_certificates(),
+            )
+        except (
+            ImportError,
+            ValueError,
+            OSError,
+        ) as error:  # a proxy it can't speak to, certificates that are not there
+            text = f"what the environment says of proxies and certificates can't be used: {redact(str(error))}"
+            raise SourceUnset(f"{text}; mend HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE or SSL_CERT_DIR") from None
 
     def get(
         self, url: str, params: Mapping[str, str], headers: Mapping[str, str], bounds: Bounds, timing: Timing
@@ -53,18 +64,35 @@ class PlainTransport:
         import httpx2
 
         growing = Growing(bounds, timing, timing.time())
-        timeout = httpx2.Timeout(bounds.read, connect=bounds.connect)
-        try:
-            with self._client.stream("GET", url, params=dict(params), headers=dict(headers), timeout=timeout) as given:
-                encoding = given.headers.get("content-encoding", "")
-                body = read(given.iter_raw(_PIECE), encoding, growing)
-                return Answer(given.status_code, {name.lower(): value for name, value in given.headers.items()}, body)
-        except httpx2.TimeoutException as error:
-            raise Unreached(_silence(type(error).__name__, bounds)) from None
-        except httpx2.TransportError as error:
-            raise Unreached(str(error) or type(error).__name__) from None
-        except (httpx2.InvalidURL, httpx2.HTTPError) as error:  # their requests hold the key
-            raise Cut(f"can't be read: {type(error).__name__}: {error}") from None
+        chosen: dict[str, Any] = {
+            "params": dict(params),
+            "headers": dict(headers),
+            "timeout": httpx2.Timeout(bounds.read, connect=bounds.connect),
+            "extensions": {"trace": self._lines.trace},
+        }
+        with self._lines.within(bounds.whole) as late:
+            try:
+                answer = self._answer(url, chosen, growing)
+                why: Exception | None = None
+            except (httpx2.InvalidURL, httpx2.HTTPError) as error:
+                why = _failure(error, bounds)
+            except Unreached as error:
+                why = error
+        timing.check()
+        if late.is_set():  # what was cut may look like an end
+            raise Cut(too_slow(bounds))
+        if why is not None:
+            raise why
+        return answer
+
+    def _answer(self, url: str, chosen: dict[str, Any], growing: Growing) -> Answer:
+        with self._client.stream("GET", url, **chosen) as given:
+            body = read(given.iter_raw(_PIECE), given.headers.get("content-encoding", ""), growing)
+            return Answer(given.status_code, {name.lower(): value for name, value in given.headers.items()}, body)
+
+    def cut(self) -> None:
+        """End what is being waited for; called from another thread."""
+        self._lines.cut()
 
     def forget(self) -> None:
         """Drop all cookies."""
@@ -83,5 +111,14 @@ def _certificates() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-def _silence(kind: str, bounds: Bounds) -> str:
-    return f"no connection within {bounds.connect:g} s" if "Connect" in kind else f"silent for {bounds.read:g} s"
+def _failure(error: Exception, bounds: Bounds) -> Unreached | Cut:
+    """Why there is no answer; errors of httpx2 hold the request, and with it the key."""
+    import httpx2
+
+    kind = type(error).__name__
+    if isinstance(error, httpx2.TimeoutException):
+        silence = f"no connection within {bounds.connect:g} s" if "Connect" in kind else f"silent for {bounds.read:g} s"
+        return Unreached(silence)
+    if isinstance(error, httpx2.TransportError):
+        return Unreached(str(error) or kind)
+    return Cut(f"can't be read: {kind}: {error}")

@@ -12,7 +12,7 @@ from backbone.sources.http.transport import Bounds, Cut, Unreached
 if TYPE_CHECKING:
     from backbone.sources.http.timing import Timing
 
-__all__ = ["Growing", "read"]
+__all__ = ["Growing", "read", "too_slow"]
 
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
@@ -66,8 +66,13 @@ class Growing:
         if len(self.data) > bounds.size:
             raise Cut(f"is larger than {bounds.size:,} bytes, which providers.max_bytes allows")
         if self._timing.time() - self._began > bounds.whole:
-            raise Cut(f"was not at its end after {bounds.whole:g} s, which providers.deadline allows")
+            raise Cut(too_slow(bounds))
         self._timing.check()
+
+
+def too_slow(bounds: Bounds) -> str:
+    """What is said of an answer that takes too long."""
+    return f"was not at its end after {bounds.whole:g} s, which providers.deadline allows"
 
 
 def read(pieces: Iterable[bytes], encoding: str, body: Growing) -> bytes:

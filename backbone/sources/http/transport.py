@@ -83,6 +83,10 @@ class Transport(Protocol):
         """Drop all cookies."""
         ...
 
+    def cut(self) -> None:
+        """End what is being waited for; called from another thread, maybe more than once."""
+        ...
+
     def close(self) -> None:
         """Close all connections."""
         ...

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from backbone.domain import Dimension, Frame
 from backbone.domain.clock import from_us
-from backbone.sources.macro import kind_of
+from backbone.sources.macro import events_frame, kind_of
 from backbone.sources.numbers import number
 from backbone.sources.port import BadRow, SourceChunk, excerpt
 from backbone.sources.yahoo.bars import dates_of
@@ -38,8 +37,9 @@ def actions_of(chart: Chart, symbol: str) -> SourceChunk:
             rows.append(_row(symbol, action, chart.meta))
         except ValueError as error:
             bad.append(BadRow(f"yahoo {symbol} action {excerpt(key)}", str(error), excerpt(str(action))))
-    frame = Frame.from_records(Dimension.MACRO_EVENTS, rows) if rows else Frame.empty(Dimension.MACRO_EVENTS)
-    return SourceChunk(frame, tuple(bad), "", 0)
+    given = events_frame(rows)
+    ordered = given.ordered()
+    return SourceChunk(ordered, tuple(bad), "", 0, given if ordered.num_rows < given.num_rows else None)
 
 
 def _row(symbol: str, action: Dividend | Split, meta: Meta) -> dict[str, Any]:

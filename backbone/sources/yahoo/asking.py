@@ -20,6 +20,7 @@ from backbone.sources.yahoo.chart import Chart, Envelope
 __all__ = ["EPOCH", "Charts", "kept_since", "windows"]
 
 _CRUMB: Final = re.compile(r"[^\s<]{1,32}")
+_NOTHING_THEN: Final = "Data doesn't exist for startDate"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT_DAYS: Final = {"1m": 30, "1h": 730, "4h": 730}
 
@@ -47,6 +48,9 @@ class Charts:
             start: first moment.
             end: the moment behind the last.
 
+        Returns:
+            One without rows where nothing was traded in that window.
+
         Raises:
             SourceUnavailable: Yahoo can't be reached, or refuses.
             InputInvalid: it knows no such symbol or window, or answers something else than a chart of it.
@@ -60,6 +64,8 @@ class Charts:
         }
         answer = self._asked(f"/v8/finance/chart/{quote(symbol, safe='')}", params)
         found = decoded(answer, Envelope)
+        if found.failure and _NOTHING_THEN in found.failure:
+            return Chart()
         if found.failure:
             raise InputInvalid(f"Yahoo says of {symbol}: {found.failure}")
         if found.chart is None or not found.chart.result:
@@ -77,10 +83,13 @@ class Charts:
         try:
             return self._client.get(path, params | crumb)
         except Refused:
-            if crumb or self._cookie_url is None:
+            if self._cookie_url is None:
                 raise
-        self._crumb = self._fresh_crumb(self._client, self._cookie_url)
-        return self._client.get(path, params | {"crumb": self._crumb})
+        self._crumb = ""  # its cookie may be gone: after a refusal cookies are dropped
+        crumb = {"crumb": self._fresh_crumb(self._client, self._cookie_url)}
+        answer = self._client.get(path, params | crumb)
+        self._crumb = crumb["crumb"]
+        return answer
 
     def _fresh_crumb(self, client: Client, cookie_url: str) -> str:
         """A word that goes with a cookie; what stands in its place when Yahoo refuses is no word."""

@@ -24,6 +24,8 @@ __all__ = ["bars_of", "dates_of"]
 
 _PRICES = ("open", "high", "low", "close")
 _DAY = 86_400
+_OTHER_SEASON = 3600  # by the offset of winter, a day that begins at midnight in summer begins an hour earlier
+_SESSION = 72_000  # behind its close, the day's bar may bear the moment of the last trade
 _EARLIEST, _LATEST = -5_364_662_400, 4_133_980_800  # 1800 and 2101: beyond, milliseconds were taken for seconds
 
 Doubles = npt.NDArray[np.float64]
@@ -109,13 +111,16 @@ def _unfinished(seconds: Doubles, meta: Meta, interval: str, now: datetime) -> T
     period = None if meta.current_trading_period is None else meta.current_trading_period.regular
     ends = seconds + length.total_seconds()
     if period is not None and period.end > period.start:
-        within = (seconds >= period.start) & (seconds < period.end)
+        until = period.end if length < timedelta(days=1) else max(period.end, period.start + _SESSION)
+        within = (seconds >= period.start) & (seconds < until)
         if length <= timedelta(days=1):
             ends = np.where(within, np.minimum(ends, period.end), ends)
     found |= ends > now.timestamp()
     step = seconds[-1] - seconds[-2] if len(seconds) > 1 else math.inf
     short = step < min(length.total_seconds(), _DAY) * (1 if length < timedelta(days=1) else 0.5)
-    if seconds[-1] == meta.regular_market_time and (short or (length < timedelta(days=1) and seconds[-1] % 60)):
+    closes = period is not None and seconds[-1] == period.end  # no bar begins there
+    odd = length < timedelta(days=1) and (closes or seconds[-1] % 60 != 0)
+    if seconds[-1] == meta.regular_market_time and (short or odd):
         found[-1] = True  # the newest trade, as a bar that begins with it
     return found
 
@@ -150,7 +155,7 @@ def dates_of(utc: Numbers, meta: Meta) -> Numbers:
     try:
         wall = to_wall_time(utc.astype("datetime64[us]"), load_zone(meta.exchange_timezone_name or ""))
     except ValueError:
-        wall = (utc + meta.gmtoffset * 1_000_000).astype("datetime64[us]")
+        wall = (utc + (meta.gmtoffset + _OTHER_SEASON) * 1_000_000).astype("datetime64[us]")
     return wall.astype("datetime64[D]").astype("datetime64[us]").astype(np.int64)
 
 

@@ -16,6 +16,7 @@ from backbone.sources.port import SourceChunk
 from backbone.sources.yahoo.actions import actions_of
 from backbone.sources.yahoo.asking import EPOCH, Charts, kept_since, windows
 from backbone.sources.yahoo.bars import bars_of
+from backbone.sources.yahoo.chart import Events
 
 __all__ = ["YahooSource"]
 
@@ -84,19 +85,36 @@ class YahooSource(Provider):
                 continue
             if not chart.timestamp:
                 self.account.note(f"{symbol}: Yahoo has no {self._interval} bars from {start:%F %R} to {end:%F %R} UTC")
-            if chart.events is not None and (actions := len(chart.events.dividends) + len(chart.events.splits)):
-                text = "ingest macro_events from yahoo to keep them"
-                self.account.note(f"{symbol}: {actions} dividends and splits from {start:%F} to {end:%F}; {text}")
+            if chart.events is not None:
+                self.account.note(*self._restated(symbol, chart.events, start, end))
             yield bars_of(chart, symbol, self.dimension, self._interval, now, self.account.note)
+
+    def _restated(self, symbol: str, events: Events, start: datetime, end: datetime) -> Iterator[str]:
+        """What dividends and splits mean for rows that are stored: Yahoo restates its past by them, nobody ours."""
+        if actions := len(events.dividends) + len(events.splits):
+            text = "ingest macro_events from yahoo to keep them"
+            yield f"{symbol}: {actions} dividends and splits from {start:%F} to {end:%F}; {text}"
+        stored = self._start is not None or symbol in self._cursor.newest  # or it may be
+        daily = self.dimension is Dimension.DAILY_BARS
+        if stored and (events.splits or (events.dividends and daily)):
+            what = "prices" if events.splits else "adjusted closes"
+            text = f"{symbol}: warn: Yahoo restates all earlier {what} by them"
+            yield f"{text}; what is stored from before {start:%F} is as it was: fetch it again, with a start"
 
     def _first(self, symbol: str) -> datetime:
         """From when on Yahoo is asked: what a plan names, it is to answer itself; all there is, is what it keeps."""
-        first, named = self.start_of(symbol), self._start is not None
-        return first if named and first >= EPOCH else max(first, kept_since(self._interval, self._now()))
+        first, kept = self.start_of(symbol), kept_since(self._interval, self._now())
+        if (self._start is not None and first >= EPOCH) or first >= kept:
+            return first
+        stored = self._cursor.newest.get(symbol)
+        if stored is not None and stored < kept:
+            lost = f"from {stored:%F %R} to {kept:%F %R} UTC"
+            self.account.note(f"{symbol}: warn: Yahoo has no {self._interval} bars {lost} any more, and nor have we")
+        return kept
 
     def stop(self) -> None:
         """Give up what is being waited for."""
-        self._connection.timing.stop()
+        self._connection.stop()
 
     def close(self) -> None:
         """Close the connections."""

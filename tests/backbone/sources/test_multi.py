@@ -15,6 +15,8 @@ from backbone.sources import registry
 from backbone.sources.errors import InputInvalid, SourceError, SourceUnavailable
 from backbone.sources.port import BadRow, Progress, SourceChunk
 from backbone.sources.registry import open_source
+from tests.backbone.sources.server import Provider, as_json
+from tests.backbone.sources.shapes import chart, observations, path
 
 START = datetime(2024, 3, 4, tzinfo=UTC)
 HELD: dict[str, dict[int, float] | Exception] = {}
@@ -76,6 +78,7 @@ def test_the_first_provider_counts_and_the_next_fills_what_it_lacks() -> None:
     assert found == {0: 1.0, 1: 2.0, 2: 3.0, 3: 4.0}
     assert bad == 2
     assert notes == [
+        "ACME: 1 moments are those of second, from 2024-03-06 00:00 to 2024-03-06 00:00",
         "ACME: warn: first has 3 of 4 rows that any provider has (75%)",
         "ACME: warn: second has 3 of 4 rows that any provider has (75%)",
     ]
@@ -93,7 +96,7 @@ def test_how_much_of_all_rows_a_provider_has_is_judged(rows: int, level: str) ->
 def test_a_provider_that_has_fallen_behind_is_told() -> None:
     HELD.update(first={0: 1.0, 9: 1.0}, second={0: 1.0, 5: 1.0})
     _, notes, _ = closes(settings(**{"providers.multi.warn_coverage": 0.0, "providers.multi.fail_coverage": 0.0}))
-    assert notes == ["ACME: warn: the newest row of second is 4 days older than that of another provider"]
+    assert notes[1:] == ["ACME: warn: the newest row of second is 4 days older than that of another provider"]
 
 
 def test_closes_that_differ_are_told_with_how_many_and_how_far() -> None:
@@ -116,6 +119,44 @@ def test_where_no_provider_gives_anything_the_first_reason_is_told() -> None:
     with pytest.raises(SourceUnavailable, match="multi ACME: it is down") as caught:
         closes(settings())
     assert caught.value.retry_after == 30
+
+
+def test_a_provider_that_never_has_what_is_asked_for_costs_the_others_nothing() -> None:
+    HELD.update(first={0: 1.0})
+    found, notes, _ = closes(settings(**{"providers.multi.providers": "fred,first,yahoo"}), "A/B")
+    assert found == {0: 1.0}
+    assert notes[:2] == [
+        "A/B: fred gave nothing: daily_bars asked of fred; it has macro_events",
+        "A/B: yahoo gave nothing: symbol 'A/B' given; yahoo's have 1 to 32 letters, digits and any of _ . = ^ -",
+    ]
+
+
+def test_a_key_in_the_words_of_a_provider_is_shown_in_no_note() -> None:
+    HELD.update(first=RuntimeError("GET https://x.example/a?api_key=f00dfeed"), second={0: 1.0})
+    assert "f00dfeed" not in str(closes(settings())[1])
+
+
+def test_minutes_are_asked_for_as_far_as_they_are_kept_where_the_plan_names_no_start(provider: Provider) -> None:
+    provider.answer(path(), as_json(chart(timestamp=None)))
+    chosen = {"yahoo.base_url": provider.url, "yahoo.rate": 1000.0, "multi.providers": "yahoo"}
+    of = settings(**{f"providers.{name}": value for name, value in chosen.items()})
+    now = START + timedelta(days=90)
+    given = {"symbols": ("ACME",), "settings": of, "now": lambda: now, "interval": "1m"}
+    list(open_source("multi", given, dimension="intraday").chunks())
+    first = datetime.fromtimestamp(int(provider.seen[0].query["period1"]), UTC)
+    assert timedelta(days=29) < now - first < timedelta(days=30)
+
+
+def test_revisions_that_are_not_kept_are_told(provider: Provider) -> None:
+    known = observations(("2024-01-01", "1.5", "2024-02-13"), ("2024-01-01", "1.75", "2024-03-13"))
+    provider.answer("/fred/series/observations", as_json(known))
+    chosen = {"fred.base_url": provider.url, "fred.key": "0123456789abcdef" * 2, "multi.providers": "fred"}
+    of = settings(**{f"providers.{name}": value for name, value in chosen.items()})
+    source = open_source("multi", {"symbols": ("CPIAUCSL",), "settings": of}, dimension="macro")
+    (chunk,) = source.chunks()
+    assert chunk.frame.to_arrow().column("actual").to_pylist() == [1.75]
+    (note,) = source.account.notes  # type: ignore[attr-defined]
+    assert note.startswith("CPIAUCSL: warn: fred has revisions, of which the newest alone are taken; ingest from fred")
 
 
 @pytest.mark.parametrize("wrong", ["csv", "multi", "nobody", ",", "first,parquet"])

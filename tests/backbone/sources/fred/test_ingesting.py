@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from backbone import Backbone, IngestPlan
 from backbone.settings.secrets import Secret
-from backbone.sources.errors import SourceUnavailable, SourceUnset
+from backbone.sources.errors import InputInvalid, SourceUnavailable, SourceUnset
+from backbone.sources.fred import series
 from backbone.testing import embedded
 from tests.backbone.sources.server import Provider, as_json
 from tests.backbone.sources.shapes import observations, release_dates
@@ -144,6 +145,45 @@ async def test_pages_are_read_to_the_last(provider: Provider) -> None:
     assert [(each.query["limit"], each.query["offset"]) for each in provider.asked(VALUES)] == [("3", "0"), ("3", "3")]
 
 
+async def test_pages_that_are_shorter_than_asked_for_lose_nothing(provider: Provider) -> None:
+    answer_cpi(provider)
+    pages = [observations(*rows, count=5) for rows in (CPI[:2], CPI[2:4], CPI[4:])]
+    provider.answer(VALUES, *map(as_json, pages))
+    async with asking(provider) as backbone:
+        assert (await backbone.ingest(plan("CPIAUCSL"))).rows_read == 5
+    assert [each.query["offset"] for each in provider.asked(VALUES)] == ["0", "2", "4"]
+
+
+async def test_pages_without_a_count_are_read_to_the_first_that_is_not_full(provider: Provider) -> None:
+    answer_cpi(provider)
+    pages = [observations(*rows) for rows in (CPI[:3], CPI[3:])]
+    for page in pages:
+        del page["count"]
+    provider.answer(VALUES, *map(as_json, pages))
+    async with asking(provider, **{"providers.fred.page_rows": 3}) as backbone:
+        assert (await backbone.ingest(plan("CPIAUCSL"))).rows_read == 5
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [(CPI[:3], "gives the same 3 rows again in place of the next"), ((), "gives 3 of the 5 rows that it has")],
+)
+async def test_pages_that_do_not_lead_to_the_end_are_refused(provider: Provider, rows: Any, why: str) -> None:
+    answer_cpi(provider)
+    provider.answer(VALUES, as_json(observations(*CPI[:3], count=5)), as_json(observations(*rows, count=5)))
+    async with asking(provider) as backbone:
+        with pytest.raises(InputInvalid, match=why):
+            await backbone.ingest(plan("CPIAUCSL"))
+
+
+async def test_a_figure_that_we_have_is_known_now_whatever_its_time_of_day(provider: Provider) -> None:
+    async with asking(provider) as backbone:
+        tomorrow = backbone.system.clock.now() + timedelta(days=1)
+        answer_cpi(provider, ("2024-01-01", "309.685", f"{tomorrow:%Y-%m-%d}"))
+        await backbone.ingest(plan("CPIAUCSL"))
+        assert await values(backbone, backbone.system.clock.now()) == {"2024-01": 309.685}
+
+
 async def test_more_revisions_than_fred_gives_at_once_are_asked_for_in_two_spans(provider: Provider) -> None:
     refusal = "Bad Request. There are more than 2000 vintage dates in the real-time period"
     answer_cpi(provider)
@@ -157,6 +197,27 @@ async def test_more_revisions_than_fred_gives_at_once_are_asked_for_in_two_spans
     assert spans[0] == ("1776-07-04", "9999-12-31")
     assert (spans[1][0], spans[2][1]) == spans[0]
     assert datetime.fromisoformat(spans[1][1]) < datetime.fromisoformat(spans[2][0])
+
+
+async def test_a_series_of_too_many_values_is_refused_before_all_of_them_are_read(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series, "MOST_VALUES", 3)
+    answer_cpi(provider)
+    pages = [observations(*rows, count=6) for rows in (CPI[:2], CPI[2:4], CPI[4:])]
+    provider.answer(VALUES, *map(as_json, pages))
+    async with asking(provider) as backbone:
+        with pytest.raises(InputInvalid, match="more than 3 values of CPIAUCSL; ask for a shorter span"):
+            await backbone.ingest(plan("CPIAUCSL"))
+    assert len(provider.asked(VALUES)) == 2
+
+
+async def test_a_calendar_that_begins_in_the_future_is_asked_for_from_today_on(provider: Provider) -> None:
+    provider.answer(DATES, as_json(release_dates()))
+    async with asking(provider) as backbone:
+        today = backbone.system.clock.now()
+        await backbone.ingest(plan(start=today + timedelta(days=30)))
+    assert provider.asked(DATES)[0].query["realtime_start"] == f"{today:%Y-%m-%d}"
 
 
 async def test_the_calendar_has_releases_past_and_to_come_at_their_times(provider: Provider) -> None:

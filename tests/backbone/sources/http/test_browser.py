@@ -79,6 +79,21 @@ def test_a_host_that_is_not_there_is_told_without_the_query(transport: BrowserTr
     assert str(caught.value)
 
 
+def test_a_redirect_is_not_followed(provider: Provider, transport: BrowserTransport) -> None:
+    provider.answer("/a", Reply(b"", 302, {"Location": f"{provider.url}/b"}))
+    assert transport.get(f"{provider.url}/a", {}, {}, BOUNDS, Clock()).status == 302
+    assert not provider.asked("/b")
+
+
+def test_a_silent_host_is_given_up(transport: BrowserTransport) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(Unreached, match="1 bytes/sec"):
+            transport.get(url, {}, {}, Bounds(1.0, 1.0, 60.0, 1000), Clock())
+
+
 def test_a_browser_that_nobody_knows_is_refused_with_the_setting(provider: Provider) -> None:
     transport = BrowserTransport("netscape4")
     with pytest.raises(SourceUnset, match=r"knows no browser 'netscape4' .*; set providers\.yahoo\.impersonate"):

@@ -5,17 +5,23 @@ from __future__ import annotations
 import gzip
 import logging
 import socket
-from collections.abc import Iterator
-from typing import Any
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, Self
 
 import pytest
 
 from backbone.settings.secrets import Secret
-from backbone.sources.errors import InputInvalid, SourceUnavailable
+from backbone.settings.sections.providers import ProvidersSettings
+from backbone.sources.errors import InputInvalid, SourceUnavailable, SourceUnset
 from backbone.sources.http.client import Client, Pace, Refused, retry_after
 from backbone.sources.http.hosts import Hosts
+from backbone.sources.http.opening import Connection
 from backbone.sources.http.plain import PlainTransport
-from backbone.sources.http.transport import Answer, Bounds
+from backbone.sources.http.timing import Waiting
+from backbone.sources.http.transport import Answer, Bounds, Cut, Unreached
 from tests.backbone.sources.server import JSON, Provider, Reply, as_json, endless, packed
 
 BOUNDS = Bounds(connect=2.0, read=2.0, whole=30.0, size=100_000)
@@ -59,6 +65,37 @@ class Asking:
         chosen: dict[str, Any] = {"rate": 1000.0, "attempts": 4, "pause": 1.0, "patience": 60.0, "bounds": BOUNDS}
         pace = Pace(**(chosen | changes))
         return Client(self.provider.url, pace, self.transport, self.clock, self.hosts, random_share=lambda: 1.0)
+
+
+class Dripping:
+    """A host that sends a byte of its headers now and then, and after the first tells that it was asked."""
+
+    def __init__(self) -> None:
+        self.came: Callable[[], None] = lambda: None
+        self._socket = socket.socket()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen()
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._socket.close()
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        given, _ = self._socket.accept()
+        with given, suppress(OSError):
+            given.recv(10_000)
+            given.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            self.came()
+            while not self._over.wait(0.02):
+                given.sendall(b"x")
 
 
 @pytest.fixture
@@ -108,6 +145,33 @@ def test_a_host_that_asks_for_a_pause_gets_it_from_all_clients(asking: Asking) -
     asking.hosts.of(other.host).pause(asking.clock.now + 5)
     other.get("/b", {})
     assert asking.clock.waited[-1] == pytest.approx(5, abs=0.01)
+
+
+def test_who_has_a_place_already_waits_as_well_where_the_host_asks_for_a_pause_meanwhile(asking: Asking) -> None:
+    asking.provider.answer("/a", GOOD)
+    asking.client(rate=0.5).get("/a", {})
+    sleep, until = asking.clock.sleep, asking.clock.now + 17
+
+    def told_meanwhile(seconds: float) -> None:
+        sleep(seconds)
+        asking.hosts.of(asking.client().host).pause(until)
+
+    asking.clock.sleep = told_meanwhile  # type: ignore[method-assign]
+    asking.client(rate=0.5).get("/a", {})
+    assert asking.clock.now == pytest.approx(until)
+
+
+def test_a_pause_that_comes_with_another_failure_is_kept_too(asking: Asking) -> None:
+    asking.provider.answer("/a", as_json({}, 502, **{"Retry-After": "17"}), GOOD)
+    began = asking.clock.now
+    assert asking.client().get("/a", {}).status == 200
+    assert asking.clock.now - began == pytest.approx(17, abs=0.01)
+
+
+def test_who_may_ask_only_once_is_told_of_a_refusal_as_such(asking: Asking) -> None:
+    asking.provider.answer("/a", as_json({}, 401))
+    with pytest.raises(Refused, match=r"refuses to answer: 401 Unauthorized$"):
+        asking.client(attempts=1).get("/a", {})
 
 
 def test_a_pause_beyond_patience_is_told_with_its_length_and_nobody_asks_meanwhile(asking: Asking) -> None:
@@ -196,6 +260,87 @@ def test_an_answer_that_never_ends_is_given_up_by_the_clock_not_by_its_size(aski
         asking.client().get("/a", {})
 
 
+@pytest.fixture
+def dripping() -> Iterator[Dripping]:
+    with Dripping() as given:
+        yield given
+
+
+def test_a_host_that_never_ends_its_headers_is_given_up_by_the_deadline(asking: Asking, dripping: Dripping) -> None:
+    asking.provider.url = dripping.url
+    with pytest.raises(InputInvalid, match=r"was not at its end after 0.2 s, which providers.deadline allows"):
+        asking.client(bounds=Bounds(5.0, 5.0, 0.2, 1000)).get("/a", {})
+
+
+class Looked(Waiting):
+    """Tells that a piece was taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = threading.Event()
+
+    def check(self) -> None:
+        super().check()
+        self.taken.set()
+
+
+def test_an_answer_that_is_cut_short_by_a_stop_is_none(provider: Provider) -> None:
+    waiting, transport, over = Looked(), PlainTransport(provider.url.removeprefix("http://")), threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        yield b" " * 65_536  # without a length: where it ends, the connection does
+        waiting.taken.wait(5)
+        waiting.stop()
+        transport.cut()
+        over.wait(5)
+
+    provider.answer("/a", Reply(pieces(), size=None))
+    with pytest.raises(SourceUnavailable, match="stopped before the provider had answered"):
+        transport.get(f"{provider.url}/a", {}, {}, Bounds(5.0, 5.0, 60.0, 10**9), waiting)
+    over.set()
+    transport.close()
+
+
+def test_no_proxy_of_the_environment_leads_to_this_machine(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ALL_PROXY", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    provider.answer("/a", GOOD)
+    transport = PlainTransport(provider.url.removeprefix("http://"))
+    assert transport.get(f"{provider.url}/a", {}, {}, BOUNDS, Clock()).status == 200
+    transport.close()
+
+
+@pytest.mark.parametrize(("error", "expected"), [(Unreached, SourceUnavailable), (Cut, InputInvalid)])
+def test_a_key_in_the_words_of_a_transport_is_not_told(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch, error: type[Exception], expected: type[Exception]
+) -> None:
+    def get(*_: object) -> Answer:
+        raise error("at https://provider.example/a?api_key=f00dfeed")
+
+    monkeypatch.setattr(asking.transport, "get", get)
+    with pytest.raises(expected, match=r"provider\.example") as caught:
+        asking.client(attempts=1).get("/a", {})
+    assert "f00dfeed" not in str(caught.value)
+
+
+def test_who_is_stopped_while_a_host_is_silent_waits_no_longer(dripping: Dripping) -> None:
+    connection = Connection(ProvidersSettings(read_timeout=600.0, deadline=600.0))
+    client = connection.client(dripping.url, 1000.0)
+    dripping.came = connection.stop
+    with pytest.raises(SourceUnavailable, match="stopped before the provider had answered"):
+        client.get("/a", {})
+    connection.close()
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "foo"])
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://user:hunter22@127.0.0.1:1")
+    with pytest.raises(SourceUnset, match=r"what the environment says of proxies .*; mend HTTPS_PROXY") as caught:
+        PlainTransport("provider.example")
+    assert "hunter22" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "reply",
     [packed(b"x" * 50_000, cut=40), Reply(b"{}", size=100)],
@@ -226,6 +371,10 @@ def test_who_is_stopped_waits_no_longer(asking: Asking) -> None:
         ({"retry-after": "soon", "date": "Wed, 06 Mar 2024 12:00:00 GMT"}, None),
         ({"retry-after": "Wed, 06 Mar 2024 12:01:00 GMT"}, None),
         ({"retry-after": "-5"}, None),
+        ({"retry-after": "86399"}, 86_399.0),
+        ({"retry-after": "1000000000"}, 86_400.0),
+        ({"retry-after": "9" * 1000}, 86_400.0),
+        ({"retry-after": "Wed, 06 Mar 9999 12:00:00 GMT", "date": "Wed, 06 Mar 2024 12:00:00 GMT"}, 86_400.0),
         ({}, None),
     ],
 )

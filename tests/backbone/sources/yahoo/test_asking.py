@@ -12,7 +12,7 @@ from backbone.sources.errors import SourceUnavailable
 from backbone.sources.yahoo.asking import EPOCH, kept_since, windows
 from backbone.sources.yahoo.source import YahooSource
 from tests.backbone.sources.server import JSON, Provider, Reply, as_json
-from tests.backbone.sources.shapes import START, chart, path
+from tests.backbone.sources.shapes import FIRST, START, chart, path, refused
 
 NOW = datetime(2024, 3, 31, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -66,7 +66,29 @@ def test_who_is_refused_with_a_crumb_is_refused(provider: Provider) -> None:
     provider.answer(CRUMB, text("crumb"))
     with pytest.raises(SourceUnavailable, match=r"yahoo ACME, ZINC: .* refuses to answer: 401 Unauthorized"):
         asked(provider)
-    assert len(provider.asked(CRUMB)) == 1
+    assert len(provider.asked(CRUMB)) == 2
+
+
+def test_a_crumb_whose_cookie_is_gone_costs_the_other_symbols_nothing(provider: Provider) -> None:
+    denied, cookie = as_json({}, 401), {**JSON, "Set-Cookie": "A3=cookie; Path=/"}
+    provider.answer(path("ACME"), denied, denied, as_json(chart("ACME")))
+    provider.answer(path("ZINC"), as_json({}, 429), denied, as_json(chart("ZINC")))
+    provider.answer("/", Reply(b"", 404, cookie))
+    provider.answer(CRUMB, text("first"), text("second"))
+    assert asked(provider) == 6
+    assert [each.query.get("crumb") for each in provider.asked(path("ZINC"))] == ["first", "first", "second"]
+
+
+def test_a_window_in_which_nothing_was_traded_costs_those_behind_it_nothing(provider: Provider) -> None:
+    words = "Data doesn't exist for startDate = 1709562600, endDate = 1709649000"
+    bars = [as_json(chart(first=FIRST + 14 * 86_400, step=60))]
+    provider.answer(path(), as_json(chart(step=60)), as_json(refused("Bad Request", words), 400), *bars)
+    yahoo = YahooSettings(base_url=provider.url, cookie_url=None, rate=1000.0)
+    settings = Settings(providers=ProvidersSettings(yahoo=yahoo))
+    end = START + 20 * DAY
+    source = YahooSource("intraday", symbols=["ACME"], interval="1m", start=START, end=end, settings=settings)
+    assert sum(chunk.frame.num_rows for chunk in source.chunks()) == 6
+    assert source.account.notes == ["ACME: Yahoo has no 1m bars from 2024-03-11 14:30 to 2024-03-18 14:30 UTC"]
 
 
 def test_minutes_are_asked_for_a_week_at_a_time_and_all_else_at_once() -> None:

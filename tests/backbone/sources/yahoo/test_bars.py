@@ -53,6 +53,11 @@ def test_bars_have_their_moments_and_their_interval() -> None:
         ("Europe/London", 3600, [1711670400, 1711926000], ["2024-03-29", "2024-04-01"]),
         ("Asia/Tokyo", 32400, [1709510400], ["2024-03-04"]),
         ("Nowhere/At_All", 32400, [1709510400], ["2024-03-04"]),
+        # midnight of London in winter and in summer, by the offset of either
+        ("Nowhere/At_All", 0, [1709510400, 1719788400], ["2024-03-04", "2024-07-01"]),
+        ("Nowhere/At_All", 3600, [1709510400, 1719788400], ["2024-03-04", "2024-07-01"]),
+        # the open of Sydney, on the eve in UTC
+        ("Australia/Sydney", 36000, [1709506800, 1712534400], ["2024-03-04", "2024-04-08"]),
     ],
 )
 def test_a_daily_bar_bears_the_date_on_the_clock_of_its_exchange(
@@ -115,6 +120,24 @@ def test_the_newest_trade_is_no_bar_although_it_stands_among_them() -> None:
     chunk, notes = bars(raw, now=datetime(2024, 3, 4, 18, tzinfo=UTC))
     assert chunk.frame.num_rows == 2
     assert notes == ["ACME: 1 1h bars left out: not over yet"]
+
+
+def test_the_bar_of_the_day_is_over_when_trading_is_also_where_it_bears_the_moment_of_the_last_trade() -> None:
+    close = int(datetime(2024, 3, 4, 21, 0, tzinfo=UTC).timestamp())
+    period, last = {"regular": {"start": FIRST, "end": close}}, close + 1
+    eve = FIRST - 3 * DAY
+    raw = chart(rows=2, timestamp=[eve, last], meta_currentTradingPeriod=period, meta_regularMarketTime=last)
+    chunk, notes = bars(raw, Dimension.DAILY_BARS, "1d", datetime(2024, 3, 4, 21, 30, tzinfo=UTC))
+    assert ([f"{each:%F}" for each in column(chunk, "ts")], notes) == (["2024-03-01", "2024-03-04"], [])
+
+
+def test_the_trade_that_ends_a_session_is_no_bar_that_begins_there() -> None:
+    close = int(datetime(2024, 3, 4, 21, 0, tzinfo=UTC).timestamp())
+    period = {"regular": {"start": FIRST, "end": close}}
+    stamps = [close - 600, close - 300, close]
+    raw = chart(timestamp=stamps, meta_currentTradingPeriod=period, meta_regularMarketTime=close)
+    chunk, notes = bars(raw, interval="5m")
+    assert (column(chunk, "close"), notes) == ([10.5, 11.5], ["ACME: 1 5m bars left out: not over yet"])
 
 
 @pytest.mark.parametrize("value", ["NaN", "1e999", "ten"])

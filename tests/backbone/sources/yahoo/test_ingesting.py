@@ -149,6 +149,33 @@ async def test_a_plan_without_times_goes_on_from_what_is_stored_less_the_lag(pro
     assert second == int(datetime(2024, 3, 6, tzinfo=UTC).timestamp()) - 3 * 86_400
 
 
+async def test_bars_of_another_interval_move_nothing(provider: Provider) -> None:
+    unnamed = {"start": None, "end": None}
+    async with asking(provider, **{"providers.yahoo.lag_days": 0}) as backbone:
+        recent = int(backbone.system.clock.now().timestamp()) // HOUR * HOUR - 40 * HOUR
+        for interval, first in (("1h", recent), ("5m", recent - 10 * HOUR)):
+            provider.answer(path("ACME"), as_json(chart(first=first, rows=1)))
+            await backbone.ingest(plan("ACME", **unnamed, interval=interval))
+        await backbone.ingest(plan("ACME", **unnamed, interval="5m"))
+    assert provider.seen[-1].query["period1"] == str(recent - 10 * HOUR)
+
+
+async def test_a_row_of_the_future_moves_nothing_past_what_is_still_to_be_fetched(provider: Provider) -> None:
+    provider.answer(path("ACME"), as_json(chart(step=86_400)))
+    daily = {"dimensions": ["daily"], "interval": None, "start": None, "end": None}
+    async with asking(provider, **{"providers.yahoo.lag_days": 3}) as backbone:
+        prices = dict.fromkeys(("open", "high", "low", "close"), 10.0)
+        mistyped = [{"symbol": each, "ts": datetime(2090, 1, 2, tzinfo=UTC), **prices} for each in ("ACME", "ZINC")]
+        await backbone.ingest(plan("ACME", **daily))
+        assert (await backbone.record(mistyped, "daily")).inserted == 2
+        provider.answer(path("ZINC"), as_json(chart("ZINC", step=86_400)))
+        await backbone.ingest(plan("ACME", "ZINC", **daily))
+        now = backbone.system.clock.now().timestamp()
+    _, again, other = (int(each.query["period1"]) for each in provider.seen)
+    assert again == int(datetime(2024, 3, 6, tzinfo=UTC).timestamp()) - 3 * 86_400
+    assert 0 <= now - 60 * 86_400 - other < 60  # of which nothing but that is stored
+
+
 async def test_a_period_is_how_far_back_from_now_rows_are_asked_for(provider: Provider) -> None:
     provider.answer(path("ACME"), as_json(chart(timestamp=None)))
     async with asking(provider) as backbone:
@@ -169,6 +196,8 @@ async def test_dividends_and_splits_are_events_of_the_symbol(provider: Provider)
     async with asking(provider) as backbone:
         run = await backbone.ingest(plan("ACME"))
         assert "ACME: 3 dividends and splits from 2024-03-04 to 2024-03-06" in run.notes[0]
+        restated = "ACME: warn: Yahoo restates all earlier prices by them; what is stored from before 2024-03-04 is as"
+        assert run.notes[1].startswith(restated)
         acted = await backbone.ingest(
             plan("ACME", dimensions=["macro"], interval=None, start=START - timedelta(days=1))
         )
@@ -178,6 +207,35 @@ async def test_dividends_and_splits_are_events_of_the_symbol(provider: Provider)
         ("Dividend", 0.24, "USD", "corporate/dividend"), ("Split", 4.0, None, "corporate/split"),
     ]  # fmt: skip
     assert {row["ts"] for row in rows} == {datetime(2024, 3, 4, tzinfo=UTC)}
+
+
+async def test_dividends_restate_adjusted_closes_and_nothing_else(provider: Provider) -> None:
+    provider.answer(path("ACME"), as_json(chart(events={"dividends": {"x": {"amount": 0.24, "date": FIRST}}})))
+    async with asking(provider) as backbone:
+        intraday = await backbone.ingest(plan("ACME"))
+        unnamed = {"dimensions": ["daily"], "interval": None, "start": None, "end": None}
+        first, daily = [await backbone.ingest(plan("ACME", **unnamed)) for _ in range(2)]
+    assert not [note for note in (*intraday.notes, *first.notes) if "restates" in note]
+    assert len([note for note in daily.notes if "restates all earlier adjusted closes" in note]) == 1
+
+
+async def test_two_actions_of_one_day_are_counted(provider: Provider) -> None:
+    paid = {str(at): {"amount": 0.24, "date": at} for at in (FIRST, FIRST + 1)}
+    provider.answer(path("ACME"), as_json(chart(events={"dividends": paid})))
+    async with asking(provider) as backbone:
+        start = START - timedelta(days=1)
+        run = await backbone.ingest(plan("ACME", dimensions=["macro"], interval=None, start=start))
+        assert (run.rows_read, run.inserted, run.duplicates) == (2, 1, 1)
+
+
+async def test_what_yahoo_has_no_more_when_we_come_back_is_told(provider: Provider) -> None:
+    provider.answer(path("ACME"), as_json(chart(step=60)))
+    unnamed = {"interval": "1m", "start": None, "end": None}
+    async with asking(provider) as backbone:
+        assert (await backbone.ingest(plan("ACME", **unnamed))).inserted == 3
+        run = await backbone.ingest(plan("ACME", **unnamed))
+    (line,) = [note for note in run.notes if "any more" in note]
+    assert line.startswith("ACME: warn: Yahoo has no 1m bars from 2024-03-04 14:32 to ")
 
 
 @pytest.mark.parametrize(
