@@ -191,8 +191,10 @@ class SchedulerActor(Actor):
         self._book.planned(due, clock.time() + (due.at - clock.now()).total_seconds())
 
     def _left(self) -> float:
-        """Seconds until the next run is due, by the clock that says it first: one stands still while a machine sleeps,
-        the other may be set back."""
+        """Seconds until the next run is due, by the clock that says it first.
+
+        The monotonic one stands still while a machine sleeps, the other may be set back.
+        """
         book, clock = self._book, self.context.clock
         if book.next is None:
             return float("inf")

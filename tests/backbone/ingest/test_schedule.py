@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from actors import RosterEntry
@@ -276,15 +276,11 @@ async def test_who_asks_for_a_run_while_it_closes_is_told_so(provider: Provider)
         except BackboneClosed as error:
             asked.append(type(error).__name__)
 
-    def hold(_at: datetime, _dimension: Dimension) -> None:
-        time.sleep(0.05)
-
-    provider.trouble = hold
     async with anyio.create_task_group() as group:
-        async with scheduled(store__inline=False) as backbone:
+        async with scheduled() as backbone:
             group.start_soon(ask, backbone, None)
             group.start_soon(ask, backbone, IngestPlan(dimensions=["daily_bars"], symbols=["AAPL"], source="desk"))
-            await anyio.sleep(0)
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
+            await anyio.lowlevel.checkpoint()
         group.start_soon(ask, backbone, None)
     assert asked == ["BackboneClosed"] * 3
