@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import anyio
 import msgspec
@@ -42,7 +43,7 @@ async def seen(backbone: Backbone) -> list[object]:
 async def test_what_is_said_of_a_provider_that_fails_and_comes_back_agrees_everywhere(
     provider: Provider,
 ) -> None:
-    options = {
+    options: dict[str, Any] = {
         "gate__interval": 3600.0,
         "gate__refresh": 3600.0,
         "gate__stream_down": "ignored",

@@ -284,3 +284,23 @@ async def test_who_asks_for_a_run_while_it_closes_is_told_so(provider: Provider)
             await anyio.lowlevel.checkpoint()
         group.start_soon(ask, backbone, None)
     assert asked == ["BackboneClosed"] * 3
+
+
+async def test_failures_of_runs_that_somebody_asked_for_do_not_stop_it(provider: Provider) -> None:
+    provider.trouble = refusing()
+    async with scheduled(schedule__max_failures=2) as backbone:
+        for _ in range(5):
+            assert (await backbone.run_market()).status is Status.FAILED
+        state = await backbone.schedule()
+        assert (state.running, state.consecutive_failures) == (True, 0)
+
+
+async def test_what_failed_before_it_was_resumed_does_not_count(provider: Provider) -> None:
+    provider.trouble = refusing()
+    async with scheduled(schedule__max_failures=2, schedule__sessions=False) as backbone:
+        await anyio.sleep(3 * HOUR)
+        assert not (await backbone.schedule()).running
+        await backbone.resume_schedule()
+        await anyio.sleep(60)
+        state = await backbone.schedule()
+        assert (state.running, state.consecutive_failures) == (True, 1)

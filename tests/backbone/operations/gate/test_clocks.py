@@ -1,4 +1,4 @@
-"""The gate of a backbone whose wall clock is set, forward and back, while its feed goes on."""
+"""The gate of a backbone whose wall clock is set while its feed goes on, whose database goes back, beside others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import anyio
 import pytest
 
 from actors.testing import TestSystem
-from backbone import Backbone, Dimension
+from backbone import Backbone, Dimension, IngestPlan
+from backbone.ingest.messages import IngestEnded
 from backbone.store.records import Latest
 from backbone.stream.messages import DatabaseSetBack
 from backbone.testing import embedded, with_store
@@ -101,6 +102,15 @@ async def test_rows_of_a_database_that_was_set_back_do_not_keep_it_open() -> Non
             gate = backbone.gate(QUOTES, BTC)
             assert not gate.ok
         assert gate.reasons == ("unknown: nothing is stored of BTC-USD",)
+
+
+async def test_a_run_of_another_backbone_in_the_system_says_nothing_of_this_one() -> None:
+    async with trading() as (backbone, _):
+        for path, level in (("/trading/other/ingest", "ok"), (f"{backbone.path}/ingest", "degraded")):
+            plan = IngestPlan(dimensions=[QUOTES], symbols=[BTC], path="quotes.csv")
+            backbone.system.publish(IngestEnded, path, run_id="run-1", plan=plan, run=None, error="no file")
+            await anyio.sleep(1)
+            assert backbone.gate(QUOTES, BTC).level == level
 
 
 async def test_a_symbol_that_is_stored_by_its_own_name_later_is_no_longer_judged_by_that_of_another() -> None:

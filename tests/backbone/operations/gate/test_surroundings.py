@@ -7,7 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from actors.roster import HEALTHY
+import pytest
+
+from actors.roster import HEALTHY, Health
 from backbone import load_settings
 from backbone.calls import Calls
 from backbone.operations.gate.surroundings import Surroundings
@@ -26,9 +28,13 @@ class Around:
         self.seconds = 0.0
         self.newest = Newest()
         chosen = load_settings(profile="embedded", overrides=settings)
-        calls = cast("Calls", SimpleNamespace(ref=lambda _: self))
+        calls = cast("Calls", SimpleNamespace(ref=self._part))
         self._looks = Surroundings(chosen, calls, self.newest, lambda: self.seconds, lambda: NOW)
-        self.is_alive, self.health = True, HEALTHY
+        self.dead = ""
+        self.says: dict[str, Health] = {}
+
+    def _part(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(is_alive=name != self.dead, health=self.says.get(name, HEALTHY), ask=self.ask)
 
     async def ask(self, *_: Any) -> OutboxStatus:
         return OutboxStatus(newest=self.cursor, cursor=self.cursor, pending=0, oldest_pending_at=None)
@@ -52,6 +58,21 @@ async def test_what_was_awaited_of_a_database_that_was_set_back_is_awaited_no_mo
     assert await around.kinds(900, 899) == []
     assert await around.kinds(3, 3, after=60) == []
     assert await around.kinds(4, 4, after=60) == []
+
+
+async def test_a_stream_that_is_followed_no_more_blocks_until_it_is_again() -> None:
+    around = Around()
+    around.says["stream/last"] = Health("degraded", "its subscription was lost")
+    assert await around.kinds(0, 0) == ["stream"]
+    around.says.clear()
+    assert await around.kinds(0, 0) == []
+
+
+@pytest.mark.parametrize(("part", "kind"), [("store", "store"), ("stream/relay", "stream"), ("stream/last", "stream")])
+async def test_a_part_that_is_being_restarted_blocks(part: str, kind: str) -> None:
+    around = Around()
+    around.dead = part
+    assert await around.kinds(0, 0) == [kind]
 
 
 async def test_a_switch_that_can_not_be_looked_at_blocks(tmp_path: Path) -> None:
