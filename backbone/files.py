@@ -28,11 +28,19 @@ _MOST_LINKS = 40  # as the kernel follows
 
 
 def is_there(path: str | None) -> bool:
-    """Whether a switch that is a file is on; one that can't be looked at counts as on, None is none."""
+    """Whether a switch that is a file is on; one that can't be looked at counts as on, None is none.
+
+    A link is a switch itself, wherever it leads.
+    """
+    if path is None:
+        return False
     try:
-        return path is not None and Path(path).exists()
-    except OSError:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
         return True
+    return True
 
 
 def deliver(path: Path, data: bytes) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from actors import Reject
+from backbone.domain.identifiers import new_run_id
 from backbone.domain.status import Status
 from backbone.ingest.market_report import DimensionRun, MarketRun
 from backbone.ingest.plan import IngestPlan, IngestRun
@@ -15,7 +16,7 @@ from backbone.quality.report import QualityReport
 from backbone.settings.sections.market import MarketSettings
 from backbone.store.run_records import WHOLE, RunRow
 
-__all__ = ["Diary", "asked_of", "row_of_failure", "row_of_given", "row_of_nothing", "row_of_run"]
+__all__ = ["Diary", "asked_of", "row_of_failure", "row_of_fall", "row_of_given", "row_of_nothing", "row_of_run"]
 
 _WAITING = 256  # rows that the store has not taken yet; then the oldest are lost
 _SYMBOLS, _MESSAGES = 64, 3
@@ -183,4 +184,18 @@ def row_of_nothing(run: MarketRun, market: MarketSettings, now: datetime) -> Run
             "trigger": run.trigger,
             "settings": run.settings_hash,
         },
+    )
+
+
+def row_of_fall(began: datetime, market: MarketSettings, now: datetime, error: str) -> RunRow:
+    """The row of a run that brought its actor down, beside those of the dimensions that it still came to."""
+    return RunRow(
+        run_id=new_run_id(),
+        dimension=WHOLE,
+        status="failed",
+        source=market.source,
+        duration_s=max((now - began).total_seconds(), 0.0),
+        executed_at=now,
+        error=error,
+        metadata={"error": error, "requested_symbols": list(market.symbols), "began_at": began.isoformat()},
     )

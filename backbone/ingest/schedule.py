@@ -18,7 +18,7 @@ from backbone.calls import Calls
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
 from backbone.files import is_there
-from backbone.ingest.journal import Diary, row_of_given, row_of_nothing
+from backbone.ingest.journal import Diary, row_of_fall, row_of_given, row_of_nothing
 from backbone.ingest.market import planned_dimensions
 from backbone.ingest.market_report import DimensionRun, MarketRun, Trigger
 from backbone.ingest.market_running import MarketRunning, Work
@@ -32,7 +32,7 @@ from backbone.ingest.schedule_messages import (
     ScheduleChanged,
 )
 from backbone.ingest.schedule_state import RESUME, ScheduleState
-from backbone.ingest.timing import Timing
+from backbone.ingest.timing import Due, Timing
 from backbone.quality.instruments import Instruments
 from backbone.quality.sessions import Calendar
 from backbone.settings import Settings
@@ -44,6 +44,9 @@ __all__ = ["SchedulerActor"]
 _RUN_TIMEOUT = 6 * 3600.0  # of one dimension; its source and the store have deadlines of their own
 _NOTE_TIMEOUT = 30.0
 _LOOK_INTERVAL = 5.0  # seconds between two looks for the kill switch
+_LOOK_AGAIN = (
+    60.0  # seconds until it is noticed that the machine slept, for which no timer counts, or its clock was set
+)
 _WAITING = 16  # runs of other plans that wait for their turn
 _FELL = "the scheduler fell over it; see its last error in backbone roster"
 
@@ -98,12 +101,14 @@ class SchedulerActor(Actor):
             self.context.log,
         )
         if self._book.under_way is not None:
+            row = row_of_fall(self._book.began_at or now, self.settings.market, now, _FELL)
             self._book.failed(now, _FELL)
+            self.context.run_task(self._note(row), name="note")
         if self.settings.kill_switch is not None:
             self.context.send_every(_LOOK_INTERVAL, _LookForSwitch(), key="switch")
         self._look()
         if self._book.next is None:
-            self._book.next = self._timing.first(now)
+            self._plan(self._timing.first(now))
         self._arm()
         self._say()
 
@@ -138,7 +143,7 @@ class SchedulerActor(Actor):
             raise Reject("unsupported", "there is no schedule to resume; set schedule.enabled=true, and start anew")
         self._book.resumed()
         if self._book.under_way is None:
-            self._book.next = self._timing.first(self.context.clock.now())
+            self._plan(self._timing.first(self.context.clock.now()))
         self._look()
         self._changed()
         return self._book.state
@@ -157,6 +162,9 @@ class SchedulerActor(Actor):
     @handles
     def look(self, message: _LookForSwitch) -> None:
         """Pause, or go on."""
+        self._heed_the_switch()
+
+    def _heed_the_switch(self) -> None:
         before = self._book.killed
         self._look()
         if self._book.killed != before:
@@ -170,17 +178,34 @@ class SchedulerActor(Actor):
     @handles
     def due(self, message: _Due) -> None:
         """Run, unless the schedule waits; then the run is due as soon as it goes on."""
-        self._look()
-        if self._book.running and not self._book.paused and not self._wanted:
+        self._heed_the_switch()
+        if not self._book.running or self._book.paused or self._wanted:
+            return
+        if self._left() > 0:
+            self._arm()
+        else:
             self._want(None, "schedule")
+
+    def _plan(self, due: Due) -> None:
+        clock = self.context.clock
+        self._book.planned(due, clock.time() + (due.at - clock.now()).total_seconds())
+
+    def _left(self) -> float:
+        """Seconds until the next run is due, by the clock that says it first.
+
+        The monotonic one stands still while a machine sleeps, the other may be set back.
+        """
+        book, clock = self._book, self.context.clock
+        if book.next is None:
+            return float("inf")
+        return max(min((book.next.at - clock.now()).total_seconds(), book.next_time - clock.time()), 0.0)
 
     def _arm(self) -> None:
         """Set the timer for the next run, where there is one to come."""
         self.context.cancel_timer("due")
         book = self._book
         if book.running and not book.paused and book.next is not None and book.under_way is None:
-            delay = max((book.next.at - self.context.clock.now()).total_seconds(), 0.0)
-            self.context.send_after(delay, _Due(), key="due")
+            self.context.send_after(min(self._left(), _LOOK_AGAIN), _Due(), key="due")
 
     def _changed(self) -> None:
         self._arm()
@@ -247,7 +272,7 @@ class SchedulerActor(Actor):
             self._book.succeeded(now, run.trouble)
             await self._diary.flush()
         if self._book.running:
-            self._book.next = self._timing.next(now, self._scheduled_calendars())
+            self._plan(self._timing.next(now, self._scheduled_calendars()))
         self._changed()
 
     def _scheduled_calendars(self) -> Sequence[Calendar]:

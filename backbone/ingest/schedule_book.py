@@ -25,6 +25,7 @@ class ScheduleBook:
         killed: why the kill switch holds it; "" where it does not.
         under_way: whether a run is under way, and whether the schedule began it.
         next: when the next run is due.
+        next_time: the same in monotonic seconds.
         trouble: what the last run, though carried out, did not get.
     """
 
@@ -35,6 +36,7 @@ class ScheduleBook:
         self.killed = ""
         self.under_way: bool | None = None
         self.next: Due | None = None
+        self.next_time = 0.0
         self.trouble = ""
         self._failures = self._runs = 0
         self._last_error = ""
@@ -43,9 +45,18 @@ class ScheduleBook:
         self._success_at: datetime | None = None
 
     @property
+    def began_at(self) -> datetime | None:
+        """When the newest run began, whoever began it; None: there was none."""
+        return self._started_at
+
+    @property
     def paused(self) -> str:
         """Why it waits; "" where it does not."""
         return self.killed or (_BY_HAND if self.by_hand else "")
+
+    def planned(self, due: Due, time: float) -> None:
+        """When the next run is due, by the wall clock and in monotonic seconds."""
+        self.next, self.next_time = due, time
 
     def began(self, now: datetime, *, scheduled: bool) -> None:
         """A run begins; until it has ended nothing else is due."""

@@ -70,6 +70,9 @@ class Session:
                 await self._say_when(backbone)
                 with settled():
                     await anyio.sleep_forever()
+            if self._mode == "once":
+                say(f"error: --duration, {self._limit:g} s, was over before all was fetched; the run was cut off")
+                return FAILED
             return DONE
         finally:
             with anyio.CancelScope(shield=True):

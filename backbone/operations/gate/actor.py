@@ -36,6 +36,7 @@ _ROOM = 1024  # events that wait while it is busy; where one is lost, the next l
 _AT_ONCE = 64  # symbols that are judged until others have their turn
 _TIMEOUT = 10.0
 _RUNS = 100  # of before, of each dimension
+_STEP = 1.0  # seconds by which the wall clock goes otherwise than the monotonic one before it counts as set
 
 
 class Look(Message, frozen=True):
@@ -67,6 +68,7 @@ class GateActor(Actor):
         self._journalled: set[Dimension] = set()
         self._learning: set[Dimension] = set()
         self._seen: tuple[list[Reason], int] | None = None
+        self._apart: float | None = None  # by how much the clocks differ
         self._ahead = timedelta(seconds=board.patience)
         self._looking = self._again = self._ticking = False
         self._events: Subscription[Event]
@@ -106,8 +108,7 @@ class GateActor(Actor):
             if isinstance(event, IngestEnded):
                 self._runs.ended(event)
             elif isinstance(event, DatabaseSetBack):
-                for each in self._reached.values():
-                    each.forget()
+                self._reached = {key: self._set_back(key, each) for key, each in self._reached.items()}
             self._look_soon()
 
     @handles
@@ -133,17 +134,21 @@ class GateActor(Actor):
             self.context.run_task(self._look(), name="look")
 
     async def _look(self) -> None:
+        clock = self.context.clock
+        as_of, began = clock.now(), clock.time()
         try:
             self._ask_the_store()
-            await self._judge(await self._around.look())
+            await self._judge(await self._around.look(), as_of)
+            self._board.looked(as_of, began)
         finally:
             self._looking = False
             if self._again:
                 self._again = False
                 self._look_soon()
 
-    async def _judge(self, around: list[Reason]) -> None:
+    async def _judge(self, around: list[Reason], as_of: datetime) -> None:
         """Answer for all symbols as of one moment; where nothing has changed, what was answered holds on."""
+        self._heed_the_clock()
         now, changes, seen = self.context.clock.now(), Changes(), (around, self._runs.version)
         ahead = now + self._ahead
         for number, (key, entry) in enumerate(list(self._board.entries())):
@@ -155,18 +160,33 @@ class GateActor(Actor):
             elif seen == self._seen and entry.kinds is not None:
                 continue
             if reach.is_known or around or entry.kinds is not None:
-                self._answer(entry, reach, around, now, changes)
+                self._answer(entry, reach, around, as_of, changes)
         self._seen = seen
-        self._board.looked(now)
         self._tell(changes)
 
-    def _answer(self, entry: Entry, reach: Reach, around: list[Reason], now: datetime, changes: Changes) -> None:
+    def _heed_the_clock(self) -> None:
+        """Where the wall clock was set, or the machine slept, all that was said of ages is said anew."""
+        clock = self.context.clock
+        apart = clock.now().timestamp() - clock.time()
+        if self._apart is None or abs(apart - self._apart) > _STEP:
+            self._apart, self._seen = apart, None
+            for each in self._reached.values():
+                each.judge_anew()
+
+    def _answer(self, entry: Entry, reach: Reach, around: list[Reason], as_of: datetime, changes: Changes) -> None:
         gate, before = self.settings.gate, entry.gate.level if entry.kinds is not None else None
+        now = self.context.clock.now()
         aged = reach.reasons(self._rules, gate, now)
         reasons = [*around, *aged, *self._runs.of(reach.dimension, reach.symbol)]
         until = reach.fresh.stale_at if reach.fresh is not None and gate.stale == "blocked" and not aged else None
-        if self._board.answer(entry, reasons, now, until):
+        if self._board.answer(entry, reasons, as_of, None if until is None else (until - now).total_seconds()):
             changes.note(entry.gate, before)
+
+    def _set_back(self, key: tuple[Dimension, str], reach: Reach) -> Reach:
+        """One that knows nothing of the database of before, nor what somebody still asks it, or what came by of it."""
+        anew = Reach(*key)
+        anew.pass_over(reach.seen(self._newest))
+        return anew
 
     def _reach_of(self, key: tuple[Dimension, str]) -> Reach:
         found = self._reached.get(key)
@@ -202,7 +222,7 @@ class GateActor(Actor):
                 runs = await self._calls.ask("store", ReadRuns(_RUNS, dimension.value), _TIMEOUT)
                 self._runs.journalled(runs)
                 self._journalled.add(dimension)
-            await self._spell(dimension, [each for each in some if not each.newest])
+            await self._spell(dimension, [each for each in some if not each.newest or each.symbol != each.asked])
             found = await self._calls.ask("store", ReadLatest(dimension, [each.symbol for each in some]), _TIMEOUT)
         except Reject as reject:
             self.context.log.info("how far rows go is not known", dimension=dimension, why=reject.text)
@@ -229,6 +249,5 @@ class GateActor(Actor):
         for name in names:
             by_case.setdefault(name.casefold(), []).append(name)
         for reach in some:
-            same = by_case.get(reach.symbol.casefold(), ())
-            if reach.symbol not in exact and len(same) == 1:
-                reach.symbol = same[0]
+            same = by_case.get(reach.asked.casefold(), ())
+            reach.spell(same[0] if reach.asked not in exact and len(same) == 1 else reach.asked)

@@ -1,13 +1,13 @@
 """Where the gate's answers stand: written by its actor, read by the trading process without a message.
 
 What nobody has looked at for a while is not ok: an answer holds until the next looks are overdue, and no longer than
-data is known to be fresh.
+data is known to be fresh. A while is told by both clocks, for the monotonic one stands still while a machine sleeps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from backbone.domain import arguments
@@ -60,14 +60,16 @@ class Board:
         self._clock = clock
         self._room = room
         self.patience = patience
-        self._time = clock.time
+        self._time, self._now = clock.time, clock.now
         self._holds_until = _NEVER
+        self._lapsed = False
         self._entries: dict[tuple[Dimension, str], Entry] = {}
         self._asked: dict[tuple[str, str], Entry] = {}
         self._watches: dict[GateWatch, None] = {}
         self._wake: Callable[[], None] | None = None
         self._closed = False
         self.as_of = clock.now()
+        self._holds_from = self._holds_to = self.as_of
 
     # for the trading process
 
@@ -79,14 +81,14 @@ class Board:
             entry = None
         if entry is not None:
             now = self._time()
-            if now < entry.until and now < self._holds_until:
+            if now < entry.until and now < self._holds_until and self._holds_from <= self._now() < self._holds_to:
                 gate = entry.gate
                 return gate if gate.as_of is self.as_of else self._confirmed(entry)
         return self._doubtful(Dimension.parse(dimension), arguments.text("symbol", symbol), dimension)
 
     def watch(self, dimension: Dimension | None, symbols: Sequence[str]) -> GateWatch:
         """Changes of some symbols, beginning with how each stands; of all that are asked about, where none is named."""
-        watch = GateWatch(self._left, dimension, symbols)
+        watch = GateWatch(self._left, self._lapse, dimension, symbols)
         if self._closed:
             watch.close()
             return watch
@@ -129,7 +131,7 @@ class Board:
         found, now = entry.gate, self._time()
         if self._holds_until == _NEVER or entry.until == _NEVER:
             return found
-        if now >= self._holds_until:
+        if now >= self._holds_until or not self._holds_from <= self._now() < self._holds_to:
             text = f"unobserved: nobody has looked since {self.as_of:%Y-%m-%dT%H:%M:%S.%fZ}"
             return self._blocked(found.dimension, found.symbol, text)
         if now >= entry.until:
@@ -141,6 +143,28 @@ class Board:
 
     def _left(self, watch: GateWatch) -> None:
         self._watches.pop(watch, None)
+
+    def _lapse(self) -> float:
+        """Have watches learn, once, that no answer holds any more; gives the seconds until that may be so."""
+        left = self._holds_until - self._time()
+        if self._lapsed or self._holds_until == _NEVER:
+            return self.patience
+        if left > 0:
+            return left
+        self._lapsed = True
+        self._tell_all()
+        return self.patience
+
+    def _tell_all(self) -> None:
+        """How each symbol stands, to those who watch; what was not judged yet does not stand."""
+        for key, entry in self._entries.items():
+            if entry.kinds is not None:
+                self._put(key, self._checked(entry))
+
+    def _put(self, key: tuple[Dimension, str], gate: Gate) -> None:
+        for watch in self._watches:
+            if watch.wants(key):
+                watch.put(gate)
 
     def wake(self) -> None:
         """Have the actor look; where there is none just now, it looks when it begins."""
@@ -166,19 +190,28 @@ class Board:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def looked(self, as_of: datetime) -> None:
-        """A look is done: answers hold as of when it was taken."""
-        self.as_of = as_of
-        self._holds_until = self._time() + self.patience
+    def looked(self, as_of: datetime, began: float) -> None:
+        """A look is done: answers hold from when it was begun.
 
-    def answer(self, entry: Entry, reasons: Sequence[Reason], as_of: datetime, fresh_until: datetime | None) -> bool:
+        Args:
+            as_of: that moment, by the wall clock.
+            began: the same in monotonic seconds.
+        """
+        patience = timedelta(seconds=self.patience)
+        self.as_of, self._holds_from, self._holds_to = as_of, as_of - patience, as_of + patience
+        self._holds_until = began + self.patience
+        if self._lapsed and self._time() < self._holds_until:
+            self._lapsed = False
+            self._tell_all()
+
+    def answer(self, entry: Entry, reasons: Sequence[Reason], as_of: datetime, fresh_for: float | None) -> bool:
         """Put an answer, and tell those who watch where it is another one.
 
         Args:
             entry: of the symbol.
             reasons: what speaks against trading on it; none: nothing does.
-            as_of: when that was found.
-            fresh_until: until when its data is known to be fresh, by the wall clock; None: that does not matter.
+            as_of: when the look began that found it.
+            fresh_for: for how many seconds from now its data is known to be fresh; None: that does not matter.
 
         Returns:
             Whether level or kinds of reasons have changed.
@@ -187,16 +220,12 @@ class Board:
         level, texts = verdict(reasons)
         entry.kinds = tuple(sorted({each.kind for each in reasons}))
         entry.until = _ALWAYS
-        if fresh_until is not None:
-            entry.until = self._time() + (fresh_until - as_of).total_seconds()
+        if fresh_for is not None:
+            entry.until = self._time() + fresh_for
         if before.level is level and before.reasons == texts and kinds is not None:
             return False
-        entry.gate = Gate(
-            dimension=before.dimension, symbol=before.symbol, level=level, reasons=texts, as_of=self.as_of
-        )
+        entry.gate = Gate(dimension=before.dimension, symbol=before.symbol, level=level, reasons=texts, as_of=as_of)
         if before.level is level and kinds == entry.kinds:
             return False
-        for watch in self._watches:
-            if watch.wants((before.dimension, before.symbol)):
-                watch.put(entry.gate)
+        self._put((before.dimension, before.symbol), entry.gate)
         return True

@@ -28,21 +28,23 @@ class Reach:
         asked: the symbol, as it was asked for.
 
     Attributes:
+        asked: as given.
         symbol: as it is stored.
         newest: moment of the newest row that is known, by interval.
         fresh: how fresh its rows were when that was looked at last; None: it was not.
     """
 
-    __slots__ = ("_asked_at", "_changed", "_pause", "dimension", "fresh", "newest", "symbol")
+    __slots__ = ("_asked_at", "_changed", "_past", "_pause", "asked", "dimension", "fresh", "newest", "symbol")
 
     def __init__(self, dimension: Dimension, asked: str) -> None:
         self.dimension = dimension
-        self.symbol = asked
+        self.asked = self.symbol = asked
         self.newest: dict[str | None, datetime] = {}
         self.fresh: Freshness | None = None
         self._changed = False
         self._asked_at: float | None = None
         self._pause = 0.0
+        self._past: Mapping[str, object] | None = None
 
     @property
     def is_known(self) -> bool:
@@ -64,11 +66,6 @@ class Reach:
             self._note(each.interval, each.ts)
         self._pause = 0.0 if self.newest != before else 2 * self._pause or _FIRST_PAUSE
 
-    def forget(self) -> None:
-        """The database was set back."""
-        self._asked_at = self.fresh = None
-        self.newest.clear()
-
     def is_doubtful(self, then: datetime) -> bool:
         """Whether it is not fresh, or may be so no more at a moment."""
         found = self.fresh
@@ -82,17 +79,31 @@ class Reach:
             self.fresh, self._changed = self._freshest(rules, now), False
         return of_freshness(self.fresh, settings)
 
+    def spell(self, symbol: str) -> None:
+        """By this name it is stored; what is known of another one does not count."""
+        if symbol != self.symbol:
+            self.symbol, self.fresh = symbol, None
+            self.newest.clear()
+
     def judge_anew(self) -> None:
         """What is known of its calendar may be otherwise by now."""
         self._changed = True
 
-    def look_at(self, seen: Newest) -> None:
-        """Take note of what came by on the stream."""
+    def seen(self, newest: Newest) -> Mapping[str, object] | None:
+        """What came by on the stream; None: nothing, or nothing that can be read, which its reader says."""
         try:
-            row = seen.row(self.dimension, self.symbol)
+            return newest.row(self.dimension, self.symbol)
         except CodecError:
-            return  # its reader says so
-        if row is not None:
+            return None
+
+    def pass_over(self, row: Mapping[str, object] | None) -> None:
+        """This row came by of a database that was set back since: it says nothing, until another one comes."""
+        self._past = row
+
+    def look_at(self, newest: Newest) -> None:
+        """Take note of what came by on the stream."""
+        row = self.seen(newest)
+        if row is not None and row is not self._past:
             self._take(row)
 
     def _take(self, row: Mapping[str, object]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 from actors import ActorError, AskRejected, ChildNotFound
 from backbone.calls import Calls
+from backbone.files import is_there
 from backbone.operations.gate.verdict import GateLevel, Reason, reason
 from backbone.settings import Settings
 from backbone.store.messages import OutboxState
@@ -54,7 +54,7 @@ class Surroundings:
 
     def _switch(self) -> list[Reason]:
         path = self.settings.kill_switch
-        if path is None or not _exists(path):
+        if not is_there(path):
             return []
         return [Reason(GateLevel.BLOCKED, "kill_switch", f"the kill switch {path} is there; remove the file to go on")]
 
@@ -103,16 +103,8 @@ class Surroundings:
         place = self._newest.place
         if place is None:
             return 0.0  # nobody follows: what follows says so itself
-        if self._awaited is not None and place.position >= self._awaited[0]:
-            self._awaited = None
+        if self._awaited is not None and (place.position >= self._awaited[0] or published < self._awaited[0]):
+            self._awaited = None  # it came by, or the database was set back to before it
         if self._awaited is None and published > place.position:
             self._awaited = (published, self._time())
         return 0.0 if self._awaited is None else self._time() - self._awaited[1]
-
-
-def _exists(path: str) -> bool:
-    """Whether the kill switch is there; one that can't be looked at counts as there."""
-    try:
-        return Path(path).exists()
-    except OSError:
-        return True

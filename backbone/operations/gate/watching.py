@@ -20,6 +20,7 @@ class GateWatch:
 
     Args:
         leave: called once, when it is over.
+        lapse: tells watches where answers do not hold any more; gives the seconds until it is to be called again.
         dimension: whose changes; None: of all.
         symbols: whose changes; none: of all.
 
@@ -30,12 +31,17 @@ class GateWatch:
     policy = "of each symbol the newest change stays"
 
     def __init__(
-        self, leave: Callable[[GateWatch], None], dimension: Dimension | None = None, symbols: Sequence[str] = ()
+        self,
+        leave: Callable[[GateWatch], None],
+        lapse: Callable[[], float],
+        dimension: Dimension | None = None,
+        symbols: Sequence[str] = (),
     ) -> None:
         self.coalesced = 0
         self._dimension = dimension
         self._symbols = frozenset(symbols)
         self._leave = leave
+        self._lapse = lapse
         self._waiting: dict[tuple[Dimension, str], Gate] = {}
         self._filled = anyio.Event()
         self._closed = False
@@ -56,11 +62,15 @@ class GateWatch:
         return self
 
     async def __anext__(self) -> Gate:
+        pause = self._lapse()
         while not self._waiting:
             if self._closed:
                 raise StopAsyncIteration
-            self._filled = anyio.Event()
-            await self._filled.wait()
+            if self._filled.is_set():  # another reader may wait for the one that is not
+                self._filled = anyio.Event()
+            with anyio.move_on_after(pause):
+                await self._filled.wait()
+            pause = self._lapse()
         return self._waiting.pop(next(iter(self._waiting)))
 
     async def aclose(self) -> None:

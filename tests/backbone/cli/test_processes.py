@@ -156,6 +156,38 @@ def test_a_second_signal_forces() -> None:
     assert "ending at once" in err
 
 
+LOOP_HELD_UP = """
+import sys, time
+from backbone.cli.process import running
+
+async def held_up() -> None:
+    print("held up", flush=True)
+    {doing}
+
+running.run(held_up, within=0.1)
+"""
+
+
+@pytest.mark.parametrize("doing", ["time.sleep(3600)", "sys.stderr.write('x' * 1_000_000)"])
+def test_a_loop_that_is_held_up_does_not_keep_it_from_ending(doing: str) -> None:
+    """Neither by what it does, nor by a stderr that nobody reads."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOOP_HELD_UP.format(doing=doing)],
+        env=lean(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held up\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE) == 143
+    finally:
+        process.kill()
+        process.communicate(timeout=DEADLINE)
+
+
 def test_a_reader_that_goes_away_ends_it_without_a_word(cli: Cli, tmp_path: Path) -> None:
     assert cli("rehearse", "-q").code == 0
     read, write = os.pipe()

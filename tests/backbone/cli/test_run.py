@@ -87,6 +87,11 @@ def test_after_its_duration_it_ends_with_0(cli: Cli, provider: Provider) -> None
     assert cli("run", "--duration", "0.3", "--quiet").err == ""
 
 
+def test_once_whose_duration_is_over_first_exits_1(cli: Cli, provider: Provider) -> None:
+    done = cli("run", "--mode", "once", "--duration", "0.001", *SYMBOLS)
+    assert (done.code, "was over before all was fetched" in done.err) == (1, True)
+
+
 def test_without_a_bootstrap_nothing_is_fetched_at_the_start(cli: Cli, provider: Provider) -> None:
     assert cli("run", "--skip-bootstrap", "--duration", "0.3", *SYMBOLS).code == 0
     assert provider.calls == []

@@ -28,7 +28,7 @@ KIND = "desk"
 
 
 class SetClock:
-    """The loop's time, and a wall clock that began at a moment."""
+    """The loop's time, and a wall clock that began at a moment, and may be set by as much."""
 
     def __init__(self, began: datetime) -> None:
         loop = asyncio.get_running_loop()
@@ -37,6 +37,9 @@ class SetClock:
 
     def now(self) -> datetime:
         return self._began + timedelta(seconds=self.time() - self._since)
+
+    def set(self, by: timedelta) -> None:
+        self._began += by
 
 
 class Call(NamedTuple):

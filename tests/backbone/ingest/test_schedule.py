@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from actors import RosterEntry
-from backbone import Backbone, Dimension
+from backbone import Backbone, BackboneClosed, Dimension, IngestPlan
 from backbone.domain.status import Status
 from backbone.ingest.fetching import Fetching
 from backbone.operations.telemetry.events import Telemetry
 from backbone.store.errors import Unsupported
-from tests.backbone.ingest.market_kit import MONDAY, Provider, desk, installed, only, refusing
+from backbone.store.run_records import WHOLE
+from tests.backbone.ingest.market_kit import MONDAY, Provider, SetClock, desk, installed, only, refusing
 
 HOUR = 3600.0
 
@@ -213,3 +215,92 @@ async def test_who_begins_a_run_is_one_of_those_that_are_known(provider: Provide
             await backbone.run_market(trigger="boredom")  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="allowed is a IngestPlan"):
             await backbone.run_market("daily")  # type: ignore[arg-type]
+
+
+async def test_a_run_that_brought_the_scheduler_down_is_in_the_journal(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fall(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    async with scheduled(schedule__max_failures=1) as backbone:
+        monkeypatch.setattr(Fetching, "fetch", fall)
+        await anyio.sleep(60)
+        [row] = (await backbone.runs()).runs
+        assert (row.dimension, row.status, "fell over it" in (row.error or "")) == (WHOLE, "failed", True)
+        assert not (await backbone.schedule()).running
+
+
+async def test_after_a_machine_has_slept_it_runs_within_a_minute_of_what_was_due(provider: Provider) -> None:
+    """The monotonic clock stands still meanwhile, and with it all timers."""
+    async with scheduled() as backbone:
+        await anyio.sleep(60)
+        wall = backbone.system.clock
+        assert isinstance(wall, SetClock)
+        wall.set(timedelta(hours=12))
+        await anyio.sleep(61)
+        assert len(provider.calls) == 2
+        await anyio.sleep(HOUR - 120)
+        assert len(provider.calls) == 2
+
+
+async def test_a_clock_that_is_set_back_holds_no_run_up(provider: Provider) -> None:
+    async with scheduled(schedule__sessions=False) as backbone:
+        await anyio.sleep(60)
+        wall = backbone.system.clock
+        assert isinstance(wall, SetClock)
+        wall.set(timedelta(days=-30))
+        await anyio.sleep(2 * HOUR)
+        assert len(provider.calls) == 3
+
+
+async def test_a_kill_switch_that_the_schedule_finds_when_it_is_due_is_said(provider: Provider, tmp_path: Path) -> None:
+    """The looks of every five seconds found nothing new then, and said nothing."""
+    switch = tmp_path / "kill"
+    async with scheduled(kill_switch=str(switch)) as backbone:
+        told = list[Telemetry]()
+        backbone.telemetry.listen(told.append, ["telemetry.ingest.scheduler"])
+        await anyio.sleep(HOUR + 0.5)  # due at :01, looked at :00
+        switch.touch()
+        await anyio.sleep(1)
+        assert len(provider.calls) == 1
+        assert (scheduler(backbone).health.level, str(told[-1].payload.status)) == ("degraded", "degraded")
+
+
+async def test_who_asks_for_a_run_while_it_closes_is_told_so(provider: Provider) -> None:
+    asked = list[str]()
+
+    async def ask(backbone: Backbone, plan: IngestPlan | None) -> None:
+        try:
+            await backbone.run_market(plan)
+        except BackboneClosed as error:
+            asked.append(type(error).__name__)
+
+    async with anyio.create_task_group() as group:
+        async with scheduled() as backbone:
+            group.start_soon(ask, backbone, None)
+            group.start_soon(ask, backbone, IngestPlan(dimensions=["daily_bars"], symbols=["AAPL"], source="desk"))
+            await anyio.lowlevel.checkpoint()
+            await anyio.lowlevel.checkpoint()
+        group.start_soon(ask, backbone, None)
+    assert asked == ["BackboneClosed"] * 3
+
+
+async def test_failures_of_runs_that_somebody_asked_for_do_not_stop_it(provider: Provider) -> None:
+    provider.trouble = refusing()
+    async with scheduled(schedule__max_failures=2) as backbone:
+        for _ in range(5):
+            assert (await backbone.run_market()).status is Status.FAILED
+        state = await backbone.schedule()
+        assert (state.running, state.consecutive_failures) == (True, 0)
+
+
+async def test_what_failed_before_it_was_resumed_does_not_count(provider: Provider) -> None:
+    provider.trouble = refusing()
+    async with scheduled(schedule__max_failures=2, schedule__sessions=False) as backbone:
+        await anyio.sleep(3 * HOUR)
+        assert not (await backbone.schedule()).running
+        await backbone.resume_schedule()
+        await anyio.sleep(60)
+        state = await backbone.schedule()
+        assert (state.running, state.consecutive_failures) == (True, 1)
