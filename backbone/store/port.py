@@ -79,6 +79,7 @@ class Store(Protocol):
 
         Raises:
             FencedOut: the epoch given is not the one that holds.
+            VersionStands: the chunk yields, and other versions of its rows are stored.
             UnknownOutcome: the answer to the COMMIT was lost.
         """
         ...

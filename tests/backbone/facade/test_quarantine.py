@@ -11,9 +11,11 @@ import msgspec
 import pytest
 
 from backbone import Backbone, Dimension, Frame, StoreUnavailable
+from backbone.domain.identifiers import ingest_id
 from backbone.facade.quarantine import ShownRows, SomeRows
 from backbone.ingest.reconsidering import SUPERSEDED, Reconsidered
 from backbone.store.port import Store
+from backbone.store.records import Chunk, WriteResult
 from backbone.testing import Faults, embedded, with_store
 from tests.backbone.facade.kit import BARS, START, bars, plan
 from tests.backbone.ingest.test_mending import UNIT, framed, ingested, written
@@ -68,6 +70,39 @@ async def test_a_row_takes_no_other_versions_place(tmp_path: Path) -> None:
         [left] = await backbone.quarantine.list()
         assert left.reason == SUPERSEDED
         assert (await backbone.fetch(BARS)).column("close").tolist() == [3.0, -5.0]
+
+
+async def test_a_version_that_is_stored_while_its_row_is_judged_stands(tmp_path: Path) -> None:
+    """It comes at the last moment: just before the row would be written."""
+    newer = bars(1, close=3.0, symbol="CRUDE")
+    late = Late(Chunk(ingest_id("live", newer), "late", "live", newer))
+    async with holding(tmp_path / "store.duckdb", BAD, parts=with_store(lambda make: late.of(make()))) as backbone:
+        assert await backbone.quarantine.replay() == Reconsidered(taken=1, stayed=1)
+        [left] = await backbone.quarantine.list()
+        assert left.reason == SUPERSEDED
+        assert (await backbone.fetch(BARS)).column("close").tolist() == [3.0, -5.0]
+
+
+class Late:
+    """A store into which another one writes before the first row that is taken out of quarantine."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        self.chunk: Chunk | None = chunk
+        self._store: Any = None
+
+    def of(self, store: Store) -> Store:
+        self._store = store
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def write(self, chunk: Chunk) -> WriteResult:
+        if self.chunk is not None and "quarantine" in chunk.metadata:
+            other, self.chunk = self.chunk, None
+            await self._store.write(other)
+        result: WriteResult = await self._store.write(chunk)
+        return result
 
 
 async def test_of_two_bad_versions_of_a_row_the_newer_goes_in_and_the_other_stays(tmp_path: Path) -> None:
