@@ -16,13 +16,14 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneError
 from backbone.domain.frame import Frame
 from backbone.domain.identifiers import ingest_id, new_run_id
+from backbone.ingest.contract import LOOKED_THROUGH, columns_of
 from backbone.ingest.salvage import REFUSED
 from backbone.quality.contracts import held_by_contract
 from backbone.quality.instruments import Instruments
 from backbone.quality.screening import STRICT, screen
 from backbone.settings import Settings
 from backbone.store.errors import RowRefused, VersionStands
-from backbone.store.messages import DeleteQuarantine, QuarantineRows, WriteChunk
+from backbone.store.messages import DeleteQuarantine, QuarantineRows, ReadJournal, WriteChunk
 from backbone.store.records import Chunk, QuarantineRow, WriteResult
 
 __all__ = ["SUPERSEDED", "Reconsidered", "Reconsidering"]
@@ -65,6 +66,7 @@ class Reconsidering:
         self._rules = Instruments(settings).screening
         self._quality = settings.quality
         self._wrote = wrote
+        self._columns: dict[tuple[str, Dimension], dict[str, str]] = {}
 
     async def again(self, rows: Sequence[QuarantineRow]) -> Reconsidered:
         """Judge these rows.
@@ -73,6 +75,7 @@ class Reconsidering:
             StoreUnavailable: those that were not dealt with stay as they are.
         """
         done = Reconsidered()
+        self._columns.clear()  # what runs have told since counts
         for row in rows:
             done += await self._one(row)
         return done
@@ -107,7 +110,8 @@ class Reconsidering:
     async def _write(self, frame: Frame, row: QuarantineRow) -> str:
         """Commit it; why it may not go in, "": it is in. Whether its place is taken the store tells as it writes."""
         identity = ingest_id(row.source, frame)
-        chunk = Chunk(identity, new_run_id(), row.source, frame, metadata={"quarantine": row.id}, yields=True)
+        facts = {"quarantine": row.id, **await self._columns_of(row.source, frame.dimension)}
+        chunk = Chunk(identity, new_run_id(), row.source, frame, metadata=facts, yields=True)
         try:
             result = await self._ask(WriteChunk(chunk))
         except VersionStands:
@@ -116,6 +120,13 @@ class Reconsidering:
             return f"{REFUSED}: {error}"
         self._wrote(result)
         return ""
+
+    async def _columns_of(self, source: str, dimension: Dimension) -> dict[str, str]:
+        """What the journal remembers of a source: a row of ours beside it must not push it out."""
+        key = (source, dimension)
+        if key not in self._columns:
+            self._columns[key] = columns_of(await self._ask(ReadJournal(LOOKED_THROUGH, dimension, source)))
+        return self._columns[key]
 
     async def _stay(self, row: QuarantineRow, reason: str) -> None:
         now = msgspec.structs.replace(row, reason=reason)
