@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from backbone.domain.dimension import Dimension
@@ -111,10 +112,11 @@ _DONE: Final = {
 
 def _discarded(chunk: SourceChunk, found: tuple[Difference, ...]) -> SourceChunk:
     given = None if chunk.given is None else without(chunk.given, found)
-    return SourceChunk(without(chunk.frame, found), chunk.quarantined, chunk.token, chunk.rows_read, given)
+    return replace(chunk, frame=without(chunk.frame, found), given=given)
 
 
 def _aside(chunk: SourceChunk, found: tuple[Difference, ...]) -> SourceChunk:
     rejected = kept_aside(chunk.frame if chunk.given is None else chunk.given, found)
     rows = (BadRow(each.location, each.reason, each.excerpt, each.payload) for each in rejected)
-    return SourceChunk(Frame.empty(chunk.frame.dimension), (*chunk.quarantined, *rows), chunk.token, chunk.rows_read)
+    empty = Frame.empty(chunk.frame.dimension)
+    return replace(chunk, frame=empty, quarantined=(*chunk.quarantined, *rows), given=None)
