@@ -156,6 +156,19 @@ async def test_a_source_that_fails_again_and_again_is_given_up(provider: Provide
     assert len(provider.asked) == 2
 
 
+async def test_pieces_that_fail_for_ever_do_not_keep_others_from_being_filled(provider: Provider) -> None:
+    """Three of one symbol are noted; of another symbol everything is to be had."""
+    provider.failing = {1, 2, 3}
+    chunks = {"backfill.chunk_bars": 50, "backfill.failures": 3}
+    async with embedded(overrides=chunks) as backbone:
+        wanted: dict[str, Any] = {"source": KIND, "interval": "1h", "start": WEEK, "end": END}
+        lost = await backbone.backfill(BARS, symbols=["USDJPY"], **wanted)
+        assert (len(lost.failed), lost.given_up) == (3, 0)
+        provider.failing = {4, 5, 6}
+        report = await backbone.backfill(BARS, symbols=["EURUSD", "USDJPY"], **wanted)
+        assert (report.resumed, len(report.failed), report.inserted) == (3, 3, 117)
+
+
 async def test_a_day_of_trades_that_was_stored_in_part_is_asked_for_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
