@@ -21,7 +21,14 @@ from backbone.store.inbox_messages import (
     RecordSeen,
 )
 from backbone.store.latest_messages import ReadLatest
-from backbone.store.mending_messages import DeleteQuarantine, FindQuarantine, ReadTallies, TraceRow, VoidLedger
+from backbone.store.mending_messages import (
+    ClearQuarantine,
+    DeleteQuarantine,
+    FindQuarantine,
+    ReadTallies,
+    TraceRow,
+    VoidLedger,
+)
 from backbone.store.outbox_messages import (
     SHARED_STREAM,
     STREAM,
@@ -57,6 +64,7 @@ __all__ = [
     "STREAM",
     "AdvanceRelay",
     "ClaimEpoch",
+    "ClearQuarantine",
     "CommitOffsets",
     "DeleteDeadLetters",
     "DeleteQuarantine",
@@ -383,6 +391,7 @@ StoreQuestion: TypeAlias = (
     | ReadTallies
     | VoidLedger
     | FindQuarantine
+    | ClearQuarantine
     | DeleteQuarantine
     | TraceRow
 )

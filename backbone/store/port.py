@@ -174,6 +174,10 @@ class Store(Protocol):
         """Forget bad rows, known by source, dimension, location and reason; returns how many were there."""
         ...
 
+    async def clear_quarantine(self, until: datetime, most: int) -> int:
+        """Forget bad rows that were met up to a moment (inclusive), at most `most` of them; returns how many."""
+        ...
+
     async def trace(self, dimension: Dimension, symbol: str, ts: datetime) -> Trace:
         """All that is known of how the rows of a symbol (or calendar) at a moment came to be as they are."""
         ...

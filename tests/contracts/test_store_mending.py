@@ -114,3 +114,10 @@ async def test_the_journal_is_read_of_one_source(store: Store) -> None:
     assert [row.metadata for row in await store.journal(source="csv:/b")] == [{"columns": "{}"}]
     assert await store.journal(source="nowhere") == []
     assert len(await store.journal(2)) == 2
+
+
+async def test_bad_rows_up_to_a_moment_are_forgotten_some_at_a_time(store: Store) -> None:
+    await store.quarantine([bad_row(n, at=AT + n * MINUTE) for n in range(5)])
+    until = AT + 3 * MINUTE
+    assert [await store.clear_quarantine(until, 3) for _ in range(3)] == [3, 1, 0]
+    assert [row.location for row in await store.quarantined()] == ["bars.csv:4"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -66,6 +67,19 @@ class Quarantine(Part):
                 connection,
                 f"DELETE FROM telemetry.quarantine q WHERE EXISTS (SELECT 1 FROM bad WHERE {_SAME})",  # noqa: S608
             )
+
+    @question("writing")
+    def clear_quarantine(self, connection: Connection, until: datetime, most: int) -> int:
+        """Forget all up to a moment, some at a time."""
+        return count(
+            connection,
+            """
+            DELETE FROM telemetry.quarantine WHERE rowid IN (
+                SELECT rowid FROM telemetry.quarantine WHERE recorded_at <= make_timestamptz(?) LIMIT ?
+            )
+            """,
+            [to_us(until), most],
+        )
 
 
 def chosen(connection: Connection, condition: str, values: list[object]) -> tuple[QuarantineRow, ...]:

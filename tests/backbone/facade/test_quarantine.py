@@ -155,6 +155,31 @@ async def test_rows_are_dropped_by_name_or_all() -> None:
         assert await backbone.quarantine.drop() == 0
 
 
+async def test_that_many_are_dropped_asks_the_store_a_few_times() -> None:
+    """A hundred at a time, each sought among all, would take days of a quarantine that a bad feed has filled."""
+    asked: list[str] = []
+    counted = with_store(lambda make: Counted(make(), asked))
+    async with embedded(parts=counted) as backbone:
+        await backbone.record(bars(1_000, close=-5.0))
+        asked.clear()
+        assert await backbone.quarantine.drop() == 1_000
+        assert asked == ["quarantined", "clear_quarantine"]
+        assert await backbone.quarantined() == []
+
+
+class Counted:
+    """A store that takes down what it is asked of bad rows."""
+
+    def __init__(self, store: Store, asked: list[str]) -> None:
+        self._store = store
+        self._asked = asked
+
+    def __getattr__(self, name: str) -> Any:
+        if "quarantine" in name:
+            self._asked.append(name)
+        return getattr(self._store, name)
+
+
 async def test_a_name_that_is_none_changes_nothing(tmp_path: Path) -> None:
     async with holding(tmp_path / "store.duckdb", BAD) as backbone:
         row = (await backbone.quarantine.list())[0]
