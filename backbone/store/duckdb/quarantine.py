@@ -39,11 +39,14 @@ class Quarantine(Part):
 
     @question("delivery")
     def quarantined(self, connection: Connection, limit: int = 100, skip: int = 0) -> list[QuarantineRow]:
-        """Rows, newest first."""
+        """Rows, newest first.
+
+        Of a column itself DuckDB would choose blocks by their greatest value, which may be of a row that was deleted.
+        """
         found = connection.execute(
             f"""
             SELECT {_COLUMNS} FROM telemetry.quarantine
-            ORDER BY recorded_at DESC, source, dimension, location, reason LIMIT ? OFFSET ?
+            ORDER BY epoch_us(recorded_at) DESC, source, dimension, location, reason LIMIT ? OFFSET ?
             """,  # noqa: S608
             [limit, skip],
         ).fetchall()

@@ -255,6 +255,7 @@ async def test_the_socket_does_it_some_at_a_time(tmp_path: Path) -> None:
             given = {"until": some.until.isoformat(), "skip": some.skip}
         assert done == Reconsidered(taken=150, stayed=1)
         assert rounds == 3
+        assert len(await backbone.quarantine.list(1)) == 1
         dropped = msgspec.json.decode(await answers["drop_quarantine"]({}), type=SomeRows)
         assert dropped.dropped == 1
 
