@@ -148,6 +148,21 @@ async def test_a_piece_that_fails_loses_no_other_one_and_comes_first_the_next_ti
         assert (await backbone.backfill(BARS, **wanted)).pieces == 0
 
 
+async def test_what_was_left_of_other_series_and_times_is_left_to_those_who_want_it(provider: Provider) -> None:
+    provider.failing = {1}
+    day: dict[str, Any] = {"source": KIND, "start": WEEK, "end": WEEK + 23 * HOUR}
+    async with embedded() as backbone:
+        assert (await backbone.backfill(BARS, symbols=["EURUSD"], interval="1h", **day)).status is Status.FAILED
+        for wanted in (
+            {**day, "symbols": ["USDJPY"], "interval": "1h"},
+            {**day, "symbols": ["EURUSD"], "interval": "30m"},
+            {"source": KIND, "symbols": ["EURUSD"], "interval": "1h", "start": WEEK + 26 * HOUR, "end": END},
+            {"source": KIND, "symbols": ["EURUSD"], "interval": "1h", "start": WEEK - 60 * HOUR, "end": WEEK - HOUR},
+        ):
+            assert (await backbone.backfill(BARS, dry_run=True, **wanted)).resumed == 0
+        assert (await backbone.backfill(BARS, symbols=["eurusd"], interval="60m", dry_run=True, **day)).resumed == 1
+
+
 async def test_a_source_that_fails_again_and_again_is_given_up(provider: Provider) -> None:
     provider.failing = set(range(1, 100))
     async with embedded(overrides={"backfill.chunk_bars": 10, "backfill.failures": 2}) as backbone:

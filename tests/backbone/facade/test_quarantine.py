@@ -208,6 +208,26 @@ async def test_a_row_is_never_lost_wherever_its_replay_is_cut_off(tmp_path: Path
             assert await backbone.quarantine.list() == []
 
 
+async def test_a_row_that_stays_is_never_lost_wherever_its_replay_is_cut_off(tmp_path: Path) -> None:
+    wrong = Frame.from_records(
+        BARS,
+        [{"symbol": "A", "interval": "1h", "ts": START, "open": -1.0, "high": -2.0, "low": -1.0, "close": -1.5}],
+    )
+    for number in range(1, 5):
+        cut = Cut(number)
+        path = tmp_path / f"{number}.duckdb"
+        async with holding(path, wrong, parts=with_store(lambda make, cut=cut: cut.of(make()))) as backbone:  # type: ignore[misc]
+            cut.armed = True
+            with suppress(StoreUnavailable):
+                await backbone.quarantine.replay()
+            cut.armed = False
+        async with embedded(overrides={"store.path": str(path), **ALLOWED}) as backbone:
+            assert await backbone.quarantine.list()
+            await backbone.quarantine.replay()
+            [row] = await backbone.quarantine.list()
+            assert row.reason == "has a high below its low"
+
+
 class Cut:
     """A store that is gone from the so-manieth request on that has to do with bad rows."""
 
@@ -258,6 +278,18 @@ async def test_the_socket_does_it_some_at_a_time(tmp_path: Path) -> None:
         assert len(await backbone.quarantine.list(1)) == 1
         dropped = msgspec.json.decode(await answers["drop_quarantine"]({}), type=SomeRows)
         assert dropped.dropped == 1
+
+
+async def test_rows_that_came_after_the_first_look_are_neither_replayed_nor_dropped(tmp_path: Path) -> None:
+    async with holding(tmp_path / "store.duckdb", BAD, bars(1, close=-5.0, symbol="GAS")) as backbone:
+        answers = backbone._mending_answers()
+        newer, *older = await backbone.quarantine.list()
+        assert newer.at > older[0].at
+        given = {"until": older[0].at.isoformat()}
+        replayed = msgspec.json.decode(await answers["replay_quarantine"](given), type=SomeRows)
+        assert replayed.done == Reconsidered(taken=2)
+        assert msgspec.json.decode(await answers["drop_quarantine"](given), type=SomeRows).dropped == 0
+        assert await backbone.quarantine.list() == [newer]
 
 
 async def test_what_a_rule_of_repair_holds_goes_in_only_when_the_rule_is_off(tmp_path: Path) -> None:
