@@ -15,12 +15,13 @@ from backbone.domain.report import plain
 from backbone.facade.spelling import Ask
 from backbone.ingest.reconsidering import Reconsidered, Reconsidering
 from backbone.settings import Settings
-from backbone.store.messages import DeleteQuarantine, FindQuarantine, ReadQuarantine
+from backbone.store.messages import ClearQuarantine, DeleteQuarantine, FindQuarantine, ReadQuarantine
 from backbone.store.records import QuarantineRow, WriteResult
 
 __all__ = ["Quarantine", "ShownRow", "ShownRows", "SomeRows"]
 
 _AT_ONCE = 100  # rows that are judged before there is an answer
+_DROPPED_AT_ONCE = 20_000  # likewise
 
 
 class ShownRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,9 +137,14 @@ class Quarantine:
         return SomeRows(done=done, until=_rest(wanted, rows), skip=left)
 
     async def _drop_some(self, wanted: _Rows) -> SomeRows:
-        rows = await self._some(wanted)
-        dropped = await self._ask("store", DeleteQuarantine(rows)) if rows else 0
-        return SomeRows(dropped=dropped, until=_rest(wanted, rows), skip=wanted.skip)
+        if wanted.ids is not None:
+            return SomeRows(dropped=await self._ask("store", DeleteQuarantine(await self._named(wanted.ids))))
+        newest = [] if wanted.until else await self.list(1)
+        until = wanted.until or (newest[0].at if newest else None)
+        if until is None:
+            return SomeRows()
+        dropped = await self._ask("store", ClearQuarantine(until, _DROPPED_AT_ONCE))
+        return SomeRows(dropped=dropped, until=until if dropped == _DROPPED_AT_ONCE else None)
 
     async def _some(self, wanted: _Rows) -> Sequence[QuarantineRow]:
         """Of all that are meant the next; those that came after the first look are not meant."""

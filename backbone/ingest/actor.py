@@ -14,6 +14,7 @@ from backbone.calls import REFUSABLE, Calls, refuse
 from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 from backbone.domain.observing import Observe
+from backbone.ingest.contract import LOOKED_THROUGH, columns_of
 from backbone.ingest.group import GroupWriter
 from backbone.ingest.journal import Diary, row_of_failure, row_of_run
 from backbone.ingest.live import Caller
@@ -41,7 +42,6 @@ from backbone.store.run_records import RunRow
 __all__ = ["IngestActor"]
 
 _WRITE_TIMEOUT = 90.0
-_LOOKED_THROUGH = 20  # journal rows of a source; those of runs that failed say nothing of its columns
 _RUNS = 4  # at once
 _RUNS_WAITING = 64  # under way or waiting; further ones are refused
 
@@ -86,7 +86,7 @@ class _StoreWriter(RunWriter):
         return (await self._calls.ask("store", ReadRows(query), _WRITE_TIMEOUT)).frame
 
     async def journal_of(self, source: str, dimension: Dimension) -> list[JournalRow]:
-        return await self._calls.ask("store", ReadJournal(_LOOKED_THROUGH, dimension, source), _WRITE_TIMEOUT)
+        return await self._calls.ask("store", ReadJournal(LOOKED_THROUGH, dimension, source), _WRITE_TIMEOUT)
 
     async def journal(self, row: JournalRow) -> None:
         await self._calls.ask("store", RecordJournal(row), _WRITE_TIMEOUT)
@@ -227,9 +227,10 @@ class IngestActor(Actor):
 
     async def _journal_failure(self, message: RunIngest, error: str, since: float) -> None:
         """An input that failed is said among the chunks, too; where the store is what failed, the log has to do."""
-        row = self._failed(message, error, since)
-        try:
-            await self.writer.journal(_as_chunk(row, message.plan))
+        row, plan = self._failed(message, error, since), message.plan
+        try:  # of a source that fails for weeks, what was known of its columns goes on
+            before = columns_of(await self.writer.journal_of(plan.source, plan.dimension))
+            await self.writer.journal(_as_chunk(row, plan, before))
         except Reject as reject:
             self.context.log.warning("failed run not journalled", run_id=message.run_id, why=str(reject))
 
@@ -248,7 +249,7 @@ class IngestActor(Actor):
         self._rows += rows
 
 
-def _as_chunk(row: RunRow, plan: IngestPlan) -> JournalRow:
+def _as_chunk(row: RunRow, plan: IngestPlan, facts: dict[str, str]) -> JournalRow:
     return JournalRow(
         run_id=row.run_id,
         ingest_id="",
@@ -265,4 +266,5 @@ def _as_chunk(row: RunRow, plan: IngestPlan) -> JournalRow:
         duration_s=row.duration_s,
         executed_at=row.executed_at,
         error=row.error,
+        metadata=facts,
     )

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from random import Random
 from typing import Any
 
 from msgspec.structs import replace
 
+from backbone.domain.clock import to_us
 from backbone.ingest.backfill_messages import BackfillReport, BackfillRequest, PieceFailed
 from backbone.ingest.backfill_notes import Notes, Piece
 from backbone.ingest.backfill_survey import Survey, Surveyed
@@ -69,12 +71,14 @@ class Backfill:
             StoreUnavailable: the store does not answer; the same request again goes on.
         """
         began = self._clock()
-        surveyed = await self._survey.look(self._now())
+        now = self._now()
+        surveyed = await self._survey.look(now)
         unfinished = [each for each in await self._notes.unfinished() if self._is_wanted(each)]
+        Random(to_us(now)).shuffle(unfinished)  # noqa: S311  else the same ones would be tried each time
         pieces = [*unfinished, *(each for each in surveyed.pieces if not _within(each, unfinished))]
         if self._request.dry_run:
             return self._report(surveyed, None, pieces, len(unfinished), 0, began)
-        tried = await self._fill(pieces, began)
+        tried = await self._fill(pieces, len(unfinished), began)
         after = await self._survey.look(self._now()) if tried else None
         return self._report(surveyed, after, pieces, len(unfinished), tried, began)
 
@@ -86,10 +90,18 @@ class Backfill:
         before = request.end is not None and piece.start > request.end
         return not before and (request.start is None or piece.end >= request.start)
 
-    async def _fill(self, pieces: Sequence[Piece], began: float) -> int:
-        """Ask for the pieces, one after the other; returns how many were tried before it was given up."""
-        in_a_row = 0
-        for tried, piece in enumerate(pieces, 1):
+    async def _fill(self, pieces: Sequence[Piece], unfinished: int, began: float) -> int:
+        """Ask for the pieces, one after the other; returns how many were tried.
+
+        When too many fail in a row, the others are left: first of those that an earlier backfill left, of which some
+        may fail for ever, then of those that are new.
+        """
+        in_a_row, tried = 0, list[Piece]()
+        for place, piece in enumerate(pieces):
+            in_a_row = 0 if place == unfinished else in_a_row
+            if in_a_row >= self.settings.backfill.failures:
+                continue
+            tried.append(piece)
             await self._notes.begin(piece)
             try:
                 await self._fill_one(piece)
@@ -102,9 +114,7 @@ class Backfill:
             else:
                 await self._notes.end(piece)
             self._tell(self._progress(pieces, tried, began))
-            if in_a_row >= self.settings.backfill.failures:
-                return tried
-        return len(pieces)
+        return len(tried)
 
     async def _fill_one(self, piece: Piece) -> None:
         request = self._request
@@ -120,18 +130,18 @@ class Backfill:
         )
         self._runs.append(await self._ingest(plan))
 
-    def _progress(self, pieces: Sequence[Piece], tried: int, began: float) -> dict[str, Any]:
+    def _progress(self, pieces: Sequence[Piece], tried: Sequence[Piece], began: float) -> dict[str, Any]:
         elapsed = self._clock() - began
         rows = sum(run.taken for run in self._runs)
         return {
-            "pieces_done": tried,
+            "pieces_done": len(tried),
             "pieces": len(pieces),
-            "missing_done": sum(each.missing for each in pieces[:tried]),
+            "missing_done": sum(each.missing for each in tried),
             "missing": sum(each.missing for each in pieces),
             "rows": rows,
             "rate": rows / elapsed if elapsed else None,
-            "eta_s": elapsed / tried * (len(pieces) - tried) if elapsed else None,
-            "piece": pieces[tried - 1].name,
+            "eta_s": elapsed / len(tried) * (len(pieces) - len(tried)) if elapsed else None,
+            "piece": tried[-1].name,
         }
 
     def _report(

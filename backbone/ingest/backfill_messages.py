@@ -78,7 +78,7 @@ class SeriesGaps(msgspec.Struct, frozen=True, kw_only=True):
         expected: in the window.
         missing: before.
         left: afterwards; None: it was not looked at again.
-        note: why it was not judged.
+        note: why it was not judged, or not from where it was to be.
     """
 
     symbol: str

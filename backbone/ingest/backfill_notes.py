@@ -48,7 +48,8 @@ class Notes:
     """The notes of one dimension.
 
     They lie among the offsets, as two numbers for each piece: a place that was struck out is used again, so that there
-    are never more of them than pieces of a series that failed.
+    are never more of them than pieces of a series that failed. Another process may fill gaps of the same dimension:
+    what stands is looked up each time before a place is chosen.
 
     Args:
         dimension: of the rows.
@@ -62,7 +63,7 @@ class Notes:
 
     async def unfinished(self) -> list[Piece]:
         """The pieces that were begun and not ended."""
-        self._numbers = dict(await self._ask(ReadOffsets(self._group)))
+        await self._look()
         found = []
         for (series, place), number in sorted(self._numbers.items()):
             end = self._numbers.get((series, place + 1), _NOTHING)
@@ -73,6 +74,7 @@ class Notes:
 
     async def begin(self, piece: Piece) -> None:
         """Note a piece, unless it is noted already."""
+        await self._look()
         if self._place(piece) is not None:
             return
         series = _series(piece)
@@ -83,9 +85,13 @@ class Notes:
 
     async def end(self, piece: Piece) -> None:
         """Strike a piece out."""
+        await self._look()
         place = self._place(piece)
         if place is not None:
             await self._set(_series(piece), place, _NOTHING, _NOTHING)
+
+    async def _look(self) -> None:
+        self._numbers = dict(await self._ask(ReadOffsets(self._group)))
 
     def _place(self, piece: Piece) -> int | None:
         series, wanted = _series(piece), (_number(piece.start), _number(piece.end))
@@ -96,7 +102,6 @@ class Notes:
     async def _set(self, series: str, place: int, start: int, end: int) -> None:
         numbers = {(series, place): start, (series, place + 1): end}
         await self._ask(CommitOffsets(self._group, numbers))
-        self._numbers.update(numbers)
 
 
 def _series(piece: Piece) -> str:

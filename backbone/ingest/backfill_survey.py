@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,6 +53,9 @@ class Survey:
         self._ask = ask
         chosen = settings.backfill
         self._most = chosen.chunk_bars if self._dimension in BARS else chosen.chunk_sessions
+        kept = settings.retention
+        drops = kept.enabled and settings.store.backend != "duckdb"  # of an embedded store nothing is dropped
+        self._cap = timedelta(days=kept.of(self._dimension).cap) if drops else None
         self._instruments = Instruments(settings)
 
     async def look(self, now: datetime) -> Surveyed:
@@ -99,15 +102,26 @@ class Survey:
         calendar = self._instruments.judging_calendar_of(each.symbol)
         unit = "bars" if self._dimension in BARS else "sessions"
         start, end = self._request.start or each.earliest, self._request.end or now
+        since = self._kept_since(each, now)
+        note = ""
+        if start is not None and since is not None and start < since:
+            start, note = since, f"retention drops rows from before {since:%Y-%m-%d %H:%M} UTC: looked at from then on"
         if start is None or start > end or not judgeable(self._dimension, each.interval, calendar):
-            note = "" if start is None or start > end else _why(calendar, each.interval)
+            note = note if start is None or start > end else _why(calendar, each.interval)
             return _gaps_of(each, unit, calendar, note=note), []
         tallies = await self._ask(ReadTallies(self._dimension, start, end, (each.symbol,)))
         stored = tallies.get((each.symbol, each.interval), _NOTHING)
         window = Window(start, end, now)
         found = find_gaps(self._dimension, each.interval, calendar, stored, window, self._most)
         pieces = [Piece(each.symbol, each.interval, gap.start, gap.end, gap.missing) for gap in found.gaps]
-        return _gaps_of(each, unit, calendar, expected=found.expected, missing=found.missing), pieces
+        return _gaps_of(each, unit, calendar, expected=found.expected, missing=found.missing, note=note), pieces
+
+    def _kept_since(self, each: _Series, now: datetime) -> datetime | None:
+        """Since when rows of a series stay: what is filled before that would be dropped, and missing again."""
+        if self._cap is None:
+            return None
+        cap = now - self._cap
+        return cap if each.earliest is None else min(cap, each.earliest)
 
 
 def _gaps_of(each: _Series, unit: str, calendar: Calendar, **more: Any) -> SeriesGaps:

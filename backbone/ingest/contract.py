@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from backbone.domain.dimension import Dimension
@@ -13,9 +14,19 @@ from backbone.sources.errors import InputInvalid
 from backbone.sources.port import Account, BadRow, Source, SourceChunk
 from backbone.store.records import JournalRow
 
-__all__ = ["RunContract"]
+__all__ = ["LOOKED_THROUGH", "RunContract", "columns_of"]
+
+LOOKED_THROUGH: Final = 20
+"""Journal rows of a source in which its columns are looked for; whoever adds a row carries them on."""
 
 _REMEMBERED: Final = "columns"
+
+
+def columns_of(journal: Iterable[JournalRow]) -> dict[str, str]:
+    """The columns of a source as they are remembered, from its journal, newest first: facts for a further row."""
+    told = (row.metadata.get(_REMEMBERED, "") for row in journal)
+    text = next((text for text in told if text and Shape.of_json(text) is not None), "")
+    return {_REMEMBERED: text} if text else {}
 
 
 class RunContract:
@@ -51,8 +62,7 @@ class RunContract:
 
     def after(self, journal: Iterable[JournalRow]) -> None:
         """Take the columns of the run before from the journal of the source, newest first."""
-        told = (row.metadata.get(_REMEMBERED, "") for row in journal)
-        self._before = next((shape for text in told if text and (shape := Shape.of_json(text)) is not None), None)
+        self._before = Shape.of_json(columns_of(journal).get(_REMEMBERED, ""))
 
     def hold(self, chunks: Iterable[SourceChunk]) -> Iterator[SourceChunk]:
         """The chunks, as the contract lets them in.
@@ -102,10 +112,11 @@ _DONE: Final = {
 
 def _discarded(chunk: SourceChunk, found: tuple[Difference, ...]) -> SourceChunk:
     given = None if chunk.given is None else without(chunk.given, found)
-    return SourceChunk(without(chunk.frame, found), chunk.quarantined, chunk.token, chunk.rows_read, given)
+    return replace(chunk, frame=without(chunk.frame, found), given=given)
 
 
 def _aside(chunk: SourceChunk, found: tuple[Difference, ...]) -> SourceChunk:
     rejected = kept_aside(chunk.frame if chunk.given is None else chunk.given, found)
     rows = (BadRow(each.location, each.reason, each.excerpt, each.payload) for each in rejected)
-    return SourceChunk(Frame.empty(chunk.frame.dimension), (*chunk.quarantined, *rows), chunk.token, chunk.rows_read)
+    empty = Frame.empty(chunk.frame.dimension)
+    return replace(chunk, frame=empty, quarantined=(*chunk.quarantined, *rows), given=None)

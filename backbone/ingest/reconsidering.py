@@ -14,17 +14,17 @@ import msgspec
 from backbone.domain.codec import decode
 from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneError
-from backbone.domain.events import unnumbered
 from backbone.domain.frame import Frame
 from backbone.domain.identifiers import ingest_id, new_run_id
+from backbone.ingest.contract import LOOKED_THROUGH, columns_of
 from backbone.ingest.salvage import REFUSED
 from backbone.quality.contracts import held_by_contract
 from backbone.quality.instruments import Instruments
 from backbone.quality.screening import STRICT, screen
 from backbone.settings import Settings
-from backbone.store.errors import RowRefused
-from backbone.store.messages import DeleteQuarantine, QuarantineRows, ReadRows, WriteChunk
-from backbone.store.records import Chunk, QuarantineRow, Query, WriteResult
+from backbone.store.errors import RowRefused, VersionStands
+from backbone.store.messages import DeleteQuarantine, QuarantineRows, ReadJournal, WriteChunk
+from backbone.store.records import Chunk, QuarantineRow, WriteResult
 
 __all__ = ["SUPERSEDED", "Reconsidered", "Reconsidering"]
 
@@ -66,6 +66,7 @@ class Reconsidering:
         self._rules = Instruments(settings).screening
         self._quality = settings.quality
         self._wrote = wrote
+        self._columns: dict[tuple[str, Dimension], dict[str, str]] = {}
 
     async def again(self, rows: Sequence[QuarantineRow]) -> Reconsidered:
         """Judge these rows.
@@ -74,6 +75,7 @@ class Reconsidering:
             StoreUnavailable: those that were not dealt with stay as they are.
         """
         done = Reconsidered()
+        self._columns.clear()  # what runs have told since counts
         for row in rows:
             done += await self._one(row)
         return done
@@ -85,7 +87,7 @@ class Reconsidering:
         if self._is_held(row, frame):
             return Reconsidered(stayed=1)
         good, bad = screen(frame, self._rules)
-        reason = bad[0].reason if bad else await self._in_the_way(good) or await self._write(good, row)
+        reason = bad[0].reason if bad else await self._write(good, row)
         if reason:
             await self._stay(row, reason)
             return Reconsidered(stayed=1)
@@ -105,28 +107,26 @@ class Reconsidering:
         repair = self._quality.repair
         return {repair.unit, repair.split, repair.dividend, repair.missing} != {"off"}
 
-    async def _in_the_way(self, frame: Frame) -> str:
-        """Why a good row may not go in: its place is taken; "": it may."""
-        if unnumbered(frame.to_arrow()) is not None:
-            return ""  # an event without a number takes nobody's place
-        symbol = frame.symbols[0]
-        query = Query(frame.dimension, (symbol,), start=frame.start, end=frame.end)
-        stored: Frame = (await self._ask(ReadRows(query))).frame
-        keys = frame.dimension.key
-        mine = frame.to_arrow().to_pylist()[0]
-        same = [each for each in stored.to_arrow().to_pylist() if all(each[name] == mine[name] for name in keys)]
-        return SUPERSEDED if same and same[0] != mine else ""
-
     async def _write(self, frame: Frame, row: QuarantineRow) -> str:
-        """Commit it; why the store refuses it, "": it is in."""
+        """Commit it; why it may not go in, "": it is in. Whether its place is taken the store tells as it writes."""
         identity = ingest_id(row.source, frame)
-        chunk = Chunk(identity, new_run_id(), row.source, frame, metadata={"quarantine": row.id})
+        facts = {"quarantine": row.id, **await self._columns_of(row.source, frame.dimension)}
+        chunk = Chunk(identity, new_run_id(), row.source, frame, metadata=facts, yields=True)
         try:
             result = await self._ask(WriteChunk(chunk))
+        except VersionStands:
+            return SUPERSEDED
         except RowRefused as error:
             return f"{REFUSED}: {error}"
         self._wrote(result)
         return ""
+
+    async def _columns_of(self, source: str, dimension: Dimension) -> dict[str, str]:
+        """What the journal remembers of a source: a row of ours beside it must not push it out."""
+        key = (source, dimension)
+        if key not in self._columns:
+            self._columns[key] = columns_of(await self._ask(ReadJournal(LOOKED_THROUGH, dimension, source)))
+        return self._columns[key]
 
     async def _stay(self, row: QuarantineRow, reason: str) -> None:
         now = msgspec.structs.replace(row, reason=reason)

@@ -17,6 +17,7 @@ __all__ = [
     "StoreUnavailable",
     "UnknownOutcome",
     "Unsupported",
+    "VersionStands",
 ]
 
 
@@ -50,6 +51,12 @@ class RowRefused(StoreError, ValueError):
     """One of the rows can't be stored: it has a value or a text that the tables don't take. The others can."""
 
     code = "row"
+
+
+class VersionStands(StoreError):
+    """Another version of a row is stored, and the chunk was to take no other one's place. Nothing was written."""
+
+    code = "stands"
 
 
 class FencedOut(StoreError):

@@ -47,6 +47,7 @@ _WRITES = (
     messages.KeepDeadLetters,
     messages.DeleteDeadLetters,
     messages.VoidLedger,
+    messages.ClearQuarantine,
     messages.DeleteQuarantine,
 )
 _FIRST = (

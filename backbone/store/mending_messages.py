@@ -15,7 +15,7 @@ from backbone.store.records import QuarantineRow
 from backbone.store.request import StoreRequest
 from backbone.store.tracing import Trace
 
-__all__ = ["DeleteQuarantine", "FindQuarantine", "ReadTallies", "TraceRow", "VoidLedger"]
+__all__ = ["ClearQuarantine", "DeleteQuarantine", "FindQuarantine", "ReadTallies", "TraceRow", "VoidLedger"]
 
 
 class ReadTallies(StoreRequest[object], frozen=True):
@@ -107,3 +107,19 @@ class DeleteQuarantine(StoreRequest[int], frozen=True):
     def on(self, store: Store) -> Coroutine[Any, Any, int]:
         """Ask a store."""
         return store.delete_quarantined(self.rows)
+
+
+class ClearQuarantine(StoreRequest[int], frozen=True):
+    """Forget the bad rows that were met up to a moment; answered by how many went: fewer than `most`, that was all."""
+
+    until: datetime
+    most: int
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        force_setattr(self, "until", arguments.instance("until", arguments.moment("until", self.until), datetime))
+        force_setattr(self, "most", arguments.count("most", self.most, 1))
+
+    def on(self, store: Store) -> Coroutine[Any, Any, int]:
+        """Ask a store."""
+        return store.clear_quarantine(self.until, self.most)

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
+from backbone.store.errors import VersionStands
 from backbone.store.records import Chunk, JournalRow, Outcome, WriteResult
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "journal_row",
     "read_journal_row",
     "replayed",
+    "require_room",
     "result_of",
 ]
 
@@ -129,6 +131,16 @@ def chosen(frame: Frame, keep: Truths) -> Frame:
     if keep.all():
         return frame
     return Frame.of_known(frame.dimension, frame.to_arrow().take(pa.array(np.flatnonzero(keep))))
+
+
+def require_room(chunk: Chunk, merged: Merged) -> None:
+    """Refuse a chunk that yields, of which rows would take the place of others; its transaction is to be left.
+
+    Raises:
+        VersionStands: says how many.
+    """
+    if chunk.yields and merged.changed:
+        raise VersionStands(f"other versions of {merged.changed} rows are stored; nothing was written, they stand")
 
 
 def result_of(

@@ -21,7 +21,14 @@ from backbone.store.inbox_messages import (
     RecordSeen,
 )
 from backbone.store.latest_messages import ReadLatest
-from backbone.store.mending_messages import DeleteQuarantine, FindQuarantine, ReadTallies, TraceRow, VoidLedger
+from backbone.store.mending_messages import (
+    ClearQuarantine,
+    DeleteQuarantine,
+    FindQuarantine,
+    ReadTallies,
+    TraceRow,
+    VoidLedger,
+)
 from backbone.store.outbox_messages import (
     SHARED_STREAM,
     STREAM,
@@ -58,6 +65,7 @@ __all__ = [
     "STREAM",
     "AdvanceRelay",
     "ClaimEpoch",
+    "ClearQuarantine",
     "CloseSnapshot",
     "CommitOffsets",
     "DeleteDeadLetters",
@@ -389,6 +397,7 @@ StoreQuestion: TypeAlias = (
     | ReadTallies
     | VoidLedger
     | FindQuarantine
+    | ClearQuarantine
     | DeleteQuarantine
     | TraceRow
     | OpenSnapshot

@@ -80,6 +80,7 @@ class Store(Protocol):
 
         Raises:
             FencedOut: the epoch given is not the one that holds.
+            VersionStands: the chunk yields, and other versions of its rows are stored.
             UnknownOutcome: the answer to the COMMIT was lost.
         """
         ...
@@ -172,6 +173,10 @@ class Store(Protocol):
 
     async def delete_quarantined(self, rows: Sequence[QuarantineRow]) -> int:
         """Forget bad rows, known by source, dimension, location and reason; returns how many were there."""
+        ...
+
+    async def clear_quarantine(self, until: datetime, most: int) -> int:
+        """Forget bad rows that were met up to a moment (inclusive), at most `most` of them; returns how many."""
         ...
 
     async def trace(self, dimension: Dimension, symbol: str, ts: datetime) -> Trace:

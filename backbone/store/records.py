@@ -56,6 +56,7 @@ class Chunk(msgspec.Struct, frozen=True):
         repairs: rows of the frame that were mended, with what the source gave; they are kept in the same transaction.
         known_at: since when the world knows these values: reads ``as_of`` a moment go by it; None: since now. Chunks
             of one key come in the order of these moments.
+        yields: no row takes the place of another version: a chunk of which one would is refused, see `VersionStands`.
     """
 
     ingest_id: str
@@ -67,6 +68,7 @@ class Chunk(msgspec.Struct, frozen=True):
     nth: bytes = b""
     repairs: tuple[RepairRow, ...] = ()
     known_at: datetime | None = None
+    yields: bool = False
 
 
 class WriteResult(msgspec.Struct, frozen=True):

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import numpy as np
+import pytest
 
 from backbone.domain import Dimension, Frame
 from backbone.domain.identifiers import ingest_id
+from backbone.store.errors import VersionStands
 from backbone.store.port import Store
-from backbone.store.records import Chunk, QuarantineRow
+from backbone.store.records import Chunk, QuarantineRow, Query
 
 BARS = Dimension.INTRADAY_BARS
 DAY_2 = datetime(2024, 1, 2, tzinfo=UTC)
@@ -18,8 +20,8 @@ MINUTE = timedelta(minutes=1)
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def minute_bars(*numbers: int, symbol: str = "EURUSD", begin: datetime = DAY_2) -> Frame:
-    values = {"open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0}
+def minute_bars(*numbers: int, symbol: str = "EURUSD", begin: datetime = DAY_2, close: float = 1.0) -> Frame:
+    values = {"open": 1.0, "high": 1.0, "low": 0.5, "close": close}
     rows = [{"symbol": symbol, "interval": "1m", "ts": begin + each * MINUTE, **values} for each in numbers]
     return Frame.from_records(BARS, rows)
 
@@ -63,6 +65,20 @@ async def test_what_the_ledger_was_told_to_forget_is_compared_and_not_passed(sto
     assert (await store.write(of_run(frame, "known again"))).known
 
 
+async def test_a_chunk_that_yields_takes_no_other_versions_place_and_leaves_nothing_behind(store: Store) -> None:
+    stands, other = minute_bars(0, 1), Frame.concat([minute_bars(0, close=0.5), minute_bars(2)])
+    await store.write(of_run(stands))
+    with pytest.raises(VersionStands, match="other versions of 1 rows are stored"):
+        await store.write(msgspec.structs.replace(of_run(other), yields=True))
+    assert (await store.read(Query(BARS))).frame.canonical_bytes() == stands.canonical_bytes()
+    assert await store.lookup("run", of_run(other).ingest_id) is None
+    assert (await store.write(of_run(stands, "again"))).known
+    more = msgspec.structs.replace(of_run(minute_bars(0, 1, 2), "more"), yields=True)
+    result = await store.write(more)
+    assert (result.inserted, result.changed, result.unchanged) == (1, 0, 2)
+    assert (await store.write(of_run(other, "not yielding"))).changed == 1
+
+
 async def test_only_entries_of_the_series_that_reach_into_the_range_are_voided(store: Store) -> None:
     await store.write(of_run(minute_bars(0, 1)))
     assert await store.void(BARS, "EURUSD", "1h", DAY_2, DAY_2 + MINUTE) == 0
@@ -98,3 +114,10 @@ async def test_the_journal_is_read_of_one_source(store: Store) -> None:
     assert [row.metadata for row in await store.journal(source="csv:/b")] == [{"columns": "{}"}]
     assert await store.journal(source="nowhere") == []
     assert len(await store.journal(2)) == 2
+
+
+async def test_bad_rows_up_to_a_moment_are_forgotten_some_at_a_time(store: Store) -> None:
+    await store.quarantine([bad_row(n, at=AT + n * MINUTE) for n in range(5)])
+    until = AT + 3 * MINUTE
+    assert [await store.clear_quarantine(until, 3) for _ in range(3)] == [3, 1, 0]
+    assert [row.location for row in await store.quarantined()] == ["bars.csv:4"]

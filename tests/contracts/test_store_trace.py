@@ -45,6 +45,12 @@ async def test_each_version_is_told_with_its_chunk_and_its_change(store: Store) 
     assert [oldest.event_id, newest.event_id] == events[:2]
 
 
+async def test_changes_of_other_symbols_of_the_chunk_are_not_told(store: Store) -> None:
+    await write(store, Frame.concat([bar(1.1), bar(150.0, "USDJPY")]), "csv:/a.csv", "run")
+    [change] = (await store.trace(BARS, "EURUSD", AT)).published
+    assert (change.rows, len(await store.read_outbox(0))) == (1, 2)
+
+
 async def test_what_was_pruned_is_no_more_but_the_row_and_its_position_are(store: Store) -> None:
     await write(store, bar(1.1), "csv:/a.csv", "run")
     await store.advance("stream", 0, (await store.outbox_status()).newest, 1)

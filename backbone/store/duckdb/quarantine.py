@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -38,11 +39,14 @@ class Quarantine(Part):
 
     @question("delivery")
     def quarantined(self, connection: Connection, limit: int = 100, skip: int = 0) -> list[QuarantineRow]:
-        """Rows, newest first."""
+        """Rows, newest first.
+
+        Of a column itself DuckDB would choose blocks by their greatest value, which may be of a row that was deleted.
+        """
         found = connection.execute(
             f"""
             SELECT {_COLUMNS} FROM telemetry.quarantine
-            ORDER BY recorded_at DESC, source, dimension, location, reason LIMIT ? OFFSET ?
+            ORDER BY epoch_us(recorded_at) DESC, source, dimension, location, reason LIMIT ? OFFSET ?
             """,  # noqa: S608
             [limit, skip],
         ).fetchall()
@@ -66,6 +70,19 @@ class Quarantine(Part):
                 connection,
                 f"DELETE FROM telemetry.quarantine q WHERE EXISTS (SELECT 1 FROM bad WHERE {_SAME})",  # noqa: S608
             )
+
+    @question("writing")
+    def clear_quarantine(self, connection: Connection, until: datetime, most: int) -> int:
+        """Forget all up to a moment, some at a time."""
+        return count(
+            connection,
+            """
+            DELETE FROM telemetry.quarantine WHERE rowid IN (
+                SELECT rowid FROM telemetry.quarantine WHERE recorded_at <= make_timestamptz(?) LIMIT ?
+            )
+            """,
+            [to_us(until), most],
+        )
 
 
 def chosen(connection: Connection, condition: str, values: list[object]) -> tuple[QuarantineRow, ...]:

@@ -17,7 +17,7 @@ from backbone.store.duckdb.merge import held_at, merge
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection
-from backbone.store.merging import Merged, Truths, journal_row, result_of
+from backbone.store.merging import Merged, Truths, journal_row, require_room, result_of
 from backbone.store.numbering import moments_of, number
 from backbone.store.payloads import Origin, payloads_of
 from backbone.store.ranges import ranges_of
@@ -72,6 +72,7 @@ def _apply(
     known_at = None if chunk.known_at is None else to_us(chunk.known_at)
     origin = Origin(chunk.source, chunk.ingest_id, revision, to_us(now), known_at)
     merged = _merged(connection, chunk, ranges.rows(verdict.fresh), origin, stored)
+    require_room(chunk, merged)
     payloads = list(payloads_of(merged.written, origin, max_payload_bytes)) if merged.written.num_rows else []
     rows = outbox.append(connection, known.numbers, dimension, payloads, origin) if payloads else []
     result = result_of(chunk, merged, position=rows[-1].position if rows else 0, outbox_rows=len(rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from backbone.domain.text import excerpt
 from backbone.store.records import QuarantineRow
@@ -67,6 +68,19 @@ class Quarantine(Part):
         """Forget rows."""
         return await session.change(
             "DELETE FROM telemetry.quarantine WHERE identity = ANY($1::bytea[])", [row.identity for row in rows]
+        )
+
+    @question
+    async def clear_quarantine(self, session: Session, until: datetime, most: int) -> int:
+        """Forget all up to a moment, some at a time."""
+        return await session.change(
+            """
+            DELETE FROM telemetry.quarantine WHERE ctid = ANY(ARRAY(
+                SELECT ctid FROM telemetry.quarantine WHERE recorded_at <= $1 LIMIT $2
+            ))
+            """,
+            moment(until),
+            min(most, MAX_BIGINT),
         )
 
 

@@ -14,7 +14,7 @@ from backbone.domain.clock import to_us
 from backbone.domain.events import unnumbered
 from backbone.domain.frame import Frame
 from backbone.store.errors import StoreUnavailable, UnknownOutcome
-from backbone.store.merging import Merged, Truths, journal_row, result_of
+from backbone.store.merging import Merged, Truths, journal_row, require_room, result_of
 from backbone.store.numbering import Numbered, moments_of, number
 from backbone.store.payloads import Origin, payloads_of
 from backbone.store.ranges import Ranges, ranges_of
@@ -141,6 +141,7 @@ class Writer:
             merged = await merger.merge_few(ending, frame, fresh)
         else:
             merged = await self._merged(merger, frame, fresh, batches)
+        require_room(chunk, merged)
         if merged.written.num_rows and not batches:
             await self._lay_out(merged.written, origin, batches)
         position = outbox_rows = 0

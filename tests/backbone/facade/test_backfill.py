@@ -148,12 +148,40 @@ async def test_a_piece_that_fails_loses_no_other_one_and_comes_first_the_next_ti
         assert (await backbone.backfill(BARS, **wanted)).pieces == 0
 
 
+async def test_what_was_left_of_other_series_and_times_is_left_to_those_who_want_it(provider: Provider) -> None:
+    provider.failing = {1}
+    day: dict[str, Any] = {"source": KIND, "start": WEEK, "end": WEEK + 23 * HOUR}
+    async with embedded() as backbone:
+        assert (await backbone.backfill(BARS, symbols=["EURUSD"], interval="1h", **day)).status is Status.FAILED
+        for wanted in (
+            {**day, "symbols": ["USDJPY"], "interval": "1h"},
+            {**day, "symbols": ["EURUSD"], "interval": "30m"},
+            {"source": KIND, "symbols": ["EURUSD"], "interval": "1h", "start": WEEK + 26 * HOUR, "end": END},
+            {"source": KIND, "symbols": ["EURUSD"], "interval": "1h", "start": WEEK - 60 * HOUR, "end": WEEK - HOUR},
+        ):
+            assert (await backbone.backfill(BARS, dry_run=True, **wanted)).resumed == 0
+        assert (await backbone.backfill(BARS, symbols=["eurusd"], interval="60m", dry_run=True, **day)).resumed == 1
+
+
 async def test_a_source_that_fails_again_and_again_is_given_up(provider: Provider) -> None:
     provider.failing = set(range(1, 100))
     async with embedded(overrides={"backfill.chunk_bars": 10, "backfill.failures": 2}) as backbone:
         report = await backbone.backfill(BARS, source=KIND, symbols=["EURUSD"], interval="1h", start=WEEK, end=END)
         assert (report.status, len(report.failed), report.given_up) == (Status.FAILED, 2, 10)
     assert len(provider.asked) == 2
+
+
+async def test_pieces_that_fail_for_ever_do_not_keep_others_from_being_filled(provider: Provider) -> None:
+    """Three of one symbol are noted; of another symbol everything is to be had."""
+    provider.failing = {1, 2, 3}
+    chunks = {"backfill.chunk_bars": 50, "backfill.failures": 3}
+    async with embedded(overrides=chunks) as backbone:
+        wanted: dict[str, Any] = {"source": KIND, "interval": "1h", "start": WEEK, "end": END}
+        lost = await backbone.backfill(BARS, symbols=["USDJPY"], **wanted)
+        assert (len(lost.failed), lost.given_up) == (3, 0)
+        provider.failing = {4, 5, 6}
+        report = await backbone.backfill(BARS, symbols=["EURUSD", "USDJPY"], **wanted)
+        assert (report.resumed, len(report.failed), report.inserted) == (3, 3, 117)
 
 
 async def test_a_day_of_trades_that_was_stored_in_part_is_asked_for_again(

@@ -11,9 +11,11 @@ import msgspec
 import pytest
 
 from backbone import Backbone, Dimension, Frame, StoreUnavailable
+from backbone.domain.identifiers import ingest_id
 from backbone.facade.quarantine import ShownRows, SomeRows
 from backbone.ingest.reconsidering import SUPERSEDED, Reconsidered
 from backbone.store.port import Store
+from backbone.store.records import Chunk, WriteResult
 from backbone.testing import Faults, embedded, with_store
 from tests.backbone.facade.kit import BARS, START, bars, plan
 from tests.backbone.ingest.test_mending import UNIT, framed, ingested, written
@@ -70,6 +72,39 @@ async def test_a_row_takes_no_other_versions_place(tmp_path: Path) -> None:
         assert (await backbone.fetch(BARS)).column("close").tolist() == [3.0, -5.0]
 
 
+async def test_a_version_that_is_stored_while_its_row_is_judged_stands(tmp_path: Path) -> None:
+    """It comes at the last moment: just before the row would be written."""
+    newer = bars(1, close=3.0, symbol="CRUDE")
+    late = Late(Chunk(ingest_id("live", newer), "late", "live", newer))
+    async with holding(tmp_path / "store.duckdb", BAD, parts=with_store(lambda make: late.of(make()))) as backbone:
+        assert await backbone.quarantine.replay() == Reconsidered(taken=1, stayed=1)
+        [left] = await backbone.quarantine.list()
+        assert left.reason == SUPERSEDED
+        assert (await backbone.fetch(BARS)).column("close").tolist() == [3.0, -5.0]
+
+
+class Late:
+    """A store into which another one writes before the first row that is taken out of quarantine."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        self.chunk: Chunk | None = chunk
+        self._store: Any = None
+
+    def of(self, store: Store) -> Store:
+        self._store = store
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def write(self, chunk: Chunk) -> WriteResult:
+        if self.chunk is not None and "quarantine" in chunk.metadata:
+            other, self.chunk = self.chunk, None
+            await self._store.write(other)
+        result: WriteResult = await self._store.write(chunk)
+        return result
+
+
 async def test_of_two_bad_versions_of_a_row_the_newer_goes_in_and_the_other_stays(tmp_path: Path) -> None:
     older, newer = bars(1, close=-4.0, symbol="CRUDE"), bars(1, close=-5.0, symbol="CRUDE")
     async with holding(tmp_path / "store.duckdb", older, newer) as backbone:
@@ -120,6 +155,31 @@ async def test_rows_are_dropped_by_name_or_all() -> None:
         assert await backbone.quarantine.drop() == 0
 
 
+async def test_that_many_are_dropped_asks_the_store_a_few_times() -> None:
+    """A hundred at a time, each sought among all, would take days of a quarantine that a bad feed has filled."""
+    asked: list[str] = []
+    counted = with_store(lambda make: Counted(make(), asked))
+    async with embedded(parts=counted) as backbone:
+        await backbone.record(bars(1_000, close=-5.0))
+        asked.clear()
+        assert await backbone.quarantine.drop() == 1_000
+        assert asked == ["quarantined", "clear_quarantine"]
+        assert await backbone.quarantined() == []
+
+
+class Counted:
+    """A store that takes down what it is asked of bad rows."""
+
+    def __init__(self, store: Store, asked: list[str]) -> None:
+        self._store = store
+        self._asked = asked
+
+    def __getattr__(self, name: str) -> Any:
+        if "quarantine" in name:
+            self._asked.append(name)
+        return getattr(self._store, name)
+
+
 async def test_a_name_that_is_none_changes_nothing(tmp_path: Path) -> None:
     async with holding(tmp_path / "store.duckdb", BAD) as backbone:
         row = (await backbone.quarantine.list())[0]
@@ -146,6 +206,26 @@ async def test_a_row_is_never_lost_wherever_its_replay_is_cut_off(tmp_path: Path
             await backbone.quarantine.replay()
             assert (await backbone.fetch(BARS)).canonical_bytes() == BAD.canonical_bytes()
             assert await backbone.quarantine.list() == []
+
+
+async def test_a_row_that_stays_is_never_lost_wherever_its_replay_is_cut_off(tmp_path: Path) -> None:
+    wrong = Frame.from_records(
+        BARS,
+        [{"symbol": "A", "interval": "1h", "ts": START, "open": -1.0, "high": -2.0, "low": -1.0, "close": -1.5}],
+    )
+    for number in range(1, 5):
+        cut = Cut(number)
+        path = tmp_path / f"{number}.duckdb"
+        async with holding(path, wrong, parts=with_store(lambda make, cut=cut: cut.of(make()))) as backbone:  # type: ignore[misc]
+            cut.armed = True
+            with suppress(StoreUnavailable):
+                await backbone.quarantine.replay()
+            cut.armed = False
+        async with embedded(overrides={"store.path": str(path), **ALLOWED}) as backbone:
+            assert await backbone.quarantine.list()
+            await backbone.quarantine.replay()
+            [row] = await backbone.quarantine.list()
+            assert row.reason == "has a high below its low"
 
 
 class Cut:
@@ -195,8 +275,21 @@ async def test_the_socket_does_it_some_at_a_time(tmp_path: Path) -> None:
             given = {"until": some.until.isoformat(), "skip": some.skip}
         assert done == Reconsidered(taken=150, stayed=1)
         assert rounds == 3
+        assert len(await backbone.quarantine.list(1)) == 1
         dropped = msgspec.json.decode(await answers["drop_quarantine"]({}), type=SomeRows)
         assert dropped.dropped == 1
+
+
+async def test_rows_that_came_after_the_first_look_are_neither_replayed_nor_dropped(tmp_path: Path) -> None:
+    async with holding(tmp_path / "store.duckdb", BAD, bars(1, close=-5.0, symbol="GAS")) as backbone:
+        answers = backbone._mending_answers()
+        newer, *older = await backbone.quarantine.list()
+        assert newer.at > older[0].at
+        given = {"until": older[0].at.isoformat()}
+        replayed = msgspec.json.decode(await answers["replay_quarantine"](given), type=SomeRows)
+        assert replayed.done == Reconsidered(taken=2)
+        assert msgspec.json.decode(await answers["drop_quarantine"](given), type=SomeRows).dropped == 0
+        assert await backbone.quarantine.list() == [newer]
 
 
 async def test_what_a_rule_of_repair_holds_goes_in_only_when_the_rule_is_off(tmp_path: Path) -> None:

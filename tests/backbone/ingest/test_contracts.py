@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from backbone import Backbone, Dimension, IngestPlan, SourceError
+from backbone import Backbone, Dimension, Frame, IngestPlan, SourceError
 from backbone.ingest.plan import IngestRun
 from backbone.quality.contracts import Shape, differences, other_columns
+from backbone.sources.port import Account, SourceChunk
 from backbone.testing import embedded
+from tests.backbone.ingest.providers import KIND, Provider, installed
 
 DAILY = Dimension.DAILY_BARS
+MANY = 22  # more than are looked through of the journal
 ROW = "A,2018-06-04,1,2,0.5,1.5,100"
 HEAD = "symbol,date,open,high,low,close,volume"
 WITH_ADJUSTED = f"{HEAD},adj_close\nA,2018-06-05,1,2,0.5,1.5,100,0.75\n"
@@ -134,6 +140,44 @@ async def test_other_sources_and_dimensions_are_not_held_to_it(tmp_path: Path) -
     async with embedded(overrides=contract("freeze")) as backbone:
         await ingested(backbone, tmp_path / "one.csv", f"{HEAD}\n{ROW}\n")
         assert (await ingested(backbone, tmp_path / "two.csv", WITH_ADJUSTED)).inserted == 1
+
+
+async def test_rows_that_are_judged_again_one_by_one_do_not_make_a_contract_forgotten(tmp_path: Path) -> None:
+    store, path = {"store.path": str(tmp_path / "store.duckdb")}, tmp_path / "bars.csv"
+    bad = "".join(f"A,2018-01-{day:02},-1,-1,-2,-1,\n" for day in range(1, MANY + 1))
+    async with embedded(overrides=store) as backbone:
+        assert (await ingested(backbone, path, f"{HEAD}\n{ROW}\n{bad}")).quarantined == MANY
+    allowed = {"quality.nonpositive_prices": "allow"}
+    async with embedded(overrides={**store, **allowed, **contract("freeze")}) as backbone:
+        assert (await backbone.quarantine.replay()).taken == MANY
+        with pytest.raises(SourceError, match="others than before"):
+            await ingested(backbone, path, WITH_ADJUSTED)
+
+
+class Feed:
+    """A provider that keeps an account of its columns."""
+
+    name = KIND
+
+    def __init__(self, *columns: str) -> None:
+        self.account = Account(columns=dict.fromkeys(columns, ""))
+
+    def chunks(self, **_: Any) -> Iterator[SourceChunk]:
+        bar = {"symbol": "A", "ts": datetime(2018, 6, 4, tzinfo=UTC), "close": 1.0}
+        prices = dict.fromkeys(("open", "high", "low"), 1.0)
+        yield SourceChunk(Frame.from_records(DAILY, [{**bar, **prices}]), (), "", 1)
+
+
+async def test_a_provider_that_is_refused_again_and_again_stays_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = ["a"]
+    installed(cast("Provider", SimpleNamespace(open=lambda **_: Feed(*columns))), monkeypatch)
+    plan = IngestPlan(dimensions=[DAILY], source=KIND, symbols=["A"])
+    async with embedded(overrides=contract("freeze")) as backbone:
+        assert (await backbone.ingest(plan)).inserted == 1
+        columns += ["b"]
+        for _ in range(MANY):
+            with pytest.raises(SourceError, match="'b' is new"):
+                await backbone.ingest(plan)
 
 
 def test_differences_are_told_column_by_column() -> None:

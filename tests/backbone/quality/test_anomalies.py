@@ -118,3 +118,11 @@ def test_quotes_are_judged_by_the_middle_of_bid_and_ask() -> None:
     [found] = assess(Frame.from_records(Dimension.QUOTES, rows), calendar="24x7").anomalies
     assert found.index == 50
     assert found.price == pytest.approx(prices[50])
+
+
+@pytest.mark.parametrize("steps", [(1.05, 1.05), (1.05, 0.98)])
+def test_prices_that_go_on_or_come_back_in_part_are_no_false_tick(steps: tuple[float, float]) -> None:
+    prices = walk(11)
+    prices[200:] *= steps[0]
+    prices[201:] *= steps[1]
+    assert spikes(prices)[0].size == 0

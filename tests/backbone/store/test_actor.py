@@ -161,6 +161,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.VoidLedger(TRADES, "A", None, DAY, DAY), ("void", (TRADES, "A", None, DAY, DAY), {})),
     (messages.TraceRow(TRADES, "A", DAY), ("trace", (TRADES, "A", DAY), {})),
     (messages.FindQuarantine(("0f",)), ("quarantined_at", (("0f",),), {})),
+    (messages.ClearQuarantine(DAY, 9), ("clear_quarantine", (DAY, 9), {})),
     (messages.DeleteQuarantine(()), ("delete_quarantined", ((),), {})),
     (messages.OpenSnapshot("export", 9.0, 2), ("open_snapshot", ("export", 9.0, 2), {})),
     (messages.FindParts("one", Parts(TRADES)), ("find_parts", ("one", Parts(TRADES)), {})),
