@@ -20,25 +20,24 @@ __all__ = ["AtHand"]
 Look = Callable[[Query, int], Fetched | None]
 """Gives a window that includes an outbox position, at once; None: it is not at hand."""
 
-_GIVE_WAY = 16  # windows one after the other, until others get their turn of the loop
-
 
 class AtHand:
     """What the actor shows as long as it runs, and others read. It outlives the actor's incarnations."""
 
     def __init__(self) -> None:
         self._shown: tuple[ActorRef, int, Look] | None = None
-        self._read = 0
 
     def show(self, ref: ActorRef, look: Look) -> None:
         """From now on this incarnation says what is at hand; once it has ended, nothing is."""
         self._shown = ref, ref.incarnation, look
 
     async def window(self, query: Query, at_least: int) -> Fetched | None:
-        """A window that includes the outbox position `at_least`; None: ask for it."""
-        self._read += 1
-        if not self._read % _GIVE_WAY:
-            await checkpoint()
+        """A window that includes the outbox position `at_least`; None: ask for it.
+
+        Others have their turn of the loop first: who reads without end keeps nobody from it, and what the store's actor
+        was told before this is known.
+        """
+        await checkpoint()
         if self._shown is None:
             return None
         ref, incarnation, look = self._shown

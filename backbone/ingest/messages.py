@@ -34,7 +34,7 @@ class RunIngest(Request[IngestRun], frozen=True):
         arguments.instance("plan", self.plan, IngestPlan)
         self.plan.require_one_dimension()
         arguments.text("run_id", self.run_id)
-        arguments.instance("metadata", self.metadata, dict)
+        arguments.instance("metadata", self.metadata, Mapping)  # type: ignore[type-abstract]
 
 
 class RecordResult(msgspec.Struct, frozen=True, kw_only=True):

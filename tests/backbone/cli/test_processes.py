@@ -48,7 +48,7 @@ def running(cli: Cli, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_status_roster_and_connectors_of_another_process(running: subprocess.Popen[str], cli: Cli) -> None:
     status = cli("status")
     assert (status.code, status.err) == (3, "")
-    assert status.out.startswith("▲ degraded  embedded · 10 actors · 3 not well · orphans 0")
+    assert status.out.startswith("▲ degraded  embedded · 11 actors · 3 not well · orphans 0")
     for word in ("why  embedded DuckDB", "now  everything works", "do   backbone services up timescale"):
         assert word in status.out
     roster = json.loads(cli("roster", "--format", "json").out)
