@@ -304,3 +304,9 @@ async def test_what_failed_before_it_was_resumed_does_not_count(provider: Provid
         await anyio.sleep(60)
         state = await backbone.schedule()
         assert (state.running, state.consecutive_failures) == (True, 1)
+
+
+async def test_who_asks_where_nothing_is_planned_makes_nothing_look_ill(provider: Provider) -> None:
+    async with scheduled(market__symbols="") as backbone:
+        assert not (await backbone.run_market()).should_run
+        assert ((await backbone.schedule()).last_error, scheduler(backbone).health.level) == ("", "ok")
