@@ -290,6 +290,8 @@ async def test_rows_that_came_after_the_first_look_are_neither_replayed_nor_drop
         assert replayed.done == Reconsidered(taken=2)
         assert msgspec.json.decode(await answers["drop_quarantine"](given), type=SomeRows).dropped == 0
         assert await backbone.quarantine.list() == [newer]
+        until = {"until": newer.at.isoformat()}
+        assert msgspec.json.decode(await answers["drop_quarantine"](until), type=SomeRows).dropped == 1
 
 
 async def test_what_a_rule_of_repair_holds_goes_in_only_when_the_rule_is_off(tmp_path: Path) -> None:

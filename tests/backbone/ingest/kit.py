@@ -18,7 +18,8 @@ from backbone.domain.observing import Observe
 from backbone.ingest.actor import IngestActor
 from backbone.settings import load_settings
 from backbone.store.merging import Merged, result_of
-from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, RecordRun, WriteChunk
+from backbone.store.messages import ClaimEpoch, QuarantineRows, ReadJournal, RecordJournal, RecordRun, WriteChunk
+from backbone.store.records import JournalRow
 from backbone.store.run_records import RunRow
 from tests.backbone.answers import Answer
 from tests.backbone.facade.kit import START, bars
@@ -84,6 +85,11 @@ class StoreDouble(Actor):
     @handles
     def lay(self, message: ClaimEpoch | WriteChunk | QuarantineRows | RecordJournal) -> None:
         self._desk.lay(Asked(message, self.context.defer_reply()))
+
+    @handles
+    def journal(self, _message: ReadJournal) -> list[JournalRow]:
+        """Nothing is remembered of any source."""
+        return []
 
     @handles
     def record_run(self, message: RecordRun) -> None:

@@ -101,6 +101,7 @@ def test_every_question_has_a_lane() -> None:
         *("ClaimEpoch", "WriteChunk", "QuarantineRows", "DeleteQuarantine", "RecordJournal", "RecordRun", "VoidLedger"),
         *("MigrateStore", "DropRows", "PruneStore"),
         *("RecordSeen", "CommitOffsets", "KeepDeadLetters", "DeleteDeadLetters"),
+        *("RecordRun", "VoidLedger", "ClearQuarantine", "DeleteQuarantine"),
     }
 
 
