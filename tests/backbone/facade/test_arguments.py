@@ -358,6 +358,7 @@ KINDS: list[type[Message]] = [
 def test_every_message_refuses_wrong_arguments_when_it_is_made(kind: type[Any]) -> None:
     fields = msgspec.structs.fields(kind)
     right = {field.name: RIGHT[field.name] for field in fields if field.required}
+    wrong = {**FIELDS, **FIELDS_OF.get(kind.__name__, {})}
     for field in fields:
         for given in (each for each in wrong[field.name] if each is not field.default):
             with pytest.raises((TypeError, ValueError)):
