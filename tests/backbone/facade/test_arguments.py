@@ -118,6 +118,11 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
             "anew": FLAGS,
         },
     ),
+    "run_market": ({}, {"plan": [{}, "plan", SAMPLE, 7], "trigger": ["", 7, None, "cron", ["call"]]}),
+    "runs": (
+        {"dimension": "intraday"},
+        {"limit": [*LIMITS, 10_001], "dimension": ["intrday", "", 7, ["daily"], b"daily"], "run_id": ["", 7, "A\0"]},
+    ),
 }
 """Of each public method that takes arguments: some that are right, and wrong ones for each."""
 
@@ -302,6 +307,7 @@ FIELDS: Mapping[str, list[Any]] = {
     "anew": FLAGS,
     "metadata": [7, None, "a", [("a", 1)]],
     "trigger": ["", "manual", 7, None],
+    "most": [0, *COUNTS],
 }
 
 FIELDS_OF: Mapping[str, Mapping[str, list[Any]]] = {"ReadRuns": {"dimension": ["intrday", "", 7]}}
@@ -343,6 +349,8 @@ RIGHT: Mapping[str, Any] = {
     "part": Part(BARS, "A", WELL, WELL),
     "owner": "o",
     "seconds": 1.0,
+    "until": WELL,
+    "most": 1,
 }
 
 ROOMS = [module for room in message_map.ROOMS for module in message_map.modules_of(room)]
