@@ -4,7 +4,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-export PYTHONDONTWRITEBYTECODE := 1
+# what was compiled is kept: the tests start hundreds of processes, each of which would compile the package anew
+unexport PYTHONDONTWRITEBYTECODE
 
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 LOCKED := --require-hashes --only-binary :all:
@@ -108,3 +109,4 @@ locks:
 
 clean:  ## remove everything that make created
 	rm -rf .venv .venv-audit .venv-bench data reports site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	find actors backbone compose docs tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from backbone.facade.backbone import Backbone
     from backbone.ingest.messages import RecordResult
     from backbone.ingest.plan import IngestPlan, IngestRun
+    from backbone.operations.freshness import FreshnessReport
+    from backbone.operations.gate.verdict import Gate, GateLevel
+    from backbone.operations.gate.watching import GateWatch
     from backbone.operations.rehearsal.cycle import RehearsalReport, RehearsalRequest
     from backbone.settings import Settings, SettingsError, load_settings
     from backbone.sources.errors import InputInvalid, InputMissing, SourceError
@@ -36,6 +39,10 @@ __all__ = [
     "BackboneError",
     "Dimension",
     "Frame",
+    "FreshnessReport",
+    "Gate",
+    "GateLevel",
+    "GateWatch",
     "IngestPlan",
     "IngestRun",
     "InputInvalid",
@@ -67,6 +74,10 @@ _HOME = {
     "IngestRun": "ingest.plan",
     "RecordResult": "ingest.messages",
     "Update": "stream.messages",
+    "FreshnessReport": "operations.freshness",
+    "Gate": "operations.gate.verdict",
+    "GateLevel": "operations.gate.verdict",
+    "GateWatch": "operations.gate.watching",
     "RehearsalReport": "operations.rehearsal.cycle",
     "RehearsalRequest": "operations.rehearsal.cycle",
     "BackboneClosed": "domain.errors",

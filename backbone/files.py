@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-__all__ = ["PRIVATE", "REPORT", "deliver", "fresh_file", "private_folder", "replace", "scratch"]
+__all__ = ["PRIVATE", "REPORT", "deliver", "fresh_file", "is_there", "private_folder", "replace", "scratch"]
 
 PRIVATE = 0o600
 """What holds a secret or state: for its owner alone."""
@@ -25,6 +25,22 @@ REPORT = 0o640
 _DIRECT = os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC
 _FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_LINKS = 40  # as the kernel follows
+
+
+def is_there(path: str | None) -> bool:
+    """Whether a switch that is a file is on; one that can't be looked at counts as on, None is none.
+
+    A link is a switch itself, wherever it leads.
+    """
+    if path is None:
+        return False
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
 
 
 def deliver(path: Path, data: bytes) -> None:

@@ -3,6 +3,7 @@
 `HYPOTHESIS_PROFILE=random` draws new ones, to hunt.
 """
 
+import gc
 import os
 import signal
 
@@ -15,3 +16,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("random", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+def pytest_collection_finish() -> None:
+    """Take all that is loaded by now for lasting: each full collection would walk over the modules of all tests."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let all of it be collected at the end, or libraries say that they were leaked."""
+    gc.unfreeze()

@@ -23,6 +23,18 @@ class Ended(NamedTuple):
     err: str
 
 
+def lean(**more: str) -> dict[str, str]:
+    """The environment of a process as somebody has it who installed the product and nothing else.
+
+    pyarrow imports pandas, which is no dependency, wherever it finds it: half a second of each process.
+
+    Args:
+        more: variables to add.
+    """
+    path = os.pathsep.join(filter(None, (str(ROOT / "tests" / "lean"), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, **more}
+
+
 @cache
 def pythons(*modules: str) -> tuple[str, ...]:
     """The running interpreter, and others that have these modules.
@@ -30,7 +42,7 @@ def pythons(*modules: str) -> tuple[str, ...]:
     Looked for on the PATH, and in BACKBONE_TEST_PYTHONS: their paths, separated as in PATH.
     """
     named = os.environ.get("BACKBONE_TEST_PYTHONS", "").split(os.pathsep)
-    found = [shutil.which(f"python3.{minor}") for minor in range(11, 15)]
+    found = [shutil.which(f"python3.{minor}") for minor in range(11, 15) if minor != sys.version_info.minor]
     probe = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import {', '.join(modules)}; print(sys.version_info[:2])"
     usable = {f"{sys.version_info[:2]}": sys.executable}
     for path in [*named, *filter(None, found)]:
@@ -45,7 +57,7 @@ def end_of(text: str, python: str = sys.executable, *, module: str | None = None
     """Run a program to its end, by `-c` or as the input of a module; fails where it does not end."""
     text = textwrap.dedent(text)
     command = [python, "-c", text] if module is None else [python, "-m", module]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = lean(PYTHONPATH=f"{ROOT / 'tests' / 'lean'}{os.pathsep}{ROOT}")
     try:
         done = subprocess.run(
             command,

@@ -1,14 +1,16 @@
 """What is declared is what is imported, and the locks hold what they promise."""
 
-import ast
 import re
 import sys
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
+from tests.imports import roots_of
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -28,18 +30,15 @@ def named(requirements: list[str]) -> set[str]:
     return {canonical(re.split(r"[^\w.-]", each, maxsplit=1)[0]) for each in requirements}
 
 
-@cache
-def imported(*folders: str) -> set[str]:
+def imported(*folders: str) -> frozenset[str]:
     """The first words of everything that these packages import, or all three, wherever it stands."""
-    found: set[str] = set()
-    for folder in folders or OURS:
-        for path in (ROOT / folder).glob("**/*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Import):
-                    found |= {alias.name.partition(".")[0] for alias in node.names}
-                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                    found.add(node.module.partition(".")[0])
-    return found
+    return frozenset().union(*(roots_of(ROOT / folder) for folder in folders or OURS))
+
+
+@cache
+def owners() -> Mapping[str, list[str]]:
+    """The packages that bring each module that can be imported here."""
+    return packages_distributions()
 
 
 def needed() -> set[str]:
@@ -64,17 +63,15 @@ def locked(lock: str) -> dict[str, str]:
 
 
 def test_every_declared_package_is_imported_somewhere() -> None:
-    modules = packages_distributions()
-    used = {canonical(owner) for module in imported() for owner in modules.get(module, ())}
+    used = {canonical(owner) for module in imported() for owner in owners().get(module, ())}
     used |= {package for package, reader in READ_BY_OTHERS.items() if reader in imported()}
     assert declared() - used == set()
 
 
 def test_every_import_is_declared() -> None:
-    modules = packages_distributions()
     foreign = imported() - OURS - set(sys.stdlib_module_names)
     assert foreign
-    undeclared = {module for module in foreign if not declared() & {canonical(each) for each in modules[module]}}
+    undeclared = {module for module in foreign if not declared() & {canonical(each) for each in owners()[module]}}
     assert undeclared == set()
 
 

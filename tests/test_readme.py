@@ -49,7 +49,7 @@ def test_the_extras_named_are_those_that_there_are() -> None:
 NOT_BUILT = README[README.index("## What is not built yet") : README.index("## How the data flows")]
 
 
-@pytest.mark.parametrize("verb", ["readiness", "export", "drill"])
+@pytest.mark.parametrize("verb", ["readiness", "drill"])
 async def test_what_the_page_calls_not_built_is_refused_as_such(verb: str) -> None:
     assert f"`{verb}`" in NOT_BUILT
     async with embedded() as backbone:

@@ -8,6 +8,7 @@ from functools import partial
 import anyio
 
 from actors import Actor, Message, StopReason, handles
+from backbone.cache.at_hand import AtHand
 from backbone.cache.errors import CacheUnavailable
 from backbone.cache.guarded import GuardedCache
 from backbone.cache.key import CacheKey
@@ -28,6 +29,7 @@ from backbone.calls import Calls, refuse
 from backbone.domain.advice import INSTEAD
 from backbone.domain.observing import Observe
 from backbone.domain.probe import ProbeAnswer
+from backbone.store.records import Query
 
 __all__ = ["CacheActor"]
 
@@ -49,6 +51,7 @@ class CacheActor(Actor):
         embedded: why this cache is less than a real one, or None.
         read_timeout: seconds for a read of the store.
         inline: encode on the event loop only, for deterministic tests.
+        at_hand: where it shows what it has at hand; None: nobody looks.
         observe: told of each Fetch ("hit", "miss", "stale", or "refused:" and the code) and of each Invalidate and
             ForgetWindows ("ok", or "missed" while the cache is down).
     """
@@ -61,6 +64,7 @@ class CacheActor(Actor):
         read_timeout: float = 30.0,
         inline: bool = False,
         observe: Observe | None = None,
+        at_hand: AtHand | None = None,
     ) -> None:
         self._inline = inline
         self._make = make
@@ -68,6 +72,7 @@ class CacheActor(Actor):
         self._embedded = embedded
         self._read_timeout = read_timeout
         self._observe = observe
+        self._shown = at_hand
         self._cache: GuardedCache
         self._loads: Loads
         self._lately = LastAsked()
@@ -78,6 +83,8 @@ class CacheActor(Actor):
         # what a fallen incarnation did not hear of is unknown: a cache that outlived it is not trusted
         self._cache = GuardedCache(self._make(), self._went_down, missed=self.context.ref.incarnation > 1)
         self._loads = Loads(self.context, self._cache, self._calls, self._read_timeout, self._inline)
+        if self._shown is not None:
+            self._shown.show(self.context.ref, self._at_hand)
         await self._look()
 
     async def on_stop(self, reason: StopReason) -> None:
@@ -92,15 +99,7 @@ class CacheActor(Actor):
         if query.as_of is not None:  # rows as they were known at some time are never cached
             self._loads.read(query, self._asker(since))
             return None
-        key = CacheKey.of(
-            query.dimension,
-            query.symbols,
-            interval=query.interval,
-            start=query.start,
-            end=query.end,
-            limit=query.limit,
-            made=() if query.bucket is None else query.bucket.key,
-        )
+        key = _key_of(query)
         self._lately.asked(key, query)
         found = await self._cache.get(key, message.at_least)
         if isinstance(found, Hit):
@@ -111,6 +110,21 @@ class CacheActor(Actor):
             found = None
         await self._loads.join(key, query, message.at_least, self._asker(since), found)
         return None
+
+    def _at_hand(self, query: Query, at_least: int) -> Fetched | None:
+        """The same of a hit that waits for nothing, for who reads it without a message.
+
+        While the store is down who asks waits a turn: it may be back, and the window not stale.
+        """
+        if query.as_of is not None or not self._calls.serves("store"):
+            return None
+        key, since = _key_of(query), self.context.clock.time()
+        entry = self._cache.glance(key, at_least)
+        fetched = None if entry is None else self._loads.fetched(entry)
+        if fetched is not None:
+            self._lately.asked(key, query)
+            self._saw("Fetch", since, outcome_of(fetched))
+        return fetched
 
     def _asker(self, since: float) -> Asker:
         return Asker(self.context.defer_reply(), partial(self._saw, "Fetch", since))
@@ -191,3 +205,15 @@ class CacheActor(Actor):
                 "everything works within this one process",
                 INSTEAD["cache"],
             )
+
+
+def _key_of(query: Query) -> CacheKey:
+    return CacheKey.of(
+        query.dimension,
+        query.symbols,
+        interval=query.interval,
+        start=query.start,
+        end=query.end,
+        limit=query.limit,
+        made=() if query.bucket is None else query.bucket.key,
+    )

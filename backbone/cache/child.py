@@ -7,6 +7,7 @@ from functools import partial
 
 from actors import ChildSpec, Reject
 from backbone.cache.actor import CacheActor
+from backbone.cache.at_hand import AtHand
 from backbone.cache.errors import CacheUnavailable
 from backbone.cache.policy import Policy
 from backbone.cache.port import Cache
@@ -21,13 +22,13 @@ __all__ = ["child", "factory", "only_probed", "stand_in"]
 _DATABASE_TIMEOUT = 2.0
 
 
-def child(settings: Settings, calls: Calls, make: Callable[[Calls], Cache]) -> ChildSpec:
-    """The actor that owns the cache; each of its lives opens a fresh adapter."""
+def child(settings: Settings, calls: Calls, make: Callable[[Calls], Cache], at_hand: AtHand) -> ChildSpec:
+    """The actor that owns the cache; each of its lives opens a fresh adapter, and shows what that has at hand."""
     return ChildSpec(
         "cache",
         CacheActor,
         args=(partial(make, calls), calls, stand_in(settings)),
-        kwargs={"inline": settings.store.inline, "observe": calls.observe},
+        kwargs={"inline": settings.store.inline, "observe": calls.observe, "at_hand": at_hand},
         shutdown=settings.supervision.shutdown,
         backoff=settings.supervision.delays(),
     )

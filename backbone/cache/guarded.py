@@ -53,6 +53,10 @@ class GuardedCache:
                 raise
         self.is_down = False
 
+    def glance(self, key: CacheKey, at_least: int) -> CacheEntry | None:
+        """See the port."""
+        return None if self.is_down else self.adapter.glance(key, at_least)
+
     async def get(self, key: CacheKey, at_least: int) -> Lookup | None:
         """See the port."""
         if self.is_down:

@@ -132,6 +132,13 @@ class Cache(Protocol):
         """Ask the cache whether it works."""
         ...
 
+    def glance(self, key: CacheKey, at_least: int = 0) -> CacheEntry | None:
+        """The entry, if `get` would give it without waiting for anybody; None says nothing of whether there is one.
+
+        It counts as a hit of `get`; that it is not at hand counts as nothing.
+        """
+        ...
+
     async def get(self, key: CacheKey, *, at_least: int = 0) -> Lookup:
         """The entry, if there is one that is current; else the lease to load it, if nobody else loads what is current.
 

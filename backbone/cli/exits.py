@@ -30,7 +30,7 @@ EXITS: dict[int, str] = {
     FAILED: "failed, or found something failed",
     USAGE: "the command line or the settings can't be used, or it is not built yet",
     NOT_READY: "not ready: degraded or failed (status, connectors, services status)",
-    UNREACHABLE: "a dependency can't be reached: the store does not open, no backbone runs",
+    UNREACHABLE: "a dependency can't be reached: the store, a running backbone, a provider",
     INPUT: "the input can't be used: missing, empty, other columns, no row taken",
     INTERRUPTED: "stopped by SIGINT (Ctrl-C), in order",
     PIPE: "the reader of our output went away",

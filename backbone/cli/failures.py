@@ -73,6 +73,8 @@ _CODES = (
     ("backbone.store.errors.Unsupported", USAGE),
     ("backbone.store.errors.StoreUnavailable", UNREACHABLE),
     ("backbone.control.errors.ControlUnreachable", UNREACHABLE),
+    ("backbone.sources.errors.SourceUnset", USAGE),
+    ("backbone.sources.errors.SourceUnavailable", UNREACHABLE),
     ("backbone.sources.errors.SourceError", INPUT),
 )
 

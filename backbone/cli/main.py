@@ -157,12 +157,15 @@ def _app(commands: Sequence[Command]) -> App:
     from cyclopts import App
 
     app = App(name="backbone", version_flags=(), help_on_error=False)
+    grouped = any(len(command.words) > 1 for command in commands)
     for command in commands:
-        group = app
-        if len(command.words) > 1:
-            word = command.words[0]
+        group, word = app, command.words[0]
+        if grouped:
             group = app[word] if word in app else _grown(app, App(name=word, version_flags=(), help=_about(commands)))
-        group.command(_function(command), name=command.words[-1], help=None)
+        if grouped and len(command.words) == 1:
+            group.default(_function(command))  # the word alone is a command, too
+        else:
+            group.command(_function(command), name=command.words[-1], help=None)
     return app
 
 

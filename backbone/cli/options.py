@@ -38,7 +38,7 @@ Format = Annotated[Literal["human", "json", "markdown"], Parameter(name="--forma
 Output = Annotated[Path | None, Parameter(name="--output", validator=lambda _, path: _place(path))]
 Folder = Annotated[Path | None, Parameter(name="--output")]
 Limit = Parameter(name="--limit", converter=lambda _, tokens: _whole(tokens[0].value))
-Symbols = Annotated[tuple[str, ...], Parameter(name="--symbols", negative="", show_default=False)]
+Symbols = Annotated[tuple[str, ...], Parameter(name=("--symbols", "--symbol"), negative="", show_default=False)]
 
 _MOST_ROWS = 2**63 - 1  # what stores count with
 

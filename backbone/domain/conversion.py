@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from numbers import Integral, Real
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
@@ -86,17 +87,22 @@ def _unknown(values: list[object]) -> pa.Array:
 
 def _column(dimension: Dimension, name: str, values: list[object]) -> pa.Array:
     kind = dimension.kinds[name]
+    cells = values if {*map(type, values)} <= _AS_THEY_ARE[kind] else _read(dimension, name, values)
+    try:
+        return pa.array(cells, type=pa.int64() if kind == "timestamp" else arrow_type(kind)).cast(arrow_type(kind))
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+        raise ValueError(f"{dimension}.{name}: a value that does not fit {kind} given: {error}") from error
+
+
+def _read(dimension: Dimension, name: str, values: list[object]) -> list[str | int | float | None]:
     read = _reader(dimension, name)
-    cells = []
+    cells: list[str | int | float | None] = []
     for row, value in enumerate(values):
         try:
             cells.append(None if value is None else read(value))
         except (ValueError, TypeError, OverflowError) as error:
             raise ValueError(f"{dimension}.{name}: {shown(value)} given in row {row}; {error}") from error
-    try:
-        return pa.array(cells, type=pa.int64() if kind == "timestamp" else arrow_type(kind)).cast(arrow_type(kind))
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
-        raise ValueError(f"{dimension}.{name}: a value that does not fit {kind} given: {error}") from error
+    return cells
 
 
 def _reader(dimension: Dimension, name: str) -> Callable[[Any], str | int | float | None]:
@@ -152,6 +158,14 @@ _READERS: Mapping[Kind, Callable[[object], str | int | float]] = {
     "double": _number,
     "int64": _whole_number,
 }
+
+_AS_THEY_ARE: Mapping[Kind, frozenset[type]] = {
+    "string": frozenset({str, NoneType}),
+    "timestamp": frozenset(),
+    "double": frozenset({float, NoneType}),
+    "int64": frozenset({int, NoneType}),
+}
+"""Values of these types alone need no look at each."""
 
 
 def polars_to_arrow(df: Any) -> Any:

@@ -75,6 +75,13 @@ class Frame:
         return cls._of(dimension, table)
 
     @classmethod
+    def of_cells(cls, dimension: Dimension, cells: Cells) -> Self:
+        """A frame of a few rows that are canonical already, unseen; for stores."""
+        self = cls._blank(dimension, len(cells.rows))
+        self._cells, self._symbols, self._span_us = cells, cells.symbols, cells.span_us
+        return self
+
+    @classmethod
     def from_arrow(cls, dimension: Dimension | str, table: Any, *, presorted: bool = False) -> Self:
         """A frame of an Arrow table, whose columns may come in any order; value columns may be missing.
 
@@ -138,9 +145,7 @@ class Frame:
             from backbone.domain.conversion import records_to_arrow
 
             return cls.from_arrow(parsed, records_to_arrow(parsed, given))
-        self = cls._blank(parsed, len(cells.rows))
-        self._cells, self._symbols, self._span_us = cells, cells.symbols, cells.span_us
-        return self
+        return cls.of_cells(parsed, cells)
 
     @classmethod
     def empty(cls, dimension: Dimension | str) -> Self:

@@ -61,6 +61,10 @@ def from_wall_time(wall: Stamps, zone: ZoneInfo) -> tuple[Stamps, NDArray[np.boo
         two); and a mask of the nonexistent ones (the hour left out in spring; their stamps mean nothing).
     """
     local = wall.astype("datetime64[us]").astype(np.int64)
+    fixed = zone.utcoffset(None)
+    if fixed is not None:  # such as UTC: no clock is ever changed
+        never = np.zeros(local.shape, dtype=np.bool_)
+        return (local - fixed // _MICROSECOND).astype("datetime64[us]"), never, never.copy()
     early = local - _offsets_at(local - _DAY_US, zone)
     late = local - _offsets_at(local + _DAY_US, zone)
     early_fits = early + _offsets_at(early, zone) == local

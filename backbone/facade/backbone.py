@@ -27,12 +27,16 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.observing import Observe
 from backbone.facade.dead_letters import DeadLetters
+from backbone.facade.exporting import Exporting
+from backbone.facade.gating import Gating
 from backbone.facade.given import Rows, frame_of
 from backbone.facade.looking import Looking
+from backbone.facade.mending import Mending
 from backbone.facade.opening import Opening, cause_of, require_running, resources
 from backbone.facade.period import beginning
 from backbone.facade.pulling import Pulling
 from backbone.facade.reading import Reader
+from backbone.facade.running import Running, run_answers
 from backbone.facade.set_back import SetBack
 from backbone.facade.subscribing import Subscribing
 from backbone.facade.subscription import Subscription
@@ -50,8 +54,8 @@ from backbone.retention.report import RetentionReport
 from backbone.settings import Settings
 from backbone.settings.starting import refuse_what_cannot_start
 from backbone.store.errors import Unsupported
-from backbone.store.messages import MigrateStore, OutboxState, ReadQuarantine, ReadSymbols
-from backbone.store.records import MigrationReport, OutboxStatus, QuarantineRow, Query
+from backbone.store.messages import MigrateStore, OutboxState, ReadSymbols
+from backbone.store.records import MigrationReport, OutboxStatus, Query
 from backbone.stream.child import sink_of
 from backbone.stream.port import Start
 
@@ -62,7 +66,7 @@ R = TypeVar("R")
 _READ_TIMEOUT = 60.0
 
 
-class Backbone(Unbuilt):
+class Backbone(Gating, Exporting, Mending, Running, Unbuilt):
     """A running backbone. Made by `open`; all methods belong to the loop it was opened in.
 
     Attributes:
@@ -77,10 +81,10 @@ class Backbone(Unbuilt):
     ) -> None:
         self.settings = settings
         self.system = system
-        self._newest = resources.newest
+        self._newest, self._gates = resources.newest, resources.gates
         self._calls = Calls(system, f"{system.ref.path}/{NAME}", observe)
         self._set_back = SetBack(system, self._calls.base)
-        self._reader = Reader(self._ask, settings, system.clock.time, self._set_back)
+        self._reader = Reader(self._ask, settings, system.clock.time, resources.at_hand, self._set_back)
         self._writer = Writer(settings, self._calls, self._ask, self._reader, self._still_open)
         self.telemetry = telemetry.desk(settings, system, self._calls)
         self._looking = Looking(settings, system, self._calls, self.telemetry)
@@ -139,7 +143,8 @@ class Backbone(Unbuilt):
             backbone = cls(settings, system, shared, observe)
             for each in (backbone._set_back, backbone.telemetry):
                 stack.callback(each.close)  # the bus may be the host's: also where the tree does not start
-            answers = {**backbone._looking.answers(), **backbone.dead_letters.answers()}
+            answers = {**backbone._looking.answers(), **backbone.dead_letters.answers(), **run_answers(backbone)}
+            answers |= {**backbone._fresh.answers(), **backbone._mending_answers()}
             answers["updates"] = Pulling(backbone._subscribing).answer
             asked = control.child(settings, answers)
             spec = tree(settings, backbone._calls, shared, desk=backbone.telemetry, control=asked, parts=parts)
@@ -169,8 +174,6 @@ class Backbone(Unbuilt):
         """Refuse also where the host has ended the actor system; asked where nobody answers, or one waits."""
         self._open()
         require_running(self.system, self.path)
-
-    # writing
 
     async def ingest(self, plan: IngestPlan) -> IngestRun:
         """Carry out a plan; an ingest actor that dies meanwhile is restarted, and the run goes on where it was.
@@ -215,8 +218,6 @@ class Backbone(Unbuilt):
         except Reject as reject:
             self._still_open()
             raise restore(reject) from reject.__cause__
-
-    # reading
 
     async def fetch(
         self,
@@ -302,8 +303,6 @@ class Backbone(Unbuilt):
         of = Dimension.parse(dimension)
         return self._newest.row(of, self._reader.name_of(of, arguments.text("symbol", symbol)))
 
-    # looking at itself
-
     @property
     def path(self) -> str:
         """Where it stands in the actor tree: "/embedded/backbone"."""
@@ -330,10 +329,6 @@ class Backbone(Unbuilt):
     async def outbox(self) -> OutboxStatus:
         """How far publishing is behind committing."""
         return await self._ask("store", OutboxState(sink_of(self.settings)))
-
-    async def quarantined(self, limit: int = 100, *, skip: int = 0) -> list[QuarantineRow]:
-        """The newest bad rows, with their reasons; at most 10,000, of which `skip` more are newer."""
-        return await self._ask("store", ReadQuarantine(limit, skip))
 
     async def migrate(self, *, dry_run: bool = False) -> MigrationReport:
         """What migrations were, or with `dry_run` would be, applied; opening has applied them already."""

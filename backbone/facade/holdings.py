@@ -98,7 +98,10 @@ class Holdings:
 
     async def glance(self, dimension: Dimension, symbols: Sequence[str]) -> Intervals:
         """The same for who has rows of symbols in hand already: known for longer, and not waited for long."""
-        known = self._known.setdefault(dimension, _Known(float("-inf"), 0, _copied(self._own.get(dimension, {})), {}))
+        known = self._known.get(dimension)
+        if known is None:
+            own = _copied(self._own.get(dimension, {}))
+            known = self._known[dimension] = _Known(float("-inf"), 0, own, {})
         since = self._clock() - _KNOWN_TO_WHOM_HAS_ROWS_FOR
         asked = [each for each in symbols if max(known.at, known.seen.get(each, known.at)) <= since]
         if not asked:

@@ -8,9 +8,11 @@ from typing import Generic, TypeVar
 
 from actors import ActorSystem, AskRejected, ChildNotFound, Reject, StartError
 from backbone.cache import child as cache
+from backbone.cache.at_hand import AtHand
 from backbone.calls import restore
 from backbone.domain.errors import BackboneClosed
 from backbone.facade.tree import Resources
+from backbone.operations.gate import child as gate
 from backbone.settings import Settings
 from backbone.store import child as store
 from backbone.store.errors import StoreUnavailable
@@ -32,7 +34,16 @@ def resources(settings: Settings, system: ActorSystem, stack: ExitStack) -> Reso
     stores = store.factory(settings, clock=None if clock is None else clock.now)
     stack.callback(stores.close)
     caches = cache.factory(settings, clock=None if clock is None else clock.time)
-    return Resources(stores=stores, caches=caches, stream=stream.adapter(settings), newest=Newest())
+    gates = gate.board(settings, system)
+    stack.callback(gates.close)
+    return Resources(
+        stores=stores,
+        caches=caches,
+        at_hand=AtHand(),
+        stream=stream.adapter(settings),
+        newest=Newest(),
+        gates=gates,
+    )
 
 
 def require_running(system: ActorSystem, path: str) -> None:

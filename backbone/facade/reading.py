@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from backbone.cache.at_hand import AtHand
 from backbone.cache.messages import Fetch
 from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
@@ -28,13 +29,20 @@ class Reader:
         ask: asks an actor.
         settings: the trading calendars.
         clock: monotonic seconds.
+        at_hand: windows that are had without asking.
         set_back: whether the database was set back since this was asked last.
     """
 
     def __init__(
-        self, ask: Ask, settings: Settings, clock: Callable[[], float], set_back: Callable[[], bool] = lambda: False
+        self,
+        ask: Ask,
+        settings: Settings,
+        clock: Callable[[], float],
+        at_hand: AtHand,
+        set_back: Callable[[], bool] = lambda: False,
     ) -> None:
         self._ask = ask
+        self._at_hand = at_hand
         self._clock = clock
         self._set_back = set_back
         self._positions: dict[tuple[Dimension, str], int] = {}
@@ -102,7 +110,10 @@ class Reader:
 
     async def stored(self, query: Query) -> Frame:
         """Rows as they are stored."""
-        fetched = await self._ask("cache", Fetch(query, self._at_least(query.dimension, query.symbols)))
+        at_least = self._at_least(query.dimension, query.symbols)
+        fetched = await self._at_hand.window(query, at_least)
+        if fetched is None:
+            fetched = await self._ask("cache", Fetch(query, at_least))
         return fetched.frame
 
     def wrote(self, frame: Frame) -> None:

@@ -13,9 +13,13 @@ import msgspec
 
 from actors import ChildSpec, Restart, SupervisorSpec
 from backbone.cache import child as cache
+from backbone.cache.at_hand import AtHand
 from backbone.cache.port import Cache
 from backbone.calls import Calls
+from backbone.export import child as export
 from backbone.ingest import child as ingest
+from backbone.operations.gate import child as gate
+from backbone.operations.gate.board import Board
 from backbone.operations.telemetry import child as telemetry
 from backbone.operations.telemetry.desk import Desk
 from backbone.retention import child as retention
@@ -39,14 +43,16 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
 
     stores: Callable[[], Store]
     caches: Callable[[Calls], Cache]
+    at_hand: AtHand
     stream: Stream
     newest: Newest
+    gates: Board
 
 
 def tree(
     settings: Settings, calls: Calls, resources: Resources, *, desk: Desk, control: ChildSpec | None, parts: Parts
 ) -> SupervisorSpec:
-    """Watch (telemetry) · store · cache · stream (relay, last, consumer) · ingest · retention · replay · control.
+    """Watch · store · cache · stream (relay, last, consumer) · ingest, scheduler · …, control, in the order below.
 
     Raises:
         Unsupported: `parts` names a child that there is not.
@@ -55,10 +61,13 @@ def tree(
     children: list[ChildSpec | SupervisorSpec] = [
         telemetry.child(settings, calls, desk),
         store.child(settings, calls, resources.stores),
-        cache.child(settings, calls, resources.caches),
+        cache.child(settings, calls, resources.caches, resources.at_hand),
         stream.child(settings, calls, resources.stream, resources.newest),
         ingest.child(settings, calls),
+        ingest.scheduler(settings, calls),
         retention.child(settings, calls),
+        export.child(settings, calls),
+        gate.child(settings, calls, resources.gates, resources.newest),
     ]
     children += [each for each in (ingest.replay(settings, calls), control) if each is not None]
     there = {spec.id for spec in children}

@@ -16,10 +16,6 @@ class Unbuilt:
         """Not built yet."""
         raise NotBuilt("readiness is not built yet; connectivity() probes store, cache and stream")
 
-    async def export(self, *_: Any, **__: Any) -> Any:
-        """Not built yet."""
-        raise NotBuilt("export is not built yet; fetch(...).to_arrow() gives the rows")
-
     async def drill(self, *_: Any, **__: Any) -> Any:
         """Not built yet."""
         raise NotBuilt("drill is not built yet; `make test` runs the crash tests")

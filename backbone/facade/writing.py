@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ import msgspec
 from actors import ActorDead, ActorError, AskRejected, AskTimeout, ChildNotFound, MailboxFull
 from backbone.cache.messages import WarmWindows
 from backbone.calls import Calls, restore
-from backbone.domain import Frame
+from backbone.domain import Dimension, Frame
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.identifiers import new_run_id
 from backbone.facade.newest import Newest
@@ -64,6 +64,11 @@ class Writer:
         """See Backbone.ingest."""
         request = RunIngest(plan, new_run_id())
         run = await self._persistently(lambda: self._calls.ref("ingest").ask(request, _RUN_TIMEOUT))
+        await self.ingested(run)
+        return run
+
+    async def ingested(self, run: IngestRun) -> None:
+        """A run has ended: what is fetched from now on is not older; cached windows are brought up to it."""
         known = await self._known() if run.unchanged else 0
         self._reader.ingested(run.dimension)
         for symbol in run.symbols:
@@ -71,7 +76,12 @@ class Writer:
         if run.positions:
             with suppress(ActorError):  # a cache that is being restarted has nothing to be warmed
                 await self._calls.ref("cache").tell(WarmWindows({run.dimension: dict(run.positions)}))
-        return run
+
+    def recorded(self, dimension: Dimension, symbols: Sequence[str], position: int) -> None:
+        """Rows went in on behalf of this backbone: what is fetched from now on is not older."""
+        self._reader.ingested(dimension)
+        for symbol in symbols:
+            self._reader.saw(dimension, symbol, position)
 
     async def record(self, frame: Frame) -> RecordResult:
         """See Backbone.record."""

@@ -11,21 +11,33 @@ import anyio
 
 from actors import Actor, Reject, handles
 from backbone.calls import REFUSABLE, Calls, refuse
-from backbone.domain.clock import utc_now
+from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 from backbone.domain.observing import Observe
+from backbone.ingest.contract import LOOKED_THROUGH, columns_of
 from backbone.ingest.group import GroupWriter
+from backbone.ingest.journal import Diary, row_of_failure, row_of_run
 from backbone.ingest.live import Caller
 from backbone.ingest.messages import IngestEnded, IngestProgress, RecordRows, RunIngest
 from backbone.ingest.patience import Patient
-from backbone.ingest.plan import IngestRun
+from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.run import Run, Writer
 from backbone.ingest.waiting import Bound, Waiting
 from backbone.quality.instruments import Instruments
 from backbone.settings import Settings
 from backbone.sources.port import Progress
-from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
-from backbone.store.records import Chunk, JournalRow, QuarantineRow, WriteResult
+from backbone.store.messages import (
+    ClaimEpoch,
+    QuarantineRows,
+    ReadCoverage,
+    ReadJournal,
+    ReadRows,
+    RecordJournal,
+    RecordRun,
+    WriteChunk,
+)
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Query, WriteResult
+from backbone.store.run_records import RunRow
 
 __all__ = ["IngestActor"]
 
@@ -39,6 +51,10 @@ class RunWriter(Writer, Protocol):
 
     async def journal(self, row: JournalRow) -> None:
         """Journal a run that failed."""
+        ...
+
+    async def record_run(self, row: RunRow) -> None:
+        """Journal what became of a run."""
         ...
 
 
@@ -63,8 +79,20 @@ class _StoreWriter(RunWriter):
     async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
         return await self._calls.ask("store", QuarantineRows(rows), _WRITE_TIMEOUT)
 
+    async def stored(self, dimension: Dimension, symbols: Sequence[str]) -> list[Coverage]:
+        return await self._calls.ask("store", ReadCoverage(dimension, symbols=symbols), _WRITE_TIMEOUT)
+
+    async def read(self, query: Query) -> Frame:
+        return (await self._calls.ask("store", ReadRows(query), _WRITE_TIMEOUT)).frame
+
+    async def journal_of(self, source: str, dimension: Dimension) -> list[JournalRow]:
+        return await self._calls.ask("store", ReadJournal(LOOKED_THROUGH, dimension, source), _WRITE_TIMEOUT)
+
     async def journal(self, row: JournalRow) -> None:
         await self._calls.ask("store", RecordJournal(row), _WRITE_TIMEOUT)
+
+    async def record_run(self, row: RunRow) -> None:
+        await self._calls.ask("store", RecordRun(row), _WRITE_TIMEOUT)
 
 
 class IngestActor(Actor):
@@ -103,6 +131,7 @@ class IngestActor(Actor):
             Bound(chosen.record_batch_rows, chosen.record_batch_bytes),
             Bound(chosen.record_waiting_rows, chosen.record_waiting_bytes),
         )
+        self._diary = Diary(lambda row: self.writer.record_run(row), wanted=chosen.record_runs)
         self._rows = self._runs = 0
         self._under_way: dict[str, int] = {}
 
@@ -125,16 +154,25 @@ class IngestActor(Actor):
         began = self.context.clock.time()
         try:
             async with self._slots:
-                result = await self._carry_out(message)
+                result = await self._carry_out(message, began)
         except Reject as reject:
             self._saw("RunIngest", began, f"refused:{reject.code}")
+            await self._note(self._failed(message, reject.text, began, code=reject.code))
             self._ended(message, code=reject.code, error=reject.text)
             raise
         finally:
             self._runs -= 1
         self._saw("RunIngest", began, "ok")
+        took = self.context.clock.time() - began
+        await self._note(row_of_run(result, message.plan, self.context.clock.now(), took, message.metadata))
         self._ended(message, run=result)
         return result
+
+    async def _note(self, row: RunRow) -> None:
+        """Journal what became of a run; where the store is what failed, the log has to do until it is back."""
+        why = await self._diary.note(row)
+        if why:
+            self.context.log.warning("run not journalled yet", run_id=row.run_id, status=row.status, why=why)
 
     def _ended(self, message: RunIngest, **how: Any) -> None:
         path = self.context.ref.path
@@ -144,63 +182,55 @@ class IngestActor(Actor):
         if self._observe is not None:
             self._observe(what, self.context.clock.time() - since, outcome)
 
-    async def _carry_out(self, message: RunIngest) -> IngestRun:
-        attempt = self._attempts[message.run_id] = self._attempts.get(message.run_id, 0) + 1
+    async def _carry_out(self, message: RunIngest, since: float) -> IngestRun:
+        begun = f"{message.run_id}/{message.plan.dimension}"
+        attempt = self._attempts[begun] = self._attempts.get(begun, 0) + 1
         try:
             run = Run(
                 message.plan,
                 message.run_id,
                 Patient(self.writer, self.settings.store.patience, self.context.clock.time),
                 self.settings,
-                lambda *counts: self._progress(message.run_id, *counts),
+                lambda *counts: self._progress(message, *counts),
                 self.context.clock.time,
                 attempt,
+                self.context.clock.now,
             )
             # a second run of one source would fence the first one out: it waits instead
             async with self._one_writer[run.source_name, message.plan.dimension]:
                 result = await run.execute()
         except REFUSABLE as error:
-            await self._journal_failure(message, str(error))
+            await self._journal_failure(message, str(error), since)
             raise refuse(error) from error
         finally:
-            self._rows += self._under_way.pop(message.run_id, 0)
-        self._attempts.pop(message.run_id, None)
+            self._rows += self._under_way.pop(begun, 0)
+        self._attempts.pop(begun, None)
         return result
 
-    def _progress(self, run_id: str, read: int, committed: int, known: int, progress: Progress) -> None:
-        self._under_way[run_id] = committed
+    def _progress(self, message: RunIngest, read: int, committed: int, known: int, progress: Progress) -> None:
+        self._under_way[f"{message.run_id}/{message.plan.dimension}"] = committed
         self.context.system.publish(
             IngestProgress,
             self.context.ref.path,
-            run_id=run_id,
+            run_id=message.run_id,
             rows_read=read,
             rows_committed=committed,
             rows_known=known,
             bytes_read=progress.bytes_read,
             bytes_total=progress.bytes_total,
+            of=progress.of,
         )
 
-    async def _journal_failure(self, message: RunIngest, error: str) -> None:
-        """A failed run is journalled; where the store is what failed, the log has to do."""
-        row = JournalRow(
-            run_id=message.run_id,
-            ingest_id="",
-            dimension=message.plan.dimension,
-            source=message.plan.source,
-            status="failed",
-            rows=0,
-            inserted=0,
-            changed=0,
-            unchanged=0,
-            symbols=tuple(message.plan.symbols),
-            start=None,
-            end=None,
-            duration_s=0.0,
-            executed_at=utc_now(),
-            error=error,
-        )
-        try:
-            await self.writer.journal(row)
+    def _failed(self, message: RunIngest, error: str, since: float, **more: str) -> RunRow:
+        now, took = self.context.clock.now(), self.context.clock.time() - since
+        return row_of_failure(message.run_id, message.plan, error, now, took, {**message.metadata, **more})
+
+    async def _journal_failure(self, message: RunIngest, error: str, since: float) -> None:
+        """An input that failed is said among the chunks, too; where the store is what failed, the log has to do."""
+        row, plan = self._failed(message, error, since), message.plan
+        try:  # of a source that fails for weeks, what was known of its columns goes on
+            before = columns_of(await self.writer.journal_of(plan.source, plan.dimension))
+            await self.writer.journal(_as_chunk(row, plan, before))
         except Reject as reject:
             self.context.log.warning("failed run not journalled", run_id=message.run_id, why=str(reject))
 
@@ -217,3 +247,24 @@ class IngestActor(Actor):
 
     def _committed(self, rows: int) -> None:
         self._rows += rows
+
+
+def _as_chunk(row: RunRow, plan: IngestPlan, facts: dict[str, str]) -> JournalRow:
+    return JournalRow(
+        run_id=row.run_id,
+        ingest_id="",
+        dimension=plan.dimension,
+        source=plan.source,
+        status="failed",
+        rows=0,
+        inserted=0,
+        changed=0,
+        unchanged=0,
+        symbols=tuple(plan.symbols),
+        start=None,
+        end=None,
+        duration_s=row.duration_s,
+        executed_at=row.executed_at,
+        error=row.error,
+        metadata=facts,
+    )

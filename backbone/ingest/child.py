@@ -5,9 +5,11 @@ from __future__ import annotations
 from actors import ChildSpec, Mailbox
 from backbone.calls import Calls
 from backbone.ingest.actor import IngestActor
+from backbone.ingest.schedule import SchedulerActor
+from backbone.ingest.schedule_book import ScheduleBook
 from backbone.settings import Settings
 
-__all__ = ["child", "replay"]
+__all__ = ["child", "replay", "scheduler"]
 
 _SEND_TIMEOUT = 10.0
 
@@ -23,6 +25,24 @@ def child(settings: Settings, calls: Calls) -> ChildSpec:
         shutdown=settings.supervision.shutdown,
         backoff=settings.supervision.delays(),
         mailbox=Mailbox(capacity=4096),
+    )
+
+
+def scheduler(settings: Settings, calls: Calls) -> ChildSpec:
+    """The actor that carries out market runs, also by schedule; what is known of them outlives a crash of it."""
+    chosen = settings.schedule
+    return ChildSpec(
+        "scheduler",
+        SchedulerActor,
+        args=(calls, settings, ScheduleBook(chosen)),
+        shutdown=settings.supervision.shutdown,
+        backoff=settings.supervision.delays(),
+        metadata={
+            "component": "ingest.scheduler",
+            "interval_s": chosen.interval if chosen.enabled else None,
+            "jitter_s": chosen.jitter,
+            "max_failures": chosen.max_failures,
+        },
     )
 
 

@@ -105,7 +105,10 @@ class GroupWriter:
             return
         run_id, now = new_run_id(), utc_now()
         await self._writer().quarantine(
-            [QuarantineRow(LIVE, row.location, row.reason, row.excerpt, dimension.value, run_id, now) for row in rows]
+            [
+                QuarantineRow(LIVE, row.location, row.reason, row.excerpt, dimension.value, run_id, now, row.payload)
+                for row in rows
+            ]
         )
 
 

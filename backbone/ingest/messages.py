@@ -20,15 +20,21 @@ __all__ = ["IngestEnded", "IngestProgress", "RecordResult", "RecordRows", "Repla
 
 
 class RunIngest(Request[IngestRun], frozen=True):
-    """Carry out a plan. The same run_id again continues a run that was cut off: its committed chunks count once."""
+    """Carry out a plan. The same run_id again continues a run that was cut off: its committed chunks count once.
+
+    Several plans of one run share its id, each with a dimension of its own. `metadata` is journalled with the run.
+    """
 
     plan: IngestPlan
     run_id: str
+    metadata: Mapping[str, Any] = {}
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.instance("plan", self.plan, IngestPlan)
+        self.plan.require_one_dimension()
         arguments.text("run_id", self.run_id)
+        arguments.instance("metadata", self.metadata, dict)
 
 
 class RecordResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +74,10 @@ class RecordRows(Request[RecordResult], frozen=True):
 
 
 class IngestProgress(Event, frozen=True, kw_only=True):
-    """How far a run is: rows read, committed and, of these, known before; bytes of the file read and its size."""
+    """How far a run is: rows read, committed and, of these, known before; bytes of the file read and its size.
+
+    Of a provider there are symbols instead of bytes; `of` says which it is.
+    """
 
     run_id: str
     rows_read: int
@@ -76,6 +85,7 @@ class IngestProgress(Event, frozen=True, kw_only=True):
     bytes_read: int
     bytes_total: int
     rows_known: int = 0
+    of: str = "file"
 
 
 class ReplayReport(Report, frozen=True, kw_only=True):

@@ -9,10 +9,11 @@ import anyio
 
 from actors import Reject
 from backbone.calls import PASSING
+from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 from backbone.ingest.run import Writer
 from backbone.store.errors import UnknownOutcome
-from backbone.store.records import Chunk, QuarantineRow, WriteResult
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Query, WriteResult
 
 __all__ = ["Patient"]
 
@@ -50,6 +51,18 @@ class Patient(Writer):
     async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
         """Keep bad rows aside."""
         return await self._asked(lambda: self._writer.quarantine(rows))
+
+    async def stored(self, dimension: Dimension, symbols: Sequence[str]) -> list[Coverage]:
+        """What is stored of some symbols."""
+        return await self._asked(lambda: self._writer.stored(dimension, symbols))
+
+    async def read(self, query: Query) -> Frame:
+        """Rows that are stored."""
+        return await self._asked(lambda: self._writer.read(query))
+
+    async def journal_of(self, source: str, dimension: Dimension) -> list[JournalRow]:
+        """The newest journal rows of a source."""
+        return await self._asked(lambda: self._writer.journal_of(source, dimension))
 
     async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
         until, pause = self._clock() + self._seconds, _FIRST_PAUSE

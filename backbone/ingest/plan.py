@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
+from backbone.domain.periods import check_period, period_start
 from backbone.domain.report import Report, cell, markdown_table
 from backbone.quality.report import QualityReport
 from backbone.sources.form import Decimal, Form, Stamps, TimeUnit
+from backbone.sources.registry import built_in, reads_file
 
 __all__ = ["IngestPlan", "IngestRun"]
 
@@ -24,15 +26,18 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What to read from where. It is checked and brought into canonical form when it is made.
 
     Attributes:
-        dimensions: what the rows are, by name or alias; a file holds one dimension.
+        dimensions: what the rows are, by name or alias; a file holds one dimension. A plan of several, for providers,
+            is carried out by `Backbone.run_market`.
         symbols: only these, whatever their case in the file; empty: all that the source has.
         interval: bar interval, such as "1h", where the dimension has one: of rows that do not say theirs; of the
             others only these.
-        source: kind of the source: "csv", "parquet" or a plugin's name.
+        source: kind of the source: "csv", "parquet", "yahoo", "fred", "multi" or a plugin's name.
         path: the file, for sources that read files.
         zone: IANA zone of times that carry none; without it such times are refused.
         start: rows from this moment on (inclusive).
         end: rows up to this moment (inclusive).
+        period: of a provider, instead of start and end: how far back from now, such as "30d", "6mo", "ytd" or "max".
+            Without any of the three a provider goes on from what is stored.
         chunk_rows: rows in one transaction; None: as the settings say.
         columns: from the file's columns to ours, by header or by position, counted from 1; ``"A+B"`` joins two.
         time_format: of times, in the letters of `datetime.datetime.strptime`, such as "%d.%m.%Y".
@@ -57,6 +62,7 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
     decimal: Decimal | None = None
     encoding: str | None = None
     stamps: Stamps | None = None
+    period: str | None = None
 
     def __post_init__(self) -> None:
         """Bring the plan into its canonical form, or refuse it where it is made.
@@ -66,30 +72,61 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             TypeError, ValueError: says what was given, what is allowed, what to do.
         """
-        dimension = _one_dimension(self.dimensions)
+        dimensions = _dimensions(self.dimensions, one=self.path is not None or reads_file(str(self.source)))
         interval = arguments.interval(self.interval)
-        if interval is not None and not dimension.has_interval:
-            raise ValueError(f"interval {interval!r} given; {dimension} has none, leave it out")
+        if dimensions == (Dimension.DAILY_BARS,) and interval == "1d":
+            interval = None
+        if interval is not None and not any(each.has_interval for each in dimensions):
+            raise ValueError(f"interval {interval!r} given; {', '.join(dimensions)} has none, leave it out")
         symbols = tuple(dict.fromkeys(each.strip().upper() for each in arguments.symbols(self.symbols)))
         arguments.text("source", self.source)
         arguments.window(self.start, self.end)
+        _check_period(self)
         _check_path(self.path)
+        _check_asked(self)
         _check_zone(self.zone)
         if self.chunk_rows is not None and not 1 <= arguments.count("chunk_rows", self.chunk_rows, 1) <= _MOST_ROWS:
             raise ValueError(f"chunk_rows={self.chunk_rows} given; allowed: 1 to {_MOST_ROWS}")
         Form(columns=self.columns, **self.form, zone=self.zone)
-        _check_columns(self.columns, dimension)
-        if self.stamps is not None and "close" not in dimension.columns:
-            raise ValueError(f"stamps={self.stamps!r} given; {dimension} has no bars, leave it out")
+        for dimension in dimensions:
+            _check_columns(self.columns, dimension)
+            if self.stamps is not None and "close" not in dimension.columns:
+                raise ValueError(f"stamps={self.stamps!r} given; {dimension} has no bars, leave it out")
         _check_texts(self)
-        force_setattr(self, "dimensions", (dimension,))
+        force_setattr(self, "dimensions", dimensions)
         force_setattr(self, "symbols", symbols)
         force_setattr(self, "interval", interval)
 
+    def at(self, now: datetime) -> IngestPlan:
+        """The plan with its period as the moment from which it reaches now; what is known of days to come is in it."""
+        if self.period is None:
+            return self
+        return replace(self, start=period_start(self.period, now) or _EVER, period=None)
+
     @property
     def dimension(self) -> Dimension:
-        """What the rows are."""
+        """What the rows are; of several dimensions the first."""
         return Dimension(self.dimensions[0])
+
+    def each(self) -> tuple[IngestPlan, ...]:
+        """A plan for each dimension; what only some of them have, such as an interval, the others do without."""
+        if len(self.dimensions) == 1:
+            return (self,)
+        return tuple(self._of(Dimension(each)) for each in self.dimensions)
+
+    def _of(self, dimension: Dimension) -> IngestPlan:
+        interval = self.interval if dimension.has_interval else None
+        symbols = () if dimension is Dimension.MACRO_EVENTS else self.symbols  # those are calendars, not symbols
+        return replace(self, dimensions=(dimension,), interval=interval, symbols=symbols)
+
+    def require_one_dimension(self) -> None:
+        """Refuse several where one run takes one.
+
+        Raises:
+            ValueError: says who takes several.
+        """
+        if len(self.dimensions) > 1:
+            raise ValueError(f"{len(self.dimensions)} dimensions given; ingest takes one, run_market(plan) several")
 
     @property
     def form(self) -> dict[str, Any]:
@@ -102,15 +139,27 @@ class IngestPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _MOST_ROWS = 100_000
+_EVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
-def _one_dimension(given: object) -> Dimension:
+def _dimensions(given: object, *, one: bool) -> tuple[Dimension, ...]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise TypeError(f"dimensions={arguments.shown(given)} given; give a list, such as ['intraday_bars']")
-    dimensions = tuple(Dimension.parse(each) for each in given)
-    if len(dimensions) != 1:
+    dimensions = tuple(dict.fromkeys(Dimension.parse(each) for each in given))
+    if not dimensions or (one and len(dimensions) > 1):
         raise ValueError(f"{len(dimensions)} dimensions given; a source of one file holds exactly one")
-    return dimensions[0]
+    return dimensions
+
+
+def _check_period(plan: IngestPlan) -> None:
+    period = check_period(plan.period)
+    if period is None:
+        return
+    if plan.start is not None or plan.end is not None:
+        raise ValueError(f"period={period!r} given beside start or end; leave one of them out")
+    if plan.path is not None or reads_file(plan.source):
+        raise ValueError(f"period={period!r} given; a file has the rows that it has, give start and end instead")
+    force_setattr(plan, "period", period)
 
 
 def _check_path(path: object) -> None:
@@ -120,6 +169,16 @@ def _check_path(path: object) -> None:
         raise TypeError(f"path={arguments.shown(path)} given; allowed is a text or a pathlib.Path")
     if not os.fspath(path) or "\0" in os.fspath(path):
         raise ValueError(f"path={arguments.shown(path)} given, which names no file; give the path of one")
+
+
+def _check_asked(plan: IngestPlan) -> None:
+    """A provider is asked; nothing of what is said of a file says anything of it."""
+    if not built_in(plan.source) or reads_file(plan.source):
+        return
+    said = {"path": plan.path, "zone": plan.zone, "columns": plan.columns or None, **plan.form}
+    for name, value in said.items():
+        if value is not None:
+            raise ValueError(f"{name}={arguments.shown(value)} given; {plan.source} reads no file, leave it out")
 
 
 def _check_columns(columns: Mapping[str, str], dimension: Dimension) -> None:
@@ -168,6 +227,7 @@ class IngestRun(Report, frozen=True, kw_only=True):
         attempts: how often the run was begun: more than 1 after a crash.
         reasons: why rows were kept aside or left out, a few distinct ones.
         left_out: for which reason how many rows were not taken: all that were quarantined, filtered or duplicates.
+        mended: how many rows each rule of ``quality.repair`` has mended; they are among those that went in.
         dialect: how the input was laid out, by the name of a dialect; "" where none was recognised.
         columns: from the input's columns to ours.
         ignored: the input's other columns, each with the reason.
@@ -195,6 +255,7 @@ class IngestRun(Report, frozen=True, kw_only=True):
     attempts: int = 1
     reasons: tuple[str, ...] = ()
     left_out: Mapping[str, int] = {}
+    mended: Mapping[str, int] = {}
     dialect: str = ""
     columns: Mapping[str, str] = {}
     ignored: Mapping[str, str] = {}
@@ -219,6 +280,8 @@ class IngestRun(Report, frozen=True, kw_only=True):
         text = f"{self.heading()}\n{markdown_table(('field', 'value'), rows)}"
         if self.left_out:
             text += f"\n{markdown_table(('rows not taken, because', 'rows'), self.left_out.items())}"
+        if self.mended:
+            text += f"\n{markdown_table(('rows mended by the rule', 'rows'), self.mended.items())}"
         text += self._columns()
         if self.quality is None:
             return text

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import msgspec
@@ -15,26 +15,33 @@ import pyarrow as pa
 
 from backbone.domain import Frame
 from backbone.domain.clock import utc_now
-from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import again, ingest_id
 from backbone.domain.memory import give_back
 from backbone.domain.threads import in_thread
 from backbone.ingest.accounting import account_of
+from backbone.ingest.ageing import Ageing
+from backbone.ingest.contract import RunContract
 from backbone.ingest.counting import Counting
+from backbone.ingest.following import going_on
 from backbone.ingest.foreign import looked_at
+from backbone.ingest.parts import Part, parts
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.reasons import Reasons
+from backbone.ingest.remedies import remedies_for
 from backbone.ingest.salvage import write_what_goes_in
-from backbone.ingest.sifting import Sifted, sifted
+from backbone.ingest.silence import silent
+from backbone.ingest.vintages import LATE, news
+from backbone.ingest.writer import Writer
 from backbone.quality.instruments import Instruments
-from backbone.quality.merging import merge, with_kept_aside
+from backbone.quality.merging import merge, with_kept_aside, with_mended
+from backbone.quality.repair import Remedies
 from backbone.quality.report import QualityReport, assess
 from backbone.quality.screening import Rejected
 from backbone.settings import Settings
 from backbone.sources.errors import SourceError
-from backbone.sources.port import BadRow, Progress, Source, SourceChunk
+from backbone.sources.port import Account, BadRow, Progress, ProviderSource, Source, SourceChunk
 from backbone.sources.registry import built_in, open_source
-from backbone.store.records import Chunk, QuarantineRow, WriteResult
+from backbone.store.records import Chunk, QuarantineRow, Query, WriteResult
 
 __all__ = ["Piece", "Run", "Writer"]
 
@@ -43,41 +50,19 @@ T = TypeVar("T")
 _LEAVES_MUCH = 50_000  # rows, from which on giving memory back is worth its 10 ms
 
 
-class Writer(Protocol):
-    """What a run needs of the store."""
-
-    async def claim(self, source: str, dimension: Dimension) -> int:
-        """Become the writer; returns the epoch."""
-        ...
-
-    async def write(self, chunk: Chunk) -> WriteResult:
-        """Commit a chunk."""
-        ...
-
-    async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
-        """Keep bad rows."""
-        ...
-
-
 class Piece(msgspec.Struct, frozen=True):
-    """A chunk of the source, sifted, judged and ready to commit.
+    """A part of what the source gives, judged and ready to commit.
 
     Attributes:
-        found: its good rows.
+        part: its rows.
         ingest_id, nth: see `backbone.store.records.Chunk`.
-        unread: its bad rows, which never came into a frame, so that they are not in the judgement.
-        quality: the judgement.
-        rows_read: rows from the start of the source.
-        untold: rows of this chunk that the source counts, and gives neither as good nor as bad.
+        quality: the judgement; rows that never came into a frame are not in it.
     """
 
-    found: Sifted
+    part: Part
     ingest_id: str
     nth: bytes
-    unread: tuple[BadRow, ...]
     quality: QualityReport | None
-    rows_read: int
-    untold: int
 
 
 def _years(kind: str, settings: Settings) -> dict[str, int]:
@@ -96,6 +81,7 @@ class Run:
         report: called with (rows read, rows committed, of these already known, progress of the file) after every chunk.
         clock: monotonic seconds.
         attempt: 1, or more after a crash.
+        now: the wall clock: where a period begins.
 
     Attributes:
         source_name: how rows, journal and epochs name the source: its kind and, for a file, its full path, for two
@@ -111,8 +97,10 @@ class Run:
         report: Callable[[int, int, int, Progress], None],
         clock: Callable[[], float],
         attempt: int = 1,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._plan = plan
+        self._now = now
+        self._plan = plan = plan.at(now())
         self._run_id = run_id
         self._writer = writer
         self.settings = settings
@@ -123,25 +111,41 @@ class Run:
         self._instruments = Instruments(settings)
         self._source = self._open(plan, settings)
         self.source_name = _identity(self._source.name, plan.path)
+        self._contract = RunContract(self._source, self.source_name, self._dimension, settings)
+        self._ageing = Ageing(self._source, plan, now(), settings, self._instruments)
         self._progress = Progress(0, 0, 0)
         self._results: list[WriteResult] = []
         self._judged: list[QualityReport] = []
         self._reasons = Reasons(plan)
-        self._rows_read = self._quarantined = self._unjudged = self._filtered = self._duplicates = 0
+        self._mended = Counter[str]()
+        self._came: set[str] = set()
+        self._rows_read = self._quarantined = self._unjudged = self._filtered = self._duplicates = self._known = 0
 
     def _open(self, plan: IngestPlan, settings: Settings) -> Source:
         return open_source(
             plan.source,
+            self._offered(plan, settings),
             path=plan.path,
             dimension=self._dimension,
             interval=plan.interval,
-            symbol=plan.symbols[0] if len(plan.symbols) == 1 else None,
-            zone=plan.zone or settings.ingest.csv_zone,
-            chunk_rows=plan.chunk_rows or settings.ingest.chunk_rows,
+            zone=plan.zone,
             columns=plan.columns or None,
             **plan.form,
-            **_years(plan.source, settings),
         )
+
+    def _offered(self, plan: IngestPlan, settings: Settings) -> dict[str, Any]:
+        """What a source may take or leave."""
+        return {
+            "symbol": plan.symbols[0] if len(plan.symbols) == 1 else None,
+            "symbols": plan.symbols,
+            "start": plan.start,
+            "end": plan.end,
+            "settings": settings,
+            "now": self._now,
+            "zone": plan.zone or settings.ingest.csv_zone,
+            "chunk_rows": plan.chunk_rows or settings.ingest.chunk_rows,
+            **_years(plan.source, settings),
+        }
 
     async def execute(self) -> IngestRun:
         """Read, judge and commit everything; the next piece is read while this one is written.
@@ -151,7 +155,12 @@ class Run:
         """
         began = self._clock()
         epoch = await self._writer.claim(self.source_name, self._dimension)
-        pieces = self._pieces()
+        await going_on(self._source, self._plan, self._writer, self._now())
+        if self._contract.binds:
+            self._contract.after(await self._writer.journal_of(self.source_name, self._dimension))
+        pieces = self._pieces(
+            await remedies_for(self._plan, self._instruments, lambda query: self._writer.read(query), self._off_loop)
+        )
         try:
             async with anyio.create_task_group() as group:
                 send, receive = anyio.create_memory_object_stream[Piece](1)
@@ -163,41 +172,52 @@ class Run:
             if len(errors.exceptions) == 1:
                 raise errors.exceptions[0] from None
             raise
+        await self._off_loop(self._note_silence)
         if self._rows_read >= _LEAVES_MUCH:
             await self._off_loop(give_back)
         return self._summary(self._clock() - began)
+
+    def _note_silence(self) -> None:
+        """A provider that gave nothing of a symbol may have refused it."""
+        account = getattr(self._source, "account", None)
+        if isinstance(self._source, ProviderSource) and isinstance(account, Account):
+            account.note(*silent(self._plan, self._came, self._now(), self._instruments.judging_calendar_of))
 
     async def _read(self, pieces: Generator[Piece, None, None], send: Any) -> None:
         try:
             async with send:
                 while (piece := await self._off_loop(lambda: next(pieces, None))) is not None:
+                    if (asked := piece.part.asked) is not None:
+                        asked.give([await self._stored(query) for query in asked.queries])
                     await send.send(piece)
         except anyio.BrokenResourceError:  # committing has failed: that error is the one to tell
             return
         finally:
             await self._off_loop(pieces.close)  # a cancelled run would leave its file open until it is collected
 
-    async def _off_loop(self, work: Callable[[], T]) -> T:
-        return work() if self.settings.store.inline else await in_thread(work)
+    async def _stored(self, query: Query) -> Frame:
+        return await self._writer.read(query)
 
-    def _pieces(self) -> Generator[Piece, None, None]:
-        """Chunks of the source, filtered, screened and judged; runs in a worker thread."""
+    async def _off_loop(self, work: Callable[[], T]) -> T:
+        if self.settings.store.inline:
+            return work()
+        return await in_thread(work, interrupt=getattr(self._source, "stop", None))
+
+    def _pieces(self, remedies: Remedies | None) -> Generator[Piece, None, None]:
+        """Chunks of the source, filtered, mended, screened and judged; runs in a worker thread."""
         before: Frame | None = None
         given = Counter[str]()
-        read = 0
+        rules, saw = self._instruments.screening, self._reasons.saw
         with closing(Counting()) as counting:
-            for chunk in self._chunks():
-                found = sifted(chunk, self._plan, self._instruments.screening)
+            for part in parts(self._chunks(), self._plan, rules, remedies, saw):
+                found = part.found
                 judged = self._judge(found.wanted, before) if found.wanted.num_rows else None
                 before = found.wanted if found.wanted.num_rows else before
-                self._reasons.saw(chunk.frame, found.wanted)
-                told = read + (chunk.frame if chunk.given is None else chunk.given).num_rows + len(chunk.quarantined)
-                read = max(told, chunk.rows_read)
                 nth = self._counted(counting, found.frame)
                 identity = ingest_id(self.source_name, found.frame, nth)
                 given[identity] += 1
                 own = identity if given[identity] == 1 else again(identity, given[identity])
-                yield Piece(found, own, nth, chunk.quarantined, judged, read, read - told)
+                yield Piece(part, own, nth, judged)
 
     def _chunks(self) -> Iterator[SourceChunk]:
         """What the source gives. What fails below it (disk, library) or in a plugin is its error, no bug of ours.
@@ -209,7 +229,7 @@ class Run:
         outside: tuple[type[Exception], ...] = (OSError, MemoryError, pa.ArrowException) if ours else (Exception,)
         try:
             given = self._source.chunks(progress=self._note)
-            yield from given if ours else looked_at(given, self._dimension)
+            yield from self._contract.hold(given if ours else looked_at(given, self._dimension))
         except SourceError:
             raise
         except outside as error:
@@ -249,33 +269,53 @@ class Run:
         self._progress = progress
 
     async def _commit(self, piece: Piece, epoch: int) -> None:
-        found = piece.found
-        if piece.unread or found.bad:
-            await self._keep_aside([*piece.unread, *found.bad])
-        if found.frame.num_rows:
+        part, found = piece.part, piece.part.found
+        self._came.update(found.wanted.symbols, *(row.location.split() for row in part.unread))
+        if part.unread or found.bad:
+            await self._keep_aside([*part.unread, *found.bad])
+        frame = found.frame if part.known_at is None else await self._news(found.frame, part.known_at)
+        if frame.num_rows:
             chunk = Chunk(
                 ingest_id=piece.ingest_id,
                 run_id=self._run_id,
                 source=self.source_name,
-                frame=found.frame,
+                frame=frame,
                 epoch=epoch,
-                metadata={"attempt": str(self._attempt)},
+                metadata=self._facts(part),
                 nth=piece.nth,
+                known_at=part.known_at,
+                repairs=part.repairs,
             )
             salvaged = await write_what_goes_in(self._writer.write, chunk)
             self._results.append(msgspec.structs.replace(salvaged.result, outcomes=b""))  # a byte for each row adds up
+            self._ageing.saw(found.frame)
             if salvaged.refused:
                 await self._keep_aside(salvaged.refused)
                 self._unjudged += len(salvaged.refused)
-        self._unjudged += len(piece.unread)
+        self._unjudged += len(part.unread)
+        self._mended.update(rule for repair in part.repairs for rule in repair.rules.split(","))
         self._filtered += sum(found.filtered.values())
-        self._duplicates += found.repeated + piece.untold
-        self._reasons.left_out(found.filtered, found.repeated, piece.untold)
-        self._rows_read = piece.rows_read
+        self._duplicates += found.repeated + part.untold
+        self._reasons.left_out(found.filtered, found.repeated, part.untold)
+        self._rows_read = part.rows_read
         if piece.quality is not None:
             self._judged.append(piece.quality)
         committed, known = sum(each.rows for each in self._results), sum(each.unchanged for each in self._results)
-        self._report(self._rows_read, committed, known, self._progress)
+        self._report(self._rows_read, committed + self._known, known + self._known, self._progress)
+
+    async def _news(self, frame: Frame, known_at: datetime) -> Frame:
+        """The rows of a vintage that are not stored; those that are count as unchanged."""
+        if not frame.num_rows:
+            return frame
+        found = await news(frame, known_at, self._writer.read)
+        self._known += found.known
+        self._filtered += found.late
+        self._reasons.left_out({LATE: found.late} if found.late else {}, 0, 0)
+        return found.frame
+
+    def _facts(self, part: Part) -> dict[str, str]:
+        mended = {"mended": str(len(part.repairs))} if part.repairs else {}
+        return {"attempt": str(self._attempt), **mended, **self._contract.remembered()}
 
     async def _keep_aside(self, rows: Sequence[BadRow | Rejected]) -> None:
         await self._writer.quarantine([self._bad(each) for each in rows])
@@ -284,9 +324,8 @@ class Run:
 
     def _bad(self, row: BadRow | Rejected) -> QuarantineRow:
         dimension = self._dimension.value
-        return QuarantineRow(
-            self.source_name, row.location, row.reason, row.excerpt, dimension, self._run_id, utc_now()
-        )
+        texts = (self.source_name, row.location, row.reason, row.excerpt, dimension, self._run_id)
+        return QuarantineRow(*texts, utc_now(), row.payload)
 
     def _summary(self, duration: float) -> IngestRun:
         results = self._results
@@ -304,7 +343,7 @@ class Run:
             duplicates=self._duplicates,
             inserted=sum(each.inserted for each in results),
             changed=sum(each.changed for each in results),
-            unchanged=sum(each.unchanged for each in results),
+            unchanged=sum(each.unchanged for each in results) + self._known,
             chunks=len(results),
             position=max((each.position for each in results), default=0),
             positions={symbol: position for symbol, position in positions.items() if position},
@@ -314,6 +353,7 @@ class Run:
             attempts=self._attempt,
             reasons=self._reasons.listed(),
             left_out=self._reasons.counted(),
+            mended=dict(self._mended),
             **account_of(self._source),
             span_start=min((each.start for each in results if each.start is not None), default=None),
             span_end=max((each.end for each in results if each.end is not None), default=None),
@@ -324,8 +364,9 @@ class Run:
         if not self._judged and not self._unjudged:
             return None
         chosen = self.settings.quality
+        judged = merge(self._judged or [self._judge(Frame.empty(self._dimension), None)])
         return with_kept_aside(
-            merge(self._judged or [self._judge(Frame.empty(self._dimension), None)]),
+            self._ageing.judged(with_mended(judged, self._mended), self._now()),
             self._unjudged,
             self._rows_read,
             warn_score=chosen.warn_score,

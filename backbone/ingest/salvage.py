@@ -17,14 +17,17 @@ from backbone.domain import Frame
 from backbone.domain.events import occurrences, unnumbered
 from backbone.domain.identifiers import part
 from backbone.quality.screening import Rejected, rejected_row
-from backbone.store.records import Chunk, Outcome, WriteResult
+from backbone.store.records import Chunk, Outcome, RepairRow, WriteResult
 
-__all__ = ["OF_ROWS", "Salvaged", "write_what_goes_in"]
+__all__ = ["OF_ROWS", "REFUSED", "Salvaged", "write_what_goes_in"]
 
 Write = Callable[[Chunk], Awaitable[WriteResult]]
 
 OF_ROWS = frozenset({"invalid", "row"})
 """Codes of refusals that are about a row. Of others (unavailable, fenced, somebody else's trigger) none is guilty."""
+REFUSED = "the store refuses it"
+"""How the reason of a row begins that could be true, and does not go into the store."""
+
 _MOST_REFUSALS = 64
 
 
@@ -73,14 +76,15 @@ class _Search:
             raise reject
         frame, nth = chunk.frame, chunk.nth
         if frame.num_rows == 1:
-            self.refused.append(rejected_row(frame, 0, f"the store refuses it: {reject.text}"))
+            self.refused.append(rejected_row(frame, 0, f"{REFUSED}: {reject.text}"))
             return [_of_refused(self._chunk, frame)]
         middle = frame.num_rows // 2
         found = await self._part(chunk, 1, frame.slice(0, middle), nth[: 8 * middle])
         return found + await self._part(chunk, 2, frame.slice(middle), nth[8 * middle :])
 
     async def _part(self, of: Chunk, n: int, frame: Frame, nth: bytes) -> list[WriteResult]:
-        chunk = msgspec.structs.replace(of, frame=frame, ingest_id=part(of.ingest_id, n), nth=nth)
+        own = part(of.ingest_id, n)
+        chunk = msgspec.structs.replace(of, frame=frame, ingest_id=own, nth=nth, repairs=_repairs_of(of.repairs, frame))
         try:
             return [await self._write(chunk)]
         except Reject as reject:
@@ -94,6 +98,15 @@ def _nth(chunk: Chunk) -> bytes:
     if chunk.nth or unnumbered(chunk.frame.to_arrow()) is None:
         return chunk.nth
     return occurrences(chunk.frame.dimension, chunk.frame.to_arrow()).tobytes()
+
+
+def _repairs_of(repairs: tuple[RepairRow, ...], frame: Frame) -> tuple[RepairRow, ...]:
+    """Those of the repairs that are of rows of a part."""
+    if not repairs:
+        return ()
+    stamps = frame.to_arrow().column("ts").to_pylist()
+    there = set(zip(frame.column(frame.dimension.partition_column).tolist(), stamps, strict=True))
+    return tuple(repair for repair in repairs if (repair.symbol, repair.ts) in there)
 
 
 def _of_refused(chunk: Chunk, frame: Frame) -> WriteResult:

@@ -11,7 +11,7 @@ from backbone.ingest.plan import IngestPlan
 from backbone.quality.screening import STRICT, Rejected, Screening, screen
 from backbone.sources.port import SourceChunk
 
-__all__ = ["Sifted", "sifted"]
+__all__ = ["Sifted", "screened", "sifted"]
 
 
 class Sifted(NamedTuple):
@@ -39,8 +39,20 @@ def sifted(chunk: SourceChunk, plan: IngestPlan, rules: Screening = STRICT) -> S
     key the last is chosen.
     """
     wanted, filtered = chosen(chunk.frame if chunk.given is None else chunk.given, plan)
+    return screened(wanted, filtered, rules, stacked=chunk.given is not None)
+
+
+def screened(wanted: Frame, filtered: Mapping[str, int], rules: Screening, *, stacked: bool) -> Sifted:
+    """Screen rows that the plan wants.
+
+    Args:
+        wanted: the rows, in canonical form or as they came.
+        filtered: how many more the plan does not want, by reason.
+        rules: what can be true.
+        stacked: they are as they came, and some may have one key.
+    """
     good, bad = screen(wanted, rules)
-    if chunk.given is None:
+    if not stacked:
         return Sifted(good, wanted, bad, filtered, 0)
     frame = good.ordered()
     return Sifted(frame, wanted.ordered(), bad, filtered, good.num_rows - frame.num_rows)

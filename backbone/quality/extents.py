@@ -12,7 +12,7 @@ from backbone.domain.zones import Stamps
 from backbone.quality.checks import Mask
 from backbone.quality.sessions import Calendar, Dates
 
-__all__ = ["TRADES", "Extents", "extents", "overlapping", "uncovered"]
+__all__ = ["TRADES", "Extents", "extents", "overlapping", "stretches", "uncovered"]
 
 TRADES = "trades"
 """What bars are made of where no finer ones are, instead of an interval."""
@@ -95,7 +95,7 @@ def uncovered(
     if not holes.any():
         return None
     begins, ends = begins[holes], ends[holes]
-    opens, closes = _stretches(calendar, first, last)
+    opens, closes = stretches(calendar, first, last)
     following = np.searchsorted(closes, begins, side="right")
     known = following < opens.size
     begins, ends, following = begins[known], ends[known], following[known]
@@ -104,7 +104,7 @@ def uncovered(
     return (begins[there[0]], ends[there[-1]]) if there.size else None
 
 
-def _stretches(calendar: Calendar, first: np.datetime64, last: np.datetime64) -> Extents:
+def stretches(calendar: Calendar, first: np.datetime64, last: np.datetime64) -> Extents:
     """When the market was open between two moments, from each opening to the next pause or close."""
     days = calendar.sessions(first, last)
     opens, closes = calendar.hours(days)

@@ -21,19 +21,16 @@ import msgspec
 
 from backbone.domain.threads import in_thread
 from backbone.quality.exchanges import CalendarUnavailable, exchange, is_loaded, why_missing
+from backbone.quality.explained import Explained, Named, explained
 from backbone.quality.screening import Screening
 from backbone.quality.sessions import CALENDARS, NO_CALENDAR, Calendar
-from backbone.quality.symbols import shown_by
 from backbone.settings import Settings
 from backbone.settings.exchanges import EXCHANGES
-from backbone.settings.sections.instruments import InstrumentRule, Kind
+from backbone.settings.sections.instruments import Kind
 from backbone.settings.session_hours import NO_SESSIONS, canonical_name, hours_of, pattern_of
 
 __all__ = ["Instrument", "Instruments"]
 
-_NONPOSITIVE: frozenset[Kind] = frozenset({"future", "option", "rate", "macro"})
-"""Kinds whose prices may be zero or less: crude oil was, on 20 April 2020; an option without a bid is quoted at 0."""
-_BY_KIND: dict[Kind, str] = {"fx": "fx", "crypto": "24x7"}
 _KEPT = 65_536
 
 
@@ -68,9 +65,14 @@ class Instruments:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._folder = settings.instruments.calendar_folder
-        self._by_symbol = {symbol.upper(): name for symbol, name in settings.quality.sessions.items()}
         self._rules = [(pattern_of(rule.symbols), rule) for rule in settings.instruments.rules]
         self._own = {name: _own_calendar(name, settings) for name in settings.instruments.sessions}
+        self._named = Named(
+            sessions={symbol.upper(): name for symbol, name in settings.quality.sessions.items()},
+            session=settings.quality.session,
+            any_price=settings.quality.nonpositive_prices == "allow",
+            own=self._own,
+        )
         self.of = lru_cache(maxsize=_KEPT)(self._look_up)
 
     def calendar_of(self, symbol: str) -> Calendar:
@@ -136,7 +138,7 @@ class Instruments:
 
     def may_be_nonpositive(self, symbol: str) -> bool:
         """Whether the prices of a symbol may be zero or less."""
-        return self.settings.quality.nonpositive_prices == "allow" or self.of(symbol).nonpositive
+        return self.of(symbol).nonpositive
 
     @property
     def screening(self) -> Screening:
@@ -153,25 +155,20 @@ class Instruments:
         named = [quality.session, *quality.sessions.values(), *(rule.calendar for _, rule in self._rules)]
         return any(canonical_name(name, self._own) in EXCHANGES for name in named if name)
 
+    def explain(self, symbol: str) -> Explained:
+        """What is known of a symbol, and what says so."""
+        rules = [(n, rule) for n, (pattern, rule) in enumerate(self._rules, 1) if pattern.match(symbol)]
+        return explained(symbol, rules, self._named)
+
     def _look_up(self, symbol: str) -> Instrument:
-        rules = [rule for pattern, rule in self._rules if pattern.match(symbol)]
-        shown = shown_by(symbol)
-        kind: Kind = next((rule.kind for rule in rules if rule.kind is not None), shown.kind)
-        by_kind = shown.calendar if shown.kind == kind else _BY_KIND.get(kind)
-        nonpositive = next((rule.nonpositive for rule in rules if rule.nonpositive is not None), None)
+        found = self.explain(symbol)
         return Instrument(
             symbol=symbol,
-            kind=kind,
-            calendar=self._named(symbol, rules) or by_kind or NO_SESSIONS,
-            nonpositive=kind in _NONPOSITIVE if nonpositive is None else nonpositive,
-            tick=next((rule.tick for rule in rules if rule.tick is not None), None),
+            kind=found.kind.value,
+            calendar=found.calendar.value,
+            nonpositive=found.nonpositive.value,
+            tick=found.tick.value,
         )
-
-    def _named(self, symbol: str, rules: Iterable[InstrumentRule]) -> str | None:
-        """The calendar that settings name for a symbol."""
-        given = self._by_symbol.get(symbol.upper()) or self.settings.quality.session
-        name = given or next((rule.calendar for rule in rules if rule.calendar is not None), None)
-        return None if name is None else canonical_name(name, self._own)
 
 
 @lru_cache(maxsize=256)

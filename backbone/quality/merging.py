@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from backbone.domain import Status
+from backbone.quality.anomalies import Anomaly, worst
 from backbone.quality.checks import SEVERITIES, Finding
 from backbone.quality.report import QualityReport
 
-__all__ = ["merge", "with_kept_aside"]
+__all__ = ["merge", "with_kept_aside", "with_mended"]
 
 _EXAMPLES = 5
 
@@ -39,6 +40,7 @@ def merge(reports: Sequence[QualityReport]) -> QualityReport:
         ),
         findings=findings,
         messages=(f"judged in {len(reports)} parts", *(finding.message for finding in findings)),
+        anomalies=worst(_counted_on(reports)),
     )
 
 
@@ -71,6 +73,37 @@ def with_kept_aside(
         findings=_ordered((*report.findings, finding)),
         messages=(*report.messages, finding.message),
     )
+
+
+def with_mended(report: QualityReport, mended: Mapping[str, int]) -> QualityReport:
+    """The judgement on rows of which some were mended before; the score is that of the mended rows.
+
+    Args:
+        report: on the rows as they went in.
+        mended: how many rows each rule has mended.
+    """
+    found = [
+        Finding(
+            code=f"mended_{rule}",
+            severity="info",
+            count=rows,
+            message=f"{rows:,} rows were mended by the rule {rule}: what was given is kept beside them",
+        )
+        for rule, rows in mended.items()
+    ]
+    return msgspec.structs.replace(
+        report,
+        findings=_ordered((*report.findings, *found)),
+        messages=(*report.messages, *(finding.message for finding in found)),
+    )
+
+
+def _counted_on(reports: Sequence[QualityReport]) -> Iterator[Anomaly]:
+    """The anomalies of all parts, each with the place of its row among the rows of all of them."""
+    before = 0
+    for report in reports:
+        yield from (msgspec.structs.replace(each, index=each.index + before) for each in report.anomalies)
+        before += report.observed_rows
 
 
 def _ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -23,12 +24,13 @@ import pyarrow as pa
 
 from backbone.domain import Dimension, Frame, Status
 from backbone.domain.clock import to_us
+from backbone.quality.anomalies import MOST_ANOMALIES, Anomaly, false_ticks, worst
 from backbone.quality.calendars import CalendarOf
 from backbone.quality.checks import SEVERITIES, Finding, Mask, label
 from backbone.quality.coverage import BARS, Coverage, Series, coverage_findings, coverages, ratio, series, unjudged
 from backbone.quality.row_findings import row_findings, tick_findings
 from backbone.quality.screening import STRICT, Screening
-from backbone.quality.series import repeated_keys, spikes, unordered_rows
+from backbone.quality.series import repeated_keys, unordered_rows
 from backbone.quality.sessions import Calendar
 from backbone.quality.sessions import calendar as calendar_named
 from backbone.quality.stepping import end_findings, step_findings
@@ -52,6 +54,7 @@ class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
         coverage_ratio: see the module; None where nothing can be expected.
         findings: worst first.
         messages: coverage, then the findings, each as a sentence.
+        anomalies: prices that can't be trusted, the worst few; how many there are is a finding.
     """
 
     dimension: Dimension
@@ -63,6 +66,7 @@ class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
     coverage_ratio: float | None
     findings: tuple[Finding, ...]
     messages: tuple[str, ...]
+    anomalies: tuple[Anomaly, ...] = ()
 
 
 def assess(
@@ -104,7 +108,8 @@ def assess(
     wrong, odd = (np.zeros(judged.num_rows, dtype=np.bool_) for _ in range(2))
     parts = series(judged)
     findings = [*row_findings(judged, rules, wrong, odd), *tick_findings(judged, parts, tick_of, odd)]
-    findings += [*_spike_findings(judged, parts, odd), *_future_findings(judged, as_of)]
+    anomalies = _anomalies(judged, parts, odd)
+    findings += [*_spike_findings(judged, anomalies), *_future_findings(judged, as_of)]
     findings += [*step_findings(judged, parts, calendar_of, odd), *end_findings(judged, parts, calendar_of, odd)]
     findings += unjudged(judged.dimension, parts, calendar_of)
     if raw is not None:
@@ -126,6 +131,7 @@ def assess(
         coverage_ratio=ratio(covered),
         findings=tuple(findings),
         messages=(_summary(judged, covered), *(finding.message for finding in findings)),
+        anomalies=worst(anomalies.told),
     )
 
 
@@ -168,25 +174,38 @@ def _summary(frame: Frame, covered: Sequence[tuple[str, Coverage]]) -> str:
     return f"{there:,} of {expected:,} expected {unit} are there ({shown} %)"
 
 
-def _spike_findings(frame: Frame, parts: Sequence[Series], odd: Mask) -> Iterator[Finding]:
+class _Anomalies(NamedTuple):
+    """How many prices jump away and back, and the worst few of each series."""
+
+    found: int
+    told: tuple[Anomaly, ...]
+
+
+def _anomalies(frame: Frame, parts: Sequence[Series], odd: Mask) -> _Anomalies:
+    """Prices that jump away and back; their rows are added to the mask."""
     if frame.dimension is Dimension.QUOTES:
         prices = (frame.column("bid") + frame.column("ask")) / 2
     elif frame.dimension in _TRADED:
         prices = frame.column(_TRADED[frame.dimension])
     else:
-        return
-    rows: list[int] = []
-    examples: list[str] = []
+        return _Anomalies(0, ())
+    stamps = frame.column("ts").astype(np.int64)
+    total, told = 0, list[Anomaly]()
     for one in parts:
-        places, scores = spikes(prices[one.first : one.last])
-        places += one.first
+        own = slice(one.first, one.last)
+        places, found = false_ticks(prices[own], stamps[own], one.symbol, first=one.first, most=MOST_ANOMALIES)
         odd[places] = True
-        rows.extend(places.tolist())
-        for place, score in list(zip(places.tolist(), scores.tolist(), strict=True))[: _EXAMPLES - len(examples)]:
-            examples.append(f"{label(frame, place)} price {prices[place]:g} z {score:.1f}")
-    if rows:
-        message = f"{len(rows):,} of {frame.num_rows:,} rows jump away from the price and back: false ticks?"
-        yield Finding(code="spike", severity="warning", count=len(rows), message=message, examples=tuple(examples))
+        total += places.size
+        told += found
+    return _Anomalies(total, tuple(told))
+
+
+def _spike_findings(frame: Frame, anomalies: _Anomalies) -> Iterator[Finding]:
+    if anomalies.found:
+        message = f"{anomalies.found:,} of {frame.num_rows:,} rows jump away from the price and back: false ticks?"
+        shown = anomalies.told[:_EXAMPLES]
+        examples = tuple(f"{label(frame, each.index)} price {each.price:g} z {each.z_score:.1f}" for each in shown)
+        yield Finding(code="spike", severity="warning", count=anomalies.found, message=message, examples=examples)
 
 
 def _future_findings(frame: Frame, as_of: datetime | None) -> Iterator[Finding]:

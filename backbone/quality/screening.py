@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from backbone.domain import Frame
+from backbone.domain.codec import encode
 from backbone.domain.text import excerpt
 from backbone.quality.checks import CHECKS, Mask, RowCheck, label
 
@@ -29,11 +30,13 @@ class Rejected:
             kept once for each location, and another value is another bad row.
         reason: what is impossible about it.
         excerpt: its values, at most 200 characters.
+        payload: the row whole, as a frame of its own in the columnar codec, so that it can be judged again.
     """
 
     location: str
     reason: str
     excerpt: str
+    payload: bytes = b""
 
 
 def _never(_symbol: str) -> bool:
@@ -118,4 +121,4 @@ def rejected_row(frame: Frame, row: int, reason: str) -> Rejected:
     values = frame.to_arrow().select(frame.dimension.values).slice(row, 1).to_pylist()[0]
     shown = " ".join(f"{name}={value}" for name, value in values.items() if value is not None)
     mark = blake2b(shown.encode(), digest_size=_MARK_BYTES).hexdigest()
-    return Rejected(f"{label(frame, row)} #{mark}", reason, excerpt(shown, _EXCERPT))
+    return Rejected(f"{label(frame, row)} #{mark}", reason, excerpt(shown, _EXCERPT), encode(frame.slice(row, 1)))

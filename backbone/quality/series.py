@@ -1,4 +1,4 @@
-"""Checks of whole series: prices that jump away and back, order, duplicates."""
+"""Checks of whole series: order, duplicates."""
 
 from __future__ import annotations
 
@@ -10,47 +10,7 @@ from numpy.typing import NDArray
 from backbone.domain import Dimension
 from backbone.quality.checks import Mask
 
-__all__ = ["SPIKE_Z", "repeated_keys", "spikes", "unordered_rows"]
-
-SPIKE_Z = 12.0
-"""Robust z-score from which a jump counts: 12 years of hourly EURUSD have two such bars, a random walk has none."""
-
-_TO_SIGMA = 1.4826
-_REVERSAL = 0.5
-_FEWEST_RETURNS = 8
-
-
-def spikes(prices: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """False ticks: prices that jump away and back at once, or end the series with a jump.
-
-    The jump is measured as a robust z-score of the log return: distance from the median in units of the median absolute
-    deviation, both of the returns that are not zero (Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993).
-    A jump that stays is news, not a false tick.
-
-    Args:
-        prices: in the order of time; missing and impossible ones are passed over.
-
-    Returns:
-        Places of the spikes, and their scores.
-    """
-    places = np.flatnonzero(np.isfinite(prices) & (prices > 0))
-    returns = np.diff(np.log(prices[places]))
-    moves = returns[returns != 0]
-    if moves.size < _FEWEST_RETURNS:
-        return places[:0], np.zeros(0)
-    centre = np.median(moves)
-    sigma = _TO_SIGMA * np.median(np.abs(moves - centre))
-    if sigma == 0:
-        return places[:0], np.zeros(0)
-    score = (returns - centre) / sigma
-    large = np.abs(score) > SPIKE_Z
-    size = np.abs(returns)
-    back = np.abs(returns[:-1] + returns[1:]) < _REVERSAL * np.minimum(size[:-1], size[1:])
-    inner = large[:-1] & large[1:] & back
-    # At the ends there is only one jump to judge by, unless the neighbour's spike explains it.
-    first, last = large[:1] & ~inner[:1], large[-1:] & ~inner[-1:]
-    found = np.concatenate((first, inner, last))
-    return places[found], np.concatenate((-score[:1], score))[found]
+__all__ = ["repeated_keys", "unordered_rows"]
 
 
 def repeated_keys(raw: pa.Table, dimension: Dimension) -> tuple[int, int]:

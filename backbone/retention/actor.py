@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -18,6 +17,7 @@ from actors import Actor, Message, Reject, handles
 from backbone.calls import Calls, refuse
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
+from backbone.files import is_there
 from backbone.quality.instruments import Instruments
 from backbone.retention.enforcing import Enforcing, Stored
 from backbone.retention.judging import judge
@@ -92,7 +92,7 @@ class RetentionActor(Actor):
         self._look()
 
     def _look(self) -> None:
-        paused = _exists(self.settings.kill_switch)
+        paused = is_there(self.settings.kill_switch)
         if paused != self._paused:
             self._paused = paused
             self.context.log.warning("kill switch", path=self.settings.kill_switch, paused=paused)
@@ -272,11 +272,3 @@ def _unread(unread: Mapping[Dimension, Reject]) -> str:
         return ""
     dimension, reject = next(iter(unread.items()))
     return f"what is stored of {', '.join(unread)} could not be read ({dimension}: {reject.text})"
-
-
-def _exists(path: str | None) -> bool:
-    """Whether the kill switch is there; one that can't be looked at counts as there."""
-    try:
-        return path is not None and Path(path).exists()
-    except OSError:
-        return True

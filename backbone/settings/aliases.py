@@ -114,6 +114,29 @@ ALIASES: tuple[Alias, ...] = (
     *_aliases("telemetry.ingest_quality", "KAFKA_INGEST_QUALITY_ENABLED"),
     *_aliases("telemetry.warn_lag", "KAFKA_READINESS_WARN_LAG_MESSAGES"),
     *_aliases("telemetry.fail_lag", "KAFKA_READINESS_FAIL_LAG_MESSAGES"),
+    *_aliases("ingest.record_runs", "RECORD_INGEST_HISTORY"),
+    *_aliases("market.symbols", "TIMESCALE_SYMBOLS"),
+    *_aliases("market.daily_lookback", "TIMESCALE_LOOKBACK_DAYS"),
+    *_aliases("market.intraday", "TIMESCALE_ENABLE_INTRADAY"),
+    *_aliases("market.intraday_lookback", "TIMESCALE_INTRADAY_LOOKBACK_DAYS"),
+    *_aliases("market.intraday_interval", "TIMESCALE_INTRADAY_INTERVAL"),
+    *_aliases("market.macro", "TIMESCALE_ENABLE_MACRO"),
+    *_aliases("market.macro_events", "TIMESCALE_MACRO_EVENTS"),
+    *_aliases("market.macro_file", "TIMESCALE_MACRO_EVENTS_FILE"),
+    *_aliases("market.macro_start", "TIMESCALE_MACRO_START"),
+    *_aliases("market.macro_end", "TIMESCALE_MACRO_END"),
+    *_aliases("market.macro_calendars", "TIMESCALE_MACRO_CALENDARS"),
+    *_aliases("market.macro_limit", "TIMESCALE_MACRO_FETCH_LIMIT"),
+    *_aliases("market.macro_lookback", "TIMESCALE_MACRO_LOOKBACK_DAYS"),
+    *_aliases("schedule.enabled", "TIMESCALE_INGEST_SCHEDULE"),
+    *_aliases("schedule.interval", "TIMESCALE_INGEST_INTERVAL_SECONDS TIMESCALE_INGEST_SCHEDULE_INTERVAL_SECONDS"),
+    *_aliases("schedule.jitter", "TIMESCALE_INGEST_JITTER_SECONDS TIMESCALE_INGEST_SCHEDULE_JITTER_SECONDS"),
+    *_aliases("schedule.max_failures", "TIMESCALE_INGEST_MAX_FAILURES TIMESCALE_INGEST_SCHEDULE_MAX_FAILURES"),
+    *_aliases("recovery.enabled", "TIMESCALE_INGEST_RECOVERY"),
+    *_aliases("recovery.max_attempts", "TIMESCALE_INGEST_RECOVERY_MAX_ATTEMPTS"),
+    *_aliases("recovery.lookback_multiplier", "TIMESCALE_INGEST_RECOVERY_LOOKBACK_MULTIPLIER"),
+    *_aliases("recovery.target_missing_symbols", "TIMESCALE_INGEST_RECOVERY_TARGET_MISSING_SYMBOLS"),
+    *_aliases("providers.fred.key", "FRED_API_KEY"),
     *_aliases("retention.enabled", "TIMESCALE_RETENTION_ENABLED"),
     *_aliases("retention.daily_bars.target_days", "TIMESCALE_RETENTION_DAILY_TARGET_DAYS"),
     *_aliases("retention.daily_bars.minimum_days", "TIMESCALE_RETENTION_DAILY_MIN_DAYS"),
@@ -135,8 +158,8 @@ NEEDED_BACKEND = {
 }
 """What a section must be set to before its aliases count; those of the top and `ALWAYS` count in any case."""
 
-ALWAYS = frozenset({"store.required", "cache.required", "stream.required", "stream.consume"})
-"""Settings that say which backend must be chosen, or that mean the same with each of them."""
+ALWAYS = frozenset({"store.required", "cache.required", "stream.required", "stream.consume", "providers.fred.key"})
+"""Settings that say which backend must be chosen, mean the same with each of them, or whose section has none."""
 
 ADDRESSES = {
     "store": frozenset({"store.url", "store.host", "store.port", "store.database"}),

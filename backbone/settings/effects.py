@@ -54,6 +54,10 @@ _IDLE: Mapping[str, tuple[Callable[[Mapping[str, Any]], bool], str]] = {
         lambda values: values["store.backend"] == "duckdb" or not values["retention.interval"],
         "rows are dropped by schedule only from a server store and with a retention.interval above 0",
     ),
+    "schedule.enabled": (
+        lambda values: not values["market.symbols"] and not values["market.macro"],
+        "nothing is planned; set BACKBONE_MARKET_SYMBOLS",
+    ),
     "cache.strategy": (lambda values: values["cache.backend"] == "off", "cache.backend is off"),
     **dict.fromkeys(
         ("stream.ssl_root_cert", "stream.ssl_cert", "stream.ssl_key", "stream.ssl_key_password"),

@@ -21,19 +21,19 @@ _KNOWN = (
     ("REDIS_TTL_SECONDS", "set BACKBONE_CACHE_TTL instead"),
     ("REDIS_MAX_KEYS", "set BACKBONE_CACHE_CAPACITY instead"),
     ("REDIS_(CACHE_)?INVALIDATE_PREFIXES", "a change invalidates the windows that it touches; leave it out"),
-    (
-        "TIMESCALE_(SYMBOLS|LOOKBACK_DAYS|(ENABLE_)?(INTRADAY|MACRO)(_.*)?|INGEST_(SCHEDULE|RECOVERY)(_.*)?)",
-        "ingest by schedule is not built yet; `backbone ingest` reads a file",
-    ),
     ("TIMESCALE_BACKUP(_.*)?", "backups are not watched yet; leave it out"),
     ("TIMESCALE_FAILOVER(_.*)?", "failover drills are not built yet; leave it out"),
     ("TIMESCALE(DB)?_(CROSS_REGION|SECONDARY|REPLICA)(_.*)?", "a second region is not built yet; leave it out"),
-    ("TIMESCALE_SPARK_(EXPORT|STRESS)(_.*)?", "export is not built yet; `backbone fetch` gives the rows"),
+    (
+        "TIMESCALE_SPARK_(EXPORT|STRESS)(_.*)?",
+        "set that of `export` instead, such as BACKBONE_EXPORT_PATH",
+    ),
     ("KAFKA_INGEST_CONSUMER_.*", "where a reader stands is kept in the store, and it waits for records; leave it out"),
     ("KAFKA_READINESS_.*", "readiness is not judged yet; `backbone connectors` probes Kafka"),
     ("KAFKA_SENSORY_.*", "sensory is not built yet; leave it out"),
     ("KAFKA_INGEST_.*", "no setting is read from it; `backbone config show` has those that are"),
-    ("(FRED|NEWS|NEWS_API|ALPHA_VANTAGE)_(API_)?KEY(_FILE)?", "no source that needs this key is built yet"),
+    ("FRED_KEY(_FILE)?", "set FRED_API_KEY instead"),
+    ("(NEWS|NEWS_API|ALPHA_VANTAGE)_(API_)?KEY(_FILE)?", "no source that needs this key is built yet"),
 )
 _REASONS = tuple((re.compile(pattern), reason) for pattern, reason in _KNOWN)
 _OURS = ("TIMESCALE_", "TIMESCALEDB_", "DATA_BACKBONE_", "EMP_")

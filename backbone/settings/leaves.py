@@ -35,7 +35,7 @@ class Leaf(NamedTuple):
     annotation: Any
     base: Any
     """The type without bounds and without None: bool, int, float, str, Secret, Mapping (of texts), dict (of structs),
-    tuple (of structs), or a Literal."""
+    tuple (of structs), list (of texts), or a Literal."""
     optional: bool
     metas: tuple[msgspec.Meta, ...]
 
@@ -170,6 +170,15 @@ def _pairs(text: str) -> dict[str, object]:
     return pairs
 
 
+def _texts(text: str) -> object:
+    """Texts, comma-separated or as a JSON array; each once, whatever its case."""
+    given = msgspec.json.decode(text, type=list[str]) if text.startswith("[") else text.split(",")
+    found: dict[str, str] = {}
+    for each in filter(None, map(str.strip, given)):
+        found.setdefault(each.casefold(), each)
+    return list(found.values())
+
+
 def _json(text: str) -> object:
     return msgspec.json.decode(text) if text else None
 
@@ -183,6 +192,7 @@ _PARSERS: Mapping[Any, Any] = {
     Mapping: _pairs,
     tuple: _json,
     dict: _json,
+    list: _texts,
 }
 _WORDS: Mapping[Any, str] = {
     bool: "true or false",
@@ -192,6 +202,7 @@ _WORDS: Mapping[Any, str] = {
     Secret: "text (a secret)",
     Mapping: "pairs NAME=VALUE, comma-separated, or a JSON object",
     tuple: "a list of mappings, or a JSON array of objects",
+    list: "texts, comma-separated, or a list",
     dict: "a mapping of mappings, or a JSON object of objects",
 }
 _BOUNDS = (
@@ -245,4 +256,7 @@ def _taken_apart(annotation: Any) -> tuple[Any, bool, tuple[msgspec.Meta, ...]]:
     if get_origin(annotation) is Mapping:
         values = get_args(annotation)[1]
         return (dict if isinstance(values, type) and issubclass(values, msgspec.Struct) else Mapping), False, ()
-    return (tuple if get_origin(annotation) is tuple else annotation), False, ()
+    if get_origin(annotation) is tuple:
+        _, _, of_items = _taken_apart(get_args(annotation)[0])
+        return (list if get_args(annotation)[0] is str or of_items else tuple), False, ()
+    return annotation, False, ()

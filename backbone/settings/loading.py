@@ -199,12 +199,18 @@ def _values(given: Mapping[str, Given], problems: list[str]) -> tuple[dict[str, 
 _STRATEGIES = {"aggressive": (120.0, 512), "extended": (43_200.0, 4096)}
 
 
+_IN_ORDER = (
+    ("quality.fail_score", "quality.warn_score"),
+    ("sources.earliest", "sources.latest"),
+    ("supervision.backoff", "supervision.backoff_most"),
+)
+"""Settings of which the first may not be above the second."""
+
+
 def _contradictions(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterable[str]:
-    if values["quality.fail_score"] > values["quality.warn_score"]:
-        yield (
-            f"quality.fail_score is {values['quality.fail_score']}, above quality.warn_score "
-            f"{values['quality.warn_score']}; give a lower one"
-        )
+    for lower, upper in _IN_ORDER:
+        if values[lower] > values[upper]:
+            yield f"{lower} is {values[lower]}, above {upper} {values[upper]}; give a lower one"
     for path in ("store.url", "cache.url"):
         problem = None if values[path] is None else url_problem(path, values[path].reveal())
         if problem:

@@ -61,6 +61,7 @@ _SOUND: Final = re.compile(  # a host, and at most a port; or what messages writ
     re.IGNORECASE,
 )
 _OPTION: Final = re.compile(r"([?&]([^=&\s]{1,100})=)([^&\s]*+)")
+_SINGLE: Final = re.compile(r"[\w./+-]*+")  # one word without a sign that assigns, addresses or parts holds no pattern
 _FAR: Final = 256  # characters in which the end of a password with blanks is looked for
 
 
@@ -72,6 +73,8 @@ def redact(text: str) -> str:
     by ``***``.
     """
     text = mask_known(text)
+    if _SINGLE.fullmatch(text):
+        return text
     if "://" in text:
         text = _without_passwords_in_urls(text)
     if "@" in text:

@@ -12,14 +12,21 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from backbone.settings.fingerprint import fingerprint, redacted_sections
+from backbone.settings.sections.backfill import BackfillSettings
 from backbone.settings.sections.base import Section, Text
 from backbone.settings.sections.cache import CacheSettings
 from backbone.settings.sections.control import ControlSettings
+from backbone.settings.sections.export import ExportSettings
+from backbone.settings.sections.gate import GateSettings
 from backbone.settings.sections.ingest import IngestSettings
 from backbone.settings.sections.instruments import InstrumentsSettings
 from backbone.settings.sections.logging import LoggingSettings
+from backbone.settings.sections.market import MarketSettings
+from backbone.settings.sections.providers import ProvidersSettings
 from backbone.settings.sections.quality import QualitySettings
+from backbone.settings.sections.recovery import RecoverySettings
 from backbone.settings.sections.retention import RetentionSettings
+from backbone.settings.sections.schedule import ScheduleSettings
 from backbone.settings.sections.sources import SourcesSettings
 from backbone.settings.sections.store import StoreSettings
 from backbone.settings.sections.stream import StreamSettings
@@ -53,10 +60,17 @@ class Settings(Section, frozen=True, kw_only=True):
     cache: CacheSettings = CacheSettings()
     stream: StreamSettings = StreamSettings()
     sources: SourcesSettings = SourcesSettings()
+    providers: ProvidersSettings = ProvidersSettings()
     ingest: IngestSettings = IngestSettings()
+    backfill: BackfillSettings = BackfillSettings()
+    market: MarketSettings = MarketSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    recovery: RecoverySettings = RecoverySettings()
     retention: RetentionSettings = RetentionSettings()
+    export: ExportSettings = ExportSettings()
     quality: QualitySettings = QualitySettings()
     instruments: InstrumentsSettings = InstrumentsSettings()
+    gate: GateSettings = GateSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     control: ControlSettings = ControlSettings()
     supervision: SupervisionSettings = SupervisionSettings()

@@ -15,7 +15,7 @@ from backbone.settings.sections.instruments import BUILT_IN, InstrumentRule, Ses
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["NO_SESSIONS", "Hours", "calendar_problems", "canonical_name", "hours_of", "pattern_of"]
+__all__ = ["NO_SESSIONS", "Hours", "calendar_problems", "canonical_name", "hours_of", "pattern_of", "patterns_of"]
 
 _DAY = timedelta(days=1)
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -69,6 +69,11 @@ def pattern_of(symbols: str) -> re.Pattern[str]:
         return re.compile(translate(symbols), re.IGNORECASE)
     except re.error as error:
         raise ValueError(f"symbols {symbols!r} is no pattern ({error}); * is any letters, ? one") from error
+
+
+def patterns_of(listed: str) -> list[re.Pattern[str]]:
+    """What matches each of several patterns with commas between them."""
+    return [pattern_of(each.strip()) for each in listed.split(",") if each.strip()]
 
 
 def canonical_name(name: str, own: Container[str]) -> str | None:

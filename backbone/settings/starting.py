@@ -15,6 +15,7 @@ from backbone.settings.transport import exposures, unproven
 
 if TYPE_CHECKING:
     from backbone.settings.schema import Settings
+    from backbone.settings.sections.market import MarketSettings
     from backbone.settings.sections.stream import StreamSettings
 
 __all__ = ["Obstacle", "obstacles", "refuse_what_cannot_start"]
@@ -53,6 +54,7 @@ def obstacles(settings: Settings) -> tuple[Obstacle, ...]:
         *_about_services(settings),
         *_about_clients(settings.stream),
         *_about_calendars(settings),
+        *_about_market(settings.market),
         *_about_addresses(settings),
     )
 
@@ -133,6 +135,34 @@ def _about_calendars(settings: Settings) -> Iterator[Obstacle]:
         if exchanges and find_spec(PACKAGE) is None:
             text = f"{path} names {', '.join(exchanges)}, which needs {PACKAGE}: pip install '{PACKAGE}>=4.13'"
             yield Obstacle(path, text)
+
+
+def _about_market(market: MarketSettings) -> Iterator[Obstacle]:
+    """What is to be fetched has to be said so that it can be asked for."""
+    from backbone.domain.clock import parse_interval, parse_time
+
+    try:
+        parse_interval(market.intraday_interval)
+    except ValueError as error:
+        yield Obstacle("market.intraday_interval", f"market.intraday_interval: {error}")
+    given = {name: getattr(market, name) for name in ("macro_start", "macro_end")}
+    if len(missing := [name for name, text in given.items() if text is None]) == 1:
+        text = f"market.{missing[0]} is not set, the other end of the window is; set both, or leave both out"
+        yield Obstacle(f"market.{missing[0]}", text)
+    moments = {}
+    for name, text in given.items():
+        try:
+            moments[name] = None if text is None else parse_time(text, "UTC" if len(text.strip()) == _DATE else None)
+        except ValueError as error:
+            yield Obstacle(f"market.{name}", f"market.{name}: {error}")
+    start, end = moments.get("macro_start"), moments.get("macro_end")
+    if start is not None and end is not None and start > end:
+        yield Obstacle(
+            "market.macro_start", f"market.macro_start={given['macro_start']} is after macro_end; exchange them"
+        )
+
+
+_DATE = len("2018-12-31")
 
 
 def _about_addresses(settings: Settings) -> Iterator[Obstacle]:

@@ -109,6 +109,8 @@ def settled(table: pa.Table) -> Settled:
 
 def _fates(column: pa.ChunkedArray, fate: Callable[[str], int]) -> Fates:
     """What became of each trade; each distinct text is looked at once."""
+    if column.null_count == len(column):
+        return np.full(len(column), _COUNTS, dtype=np.int64)
     coded = column.combine_chunks().dictionary_encode()
     coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
     of = np.array([*(fate(text) for text in coded.dictionary.to_pylist()), _COUNTS], dtype=np.int64)

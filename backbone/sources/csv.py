@@ -98,4 +98,4 @@ def _from_row(block: Block, layout: Layout) -> tuple[Block, list[tuple[int, byte
         if number in layout.stray:
             stray.append((number, block.data[start:end].rstrip(b"\r\n")))
         start = end
-    return Block(block.data[start:], layout.first_row), stray
+    return Block(block.data[start:], layout.first_row, block.lines - layout.first_row + block.first_line), stray

@@ -126,6 +126,7 @@ class ParquetSource(FileSource):
         foreign = Fitting(self.path, self.dimension, TimeForm()).foreign(types)
         self.account.dialect = "" if dialect is None else dialect.name
         self.account.columns = {name: column for name, column in found.mapped.items() if column not in foreign}
+        self.account.kinds = {field.name: str(field.type) for field in schema}
         self.account.ignored = found.ignored | {stored[column]: reason for column, reason in foreign.items()}
         return {column: name for column, name in stored.items() if column not in foreign}, found.constants, dialect
 

@@ -5,29 +5,39 @@ a callable that returns a `backbone.sources.port.Source`:
 
     [project.entry-points."backbone.sources"]
     mydata = "mypackage.sources:MySource"
+
+It is given what the plan says, by the names of its parameters: ``dimension``, ``interval`` and those of a file
+(``path``, ``zone``, ``columns``, …) have to be among them where the plan says them; the others (``symbols``, ``start``,
+``end``, ``settings``, ``now``, ``chunk_rows``, …) are handed over only where it takes them.
 """
 
 from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, cast
 
 from backbone.domain.arguments import shown
 from backbone.sources.errors import SourceError
+from backbone.sources.installed import entry_points
 
 if TYPE_CHECKING:
     from backbone.sources.port import Source
 
-__all__ = ["GROUP", "available_sources", "built_in", "open_source"]
+__all__ = ["GROUP", "available_sources", "built_in", "open_source", "reads_file"]
 
 GROUP = "backbone.sources"
 """Entry-point group of sources in other packages."""
 
-_BUILT_IN = {"csv": "backbone.sources.csv:CsvSource", "parquet": "backbone.sources.parquet:ParquetSource"}
+_FILES = {"csv": "backbone.sources.csv:CsvSource", "parquet": "backbone.sources.parquet:ParquetSource"}
+_PROVIDERS = {
+    "fred": "backbone.sources.fred.source:FredSource",
+    "multi": "backbone.sources.multi:MultiSource",
+    "yahoo": "backbone.sources.yahoo.source:YahooSource",
+}
+_BUILT_IN = {**_FILES, **_PROVIDERS}
 
 
 def available_sources() -> tuple[str, ...]:
@@ -40,12 +50,19 @@ def built_in(kind: str) -> bool:
     return kind.strip().lower() in _BUILT_IN
 
 
-def open_source(kind: str, **options: Any) -> Source:
+def reads_file(kind: str) -> bool:
+    """Whether a kind of ours reads a file; of a plugin's that is not known."""
+    return kind.strip().lower() in _FILES
+
+
+def open_source(kind: str, offered: Mapping[str, Any] | None = None, **options: Any) -> Source:
     """Make a source.
 
     Args:
         kind: one of `available_sources`, in any case.
-        options: what the source takes, such as ``path`` and ``dimension``; those that are None count as not given.
+        offered: what the source is given where it takes it.
+        options: what the source has to take, such as ``path`` and ``dimension``; those that are None count as not
+            given.
 
     Raises:
         SourceError: there is no such kind, it can't be loaded or made, or it does not take these options.
@@ -53,14 +70,16 @@ def open_source(kind: str, **options: Any) -> Source:
     """
     name = kind.strip().lower()
     make = _load(name)
-    given = {option: value for option, value in options.items() if value is not None}
     if not callable(make):
         raise SourceError(f"source {name!r} is {shown(make)}; its package has to name what makes a source")
+    takes = inspect.signature(make).parameters
+    everything = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in takes.values())
+    given = {option: value for option, value in (offered or {}).items() if everything or option in takes} | options
+    given = {option: value for option, value in given.items() if value is not None}
     try:
         inspect.signature(make).bind(**given)
     except TypeError as error:
-        takes = ", ".join(inspect.signature(make).parameters)
-        raise SourceError(f"source {name!r}: {error}; it takes {takes}") from error
+        raise SourceError(f"source {name!r}: {error}; it takes {', '.join(takes)}") from error
     outside: tuple[type[Exception], ...] = () if built_in(name) else (Exception,)
     try:
         return _named(name, make(**given))

@@ -11,11 +11,13 @@ __all__ = [
     "PositionLost",
     "RowRefused",
     "SchemaMismatch",
+    "SnapshotLost",
     "StoreBusy",
     "StoreError",
     "StoreUnavailable",
     "UnknownOutcome",
     "Unsupported",
+    "VersionStands",
 ]
 
 
@@ -49,6 +51,12 @@ class RowRefused(StoreError, ValueError):
     """One of the rows can't be stored: it has a value or a text that the tables don't take. The others can."""
 
     code = "row"
+
+
+class VersionStands(StoreError):
+    """Another version of a row is stored, and the chunk was to take no other one's place. Nothing was written."""
+
+    code = "stands"
 
 
 class FencedOut(StoreError):
@@ -115,6 +123,26 @@ class SchemaMismatch(StoreError):
     """The tables are not those this version works with; the message says which migration differs or is missing."""
 
     code = "schema"
+
+
+class SnapshotLost(StoreError):
+    """The moment that was read from stands no more: it lasted too long, or the store was opened anew. Begin another."""
+
+    code = "snapshot_lost"
+
+    @classmethod
+    def after(cls, seconds: float) -> SnapshotLost:
+        """The error of one that lasted too long.
+
+        Args:
+            seconds: for which it was held.
+        """
+        return cls(f"the snapshot was held for {seconds:g} s, as long as it may; read less at once, or allow more")
+
+    @classmethod
+    def gone(cls) -> SnapshotLost:
+        """The error of one that the store knows nothing of."""
+        return cls("the snapshot is gone: the store was opened anew, or it was closed; begin another one")
 
 
 class Unsupported(StoreError):

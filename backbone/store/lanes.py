@@ -22,13 +22,15 @@ _WAITING = 1024  # requests of one lane at work or waiting; further ones are ref
 class Lane(Enum):
     """Requests that wait for each other; the value is how many of them are at work at once.
 
-    Together they are as many as the connections that a pool has by default; a lease has one beside the pool.
+    Together they are as many as the connections that a pool has by default; a lease and snapshots have theirs beside
+    the pool.
     """
 
     READS = ("reads", 4)
     WRITES = ("writes", 4)
     FIRST = ("what goes first", 2)
     LEASES = ("leases", 1)
+    SNAPSHOTS = ("snapshots", 8)
 
 
 _WRITES = (
@@ -36,6 +38,7 @@ _WRITES = (
     messages.WriteChunk,
     messages.QuarantineRows,
     messages.RecordJournal,
+    messages.RecordRun,
     messages.MigrateStore,
     messages.DropRows,
     messages.PruneStore,
@@ -43,6 +46,9 @@ _WRITES = (
     messages.CommitOffsets,
     messages.KeepDeadLetters,
     messages.DeleteDeadLetters,
+    messages.VoidLedger,
+    messages.ClearQuarantine,
+    messages.DeleteQuarantine,
 )
 _FIRST = (
     messages.RelayCursor,
@@ -54,15 +60,24 @@ _FIRST = (
     messages.NoteParts,
 )
 _LEASES = (messages.Lease, messages.LeaveLease)
+_SNAPSHOTS = (
+    messages.OpenSnapshot,
+    messages.FindParts,
+    messages.ReadPart,
+    messages.SumPart,
+    messages.CloseSnapshot,
+)
 
 
 def lane_of(request: StoreQuestion) -> Lane:
     """Where a request waits: what the relay asks, on which all subscribers wait, and probes go first.
 
-    What keeps a lease waits for none of them: it would be lost.
+    What keeps a lease waits for none of them: it would be lost. Neither does who reads a snapshot, nor anybody for him.
     """
     if isinstance(request, _LEASES):
         return Lane.LEASES
+    if isinstance(request, _SNAPSHOTS):
+        return Lane.SNAPSHOTS
     if isinstance(request, _FIRST) or (isinstance(request, ReadOutbox) and request.first):
         return Lane.FIRST
     return Lane.WRITES if isinstance(request, _WRITES) else Lane.READS

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
+from backbone.store.errors import VersionStands
 from backbone.store.records import Chunk, JournalRow, Outcome, WriteResult
 
 __all__ = [
@@ -24,12 +25,14 @@ __all__ = [
     "Indices",
     "Merged",
     "Quarters",
+    "Tallies",
     "Truths",
     "Verdict",
     "chosen",
     "journal_row",
     "read_journal_row",
     "replayed",
+    "require_room",
     "result_of",
 ]
 
@@ -38,6 +41,9 @@ DROPS = "drop"
 
 Quarters = dict[tuple[str, str | None], npt.NDArray[np.datetime64]]
 """By symbol and interval, when quarters of an hour begin, ascending, as `datetime64[us]` in UTC."""
+
+Tallies = dict[tuple[str, str | None], tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]]
+"""The same with how many rows each quarter has."""
 
 Truths = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
@@ -125,6 +131,16 @@ def chosen(frame: Frame, keep: Truths) -> Frame:
     if keep.all():
         return frame
     return Frame.of_known(frame.dimension, frame.to_arrow().take(pa.array(np.flatnonzero(keep))))
+
+
+def require_room(chunk: Chunk, merged: Merged) -> None:
+    """Refuse a chunk that yields, of which rows would take the place of others; its transaction is to be left.
+
+    Raises:
+        VersionStands: says how many.
+    """
+    if chunk.yields and merged.changed:
+        raise VersionStands(f"other versions of {merged.changed} rows are stored; nothing was written, they stand")
 
 
 def result_of(

@@ -20,6 +20,15 @@ from backbone.store.inbox_messages import (
     ReadSeen,
     RecordSeen,
 )
+from backbone.store.latest_messages import ReadLatest
+from backbone.store.mending_messages import (
+    ClearQuarantine,
+    DeleteQuarantine,
+    FindQuarantine,
+    ReadTallies,
+    TraceRow,
+    VoidLedger,
+)
 from backbone.store.outbox_messages import (
     SHARED_STREAM,
     STREAM,
@@ -46,22 +55,31 @@ from backbone.store.records import (
     StoreInfo,
     WriteResult,
 )
+from backbone.store.repair_messages import ReadRepairs
 from backbone.store.request import StoreRequest
+from backbone.store.run_messages import ReadLatestRuns, ReadRuns, RecordRun
+from backbone.store.snapshot_messages import CloseSnapshot, FindParts, OpenSnapshot, ReadPart, SumPart
 
 __all__ = [
     "SHARED_STREAM",
     "STREAM",
     "AdvanceRelay",
     "ClaimEpoch",
+    "ClearQuarantine",
+    "CloseSnapshot",
     "CommitOffsets",
     "DeleteDeadLetters",
+    "DeleteQuarantine",
     "DropRows",
     "FindDeadLetters",
+    "FindParts",
+    "FindQuarantine",
     "KeepDeadLetters",
     "Lease",
     "LeaveLease",
     "MigrateStore",
     "NoteParts",
+    "OpenSnapshot",
     "OutboxGrew",
     "OutboxState",
     "ProbeStore",
@@ -71,18 +89,28 @@ __all__ = [
     "ReadDeadLetters",
     "ReadDrops",
     "ReadJournal",
+    "ReadLatest",
+    "ReadLatestRuns",
     "ReadOffsets",
     "ReadOutbox",
+    "ReadPart",
     "ReadQuarantine",
     "ReadQuarters",
+    "ReadRepairs",
     "ReadRows",
+    "ReadRuns",
     "ReadSeen",
     "ReadSymbols",
+    "ReadTallies",
     "RecordJournal",
+    "RecordRun",
     "RecordSeen",
     "RelayCursor",
     "StoreQuestion",
     "StreamParts",
+    "SumPart",
+    "TraceRow",
+    "VoidLedger",
     "WriteChunk",
 ]
 
@@ -187,16 +215,19 @@ class ReadJournal(StoreRequest[list[JournalRow]], frozen=True):
 
     limit: int = 50
     dimension: Dimension | None = None
+    source: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
+        if self.source is not None:
+            arguments.text("source", self.source)
         if self.dimension is not None:
             arguments.instance("dimension", self.dimension, Dimension)
 
     def on(self, store: Store) -> Coroutine[Any, Any, list[JournalRow]]:
         """Ask a store."""
-        return store.journal(self.limit, self.dimension)
+        return store.journal(self.limit, self.dimension, source=self.source)
 
 
 class ReadQuarantine(StoreRequest[list[QuarantineRow]], frozen=True):
@@ -331,6 +362,9 @@ StoreQuestion: TypeAlias = (
     | WriteChunk
     | QuarantineRows
     | RecordJournal
+    | RecordRun
+    | ReadRuns
+    | ReadLatestRuns
     | ReadOutbox
     | RelayCursor
     | AdvanceRelay
@@ -344,8 +378,10 @@ StoreQuestion: TypeAlias = (
     | OutboxState
     | ReadJournal
     | ReadQuarantine
+    | ReadRepairs
     | ReadSymbols
     | ReadCoverage
+    | ReadLatest
     | ReadQuarters
     | DropRows
     | ReadDrops
@@ -358,5 +394,16 @@ StoreQuestion: TypeAlias = (
     | ReadDeadLetters
     | FindDeadLetters
     | DeleteDeadLetters
+    | ReadTallies
+    | VoidLedger
+    | FindQuarantine
+    | ClearQuarantine
+    | DeleteQuarantine
+    | TraceRow
+    | OpenSnapshot
+    | FindParts
+    | ReadPart
+    | SumPart
+    | CloseSnapshot
 )
 """All of them: what the store's actor handles."""

@@ -32,12 +32,19 @@ class Origin(msgspec.Struct, frozen=True):
         ingest_id: chunk they came in.
         revision: of that chunk.
         ingested_at_us: stamp of that chunk, microseconds since 1970 UTC.
+        known_at_us: since when its values are known, where that is not since then.
     """
 
     source: str
     ingest_id: str
     revision: int
     ingested_at_us: int
+    known_at_us: int | None = None
+
+    @property
+    def since_us(self) -> int:
+        """Since when its rows stand, as a read ``as_of`` a moment sees it."""
+        return self.ingested_at_us if self.known_at_us is None else self.known_at_us
 
 
 class Payload(msgspec.Struct, frozen=True):

@@ -17,19 +17,26 @@ from backbone.store.records import (
     DeadLetter,
     JournalBound,
     JournalRow,
+    Latest,
     MigrationReport,
     OutboxRow,
     OutboxStatus,
     QuarantineRow,
     Query,
     ReadResult,
+    RepairRow,
     StoreInfo,
     WriteResult,
 )
+from backbone.store.run_records import RunRow
+from backbone.store.snapshots import PART_ROWS, PageSums, Part, PartFacts, PartPage, Parts, Snapshot
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from backbone.store.merging import Tallies
+    from backbone.store.tracing import Trace
 
 __all__ = ["Adapter", "Store", "StoreFactory"]
 
@@ -73,6 +80,7 @@ class Store(Protocol):
 
         Raises:
             FencedOut: the epoch given is not the one that holds.
+            VersionStands: the chunk yields, and other versions of its rows are stored.
             UnknownOutcome: the answer to the COMMIT was lost.
         """
         ...
@@ -159,12 +167,53 @@ class Store(Protocol):
         """Bad rows, newest first."""
         ...
 
+    async def quarantined_at(self, ids: Sequence[str]) -> list[QuarantineRow]:
+        """Bad rows by their ids (`QuarantineRow.id`), in the order of these; those that are not there are left out."""
+        ...
+
+    async def delete_quarantined(self, rows: Sequence[QuarantineRow]) -> int:
+        """Forget bad rows, known by source, dimension, location and reason; returns how many were there."""
+        ...
+
+    async def clear_quarantine(self, until: datetime, most: int) -> int:
+        """Forget bad rows that were met up to a moment (inclusive), at most `most` of them; returns how many."""
+        ...
+
+    async def trace(self, dimension: Dimension, symbol: str, ts: datetime) -> Trace:
+        """All that is known of how the rows of a symbol (or calendar) at a moment came to be as they are."""
+        ...
+
+    async def repairs(
+        self,
+        dimension: Dimension,
+        symbol: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int = 100,
+    ) -> list[RepairRow]:
+        """Rows that were mended, of one symbol and from and up to a moment if given; the newest repair first."""
+        ...
+
     async def record_journal(self, row: JournalRow) -> None:
         """Journal what was not written by `write`: a failed chunk or run."""
         ...
 
-    async def journal(self, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
-        """Journal rows, newest first."""
+    async def journal(
+        self, limit: int = 50, dimension: Dimension | None = None, *, source: str | None = None
+    ) -> list[JournalRow]:
+        """Journal rows, newest first; of one dimension and one source, if given."""
+        ...
+
+    async def record_run(self, row: RunRow) -> None:
+        """Journal one dimension of a run; the same one again takes the place of what was said of it."""
+        ...
+
+    async def runs(self, limit: int = 50, dimension: str | None = None, run_id: str | None = None) -> list[RunRow]:
+        """Runs, newest first, of a dimension or of all; or the dimensions of one run."""
+        ...
+
+    async def latest_runs(self) -> list[RunRow]:
+        """The newest run of each dimension, by the name of the dimension."""
         ...
 
     async def symbols(self, dimension: Dimension) -> list[str]:
@@ -177,6 +226,15 @@ class Store(Protocol):
         """What is stored per symbol and interval, ascending; of rows up to `as_of` and of some symbols, if given."""
         ...
 
+    async def latest(
+        self, dimension: Dimension, symbols: Sequence[str] = (), as_of: datetime | None = None
+    ) -> list[Latest]:
+        """The moment of the newest row per symbol and interval, ascending; of rows up to `as_of`, if given.
+
+        It costs little however many rows there are: a gate asks it every few seconds.
+        """
+        ...
+
     async def quarters(
         self, dimension: Dimension, start: datetime, end: datetime
     ) -> dict[tuple[str, str | None], npt.NDArray[np.datetime64]]:
@@ -187,6 +245,67 @@ class Store(Protocol):
         Returns:
             By symbol and interval, ascending, as `datetime64[us]` in UTC.
         """
+        ...
+
+    async def tallies(
+        self, dimension: Dimension, start: datetime, end: datetime, *, symbols: Sequence[str] = ()
+    ) -> Tallies:
+        """How many rows each quarter of an hour has between two moments, both inclusive; quarters without are left out.
+
+        Returns:
+            By symbol and interval, ascending: the beginnings of the quarters, as `quarters`, and their rows.
+        """
+        ...
+
+    async def void(
+        self, dimension: Dimension, symbol: str, interval: str | None, start: datetime, end: datetime
+    ) -> int:
+        """Have the ledger know of no content over a range: what comes there is compared with what is stored.
+
+        For who knows that rows are missing which the ledger thinks are there.
+
+        Returns:
+            Entries voided; those that were void already count as well.
+        """
+        ...
+
+    async def open_snapshot(self, owner: str, seconds: float, readers: int = 1) -> Snapshot:
+        """Hold this moment to read from it: what is committed meanwhile is not seen, and nobody waits for it.
+
+        Args:
+            owner: who reads; what he held before is let go of.
+            seconds: after which it is gone, closed or not.
+            readers: parts that he wants to read at once; he may be given fewer.
+        """
+        ...
+
+    async def find_parts(self, snapshot: str, parts: Parts) -> list[PartFacts]:
+        """The parts that have rows, ascending by symbol and time.
+
+        Raises:
+            SnapshotLost: it stands no more; of the other two likewise.
+        """
+        ...
+
+    async def read_part(
+        self, snapshot: str, part: Part, after: Sequence[object] | None = None, limit: int = PART_ROWS
+    ) -> PartPage:
+        """The next rows of a part in canonical order, behind a key (None: the first), at most so many."""
+        ...
+
+    async def sum_part(
+        self, snapshot: str, part: Part, after: Sequence[object] | None = None, limit: int = PART_ROWS
+    ) -> PageSums:
+        """A hash over the values that `read_part` gives, column by column, made by the store itself.
+
+        It is the SHA-256 of the values, each as eight bytes with the highest first: microseconds since 2000, whole
+        numbers, doubles; null is 7ff8000000000001. Of texts it is that of two hashes: of their lengths as four bytes,
+        -1 for null, and of their bytes.
+        """
+        ...
+
+    async def close_snapshot(self, snapshot: str) -> None:
+        """Let go of a moment; one that is gone already is no mistake."""
         ...
 
     async def seen(self, consumer: str, event_ids: Collection[str]) -> set[str]:
@@ -240,7 +359,8 @@ class Store(Protocol):
             dry_run: only count.
 
         Returns:
-            Rows deleted, or to be deleted, of "outbox", "seen", "quarantine", "dead_letters" and "journal".
+            Rows deleted, or to be deleted, of "outbox", "seen", "quarantine", "dead_letters" and "journal", where those
+            of the journal of runs count as well.
         """
         ...
 

@@ -13,6 +13,8 @@ from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.domain.probe import ProbeAnswer
+from backbone.store.quarantined import QuarantineRow
+from backbone.store.repairs import RepairRow
 
 __all__ = [
     "Bucket",
@@ -22,6 +24,7 @@ __all__ = [
     "JournalBound",
     "JournalRow",
     "JournalStatus",
+    "Latest",
     "MigrationReport",
     "OutboxRow",
     "OutboxStatus",
@@ -29,6 +32,7 @@ __all__ = [
     "QuarantineRow",
     "Query",
     "ReadResult",
+    "RepairRow",
     "StoreInfo",
     "WriteResult",
 ]
@@ -49,6 +53,10 @@ class Chunk(msgspec.Struct, frozen=True):
         metadata: facts for the journal.
         nth: of events without a sequence, the how-manieth of the equal events of its moment each row is within its run,
             from 0, as int64; empty: counted within the frame.
+        repairs: rows of the frame that were mended, with what the source gave; they are kept in the same transaction.
+        known_at: since when the world knows these values: reads ``as_of`` a moment go by it; None: since now. Chunks
+            of one key come in the order of these moments.
+        yields: no row takes the place of another version: a chunk of which one would is refused, see `VersionStands`.
     """
 
     ingest_id: str
@@ -58,6 +66,9 @@ class Chunk(msgspec.Struct, frozen=True):
     epoch: int | None = None
     metadata: dict[str, str] = {}
     nth: bytes = b""
+    repairs: tuple[RepairRow, ...] = ()
+    known_at: datetime | None = None
+    yields: bool = False
 
 
 class WriteResult(msgspec.Struct, frozen=True):
@@ -248,28 +259,6 @@ class OutboxStatus(msgspec.Struct, frozen=True):
     server: str = ""
 
 
-class QuarantineRow(msgspec.Struct, frozen=True):
-    """One bad row.
-
-    Attributes:
-        source: source that gave it.
-        location: where it was, such as `file:line`.
-        reason: what is wrong with it.
-        excerpt: the row as it was given, shortened.
-        dimension: dimension it should have had.
-        run_id: run that met it.
-        at: when.
-    """
-
-    source: str
-    location: str
-    reason: str
-    excerpt: str
-    dimension: str
-    run_id: str
-    at: datetime
-
-
 class DeadLetter(msgspec.Struct, frozen=True):
     """A message that a consumer could not make sense of.
 
@@ -301,6 +290,15 @@ class Coverage(msgspec.Struct, frozen=True):
     rows: int
     earliest: datetime
     latest: datetime
+
+
+class Latest(msgspec.Struct, frozen=True):
+    """How far the rows of one symbol (and bar interval) go: the moment of the newest one."""
+
+    dimension: Dimension
+    symbol: str
+    interval: str | None
+    ts: datetime
 
 
 class JournalRow(msgspec.Struct, frozen=True):

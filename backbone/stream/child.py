@@ -37,7 +37,14 @@ def child(settings: Settings, calls: Calls, stream: Stream, newest: Newest) -> S
         backoff=limits.delays(),
         metadata={"part": "stream", "consuming": "on" if consume else "off"},
     )
-    last = ChildSpec("last", LastActor, args=(stream, calls, newest), shutdown=limits.shutdown, backoff=limits.delays())
+    last = ChildSpec(
+        "last",
+        LastActor,
+        args=(stream, calls, newest),
+        kwargs={"inline": settings.store.inline},
+        shutdown=limits.shutdown,
+        backoff=limits.delays(),
+    )
     consumer = ChildSpec(
         "consumer",
         ConsumerActor,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from actors import Reject, handles
 from backbone.calls import Calls, refuse
 from backbone.domain import decode
 from backbone.domain.dimension import Dimension
+from backbone.domain.threads import in_thread
 from backbone.store.errors import PositionLost
 from backbone.store.messages import DeleteDeadLetters
 from backbone.store.records import DeadLetter
@@ -17,9 +19,8 @@ from backbone.stream.feed import Change, Feed, within
 from backbone.stream.following import LONGEST_PAUSE, FollowingActor
 from backbone.stream.messages import LettersSent, SendBack
 from backbone.stream.port import Place, Record, Start, Stream, Subscriber
-from backbone.stream.readable import is_set_aside
 from backbone.stream.sink import TopicRefuses
-from backbone.stream.trim import newest_rows
+from backbone.stream.trim import Cut, is_much, newest_of
 
 __all__ = ["LastActor", "Newest"]
 
@@ -29,7 +30,6 @@ _OPEN_TIMEOUT = 5.0
 _STORE_TIMEOUT = 10.0
 _SEND_TIMEOUT = 30.0
 _LETTERS = 200  # sent back at once
-_KEPT_WHOLE = 4096  # bytes: smaller payloads are not worth cutting
 
 
 class Newest:
@@ -46,9 +46,12 @@ class Newest:
 
     def put(self, changes: Sequence[Change]) -> None:
         """Note changes, in order; of each symbol the last one stays."""
-        for key, (payload, checksum) in {_key(each): (each.payload, each.checksum) for each in changes}.items():
-            small = len(payload) <= _KEPT_WHOLE
-            self._payloads[key] = (payload, checksum) if small else newest_rows(payload, checksum)
+        self.keep(newest_of(changes, foreign=False))
+
+    def keep(self, newest: Iterable[Cut]) -> None:
+        """Note changes that are cut already, newest first; of each symbol the first one stays."""
+        for key, each in {each.key: each for each in reversed([*newest])}.items():
+            self._payloads[key] = (each.payload, each.checksum)
             self._rows.pop(key, None)
 
     def forget(self) -> None:
@@ -76,10 +79,6 @@ def _some_of_one_topic(letters: Sequence[DeadLetter]) -> Iterator[Sequence[DeadL
         yield from (those[n : n + _LETTERS] for n in range(0, len(those), _LETTERS))
 
 
-def _key(change: Change) -> tuple[Dimension, str]:
-    return change.dimension, change.key if isinstance(change, Record) else change.symbol
-
-
 class LastActor(FollowingActor):
     """Follows the whole stream from when the process began, and keeps the newest change of each symbol.
 
@@ -90,11 +89,13 @@ class LastActor(FollowingActor):
         stream: what to follow.
         calls: the store, whose outbox has what the stream has forgotten.
         newest: where to keep it.
+        inline: decode on the event loop only, for deterministic tests.
     """
 
-    def __init__(self, stream: Stream, calls: Calls, newest: Newest) -> None:
+    def __init__(self, stream: Stream, calls: Calls, newest: Newest, inline: bool = False) -> None:
         super().__init__(stream, calls, _BATCH, _WAIT, _STORE_TIMEOUT)
         self._newest = newest
+        self._inline = inline
         self._lost_place = False
 
     def inspect(self) -> dict[str, Any]:
@@ -137,16 +138,16 @@ class LastActor(FollowingActor):
 
     async def take(self, changes: Sequence[Change], feed: Feed) -> None:
         """Keep the newest of each symbol."""
-        self._newest.put(self._newest_readable(changes) if self._stream.shared else changes)
+        foreign = self._stream.shared
+        cut = partial(newest_of, changes, foreign=foreign)
+        apart = not self._inline and is_much(changes, foreign=foreign)
+        found = await in_thread(cut) if apart else cut()
+        self._newest.keep([each for each in found if not self._is_set_aside(each)])
         self._newest.place = feed.place
 
-    def _newest_readable(self, changes: Sequence[Change]) -> Sequence[Change]:
-        """Of each symbol the newest change that is one; what is none was somebody else's, and goes to the letters."""
-        found: dict[tuple[Dimension, str], Change] = {}
-        for each in reversed(changes):
-            if _key(each) not in found and not is_set_aside(each, self._reading):
-                found[_key(each)] = each
-        return [*found.values()]
+    def _is_set_aside(self, cut: Cut) -> bool:
+        """Whether it is no change: then it was somebody else's, and goes to the letters."""
+        return bool(cut.why) and isinstance(cut.change, Record) and self._reading.set_aside(cut.change, cut.why)
 
     def fell(self, error: StreamError | Reject) -> None:
         """Forget the place where it was lost, and all rows where the database was set back."""

@@ -38,6 +38,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from actors import ActorError, ActorSystem, ChildSpec, Reject, SupervisorSpec
+from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 from backbone.facade.backbone import Backbone
 from backbone.facade.tree import Parts
@@ -46,7 +47,7 @@ from backbone.settings import load_settings
 from backbone.store.actor import Recover
 from backbone.store.errors import StoreUnavailable
 from backbone.store.port import Store
-from backbone.store.records import Chunk, QuarantineRow, WriteResult
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Query, WriteResult
 from backbone.stream.port import Stream
 
 __all__ = ["Faults", "InjectedCrash", "embedded", "with_store", "with_stream"]
@@ -175,8 +176,23 @@ class _FaultyWriter:
         count: int = await self._writer.quarantine(rows)
         return count
 
+    async def stored(self, dimension: Dimension, symbols: Sequence[str]) -> list[Coverage]:
+        held: list[Coverage] = await self._writer.stored(dimension, symbols)
+        return held
+
+    async def read(self, query: Query) -> Frame:
+        frame: Frame = await self._writer.read(query)
+        return frame
+
+    async def journal_of(self, source: str, dimension: Dimension) -> list[JournalRow]:
+        rows: list[JournalRow] = await self._writer.journal_of(source, dimension)
+        return rows
+
     async def journal(self, row: Any) -> None:
         await self._writer.journal(row)
+
+    async def record_run(self, row: Any) -> None:
+        await self._writer.record_run(row)
 
 
 def _faulty_ingest(faults: Faults) -> Callable[[ChildSpec], ChildSpec]:

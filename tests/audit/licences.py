@@ -13,7 +13,19 @@ from tests.audit.result import Result
 __all__ = ["licences", "refused"]
 
 ALLOWED = frozenset(
-    {"0bsd", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "isc", "mit", "mit-cmu", "psf-2.0", "zlib"}
+    {
+        "0bsd",
+        "apache-2.0",
+        "bsd-2-clause",
+        "bsd-3-clause",
+        "cc0-1.0",
+        "isc",
+        "mit",
+        "mit-0",
+        "mit-cmu",
+        "psf-2.0",
+        "zlib",
+    }
 )
 """SPDX identifiers that go together with Apache-2.0 and ask nothing of who embeds the product."""
 

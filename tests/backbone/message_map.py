@@ -16,7 +16,7 @@ from actors import Actor, Event, Message, Request
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "messages.md"
-ROOMS = ("ingest", "store", "stream", "cache", "retention", "operations.telemetry")
+ROOMS = ("ingest", "store", "stream", "cache", "retention", "export", "operations.telemetry", "operations.gate")
 """In the order in which data flows."""
 
 INTRODUCTION = """# Messages

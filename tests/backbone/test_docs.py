@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import lean
+
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ["how-to/test-with-a-backbone.md"]
 
@@ -16,5 +18,6 @@ def test_the_example_runs(page: str) -> None:
     blocks = re.findall(r"(?<!-->\n)```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
     assert blocks
     for block in blocks:
-        done = subprocess.run([sys.executable, "-W", "error", "-c", block], capture_output=True, text=True, timeout=60)
+        command = [sys.executable, "-W", "error", "-c", block]
+        done = subprocess.run(command, env=lean(), capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone.files import PRIVATE, deliver, private_folder, replace
+from backbone.files import PRIVATE, deliver, is_there, private_folder, replace
 from backbone.services import envfile
 from backbone.services.state import State, save
 
@@ -212,3 +212,14 @@ def test_what_lies_under_the_name_of_the_new_file_is_neither_used_nor_followed(
     assert theirs.exists() == (laid != "dangling link")
     assert partial.is_symlink() or partial.read_text() == "theirs"
     assert not (tmp_path / "report.json").exists()
+
+
+def test_a_switch_that_can_not_be_looked_at_is_on(tmp_path: Path) -> None:
+    switch = tmp_path / "kill"
+    assert not is_there(None)
+    assert not is_there(str(switch))
+    switch.symlink_to("nowhere")
+    assert is_there(str(switch))
+    (tmp_path / "circle").symlink_to("circle")
+    assert is_there(str(tmp_path / "circle" / "kill"))
+    assert is_there(str(tmp_path / ("x" * 300)))

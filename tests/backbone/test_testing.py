@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from backbone.store.port import Store
 from backbone.stream.port import Publisher, Stream, Subscriber
 from backbone.testing import Faults, embedded, with_store, with_stream
 from tests.backbone.facade.kit import BARS, bars, plan
+from tests.programs import lean
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "test-with-a-backbone.md"
 _FILE = re.compile(r"<!-- file: (\S+) -->\n```python\n(.*?)```", re.DOTALL)
@@ -28,7 +28,7 @@ _FILE = re.compile(r"<!-- file: (\S+) -->\n```python\n(.*?)```", re.DOTALL)
 
 def run_suite(folder: Path, *options: str) -> str:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, "."]
-    environment = {**os.environ, "COVERAGE_PROCESS_START": "", "PYTEST_ADDOPTS": ""}
+    environment = lean(COVERAGE_PROCESS_START="", PYTEST_ADDOPTS="")
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )

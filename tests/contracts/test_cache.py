@@ -47,6 +47,19 @@ async def test_what_was_put_is_got_with_its_position(cache: Cache) -> None:
     assert await cache.get(EURUSD) == Hit(CacheEntry(b"rows", 5))
 
 
+async def test_what_is_at_hand_is_what_get_gives_and_counts_as_a_hit(cache: Cache) -> None:
+    assert cache.glance(EURUSD) is None
+    await load(cache, EURUSD, b"rows", 5)
+    given, before = await entry_of(cache, EURUSD), await cache.metrics()
+    at_hand = [cache.glance(EURUSD), cache.glance(EURUSD, 5)]
+    assert all(each in (None, given) for each in at_hand)
+    assert cache.glance(EURUSD, 6) is None
+    after = await cache.metrics()
+    assert (after.hits - before.hits, after.misses) == (len(at_hand) - at_hand.count(None), before.misses)
+    await cache.invalidate(BARS, {"EURUSD": 6})
+    assert cache.glance(EURUSD) is None
+
+
 async def test_an_unknown_key_is_a_miss(cache: Cache) -> None:
     assert isinstance(await cache.get(EURUSD), Miss)
 

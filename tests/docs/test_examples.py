@@ -17,6 +17,7 @@ from backbone import Backbone, Dimension, Frame
 from backbone.cli.main import main
 from backbone.cli.table import COMMANDS
 from backbone.sources.text.layout import match_columns
+from tests.programs import lean
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -26,13 +27,20 @@ RUN = [
     "index.md",
     "explanation/delivery.md",
     "how-to/actors/tracing.md",
+    "how-to/backfill.md",
     "how-to/bars.md",
+    "how-to/export.md",
     "how-to/instruments.md",
     "how-to/low-latency.md",
     "how-to/own-files.md",
+    "how-to/quarantine.md",
+    "how-to/providers.md",
     "how-to/read-without-our-code.md",
+    "how-to/repairs.md",
     "how-to/retention.md",
+    "how-to/schedule.md",
     "how-to/subscribe.md",
+    "how-to/trade-gate.md",
     "reference/configuration.md",
     "reference/data-model.md",
     "reference/telemetry.md",
@@ -55,7 +63,8 @@ def test_the_examples_of_a_page_run_and_print_what_it_says(page: str, tmp_path: 
 
 def _run(code: str, folder: Path) -> str:
     command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    environment = None if "import pandas" in code else lean()
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

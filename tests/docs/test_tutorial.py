@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import lean
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/tutorial/first-run.md").read_text(encoding="utf-8")
 DEADLINE = 60.0
@@ -47,7 +49,9 @@ def test_the_tutorial_works_as_typed(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 running = _started(command, tmp_path)
                 continue
             shell = as_make_does(command)
-            done = subprocess.run(["bash", "-c", shell], cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE)
+            done = subprocess.run(
+                ["bash", "-c", shell], cwd=tmp_path, env=lean(), capture_output=True, text=True, timeout=DEADLINE
+            )
             assert done.returncode == (3 if running and "status" in command else 0), f"{command}: {done.stderr}"
             words = [" ".join(line.split()) for line in done.stdout.splitlines()]
             for line in printed:
@@ -65,7 +69,12 @@ def test_the_tutorial_works_as_typed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def _started(command: str, folder: Path) -> subprocess.Popen[str]:
     """The long-running command, once it says that it runs."""
     process = subprocess.Popen(
-        ["bash", "-c", f"exec {command}"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ["bash", "-c", f"exec {command}"],
+        cwd=folder,
+        env=lean(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stderr is not None
     for line in process.stderr:

@@ -4,6 +4,8 @@ import asyncio
 import multiprocessing
 import random
 import signal
+import tempfile
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -26,6 +28,7 @@ PRELOADED = [
     "pandas",
     "tests.backbone.facade.kit",
 ]
+MEMORY = Path("/dev/shm")  # noqa: S108 - files in memory, where there are such: what a killed process wrote, stays
 FORKS = multiprocessing.get_context("forkserver")  # a process of its own each time, without a second of imports
 FORKS.set_forkserver_preload(PRELOADED)
 
@@ -78,13 +81,23 @@ async def undisturbed() -> Frame:
         return await backbone.fetch(BARS)
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder that costs no waiting for a disk, which outlives any process as well."""
+    if not MEMORY.is_dir():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="backbone-kill-", dir=MEMORY) as made:
+        yield Path(made)
+
+
 @pytest.mark.slow
-async def test_kill_9_of_the_process_at_20_random_moments_and_a_rerun_give_the_same_rows(tmp_path: Path) -> None:
+async def test_kill_9_of_the_process_at_20_random_moments_and_a_rerun_give_the_same_rows(folder: Path) -> None:
     chance = random.Random(SEED)
     expected = await undisturbed()
     cut_short = 0
     for number in range(ROUNDS):
-        path = tmp_path / f"{number}.duckdb"
+        path = folder / f"{number}.duckdb"
         kill_at(path, chance.randrange(10), chance.uniform(0.0, 0.03))
         async with Backbone.open(settings_of(path)) as backbone:
             left = await backbone.fetch(BARS)

@@ -17,6 +17,7 @@ import pytest
 from backbone.domain import Dimension, Frame, codec
 from backbone.store.duckdb import DuckDBStore
 from backbone.store.records import OutboxRow, Query
+from tests.programs import lean
 
 from .store_writer import frame
 
@@ -28,7 +29,7 @@ WRITER = Path(__file__).with_name("store_writer.py")
 def write_until_killed(path: Path, first: int, seconds: float) -> int:
     """Write chunks from `first` on, be killed that long after the first was acknowledged; the last acknowledged."""
     command = [sys.executable, str(WRITER), str(path), str(first)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=WRITER.parents[2]) as writer:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=WRITER.parents[2], env=lean()) as writer:
         assert writer.stdout is not None
         acknowledged = [int(writer.stdout.readline())]
         time.sleep(seconds)

@@ -9,36 +9,43 @@ from pathlib import Path
 import pytest
 
 from tests.install.kit import LOCKED, ROOT, found, run
+from tests.once import once
 
 
 @pytest.fixture(scope="session")
 def builder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment that has the locked builder and nothing else."""
-    folder = tmp_path_factory.mktemp("builder")
-    run(sys.executable, "-m", "venv", "builder", cwd=folder)
-    python = folder / "builder" / "bin" / "python"
+    return once(tmp_path_factory, "builder", _builder) / "bin" / "python"
+
+
+def _builder(folder: Path) -> None:
+    run(sys.executable, "-m", "venv", ".", cwd=folder)
     lock = ROOT / "requirements-build.lock"
-    run(python, "-m", "pip", "install", "--quiet", "--no-deps", *LOCKED, "-r", lock, cwd=folder)
-    return python
+    run(folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps", *LOCKED, "-r", lock, cwd=folder)
 
 
 @pytest.fixture(scope="session")
 def sources(builder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The source distribution, unpacked."""
-    folder = tmp_path_factory.mktemp("sources")
-    run(builder, "-m", "hatchling", "build", "-t", "sdist", "-d", folder / "dist", cwd=ROOT)
-    (archive,) = (folder / "dist").glob("*.tar.gz")
-    with tarfile.open(archive) as opened:
-        opened.extractall(folder, filter="data")
-    return folder / archive.name.removesuffix(".tar.gz")
+
+    def unpacked(folder: Path) -> None:
+        run(builder, "-m", "hatchling", "build", "-t", "sdist", "-d", folder / "dist", cwd=ROOT)
+        (archive,) = (folder / "dist").glob("*.tar.gz")
+        with tarfile.open(archive) as opened:
+            opened.extractall(folder, filter="data")
+        (folder / archive.name.removesuffix(".tar.gz")).rename(folder / "unpacked")
+
+    return once(tmp_path_factory, "sources", unpacked) / "unpacked"
 
 
 @pytest.fixture(scope="session")
 def runtime_wheel(builder: Path, sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel that the runtime is alone."""
-    folder = tmp_path_factory.mktemp("wheel")
-    run(builder, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=sources / "actors")
-    (wheel,) = folder.glob("*.whl")
+
+    def built(folder: Path) -> None:
+        run(builder, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=sources / "actors")
+
+    (wheel,) = once(tmp_path_factory, "wheel", built).glob("*.whl")
     return wheel
 
 

@@ -12,8 +12,15 @@ from tests.contracts.test_store_bars import *  # noqa: F403
 from tests.contracts.test_store_clock import *  # noqa: F403
 from tests.contracts.test_store_events import *  # noqa: F403
 from tests.contracts.test_store_inbox import *  # noqa: F403
+from tests.contracts.test_store_latest import *  # noqa: F403
+from tests.contracts.test_store_mending import *  # noqa: F403
 from tests.contracts.test_store_newest import *  # noqa: F403
 from tests.contracts.test_store_read import *  # noqa: F403
+from tests.contracts.test_store_repairs import *  # noqa: F403
+from tests.contracts.test_store_runs import *  # noqa: F403
+from tests.contracts.test_store_snapshots import *  # noqa: F403
+from tests.contracts.test_store_trace import *  # noqa: F403
+from tests.contracts.test_store_vintages import *  # noqa: F403
 from tests.contracts.test_store_write import *  # noqa: F403
 from tests.services.stores import empty, opened
 

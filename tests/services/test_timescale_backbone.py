@@ -17,6 +17,8 @@ from backbone import Backbone, Dimension, IngestPlan, RecordResult, StoreError, 
 from backbone.domain.status import Status
 from backbone.ingest.plan import IngestRun
 from backbone.services import native
+from backbone.store.run_records import WHOLE
+from tests.backbone.ingest.market_kit import KIND, installed, only, refusing
 from tests.services.proxy import Proxy, proxy
 from tests.services.stores import DAY, bare, bars, drop_database, make_database
 
@@ -64,6 +66,34 @@ async def test_ingest_fetch_subscribe_and_probe(dsn: str) -> None:
         [probe] = [each for each in report.probes if each.name == "store"]
         assert (probe.healthy, probe.backend) == (True, "timescale")
         assert probe.status is (Status.OK if "timescale_" in dsn else Status.DEGRADED)
+
+
+async def test_a_market_run_is_journalled_by_its_dimensions_also_where_one_fails(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = installed(monkeypatch)
+    provider.trouble = only(BARS, refusing("no minutes today: \0 \N{SNOWMAN}"))
+    market = {"market.symbols": "AAPL", "market.source": KIND, "market.intraday": True, "quality.session": "24x7"}
+    events = [{"ts": "2026-03-02T13:30:00Z", "calendar": "US", "event": "CPI"}]
+    wanted = {**market, "market.macro": True, "market.macro_events": events, "control.enabled": False}
+    store = {"store.backend": "timescale", "store.pool_size": 2}
+    chosen = load_settings(profile="embedded", env={"BACKBONE_STORE_URL": dsn}, overrides={**store, **wanted})
+    async with Backbone.open(chosen) as backbone:
+        run = await backbone.run_market()
+        assert [str(each.status) for each in run.dimensions] == ["ok", "failed", "ok"]
+        assert (await backbone.fetch(Dimension.MACRO_EVENTS)).num_rows == 1
+        assert len(await backbone.fetch(Dimension.DAILY_BARS, symbols=["AAPL"])) == run.of("daily").inserted > 50
+        rows = {row.dimension: row for row in (await backbone.runs(run_id=run.run_id)).runs}
+        assert {name: row.status for name, row in rows.items()} == {
+            "daily_bars": "ok",
+            "intraday_bars": "failed",
+            "macro_events": "ok",
+        }
+        assert "no minutes today" in (rows["intraday_bars"].error or "")
+        assert rows["daily_bars"].metadata["lookback_days"] == 60
+        again = await backbone.run_market()
+        assert (again.of("daily").inserted, again.of("daily").unchanged) == (0, run.of("daily").inserted)
+        assert {row.run_id for row in (await backbone.runs()).latest if row.dimension != WHOLE} == {again.run_id}
 
 
 async def test_what_another_process_wrote_first_is_read_by_who_wrote_it_again(dsn: str, tmp_path: Path) -> None:

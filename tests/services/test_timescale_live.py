@@ -55,17 +55,18 @@ async def test_a_live_commit_is_four_round_trips_and_a_correction_five(
         (Query(BARS, ("EURUSD", "GBPUSD"), limit=500), 1),
         (Query(BARS, limit=500), 1),
         (Query(BARS, ("EURUSD",), "1h", start=DAY, end=DAY + timedelta(days=300)), 1),
-        (Query(BARS, ("EURUSD",), "1h", start=DAY, bucket=Bucket("4h", 14_400_000_000, 0, 3_600_000_000)), 1),
+        # in a transaction that groups without a sort: a third less time over a day of trades, two turns more
+        (Query(BARS, ("EURUSD",), "1h", start=DAY, bucket=Bucket("4h", 14_400_000_000, 0, 3_600_000_000)), 3),
         (Query(BARS, ("EURUSD",), "1h"), 5),  # too many for one answer of unknown size: in a transaction, by pages
     ],
     ids=["newest", "newest 500", "of two", "of all", "range", "bars made", "many"],
 )
-async def test_a_read_is_one_round_trip_but_for_very_many_rows(
+async def test_a_read_is_one_round_trip_but_for_bars_made_and_very_many_rows(
     services: native.Services, dsn: str, store: TimescaleStore, query: Query, turns: int
 ) -> None:
     await store.write(chunk(bars(dict.fromkeys(range(8_200), 1.0)), "run"))
     async with proxy(services.port("timescale")) as line, opened(line.dsn(dsn), bounds=ONE) as near:
-        for _ in range(2):  # the client prepares each statement once; the second one knows where the newest rows are
+        for _ in range(4):  # each statement is prepared once; the third of one symbol is a statement of its own
             await near.read(query)
         assert await asked(near, line, query) == turns
 

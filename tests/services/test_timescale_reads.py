@@ -84,8 +84,11 @@ async def test_as_of_any_moment_the_rows_are_those_that_stood_then(store: Timesc
                     assert (await store.read(query)).frame == wanted, query
 
 
-@pytest.mark.parametrize("rows", [8_191, 8_192, 8_193, 65_536, 65_537])
-async def test_rows_beyond_a_page_come_like_the_others(store: TimescaleStore, rows: int) -> None:
+@pytest.mark.parametrize("rows", [2_047, 2_048, 2_049, 8_192, 65_536, 65_537])
+async def test_rows_beyond_a_page_come_like_the_others(
+    store: TimescaleStore, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr("backbone.store.timescale.reading.PAGE_ROWS", 32_768)
     moments = [DAY + timedelta(seconds=second) for second in range(rows)]
     frame = Frame.from_records(
         Dimension.QUOTES,

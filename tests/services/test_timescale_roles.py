@@ -276,7 +276,8 @@ async def test_chunks_are_dropped_by_the_owner_alone_which_is_no_outage_to_the_w
 
 async def test_a_reader_of_tables_that_are_not_up_to_date_is_sent_to_the_owner(documented: dict[str, str]) -> None:
     async with bare(documented["owner"]) as owner, owner.transaction():
-        last = await owner.fetchrow("DELETE FROM telemetry.schema_migrations WHERE name > '0006' RETURNING *")
+        newest = await owner.fetchval("SELECT max(name) FROM telemetry.schema_migrations")
+        last = await owner.fetchrow("DELETE FROM telemetry.schema_migrations WHERE name = $1 RETURNING *", newest)
     try:
         text = await refusal(documented["reader"])
         assert "this role only reads: run `backbone migrate` as the owner" in text

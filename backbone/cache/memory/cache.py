@@ -76,16 +76,22 @@ class MemoryCache:
             },
         )
 
+    def glance(self, key: CacheKey, at_least: int = 0) -> CacheEntry | None:
+        """The entry if it is alive and new enough."""
+        slot = self._alive(key)
+        if slot is None or slot.entry.position < max(at_least, self._required(key)):
+            return None
+        self._counters.hits += 1
+        self._slots.move_to_end(key)
+        return slot.entry
+
     async def get(self, key: CacheKey, *, at_least: int = 0) -> Lookup:
         """The entry if it is alive and new enough, else the lease, else how long another one has it."""
-        slot, required = self._alive(key), self._required(key)
-        if slot is not None and slot.entry.position < max(at_least, required):
-            self._counters.stale_rejected += 1
-            slot = None
-        if slot is not None:
-            self._counters.hits += 1
-            self._slots.move_to_end(key)
-            return Hit(slot.entry)
+        entry = self.glance(key, at_least)
+        if entry is not None:
+            return Hit(entry)
+        required = self._required(key)
+        self._counters.stale_rejected += key in self._slots
         self._counters.misses += 1
         return self._leases.held(key, required) or Miss(self._leases.grant(key, required))
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from backbone.cli.exits import DONE
-from backbone.cli.failures import UsageError, note
+from backbone.cli.failures import UsageError
 from backbone.cli.options import COMMON, Common, Format, Limit, Output, prepare
+from backbone.cli.process.confirming import confirm_drop
 from backbone.domain.arguments import LARGEST, LONGEST_PAGE
 
 if TYPE_CHECKING:
@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["drop", "list_letters", "replay", "show"]
 
-T = TypeVar("T")
-
 All = Annotated[bool, Parameter(name="--all", negative="")]
-_TIMEOUT = 60.0  # seconds
 
 
 def list_letters(
@@ -111,7 +108,7 @@ def drop(*places: str, every: All = False, yes: bool = False, how: Format = "hum
     chosen = _chosen(places, every=every)
     settings = prepare(common)
     if not yes:
-        _confirm(chosen)
+        confirm_drop("all dead letters" if chosen is None else f"{len(chosen)} dead letters")
 
     async def dropped(backbone: Backbone) -> SomeDone:
         return SomeDone(await backbone.dead_letters.drop(chosen))
@@ -132,21 +129,12 @@ def _chosen(places: Sequence[str], *, every: bool) -> tuple[str, ...] | None:
     return None if every else tuple(places)
 
 
-def _confirm(places: Sequence[str] | None) -> None:
-    """What is dropped is gone: somebody has to say so."""
-    what = "all dead letters" if places is None else f"{len(places)} dead letters"
-    if not sys.stdin.isatty():
-        raise UsageError(f"{what} would be dropped for good; add --yes")
-    print(f"{what.capitalize()} will be dropped for good. Type drop to go on: ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip() != "drop":
-        raise UsageError("nothing was dropped")
-
-
 def _letters(settings: Settings, common: Common, wanted: Mapping[str, Any]) -> tuple[ShownLetter, ...]:
     """What the running backbone has, or what lies in the store where none runs."""
+    from backbone.cli.process.either import done_by_either
     from backbone.facade.dead_letters import ShownLetters
 
-    return _done(
+    return done_by_either(
         settings, common, "dead_letters", wanted, ShownLetters, lambda backbone: backbone.dead_letters.shown(**wanted)
     ).letters
 
@@ -163,48 +151,23 @@ def _all_done(
     Returns:
         With how many it was done, and how many of them can't be read.
     """
+    from backbone.cli.process.either import done_by_either
     from backbone.facade.dead_letters import SomeDone
 
-    done = _done(settings, common, command, {"places": places}, SomeDone, alone)
+    done = done_by_either(settings, common, command, {"places": places}, SomeDone, alone)
     letters, unreadable = done.letters, done.unreadable
     while done.until is not None:
-        done = _done(settings, common, command, {"places": places, "until": done.until.isoformat()}, SomeDone, alone)
+        done = done_by_either(
+            settings, common, command, {"places": places, "until": done.until.isoformat()}, SomeDone, alone
+        )
         letters, unreadable = letters + done.letters, unreadable + done.unreadable
     return letters, unreadable
 
 
-def _done(
-    settings: Settings,
-    common: Common,
-    command: str,
-    arguments: Mapping[str, Any],
-    kind: type[T],
-    alone: Callable[[Backbone], Awaitable[T]],
-) -> T:
-    """Have a running backbone do it; where none runs, open one for it."""
-    from backbone.cli.process.asking import answer
-    from backbone.cli.process.opening import briefly
-    from backbone.cli.process.running import run
-    from backbone.control.errors import NobodyRuns
-
-    given = {name: value for name, value in arguments.items() if value is not None}
-    try:
-        return answer(settings, command, kind, timeout=_TIMEOUT, arguments=given)[0]
-    except NobodyRuns as error:
-        if not common.quiet:
-            note(f"{error}; the store is opened from here")
-    return run(lambda: briefly(settings, alone))
-
-
 def _say(text: str, body: Mapping[str, Any], how: str, common: Common) -> None:
-    from backbone.cli.show.output import page, write, write_json
+    from backbone.cli.show.output import say_done
 
-    if how == "json":
-        write_json(body, None)
-    elif how == "markdown":
-        write(f"# Dead letters\n\n{text}", None)
-    else:
-        page(lambda console: console.print(text), None, no_color=common.no_color)
+    say_done("Dead letters", text, body, how, no_color=common.no_color)
 
 
 def _write(letters: Sequence[ShownLetter], how: str, output: Output, common: Common, *, whole: bool) -> None:

@@ -89,6 +89,16 @@ def show(report: Any, draw: Callable[[Console], None], how: str, output: Path | 
         write(report.to_json() if how == "json" else report.to_markdown(), output)
 
 
+def say_done(title: str, text: str, body: Mapping[str, Any], how: str, *, no_color: bool) -> None:
+    """What was done, in a line, as JSON or as a page of Markdown."""
+    if how == "json":
+        write_json(body, None)
+    elif how == "markdown":
+        write(f"# {title}\n\n{text}", None)
+    else:
+        page(lambda console: console.print(text), None, no_color=no_color)
+
+
 def _deliver(path: Path, data: bytes) -> None:
     with refusing(path):
         deliver(path, data)

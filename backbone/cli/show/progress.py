@@ -114,4 +114,4 @@ def _counts(event: IngestProgress) -> str:
 
 
 def _share(event: IngestProgress) -> str:
-    return f"{event.bytes_read / event.bytes_total:.0%} of the file" if event.bytes_total else ""
+    return f"{event.bytes_read / event.bytes_total:.0%} of the {event.of}" if event.bytes_total else ""

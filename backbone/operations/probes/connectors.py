@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
+from backbone.ingest.market import reason_against
 from backbone.operations.probes.endpoints import endpoints
 from backbone.operations.probes.manifest import Connector, ConnectorsReport, Counted, Topic
 from backbone.settings.starting import obstacles
@@ -109,11 +110,22 @@ def _schedule(settings: Settings) -> Mapping[str, str]:
     retention = settings.retention
     every = f"every {retention.interval:g} s" if retention.interval else "never"
     return {
-        "ingest": "never: ingest by schedule is not built yet",
+        "ingest": _ingest_schedule(settings),
         "upkeep": every,
         "retention": every if retention.enabled and settings.store.backend != "duckdb" else "never",
         "kill_switch": settings.kill_switch or "none",
     }
+
+
+def _ingest_schedule(settings: Settings) -> str:
+    chosen = settings.schedule
+    if not chosen.enabled:
+        return "never: schedule.enabled is false"
+    reason = reason_against(settings)
+    if reason:
+        return f"never: {reason}"
+    shut = ", not while every market is shut" if chosen.sessions else ""
+    return f"every {chosen.interval:g} s, {chosen.jitter:g} s earlier or later{shut}"
 
 
 def _kept(settings: Settings, dimension: Dimension) -> str:
@@ -138,9 +150,18 @@ def _recovery(settings: Settings) -> Mapping[str, str]:
         "outbox": f"{retention.outbox_hours} hours and {retention.outbox_bytes} bytes of published changes",
         "topics": "created when they are missing" if settings.stream.create_topics else "not created by themselves",
         "ingest": f"a run is begun again {settings.ingest.retries} times, and waits {settings.store.patience:g} s",
+        "market": _tried_again(settings),
         "parts": f"restarted after {settings.supervision.backoff:g} s, then ever later up to "
         f"{settings.supervision.backoff_most:g} s",
     }
+
+
+def _tried_again(settings: Settings) -> str:
+    chosen = settings.recovery
+    if not chosen.enabled:
+        return "what a run missed is not tried again at once"
+    times, back = chosen.max_attempts, chosen.lookback_multiplier
+    return f"what a run missed is tried again {times} times, each {back:g} times as far back"
 
 
 def _manifest(

@@ -9,13 +9,13 @@ import anyio
 
 from actors import Actor, Message, StopReason, handles
 from backbone.ingest.messages import IngestEnded
-from backbone.operations.telemetry.desk import Desk
+from backbone.ingest.schedule_messages import ScheduleChanged
+from backbone.operations.telemetry.desk import Desk, Seen
 from backbone.operations.telemetry.events import Telemetry
 from backbone.operations.telemetry.listening import Listener
 from backbone.operations.telemetry.looking import Looks
 from backbone.operations.telemetry.messages import AttendListeners, EnsureTelemetryTopics
-from backbone.operations.telemetry.telling import Told, of_ingest, of_retention
-from backbone.retention.messages import RetentionJudged
+from backbone.operations.telemetry.telling import Told, of_health, of_ingest, of_retention, of_schedule
 from backbone.stream.provisioned import Provisioned
 
 __all__ = ["TelemetryActor"]
@@ -94,15 +94,26 @@ class TelemetryActor(Actor):
         async for event in self._desk.events:
             self._take(event)
 
-    def _take(self, event: Telemetry | IngestEnded | RetentionJudged) -> None:
+    def _take(self, event: Seen) -> None:
         if not self._desk.concerns(event):
             return  # of another backbone in this system
         if isinstance(event, Telemetry):
             self._desk.take(event)
         elif isinstance(event, IngestEnded):
             self._tell(of_ingest(event), event.path)
+            if event.run is not None and event.plan.path is None and self._desk.running:
+                self.context.run_task(self._tell_health(event), name="health")
+            else:
+                self._tell([of_health(event)], event.path)
+        elif isinstance(event, ScheduleChanged):
+            self._tell([of_schedule(event.state, event.at)], event.path)
         else:
             self._tell([of_retention(event)], event.path)
+
+    async def _tell_health(self, event: IngestEnded) -> None:
+        """By what is stored now: a run that brought nothing while nothing was due is a good one."""
+        found = await self._looks.health_of(event, self.context.clock.now())
+        self._tell([of_health(event, found)], event.path)
 
     def _tell(self, told: Iterable[Told], path: str) -> None:
         """Publish on the bus, which brings it back here, and to whoever listens there."""

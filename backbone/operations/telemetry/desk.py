@@ -12,6 +12,7 @@ from backbone.domain import arguments
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.identifiers import new_run_id
 from backbone.ingest.messages import IngestEnded
+from backbone.ingest.schedule_messages import ScheduleChanged
 from backbone.operations.telemetry.carrier import Carried, Carrier, CarrierStatistics
 from backbone.operations.telemetry.events import Telemetry
 from backbone.operations.telemetry.kept import Kept, Page
@@ -27,7 +28,7 @@ __all__ = ["Desk", "TelemetryStatistics", "kinds_of"]
 
 _ROOM = 4096  # events on the bus that were not looked at yet: as many as may come while the actor is restarted
 
-Seen = Telemetry | IngestEnded | RetentionJudged
+Seen = Telemetry | IngestEnded | RetentionJudged | ScheduleChanged
 
 
 class TelemetryStatistics(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +82,7 @@ class Desk:
     ) -> None:
         self.settings = settings
         self.events: Subscription[Seen] = system.events.subscribe(
-            Telemetry, IngestEnded, RetentionJudged, capacity=_ROOM
+            Telemetry, IngestEnded, RetentionJudged, ScheduleChanged, capacity=_ROOM
         )
         self.carrier = None if sink is None else Carrier(sink, settings.waiting, self._carrying)
         self._trouble: Callable[[str], None] | None = None

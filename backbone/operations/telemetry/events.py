@@ -11,11 +11,13 @@ import msgspec
 from actors import Event
 from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
+from backbone.ingest.schedule_state import ScheduleState
 from backbone.retention.report import RetentionDrop, RetentionFinding
 from backbone.stream.port import PartitionLag
 
 __all__ = [
     "Component",
+    "GateTold",
     "IngestHealth",
     "IngestMetrics",
     "IngestQuality",
@@ -23,6 +25,7 @@ __all__ = [
     "KafkaLag",
     "KafkaReadiness",
     "RetentionTold",
+    "SchedulerTold",
     "Telemetry",
 ]
 
@@ -132,6 +135,23 @@ class RetentionTold(msgspec.Struct, frozen=True, kw_only=True):
     scheduled: bool = False
 
 
+class SchedulerTold(msgspec.Struct, frozen=True, kw_only=True):
+    """How the schedule is: after each of its runs, where it pauses, stops or goes on, and at each interval.
+
+    Attributes:
+        status: off without a schedule; degraded where a run failed, is overdue or never was, or the schedule waits;
+            failed where it has stopped, or does not say how it is.
+        why: in a sentence; "" where all is well.
+        state: its counts and times; None: it does not say.
+        markdown: the same as a table.
+    """
+
+    status: Status
+    why: str
+    state: ScheduleState | None
+    markdown: str
+
+
 class KafkaLag(msgspec.Struct, frozen=True, kw_only=True):
     """How far the subscriptions of this process are behind, in records: of each partition the last of them."""
 
@@ -155,3 +175,24 @@ class KafkaReadiness(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Status
     components: tuple[Component, ...]
+
+
+class GateTold(msgspec.Struct, frozen=True, kw_only=True):
+    """Symbols whose gate has changed in the same way at the same moment.
+
+    Attributes:
+        dimension: of the data.
+        symbols: the first 64 of `symbol_count`.
+        level: ok, degraded or blocked.
+        before: the level that it was; None: they were not judged before.
+        reasons: of the first of them, worst first.
+        as_of: when that was found.
+    """
+
+    dimension: Dimension
+    symbols: tuple[str, ...]
+    symbol_count: int
+    level: str
+    before: str | None
+    reasons: tuple[str, ...]
+    as_of: datetime

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 from backbone.domain.status import Status
 from backbone.ingest.messages import IngestEnded
 from backbone.ingest.plan import IngestPlan, IngestRun
+from backbone.ingest.schedule_state import ScheduleState, judge, schedule_markdown
 from backbone.operations.telemetry.events import (
     IngestHealth,
     IngestMetrics,
     IngestQuality,
     IngestTold,
     RetentionTold,
+    SchedulerTold,
 )
 from backbone.operations.telemetry.topics import (
     INGEST,
@@ -23,12 +25,14 @@ from backbone.operations.telemetry.topics import (
     INGEST_METRICS,
     INGEST_QUALITY,
     RETENTION,
+    SCHEDULER,
     Topic,
 )
+from backbone.quality.health import DimensionHealth
 from backbone.quality.report import QualityReport
 from backbone.retention.messages import RetentionJudged
 
-__all__ = ["Told", "of_ingest", "of_retention"]
+__all__ = ["Told", "of_health", "of_ingest", "of_retention", "of_schedule"]
 
 _SYMBOLS, _MESSAGES, _FINDINGS = 64, 20, 20  # so many of each are told
 
@@ -43,7 +47,7 @@ class Told(NamedTuple):
 
 
 def of_ingest(event: IngestEnded) -> Iterator[Told]:
-    """A run that has ended: what it did, and, where it was not refused, its metrics and quality; its health last."""
+    """A run that has ended: what it did, and, where it was not refused, its metrics and quality."""
     plan, run = event.plan, event.run
     key = next(iter(plan.symbols if run is None else run.symbols), plan.dimension.value)
     asked = {"plan": _asked(plan)} if run is None else {"plan": _asked(plan), "settings_hash": run.settings_hash}
@@ -63,7 +67,18 @@ def of_ingest(event: IngestEnded) -> Iterator[Told]:
         yield Told(INGEST_METRICS, _metrics(run), key)
         if run.quality is not None:
             yield Told(INGEST_QUALITY, _quality(run.run_id, run.quality), key)
-    yield Told(INGEST_HEALTH, _health(event), key)
+
+
+def of_health(event: IngestEnded, judged: DimensionHealth | None = None) -> Told:
+    """Whether all is well with a run that has ended.
+
+    Args:
+        event: the end of a run.
+        judged: whether it brought what was due; None: nobody knows what was, so that a run without rows has failed.
+    """
+    plan, run = event.plan, event.run
+    key = next(iter(plan.symbols if run is None else run.symbols), plan.dimension.value)
+    return Told(INGEST_HEALTH, _health(event, judged), key)
 
 
 def _asked(plan: IngestPlan) -> dict[str, Any]:
@@ -122,14 +137,19 @@ def _quality(run_id: str, found: QualityReport) -> IngestQuality:
     )
 
 
-def _health(event: IngestEnded) -> IngestHealth:
+def _health(event: IngestEnded, judged: DimensionHealth | None) -> IngestHealth:
     run = event.run
     if run is None:
         found = [(Status.FAILED, event.error)]
     else:
         quality = run.quality
         checks = (
-            (not run.taken, Status.FAILED, run.nothing),
+            (judged is None and not run.taken, Status.FAILED, run.nothing),
+            (
+                judged is not None and judged.status != Status.OK,
+                Status.OK if judged is None else judged.status,
+                "" if judged is None else judged.message,
+            ),
             (
                 quality is not None and quality.status != Status.OK,
                 Status.OK if quality is None else quality.status,
@@ -147,6 +167,13 @@ def _health(event: IngestEnded) -> IngestHealth:
         status=Status.worst([Status.OK, *(status for status, _ in found)]),
         why=tuple(why for _, why in found),
     )
+
+
+def of_schedule(state: ScheduleState | None, now: datetime) -> Told:
+    """How the schedule is now; None: it does not say."""
+    status, why = judge(state, now)
+    markdown = "" if state is None else schedule_markdown(state, status, why)
+    return Told(SCHEDULER, SchedulerTold(status=status, why=why, state=state, markdown=markdown), "schedule")
 
 
 def of_retention(event: RetentionJudged) -> Told:

@@ -9,6 +9,7 @@ import msgspec
 from backbone.cache.health import CacheHealth
 from backbone.cache.port import CacheMetrics
 from backbone.operations.telemetry.events import (
+    GateTold,
     IngestHealth,
     IngestMetrics,
     IngestQuality,
@@ -16,6 +17,7 @@ from backbone.operations.telemetry.events import (
     KafkaLag,
     KafkaReadiness,
     RetentionTold,
+    SchedulerTold,
 )
 from backbone.settings.sections.telemetry import TelemetrySettings
 
@@ -25,6 +27,7 @@ __all__ = [
     "CACHE_HEALTH",
     "CROSS_REGION_FAILOVER",
     "EXECUTION_REPORT",
+    "GATE",
     "INGEST",
     "INGEST_HEALTH",
     "INGEST_METRICS",
@@ -68,11 +71,13 @@ def _switches(settings: TelemetrySettings) -> Mapping[str, bool]:
         "ingest_health": settings.ingest_health,
         "ingest_metrics": settings.ingest_metrics,
         "ingest_quality": settings.ingest_quality,
+        "ingest_scheduler": settings.ingest_scheduler,
         "retention": settings.retention,
         "cache": settings.cache,
         "cache_health": settings.cache_health,
         "kafka_lag": settings.kafka_lag,
         "kafka_readiness": settings.kafka_readiness,
+        "gate": settings.gate,
     }
 
 
@@ -80,7 +85,12 @@ INGEST = Topic("telemetry.ingest", "what a run did, or why it was refused, once 
 INGEST_HEALTH = Topic("telemetry.ingest.health", "whether all is well with a run", IngestHealth, "ingest_health")
 INGEST_METRICS = Topic("telemetry.ingest.metrics", "counts and pace of a run", IngestMetrics, "ingest_metrics")
 INGEST_QUALITY = Topic("telemetry.ingest.quality", "the judgement on a run's rows", IngestQuality, "ingest_quality")
-SCHEDULER = Topic("telemetry.ingest.scheduler", "the ingest schedule")
+SCHEDULER = Topic(
+    "telemetry.ingest.scheduler",
+    "how the schedule is, after each of its runs and each interval",
+    SchedulerTold,
+    "ingest_scheduler",
+)
 CROSS_REGION_FAILOVER = Topic("telemetry.ingest.cross_region_failover", "failover to another region")
 CACHE = Topic("telemetry.cache", "the cache's counters, each interval", CacheMetrics, "cache")
 CACHE_HEALTH = Topic("telemetry.cache.health", "whether the cache works, each interval", CacheHealth, "cache_health")
@@ -94,6 +104,7 @@ RETENTION = Topic(
     RetentionTold,
     "retention",
 )
+GATE = Topic("telemetry.gate", "whether symbols may be traded on, when that has changed", GateTold, "gate")
 SENSORY_SNAPSHOT = Topic("telemetry.sensory.snapshot", "what the sensors make of a symbol")
 BELIEF = Topic("telemetry.understanding.belief", "the belief about a symbol")
 REGIME = Topic("telemetry.understanding.regime", "the regime of a symbol")
@@ -114,6 +125,7 @@ TOPICS: Mapping[str, Topic] = {
         KAFKA_LAG,
         KAFKA_READINESS,
         RETENTION,
+        GATE,
         SENSORY_SNAPSHOT,
         BELIEF,
         REGIME,

@@ -17,6 +17,7 @@ class IngestSettings(Section, frozen=True, kw_only=True):
     chunk_rows: Annotated[int, Meta(ge=1, le=100_000, description="rows of one transaction at most")] = 100_000
     retries: Annotated[int, Meta(ge=0, le=100, description="attempts after a failed one")] = 3
     csv_zone: Annotated[Text | None, Meta(description="zone of csv times without an offset, such as UTC")] = None
+    record_runs: Annotated[bool, Meta(description="journal what became of each run, for backbone runs")] = True
     record_batch_rows: Annotated[int, Meta(ge=1, le=100_000, description="live rows of one commit at most")] = 100_000
     record_batch_bytes: Annotated[Count, Meta(description="bytes of live rows of one commit at most")] = (
         16 * 1024 * 1024

@@ -8,6 +8,9 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from backbone.settings.sections.base import Section, Share, Text
+from backbone.settings.sections.contracts import ContractSettings
+from backbone.settings.sections.freshness import FeedSettings, FreshnessSettings
+from backbone.settings.sections.repair import RepairSettings
 
 __all__ = ["Doubtful", "QualitySettings"]
 
@@ -31,3 +34,7 @@ class QualitySettings(Section, frozen=True, kw_only=True):
     sessions: Annotated[
         Mapping[str, str], Meta(description="trading calendar by symbol, before all else: AAPL=us_equities,…")
     ] = {}
+    freshness: FreshnessSettings = FreshnessSettings()
+    feeds: FeedSettings = FeedSettings()
+    repair: RepairSettings = RepairSettings()
+    contracts: ContractSettings = ContractSettings()

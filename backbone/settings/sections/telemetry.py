@@ -27,11 +27,15 @@ class TelemetrySettings(Section, frozen=True, kw_only=True):
     ingest_health: Annotated[bool, Meta(description="tell of each run whether all is well")] = True
     ingest_metrics: Annotated[bool, Meta(description="tell the counts and the pace of each run")] = True
     ingest_quality: Annotated[bool, Meta(description="tell the judgement on the rows of each run")] = True
+    ingest_scheduler: Annotated[
+        bool, Meta(description="tell how the schedule is, after each run and each interval")
+    ] = True
     retention: Annotated[bool, Meta(description="tell what retention found, dropped and pruned")] = True
     cache: Annotated[bool, Meta(description="tell the cache's counters, each interval")] = True
     cache_health: Annotated[bool, Meta(description="tell whether the cache does its work, each interval")] = True
     kafka_lag: Annotated[bool, Meta(description="tell how far consumers are behind Kafka, each interval")] = True
     kafka_readiness: Annotated[bool, Meta(description="tell whether Kafka does its work, each interval")] = True
+    gate: Annotated[bool, Meta(description="tell when it has changed whether symbols may be traded on")] = True
     interval: Annotated[Seconds, Meta(description="between two looks at cache and stream")] = 30.0
     flush_timeout: Annotated[
         Seconds, Meta(description="an event that its topic has not taken within this is tried again")

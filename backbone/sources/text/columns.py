@@ -28,6 +28,7 @@ from backbone.sources.text.cells import number_form
 from backbone.sources.text.heading import split
 from backbone.sources.text.layout import Layout, required_columns
 from backbone.sources.text.numbers import MISSING, numbers, wholes
+from backbone.sources.text.shapes import evenly
 from backbone.sources.text.times import Moments, counted, moments, of_timestamps
 
 __all__ = ["Columns", "parse_columns"]
@@ -36,7 +37,7 @@ _AWARE: Final = pa.timestamp("us", tz="UTC")
 _NAIVE: Final = pa.timestamp("us")
 _CODES: Final = pa.dictionary(pa.int32(), pa.string())
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(?P<offset>Z|[+-]\d\d(:?\d\d)?)?", re.ASCII)
-_COUNT: Final = re.compile(r"[1-9]\d{8,17}", re.ASCII)
+_COUNT: Final = re.compile(r"[1-9]\d{8,18}", re.ASCII)
 _NULLS: Final = sorted({each for word in MISSING for each in (word, word.upper(), word.title())} | {"NaN"})
 
 
@@ -148,6 +149,8 @@ def _read(data: bytes, layout: Layout, types: dict[int, pa.DataType]) -> pa.Tabl
 
 
 def _whole_column(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 1:
+        return column.chunk(0)  # `combine_chunks` copies it
     array = column.combine_chunks()
     return array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
 
@@ -156,7 +159,7 @@ def _joined(cells: list[pa.Array]) -> pa.Array:
     """Two cells as one text with a blank between; nothing where either is empty."""
     if len(cells) == 1:
         return cells[0]
-    texts = [_trimmed(each) for each in cells]
+    texts = [each if evenly(each) is not None else _trimmed(each) for each in cells]
     return pc.binary_join_element_wise(*texts, " ", null_handling="emit_null")
 
 
@@ -180,7 +183,7 @@ def _fit(array: pa.Array, column: str, layout: Layout, dimension: Dimension) -> 
 
 def _moments(array: pa.Array, layout: Layout) -> Moments:
     if pa.types.is_string(array.type):
-        return moments(_trimmed(array), layout.times)
+        return moments(array, layout.times, _trimmed)
     return (counted if pa.types.is_integer(array.type) else of_timestamps)(array, layout.times)
 
 
@@ -196,7 +199,12 @@ def _texts(array: pa.Array, normalise: Callable[[str], str] | None, *, key: bool
             trimmed = _or_none(normalise, trimmed)
         fits = trimmed and len(trimmed.encode()) <= LONGEST_TEXT and not (key and hidden(trimmed))
         texts.append(trimmed if fits else None)
-    found = pa.array(texts, pa.string()).take(coded.indices)
+    if len(texts) == 1 and not coded.null_count:
+        found = pa.repeat(pa.scalar(texts[0], pa.string()), len(coded))
+    else:
+        found = pa.array(texts, pa.string()).take(coded.indices)
+    if not found.null_count:
+        return _Fitted(found, np.zeros(len(found), dtype=np.bool_))
     nothing = _nulls(coded.indices) | np.array([*empty, True])[coded.indices.fill_null(len(empty)).to_numpy()]
     return _Fitted(found, _nulls(found) & ~nothing)
 
@@ -214,5 +222,7 @@ def _trimmed(texts: pa.Array) -> pa.Array:
 
 
 def _nulls(array: pa.Array) -> Mask:
+    if not array.null_count:
+        return np.zeros(len(array), dtype=np.bool_)
     nulls: Mask = array.is_null().to_numpy(zero_copy_only=False)
     return nulls

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Final, Literal
 
 import msgspec
@@ -20,6 +20,7 @@ import msgspec
 from backbone.domain import Dimension
 from backbone.domain.arguments import shown
 from backbone.sources.errors import SourceError
+from backbone.sources.installed import entry_points
 
 __all__ = ["GROUP", "SHAPES", "Dialect", "by_header", "by_shape", "dialects", "places_of", "plain"]
 

@@ -52,6 +52,7 @@ _PLAIN: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _MANY: Final = {"k": "e3", "m": "e6", "b": "e9"}
 _WHOLE: Final = r"^[+-]?\d{1,18}$"
 _MOST: Final = 2**63
+_DIGITS_ALIKE: Final = str.maketrans(dict.fromkeys("23456789", "1"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +211,14 @@ def _or_none(read: Callable[[str], float | None], text: str) -> float | None:
         return None
 
 
+def _of_each_shape(texts: Iterable[str]) -> Iterable[str]:
+    """The first text of each shape: no pattern tells digits apart but zero from the others."""
+    first: dict[str, str] = {}
+    for text in map(str.strip, texts):
+        first.setdefault(text.translate(_DIGITS_ALIKE), text)
+    return first.values()
+
+
 def recognised(texts: Iterable[str], form: NumberForm) -> NumberForm:
     """The form of a file's numbers, made out by some of its texts: which sign is the decimal one.
 
@@ -219,7 +228,7 @@ def recognised(texts: Iterable[str], form: NumberForm) -> NumberForm:
     if form.decimal is not None:
         return form
     point = comma = either = dotted = ""
-    for text in map(str.strip, texts):
+    for text in _of_each_shape(texts):
         with_point, with_comma = (_written(decimal).fullmatch(text) for decimal in (".", ","))
         dotted = dotted or (text if with_point and "." in text else "")
         point = point or (text if with_point and not with_comma else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,16 +18,24 @@ from backbone.sources.errors import InputInvalid
 from backbone.sources.port import BadRow, excerpt
 from backbone.sources.remarks import Remarks
 from backbone.sources.repeated import RepeatedHours
-from backbone.sources.text.columns import parse_columns
+from backbone.sources.text.columns import Columns, parse_columns
 from backbone.sources.text.dialects import plain
 from backbone.sources.text.heading import is_header, split
 from backbone.sources.text.layout import Layout
-from backbone.sources.text.lines import Block, Lines, examine
+from backbone.sources.text.lines import Block, Looked, are_even
 from backbone.sources.text.rows import Row, RowError, read_row
 
 __all__ = ["Reader"]
 
 Places = NDArray[np.intp]
+
+
+class _Rows(NamedTuple):
+    """Rows, which lines they are, and whose time the clocks showed twice."""
+
+    table: pa.Table
+    places: Places
+    repeated: Mask
 
 
 class Reader:
@@ -47,27 +56,37 @@ class Reader:
 
     def read(self, block: Block) -> tuple[pa.Table, list[BadRow]]:
         """The rows of a block in file order, and those that are bad."""
-        lines = examine(block.data, self._layout.delimiter, self._layout.fields, ends_empty=self._layout.trailing)
-        table, places, repeated = self._plain_rows(block.data, lines)
-        single = ~lines.empty
-        single[places] = False
-        rescued, rescued_places, bad = self._single_rows(block, lines, np.flatnonzero(single))
-        if rescued:
-            values = [row.values for row in rescued]
-            table = pa.concat_tables([table, pa.Table.from_pylist(values, schema=self._schema)])
-            places = np.concatenate((places, rescued_places))
-            repeated = np.concatenate((repeated, [row.repeated for row in rescued]))
-            order = np.argsort(places, kind="stable")
-            table, places, repeated = table.take(pa.array(order)), places[order], repeated[order]
+        looked = Looked(block, self._layout.delimiter, self._layout.fields, ends_empty=self._layout.trailing)
+        (table, places, repeated), bad = self._rows(looked)
         if self._dimension is Dimension.TRADES:
             found = settled(table)
-            bad += [self._bad(block, lines, places[row], reason) for row, reason in found.reasons.items()]
-            table, places, repeated = found.table, places[found.kept], repeated[found.kept]
+            bad += [self._bad(looked, places[row], reason) for row, reason in found.reasons.items()]
+            if not found.kept.all():
+                places, repeated = places[found.kept], repeated[found.kept]
+            table = found.table
             self.remarks.settled(found.cancelled, found.corrected)
         table, unplaced = self._hours.settle(
-            table, repeated, lambda rows, reason: [self._bad(block, lines, place, reason) for place in places[rows]]
+            table, repeated, lambda rows, reason: [self._bad(looked, place, reason) for place in places[rows]]
         )
         return table, bad + unplaced
+
+    def _rows(self, looked: Looked) -> tuple[_Rows, list[BadRow]]:
+        """The rows that can be read, and the bad ones."""
+        rows = self._even_rows(looked.block)
+        if rows is not None and len(rows.places) == looked.block.lines:
+            return rows, []
+        rows = self._plain_rows(looked) if rows is None else rows
+        single = ~looked.lines.empty
+        single[rows.places] = False
+        rescued, places, bad = self._single_rows(looked, np.flatnonzero(single))
+        if not rescued:
+            return rows, bad
+        values = [row.values for row in rescued]
+        table = pa.concat_tables([rows.table, pa.Table.from_pylist(values, schema=self._schema)])
+        places = np.concatenate((rows.places, places))
+        repeated = np.concatenate((rows.repeated, [row.repeated for row in rescued]))
+        order = np.argsort(places, kind="stable")
+        return _Rows(table.take(pa.array(order)), places[order], repeated[order]), bad
 
     def rest(self) -> tuple[pa.Table, list[BadRow]]:
         """The rows that waited until the end of the file; see `backbone.sources.repeated`."""
@@ -87,35 +106,53 @@ class Reader:
             for number, line in lines
         ]
 
-    def _plain_rows(self, data: bytes, lines: Lines) -> tuple[pa.Table, Places, Mask]:
-        """The rows that can be read columnwise, which lines they are, and whose time the clocks showed twice."""
+    def _even_rows(self, block: Block) -> _Rows | None:
+        """The rows of a block of which every line is plain, as nearly all are; None: look at its lines first."""
+        layout, remarks = self._layout, Remarks()
+        if layout.trailing or not are_even(block.data, layout.delimiter, layout.fields):
+            return None
+        try:
+            parsed = parse_columns(block.data, layout, self._dimension, remarks)
+        except pa.ArrowInvalid:  # a line has another number of fields
+            return None
+        if parsed.doubtful.size != block.lines:  # a line is empty
+            return None
+        self.remarks.add(remarks)
+        return self._sure(parsed, np.arange(block.lines))
+
+    def _plain_rows(self, looked: Looked) -> _Rows:
+        """The rows that can be read columnwise."""
+        data, lines = looked.block.data, looked.lines
         places = np.flatnonzero(lines.plain)
         if not places.size:
-            return self._schema.empty_table(), places, np.zeros(0, dtype=np.bool_)
+            return _Rows(self._schema.empty_table(), places, np.zeros(0, dtype=np.bool_))
         if places.size < lines.ends.size:
             kept = np.repeat(lines.plain, lines.ends + 1 - lines.starts)
             data = np.frombuffer(data, dtype=np.uint8)[kept].tobytes()
-        parsed = parse_columns(data, self._layout, self._dimension, self.remarks)
+        return self._sure(parse_columns(data, self._layout, self._dimension, self.remarks), places)
+
+    def _sure(self, parsed: Columns, places: Places) -> _Rows:
+        """The rows of which every value fits; the others are read line by line."""
         constants = {c: pa.repeat(pa.scalar(v), places.size) for c, v in self._layout.constants.items()}
         arrays = {**parsed.arrays, **constants}
         table = pa.Table.from_arrays([arrays[c] for c in self._schema.names], schema=self._schema)
         if not parsed.doubtful.any():
-            return table, places, parsed.repeated
+            return _Rows(table, places, parsed.repeated)
         sure = ~parsed.doubtful
-        return table.filter(pa.array(sure)), places[sure], parsed.repeated[sure]
+        return _Rows(table.filter(pa.array(sure)), places[sure], parsed.repeated[sure])
 
-    def _single_rows(self, block: Block, lines: Lines, places: Places) -> tuple[list[Row], Places, list[BadRow]]:
+    def _single_rows(self, looked: Looked, places: Places) -> tuple[list[Row], Places, list[BadRow]]:
         """Read lines one by one: rows that are good after all, which lines they are, and bad rows. Blank lines go."""
         rows, good, bad = [], [], []
         for place in places.tolist():
-            line = _line(block, lines, place)
+            line = looked.line(place)
             if not line.strip():
                 continue
             try:
                 rows.append(read_row(line, self._layout, self._dimension, self.remarks))
                 good.append(place)
             except RowError as error:
-                bad.append(self._bad(block, lines, place, self._header_again(block, place, line) or str(error)))
+                bad.append(self._bad(looked, place, self._header_again(looked.block, place, line) or str(error)))
         return rows, np.array(good, dtype=np.intp), bad
 
     def _header_again(self, block: Block, place: int, line: bytes) -> str:
@@ -135,10 +172,6 @@ class Reader:
             "put each part into a file of its own"
         )
 
-    def _bad(self, block: Block, lines: Lines, place: int, reason: str) -> BadRow:
-        location = f"{self._path.name}:{block.first_line + place}"
-        return BadRow(location, reason, excerpt(_line(block, lines, place)))
-
-
-def _line(block: Block, lines: Lines, place: int) -> bytes:
-    return block.data[lines.starts[place] : lines.ends[place]].removesuffix(b"\r")
+    def _bad(self, looked: Looked, place: int, reason: str) -> BadRow:
+        location = f"{self._path.name}:{looked.block.first_line + place}"
+        return BadRow(location, reason, excerpt(looked.line(place)))

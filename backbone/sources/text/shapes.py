@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -19,17 +20,23 @@ from backbone.sources.casting import Mask
 from backbone.sources.text.spelled import DIGITS_BELOW, FINE, PIVOT, unit_of
 from backbone.sources.text.written import EPOCH_DIGITS, MONTHS
 
-__all__ = ["Shaped", "shaped"]
+__all__ = ["Shaped", "evenly", "shaped"]
 
 _LONGEST: Final = 64
 _MOST_SHAPES: Final = 64
 _ZERO, _NINE = ord("0"), ord("9")
 _MOST_DIGITS: Final = 18
+_HOLDING: Final[dict[int, type[np.unsignedinteger[Any]]]] = {2: np.uint8, 4: np.uint16, 9: np.uint32, 19: np.uint64}
+"""By how many digits a number has at most, what holds it."""
+_AT_ONCE: Final = 256
 _SECOND_US: Final = 1_000_000
+_MONTHS_TO_1970: Final = 1970 * 12
 
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
-Places = NDArray[np.intp]
+Rows = NDArray[np.intp]
+Places = Rows | slice
+"""Rows; a slice of all of them where they are alike."""
 
 
 @dataclass(slots=True)
@@ -57,16 +64,46 @@ class Shaped:
         return cls(np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.int64), none, none.copy(), none.copy())
 
 
-def shaped(texts: pa.Array, look: Callable[[str], re.Match[str] | None], unit: str | None) -> Shaped:
+def evenly(texts: pa.Array) -> Bytes | None:
+    """The bytes of texts that all have their digits in the same places, and the same signs around them.
+
+    None: they do not, one of them is null, or there are blanks around them.
+    """
+    if texts.null_count or not len(texts):
+        return None
+    raw, edges = _bytes(texts)
+    width = int(edges[1] - edges[0])
+    if not 0 < width <= _LONGEST or (np.diff(edges) != width).any():
+        return None
+    matrix = raw[edges[0] : edges[-1]].reshape(-1, width)
+    first = matrix[0].tobytes()
+    return matrix if first.isascii() and first == first.strip() and _alike(matrix) else None
+
+
+def _alike(matrix: Bytes) -> bool:
+    """Whether all rows have digits where the first has some, and the same bytes elsewhere."""
+    first = matrix[0]
+    digit = (first >= _ZERO) & (first <= _NINE)
+    least, above = np.where(digit, _ZERO, first).astype(np.uint8), np.where(digit, _NINE - _ZERO, 0).astype(np.uint8)
+    many = len(matrix) // _AT_ONCE * _AT_ONCE  # numpy is quick with long rows
+    long = matrix[:many].reshape(-1, _AT_ONCE * first.size)
+    fits = ((long - np.tile(least, _AT_ONCE)) <= np.tile(above, _AT_ONCE)).all()
+    return bool(fits and ((matrix[many:] - least) <= above).all())
+
+
+def shaped(
+    texts: pa.Array, look: Callable[[str], re.Match[str] | None], unit: str | None, even: Bytes | None = None
+) -> Shaped:
     """Read a column of texts without surrounding blanks.
 
     Args:
         texts: strings; null stays unread.
         look: gives the parts of a text.
         unit: of numbers since 1970, where their digits do not tell it.
+        even: what `evenly` gave for them.
     """
     found = Shaped.nothing(len(texts))
-    for rows, matrix in _matrices(texts):
+    for rows, matrix in _matrices(texts) if even is None else [(slice(None), even)]:
         match = look(matrix[0].tobytes().decode("ascii", "replace"))
         if match is None:
             continue
@@ -79,11 +116,9 @@ def shaped(texts: pa.Array, look: Callable[[str], re.Match[str] | None], unit: s
 
 def _matrices(texts: pa.Array) -> Iterator[tuple[Places, Bytes]]:
     """The rows of each shape, and their bytes."""
-    _, _, data = texts.buffers()
-    if data is None or not len(texts):
+    if texts.buffers()[2] is None or not len(texts):
         return
-    raw: Bytes = np.frombuffer(data, dtype=np.uint8)
-    edges = np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    raw, edges = _bytes(texts)
     lengths = np.diff(edges)
     if texts.null_count:
         lengths[texts.is_null().to_numpy(zero_copy_only=False)] = 0
@@ -92,7 +127,16 @@ def _matrices(texts: pa.Array) -> Iterator[tuple[Places, Bytes]]:
             yield from _by_shape(np.flatnonzero(lengths == width), raw, edges, width)
 
 
-def _by_shape(rows: Places, raw: Bytes, edges: NDArray[np.int32], width: int) -> Iterator[tuple[Places, Bytes]]:
+def _bytes(texts: pa.Array) -> tuple[Bytes, NDArray[np.int32]]:
+    """All bytes of the texts, and where each begins and the last ends."""
+    _, edges, data = texts.buffers()
+    raw: Bytes = np.frombuffer(data, dtype=np.uint8)
+    return raw, np.frombuffer(edges, dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
+
+
+def _by_shape(
+    rows: NDArray[np.intp], raw: Bytes, edges: NDArray[np.int32], width: int
+) -> Iterator[tuple[Places, Bytes]]:
     starts = edges[rows]
     if rows.size * width == starts[-1] - starts[0] + width:
         matrix = raw[starts[0] : starts[0] + rows.size * width].reshape(rows.size, width)
@@ -109,12 +153,19 @@ def _by_shape(rows: Places, raw: Bytes, edges: NDArray[np.int32], width: int) ->
 
 
 def _number(matrix: Bytes, places: list[int]) -> Numbers:
-    """The number that the digits at these places make."""
-    value = np.zeros(len(matrix), dtype=np.int64)
-    for place in places:
+    """The number that the digits at these places make.
+
+    It is counted in as few bytes as hold it: what goes over on the way comes back in the end.
+    """
+    if not places:
+        return np.zeros(len(matrix), dtype=np.int64)
+    kind = next(kind for digits, kind in _HOLDING.items() if len(places) <= digits)
+    value = matrix[:, places[0]].astype(kind)
+    for place in places[1:]:
         value *= 10
-        value += matrix[:, place] - _ZERO
-    return value
+        value += matrix[:, place]
+    value -= kind(_ZERO * int("1" * len(places)) & int(np.iinfo(kind).max))
+    return value.astype(np.int64)
 
 
 def _part(matrix: Bytes, match: re.Match[str], name: str) -> Numbers | int:
@@ -172,8 +223,16 @@ def _days(year: Numbers, month: Numbers, day: Numbers | int) -> tuple[Numbers, M
     """Days since 1970, and which of the dates exist."""
     fits = (year >= 1) & (month >= 1) & (month <= 12)
     months = (year - 1970) * 12 + np.clip(month, 1, 12) - 1
-    first, following = ((months + n).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) for n in (0, 1))
+    firsts = _first_days()
+    first, following = (firsts.take(months + _MONTHS_TO_1970 + n, mode="clip") for n in (0, 1))
     return first + day - 1, fits & (day >= 1) & (day <= following - first)
+
+
+@cache
+def _first_days() -> Numbers:
+    """The first day of each month of the years 0 to 9999 and of the one after, in days since 1970."""
+    months = np.arange(-_MONTHS_TO_1970, (10_000 - 1970) * 12 + 1)
+    return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
 
 
 def _ahead(found: Shaped, rows: Places, matrix: Bytes, match: re.Match[str]) -> Mask | bool:

@@ -8,11 +8,11 @@ is the day and which the month is not read until the caller says how it is writt
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from backbone.domain.clock import MAX_US, MIN_US, from_us
 from backbone.sources.casting import Mask
 from backbone.sources.text.placing import FIRST_WALL, LAST_WALL, TimeForm, place, placed
-from backbone.sources.text.shapes import Shaped, shaped
+from backbone.sources.text.shapes import Shaped, evenly, shaped
 from backbone.sources.text.spelled import DIGITS_BELOW, Spelled, Untold, spelled, unit_of
-from backbone.sources.text.written import FINER_DIGITS, Looks, clock_of, find, is_epoch
+from backbone.sources.text.written import FINER_DIGITS, Looks, clock_of, find, is_epoch, shape_of
 
 __all__ = [
     "Moment",
@@ -94,10 +94,20 @@ def moment(text: str, form: TimeForm) -> Moment:
     raise ValueError(f"{text!r} {form.years}")
 
 
-def moments(texts: pa.Array, form: TimeForm) -> Moments:
-    """Read a column of strings; the same answers as `moment` gives for each."""
-    texts = pc.utf8_trim_whitespace(texts.cast(pa.string()))
-    found = shaped(texts, partial(find, looks=form.looks), form.unit)
+def moments(
+    texts: pa.Array, form: TimeForm, trimmed: Callable[[pa.Array], pa.Array] = pc.utf8_trim_whitespace
+) -> Moments:
+    """Read a column of strings; the same answers as `moment` gives for each.
+
+    Args:
+        texts: as they are written.
+        form: of the column.
+        trimmed: takes the blanks away that surround them.
+    """
+    texts = texts.cast(pa.string())
+    even = evenly(texts)
+    texts = trimmed(texts) if even is None else texts
+    found = shaped(texts, partial(find, looks=form.looks), form.unit, even)
     _read_singly(found, texts, form)
     values, failed, repeated = placed(found.wall, found.offset, found.aware, form)
     missing = texts.is_null().to_numpy(zero_copy_only=False)
@@ -141,19 +151,29 @@ def counted(given: pa.Array, form: TimeForm) -> Moments:
     missing = given.is_null().to_numpy(zero_copy_only=False)
     numbers = given.fill_null(0).to_numpy()
     size = np.abs(numbers)
+    least, most = (int(size.min()), int(size.max())) if size.size else (0, 0)
     wall, cut, read = np.zeros_like(numbers), np.zeros_like(missing), np.zeros_like(missing)
     for unit, below in DIGITS_BELOW.items():
-        if form.unit == unit:
-            here = (size >= 0) & (size < _MOST // 10 ** max(0, below))
-        else:
-            known = form.unit is None and not (form.finer and unit == "s")
-            here = (size >= 10 ** (14 - below)) & (size <= min(_MOST, 10 ** (17 - below) - 1)) & known
+        first, last = _span_of(unit, below, form)
+        if last < least or first > most:
+            continue
+        here = (size >= first) & (size <= last)
         wall = np.where(here, numbers * 10**below if below >= 0 else np.sign(numbers) * (size // 10**-below), wall)
-        cut |= here & (size % 10 ** max(0, -below) != 0)
+        if below < 0:
+            cut |= here & (size % 10**-below != 0)
         read |= here
     us, failed, repeated = placed(wall, 0, np.ones_like(missing), form)
     failed = (failed | ~read) & ~missing
     return Moments(_stamps(us, missing), failed, repeated, cut & ~failed & ~missing)
+
+
+def _span_of(unit: str, below: int, form: TimeForm) -> tuple[int, int]:
+    """The first and the last number that counts in a unit; where none does, the first is above the last."""
+    if form.unit == unit:
+        return 0, _MOST // 10 ** max(0, below) - 1
+    if form.unit is not None or (form.finer and unit == "s"):
+        return 1, 0
+    return 10 ** (14 - below), min(_MOST, 10 ** (17 - below) - 1)
 
 
 def _stamps(us: NDArray[np.int64], missing: Mask) -> pa.Array:
@@ -166,11 +186,12 @@ def recognised(texts: Iterable[str], form: TimeForm) -> TimeForm:
     Raises:
         ValueError: they can't be read or placed before their format, their unit or their zone is told; says which.
     """
+    looks = form.looks
     said: list[tuple[str, Spelled]] = []
     untold: list[Untold] = []
     for text in filter(None, (each.strip() for each in texts)):
         try:
-            said.append((text, spelled(text, form.looks)))
+            said.append((text, spelled(text, looks)))
         except Untold as error:
             untold.append(error)
         except ValueError:
@@ -188,9 +209,19 @@ def recognised(texts: Iterable[str], form: TimeForm) -> TimeForm:
     numbers = [text for text, _ in said if is_epoch(text)]
     finer = sum(len(text.partition(".")[0].strip("+-")) in FINER_DIGITS for text in numbers)
     _refuse_dates_in_digits(numbers, form)
-    clocks = Counter(clock for text, _ in said if (match := find(text, form.looks)) and (clock := clock_of(match)))
-    clock = clocks.most_common(1)[0][0] if clocks else None
+    clock = _clock((text for text, _ in said), form.looks)
     return replace(form, epochs=2 * len(numbers) > len(said), finer=2 * finer > len(numbers), clock=clock)
+
+
+def _clock(texts: Iterable[str], looks: Looks) -> Literal["four", "six"] | None:
+    """How many digits times of day without colons have in most of these texts, which are moments."""
+    found: Counter[Literal["four", "six"]] = Counter()
+    for shape, count in Counter(map(shape_of, texts)).items():
+        match = find(shape, looks)
+        clock = None if match is None else clock_of(match)
+        if clock is not None:
+            found[clock] += count
+    return found.most_common(1)[0][0] if found else None
 
 
 def _refuse_dates_in_digits(numbers: Sequence[str], form: TimeForm) -> None:

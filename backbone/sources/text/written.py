@@ -20,6 +20,7 @@ __all__ = [
     "find",
     "format_pattern",
     "is_epoch",
+    "shape_of",
     "why_not",
 ]
 
@@ -72,6 +73,7 @@ _ZONE_NAME: Final = re.compile(r".*\d ?[\[(]?(?:(?!am|pm)[a-z]{2,4}|[a-z_]+(?:/[
 _SCIENTIFIC: Final = re.compile(r"[+-]?\d+(\.\d*)?e[+-]?\d+", _FLAGS)
 _DATE_DIGITS: Final = 8
 _LONGEST: Final = 64
+_DIGITS_ALIKE: Final = str.maketrans(dict.fromkeys("123456789", "0"))
 EPOCH_DIGITS: Final = range(9, 21)
 """How many digits a number since 1970 has."""
 FINER_DIGITS: Final = range(12, 21)
@@ -181,13 +183,25 @@ def find(text: str, looks: Looks) -> re.Match[str] | None:
     number = _EPOCH.fullmatch(text)
     if looks.unit is not None:
         return number
-    if number is not None and is_epoch(text):
+    if number is not None and not _is_date(text):
         known = FINER_DIGITS if looks.finer else EPOCH_DIGITS
         return number if looks.epochs is not False and digits_of_epoch(number["whole"]) in known else None
     if looks.epochs:
         return None
-    match = next((match for pattern in _known(looks.day_first) if (match := pattern.fullmatch(text))), None)
+    pattern = _pattern_for(shape_of(text), looks.day_first)
+    match = None if pattern is None else pattern.fullmatch(text)
     return match if match is None or looks.clock in (None, clock_of(match) or looks.clock) else None
+
+
+def shape_of(text: str) -> str:
+    """A text with zeros for its digits: no pattern tells them apart."""
+    return text.translate(_DIGITS_ALIKE)
+
+
+@lru_cache(maxsize=1024)
+def _pattern_for(shape: str, day_first: bool) -> re.Pattern[str] | None:
+    """The first pattern that fits a text with its digits in these places, whichever they are."""
+    return next((pattern for pattern in _known(day_first) if pattern.fullmatch(shape)), None)
 
 
 def clock_of(match: re.Match[str]) -> Literal["four", "six"] | None:
@@ -209,7 +223,11 @@ def digits_of_epoch(whole: str) -> int:
 
 def is_epoch(text: str) -> bool:
     """Whether a text without surrounding blanks is a number since 1970, not a date of eight digits."""
-    return _EPOCH.fullmatch(text) is not None and not (text.isdecimal() and len(text) == _DATE_DIGITS)
+    return _EPOCH.fullmatch(text) is not None and not _is_date(text)
+
+
+def _is_date(text: str) -> bool:
+    return len(text) == _DATE_DIGITS and text.isdecimal()
 
 
 def why_not(text: str, looks: Looks) -> tuple[str, bool]:

@@ -15,7 +15,7 @@ __all__ = ["Drops", "note"]
 class Drops(Part):
     """What whoever keeps windows has to know of drops."""
 
-    @question("delivery")
+    @question("delivery", looks=True)
     def drop_count(self, connection: Connection) -> int:
         """The sum over all dimensions."""
         return count(connection, "SELECT sum(epoch) FROM telemetry.epochs WHERE source = ?", [DROPS])

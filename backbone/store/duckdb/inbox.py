@@ -91,7 +91,7 @@ class Inbox(Part):
             f"""
             SELECT {_LETTER} FROM telemetry.dead_letters d
             WHERE recorded_at <= coalesce(make_timestamptz(?), recorded_at)
-            ORDER BY recorded_at DESC, "group", topic, partition, "offset" LIMIT ? OFFSET ?
+            ORDER BY epoch_us(recorded_at) DESC, "group", topic, partition, "offset" LIMIT ? OFFSET ?
             """,  # noqa: S608
             [parameter(until), limit, skip],
         )

@@ -14,7 +14,7 @@ from backbone.store.journalling import LIVE, Needed
 from backbone.store.merging import read_journal_row, replayed
 from backbone.store.records import JournalBound, JournalRow, WriteResult
 
-__all__ = ["Journal", "find", "note", "old"]
+__all__ = ["Journal", "find", "note", "old", "written"]
 
 _COLUMNS = """run_id, ingest_id, dimension, source, status, rows, inserted, changed, unchanged, symbols,
     epoch_us(start_ts), epoch_us(end_ts), duration_s, epoch_us(executed_at), error, metadata"""
@@ -34,12 +34,19 @@ class Journal(Part):
         note(connection, self._session.known.numbers, row)
 
     @question("delivery")
-    def journal(self, connection: Connection, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
+    def journal(
+        self,
+        connection: Connection,
+        limit: int = 50,
+        dimension: Dimension | None = None,
+        *,
+        source: str | None = None,
+    ) -> list[JournalRow]:
         """Journal rows, newest first."""
         rows = connection.execute(
             f"SELECT {_COLUMNS} FROM telemetry.ingest_runs WHERE dimension = coalesce(?, dimension) "  # noqa: S608
-            "ORDER BY id DESC LIMIT ?",
-            [None if dimension is None else dimension.value, limit],
+            "AND source = coalesce(?, source) ORDER BY id DESC LIMIT ?",
+            [None if dimension is None else dimension.value, source, limit],
         ).fetchall()
         return [read_journal_row(row, moment) for row in rows]
 
@@ -76,6 +83,16 @@ def find(connection: Connection, run_id: str, ingest_id: str) -> WriteResult | N
         return None
     *columns, position, outbox_rows = found
     return replayed(read_journal_row(columns, moment), position=position, outbox_rows=outbox_rows)
+
+
+def written(connection: Connection, dimension: Dimension, ingest_id: str, at: datetime) -> list[JournalRow]:
+    """What a chunk came to that was committed at this moment."""
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM telemetry.ingest_runs "  # noqa: S608
+        "WHERE dimension = ? AND ingest_id = ? AND executed_at = make_timestamptz(?) ORDER BY id DESC",
+        [dimension.value, ingest_id, parameter(at)],
+    ).fetchall()
+    return [read_journal_row(row, moment) for row in found]
 
 
 def old(connection: Connection, verb: str, bound: JournalBound | None, now: datetime) -> int:

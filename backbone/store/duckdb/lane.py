@@ -131,6 +131,11 @@ class Lane:
         finally:
             self._turn.release()
 
+    def give_back(self) -> None:
+        """Return memory that work has freed; for work itself, in its thread."""
+        if self._headroom is not None:
+            self._headroom.give_back(self._connected())
+
     def _refusal(self) -> StoreUnavailable:
         return StoreUnavailable(f"{self._path} was closed; open the store first")
 

@@ -19,7 +19,7 @@ from backbone.store.duckdb.sql import Connection, count, first, given
 from backbone.store.merging import Truths, Verdict
 from backbone.store.ranges import Ranges
 
-__all__ = ["KEPT", "compact", "enter", "judge", "void_before"]
+__all__ = ["KEPT", "compact", "enter", "judge", "void", "void_before"]
 
 KEPT = 50_000
 """Small entries of a symbol that are kept as they are, the newest ones: rows that come late between them are known to
@@ -140,4 +140,19 @@ def void_before(connection: Connection, dimension: Dimension, before_us: int) ->
         WHERE dimension = ? AND start_ts < make_timestamptz(?)
         """,
         [before_us, dimension.value, before_us],
+    )
+
+
+def void(
+    connection: Connection, dimension: Dimension, symbol: str, interval: str | None, start_us: int, end_us: int
+) -> int:
+    """Let no entry that reaches into a range name a content any more; it still says that something was written."""
+    return count(
+        connection,
+        """
+        UPDATE telemetry.ledger SET ingest_id = ''
+        WHERE dimension = ? AND symbol = ? AND "interval" = ?
+            AND start_ts <= make_timestamptz(?) AND end_ts >= make_timestamptz(?)
+        """,
+        [dimension.value, symbol, interval or "", end_us, start_us],
     )

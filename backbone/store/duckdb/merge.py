@@ -34,7 +34,7 @@ def merge(connection: Connection, frame: Frame, fresh: Truths, origin: Origin, s
     found = differing(connection, frame, np.flatnonzero(~fresh), stored)
     merged = Merged.of(frame, fresh, found.missing, found.changed)
     if len(found.changed):
-        _retire(connection, frame.dimension, found.stored, origin.ingested_at_us)
+        _retire(connection, frame.dimension, found.stored, origin.since_us)
     if merged.written.num_rows:
         _insert(connection, merged.written, origin)
     return merged
@@ -62,7 +62,7 @@ def _insert(connection: Connection, frame: Frame, origin: Origin) -> None:
         connection.execute(
             f"INSERT INTO {rows_table(frame.dimension)} ({names(columns + ORIGIN)}) "  # noqa: S608
             f"SELECT {names(columns)}, ?, ?, ?, make_timestamptz(?) FROM incoming",
-            [origin.source, origin.ingest_id, origin.revision, origin.ingested_at_us],
+            [origin.source, origin.ingest_id, origin.revision, origin.since_us],
         )
 
 
@@ -76,7 +76,7 @@ def _columns(frame: Frame, origin: Origin) -> Columns:
         "source": (pa.string(), [origin.source] * rows),
         "ingest_id": (pa.string(), [origin.ingest_id] * rows),
         "revision": (pa.int64(), [origin.revision] * rows),
-        "ingested_at": (MOMENT, [origin.ingested_at_us] * rows),
+        "ingested_at": (MOMENT, [origin.since_us] * rows),
     }
 
 

@@ -58,14 +58,16 @@ class Outbox(Part):
             )
         ]
 
-    @question("delivery")
+    @question("delivery", looks=True)
     def outbox_status(self, connection: Connection, sink: str = "") -> OutboxStatus:
         """How far a sink is behind, or the last of them."""
         at = published(connection, sink)
-        pending, oldest = first(
-            connection, "SELECT count(*), epoch_us(min(created_at)) FROM telemetry.outbox WHERE position > ?", [at]
-        )
         newest = count(connection, "SELECT max(position) FROM telemetry.positions")
+        pending, oldest = 0, None
+        if newest > at:
+            pending, oldest = first(
+                connection, "SELECT count(*), epoch_us(min(created_at)) FROM telemetry.outbox WHERE position > ?", [at]
+            )
         return OutboxStatus(newest=newest, cursor=at, pending=pending, oldest_pending_at=moment(oldest))
 
     @question("delivery")
@@ -155,6 +157,8 @@ def place(connection: Connection) -> None:
     """Fill in the shards of rows that were written before there were any."""
     found = connection.execute("SELECT DISTINCT symbol FROM telemetry.outbox WHERE shard IS NULL").fetchall()
     names = [symbol for (symbol,) in found]
+    if not names:
+        return
     shards = pa.table({"symbol": pa.array(names, pa.string()), "shard": pa.array(map(shard_of, names), pa.int32())})
     with given(connection, "shards", shards):
         connection.execute("UPDATE telemetry.outbox o SET shard = s.shard FROM shards s WHERE s.symbol = o.symbol")

@@ -29,16 +29,18 @@ Method = Callable[Concatenate[S, Connection, P], T]
 Asked = Callable[Concatenate[S, P], Coroutine[Any, Any, T]]
 
 
-def question(purpose: Purpose) -> Callable[[Method[S, P, T]], Asked[S, P, T]]:
+def question(purpose: Purpose, *, looks: bool = False) -> Callable[[Method[S, P, T]], Asked[S, P, T]]:
     """Make a method of the port of what takes a connection: it is done off the loop and within the deadline.
 
     Args:
         purpose: whose turn it takes; what serves another purpose is not held up.
+        looks: it changes nothing, and its answer follows from what is stored and what was asked alone.
     """
 
     def made(method: Method[S, P, T]) -> Asked[S, P, T]:
         async def asked(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-            return await self._session.run(lambda connection: method(self, connection, *args, **kwargs), purpose)
+            key = (method.__name__, args, *kwargs.items()) if looks else None
+            return await self._session.run(lambda c: method(self, c, *args, **kwargs), purpose, key)
 
         asked.__doc__ = method.__doc__
         return asked

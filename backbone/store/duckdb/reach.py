@@ -35,14 +35,24 @@ class Reach:
         for key, end in zip(keys, ranges.ends_us.tolist(), strict=True):
             ends[key] = max(end, ends.get(key, end))
 
+    def noted(self, connection: Connection, dimension: Dimension) -> dict[tuple[str, str | None], int]:
+        """The same for a reader, who leaves it to the writer to keep what was read; "" is no interval."""
+        ends = self._ends.get(dimension)
+        ends = _read(connection, dimension) if ends is None else ends.copy()
+        return {(symbol, interval or None): end for (symbol, interval), end in ends.items()}
+
     def _of(self, connection: Connection, dimension: Dimension) -> dict[tuple[str, str], int]:
         if dimension not in self._ends:
-            found = connection.execute(
-                """
-                SELECT symbol, "interval", epoch_us(max(end_ts)) FROM telemetry.ledger
-                WHERE dimension = ? GROUP BY symbol, "interval"
-                """,
-                [dimension.value],
-            ).fetchall()
-            self._ends[dimension] = {(symbol, interval): end for symbol, interval, end in found}
+            self._ends[dimension] = _read(connection, dimension)
         return self._ends[dimension]
+
+
+def _read(connection: Connection, dimension: Dimension) -> dict[tuple[str, str], int]:
+    found = connection.execute(
+        """
+        SELECT symbol, "interval", epoch_us(max(end_ts)) FROM telemetry.ledger
+        WHERE dimension = ? GROUP BY symbol, "interval"
+        """,
+        [dimension.value],
+    ).fetchall()
+    return {(symbol, interval): end for symbol, interval, end in found}

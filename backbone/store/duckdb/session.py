@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import duckdb
 
@@ -65,6 +65,8 @@ class Session:
         self._root: duckdb.DuckDBPyConnection | None = None
         self._holder = Holder(path)
         self._lanes: dict[Purpose, list[Lane]] = {}
+        self._seen: dict[Hashable, Any] = {}
+        self._apart: list[Lane] = []
         self.known = Known() if self._memory is None else self._memory.known
 
     async def open(self) -> None:
@@ -78,6 +80,7 @@ class Session:
         if self._root is None:
             self._root = self._connect() if self._inline else await self._connected()
             self.known.forget()
+            self._seen.clear()
             writer = self._lane(self.known.forget)
             self._lanes = {
                 purpose: [writer] * many if self._inline or purpose == "writing" else self._others(many)
@@ -90,6 +93,8 @@ class Session:
         if root is None:
             return
         try:
+            while self._apart:
+                await self._apart.pop().close(interrupt=True)
             for purpose in reversed(_LANES):
                 for lane in self._lanes[purpose]:
                     await lane.close(interrupt=purpose != "writing")
@@ -100,6 +105,8 @@ class Session:
     def let_go(self) -> None:
         """Let go of the file, whatever a close that was cut short has left; only writes are waited for, a second."""
         root, self._root = self._root, None
+        while self._apart:
+            self._apart.pop().let_go()
         for purpose, lanes in self._lanes.items():
             for lane in lanes:
                 lane.let_go(writes=purpose == "writing")
@@ -107,13 +114,48 @@ class Session:
             close_behind(root)
         self._holder.let_go()
 
-    async def run(self, work: Work[T], purpose: Purpose = "writing") -> T:
-        """Do a piece of work with a connection for that purpose; see `Lane.run` for what is raised."""
+    async def run(self, work: Work[T], purpose: Purpose = "writing", look: Hashable = None) -> T:
+        """Do a piece of work with a connection for that purpose; see `Lane.run` for what is raised.
+
+        Args:
+            work: what to do.
+            purpose: whose turn it takes.
+            look: names work that changes nothing. Inline it is done again only where other work may have changed what
+                it sees: on a virtual clock an idle backbone looks thousands of times in a second.
+        """
+        self._require_open()
+        if look in self._seen:
+            return self._seen[look]  # type: ignore[no-any-return]
+        try:
+            done = await min(self._lanes[purpose], key=lambda lane: lane.load).run(work)
+        finally:
+            if look is None:
+                self._seen.clear()
+        if look is not None and self._inline:
+            self._seen[look] = done
+        return done
+
+    def apart(self, deadline: float) -> Lane:
+        """A lane of one's own, for who holds a transaction; it is closed by `give_back`, and with the session.
+
+        Args:
+            deadline: seconds that one piece of work in it may take.
+        """
+        self._require_open()
+        self._apart.append(self._lane(_nothing, deadline))
+        return self._apart[-1]
+
+    async def give_back(self, lane: Lane) -> None:
+        """Close a lane of one's own; one that is closed already stays so."""
+        if lane in self._apart:
+            self._apart.remove(lane)
+            await lane.close(interrupt=True)
+
+    def _require_open(self) -> None:
         if self._root is None:
             raise StoreUnavailable(
                 f"{self._path} is not open now: a running backbone opens it again by itself; else open the store first"
             )
-        return await min(self._lanes[purpose], key=lambda lane: lane.load).run(work)
 
     async def _connected(self) -> duckdb.DuckDBPyConnection:
         """Connect in a thread of its own: what DuckDB starts there makes its files as that thread would."""
@@ -132,11 +174,11 @@ class Session:
     def _others(self, many: int) -> list[Lane]:
         return [self._lane(_nothing) for _ in range(many)]
 
-    def _lane(self, broke: Callable[[], None]) -> Lane:
+    def _lane(self, broke: Callable[[], None], deadline: float | None = None) -> Lane:
         return Lane(
             self._another,
             self._path,
-            deadline=self._deadline,
+            deadline=self._deadline if deadline is None else deadline,
             inline=self._inline,
             broke=broke,
             headroom=self._headroom,

@@ -16,11 +16,17 @@ from backbone.store.duckdb.epochs import Epochs
 from backbone.store.duckdb.headroom import AT_REST, Headroom
 from backbone.store.duckdb.inbox import Inbox
 from backbone.store.duckdb.journal import Journal
+from backbone.store.duckdb.latest import Furthest
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
 from backbone.store.duckdb.outbox import Outbox
 from backbone.store.duckdb.probe import probe
+from backbone.store.duckdb.quarantine import Quarantine
 from backbone.store.duckdb.quarters import Counting
+from backbone.store.duckdb.repairs import Repairs
+from backbone.store.duckdb.run_journal import RunJournal
 from backbone.store.duckdb.session import Session
+from backbone.store.duckdb.snapshots import Held, Snapshots
+from backbone.store.duckdb.tracing import Tracing
 from backbone.store.duckdb.upkeep import Upkeep
 from backbone.store.duckdb.writing import Writing
 from backbone.store.migrations import Migration, shipped
@@ -30,7 +36,24 @@ from backbone.store.records import MigrationReport, StoreInfo
 __all__ = ["DuckDBStore"]
 
 
-class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting, Epochs, Journal, Upkeep):
+class DuckDBStore(
+    Writing,
+    Aggregating,
+    Snapshots,
+    Outbox,
+    Cursors,
+    Inbox,
+    Drops,
+    Counting,
+    Furthest,
+    Epochs,
+    Journal,
+    RunJournal,
+    Quarantine,
+    Repairs,
+    Tracing,
+    Upkeep,
+):
     """A store in one DuckDB file, or in memory. It writes a chunk at a time, and reads beside that.
 
     Args:
@@ -78,7 +101,9 @@ class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting,
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }
+        self._memory = memory if self._path == MEMORY else None
         self._session = Session(self._path, config, memory=memory, deadline=deadline, inline=inline, headroom=headroom)
+        self._snapshots: dict[str, Held] = {}
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
         self._timer = timer
@@ -103,7 +128,7 @@ class DuckDBStore(Writing, Aggregating, Outbox, Cursors, Inbox, Drops, Counting,
     async def migrate(self, *, dry_run: bool = False) -> MigrationReport:
         """Bring the tables up to date."""
         return await self._session.run(
-            lambda c: migrator.migrate(c, self._migrations, now=self._clock(), dry_run=dry_run)
+            lambda c: migrator.migrate(c, self._migrations, now=self._clock(), dry_run=dry_run, memory=self._memory)
         )
 
     async def probe(self) -> StoreInfo:

@@ -1,24 +1,20 @@
-"""Quarantine of bad rows, and deletion of what is no longer needed."""
+"""Deletion of what is no longer needed, and voiding what the ledger can no longer vouch for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-import pyarrow as pa
-
-from backbone.domain.clock import from_us, to_us
+from backbone.domain.clock import to_us
 from backbone.domain.dimension import Dimension
-from backbone.domain.text import excerpt
-from backbone.store.duckdb import drops, ledger
+from backbone.store.duckdb import drops, ledger, run_journal
 from backbone.store.duckdb import journal as journals
 from backbone.store.duckdb.cursors import published
 from backbone.store.duckdb.excess import excess
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
-from backbone.store.duckdb.sql import Connection, count, given, parameter, rows_table
-from backbone.store.records import JournalBound, QuarantineRow
+from backbone.store.duckdb.sql import Connection, count, parameter, rows_table
+from backbone.store.records import JournalBound
 
 __all__ = ["Upkeep"]
 
@@ -33,44 +29,7 @@ class _Spent(NamedTuple):
 
 
 class Upkeep(Part):
-    """Bad rows, and what has grown old."""
-
-    @question("writing")
-    def quarantine(self, connection: Connection, rows: Sequence[QuarantineRow]) -> int:
-        """Keep rows that are not kept yet."""
-        columns = {
-            name: pa.array([excerpt(getattr(row, name)) for row in rows], pa.string())
-            for name in ("source", "location", "reason", "excerpt", "dimension", "run_id")
-        }
-        at = pa.array([to_us(row.at) for row in rows], pa.int64())
-        with given(connection, "bad", pa.table({**columns, "recorded_at": at.cast(pa.timestamp("us", tz="UTC"))})):
-            return count(
-                connection,
-                """
-                INSERT INTO telemetry.quarantine
-                SELECT DISTINCT ON (source, dimension, location, reason) * FROM bad
-                WHERE NOT EXISTS (
-                    SELECT 1 FROM telemetry.quarantine q
-                    WHERE q.source = bad.source AND q.dimension = bad.dimension
-                      AND q.location = bad.location AND q.reason = bad.reason
-                )
-                """,
-            )
-
-    @question("delivery")
-    def quarantined(self, connection: Connection, limit: int = 100, skip: int = 0) -> list[QuarantineRow]:
-        """Rows, newest first."""
-        found = connection.execute(
-            """
-            SELECT source, location, reason, excerpt, dimension, run_id, epoch_us(recorded_at) FROM telemetry.quarantine
-            ORDER BY recorded_at DESC, source, dimension, location, reason LIMIT ? OFFSET ?
-            """,
-            [limit, skip],
-        ).fetchall()
-        return [
-            QuarantineRow(source, location, reason, excerpt, dimension, run_id, from_us(at))
-            for source, location, reason, excerpt, dimension, run_id, at in found
-        ]
+    """What has grown old, or is gone."""
 
     async def prune(
         self,
@@ -99,6 +58,19 @@ class Upkeep(Part):
             _note_pruned(connection, spent.outbox_before, last, at)
             return _reduce(connection, "DELETE", spent, last, at, self._clock())
 
+    @question("writing")
+    def void(
+        self,
+        connection: Connection,
+        dimension: Dimension,
+        symbol: str,
+        interval: str | None,
+        start: datetime,
+        end: datetime,
+    ) -> int:
+        """Have the ledger know of no content over a range."""
+        return ledger.void(connection, dimension, symbol, interval, to_us(start), to_us(end))
+
     async def drop(self, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
         """Delete, or count, the rows of a dimension from before a moment."""
         return await (self._droppable if dry_run else self._dropped)(dimension, before)
@@ -114,6 +86,8 @@ class Upkeep(Part):
         with transaction(connection):
             connection.execute(f"DELETE FROM {rows}_revisions WHERE ts < make_timestamptz(?)", [at])  # noqa: S608
             dropped = count(connection, f"DELETE FROM {rows} WHERE ts < make_timestamptz(?)", [at])  # noqa: S608
+            mended = "DELETE FROM telemetry.repairs WHERE dimension = ? AND ts < make_timestamptz(?)"
+            connection.execute(mended, [dimension.value, at])
             ledger.void_before(connection, dimension, to_us(before))
             drops.note(connection, dimension, self._clock())
         return dropped
@@ -134,7 +108,8 @@ def _reduce(
             ("dead_letters", "recorded_at < make_timestamptz(?)", [quarantine]),
         )
     }
-    return {**found, "journal": journals.old(connection, verb, spent.journal, now)}
+    journalled = journals.old(connection, verb, spent.journal, now) + run_journal.old(connection, verb, spent.journal)
+    return {**found, "journal": journalled}
 
 
 _DUE = "(created_at < make_timestamptz(?) OR position <= ?) AND position <= ?"

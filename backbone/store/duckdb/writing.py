@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from backbone.domain.clock import to_us
 from backbone.domain.events import unnumbered
 from backbone.domain.frame import Frame
-from backbone.store.duckdb import epochs, journal, ledger, outbox
+from backbone.store.duckdb import epochs, journal, ledger, outbox, repairs
 from backbone.store.duckdb.known import Known
 from backbone.store.duckdb.merge import held_at, merge
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection
-from backbone.store.merging import Merged, Truths, journal_row, result_of
+from backbone.store.merging import Merged, Truths, journal_row, require_room, result_of
 from backbone.store.numbering import moments_of, number
 from backbone.store.payloads import Origin, payloads_of
 from backbone.store.ranges import ranges_of
@@ -51,6 +51,8 @@ class Writing(Part):
             result = replace(applied, duration_s=self._timer() - began)
             row = journal_row(chunk, result, now)
             journal.note(connection, known.numbers, row, position=result.position, outbox_rows=result.outbox_rows)
+            if chunk.repairs:
+                repairs.note(connection, chunk, now)
         known.committed(chunk.frame.dimension, positions)
         return replace(result, duration_s=self._timer() - began, after=after)
 
@@ -67,8 +69,10 @@ def _apply(
         return passed, {}
     ledger.enter(connection, known, dimension, ranges, chunk.ingest_id, verdict.fresh)
     [revision] = known.numbers.take(connection, "revision")
-    origin = Origin(source=chunk.source, ingest_id=chunk.ingest_id, revision=revision, ingested_at_us=to_us(now))
+    known_at = None if chunk.known_at is None else to_us(chunk.known_at)
+    origin = Origin(chunk.source, chunk.ingest_id, revision, to_us(now), known_at)
     merged = _merged(connection, chunk, ranges.rows(verdict.fresh), origin, stored)
+    require_room(chunk, merged)
     payloads = list(payloads_of(merged.written, origin, max_payload_bytes)) if merged.written.num_rows else []
     rows = outbox.append(connection, known.numbers, dimension, payloads, origin) if payloads else []
     result = result_of(chunk, merged, position=rows[-1].position if rows else 0, outbox_rows=len(rows))

@@ -14,9 +14,11 @@ from backbone.store.timescale.columns import packed
 from backbone.store.timescale.part import question
 from backbone.store.timescale.reading import Reading
 from backbone.store.timescale.selecting import Selection, checked
-from backbone.store.timescale.session import Session
+from backbone.store.timescale.session import READ, Session
 
 __all__ = ["Aggregating"]
+
+_BY_HASH = "SET LOCAL enable_hashagg = on; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off"
 
 
 class Aggregating(Reading):
@@ -40,7 +42,8 @@ class Aggregating(Reading):
                 FROM (SELECT * FROM ({_made(query, bucket, rows, groups)}) AS made ORDER BY {names(groups)}) AS bars
             ) AS page
         """  # noqa: S608
-        newest, horizon, crossing, *answer = await session.row(statement, *selection.values)
+        async with session.transaction(READ, first=_BY_HASH):
+            newest, horizon, crossing, *answer = await session.row(statement, *selection.values)
         if crossing:
             raise Unsupported(CROSSED)
         return await self.result_of(BARS, known, newest, horizon, answer)
@@ -49,19 +52,20 @@ class Aggregating(Reading):
 def _made(query: Query, bucket: Bucket, rows: str, groups: tuple[str, ...]) -> str:
     """Bars by their start, of several symbols by symbol and start.
 
-    Rows are ordered by bucket and then by their key before they are grouped: grouping alone would sort them by
-    bucket, and mix up those within one. That sort takes a third of the time.
+    Rows come in the order of their key, by the index, and are grouped by hash, which takes them as they come. Grouping
+    by a sort would mix up those within a bucket, and to sort them by bucket and key would take as long as all the rest.
     """
     of = sources(query.dimension)
-    key = [quoted(name) for name in query.dimension.key if name not in ("symbol", "interval")]
+    key = [quoted(name) for name in query.dimension.key if name != "interval" and (name != "symbol" or name in groups)]
+    columns = [quoted(name) for name in dict.fromkeys((*groups, "ts", *of.values()))]
     by = ", ".join("bucket" if name == "ts" else quoted(name) for name in groups)
     return f"""
         SELECT {by.replace("bucket", "bucket AS ts")}, ({_known(of["open"])})[1] AS open, max({of["high"]}) AS high,
             min({of["low"]}) AS low, ({_known(of["close"])})[cardinality({_known(of["close"])})] AS close,
             sum({of["volume"]}) AS volume, {_crossing(bucket)} AS crossing
         FROM (
-            SELECT *, {_start(bucket, "ts")} AS bucket FROM ({rows}) AS rows
-            WHERE {counting(query.dimension)} ORDER BY {by}, {", ".join(key)}
+            SELECT {", ".join(columns)}, {_start(bucket, "ts")} AS bucket FROM ({rows}) AS rows
+            WHERE {counting(query.dimension)} ORDER BY {", ".join(key)}
         ) AS ordered GROUP BY {by}
     """  # noqa: S608
 

@@ -8,6 +8,7 @@ COPY can not. It is as fast as binary COPY (measured on a million trades), and n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from backbone.domain.stored import constant
 from backbone.store.sql import quoted
 from backbone.store.timescale.copying import PG_EPOCH_US
 
-__all__ = ["moments", "packed", "table_of"]
+__all__ = ["doubles_of", "moments", "moments_of", "packed", "summed", "table_of", "wholes_of"]
 
 _SEND = {"timestamp": "timestamptz_send({})", "int64": "int8send({})", "double": "float8send(coalesce({}, 'NaN'))"}
 
@@ -33,6 +34,11 @@ def packed(dimension: Dimension, known: Mapping[str, str]) -> str:
         dimension: of the rows.
         known: columns whose one text is known beforehand: they are not sent.
     """
+    return _packed(dimension, frozenset(known))
+
+
+@cache
+def _packed(dimension: Dimension, known: frozenset[str]) -> str:
     expressions = ["count(*)"]
     for name, kind in dimension.kinds.items():
         if name in known:
@@ -46,6 +52,32 @@ def packed(dimension: Dimension, known: Mapping[str, str]) -> str:
         else:
             expressions.append(f"string_agg({_SEND[kind].format(column)}, '')")
     return ", ".join(expressions)
+
+
+def summed(dimension: Dimension, known: Mapping[str, str]) -> str:
+    """The expressions that tell the number of rows, and a hash of each column; see `Store.sum_part`.
+
+    Args:
+        dimension: of the rows.
+        known: columns that are left out.
+    """
+    expressions = ["count(*)"]
+    for name, kind in dimension.kinds.items():
+        if name not in known:
+            column = quoted(name)
+            hashes = [f"sha256(coalesce(string_agg({sent}, ''), ''))" for sent in _sent(kind, column)]
+            expressions.append(hashes[0] if len(hashes) == 1 else f"sha256({' || '.join(hashes)})")
+    return ", ".join(expressions)
+
+
+def _sent(kind: Kind, column: str) -> list[str]:
+    """The values as bytes; of doubles zero has no sign, and NaN stands for null."""
+    if kind == "string":
+        return [f"int4send(coalesce(octet_length(textsend({column})), -1))", f"textsend({column})"]
+    if kind == "double":
+        null = r"'\x7ff8000000000001'::bytea"
+        return [f"CASE WHEN {column} IS NULL OR {column} = 'NaN' THEN {null} ELSE float8send({column} + 0) END"]
+    return [_SEND[kind].format(column)]
 
 
 def table_of(dimension: Dimension, known: Mapping[str, str], answer: Sequence[Any]) -> pa.Table:
@@ -77,17 +109,28 @@ def moments(piece: bytes | None) -> npt.NDArray[np.int64]:
     return values
 
 
+def moments_of(values: npt.NDArray[np.int64]) -> pa.Array:
+    """Moments, of the numbers by which the server counts; the array itself becomes them."""
+    values += PG_EPOCH_US
+    return _array(arrow_type("timestamp"), values)
+
+
+def wholes_of(values: npt.NDArray[np.int64]) -> pa.Array:
+    """Whole numbers; the array itself becomes them."""
+    return _array(pa.int64(), values)
+
+
 def _numbers(kind: Kind, piece: bytes | None) -> pa.Array:
     if kind == "timestamp":
         return _array(arrow_type(kind), moments(piece))
     if kind == "double":
-        return _doubles(piece or b"")
+        return doubles_of(np.frombuffer(piece or b"", dtype=">f8"))
     return _array(pa.int64(), np.frombuffer(piece or b"", dtype=">i8").astype(np.int64))
 
 
-def _doubles(piece: bytes) -> pa.Array:
-    """NaN stands for null, whoever put it there, and zero has no sign."""
-    values = np.frombuffer(piece, dtype=">f8").astype(np.float64)
+def doubles_of(given: npt.NDArray[Any]) -> pa.Array:
+    """Doubles in network order. NaN stands for null, whoever put it there, and zero has no sign."""
+    values = given.astype(np.float64)
     values += 0.0
     missing = np.isnan(values)
     return pa.array(values, mask=missing) if missing.any() else _array(pa.float64(), values)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -34,6 +34,7 @@ from backbone.store.timescale.failures import (
 )
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tls import reached, require_files
+from backbone.store.timescale.warm import Warm
 
 __all__ = ["Database", "place_of"]
 
@@ -73,6 +74,7 @@ class Database:
         self._bounds = bounds
         self._application_name = application_name
         self._pool: Any = None
+        self._warm: Warm | None = None
         self._connections: dict[int, Any] = {}
         self._busy: set[int] = set()
         self._worked_at = -_TRUSTED_SECONDS
@@ -116,6 +118,7 @@ class Database:
                 )
         except EXPLAINED as error:
             raise self.explained(error) from error
+        self._warm = Warm(self._connections, bounds.pool_recycle)
 
     async def _connect(self, _: None, **options: Any) -> Any:
         """For the pool, which so knows no password, and whose errors have no frame that does."""
@@ -146,13 +149,21 @@ class Database:
             return
         with anyio.CancelScope(shield=True):
             with suppress(*BROKEN), anyio.move_on_after(_CLOSE_SECONDS):
+                for connection in self._cooled():
+                    await _given_back(pool, connection)
                 await pool.close()
             pool.terminate()
         self._connections.clear()
 
+    def _cooled(self) -> list[Any]:
+        """The connections that lay at hand; from now on none does."""
+        warm, self._warm = self._warm, None
+        return [] if warm is None else warm.close()
+
     def let_go(self) -> None:
         """Cut the connections without waiting."""
         pool, self._pool = self._pool, None
+        self._cooled()
         if pool is not None:
             pool.terminate()
             self._connections.clear()
@@ -188,9 +199,7 @@ class Database:
         while True:
             attempt += 1
             try:
-                async with self._checkout(timeout) as session:
-                    sessions.append(session)
-                    result = await work(session)
+                result = await self._tried(work, sessions, timeout)
             except Exception as error:  # of any class: what breaks the client while COMMIT is out leaves it in doubt
                 if any(session.committing for session in sessions):
                     raise self._unknown() from error
@@ -205,22 +214,21 @@ class Database:
                 self._worked_at = time.monotonic()
                 return result
 
-    @asynccontextmanager
-    async def _checkout(self, timeout: float | None) -> AsyncIterator[Session]:
-        """A connection from the pool; one whose state is not certain is never given back to others."""
-        pool = self._pool
-        if pool is None:
+    async def _tried(self, work: Work[T], sessions: list[Session], timeout: float | None) -> T:
+        """Work on a connection of the pool; one whose state is not certain is never given back to others."""
+        pool, warm = self._pool, self._warm
+        if pool is None or warm is None:
             raise StoreUnavailable(
                 f"{self.place} is not open now: a running backbone opens it again by itself; else open the store first"
             )
-        began = time.monotonic()
-        connection = await pool.acquire(timeout=self._bounds.pool_timeout)
-        self._longest_wait = max(self._longest_wait, time.monotonic() - began)
+        connection = await self._taken(pool, warm)
         number = connection.get_server_pid()
         self._busy.add(number)
+        session = Session(connection, timeout)
+        sessions.append(session)
         sound = False
         try:
-            yield Session(connection, timeout)
+            result = await work(session)
             sound = True
         except (asyncpg.PostgresError, StoreError, ValueError):
             sound = True
@@ -229,22 +237,52 @@ class Database:
             self._busy.discard(number)
             if connection.is_closed() or not sound or connection.is_in_transaction():
                 connection.terminate()
-            # the work is done: that giving its connection back failed, which ends the connection, changes nothing
-            with (
-                suppress(*BROKEN, TimeoutError),
-                anyio.move_on_after(_RELEASE_SECONDS, shield=True),
-            ):
-                await pool.release(connection, timeout=_RELEASE_SECONDS)
+                await _given_back(pool, connection)
+            elif not warm.lay(connection, number):
+                await _given_back(pool, connection)
+        return result
+
+    async def _taken(self, pool: Any, warm: Warm) -> Any:
+        """A connection that works, as far as is known."""
+        while (connection := warm.take()) is not None:
+            if connection.is_closed():
+                await _given_back(pool, connection)
+                continue
+            if self._bounds.pre_ping:
+                await self._pinged(connection)
+            return connection
+        began = time.monotonic()
+        warm.wanted += 1
+        try:
+            connection = await pool.acquire(timeout=self._bounds.pool_timeout)
+        finally:
+            warm.wanted -= 1
+        self._longest_wait = max(self._longest_wait, time.monotonic() - began)
+        return connection
+
+    async def _pinged(self, connection: Any) -> None:
+        """Try a connection; one that does not answer ends, and so goes back to the pool."""
+        answered = False
+        try:
+            await self._ping(connection)
+            answered = True
+        finally:
+            if not answered:
+                connection.terminate()
 
     async def expire(self) -> None:
         """Renew all connections when they are next used: plans and types they remember may be out of date."""
-        if self._pool is not None:
-            await self._pool.expire_connections()
+        pool, warm = self._pool, self._warm
+        if pool is not None and warm is not None:
+            await pool.expire_connections()
+            for connection in warm.give_up():
+                await _given_back(pool, connection)
 
     def drop_idle(self) -> None:
         """Cut the connections that nobody uses: after an outage they may be half open, and each would cost a wait."""
         for number, connection in list(self._connections.items()):
             if number not in self._busy:
+                self._connections.pop(number)  # its listeners are told only in the next turn of the loop
                 connection.terminate()
 
     def facts(self) -> dict[str, str]:
@@ -253,9 +291,10 @@ class Database:
         waited, self._longest_wait = self._longest_wait, 0.0
         if pool is None:
             return {}
+        at_hand = 0 if self._warm is None else len(self._warm)
         return {
             "pool_connections": str(pool.get_size()),
-            "pool_idle": str(pool.get_idle_size()),
+            "pool_idle": str(pool.get_idle_size() + at_hand),
             "pool_most": str(pool.get_max_size()),
             "pool_longest_wait_s": f"{waited:.3f}",
         }
@@ -278,6 +317,12 @@ class Database:
 
     def _unknown(self) -> UnknownOutcome:
         return UnknownOutcome(f"{self.place}: the answer to COMMIT was lost; look the chunk up before a retry")
+
+
+async def _given_back(pool: Any, connection: Any) -> None:
+    """Let the pool have a connection again; that this fails, which ends the connection, changes nothing for who did."""
+    with suppress(*BROKEN, TimeoutError), anyio.move_on_after(_RELEASE_SECONDS, shield=True):
+        await pool.release(connection, timeout=_RELEASE_SECONDS)
 
 
 async def _leave(connection: Any) -> None:

@@ -18,7 +18,7 @@ from backbone.store.timescale.part import Part, question
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.values import MAX_BIGINT, moment, plain
 
-__all__ = ["NOTE", "Journal", "find", "noted", "old"]
+__all__ = ["NOTE", "Journal", "find", "noted", "old", "written"]
 
 _COLUMNS = """run_id, ingest_id, dimension, source, status, rows, inserted, changed, unchanged, symbols,
     start_ts, end_ts, duration_s, executed_at, error, metadata"""
@@ -40,13 +40,22 @@ class Journal(Part):
         await session.change(NOTE, *noted(row))
 
     @question
-    async def journal(self, session: Session, limit: int = 50, dimension: Dimension | None = None) -> list[JournalRow]:
+    async def journal(
+        self,
+        session: Session,
+        limit: int = 50,
+        dimension: Dimension | None = None,
+        *,
+        source: str | None = None,
+    ) -> list[JournalRow]:
         """Journal rows, newest first."""
         rows = await session.fetch(
             f"SELECT {_COLUMNS} FROM telemetry.ingest_runs "  # noqa: S608
-            "WHERE dimension = coalesce($1::text, dimension) ORDER BY id DESC LIMIT $2",
+            "WHERE dimension = coalesce($1::text, dimension) AND source = coalesce($3::text, source) "
+            "ORDER BY id DESC LIMIT $2",
             None if dimension is None else dimension.value,
             min(limit, MAX_BIGINT),
+            None if source is None else storable(source),
         )
         return [read_journal_row(row, moment) for row in rows]
 
@@ -84,6 +93,16 @@ async def find(session: Session, run_id: str, ingest_id: str) -> WriteResult | N
         return None
     *columns, position, outbox_rows = found
     return replayed(read_journal_row(columns, moment), position=position, outbox_rows=outbox_rows)
+
+
+async def written(session: Session, dimension: Dimension, ingest_id: str, at: datetime) -> list[JournalRow]:
+    """What a chunk came to that was committed at this moment."""
+    found = await session.fetch(
+        f"SELECT {_COLUMNS} FROM telemetry.ingest_runs "  # noqa: S608
+        "WHERE dimension = $1 AND ingest_id = $2 AND executed_at = $3 ORDER BY id DESC",
+        *(dimension.value, plain("ingest_id", ingest_id), moment(at)),
+    )
+    return [read_journal_row(row, moment) for row in found]
 
 
 async def old(session: Session, work: Work, bound: JournalBound | None, now: datetime) -> int:

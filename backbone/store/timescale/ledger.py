@@ -15,7 +15,7 @@ from backbone.store.ranges import Ranges
 from backbone.store.timescale.combined import Combined
 from backbone.store.timescale.session import Session
 
-__all__ = ["NEWEST", "columns", "enter", "void_before"]
+__all__ = ["NEWEST", "columns", "enter", "void", "void_before"]
 
 _RANGES = "unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[])"
 
@@ -88,4 +88,17 @@ async def void_before(session: Session, dimension: Dimension, before_us: int) ->
         "UPDATE telemetry.ledger SET ingest_id = '', start_us = $2 WHERE dimension = $1 AND start_us < $2",
         dimension.value,
         before_us,
+    )
+
+
+async def void(
+    session: Session, dimension: Dimension, symbol: str, interval: str | None, start_us: int, end_us: int
+) -> int:
+    """Let no entry that reaches into a range name a content any more; it still says that something was written."""
+    return await session.change(
+        """
+        UPDATE telemetry.ledger SET ingest_id = ''
+        WHERE dimension = $1 AND symbol = $2 AND "interval" = $3 AND start_us <= $4 AND end_us >= $5
+        """,
+        *(dimension.value, symbol, interval or "", end_us, start_us),
     )

@@ -14,7 +14,16 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import shard
 from backbone.store.timescale.session import Session
 
-__all__ = ["SHARDS", "of_lease", "take_chunk", "take_claim", "take_dimension", "take_migration", "writing"]
+__all__ = [
+    "SHARDS",
+    "of_lease",
+    "take_chunk",
+    "take_claim",
+    "take_dimension",
+    "take_migration",
+    "take_symbol",
+    "writing",
+]
 
 SHARDS = 16
 _SPACE = 0x62620000
@@ -41,6 +50,11 @@ def writing(dimension: Dimension, symbols: Iterable[str], chunk: tuple[str, str]
 async def take_dimension(session: Session, dimension: Dimension) -> None:
     """Become the only writer of a whole dimension."""
     await session.fetch(_TAKE, [_CODES[dimension]] * SHARDS, list(range(SHARDS)))
+
+
+async def take_symbol(session: Session, dimension: Dimension, symbol: str) -> None:
+    """Become the only writer of a symbol."""
+    await session.fetch(_TAKE, [_CODES[dimension]], [shard(symbol, SHARDS)])
 
 
 async def take_chunk(session: Session, run_id: str, ingest_id: str) -> None:

@@ -91,7 +91,7 @@ class Merger:
         written, origin, dimension = merged.written, self.origin, frame.dimension
         if not written.num_rows:
             return merged
-        at = from_us(origin.ingested_at_us)
+        at = from_us(origin.since_us)
         values = few.values_of(written)
         if merged.changed:
             ending.add("retired", few.retirement(self.tables, dimension), *values, at)
@@ -113,7 +113,7 @@ class Merger:
     async def _insert(self, frame: Frame) -> None:
         """COPY into the table itself. No key of these rows is there: that was proven, and the locks keep it true."""
         origin = self.origin
-        at = pa.scalar(origin.ingested_at_us, pa.timestamp("us", tz="UTC"))
+        at = pa.scalar(origin.since_us, pa.timestamp("us", tz="UTC"))
         rows = Rows(
             (
                 *_fields(frame),
@@ -148,7 +148,7 @@ class Merger:
 
     async def _replace(self, dimension: Dimension, changed: Indices) -> None:
         """Keep the former versions of changed rows, then give them their new values."""
-        at: datetime = from_us(self.origin.ingested_at_us)
+        at: datetime = from_us(self.origin.since_us)
         chosen = changed.tolist()
         await self.session.change(_retirement(self.tables, dimension), chosen, at)
         origin = self.origin

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,10 +10,11 @@ from backbone.domain.clock import INTERVALS
 from backbone.domain.dimension import Dimension
 from backbone.store.records import Query
 from backbone.store.sql import names, quoted, same_key
-from backbone.store.timescale.columns import packed
+from backbone.store.timescale.columns import packed, summed
+from backbone.store.timescale.copied import copied
 from backbone.store.timescale.outbox import HORIZON
 from backbone.store.timescale.tables import SQL_TYPES, Tables
-from backbone.store.timescale.values import MAX_BIGINT, moment, plain
+from backbone.store.timescale.values import MAX_BIGINT, literal, moment, plain
 
 __all__ = ["Selection", "checked"]
 
@@ -38,12 +39,14 @@ class Selection:
         query: which rows; moments without a zone are refused.
         values: the parameters, in the order of their numbers.
         known: columns of which the query says the one text.
+        written_out: values stand in the statement itself, and are no parameters.
     """
 
     tables: Tables
     query: Query
     values: list[object] = field(default_factory=list)
     known: dict[str, str] = field(default_factory=dict)
+    written_out: bool = False
 
     def page(self, after: Sequence[object] | None, size: int, since: datetime | None = None) -> str:
         """The statement that gives the next rows in canonical order, packed.
@@ -56,6 +59,16 @@ class Selection:
         """
         self.values = []
         return self._page(after, size, since)
+
+    def plain_page(self, after: Sequence[object] | None, size: int) -> str:
+        """The same rows as such, for COPY: see `backbone.store.timescale.copied`."""
+        self.values = []
+        return self._rows_of_page(after, size, None, copied(self.query.dimension, self._known()))
+
+    def page_sums(self, after: Sequence[object] | None, size: int) -> str:
+        """The statement that gives how many rows `page` has, and a hash over each of their columns."""
+        self.values = []
+        return self._page(after, size, None, summed)
 
     def page_and_position(self, size: int, since: datetime | None = None) -> str:
         """The same of the first page, with what `position` gives in front: one statement sees one moment."""
@@ -77,16 +90,25 @@ class Selection:
             SELECT coalesce(max(position), 0) AS newest, {horizon} AS horizon FROM telemetry.positions WHERE {condition}
         """  # noqa: S608
 
-    def _page(self, after: Sequence[object] | None, size: int, since: datetime | None) -> str:
-        dimension = self.query.dimension
+    def _page(
+        self,
+        after: Sequence[object] | None,
+        size: int,
+        since: datetime | None,
+        told: Callable[[Dimension, Mapping[str, str]], str] = packed,
+    ) -> str:
+        rows = self._rows_of_page(after, size, since)
+        return f"SELECT {told(self.query.dimension, self.known)} FROM ({rows}) AS page"  # noqa: S608
+
+    def _rows_of_page(
+        self, after: Sequence[object] | None, size: int, since: datetime | None, columns: str = ""
+    ) -> str:
         self.known = self._known()
         rows = self._found(since)
         where = "true" if after is None else self._beyond(after)
         return f"""
-            SELECT {packed(dimension, self.known)} FROM (
-                SELECT {names(dimension.columns)} FROM ({rows}) AS rows WHERE {where}
-                ORDER BY {names(self._free())} LIMIT {self._given(size)}
-            ) AS page
+            SELECT {columns or names(self.query.dimension.columns)} FROM ({rows}) AS rows WHERE {where}
+            ORDER BY {names(self._free())} LIMIT {self._given(size)}
         """  # noqa: S608
 
     def _known(self) -> dict[str, str]:
@@ -97,6 +119,8 @@ class Selection:
         return known
 
     def _given(self, value: object) -> str:
+        if self.written_out:
+            return literal(value)
         self.values.append(value)
         return f"${len(self.values)}"
 
@@ -190,6 +214,11 @@ class Selection:
             )
             ORDER BY {order}, revision DESC {limit}
         """  # noqa: S608
+
+    def condition(self) -> str:
+        """The condition that the rows meet, and nothing else; `values` are its parameters."""
+        self.values = []
+        return self._where()
 
     def _where(self, *, since: datetime | None = None, symbols: bool = True) -> str:
         query = self.query

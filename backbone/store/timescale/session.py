@@ -26,7 +26,8 @@ _ROLLBACK_SECONDS = 1.0
 class Session:
     """Statements and transactions on a connection that is this piece of work's alone.
 
-    Values are always parameters; of names only those of the tables are ever put into SQL.
+    Values are parameters, or such harmless ones as `backbone.store.timescale.values.literal` writes out; of names only
+    those of the tables are ever put into SQL.
 
     Args:
         connection: of the client.
@@ -69,6 +70,14 @@ class Session:
     ) -> None:
         """Binary COPY of encoded rows into a table."""
         await self._connection.copy_to_table(table, schema_name=schema, columns=columns, source=pieces, format="binary")
+
+    async def copy_out(self, query: str, pieces: list[bytes]) -> None:
+        """Binary COPY of the rows of a statement without parameters; what comes is appended, piece by piece."""
+
+        async def take(piece: bytes) -> None:
+            pieces.append(bytes(piece))
+
+        await self._connection.copy_from_query(query, output=take, format="binary")
 
     @asynccontextmanager
     async def transaction(

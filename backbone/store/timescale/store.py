@@ -22,13 +22,19 @@ from backbone.store.timescale.drops import Drops
 from backbone.store.timescale.epochs import Epochs
 from backbone.store.timescale.inbox import Inbox
 from backbone.store.timescale.journal import Journal
+from backbone.store.timescale.latest import Furthest
 from backbone.store.timescale.leases import Lease, Leases
 from backbone.store.timescale.newest import Newest
 from backbone.store.timescale.outbox import Outbox
 from backbone.store.timescale.probe import probe
+from backbone.store.timescale.quarantine import Quarantine
 from backbone.store.timescale.quarters import Counting
+from backbone.store.timescale.repairs import Repairs
 from backbone.store.timescale.roles import reads_only
+from backbone.store.timescale.run_journal import RunJournal
+from backbone.store.timescale.snapshots import Held, Snapshots
 from backbone.store.timescale.tables import Tables
+from backbone.store.timescale.tracing import Tracing
 from backbone.store.timescale.upkeep import Upkeep
 from backbone.store.timescale.workers import Workers
 from backbone.store.timescale.writing import Writing
@@ -36,7 +42,25 @@ from backbone.store.timescale.writing import Writing
 __all__ = ["TimescaleStore"]
 
 
-class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Leases, Inbox, Drops, Counting, Epochs, Journal, Upkeep):
+class TimescaleStore(
+    Writing,
+    Aggregating,
+    Snapshots,
+    Outbox,
+    Cursors,
+    Leases,
+    Inbox,
+    Drops,
+    Counting,
+    Furthest,
+    Epochs,
+    Journal,
+    RunJournal,
+    Quarantine,
+    Repairs,
+    Tracing,
+    Upkeep,
+):
     """A store in a PostgreSQL database, chunked where TimescaleDB is there. Any number of processes may share it.
 
     Args:
@@ -74,6 +98,7 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Leases, Inbox, Drops
         self._newest = Newest()
         self._leases: dict[tuple[str, int], Lease] = {}
         self._leasing = anyio.Lock()
+        self._snapshots: dict[str, Held] = {}
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
         self._timer = timer
@@ -91,11 +116,13 @@ class TimescaleStore(Writing, Aggregating, Outbox, Cursors, Leases, Inbox, Drops
     async def close(self) -> None:
         """Close the connections, within seconds whatever the server does."""
         self.drop_leases()
+        self.drop_snapshots()
         await self._database.close()
 
     def let_go(self) -> None:
         """See `backbone.store.port.Adapter`."""
         self.drop_leases()
+        self.drop_snapshots()
         self._database.let_go()
 
     async def migrate(self, *, dry_run: bool = False) -> MigrationReport:

@@ -1,24 +1,21 @@
-"""Quarantine of bad rows, and deletion of what is no longer needed."""
+"""Deletion of what is no longer needed, and voiding what the ledger can no longer vouch for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from hashlib import blake2b
 from typing import Final
 
 from backbone.domain.clock import MAX_US, from_us, to_us
 from backbone.domain.dimension import Dimension
-from backbone.domain.text import excerpt
-from backbone.store.records import JournalBound, QuarantineRow
-from backbone.store.timescale import chunks, drops, ledger, locks
+from backbone.store.records import JournalBound
+from backbone.store.timescale import chunks, drops, ledger, locks, run_journal
 from backbone.store.timescale import journal as journals
 from backbone.store.timescale.cursors import PUBLISHED
 from backbone.store.timescale.excess import excess
 from backbone.store.timescale.part import Part, long_question, question
 from backbone.store.timescale.session import Session
 from backbone.store.timescale.tables import Tables
-from backbone.store.timescale.values import MAX_BIGINT, moment
+from backbone.store.timescale.values import moment, plain
 
 __all__ = ["Upkeep"]
 
@@ -27,42 +24,7 @@ _LONG_MS: Final = 600_000  # whole tables are walked through
 
 
 class Upkeep(Part):
-    """Bad rows, and what has grown old."""
-
-    @question
-    async def quarantine(self, session: Session, rows: Sequence[QuarantineRow]) -> int:
-        """Keep rows that are not kept yet."""
-        texts = [
-            [excerpt(getattr(row, name)) for row in rows]
-            for name in ("source", "location", "reason", "excerpt", "dimension", "run_id")
-        ]
-        sources, locations, reasons, _, dimensions, _ = texts
-        identities = [
-            blake2b("\0".join(each).encode(), digest_size=16).digest()
-            for each in zip(sources, dimensions, locations, reasons, strict=True)
-        ]
-        return await session.change(
-            """
-            INSERT INTO telemetry.quarantine
-                (identity, source, location, reason, excerpt, dimension, run_id, recorded_at)
-            SELECT * FROM unnest(
-                $1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[]
-            ) ON CONFLICT (identity) DO NOTHING
-            """,
-            *(identities, *texts, [moment(row.at) for row in rows]),
-        )
-
-    @question
-    async def quarantined(self, session: Session, limit: int = 100, skip: int = 0) -> list[QuarantineRow]:
-        """Rows, newest first."""
-        found = await session.fetch(
-            """
-            SELECT source, location, reason, excerpt, dimension, run_id, recorded_at FROM telemetry.quarantine
-            ORDER BY recorded_at DESC, source, dimension, location, reason LIMIT $1 OFFSET $2
-            """,
-            *(min(limit, MAX_BIGINT), min(skip, MAX_BIGINT)),
-        )
-        return [QuarantineRow(*row) for row in found]
+    """What has grown old, or is gone."""
 
     @long_question
     async def prune(
@@ -88,8 +50,25 @@ class Upkeep(Part):
             "seen": await work(session, "seen", "seen_at", "seen_at < $1", before),
             "quarantine": await work(session, "quarantine", "recorded_at", "recorded_at < $1", quarantine),
             "dead_letters": await work(session, "dead_letters", "recorded_at", "recorded_at < $1", quarantine),
-            "journal": await journals.old(session, work, journal, self._clock()),
+            "journal": await journals.old(session, work, journal, self._clock())
+            + await run_journal.old(session, work, journal),
         }
+
+    @question
+    async def void(
+        self,
+        session: Session,
+        dimension: Dimension,
+        symbol: str,
+        interval: str | None,
+        start: datetime,
+        end: datetime,
+    ) -> int:
+        """Have the ledger know of no content over a range; who writes the symbol is waited for."""
+        name = plain("symbol", symbol)
+        async with session.transaction(repeatable=True):
+            await locks.take_symbol(session, dimension, name)
+            return await ledger.void(session, dimension, name, interval, to_us(start), to_us(end))
 
     @long_question
     async def drop(self, session: Session, dimension: Dimension, *, before: datetime, dry_run: bool = True) -> int:
@@ -110,6 +89,8 @@ class Upkeep(Part):
                 await chunks.drop_chunks(session, tables, dimension, cut, await chunks.extension(session))
                 await session.change(f"DELETE FROM {rows} WHERE ts < $1", cut)  # noqa: S608
                 await session.change(f"DELETE FROM {tables.revisions(dimension)} WHERE ts < $1", cut)  # noqa: S608
+                mended = "DELETE FROM telemetry.repairs WHERE dimension = $1 AND ts < $2"
+                await session.change(mended, dimension.value, cut)
                 await ledger.void_before(session, dimension, to_us(cut))
                 await drops.note(session, dimension, self._clock())
         return count

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from typing import overload
 
 from backbone.domain.clock import from_us, to_us
 from backbone.domain.text import storable
 
-__all__ = ["MAX_BIGINT", "moment", "plain"]
+__all__ = ["MAX_BIGINT", "NotPlain", "literal", "moment", "plain"]
 
 MAX_BIGINT = 2**63 - 1
+
+_PLAIN = re.compile(r"[A-Za-z0-9 ._:/=^+-]{1,64}", re.ASCII)
+"""Texts in which nothing can end a literal, whatever the server takes for a quote or an escape."""
+_YEARS = range(1800, 2200)
+
+
+class NotPlain(Exception):
+    """A value that has to be a parameter."""
 
 
 @overload
@@ -35,3 +44,20 @@ def plain(what: str, text: str) -> str:
     if storable(text) != text:
         raise ValueError(f"{what} {text!r} given; NUL and lone surrogates are not allowed")
     return text
+
+
+def literal(value: object) -> str:
+    """A value as it stands in a statement: a whole number, a moment, or texts of harmless characters.
+
+    Raises:
+        NotPlain: it is anything else.
+    """
+    if type(value) is int and abs(value) <= MAX_BIGINT:
+        return f"{value}::bigint"
+    if type(value) is str and _PLAIN.fullmatch(value):
+        return f"'{value}'"
+    if type(value) is list:
+        return f"ARRAY[{', '.join(map(literal, value))}]"
+    if type(value) is datetime and value.tzinfo is UTC and value.year in _YEARS:
+        return f"'{value.isoformat()}'::timestamptz"
+    raise NotPlain(type(value).__name__)

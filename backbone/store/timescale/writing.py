@@ -14,12 +14,12 @@ from backbone.domain.clock import to_us
 from backbone.domain.events import unnumbered
 from backbone.domain.frame import Frame
 from backbone.store.errors import StoreUnavailable, UnknownOutcome
-from backbone.store.merging import Merged, Truths, journal_row, result_of
+from backbone.store.merging import Merged, Truths, journal_row, require_room, result_of
 from backbone.store.numbering import Numbered, moments_of, number
 from backbone.store.payloads import Origin, payloads_of
 from backbone.store.ranges import Ranges, ranges_of
 from backbone.store.records import Chunk, WriteResult
-from backbone.store.timescale import counting, epochs, journal, ledger, locks, outbox
+from backbone.store.timescale import counting, epochs, journal, ledger, locks, outbox, repairs
 from backbone.store.timescale.combined import Combined
 from backbone.store.timescale.events import held_at
 from backbone.store.timescale.failures import KeysStand, SetBack
@@ -90,6 +90,8 @@ class Writer:
             ending = Combined()
             applied = await self._apply(session, ending, ranges, standing)
             self.result = msgspec.structs.replace(applied, duration_s=self.timer() - began)
+            if chunk.repairs:
+                await repairs.note(session, chunk, self.now)
             await self._end(session, ending, self.result)
         return msgspec.structs.replace(self.result, duration_s=self.timer() - began)
 
@@ -121,6 +123,7 @@ class Writer:
             ingest_id=chunk.ingest_id,
             revision=standing.revision,
             ingested_at_us=to_us(self.now),
+            known_at_us=None if chunk.known_at is None else to_us(chunk.known_at),
         )
         fresh_rows = ranges.rows(verdict.fresh & self.trusting)
         return await self._merge_and_publish(session, ending, origin, fresh_rows)
@@ -138,6 +141,7 @@ class Writer:
             merged = await merger.merge_few(ending, frame, fresh)
         else:
             merged = await self._merged(merger, frame, fresh, batches)
+        require_room(chunk, merged)
         if merged.written.num_rows and not batches:
             await self._lay_out(merged.written, origin, batches)
         position = outbox_rows = 0

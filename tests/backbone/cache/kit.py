@@ -124,6 +124,10 @@ class SharedCache:
         self.reach()
         return await self.server.probe()
 
+    def glance(self, key: CacheKey, at_least: int = 0) -> CacheEntry | None:
+        """A server is never at hand."""
+        return None
+
     async def get(self, key: CacheKey, *, at_least: int = 0) -> Lookup:
         self.reach()
         return await self.server.get(key, at_least=at_least)

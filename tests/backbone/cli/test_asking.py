@@ -20,7 +20,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-@pytest.mark.parametrize("command", ["status", "roster", "connectors"])
+@pytest.mark.parametrize("command", ["status", "roster", "connectors", "freshness"])
 def test_who_answers_something_else_is_refused(cli: Cli, tmp_path: Path, command: str, answer: bytes) -> None:
     path = tmp_path / "b.sock"
     with listening(path, saying(answer)):

@@ -44,7 +44,7 @@ def test_live_is_refused_naming_all_that_is_missing(cli: Cli, monkeypatch: pytes
         assert what in done.err
 
 
-@pytest.mark.parametrize("name", ["TIMESCALE_SYMBOLS", "CONNECTION_PROTOCOL", "CONFIRM_LIVE", "KAFKA_BATCH_SIZE"])
+@pytest.mark.parametrize("name", ["TIMESCALE_SPARK_EXPORT", "CONNECTION_PROTOCOL", "CONFIRM_LIVE", "KAFKA_BATCH_SIZE"])
 def test_a_name_without_effect_is_told_by_commands_and_by_the_check(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

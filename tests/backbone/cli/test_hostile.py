@@ -93,6 +93,7 @@ COMMANDS = [
     ("rehearse", FILE, "--interval", "1h", "--output", f"out{STEERING}"),
     *(("config", "show", "--changed", "--format", how, *PLACE) for how in ("human", "json", "markdown")),
     *(("config", "check", "--format", how, *PLACE) for how in ("human", "json", "markdown")),
+    *(("instruments", EVIL, "--format", how) for how in ("human", "json", "markdown")),
     ("config", "show", "--set", f"{EVIL}=1"),
     ("status", "--set", f"control.path={STEERING}"),
     ("roster", "--set", f"control.path={STEERING}"),

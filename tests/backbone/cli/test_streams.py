@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.backbone.cli.conftest import Cli
+from tests.programs import lean
 
 SCRIPT = Path(sys.executable).with_name("backbone")
 DEADLINE = 60
@@ -18,7 +19,7 @@ def shell(line: str, folder: Path, **env: str) -> subprocess.CompletedProcess[st
     return subprocess.run(
         ["bash", "-c", line],
         cwd=folder,
-        env={**os.environ, "B": str(SCRIPT), **env},
+        env=lean(B=str(SCRIPT), **env),
         capture_output=True,
         text=True,
         timeout=DEADLINE,
@@ -59,7 +60,13 @@ def test_a_reader_that_went_away_is_141_whatever_is_drawn(cli: Cli, tmp_path: Pa
     os.close(read)
     with os.fdopen(write, "wb") as pipe:
         done = subprocess.run(
-            [SCRIPT, *words.split()], cwd=tmp_path, stdout=pipe, stderr=subprocess.PIPE, timeout=DEADLINE, check=False
+            [SCRIPT, *words.split()],
+            cwd=tmp_path,
+            env=lean(),
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            timeout=DEADLINE,
+            check=False,
         )
     assert (done.returncode, done.stderr) == (141, b"")
 

@@ -16,6 +16,7 @@ import pytest
 
 from tests.backbone.cli.conftest import Cli
 from tests.backbone.cli.test_processes import DEADLINE, SCRIPT
+from tests.programs import lean
 
 PROGRAM = """
 import anyio, sys
@@ -57,7 +58,7 @@ def trading(cli: Cli, tmp_path: Path) -> Iterator[Trading]:
     """It runs in the folder of the command line, and has recorded two bars."""
     pipe = subprocess.PIPE
     words = [sys.executable, "-c", PROGRAM]
-    with subprocess.Popen(words, cwd=tmp_path, stdin=pipe, stdout=pipe, text=True) as process:
+    with subprocess.Popen(words, cwd=tmp_path, env=lean(), stdin=pipe, stdout=pipe, text=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
@@ -70,7 +71,7 @@ def trading(cli: Cli, tmp_path: Path) -> Iterator[Trading]:
 def subscribing(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     pipe = subprocess.PIPE
     given = [str(SCRIPT), "subscribe", "intraday", *words]
-    with subprocess.Popen(given, cwd=folder, stdout=pipe, stderr=pipe, text=True) as process:
+    with subprocess.Popen(given, cwd=folder, env=lean(), stdout=pipe, stderr=pipe, text=True) as process:
         try:
             yield process
         finally:

@@ -16,6 +16,7 @@ import pytest
 from actors import Message
 from backbone import Backbone, BackboneClosed, Dimension, IngestPlan
 from backbone.store.records import Query
+from backbone.store.snapshots import Part, Parts
 from backbone.testing import embedded
 from tests.backbone import message_map
 from tests.backbone.facade.kit import BARS, SAMPLE, bars, plan
@@ -56,6 +57,15 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
         {"dimension": "intraday", "symbol": "EURUSD"},
         {"dimension": DIMENSIONS, "symbol": [7, None, "", "A\0", ["A"]]},
     ),
+    "gate": (
+        {"dimension": "intraday", "symbol": "EURUSD"},
+        {"dimension": DIMENSIONS, "symbol": [7, None, "", "A\0", ["A"]]},
+    ),
+    "watch_gate": (
+        {"dimension": "intraday"},
+        {"dimension": [each for each in DIMENSIONS if each is not None], "symbols": SYMBOLS},
+    ),
+    "freshness": ({}, {"dimensions": ["intrday", [7], [["daily"]], 7], "symbols": SYMBOLS, "as_of": MOMENTS}),
     "symbols": ({"dimension": "intraday"}, {"dimension": DIMENSIONS}),
     "ingest": ({}, {"plan": [None, {}, "plan", SAMPLE, 7]}),
     "record": ({"rows": [], "dimension": "quotes"}, {"rows": ROWS, "dimension": DIMENSIONS}),
@@ -75,11 +85,59 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
         },
     ),
     "rehearse": ({}, {"request": [None, {}, "request", 7]}),
+    "why": (
+        {"symbol": "EURUSD", "ts": WELL, "dimension": "intraday"},
+        {
+            "symbol": [7, None, "", "A\0", ["A"]],
+            "ts": [None, *MOMENTS],
+            "dimension": [each for each in DIMENSIONS if each is not None],
+        },
+    ),
+    "backfill": (
+        {"dimension": "intraday", "source": "csv", "dry_run": True},
+        {
+            "dimension": [*DIMENSIONS, "macro"],
+            "source": ["", 7, None, "A\0"],
+            "symbols": SYMBOLS,
+            "interval": INTERVALS,
+            "start": MOMENTS,
+            "end": MOMENTS,
+            "path": [7, "", "a\0b"],
+            "dry_run": FLAGS,
+        },
+    ),
+    "export": (
+        {"dimensions": "intraday"},
+        {
+            "dimensions": ["intrday", "", None, 7, [7], [["daily"]], b"daily"],
+            "symbols": SYMBOLS,
+            "start": MOMENTS,
+            "end": MOMENTS,
+            "to": [7, "", "a\0b", b"folder", ["a"]],
+            "file_format": ["", 7, "xml", ["csv"]],
+            "anew": FLAGS,
+        },
+    ),
+    "run_market": ({}, {"plan": [{}, "plan", SAMPLE, 7], "trigger": ["", 7, None, "cron", ["call"]]}),
+    "runs": (
+        {"dimension": "intraday"},
+        {"limit": [*LIMITS, 10_001], "dimension": ["intrday", "", 7, ["daily"], b"daily"], "run_id": ["", 7, "A\0"]},
+    ),
 }
 """Of each public method that takes arguments: some that are right, and wrong ones for each."""
 
-NO_ARGUMENTS = {"connectivity", "outbox", "roster", "readiness", "connectors"}
-NOT_BUILT = {"export", "drill"}
+NO_ARGUMENTS = {
+    "connectivity",
+    "connectors",
+    "market",
+    "outbox",
+    "pause_schedule",
+    "readiness",
+    "resume_schedule",
+    "roster",
+    "schedule",
+}
+NOT_BUILT = {"drill"}
 
 
 def test_every_public_method_is_here() -> None:
@@ -157,6 +215,7 @@ PLANS: Mapping[str, list[Any]] = {
     "zone": ["Mars/X", "", 7, "../etc"],
     "start": MOMENTS,
     "end": MOMENTS,
+    "period": ["", "30", "7x", "0s", "-1d", "99999999d", 30, timedelta(days=1), ["30d"]],
     "chunk_rows": [0, -1, 100_001, 10**30, "5", True],
     "columns": [7, "a", [("a", "b")], {7: "ts"}, {"a": 7}, {"": "ts"}, {"a": "price"}],
     "time_format": ["", 7, "%Q", "dd.mm.yyyy", "%"],
@@ -234,7 +293,25 @@ FIELDS: Mapping[str, list[Any]] = {
     "letters": [7, (None,), ("letter",)],
     "places": [7, None, (("t", 0),), (("", 0, 1),), (("t", -1, 1),), (("t", 0, "1"),), ("t/0/1",)],
     "until": MOMENTS,
+    "ids": [7, "0f", ("",), (7,)],
+    "ts": [None, *MOMENTS],
+    "snapshot": ["", 7, None],
+    "wanted": [None, "daily"],
+    "part": [None, "A"],
+    "owner": ["", 7, None],
+    "seconds": [-1, "5", None, float("nan"), float("inf"), True],
+    "readers": [0, -3, 2**63, "5", 1.0, True],
+    "dimensions": ["daily", None, ("daily",), [BARS]],
+    "to": ["", 7, "a\0b"],
+    "form": ["", 7, "xml"],
+    "anew": FLAGS,
+    "metadata": [7, None, "a", [("a", 1)]],
+    "trigger": ["", "manual", 7, None],
+    "most": [0, *COUNTS],
 }
+
+FIELDS_OF: Mapping[str, Mapping[str, list[Any]]] = {"ReadRuns": {"dimension": ["intrday", "", 7]}}
+"""Of some kinds of messages: fields for which other things are wrong than elsewhere."""
 
 RIGHT: Mapping[str, Any] = {
     "dimension": BARS,
@@ -254,6 +331,9 @@ RIGHT: Mapping[str, Any] = {
     "offsets": {("t", 0): 1},
     "letters": (),
     "places": (("t", 0, 1),),
+    "ids": ("0f",),
+    "ts": WELL,
+    "interval": "1h",
     "after": 0,
     "subscription": "s",
     "positions": {BARS: {"A": 1}},
@@ -264,6 +344,13 @@ RIGHT: Mapping[str, Any] = {
     "end": WELL,
     "outbox_before": None,
     "quarantine_before": None,
+    "snapshot": "s",
+    "wanted": Parts(BARS),
+    "part": Part(BARS, "A", WELL, WELL),
+    "owner": "o",
+    "seconds": 1.0,
+    "until": WELL,
+    "most": 1,
 }
 
 ROOMS = [module for room in message_map.ROOMS for module in message_map.modules_of(room)]
@@ -279,8 +366,9 @@ KINDS: list[type[Message]] = [
 def test_every_message_refuses_wrong_arguments_when_it_is_made(kind: type[Any]) -> None:
     fields = msgspec.structs.fields(kind)
     right = {field.name: RIGHT[field.name] for field in fields if field.required}
+    wrong = {**FIELDS, **FIELDS_OF.get(kind.__name__, {})}
     for field in fields:
-        for given in (each for each in FIELDS[field.name] if each is not field.default):
+        for given in (each for each in wrong[field.name] if each is not field.default):
             with pytest.raises((TypeError, ValueError)):
                 kind(**{**right, field.name: given})
 

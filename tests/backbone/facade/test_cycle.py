@@ -298,7 +298,7 @@ async def test_retention_is_judged_as_of_a_moment_and_never_applied_to_the_embed
 
 async def test_what_is_not_built_refuses_clearly() -> None:
     async with embedded() as backbone:
-        for call in (backbone.readiness, backbone.export, backbone.drill):
+        for call in (backbone.readiness, backbone.drill):
             with pytest.raises(NotBuilt, match="not built yet"):
                 await call()
 

@@ -27,6 +27,7 @@ class Store:
 
     def __init__(self, count: int) -> None:
         self.letters = [letter(n, AT + timedelta(milliseconds=n)) for n in range(count)]
+        self.late: list[DeadLetter] = []
         self.most = 0
 
     async def ask(self, _path: str, request: Any, _timeout: float = 0.0, /) -> Any:
@@ -37,6 +38,8 @@ class Store:
         until = request.until or datetime.max.replace(tzinfo=UTC)
         found = sorted((each for each in self.letters if each.at <= until), key=lambda each: each.at, reverse=True)
         self.most = max(self.most, request.limit)
+        if request.until is not None and self.late:
+            self.letters.append(self.late.pop())
         return found[request.skip :][: request.limit]
 
     def FindDeadLetters(self, request: FindDeadLetters) -> list[DeadLetter]:  # noqa: N802
@@ -64,6 +67,13 @@ async def test_all_are_dropped() -> None:
     store = Store(MANY)
     assert await DeadLetters(store.ask).drop() == MANY
     assert store.letters == []
+
+
+async def test_what_another_process_kept_before_but_stored_only_meanwhile_is_dealt_with_too() -> None:
+    store = Store(1000)
+    store.late = [letter(2000, store.letters[-1].at)]  # as late as the newest of them when it was asked for
+    assert await DeadLetters(store.ask).replay() == LettersSent(1001, 1001)
+    assert len(store.letters) == 1001
 
 
 @pytest.mark.parametrize("command", ["replay_dead_letters", "drop_dead_letters"])

@@ -110,6 +110,17 @@ async def test_behind_the_stored_bars_comes_each_one_that_is_whole_and_no_other(
         assert ends == [10] * 11 + [11] * 12 + [12] * 2
 
 
+async def test_what_hours_leave_open_in_between_is_read_to_its_end_and_what_they_leave_open_last_without_one() -> None:
+    for hours in (slice(0, None), slice(0, 24)):
+        async with asked("fx") as (backbone, queries):
+            kept = [HOURLY.slice(0, 10), HOURLY.slice(14)] if hours.stop is None else [HOURLY.slice(0, hours.stop)]
+            for frame in (*kept, FINE):
+                await backbone.record(frame)
+            assert await backbone.fetch(BARS, symbols=["EURUSD"], interval="1h") == HOURLY
+            [finer] = [query for query in queries if query.interval == "5m"]
+            assert finer.end == (SUNDAY + 14 * HOUR if hours.stop is None else None)  # newer ones may come meanwhile
+
+
 async def test_who_has_the_bars_asked_for_does_not_wait_for_a_store_that_does_not_answer() -> None:
     faults = Faults()
     async with embedded(faults=faults) as backbone:

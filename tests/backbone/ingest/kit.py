@@ -18,7 +18,9 @@ from backbone.domain.observing import Observe
 from backbone.ingest.actor import IngestActor
 from backbone.settings import load_settings
 from backbone.store.merging import Merged, result_of
-from backbone.store.messages import ClaimEpoch, QuarantineRows, RecordJournal, WriteChunk
+from backbone.store.messages import ClaimEpoch, QuarantineRows, ReadJournal, RecordJournal, RecordRun, WriteChunk
+from backbone.store.records import JournalRow
+from backbone.store.run_records import RunRow
 from tests.backbone.answers import Answer
 from tests.backbone.facade.kit import START, bars
 
@@ -58,6 +60,8 @@ class Desk:
 
     def __init__(self) -> None:
         self.waiting: list[Asked] = []
+        self.runs: list[RunRow] = []
+        self.takes_runs = True
         self._came = anyio.Event()
 
     def lay(self, asked: Asked) -> None:
@@ -81,6 +85,18 @@ class StoreDouble(Actor):
     @handles
     def lay(self, message: ClaimEpoch | WriteChunk | QuarantineRows | RecordJournal) -> None:
         self._desk.lay(Asked(message, self.context.defer_reply()))
+
+    @handles
+    def journal(self, _message: ReadJournal) -> list[JournalRow]:
+        """Nothing is remembered of any source."""
+        return []
+
+    @handles
+    def record_run(self, message: RecordRun) -> None:
+        """Taken at once, for no test of the others has to say what becomes of the journal of runs."""
+        if not self._desk.takes_runs:
+            raise Reject("unavailable", "the store says no")
+        self._desk.runs.append(message.row)
 
 
 class Ingesting:

@@ -12,7 +12,7 @@ from backbone.ingest.run import Run
 from backbone.settings import load_settings
 from backbone.store.merging import Merged, result_of
 from backbone.store.numbering import number
-from backbone.store.records import Chunk, QuarantineRow, WriteResult
+from backbone.store.records import Chunk, Coverage, JournalRow, QuarantineRow, Query, WriteResult
 
 INLINE = load_settings(profile="embedded", overrides={"store.inline": True})
 
@@ -37,6 +37,15 @@ class Table:
         numbered = number(chunk.frame, self.held, np.frombuffer(chunk.nth, np.int64) if chunk.nth else None)
         self.held = Frame.concat([self.held, numbered.frame])
         return result_of(chunk, Merged.all_new(chunk.frame))
+
+    async def stored(self, dimension: Dimension, symbols: Sequence[str]) -> list[Coverage]:
+        return []
+
+    async def read(self, query: Query) -> Frame:
+        return self.held
+
+    async def journal_of(self, source: str, dimension: Dimension) -> list[JournalRow]:
+        return []
 
     async def quarantine(self, rows: Sequence[QuarantineRow]) -> int:
         self.aside.extend(rows)

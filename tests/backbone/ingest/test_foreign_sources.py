@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from backbone import Dimension, Frame, IngestPlan, SourceError
 from backbone.sources import registry
-from backbone.sources.port import BadRow, SourceChunk
+from backbone.sources.port import Account, BadRow, SourceChunk
 from backbone.testing import embedded
 from tests.backbone.facade.kit import BARS, bars
 
@@ -94,6 +95,54 @@ async def test_a_chunk_of_any_size_goes_in_by_pieces(monkeypatch: pytest.MonkeyP
         run = await backbone.ingest(PLAN)
         assert (run.chunks, run.inserted, run.quarantined, run.duplicates) == (3, 250_000, 1, 0)
         assert [len(row.excerpt) for row in await backbone.quarantined()] == [2000]
+
+
+class Vintages(Given):
+    """Gives figures that were known long ago, and one more column each time."""
+
+    def __init__(self, known_at: Any) -> None:
+        at = datetime(2020, 1, 1, tzinfo=UTC)
+        rows = [{"calendar": "CPI", "event": "CPI", "ts": at + timedelta(days=n), "actual": 1.0} for n in range(2)]
+        frame = Frame.from_records(Dimension.MACRO_EVENTS, rows)
+        super().__init__([SourceChunk(frame, (), "", 2, known_at=known_at)])
+        self.account = Account()
+
+    def chunks(self, *, progress: Any = None) -> Iterator[Any]:
+        self.account.columns |= {"value": "actual"}
+        return super().chunks(progress=progress)
+
+
+MACRO = IngestPlan(dimensions=[Dimension.MACRO_EVENTS], source="plugin")
+KNOWN = datetime(2021, 6, 1, tzinfo=UTC)
+
+
+async def test_since_when_figures_are_known_is_told_by_sources_of_others_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_load", lambda _: lambda **_: Vintages(KNOWN))
+    async with embedded() as backbone:
+        assert (await backbone.ingest(MACRO)).inserted == 2
+        assert (await backbone.fetch("macro", as_of=KNOWN)).num_rows == 2
+        assert (await backbone.fetch("macro", as_of=KNOWN - timedelta(days=1))).num_rows == 0
+
+
+async def test_a_contract_leaves_alone_since_when_figures_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = Vintages(None), Vintages(KNOWN)
+    first._given = [SourceChunk(first._given[0].frame.slice(0, 1), (), "", 1, known_at=KNOWN)]
+    second.account.ignored = {"remark": "is not read"}
+    given = iter([first, second])
+    monkeypatch.setattr(registry, "_load", lambda _: lambda **_: next(given))
+    async with embedded(overrides={"quality.contracts.macro_events": "discard"}) as backbone:
+        await backbone.ingest(MACRO)
+        run = await backbone.ingest(MACRO)
+        assert any("'remark' is new" in note for note in run.notes)
+        assert (await backbone.fetch("macro", as_of=KNOWN)).num_rows == 2
+
+
+@pytest.mark.parametrize("known_at", [7, datetime(2020, 1, 1)])  # noqa: DTZ001
+async def test_a_moment_that_is_none_is_refused(known_at: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_load", lambda _: lambda **_: Vintages(known_at))
+    async with embedded() as backbone:
+        with pytest.raises(SourceError, match=r"known_at=.* a moment with a time zone"):
+            await backbone.ingest(MACRO)
 
 
 @pytest.mark.parametrize(("bad", "score", "status"), [(0, 1.0, "ok"), (1, 0.75, "degraded"), (9, 0.25, "failed")])

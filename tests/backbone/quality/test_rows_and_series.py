@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backbone.domain import Frame
+from backbone.quality.anomalies import spikes
 from backbone.quality.checks import CHECKS
 from backbone.quality.screening import screen
-from backbone.quality.series import spikes
 
 T0 = datetime(2018, 6, 4, 10, tzinfo=UTC)
 BAR = {"symbol": "A", "interval": "1h", "ts": T0, "open": 10.0, "high": 12.0, "low": 9.0, "close": 11.0, "volume": 5.0}

@@ -9,6 +9,7 @@ import pickle
 import pprint
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,14 +93,22 @@ def _by_env_file(leaf: Leaf, value: str, folder: Path) -> Given:
 
 
 def _by_yaml(leaf: Leaf, value: str, folder: Path) -> Given:
-    text = yaml.safe_dump({leaf.section: {leaf.path.rpartition(".")[2]: value}}, allow_unicode=True)
-    return Given({}, {}, _file(folder, text, "given.yaml"))
+    document: object = value
+    for name in reversed(leaf.path.split(".")):
+        document = {name: document}
+    return Given({}, {}, _file(folder, yaml.safe_dump(document, allow_unicode=True), "given.yaml"))
 
 
 def _by_code(leaf: Leaf, value: str, _: Path) -> Settings:
-    section = getattr(Settings(), leaf.section)
-    changed = msgspec.structs.replace(section, **{leaf.path.rpartition(".")[2]: Secret(value)})
-    return msgspec.structs.replace(Settings(), **{leaf.section: changed})
+    changed = _changed(Settings(), leaf.path.split("."), Secret(value))
+    assert isinstance(changed, Settings)
+    return changed
+
+
+def _changed(section: Any, names: list[str], value: Secret) -> Any:
+    first, *rest = names
+    inside = _changed(getattr(section, first), rest, value) if rest else value
+    return msgspec.structs.replace(section, **{first: inside})
 
 
 WAYS: Mapping[str, Callable[[Leaf, str, Path], Given | Settings]] = {
@@ -189,4 +198,4 @@ _OUTPUTS: Mapping[str, Callable[[Settings], str]] = {
 
 def secret_in(settings: Any, leaf: Leaf) -> Any:
     """The value of a secret in settings."""
-    return getattr(getattr(settings, leaf.section), leaf.path.rpartition(".")[2])
+    return attrgetter(leaf.path)(settings)

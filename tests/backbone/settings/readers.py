@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from backbone.settings.leaves import leaves, sections
@@ -51,8 +52,8 @@ class Readers:
     def __init__(self, texts: Mapping[str, str]) -> None:
         self.places: dict[str, set[str]] = defaultdict(set)
         self._classes = _classes()
-        self._trees = {path: ast.parse(text) for path, text in texts.items() if _concerned(text, self._classes)}
-        self._homes = {path: dict(_imported_functions(tree)) for path, tree in self._trees.items()}
+        self._trees = {path: parsed(text) for path, text in texts.items() if _concerned(text, self._classes)}
+        self._homes = {path: _imported_functions(tree) for path, tree in self._trees.items()}
         self._answers = dict(self._annotated_answers())
         self._followed: set[tuple[str, str, Kinds]] = set()
         for path, tree in self._trees.items():
@@ -65,13 +66,12 @@ class Readers:
 
     def _annotated_answers(self) -> Iterator[tuple[str, Kinds]]:
         for tree in self._trees.values():
-            for node in ast.walk(tree):
-                if isinstance(node, Function) and (kinds := self._annotation(node.returns)):
-                    yield node.name, kinds
+            for function in _functions(tree):
+                if kinds := self._annotation(function.returns):
+                    yield function.name, kinds
 
     def _annotation(self, annotation: ast.expr | None) -> Kinds:
-        words = re.findall(r"\w+", ast.unparse(annotation)) if annotation is not None else []
-        return frozenset().union(*(self._classes.get(word, NONE) for word in words))
+        return frozenset().union(*(self._classes.get(word, NONE) for word in _words(annotation)))
 
     def _read(self, path: str, scope: ast.AST, names: Mapping[str, Kinds]) -> None:
         """Note what a module or a function reads, the functions inside it with names of their own."""
@@ -142,8 +142,8 @@ class Readers:
     def _method(self, kind: str, name: str) -> None:
         """Note what a method or property of a section reads of it."""
         for path, tree in self._trees.items():
-            for each in ast.walk(tree) if path.startswith(SECTIONS) else ():
-                if isinstance(each, ast.ClassDef) and kind in self._classes.get(each.name, NONE):
+            for each in _class_definitions(tree) if path.startswith(SECTIONS) else ():
+                if kind in self._classes.get(each.name, NONE):
                     for function in each.body:
                         if isinstance(function, Function) and function.name == name:
                             self._enter(path, function, {"self": frozenset({kind})})
@@ -178,18 +178,48 @@ def _concerned(text: str, classes: Iterable[str]) -> bool:
     return "settings" in text or any(name in text for name in classes)
 
 
-def _imported_functions(tree: ast.AST) -> Iterator[tuple[str, str]]:
+@cache
+def parsed(text: str) -> ast.Module:
+    """The tree of a module; it is not changed, so that all readers of the same text share it."""
+    return ast.parse(text)
+
+
+@cache
+def _all_nodes(tree: ast.AST) -> Sequence[ast.AST]:
+    return tuple(ast.walk(tree))
+
+
+@cache
+def _functions(tree: ast.AST) -> Sequence[Function]:
+    return [node for node in _all_nodes(tree) if isinstance(node, Function)]
+
+
+@cache
+def _class_definitions(tree: ast.AST) -> Sequence[ast.ClassDef]:
+    return [node for node in _all_nodes(tree) if isinstance(node, ast.ClassDef)]
+
+
+@cache
+def _words(annotation: ast.expr | None) -> Sequence[str]:
+    return re.findall(r"\w+", ast.unparse(annotation)) if annotation is not None else []
+
+
+@cache
+def _imported_functions(tree: ast.AST) -> Mapping[str, str]:
     """The names that a module imports, and the file each comes from."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            for each in node.names:
-                yield each.asname or each.name, f"{(node.module or '').replace('.', '/')}.py"
+    return {
+        each.asname or each.name: f"{(node.module or '').replace('.', '/')}.py"
+        for node in _all_nodes(tree)
+        if isinstance(node, ast.ImportFrom)
+        for each in node.names
+    }
 
 
 def _below(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
+@cache
 def _own_nodes(scope: ast.AST) -> tuple[list[ast.AST], list[Function]]:
     """What is in a scope, and the functions in it, whose contents are not."""
     own: list[ast.AST] = []

@@ -153,6 +153,9 @@ def test_a_choice_that_is_not_clear_is_refused(arguments: dict[str, Any], messag
         ("stream: {acks: 1}", "1 given; allowed is all"),
         ("stream: {idempotence: false}", "False given; allowed is true"),
         ("quality: {warn_score: 0.5}", "quality.fail_score is 0.6, above quality.warn_score 0.5"),
+        ("sources: {earliest: 2200}", "sources.earliest is 2200, above sources.latest 2100; give a lower one"),
+        ("sources: {latest: 1700}", "sources.earliest is 1800, above sources.latest 1700"),
+        ("supervision: {backoff: 60}", "supervision.backoff is 60.0, above supervision.backoff_most 30.0"),
         (
             "quality: {sessions: {AAPL: nyse}}",
             "AAPL: no calendar is called 'nyse'; there are fx, 24x7, us_eq",

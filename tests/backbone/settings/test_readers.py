@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 
 import pytest
 
@@ -14,18 +15,21 @@ from backbone.settings.aliases import ALIASES
 from backbone.settings.documents import read_yaml
 from backbone.settings.leaves import leaves
 from backbone.store.timescale.bounds import Bounds
-from tests.backbone.settings.readers import Readers, sources
+from tests.backbone.settings.readers import Readers, parsed, sources
 
-FOUND = Readers(sources())
+
+@cache
+def found() -> Readers:
+    return Readers(sources())
 
 
 def test_every_setting_is_read_by_something_that_has_an_effect() -> None:
-    assert FOUND.unread() == set()
+    assert found().unread() == set()
 
 
 @pytest.mark.parametrize("alias", ALIASES, ids=lambda alias: alias.name)
 def test_every_alias_leads_to_a_setting_that_is_read(alias: tuple[str, str, float | None]) -> None:
-    assert FOUND.places.get(alias[1])
+    assert found().places.get(alias[1])
 
 
 def test_the_description_of_a_setting_names_no_backend_that_its_section_does_not_know() -> None:
@@ -42,13 +46,15 @@ def test_every_key_of_a_profile_is_a_setting_that_is_read(profile: str) -> None:
     paths = {f"{name}.{key}" for name, value in document.items() if isinstance(value, dict) for key in value}
     paths |= {name for name, value in document.items() if not isinstance(value, dict)}
     assert paths <= set(leaves())
-    assert {path for path in paths if not FOUND.places.get(path)} == set()
+    assert {path for path in paths if not found().places.get(path)} == set()
 
 
 @pytest.mark.parametrize("kind", [Policy, CachePolicy, Bounds], ids=str)
 def test_what_settings_are_copied_into_is_read_in_turn(kind: type) -> None:
     """A setting that reaches a struct of a room and stops there would be as dead as one that nobody reads."""
-    rooms = [ast.parse(text) for path, text in sources().items() if not path.endswith("/child.py")]
+    texts = [text for path, text in sources().items() if not path.endswith("/child.py")]
+    spoken = re.compile(rf"\.\s*(?:{'|'.join(kind.__annotations__)})\b")
+    rooms = [parsed(text) for text in texts if spoken.search(text)]
     nodes = [node for room in rooms for node in ast.walk(room) if isinstance(node, ast.Attribute)]
     assert set(kind.__annotations__) - {node.attr for node in nodes if isinstance(node.ctx, ast.Load)} == set()
 
@@ -58,7 +64,7 @@ def without_readers(*paths: str) -> dict[str, str]:
     texts = sources()
     for path in paths:
         name = path.rpartition(".")[2]
-        for place in FOUND.places[path]:
+        for place in found().places[path]:
             module, _, line = place.rpartition(":")
             lines = texts[module].splitlines(keepends=True)
             lines[int(line) - 1] = re.sub(rf"\.{name}\b", ".origins", lines[int(line) - 1])
@@ -72,7 +78,7 @@ def test_a_setting_that_loses_its_readers_is_found(path: str) -> None:
 
 
 def test_each_setting_is_known_to_be_read_only_where_it_is() -> None:
-    assert Readers(without_readers(*FOUND.places)).places == {}
+    assert Readers(without_readers(*found().places)).places == {}
 
 
 def reads(text: str) -> set[str]:

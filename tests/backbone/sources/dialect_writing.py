@@ -36,6 +36,8 @@ _WINTER = datetime(2024, 1, 8, tzinfo=UTC)
 _SPAN = timedelta(days=56)
 _BARE_PLACES = {"whole", "epoch ms or us"}
 
+_TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=5)
+
 Write = Callable[[datetime], str]
 
 
@@ -117,9 +119,8 @@ def frames(way: Written) -> st.SearchStrategy[Frame]:
 def _values(column: str, way: Written) -> st.SearchStrategy[object]:
     kind = way.file.dimension.kinds[column]
     if kind == "string":
-        texts = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=5)
         key = column in way.file.dimension.key
-        return st.sampled_from(["A", "BRK.B", "ES=F", "NA"]) if key else st.none() | texts
+        return st.sampled_from(["A", "BRK.B", "ES=F", "NA"]) if key else st.none() | _TEXTS
     if kind == "int64":
         return st.integers(0, 2**63 - 1)
     if way._whole(column):

@@ -21,7 +21,7 @@ from backbone.sources.errors import InputInvalid
 from backbone.sources.parquet import ParquetSource
 from backbone.sources.text.chunking import MOST_BAD, MOST_BYTES
 from tests.backbone.sources.test_parquet import read
-from tests.programs import ROOT
+from tests.programs import ROOT, lean
 
 LONG = "x" * 1_000_000
 MOST_MIB = 512
@@ -89,7 +89,13 @@ def test_what_a_file_unfolds_to_is_bounded(name: str, tmp_path: Path) -> None:
     path = make(tmp_path / "bomb.parquet")
     assert path.stat().st_size < 4 * 2**20
     done = subprocess.run(
-        [sys.executable, "-c", GROWTH, path], cwd=ROOT, capture_output=True, text=True, timeout=240, check=True
+        [sys.executable, "-c", GROWTH, path],
+        cwd=ROOT,
+        env=lean(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
     )
     *found, growth = done.stdout.split()
     assert " ".join(found) == expected
@@ -185,7 +191,7 @@ except InputInvalid as error:
 def test_an_encrypted_file_is_refused_and_ends_no_process(footer: str, why: str, tmp_path: Path) -> None:
     """Arrow aborts where it is asked about a column whose key it has not got."""
     words = [sys.executable, "-c", ENCRYPTED, str(tmp_path / "t.parquet"), footer]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(words, env=lean(), capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stderr) == (0, "")
     assert why in done.stdout
 

@@ -93,6 +93,17 @@ def test_lines_that_are_read_by_themselves_are_told_the_same(tmp_path: Path, quo
     assert clocks(Frame.concat([chunk.frame for chunk in chunks])) == list(zip(UTC_HOURS, [1, 2, 3, 4], strict=True))
 
 
+@pytest.mark.parametrize("size", [100, 1_000_000])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_two_autumns_of_which_nothing_lies_in_between_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backwards: bool, size: int
+) -> None:
+    monkeypatch.setattr("backbone.sources.text.lines._BLOCK", size)
+    rows = [*bars(["01:00", "01:00"], day="2023-11-05"), *bars(["01:00", "01:00", "02:00"])]
+    found, bad = read(tmp_path / "a.csv", rows[::-1] if backwards else rows)
+    assert (found, bad) == ([("05:00", 1), ("06:00", 2), ("05:00", 1), ("06:00", 2), ("07:00", 3)], [])
+
+
 def test_trades_that_come_late_are_no_second_pass(tmp_path: Path) -> None:
     rows = [f"2024-11-03 {at},A,{n + 1}" for n, at in enumerate(
         ["00:59:59", "01:59:58", "01:00:01", "01:00:01", "02:00:00"])]  # fmt: skip

@@ -33,6 +33,8 @@ from backbone.store.errors import (
 from backbone.store.messages import OutboxGrew, ReadRows, ReadSymbols, StoreQuestion, WriteChunk
 from backbone.store.port import Store
 from backbone.store.records import Chunk, DeadLetter, JournalBound, JournalRow, OutboxRow, Query, StoreInfo, WriteResult
+from backbone.store.run_records import RunRow
+from backbone.store.snapshots import PART_ROWS, Part, Parts
 
 TRADES = Dimension.TRADES
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -98,6 +100,8 @@ async def started(system: TestSystem, double: Double, **more: Any) -> ActorRef:
     )
 
 
+RUN = RunRow(run_id="a", dimension="trades", status="ok", source="csv", executed_at=DAY)
+PART = Part(TRADES, "A", DAY, DAY)
 LETTER = DeadLetter("backbone", "backbone.quotes", 3, 7, "no frame", b"{", DAY)
 ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] = [
     (messages.ClaimEpoch("csv", TRADES), ("claim_epoch", ("csv", TRADES), {})),
@@ -118,8 +122,13 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.ProbeStore(), ("probe", (), {})),
     (messages.MigrateStore(dry_run=True), ("migrate", (), {"dry_run": True})),
     (messages.OutboxState("kafka"), ("outbox_status", ("kafka",), {})),
-    (messages.ReadJournal(5, TRADES), ("journal", (5, TRADES), {})),
+    (messages.ReadJournal(5, TRADES), ("journal", (5, TRADES), {"source": None})),
+    (messages.RecordRun(RUN), ("record_run", (RUN,), {})),
+    (messages.ReadRuns(5, "daily", "a"), ("runs", (5, "daily_bars", "a"), {})),
+    (messages.ReadLatestRuns(), ("latest_runs", (), {})),
+    (messages.ReadLatest(TRADES, ["A"], DAY), ("latest", (TRADES, ("A",), DAY), {})),
     (messages.ReadQuarantine(5), ("quarantined", (5, 0), {})),
+    (messages.ReadRepairs(TRADES, "A", DAY, DAY, 5), ("repairs", (TRADES, "A", DAY, DAY, 5), {})),
     (SYMBOLS, ("symbols", (TRADES,), {})),
     (messages.ReadCoverage(TRADES, DAY), ("coverage", (TRADES, DAY), {"symbols": ()})),
     (messages.ReadCoverage(TRADES, symbols=["A"]), ("coverage", (TRADES, None), {"symbols": ("A",)})),
@@ -148,6 +157,17 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.ReadDeadLetters(5, 7, DAY), ("dead_letters", (5, 7, DAY), {})),
     (messages.FindDeadLetters((("quotes", 3, 7),)), ("dead_letters_at", ((("quotes", 3, 7),),), {})),
     (messages.DeleteDeadLetters((LETTER,)), ("delete_dead_letters", ((LETTER,),), {})),
+    (messages.ReadTallies(TRADES, DAY, DAY, ("A",)), ("tallies", (TRADES, DAY, DAY), {"symbols": ("A",)})),
+    (messages.VoidLedger(TRADES, "A", None, DAY, DAY), ("void", (TRADES, "A", None, DAY, DAY), {})),
+    (messages.TraceRow(TRADES, "A", DAY), ("trace", (TRADES, "A", DAY), {})),
+    (messages.FindQuarantine(("0f",)), ("quarantined_at", (("0f",),), {})),
+    (messages.ClearQuarantine(DAY, 9), ("clear_quarantine", (DAY, 9), {})),
+    (messages.DeleteQuarantine(()), ("delete_quarantined", ((),), {})),
+    (messages.OpenSnapshot("export", 9.0, 2), ("open_snapshot", ("export", 9.0, 2), {})),
+    (messages.FindParts("one", Parts(TRADES)), ("find_parts", ("one", Parts(TRADES)), {})),
+    (messages.ReadPart("one", PART, ("A", DAY, 1), 5), ("read_part", ("one", PART, ("A", DAY, 1), 5), {})),
+    (messages.SumPart("one", PART), ("sum_part", ("one", PART, None, PART_ROWS), {})),
+    (messages.CloseSnapshot("one"), ("close_snapshot", ("one",), {})),
 ]
 
 

@@ -19,6 +19,7 @@ from backbone.store.duckdb.headroom import Headroom
 from backbone.store.duckdb.session import Session
 from backbone.store.errors import StoreBusy
 from backbone.store.records import Chunk, Query
+from backbone.store.snapshots import Parts
 
 LITTLE, ENOUGH = "8MB", "512MB"
 LIMIT = "SELECT current_setting('memory_limit')"
@@ -130,5 +131,44 @@ async def test_rows_in_memory_have_all_of_it_for_they_count_as_well() -> None:
     try:
         assert (await store.write(many())).inserted == 100_000
         assert (await store.read(Query(Dimension.TRADES))).frame == many().frame
+    finally:
+        await store.close()
+
+
+async def test_memory_goes_back_while_a_transaction_is_open_and_the_bound_stays(tmp_path: Path) -> None:
+    async with opened(tmp_path / "s.duckdb", Timer()) as session:
+        lane = session.apart(60.0)
+
+        def within(connection: duckdb.DuckDBPyConnection) -> list[str]:
+            connection.begin()
+            numbers = []
+            for _ in range(2):
+                numbers.append(str(connection.execute("SELECT txid_current()").fetchall()))
+                lane.give_back()
+            connection.rollback()
+            return [*numbers, limit_of(connection)]
+
+        before, behind, limit = await lane.run(within)
+        assert (before == behind, limit) == (True, "7.6 MiB")
+        assert await session.run(needs_more, "rows") == "488.2 MiB"
+        assert (await lane.run(within))[-1] == "488.2 MiB"
+
+
+async def test_what_a_page_of_many_rows_freed_goes_back_before_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    returned: list[int] = []
+    monkeypatch.setattr(Headroom, "give_back", lambda *_: returned.append(1))
+    store = DuckDBStore(tmp_path / "s.duckdb")
+    await store.open()
+    await store.migrate()
+    try:
+        await store.write(many())
+        snapshot = (await store.open_snapshot("export", 60.0)).name
+        (facts,) = await store.find_parts(snapshot, Parts(Dimension.TRADES, period="all", by_symbol=False))
+        for limit in (1, 100_000):
+            await store.read_part(snapshot, facts.part, limit=limit)
+            await store.sum_part(snapshot, facts.part, limit=limit)
+        assert len(returned) == 2
     finally:
         await store.close()

@@ -16,6 +16,7 @@ from backbone.domain import Dimension, Frame
 from backbone.domain.hashing import shard_of
 from backbone.domain.identifiers import ingest_id
 from backbone.store.duckdb import DuckDBStore
+from backbone.store.duckdb.lane import Lane, Work
 from backbone.store.duckdb.session import Session, transaction
 from backbone.store.errors import SchemaMismatch, StoreBusy, StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.records import Chunk, Query
@@ -108,6 +109,34 @@ async def test_a_store_not_migrated_says_what_to_run() -> None:
     assert "0001_market_data" in info.degraded_reason
     with pytest.raises(SchemaMismatch, match="backbone migrate"):
         await put(store, bars(1.0), "run")
+    await store.close()
+
+
+async def test_in_the_loop_a_look_is_taken_again_only_where_something_may_have_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    run = Lane.run
+
+    async def noted(self: Lane, work: Work[object]) -> object:
+        asked.append(1)
+        return await run(self, work)
+
+    store = await opened(":memory:", inline=True)
+    monkeypatch.setattr(Lane, "run", noted)
+    for close in (1.0, 2.0):
+        await put(store, bars(close), f"run {close}")
+        asked.clear()
+        (newest,) = {(await store.outbox_status("stream")).newest for _ in range(3)}
+        assert {await store.cursor("stream", 0) for _ in range(3)} == {int(close) - 1}
+        assert len(asked) == 2
+        await store.advance("stream", 0, newest, 0)
+        assert (await store.outbox_status("stream")).pending == 0
+        assert (await store.outbox_status()).cursor == await store.cursor("stream", 0) == newest == int(close)
+    await store.close()
+    await store.open()
+    with pytest.raises(SchemaMismatch):  # the rows went with the store
+        await store.cursor("stream", 0)
     await store.close()
 
 

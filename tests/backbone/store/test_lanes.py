@@ -98,9 +98,10 @@ def test_every_question_has_a_lane() -> None:
     assert set(lanes) == set(get_args(StoreQuestion))
     changing = {kind.__name__ for kind, lane in lanes.items() if lane is Lane.WRITES}
     assert changing == {
-        *("ClaimEpoch", "WriteChunk", "QuarantineRows", "RecordJournal"),
+        *("ClaimEpoch", "WriteChunk", "QuarantineRows", "DeleteQuarantine", "RecordJournal", "RecordRun", "VoidLedger"),
         *("MigrateStore", "DropRows", "PruneStore"),
         *("RecordSeen", "CommitOffsets", "KeepDeadLetters", "DeleteDeadLetters"),
+        *("RecordRun", "VoidLedger", "ClearQuarantine", "DeleteQuarantine"),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import pytest
 
 from backbone import Backbone, load_settings
 from backbone.domain import Dimension
+from backbone.domain.clock import to_us
 from backbone.domain.hashing import shard_of
 from backbone.store.duckdb import DuckDBStore
+from backbone.store.duckdb.memory import MemoryDatabase
 from backbone.store.errors import PositionLost, SchemaMismatch
 from backbone.store.migrations import Migration, pending, shipped
 from tests.backbone.domain.version_1 import WRITTEN
@@ -85,6 +88,46 @@ async def test_a_migration_that_fails_leaves_nothing_and_those_before_it_stand(t
     store._migrations[1] = SECOND
     assert (await store.migrate()).applied == ("0002_b",)
     await store.close()
+
+
+CATALOGS = {
+    "duckdb_tables()": "schema_name, table_name, sql",
+    "duckdb_sequences()": "schema_name, sequence_name, sql",
+    "duckdb_constraints()": "schema_name, table_name, constraint_text",
+    "duckdb_columns()": "schema_name, table_name, column_index, column_name, data_type, is_nullable, column_default",
+}
+OWN = {"telemetry.schema_migrations": "name, checksum", "telemetry.identity": "count(DISTINCT generation)"}
+"""What databases that were made alike have in common, of tables that hold more."""
+
+
+def made_of(connection: duckdb.DuckDBPyConnection) -> list[object]:
+    """All that a database consists of, and its rows, but for what is its own."""
+    here = "WHERE database_name = current_database()"
+    found = [answer(f"FROM {of} SELECT {what} {here} ORDER BY ALL", connection) for of, what in CATALOGS.items()]
+    names = answer(f"FROM duckdb_tables() SELECT schema_name || '.' || table_name {here} ORDER BY ALL", connection)
+    return [*found, *(answer(f"FROM {name} SELECT {OWN.get(name, '*')} ORDER BY ALL", connection) for (name,) in names)]
+
+
+async def test_databases_in_memory_that_are_copies_are_what_the_migrations_make_and_their_own() -> None:
+    long_ago = datetime(1999, 1, 1, tzinfo=UTC)
+    databases = [None, MemoryDatabase(attached=True), MemoryDatabase(attached=True), MemoryDatabase(attached=True)]
+    made, generations = [], set()
+    for memory in databases:
+        store = DuckDBStore(":memory:", memory=memory, inline=True, clock=lambda: long_ago)
+        await store.open()
+        assert (await store.migrate()).applied == tuple(each.name for each in shipped("duckdb"))
+        assert (await store.migrate()).applied == ()
+        made.append(await store._session.run(made_of))
+        generations.add((await store.probe()).generation)
+        when = "SELECT DISTINCT epoch_us(applied_at) FROM telemetry.schema_migrations"
+        assert await store._session.run(partial(answer, when)) == [(to_us(long_ago),)]
+        assert await store._session.run(partial(answer, "SELECT nextval('telemetry.revision')")) == [(1,)]
+        await store.close()
+    assert len(made[0]) > len(CATALOGS)
+    assert made == [made[0]] * len(databases)
+    assert len(generations) == len(databases)
+    for memory in filter(None, databases):
+        memory.close()
 
 
 def test_an_edited_migration_is_refused() -> None:

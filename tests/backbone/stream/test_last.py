@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -125,6 +126,33 @@ def test_a_large_change_is_cut_down_to_its_newest_rows() -> None:
     assert decode(cut, checksum) == decode(large.payload).newest(1)
     newest.put([large])
     assert newest.row(BARS, "EURUSD") == decode(large.payload).newest(1).to_arrow().to_pylist()[0]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+async def test_large_changes_are_decoded_once_each_and_off_the_loop(
+    monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    threads: list[int] = []
+
+    def decoded(payload: bytes, checksum: int | None = None) -> Frame:
+        threads.append(threading.get_ident())
+        return decode(payload, checksum)
+
+    monkeypatch.setattr("backbone.stream.readable.decode", decoded)
+    monkeypatch.setattr("backbone.domain.codec.decode", decoded)
+    newest = Newest()
+    async with following(newest, shared=shared) as (_, publisher):
+        await anyio.sleep(1)
+        large = [row(n, symbol, count=1000) for n, symbol in enumerate("ABAB", 1)]
+        await publisher.publish(large)
+        await anyio.sleep(0.01)
+        assert len(threads) == 2
+        assert threading.get_ident() not in threads
+        assert newest.row(BARS, "A") == decode(large[2].payload).newest(1).to_arrow().to_pylist()[0]
+        threads.clear()
+        await publisher.publish([row(5, "A")])
+        await anyio.sleep(0.01)
+        assert threads == [threading.get_ident()] * shared
 
 
 def test_a_change_that_is_no_frame_is_told_of_to_who_asks() -> None:

@@ -63,7 +63,7 @@ def run(**changes: Any) -> IngestRun:
     return IngestRun(**{**given, **changes})
 
 
-PLAN = IngestPlan(dimensions=["quotes"], symbols=["EURUSD"])
+PLAN = IngestPlan(dimensions=["quotes"], symbols=["EURUSD"], path="quotes.csv")
 
 
 def ended(done: IngestRun | None = None, **changes: Any) -> IngestEnded:

@@ -12,7 +12,7 @@ NAMES = """
 telemetry.ingest telemetry.ingest.health telemetry.ingest.metrics telemetry.ingest.quality telemetry.ingest.scheduler
 telemetry.ingest.cross_region_failover telemetry.cache telemetry.cache.health telemetry.kafka.lag
 telemetry.kafka.readiness telemetry.data_backbone.retention telemetry.sensory.snapshot telemetry.understanding.belief
-telemetry.understanding.regime telemetry.understanding.regime_transition execution.report
+telemetry.understanding.regime telemetry.understanding.regime_transition execution.report telemetry.gate
 """
 
 

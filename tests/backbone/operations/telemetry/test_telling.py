@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from backbone import Dimension, Status
+from backbone.ingest.messages import IngestEnded
 from backbone.operations.telemetry.events import IngestHealth, IngestMetrics, IngestQuality, IngestTold, RetentionTold
-from backbone.operations.telemetry.telling import of_ingest, of_retention
+from backbone.operations.telemetry.telling import Told, of_health, of_ingest, of_retention
 from backbone.quality.report import QualityReport
 from backbone.retention.messages import RetentionJudged
 from backbone.retention.report import RetentionFinding, RetentionReport
@@ -25,8 +26,13 @@ POOR = QualityReport(
 )
 
 
+def all_of(event: IngestEnded) -> list[Told]:
+    """All that is told of a run without what the store says."""
+    return [*of_ingest(event), of_health(event)]
+
+
 def test_a_run_tells_its_counts_and_how_fresh_its_newest_row_is() -> None:
-    told = {each.topic.name: each for each in of_ingest(ended(run()))}
+    told = {each.topic.name: each for each in all_of(ended(run()))}
     result = told["telemetry.ingest"].payload
     assert isinstance(result, IngestTold)
     assert (result.status, result.rows_read, result.inserted, result.freshness_s) == (Status.OK, 3, 3, 30.0)
@@ -48,7 +54,7 @@ def test_a_run_of_ten_thousand_symbols_tells_the_first_ones_and_how_many_they_ar
 
 
 def test_a_refused_run_tells_why_and_nothing_that_was_not_observed() -> None:
-    told = list(of_ingest(ended(code="input_missing", error="there is no file x.csv")))
+    told = list(all_of(ended(code="input_missing", error="there is no file x.csv")))
     assert [each.topic.name for each in told] == ["telemetry.ingest", "telemetry.ingest.health"]
     result, health = told[0].payload, told[1].payload
     assert (result.status, result.error, result.rows_read) == (Status.FAILED, "there is no file x.csv", None)
@@ -58,7 +64,7 @@ def test_a_refused_run_tells_why_and_nothing_that_was_not_observed() -> None:
 
 def test_health_is_ok_where_all_rows_went_in_and_says_the_worst_first_where_not() -> None:
     def health(**changes: object) -> IngestHealth:
-        (found,) = (each.payload for each in of_ingest(ended(run(**changes))) if isinstance(each.payload, IngestHealth))
+        (found,) = (each.payload for each in all_of(ended(run(**changes))) if isinstance(each.payload, IngestHealth))
         return found
 
     assert (health().status, health().why) == (Status.OK, ())

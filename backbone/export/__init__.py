@@ -1,0 +1,1 @@
+"""Columnar files that are provably what the store holds."""

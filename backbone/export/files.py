@@ -1,0 +1,166 @@
+"""What an export does to the disk, one method for each step, each on the disk for good when it is back."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from backbone.export.errors import ExportBusy
+from backbone.files import REPORT
+
+__all__ = ["Disk", "Sink", "hash_of", "locked"]
+
+_BLOCK = 1 << 20
+
+
+class Sink:
+    """A file that is being written, which counts and hashes what goes into it.
+
+    Attributes:
+        size: bytes so far.
+        closed: whether nothing more may come.
+    """
+
+    def __init__(self, disk: Disk, file: BinaryIO) -> None:
+        self._disk = disk
+        self._file = file
+        self._hash = hashlib.sha256()
+        self.size = 0
+        self.closed = False
+        self._abandoned = False
+
+    def abandon(self) -> None:
+        """Take no more: the file is given up, and whoever writes to it ends in peace."""
+        self._abandoned = True
+
+    def write(self, data: bytes) -> int:
+        """Write all of it; where it was given up, nothing."""
+        if self._abandoned:
+            return len(data)
+        self._disk.write(self._file, data)
+        self._hash.update(data)
+        self.size += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        """How far it is."""
+        return self.size
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+    def close(self) -> None:
+        """What writes into it is done; `Disk.finish` closes the file."""
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what was written."""
+        return self._hash.hexdigest()
+
+
+class Disk:
+    """The steps. A test lets any of them fail."""
+
+    @contextmanager
+    def creating(self, path: Path) -> Iterator[Sink]:
+        """A new file in the place of an old one of that name; closed in the end, whole or not."""
+        with self.open(path) as file:
+            yield Sink(self, file)
+            self.finish(file)
+
+    def open(self, path: Path) -> BinaryIO:
+        """Begin a file."""
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, REPORT), "wb", 0)
+
+    def write(self, file: BinaryIO, data: bytes) -> None:
+        """Write all of it."""
+        left = memoryview(data)
+        while left:
+            left = left[file.write(left) :]
+
+    def finish(self, file: BinaryIO) -> None:
+        """Bring the file to the disk."""
+        os.fsync(file.fileno())
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Put a file into its place, at once."""
+        old.replace(new)
+        self.sync(new.parent)
+
+    def link(self, old: Path, new: Path) -> None:
+        """Give a file another name; what has that name goes."""
+        new.unlink(missing_ok=True)
+        os.link(old, new)
+        self.sync(new.parent)
+
+    def append(self, path: Path, line: bytes) -> None:
+        """Add to the end of a file."""
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, REPORT)
+        with os.fdopen(handle, "wb", 0) as file:
+            self.write(file, line)
+            self.finish(file)
+
+    def put(self, path: Path, data: bytes) -> None:
+        """Write a small file at once or not at all."""
+        partial = path.with_name(f".{path.name}.tmp")
+        with self.creating(partial) as sink:
+            sink.write(data)
+        self.rename(partial, path)
+
+    def folder(self, path: Path) -> None:
+        """Make a folder, and those above it that are missing."""
+        if not path.is_dir():
+            self.folder(path.parent)
+            path.mkdir(exist_ok=True)
+            self.sync(path.parent)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, or a folder that is empty."""
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
+
+    def sync(self, folder: Path) -> None:
+        """Bring the names in a folder to the disk."""
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def hash_of(path: Path) -> str:
+    """The SHA-256 of a file; "" where there is none."""
+    found = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                found.update(block)
+    except FileNotFoundError:
+        return ""
+    return found.hexdigest()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only export that writes to a folder; the lock falls with the process.
+
+    Raises:
+        ExportBusy: another one does.
+    """
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, REPORT)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            text = f"another export is writing to {folder}; wait for its end, or give another folder"
+            raise ExportBusy(text) from error
+        yield
+    finally:
+        os.close(handle)

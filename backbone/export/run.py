@@ -1,0 +1,261 @@
+"""A whole export: one moment of the store into a folder beside the earlier ones, then CURRENT names it.
+
+export-<id>/ gets its files, each with a line in the journal as soon as it is there; then the manifest; then CURRENT is
+replaced, which is the one act that publishes. Whoever is killed in between leaves CURRENT as it was, and a folder that
+the next export goes on with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+import msgspec
+
+from actors import Reject
+from backbone.domain.dimension import Dimension
+from backbone.domain.report import package_version
+from backbone.domain.status import Status
+from backbone.export import shelf
+from backbone.export.beside import Threads
+from backbone.export.errors import ExportFailed
+from backbone.export.files import Disk, locked
+from backbone.export.forms import schema_of
+from backbone.export.jobs import AGAIN, Jobs, Progress
+from backbone.export.known import Known
+from backbone.export.layout import CURRENT, JOURNAL, MANIFEST, METADATA, layout_of, name_of
+from backbone.export.manifest import Entry, Header, Manifest, manifest_of
+from backbone.export.messages import RunExport
+from backbone.export.report import ExportReport
+from backbone.export.writing import Ask, PartWriter, Spent
+from backbone.settings import Settings
+from backbone.store.messages import CloseSnapshot, FindParts, OpenSnapshot
+from backbone.store.snapshots import PartFacts, Snapshot
+
+__all__ = ["Exporter"]
+
+_OWNER = "export"
+_CLOSE_SECONDS = 5.0
+_PAUSE = 1.0  # seconds, and one more each time
+_STATUS = {"ok": Status.OK, "warn": Status.DEGRADED, "fail": Status.FAILED}
+
+
+class Clock(Protocol):
+    """The time, and seconds that only rise."""
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        ...
+
+    def time(self) -> float:
+        """Seconds."""
+        ...
+
+
+class Exporter:
+    """Makes one export.
+
+    Args:
+        ask: asks the store.
+        settings: where exports go, and how.
+        clock: tells the time.
+        asked: what is wanted.
+        told: hears how far it is.
+        disk: the steps on the disk.
+    """
+
+    def __init__(
+        self,
+        ask: Ask,
+        settings: Settings,
+        clock: Clock,
+        asked: RunExport,
+        told: Callable[[Progress], None] = lambda _: None,
+        disk: Disk | None = None,
+    ) -> None:
+        self._ask = ask
+        self._settings = settings
+        self._clock = clock
+        self._asked = asked
+        self._told = told
+        self._disk = Disk() if disk is None else disk
+        self._threads = Threads(inline=settings.store.inline)
+        self._layout = layout_of(settings.export, asked.form or settings.export.format)
+        self._root = Path(asked.to or settings.export.path).absolute()
+        self._spent = Spent()
+
+    async def run(self) -> ExportReport:
+        """Make it.
+
+        Raises:
+            ExportBusy: another one writes to that folder.
+            ExportFailed: the disk takes nothing.
+            Reject: the store gives no snapshot.
+        """
+        began, restarts = self._clock.time(), 0
+        with _explaining(self._root):
+            await self._threads.run(self._disk.folder, self._root)
+            with locked(self._root):
+                while True:
+                    try:
+                        report = await self._attempt(last=restarts == self._settings.export.restarts)
+                        break
+                    except Reject as reject:
+                        if reject.code not in AGAIN or restarts == self._settings.export.restarts:
+                            raise
+                    restarts += 1
+                    await anyio.sleep(_PAUSE * restarts)
+        return msgspec.structs.replace(report, restarts=restarts, seconds=self._clock.time() - began)
+
+    async def _attempt(self, *, last: bool) -> ExportReport:
+        """Under one snapshot; what an earlier attempt has finished is taken over where its rows are the same."""
+        export = self._settings.export
+        snapshot: Snapshot = await self._ask(OpenSnapshot(_OWNER, export.snapshot_seconds, export.readers))
+        try:
+            return await self._under(snapshot, last=last)
+        finally:
+            with anyio.move_on_after(_CLOSE_SECONDS, shield=True), suppress(Reject):
+                await self._ask(CloseSnapshot(snapshot.name))
+
+    async def _under(self, snapshot: Snapshot, *, last: bool) -> ExportReport:
+        folder = self._root / name_of(snapshot, self._asked_of(), self._layout)
+        header = Header(
+            id=folder.name,
+            generation=snapshot.generation,
+            layout=self._layout.fingerprint(),
+            format=self._layout.form,
+            position=snapshot.position,
+            drops=snapshot.drops,
+        )
+        found = await self._found(snapshot)
+        known = await self._threads.run(Known, self._root, folder, snapshot, self._layout)
+        await self._begin(folder, header, known)
+        jobs = Jobs(self._part_writer(folder, snapshot), self._disk, self._threads, folder, self._layout)
+        jobs.expect(found, self._told)
+        for dimension, parts in found.items():
+            await jobs.do(dimension, parts, None if self._asked.anew else known, readers=snapshot.readers, last=last)
+        return await self._finish(folder, header, jobs)
+
+    def _part_writer(self, folder: Path, snapshot: Snapshot) -> PartWriter:
+        form = self._layout.form
+        return PartWriter(self._ask, self._disk, self._threads, folder, form, snapshot.name, self._spent)
+
+    def _asked_of(self) -> list[object]:
+        asked = self._asked
+        return [sorted(asked.dimensions), sorted(asked.symbols), asked.start, asked.end]
+
+    async def _found(self, snapshot: Snapshot) -> dict[Dimension, list[PartFacts]]:
+        """The parts of each dimension; of those that nobody named, only of such as have any."""
+        asked, found = self._asked, dict[Dimension, list[PartFacts]]()
+        for dimension in dict.fromkeys(asked.dimensions or tuple(Dimension)):
+            wanted = self._layout.parts(dimension, asked.symbols, asked.start, asked.end)
+            parts: list[PartFacts] = await self._ask(FindParts(snapshot.name, wanted))
+            if parts or asked.dimensions:
+                found[dimension] = parts
+        return found
+
+    async def _begin(self, folder: Path, header: Header, known: Known) -> None:
+        """Make the folder, and a journal of what an earlier attempt at the very same export has left in it.
+
+        One that has its manifest needs no other journal.
+        """
+        if manifest_of(folder) is not None:
+            return
+        await self._threads.run(self._disk.folder, folder)
+        lines = [msgspec.json.encode(each) for each in (header, *known.here.values())]
+        await self._threads.run(self._disk.put, folder / JOURNAL, b"".join(line + b"\n" for line in lines))
+
+    async def _finish(self, folder: Path, header: Header, jobs: Jobs) -> ExportReport:
+        """Write the manifest, let CURRENT name the export where it is whole, and remove what is too much."""
+        status, removed = jobs.status, list[str]()
+        await self._threads.run(self._seal, folder, header, jobs)
+        if status != "fail" and jobs.entries:
+            removed = await self._threads.run(self._publish, folder)
+        return ExportReport(
+            status=_STATUS[status],
+            settings_hash=self._settings.hash,
+            id=header.id,
+            folder=str(folder),
+            current=shelf.current(self._root),
+            format=header.format,
+            position=header.position,
+            jobs=tuple(jobs.jobs),
+            rows=sum(job.rows for job in jobs.jobs),
+            bytes=sum(job.bytes for job in jobs.jobs),
+            written=jobs.counts["written"],
+            linked=jobs.counts["linked"],
+            kept=jobs.counts["kept"],
+            write_s=self._spent.write,
+            sums_s=self._spent.sums,
+            verify_s=self._spent.verify,
+            removed=tuple(removed),
+            note="" if jobs.entries or status == "fail" else "no rows were found; CURRENT was left as it is",
+            span_start=min((entry.earliest for entry in jobs.entries), default=None),
+            span_end=max((entry.latest for entry in jobs.entries), default=None),
+        )
+
+    def _seal(self, folder: Path, header: Header, jobs: Jobs) -> None:
+        """Remove what does not belong there, and write the manifest; that of a whole export gives way to no other."""
+        before, entries = manifest_of(folder), tuple(jobs.entries)
+        if jobs.status == "fail" and before is not None and before.status != "fail":
+            return
+        if jobs.status != "fail":
+            self._describe(folder, entries)
+            for path in shelf.strangers(folder, entries):
+                self._disk.remove(folder / path)
+            if before is not None and (before.header, before.files, before.status) == (header, entries, jobs.status):
+                return
+        manifest = Manifest(
+            version=package_version(),
+            generated_at=self._clock.now(),
+            settings_hash=self._settings.hash,
+            status=jobs.status,
+            job_count=len(jobs.jobs),
+            header=header,
+            requested=msgspec.to_builtins(self._asked, str_keys=True),
+            columns={entry.dimension: _columns_of(entry) for entry in entries},
+            jobs=tuple(jobs.jobs),
+            files=entries,
+        )
+        self._disk.put(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+
+    def _describe(self, folder: Path, entries: Sequence[Entry]) -> None:
+        """Say beside files without types what their columns are."""
+        if self._layout.form == "parquet" or not self._settings.export.include_metadata:
+            return
+        for dimension in dict.fromkeys(entry.dimension for entry in entries):
+            of = [entry for entry in entries if entry.dimension is dimension]
+            described = {
+                "dimension": dimension,
+                "columns": _columns_of(of[0]),
+                "key": dimension.key,
+                "partition_by": self._layout.order,
+                "files": len(of),
+                "rows": sum(entry.rows for entry in of),
+            }
+            self._disk.put(folder / dimension / METADATA, msgspec.json.encode(described) + b"\n")
+
+    def _publish(self, folder: Path) -> list[str]:
+        export = self._settings.export
+        if shelf.current(self._root) != folder.name:
+            self._disk.put(self._root / CURRENT, f"{folder.name}\n".encode())
+        return shelf.prune(self._root, self._disk, self._clock.now(), keep=export.keep, keep_days=export.keep_days)
+
+
+def _columns_of(entry: Entry) -> dict[str, str]:
+    return {field.name: str(field.type) for field in schema_of(entry.dimension, entry.part.columns)}
+
+
+@contextmanager
+def _explaining(root: Path) -> Iterator[None]:
+    """What the disk refuses is told as an export that failed."""
+    try:
+        yield
+    except OSError as error:
+        what = error.strerror or str(error)
+        text = f"{error.filename or root}: can't be written ({what}); make room, or give another folder"
+        raise ExportFailed(text) from error

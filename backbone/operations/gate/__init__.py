@@ -1,0 +1,1 @@
+"""The trade gate: whether data may be traded on."""

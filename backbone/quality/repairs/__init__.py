@@ -1,0 +1,1 @@
+"""Rules that mend bars on evidence, one file for each; `backbone.quality.repair` applies them."""

@@ -1,0 +1,1 @@
+"""FRED: the calendar of releases, and series with what was known when."""

@@ -1,0 +1,1 @@
+"""Asking providers over HTTP: one client, whose limits are shared by all runs of the process."""

@@ -1,0 +1,1 @@
+"""Yahoo: bars, dividends and splits of the chart endpoint."""

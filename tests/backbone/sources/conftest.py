@@ -1,0 +1,3 @@
+from tests.backbone.sources.server import provider
+
+__all__ = ["provider"]
