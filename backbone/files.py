@@ -13,9 +13,21 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
-__all__ = ["PRIVATE", "REPORT", "deliver", "fresh_file", "is_there", "private_folder", "replace", "scratch"]
+__all__ = [
+    "PRIVATE",
+    "REPORT",
+    "begun",
+    "continued",
+    "deliver",
+    "fresh_file",
+    "is_there",
+    "lock_file",
+    "private_folder",
+    "replace",
+    "scratch",
+]
 
 PRIVATE = 0o600
 """What holds a secret or state: for its owner alone."""
@@ -96,6 +108,35 @@ def fresh_file(path: Path, mode: int = REPORT) -> Iterator[tuple[io.BufferedWrit
             yield file, partial
     finally:
         partial.unlink(missing_ok=True)
+
+
+def begun(path: Path, mode: int = REPORT) -> BinaryIO:
+    """A new file, unbuffered, in the place of what had that name in a folder of ours; a link there is not followed.
+
+    Raises:
+        OSError: it can't be made.
+    """
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, _FRESH, mode), "wb", 0)
+
+
+def continued(path: Path, mode: int = REPORT) -> BinaryIO:
+    """A file to the end of which is added, unbuffered; made where it is missing, and never behind a link.
+
+    Raises:
+        OSError: it can't be opened.
+    """
+    how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, how, mode), "wb", 0)
+
+
+def lock_file(path: Path, mode: int = REPORT) -> int:
+    """The descriptor of a file that is there to be locked; made where it is missing, and never behind a link.
+
+    Raises:
+        OSError: it can't be opened.
+    """
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
 
 
 def scratch() -> IO[bytes]:

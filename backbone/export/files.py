@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from backbone.export.errors import ExportBusy
-from backbone.files import REPORT
+from backbone.files import begun, continued, lock_file
 
 __all__ = ["Disk", "Sink", "hash_of", "locked"]
 
@@ -75,7 +75,7 @@ class Disk:
 
     def open(self, path: Path) -> BinaryIO:
         """Begin a file."""
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, REPORT), "wb", 0)
+        return begun(path)
 
     def write(self, file: BinaryIO, data: bytes) -> None:
         """Write all of it."""
@@ -100,8 +100,7 @@ class Disk:
 
     def append(self, path: Path, line: bytes) -> None:
         """Add to the end of a file."""
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, REPORT)
-        with os.fdopen(handle, "wb", 0) as file:
+        with continued(path) as file:
             self.write(file, line)
             self.finish(file)
 
@@ -154,7 +153,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         ExportBusy: another one does.
     """
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, REPORT)
+    handle = lock_file(folder / ".lock")
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -41,7 +41,8 @@ class Quarantine(Part):
     def quarantined(self, connection: Connection, limit: int = 100, skip: int = 0) -> list[QuarantineRow]:
         """Rows, newest first.
 
-        Of a column itself DuckDB would choose blocks by their greatest value, which may be of a row that was deleted.
+        Of a column itself DuckDB 2.0 would choose blocks by their greatest value, also that of rows that were deleted:
+        without a condition and with LIMIT 1 it then gives nothing, or the wrong row.
         """
         found = connection.execute(
             f"""
