@@ -10,6 +10,7 @@ from msgspec.structs import force_setattr
 
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
+from backbone.store.furthest_messages import ReadLatest
 from backbone.store.inbox_messages import (
     CommitOffsets,
     DeleteDeadLetters,
@@ -20,7 +21,6 @@ from backbone.store.inbox_messages import (
     ReadSeen,
     RecordSeen,
 )
-from backbone.store.latest_messages import ReadLatest
 from backbone.store.mending_messages import (
     ClearQuarantine,
     DeleteQuarantine,
