@@ -1,8 +1,8 @@
-"""What the store's actor is asked by who finds gaps, fills them, explains a row and judges bad rows again."""
+"""What the store's actor is asked by who finds gaps, fills them, and explains a row."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +11,10 @@ from msgspec.structs import force_setattr
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.store.port import Store
-from backbone.store.records import QuarantineRow
 from backbone.store.request import StoreRequest
 from backbone.store.tracing import Trace
 
-__all__ = ["ClearQuarantine", "DeleteQuarantine", "FindQuarantine", "ReadTallies", "TraceRow", "VoidLedger"]
+__all__ = ["ReadTallies", "TraceRow", "VoidLedger"]
 
 
 class ReadTallies(StoreRequest[object], frozen=True):
@@ -78,48 +77,3 @@ class TraceRow(StoreRequest[Trace], frozen=True):
     def on(self, store: Store) -> Coroutine[Any, Any, Trace]:
         """Ask a store."""
         return store.trace(self.dimension, self.symbol, self.ts)
-
-
-class FindQuarantine(StoreRequest[list[QuarantineRow]], frozen=True):
-    """Bad rows by their ids; those that are not there are left out."""
-
-    ids: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse wrong arguments where they are given."""
-        force_setattr(self, "ids", arguments.texts("ids", self.ids))
-
-    def on(self, store: Store) -> Coroutine[Any, Any, list[QuarantineRow]]:
-        """Ask a store."""
-        return store.quarantined_at(self.ids)
-
-
-class DeleteQuarantine(StoreRequest[int], frozen=True):
-    """Forget bad rows; answered by how many were there."""
-
-    rows: Sequence[QuarantineRow]
-
-    def __post_init__(self) -> None:
-        """Refuse wrong arguments where they are given."""
-        for row in self.rows:
-            arguments.instance("rows", row, QuarantineRow)
-
-    def on(self, store: Store) -> Coroutine[Any, Any, int]:
-        """Ask a store."""
-        return store.delete_quarantined(self.rows)
-
-
-class ClearQuarantine(StoreRequest[int], frozen=True):
-    """Forget the bad rows that were met up to a moment; answered by how many went: fewer than `most`, that was all."""
-
-    until: datetime
-    most: int
-
-    def __post_init__(self) -> None:
-        """Refuse wrong arguments where they are given."""
-        force_setattr(self, "until", arguments.instance("until", arguments.moment("until", self.until), datetime))
-        force_setattr(self, "most", arguments.count("most", self.most, 1))
-
-    def on(self, store: Store) -> Coroutine[Any, Any, int]:
-        """Ask a store."""
-        return store.clear_quarantine(self.until, self.most)

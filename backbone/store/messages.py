@@ -21,14 +21,7 @@ from backbone.store.inbox_messages import (
     ReadSeen,
     RecordSeen,
 )
-from backbone.store.mending_messages import (
-    ClearQuarantine,
-    DeleteQuarantine,
-    FindQuarantine,
-    ReadTallies,
-    TraceRow,
-    VoidLedger,
-)
+from backbone.store.mending_messages import ReadTallies, TraceRow, VoidLedger
 from backbone.store.outbox_messages import (
     SHARED_STREAM,
     STREAM,
@@ -43,13 +36,19 @@ from backbone.store.outbox_messages import (
     StreamParts,
 )
 from backbone.store.port import Store
+from backbone.store.quarantine_messages import (
+    ClearQuarantine,
+    DeleteQuarantine,
+    FindQuarantine,
+    QuarantineRows,
+    ReadQuarantine,
+)
 from backbone.store.records import (
     Chunk,
     Coverage,
     JournalBound,
     JournalRow,
     MigrationReport,
-    QuarantineRow,
     Query,
     ReadResult,
     StoreInfo,
@@ -145,21 +144,6 @@ class WriteChunk(StoreRequest[WriteResult], frozen=True):
         return store.write(self.chunk)
 
 
-class QuarantineRows(StoreRequest[int], frozen=True):
-    """Keep bad rows; answered by how many are new."""
-
-    rows: Sequence[QuarantineRow]
-
-    def __post_init__(self) -> None:
-        """Refuse wrong arguments where they are given."""
-        for row in self.rows:
-            arguments.instance("rows", row, QuarantineRow)
-
-    def on(self, store: Store) -> Coroutine[Any, Any, int]:
-        """Ask a store."""
-        return store.quarantine(self.rows)
-
-
 class RecordJournal(StoreRequest[None], frozen=True):
     """Journal a run that failed before it had a chunk."""
 
@@ -228,22 +212,6 @@ class ReadJournal(StoreRequest[list[JournalRow]], frozen=True):
     def on(self, store: Store) -> Coroutine[Any, Any, list[JournalRow]]:
         """Ask a store."""
         return store.journal(self.limit, self.dimension, source=self.source)
-
-
-class ReadQuarantine(StoreRequest[list[QuarantineRow]], frozen=True):
-    """A page of the newest bad rows: at most 10,000 of them, behind those that are skipped."""
-
-    limit: int = 100
-    skip: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse wrong arguments where they are given."""
-        force_setattr(self, "limit", arguments.page("limit", self.limit))
-        force_setattr(self, "skip", arguments.count("skip", self.skip))
-
-    def on(self, store: Store) -> Coroutine[Any, Any, list[QuarantineRow]]:
-        """Ask a store."""
-        return store.quarantined(self.limit, self.skip)
 
 
 class ReadSymbols(StoreRequest[list[str]], frozen=True):

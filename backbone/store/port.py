@@ -6,15 +6,15 @@ published but what the outbox holds, and the outbox holds nothing that was not c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from backbone.domain.dimension import Dimension
+from backbone.store.inbox_port import Inbox
 from backbone.store.records import (
     Chunk,
     Coverage,
-    DeadLetter,
     JournalBound,
     JournalRow,
     Latest,
@@ -29,7 +29,7 @@ from backbone.store.records import (
     WriteResult,
 )
 from backbone.store.run_records import RunRow
-from backbone.store.snapshots import PART_ROWS, PageSums, Part, PartFacts, PartPage, Parts, Snapshot
+from backbone.store.snapshot_port import Snapshots
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Adapter", "Store", "StoreFactory"]
 
 
-class Store(Protocol):
+class Store(Inbox, Snapshots, Protocol):
     """Rows of all dimensions, with ledger, journal, outbox and inbox.
 
     Every method may raise `StoreUnavailable`, and `SchemaMismatch` before `migrate`.
@@ -267,77 +267,6 @@ class Store(Protocol):
         Returns:
             Entries voided; those that were void already count as well.
         """
-        ...
-
-    async def open_snapshot(self, owner: str, seconds: float, readers: int = 1) -> Snapshot:
-        """Hold this moment to read from it: what is committed meanwhile is not seen, and nobody waits for it.
-
-        Args:
-            owner: who reads; what he held before is let go of.
-            seconds: after which it is gone, closed or not.
-            readers: parts that he wants to read at once; he may be given fewer.
-        """
-        ...
-
-    async def find_parts(self, snapshot: str, parts: Parts) -> list[PartFacts]:
-        """The parts that have rows, ascending by symbol and time.
-
-        Raises:
-            SnapshotLost: it stands no more; of the other two likewise.
-        """
-        ...
-
-    async def read_part(
-        self, snapshot: str, part: Part, after: Sequence[object] | None = None, limit: int = PART_ROWS
-    ) -> PartPage:
-        """The next rows of a part in canonical order, behind a key (None: the first), at most so many."""
-        ...
-
-    async def sum_part(
-        self, snapshot: str, part: Part, after: Sequence[object] | None = None, limit: int = PART_ROWS
-    ) -> PageSums:
-        """A hash over the values that `read_part` gives, column by column, made by the store itself.
-
-        It is the SHA-256 of the values, each as eight bytes with the highest first: microseconds since 2000, whole
-        numbers, doubles; null is 7ff8000000000001. Of texts it is that of two hashes: of their lengths as four bytes,
-        -1 for null, and of their bytes.
-        """
-        ...
-
-    async def close_snapshot(self, snapshot: str) -> None:
-        """Let go of a moment; one that is gone already is no mistake."""
-        ...
-
-    async def seen(self, consumer: str, event_ids: Collection[str]) -> set[str]:
-        """Those of the events that a consumer has recorded as seen."""
-        ...
-
-    async def record_seen(self, consumer: str, event_ids: Collection[str]) -> int:
-        """Remember that a consumer has committed the effects of events; returns how many are new."""
-        ...
-
-    async def offsets(self, group: str) -> dict[tuple[str, int], int]:
-        """The next offset that a group has to take, by topic and partition; none where it has committed none."""
-        ...
-
-    async def commit_offsets(self, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
-        """Set offsets by topic and partition, all or none; also back, where somebody wants to read again."""
-        ...
-
-    async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
-        """Keep messages that a consumer could not take, once for the same place; returns those that are new."""
-        ...
-
-    async def dead_letters(self, limit: int = 100, skip: int = 0, until: datetime | None = None) -> list[DeadLetter]:
-        """Dead letters, newest first, from behind the first `skip`; of those that came until a moment."""
-        ...
-
-    async def dead_letters_at(self, places: Sequence[tuple[str, int, int]]) -> list[DeadLetter]:
-        """Those at these topics, partitions and offsets, of whichever group, in the order of places."""
-        ...
-
-    async def delete_dead_letters(self, letters: Sequence[DeadLetter]) -> int:
-        """Forget dead letters, known by group, topic, partition and offset; returns how many were there."""
         ...
 
     async def prune(
