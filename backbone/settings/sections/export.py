@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from backbone.domain.dimension import Dimension
 from backbone.settings.sections.base import Count, Days, Seconds, Section, Text
+from backbone.settings.sections.by_dimension import ByDimension
 
 __all__ = ["ExportPeriods", "ExportSettings", "StressSettings"]
 
 Period = Literal["day", "month", "year", "all"]
 
 
-class ExportPeriods(Section, frozen=True, kw_only=True):
+class ExportPeriods(ByDimension[Period], frozen=True, kw_only=True):
     """How much time, in UTC, the rows of one file span."""
 
     daily_bars: Annotated[Period, Meta(description="of daily bars")] = "year"
@@ -23,18 +23,6 @@ class ExportPeriods(Section, frozen=True, kw_only=True):
     quotes: Annotated[Period, Meta(description="of quotes")] = "day"
     order_book: Annotated[Period, Meta(description="of changes of the order book")] = "day"
     macro_events: Annotated[Period, Meta(description="of macro events")] = "year"
-
-    def of(self, dimension: Dimension) -> Period:
-        """The period of a dimension."""
-        periods: dict[Dimension, Period] = {
-            Dimension.DAILY_BARS: self.daily_bars,
-            Dimension.INTRADAY_BARS: self.intraday_bars,
-            Dimension.TRADES: self.trades,
-            Dimension.QUOTES: self.quotes,
-            Dimension.ORDER_BOOK: self.order_book,
-            Dimension.MACRO_EVENTS: self.macro_events,
-        }
-        return periods[dimension]
 
 
 class StressSettings(Section, frozen=True, kw_only=True):

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from backbone.domain.dimension import Dimension
-from backbone.settings.sections.base import Section
+from backbone.settings.sections.by_dimension import ByDimension
 
 __all__ = ["FeedSettings", "FreshnessSettings", "Overdue"]
 
@@ -15,7 +14,7 @@ Overdue = Annotated[float, Meta(gt=0, le=31_536_000)]
 """Seconds, up to a year."""
 
 
-class FreshnessSettings(Section, frozen=True, kw_only=True):
+class FreshnessSettings(ByDimension[float], frozen=True, kw_only=True):
     """How many seconds, of the time in which its market is open, the next row may be due before data counts as stale.
 
     What is twice as late has failed. See `backbone.quality.freshness` for how the time is counted.
@@ -32,10 +31,6 @@ class FreshnessSettings(Section, frozen=True, kw_only=True):
         604_800.0
     )
 
-    def of(self, dimension: Dimension) -> float:
-        """The limit of a dimension, seconds."""
-        return _limit(self, dimension)
-
 
 class FeedSettings(FreshnessSettings, frozen=True, kw_only=True):
     """The same, by which a feed counts as late: of a daily bar some hours are, before its data is of no use."""
@@ -44,18 +39,3 @@ class FeedSettings(FreshnessSettings, frozen=True, kw_only=True):
     macro_events: Annotated[Overdue, Meta(description="an event of a calendar after the one before, day and night")] = (
         86_400.0
     )
-
-    def of(self, dimension: Dimension) -> float:
-        """The limit of a dimension, seconds."""
-        return _limit(self, dimension)
-
-
-def _limit(limits: FreshnessSettings, dimension: Dimension) -> float:
-    return {
-        Dimension.DAILY_BARS: limits.daily_bars,
-        Dimension.INTRADAY_BARS: limits.intraday_bars,
-        Dimension.TRADES: limits.trades,
-        Dimension.QUOTES: limits.quotes,
-        Dimension.ORDER_BOOK: limits.order_book,
-        Dimension.MACRO_EVENTS: limits.macro_events,
-    }[dimension]

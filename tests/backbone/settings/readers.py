@@ -34,15 +34,30 @@ def sources() -> dict[str, str]:
     return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in ROOT.glob("backbone/**/*.py")}
 
 
-def _classes() -> dict[str, Kinds]:
-    """The paths of the sections of each class."""
-    found: dict[str, set[str]] = defaultdict(set)
+def _sections() -> Iterator[tuple[str, Section]]:
     for path in ("", *sections()):
         value: object = Settings()
         for name in filter(None, path.split(".")):
             value = getattr(value, name)
         assert isinstance(value, Section)
-        found[type(value).__name__].add(path)
+        yield path, value
+
+
+def _classes() -> dict[str, Kinds]:
+    """The paths of the sections of each class."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path, section in _sections():
+        found[type(section).__name__].add(path)
+    return {name: frozenset(paths) for name, paths in found.items()}
+
+
+def _families() -> dict[str, Kinds]:
+    """The paths of the sections that have the methods of each class: its own, and those of what derives from it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path, section in _sections():
+        for kind in type(section).__mro__:
+            if issubclass(kind, Section):
+                found[kind.__name__].add(path)
     return {name: frozenset(paths) for name, paths in found.items()}
 
 
@@ -51,8 +66,8 @@ class Readers:
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self.places: dict[str, set[str]] = defaultdict(set)
-        self._classes = _classes()
-        self._trees = {path: parsed(text) for path, text in texts.items() if _concerned(text, self._classes)}
+        self._classes, self._families = _classes(), _families()
+        self._trees = {path: parsed(text) for path, text in texts.items() if _concerned(text, self._families)}
         self._homes = {path: _imported_functions(tree) for path, tree in self._trees.items()}
         self._answers = dict(self._annotated_answers())
         self._followed: set[tuple[str, str, Kinds]] = set()
@@ -143,7 +158,7 @@ class Readers:
         """Note what a method or property of a section reads of it."""
         for path, tree in self._trees.items():
             for each in _class_definitions(tree) if path.startswith(SECTIONS) else ():
-                if kind in self._classes.get(each.name, NONE):
+                if kind in self._families.get(each.name, NONE):
                     for function in each.body:
                         if isinstance(function, Function) and function.name == name:
                             self._enter(path, function, {"self": frozenset({kind})})
