@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -122,7 +123,9 @@ class Exporter:
                 await self._ask(CloseSnapshot(snapshot.name))
 
     async def _under(self, snapshot: Snapshot, *, last: bool) -> ExportReport:
-        folder = self._root / name_of(snapshot, self._asked_of(), self._layout)
+        found = await self._found(snapshot)
+        facts = chain.from_iterable(found.values())
+        folder = self._root / name_of(snapshot, self._asked_of(), self._layout, facts)
         header = Header(
             id=folder.name,
             generation=snapshot.generation,
@@ -131,7 +134,6 @@ class Exporter:
             position=snapshot.position,
             drops=snapshot.drops,
         )
-        found = await self._found(snapshot)
         known = await self._threads.run(Known, self._root, folder, snapshot, self._layout)
         await self._begin(folder, header, known)
         jobs = Jobs(self._part_writer(folder, snapshot), self._disk, self._threads, folder, self._layout)

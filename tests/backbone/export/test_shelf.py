@@ -132,3 +132,19 @@ async def test_an_export_under_another_name_is_not_the_one_that_was_written(desk
     found = shelf.verify(desk.root, other.name)
     assert found.status is Status.FAILED
     assert "manifest" in found.problems[0]
+
+
+async def test_a_file_that_cannot_be_read_is_found_and_written_anew(desk: Bench) -> None:
+    await changed(desk)
+    first = await desk.export()
+    [path] = desk.current.rglob("*.parquet")
+    data = path.read_bytes()
+    path.unlink()
+    path.symlink_to(path)
+    assert shelf.verify(desk.root).status is Status.FAILED
+    await desk.put(trades(range(9), "BAC"))
+    report = await desk.export()
+    assert (report.status, report.written, report.linked) == (Status.OK, 2, 0)
+    assert [each.read_bytes() for each in desk.current.rglob("symbol=AIG/*.parquet")] == [data]
+    assert shelf.verify(desk.root).status is Status.OK
+    assert shelf.verify(desk.root, first.id).status is Status.FAILED
