@@ -6,12 +6,16 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pytest
 
 from backbone import Frame
+from backbone.domain.schema import arrow_schema
 from backbone.domain.status import Status
 from backbone.export import layout, shelf
+from backbone.export.known import Known
+from backbone.store.snapshots import PartFacts
 from tests.backbone.export.kit import TRADES, Bench, bench, files_in, trades
 
 
@@ -76,7 +80,19 @@ async def test_a_whole_export_is_not_written_into_by_another_version(
 async def test_files_with_other_columns_are_not_taken_over(desk: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     await desk.put(trades(range(5)))
     await desk.export()
-    was = layout.arrow_schema
-    monkeypatch.setattr(layout, "arrow_schema", lambda dimension: was(dimension).remove(3))
+    monkeypatch.setattr(layout, "arrow_schema", lambda dimension: arrow_schema(dimension).remove(3))
     again = await desk.export()
     assert (again.linked, again.kept, again.written) == (0, 0, 1)
+
+
+async def test_files_of_another_database_are_not_taken_over_whatever_their_version(desk: Bench) -> None:
+    await desk.put(trades(range(5)))
+    await desk.export()
+    [entry] = desk.manifest.files
+    facts = PartFacts(entry.part, entry.rows, entry.earliest, entry.latest, entry.version)
+    files = layout.layout_of(desk.settings.export, "parquet")
+    snapshot = await desk.store.open_snapshot("test", 60.0)
+    other = msgspec.structs.replace(snapshot, generation="another")
+    folder = desk.root / "export-0123456789abcdef"
+    assert Known(desk.root, folder, snapshot, files).find(facts, entry.path) == (desk.current / entry.path, entry)
+    assert Known(desk.root, folder, other, files).find(facts, entry.path) is None

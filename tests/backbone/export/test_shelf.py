@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from backbone.domain.status import Status
 from backbone.export import shelf
 from backbone.export.errors import ExportMissing
-from backbone.export.files import Disk
+from backbone.export.files import Disk, hash_of
 from backbone.export.messages import RunExport
-from tests.backbone.export.kit import MACRO, Bench, bench, loaded, trades
+from tests.backbone.export.kit import MACRO, Bench, bench, loaded, parquet, trades
 
 
 @pytest.fixture
@@ -148,3 +150,27 @@ async def test_a_file_that_cannot_be_read_is_found_and_written_anew(desk: Bench)
     assert [each.read_bytes() for each in desk.current.rglob("symbol=AIG/*.parquet")] == [data]
     assert shelf.verify(desk.root).status is Status.OK
     assert shelf.verify(desk.root, first.id).status is Status.FAILED
+
+
+async def test_other_bytes_of_the_same_rows_are_found(desk: Bench) -> None:
+    await changed(desk)
+    await desk.export()
+    [path] = desk.current.rglob("*.parquet")
+    with parquet(path) as file:
+        pq.write_table(file.read(), path, compression="none")
+    found = shelf.verify(desk.root)
+    assert [problem.partition(": ")[2] for problem in found.problems] == ["its SHA-256 is another"]
+
+
+async def test_other_rows_are_found_where_the_manifest_was_changed_with_them(desk: Bench) -> None:
+    await changed(desk)
+    await desk.export()
+    [entry] = desk.manifest.files
+    path = desk.current / entry.path
+    with parquet(path) as file:
+        table = file.read()
+    place = table.schema.get_field_index("price")
+    pq.write_table(table.set_column(place, table.schema.field(place), pa.array([7.0])), path)
+    manifest = desk.current / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(entry.sha256, hash_of(path)))
+    assert shelf.verify(desk.root).problems == (f"{entry.path} holds other values in price",)
