@@ -135,13 +135,13 @@ class Disk:
 
 
 def hash_of(path: Path) -> str:
-    """The SHA-256 of a file; "" where there is none."""
+    """The SHA-256 of a file; "" where there is none, or none that can be read: it is as good as none."""
     found = hashlib.sha256()
     try:
         with path.open("rb") as file:
             while block := file.read(_BLOCK):
                 found.update(block)
-    except FileNotFoundError:
+    except OSError:
         return ""
     return found.hexdigest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from backbone.export.files import hash_of
@@ -9,14 +10,22 @@ from backbone.export.layout import Layout
 from backbone.export.manifest import Entry, journal_of
 from backbone.store.snapshots import PartFacts, Snapshot
 
-__all__ = ["Known", "exports_in"]
+__all__ = ["Known", "exports_in", "is_export"]
 
 Key = tuple[object, ...]
+
+_NAME = re.compile(r"export-[0-9a-f]{16}")
+
+
+def is_export(name: str) -> bool:
+    """Whether it is the name of an export; what else is called much like one is somebody else's."""
+    return _NAME.fullmatch(name) is not None
 
 
 def exports_in(root: Path) -> list[Path]:
     """The folders of exports, whole or not."""
-    return sorted(each for each in root.glob("export-*") if each.is_dir() and not each.is_symlink())
+    named = (each for each in root.glob("export-*") if is_export(each.name))
+    return sorted(each for each in named if each.is_dir() and not each.is_symlink())
 
 
 class Known:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
 import msgspec
+import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
+from backbone.domain.report import package_version
+from backbone.domain.schema import arrow_schema
 from backbone.settings.sections.export import ExportSettings
-from backbone.store.snapshots import Part, Parts, Period, Snapshot
+from backbone.store.snapshots import Part, PartFacts, Parts, Period, Snapshot
 
 __all__ = ["CURRENT", "JOURNAL", "MANIFEST", "METADATA", "Layout", "escaped", "layout_of", "name_of"]
 
@@ -68,9 +71,10 @@ class Layout(msgspec.Struct, frozen=True):
         return f"00000_{self.prefix}_{_SHORT.get(dimension, dimension.value)}.{self.form}"
 
     def fingerprint(self) -> str:
-        """Another text wherever files would lie elsewhere, or hold other rows."""
+        """Another text wherever files would lie elsewhere, or hold other rows or columns."""
         periods = ",".join(f"{dimension}:{period}" for dimension, period in self.periods.items())
-        return f"{self.form} {','.join(self.order)} {periods} {self.prefix}"
+        columns = "\n".join(f"{dimension} {arrow_schema(dimension)}" for dimension in Dimension)
+        return f"{self.form} {','.join(self.order)} {periods} {self.prefix} {_digest(columns.encode())}"
 
 
 def layout_of(export: ExportSettings, form: str) -> Layout:
@@ -100,13 +104,23 @@ def escaped(text: str) -> str:
     return f"{name[:-1]}%2E" if name.endswith(".") else name
 
 
-def name_of(snapshot: Snapshot, asked: object, layout: Layout) -> str:
+def name_of(snapshot: Snapshot, asked: object, layout: Layout, found: Iterable[PartFacts]) -> str:
     """The name of an export: the same rows of the same moment in the same layout are the same export.
+
+    Other rows never have its name, nor other bytes: what CURRENT names is not written into. A database that was
+    restored comes to the same moment again with other rows, and another version of what writes makes other files.
 
     Args:
         snapshot: the moment.
         asked: which rows.
         layout: how they are cut.
+        found: the parts that have rows.
     """
-    told = [snapshot.generation, snapshot.position, snapshot.drops, asked, layout.fingerprint()]
-    return f"export-{blake2b(msgspec.json.encode(told), digest_size=8).hexdigest()}"
+    moment = [snapshot.generation, snapshot.position, snapshot.drops]
+    writes = [package_version(), pa.__version__]
+    told = [moment, asked, layout.fingerprint(), writes, [(each.part, each.version) for each in found]]
+    return f"export-{_digest(msgspec.json.encode(told))}"
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=8).hexdigest()

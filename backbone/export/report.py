@@ -18,7 +18,7 @@ class ExportReport(Report, frozen=True, kw_only=True):
     """One export.
 
     Attributes:
-        status: failed where a job has; degraded where one has no rows.
+        status: failed where a job has; degraded where one has no rows, or exports that may go can't be removed.
         folder: of the export.
         current: the folder that CURRENT names now; "" where it names none.
         format: parquet, csv or jsonl.
@@ -71,7 +71,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """An export that lies in the folder.
 
     Attributes:
-        state: current, whole, failed (a job has), or unfinished.
+        state: current, whole, empty (no rows were found), failed (a job has), or unfinished.
         generated_at: None where it is unfinished.
     """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -122,7 +123,9 @@ class Exporter:
                 await self._ask(CloseSnapshot(snapshot.name))
 
     async def _under(self, snapshot: Snapshot, *, last: bool) -> ExportReport:
-        folder = self._root / name_of(snapshot, self._asked_of(), self._layout)
+        found = await self._found(snapshot)
+        facts = chain.from_iterable(found.values())
+        folder = self._root / name_of(snapshot, self._asked_of(), self._layout, facts)
         header = Header(
             id=folder.name,
             generation=snapshot.generation,
@@ -131,7 +134,6 @@ class Exporter:
             position=snapshot.position,
             drops=snapshot.drops,
         )
-        found = await self._found(snapshot)
         known = await self._threads.run(Known, self._root, folder, snapshot, self._layout)
         await self._begin(folder, header, known)
         jobs = Jobs(self._part_writer(folder, snapshot), self._disk, self._threads, folder, self._layout)
@@ -171,12 +173,12 @@ class Exporter:
 
     async def _finish(self, folder: Path, header: Header, jobs: Jobs) -> ExportReport:
         """Write the manifest, let CURRENT name the export where it is whole, and remove what is too much."""
-        status, removed = jobs.status, list[str]()
+        status, removed, clings = jobs.status, list[str](), ""
         await self._threads.run(self._seal, folder, header, jobs)
         if status != "fail" and jobs.entries:
-            removed = await self._threads.run(self._publish, folder)
+            removed, clings = await self._threads.run(self._publish, folder)
         return ExportReport(
-            status=_STATUS[status],
+            status=Status.worst((_STATUS[status], Status.DEGRADED if clings else Status.OK)),
             settings_hash=self._settings.hash,
             id=header.id,
             folder=str(folder),
@@ -193,7 +195,7 @@ class Exporter:
             sums_s=self._spent.sums,
             verify_s=self._spent.verify,
             removed=tuple(removed),
-            note="" if jobs.entries or status == "fail" else "no rows were found; CURRENT was left as it is",
+            note=clings if jobs.entries or status == "fail" else "no rows were found; CURRENT was left as it is",
             span_start=min((entry.earliest for entry in jobs.entries), default=None),
             span_end=max((entry.latest for entry in jobs.entries), default=None),
         )
@@ -239,11 +241,17 @@ class Exporter:
             }
             self._disk.put(folder / dimension / METADATA, msgspec.json.encode(described) + b"\n")
 
-    def _publish(self, folder: Path) -> list[str]:
+    def _publish(self, folder: Path) -> tuple[list[str], str]:
+        """Let CURRENT name it; returns what was removed, and what was in the way of that: the export stands."""
         export = self._settings.export
         if shelf.current(self._root) != folder.name:
             self._disk.put(self._root / CURRENT, f"{folder.name}\n".encode())
-        return shelf.prune(self._root, self._disk, self._clock.now(), keep=export.keep, keep_days=export.keep_days)
+        now, keep, keep_days = self._clock.now(), export.keep, export.keep_days
+        try:
+            return shelf.prune(self._root, self._disk, now, keep=keep, keep_days=keep_days), ""
+        except OSError as error:
+            what = f"{error.filename or self._root} can't be removed ({error.strerror or error})"
+            return [], f"CURRENT names this export; of those that may go {what}: make that possible, the next one tries"
 
 
 def _columns_of(entry: Entry) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from backbone.domain.status import Status
 from backbone.export.errors import ContentDiffers, ExportMissing
 from backbone.export.files import Disk, hash_of
-from backbone.export.known import exports_in
+from backbone.export.known import exports_in, is_export
 from backbone.export.layout import CURRENT, JOURNAL, MANIFEST, METADATA
 from backbone.export.manifest import Entry, Manifest, journal_of, manifest_of
 from backbone.export.report import ExportsReport, Kept, VerifyReport
@@ -24,7 +24,7 @@ _REMOVED = ".removed-"
 def current(root: Path) -> str:
     """The export that CURRENT names; "" where it names none."""
     try:
-        return (root / CURRENT).read_text(encoding="utf-8").strip()
+        return (root / CURRENT).read_text(encoding="utf-8", errors="replace").strip()
     except (FileNotFoundError, NotADirectoryError):
         return ""
 
@@ -40,7 +40,7 @@ def listing(root: Path) -> ExportsReport:
 def _kept(folder: Path, now: str) -> Kept:
     manifest = manifest_of(folder)
     header, entries = journal_of(folder)
-    state = "unfinished" if manifest is None else "failed" if manifest.status == "fail" else "whole"
+    state = "unfinished" if manifest is None else _state(manifest)
     return Kept(
         id=folder.name,
         state="current" if folder.name == now and state == "whole" else state,
@@ -51,6 +51,10 @@ def _kept(folder: Path, now: str) -> Kept:
         bytes=sum(entry.bytes for entry in entries),
         jobs=() if manifest is None else manifest.jobs,
     )
+
+
+def _state(manifest: Manifest) -> str:
+    return "failed" if manifest.status == "fail" else "whole" if manifest.files else "empty"
 
 
 def chosen(root: Path, name: str | None) -> tuple[Path, Manifest]:
@@ -78,7 +82,8 @@ def verify(root: Path, name: str | None = None) -> VerifyReport:
         ExportMissing: there is no such export.
     """
     folder, manifest = chosen(root, name)
-    problems = [problem for entry in manifest.files for problem in _problems(folder, manifest, entry)]
+    problems = [*_contradictions(folder, manifest)]
+    problems += [problem for entry in manifest.files for problem in _problems(folder, manifest, entry)]
     problems += [f"{path} does not belong there" for path in strangers(folder, manifest.files) if not _is_rest(path)]
     problems += [f"{job.dimension}: {job.why}" for job in manifest.jobs if job.status == "fail"]
     return VerifyReport(
@@ -92,6 +97,22 @@ def verify(root: Path, name: str | None = None) -> VerifyReport:
         span_start=min((entry.earliest for entry in manifest.files), default=None),
         span_end=max((entry.latest for entry in manifest.files), default=None),
     )
+
+
+def _contradictions(folder: Path, manifest: Manifest) -> Iterator[str]:
+    """What a manifest says that can't be so, for it was changed, or it is that of another export."""
+    if manifest.header.id != folder.name:
+        yield f"{MANIFEST} is that of {manifest.header.id}"
+    for job in manifest.jobs:
+        of = [entry for entry in manifest.files if entry.dimension is job.dimension]
+        there = (len(of), sum(entry.rows for entry in of), sum(entry.bytes for entry in of))
+        if there != (job.files, job.rows, job.bytes):
+            wrote = f"its job wrote {job.files} with {job.rows}"
+            yield f"{MANIFEST} names {there[0]} files of {job.dimension} with {there[1]} rows; {wrote}"
+    for dimension in {entry.dimension for entry in manifest.files} - {job.dimension for job in manifest.jobs}:
+        yield f"{MANIFEST} names files of {dimension}, which no job wrote"
+    if manifest.job_count != len(manifest.jobs):
+        yield f"{MANIFEST} names {len(manifest.jobs)} jobs of {manifest.job_count}"
 
 
 def _problems(folder: Path, manifest: Manifest, entry: Entry) -> Iterator[str]:
@@ -127,7 +148,7 @@ def strangers(folder: Path, entries: tuple[Entry, ...]) -> list[str]:
 
 
 def prune(root: Path, disk: Disk, now: datetime, *, keep: int, keep_days: int | None) -> list[str]:
-    """Remove exports beyond the newest so many, those that are too old, and those that never became whole.
+    """Remove exports beyond the newest so many, those that are too old, without rows, and that never became whole.
 
     That which CURRENT names stays. One that is removed loses its name first, so that it never looks whole.
 
@@ -135,10 +156,13 @@ def prune(root: Path, disk: Disk, now: datetime, *, keep: int, keep_days: int | 
         Names of those that are gone.
     """
     name = current(root)
+    for rest in sorted(root.glob(f"{_REMOVED}*")):  # of a removal that was cut off: a name that is needed
+        if is_export(rest.name.removeprefix(_REMOVED)):
+            remove_tree(rest, disk)
     whole, gone = list[tuple[datetime, Path]](), list[Path]()
     for folder in exports_in(root):
         manifest = manifest_of(folder)
-        if manifest is None or manifest.status == "fail":
+        if manifest is None or _state(manifest) != "whole":
             gone.append(folder)
         else:
             whole.append((manifest.generated_at, folder))
@@ -147,14 +171,17 @@ def prune(root: Path, disk: Disk, now: datetime, *, keep: int, keep_days: int | 
     gone += [folder for n, (at, folder) in enumerate(whole) if n >= keep or (oldest is not None and at < oldest)]
     gone = [folder for folder in gone if folder.name != name]
     for folder in gone:
-        disk.rename(folder, root / f"{_REMOVED}{folder.name}")
-    for rest in sorted(root.glob(f"{_REMOVED}*")):
-        remove_tree(rest, disk)
+        removed = root / f"{_REMOVED}{folder.name}"
+        disk.rename(folder, removed)
+        remove_tree(removed, disk)
     return sorted(folder.name for folder in gone)
 
 
 def remove_tree(folder: Path, disk: Disk) -> None:
     """Remove a folder with all that is in it; links are not followed."""
+    if folder.is_symlink():
+        disk.remove(folder)
+        return
     for place, folders, files in os.walk(folder, topdown=False):
         for each in (*files, *folders):
             disk.remove(Path(place, each))

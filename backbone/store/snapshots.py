@@ -122,8 +122,8 @@ class PartFacts(msgspec.Struct, frozen=True):
         rows: how many it has.
         earliest: moment of its first row.
         latest: moment of its last row.
-        version: another text as soon as a row of it was written, changed or deleted: their number, and the newest and
-            the sum of their revisions.
+        version: another text as soon as a row of it was written, changed or deleted: their number, the newest and the
+            sum of their revisions, and where a restored database would give these anew, a hash of their values.
     """
 
     part: Part

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from backbone.domain import Dimension, Frame
-from backbone.store.errors import SnapshotLost
+from backbone.store.errors import SnapshotLost, StoreError
 from backbone.store.port import Store
 from backbone.store.snapshots import Part, PartFacts, Parts, key_behind
 from tests.contracts.test_store_read import DAY, SAMPLES, TRADES, put, trades
@@ -219,3 +219,17 @@ async def test_parts_are_read_side_by_side(store: Store) -> None:
             group.start_soon(take, each.part)
     assert read == {name: trades(range(50), name) for name in "ABCDEF"}
     await store.close_snapshot(snapshot.name)
+
+
+async def test_a_question_that_fails_never_leads_to_another_moment(store: Store) -> None:
+    await put(store, trades(range(5)))
+    snapshot = await store.open_snapshot("test", 60.0)
+    [facts] = await store.find_parts(snapshot.name, Parts(TRADES))
+    await put(store, trades(range(5, 10)), "more")
+    with pytest.raises((StoreError, ValueError)):
+        await store.read_part(snapshot.name, facts.part, tuple("no key" for _ in TRADES.key))
+    try:
+        page = await store.read_part(snapshot.name, facts.part)
+    except SnapshotLost:
+        return
+    assert page.frame == trades(range(5))

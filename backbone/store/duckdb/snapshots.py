@@ -76,14 +76,19 @@ class Snapshots(PartOfStore):
         return Snapshot(name, position, drops, generation, 1)
 
     async def find_parts(self, snapshot: str, parts: Parts) -> list[PartFacts]:
-        """Count what there is, part by part."""
+        """Count what there is, part by part.
+
+        Revisions alone do not tell the rows of a file that was restored from those that were lost by it: both were
+        numbered on from the same backup.
+        """
         symbol = quoted(parts.dimension.partition_column) if parts.by_symbol else "NULL::VARCHAR"
         naive = "make_timestamp(epoch_us(ts))"
         begin = "NULL" if parts.period == "all" else f"epoch_us(date_trunc('{parts.period}', {naive})::TIMESTAMP)"
         condition, values = where(parts.query)
+        columns = ", ".join(quoted(name) for name in parts.dimension.columns)
         statement = f"""
             SELECT {symbol}, {begin}, count(*), epoch_us(min(ts)), epoch_us(max(ts)),
-                max(revision), sum(revision::HUGEINT)::VARCHAR
+                max(revision), sum(revision::HUGEINT)::VARCHAR, sum(hash({columns})::HUGEINT)::VARCHAR
             FROM {rows_table(parts.dimension)} WHERE {condition} GROUP BY 1, 2 ORDER BY 1, 2
         """  # noqa: S608
         found = await self._at(snapshot, lambda connection: connection.execute(statement, values).fetchall())
@@ -93,9 +98,9 @@ class Snapshots(PartOfStore):
                 rows,
                 from_us(earliest),
                 from_us(latest),
-                f"{rows}-{newest}-{total}",
+                f"{rows}-{newest}-{total}-{content}",
             )
-            for symbol, begin, rows, earliest, latest, newest, total in found
+            for symbol, begin, rows, earliest, latest, newest, total, content in found
         ]
 
     async def read_part(
