@@ -107,12 +107,21 @@ def _given(data: bytes, layout: Layout, dimension: Dimension) -> dict[str, pa.Ar
     }
     # Arrow reads 0x10 as 16, which no id of letters and digits means; a letter alone is looked for much faster
     hexadecimal = pa.int64() in types.values() and any(x in data and b"0" + x in data for x in (b"x", b"X"))
+    texts = dict.fromkeys(types, pa.string())
     try:
-        table = _read(data, layout, dict.fromkeys(types, pa.string()) if hexadecimal else types)
+        table = _read(data, layout, texts if hexadecimal else types)
     except pa.ArrowInvalid:
-        table = _read(data, layout, dict.fromkeys(types, pa.string()))
+        table = _read(data, layout, texts)
+    if not _are_finite(table):
+        table = _read(data, layout, texts)
     cells = {place: _whole_column(table.column(str(place))) for place in types}
     return {column: _joined([cells[place] for place in places]) for column, places in layout.parts.items()}
+
+
+def _are_finite(table: pa.Table) -> bool:
+    """Whether all numbers are; where Arrow took a cell for NaN or for endless, its text says whether it is missing."""
+    doubles = (column for column in table.columns if pa.types.is_floating(column.type))
+    return all(pc.all(pc.is_finite(column), min_count=0).as_py() for column in doubles)
 
 
 def _parse_type(column: str, first: str, layout: Layout, dimension: Dimension) -> pa.DataType:
@@ -174,11 +183,7 @@ def _fit(array: pa.Array, column: str, layout: Layout, dimension: Dimension) -> 
         return _Fitted(found.values, found.failed, found.repeated, found.cut)
     if pa.types.is_string(array.type):
         return _Fitted(*(numbers if kind == "double" else wholes)(array, number_form(layout, column)))
-    fits = np.zeros(len(array), dtype=np.bool_)
-    if kind == "double" and (array.null_count or not np.isfinite(array.to_numpy()).all()):
-        array = pc.if_else(pc.is_nan(array), None, array)
-        return _Fitted(array, pc.is_inf(array).fill_null(False).to_numpy(zero_copy_only=False))
-    return _Fitted(array, fits)
+    return _Fitted(array, np.zeros(len(array), dtype=np.bool_))
 
 
 def _moments(array: pa.Array, layout: Layout) -> Moments:

@@ -62,7 +62,12 @@ class Selection:
         """The newest of the rows, where there is a limit."""
         if self._query.limit is None:
             return statement, [*self._values, *more]
-        limited = f"{statement} ORDER BY {_newest_first(self._query)} LIMIT ?"
+        order = _newest_first(self._query)
+        if self._where == "true":
+            # Of a column itself DuckDB 2.0 would choose blocks by their greatest value, also that of rows that were
+            # deleted: without a condition it then gives nothing, or the wrong rows.
+            order = f"epoch_us(ts) DESC, {order}"
+        limited = f"{statement} ORDER BY {order} LIMIT ?"
         return limited, [*self._values, *more, self._query.limit]
 
 

@@ -150,3 +150,26 @@ def test_whole_numbers_are_those_that_their_texts_say(
     assert one.failed.tolist() == other.failed.tolist()
     fits = pa.array(~one.failed)
     assert one.values.filter(fits) == other.values.filter(fits)
+
+
+@pytest.mark.parametrize("cell", ["-nan", "nan(1)", "nAn", "-inf", "1e400", "0x1p3"])
+@pytest.mark.parametrize("column", [2, 6], ids=["price", "volume"])
+def test_what_a_reader_of_csv_takes_for_a_number_is_one_only_where_the_line_by_itself_says_so(
+    tmp_path: Path, cell: str, column: int
+) -> None:
+    path = tmp_path / "a.csv"
+    lines = [f"2024-01-01T{hour:02d}:00:00Z,A,1,2,1,2,5".split(",") for hour in range(20)]
+    lines[12][column] = cell
+    path.write_text("\n".join(["ts,symbol,open,high,low,close,volume", *map(",".join, lines), ""]))
+
+    def read() -> object:
+        source = CsvSource(path, "intraday", interval="1h")
+        chunks = list(source.chunks())
+        frames = [chunk.frame.to_arrow().to_pylist() for chunk in chunks]
+        return frames, [chunk.quarantined for chunk in chunks], source.account.notes
+
+    columnwise = read()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("backbone.sources.text.reader.Reader._even_rows", lambda *_: None)
+        patch.setattr("backbone.sources.text.lines._has_delimiters", lambda starts, *_: np.zeros(len(starts), np.bool_))
+        assert read() == columnwise

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import anyio
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.clock import to_us
 from backbone.domain.hashing import shard_of
 from backbone.domain.identifiers import ingest_id
 from backbone.store.duckdb import DuckDBStore
@@ -21,13 +23,21 @@ from backbone.store.duckdb.session import Session, transaction
 from backbone.store.errors import SchemaMismatch, StoreBusy, StoreError, StoreUnavailable, UnknownOutcome
 from backbone.store.records import Chunk, Query
 
-DAILY = Dimension.DAILY_BARS
+DAILY, TRADES = Dimension.DAILY_BARS, Dimension.TRADES
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 FOREVER = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE (a.range * b.range) % 7 = 3"
 
 
 def bars(close: float) -> Frame:
     return Frame.from_records(DAILY, [{"symbol": "A", "ts": DAY, "close": close}])
+
+
+def ticks(first: int, rows: int) -> Frame:
+    """A trade each second, from a second on."""
+    numbers = np.arange(first, first + rows)
+    moments = pa.array(to_us(DAY) + numbers * 1_000_000).cast(pa.timestamp("us", "UTC"))
+    columns = {"symbol": pa.repeat("A", rows), "ts": moments, "sequence": numbers, "price": numbers / 7}
+    return Frame.from_arrow(TRADES, pa.table(columns))
 
 
 async def opened(path: str | Path, **more: object) -> DuckDBStore:
@@ -283,4 +293,17 @@ async def test_each_change_that_waits_has_the_shard_of_its_symbol() -> None:
     await put(store, Frame.concat([daily({0: 1.0}, symbol) for symbol in ("A", "B", "ÖL")]), "run")
     found = await store._session.run(lambda c: c.execute("SELECT symbol, shard FROM telemetry.outbox").fetchall())
     assert set(found) == {(symbol, shard_of(symbol)) for symbol in ("A", "B", "ÖL")}
+    await store.close()
+
+
+async def test_the_newest_row_is_found_where_whole_blocks_of_newer_ones_were_dropped() -> None:
+    store = await opened(":memory:", inline=True)
+    block = 122_880  # rows that DuckDB keeps one greatest value of
+    for first in (3 * block, 2 * block):
+        await put(store, ticks(first, block), f"run {first}")
+    assert await store.drop(TRADES, before=DAY + timedelta(days=365), dry_run=False) == 2 * block
+    await put(store, ticks(2 * block, 3), "again")
+    assert (await store.read(Query(TRADES, limit=1))).frame == ticks(2 * block + 2, 1)
+    assert (await store.read(Query(TRADES, ("A",), limit=1))).frame == ticks(2 * block + 2, 1)
+    assert (await store.read(Query(TRADES, limit=9))).frame == ticks(2 * block, 3)
     await store.close()
