@@ -16,10 +16,24 @@ from backbone.quality.report import QualityReport
 from backbone.settings.sections.market import MarketSettings
 from backbone.store.run_records import WHOLE, RunRow
 
-__all__ = ["Diary", "asked_of", "row_of_failure", "row_of_fall", "row_of_given", "row_of_nothing", "row_of_run"]
+__all__ = [
+    "Diary",
+    "asked_of",
+    "row_of_failure",
+    "row_of_fall",
+    "row_of_given",
+    "row_of_nothing",
+    "row_of_run",
+    "unwritten",
+]
 
 _WAITING = 256  # rows that the store has not taken yet; then the oldest are lost
 _SYMBOLS, _MESSAGES = 64, 3
+
+
+def unwritten() -> deque[RunRow]:
+    """Room for rows that the store has not taken yet; kept by who outlives the actor that journals."""
+    return deque(maxlen=_WAITING)
 
 
 class Diary:
@@ -27,13 +41,16 @@ class Diary:
 
     Args:
         write: gives a row to the store.
+        waiting: rows that the store has not taken yet, of an earlier incarnation too.
         wanted: False: nothing is journalled.
     """
 
-    def __init__(self, write: Callable[[RunRow], Awaitable[None]], *, wanted: bool = True) -> None:
+    def __init__(
+        self, write: Callable[[RunRow], Awaitable[None]], waiting: deque[RunRow], *, wanted: bool = True
+    ) -> None:
         self._write = write
         self._wanted = wanted
-        self._waiting: deque[RunRow] = deque(maxlen=_WAITING)
+        self._waiting = waiting
 
     @property
     def waiting(self) -> int:
