@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import anyio
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from backbone import Backbone, Dimension, Frame
 from backbone.domain.status import Status
@@ -49,6 +50,7 @@ async def dsn(services: native.Services) -> AsyncIterator[str]:
 async def test_the_schedule_opens_the_gate_and_a_backfill_is_read_where_a_cached_window_lacked_it(
     services: native.Services, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The backfill is another process's, as `backbone backfill` is beside a backbone that runs."""
     installed(monkeypatch)
     topic = f"backbone.l{secrets.token_hex(4)}.{{name}}"
     settings = institutional(services, dsn, **MARKET, **{"telemetry.topic": topic})
@@ -63,8 +65,9 @@ async def test_the_schedule_opens_the_gate_and_a_backfill_is_read_where_a_cached
         lacking = await backbone.fetch(BARS, symbols=[BTC], interval="1h", start=first + HOUR)  # into the cache
         assert lacking.num_rows == whole.num_rows - 1 - 4
         providers.installed(providers.Provider(whole), monkeypatch)
-        async with backbone.subscribe(BARS, symbols=[BTC]) as updates:
-            report = await backbone.backfill(BARS, source=providers.KIND, symbols=[BTC], interval="1h", end=whole.end)
+        alone = replace(settings, schedule=replace(settings.schedule, enabled=False))
+        async with Backbone.open(alone) as other, backbone.subscribe(BARS, symbols=[BTC]) as updates:
+            report = await other.backfill(BARS, source=providers.KIND, symbols=[BTC], interval="1h", end=whole.end)
             assert (report.missing, report.inserted) == (4, 4)
             came = 0
             with anyio.fail_after(30):
