@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.observing import Observe
 from backbone.ingest.contract import LOOKED_THROUGH, columns_of
 from backbone.ingest.group import GroupWriter
-from backbone.ingest.journal import Diary, row_of_failure, row_of_run
+from backbone.ingest.journal import Diary, row_of_failure, row_of_run, unwritten
 from backbone.ingest.live import Caller
 from backbone.ingest.messages import IngestEnded, IngestProgress, RecordRows, RunIngest
 from backbone.ingest.patience import Patient
@@ -102,6 +102,7 @@ class IngestActor(Actor):
         calls: where the store is.
         settings: how runs read, and how many live rows one commit takes and may wait.
         attempts: how often each run was begun, by run_id; outlives a crash of this actor.
+        waiting: rows of the journal that the store has not taken yet; likewise.
         observe: told of each RunIngest and each RecordRows: "ok", or "refused:" and the code.
     """
 
@@ -110,6 +111,7 @@ class IngestActor(Actor):
         calls: Calls,
         settings: Settings,
         attempts: dict[str, int] | None = None,
+        waiting: deque[RunRow] | None = None,
         observe: Observe | None = None,
     ) -> None:
         self.settings = settings
@@ -131,7 +133,8 @@ class IngestActor(Actor):
             Bound(chosen.record_batch_rows, chosen.record_batch_bytes),
             Bound(chosen.record_waiting_rows, chosen.record_waiting_bytes),
         )
-        self._diary = Diary(lambda row: self.writer.record_run(row), wanted=chosen.record_runs)
+        kept = unwritten() if waiting is None else waiting
+        self._diary = Diary(lambda row: self.writer.record_run(row), kept, wanted=chosen.record_runs)
         self._rows = self._runs = 0
         self._under_way: dict[str, int] = {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from actors import ChildSpec, Mailbox
 from backbone.calls import Calls
 from backbone.ingest.actor import IngestActor
+from backbone.ingest.journal import unwritten
 from backbone.ingest.schedule import SchedulerActor
 from backbone.ingest.schedule_book import ScheduleBook
 from backbone.settings import Settings
@@ -15,12 +16,12 @@ _SEND_TIMEOUT = 10.0
 
 
 def child(settings: Settings, calls: Calls) -> ChildSpec:
-    """The actor that takes plans and live rows; how often each run was begun outlives a crash of it."""
+    """The actor that takes plans and live rows; what it has begun and not journalled yet outlives a crash of it."""
     attempts: dict[str, int] = {}
     return ChildSpec(
         "ingest",
         IngestActor,
-        args=(calls, settings, attempts),
+        args=(calls, settings, attempts, unwritten()),
         kwargs={"observe": calls.observe},
         shutdown=settings.supervision.shutdown,
         backoff=settings.supervision.delays(),

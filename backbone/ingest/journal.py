@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from actors import Reject
+from backbone.domain.dimension import Dimension
 from backbone.domain.identifiers import new_run_id
 from backbone.domain.status import Status
 from backbone.ingest.market_report import DimensionRun, MarketRun
@@ -16,10 +17,24 @@ from backbone.quality.report import QualityReport
 from backbone.settings.sections.market import MarketSettings
 from backbone.store.run_records import WHOLE, RunRow
 
-__all__ = ["Diary", "asked_of", "row_of_failure", "row_of_fall", "row_of_given", "row_of_nothing", "row_of_run"]
+__all__ = [
+    "Diary",
+    "asked_of",
+    "row_of_failure",
+    "row_of_fall",
+    "row_of_given",
+    "row_of_nothing",
+    "row_of_run",
+    "unwritten",
+]
 
 _WAITING = 256  # rows that the store has not taken yet; then the oldest are lost
 _SYMBOLS, _MESSAGES = 64, 3
+
+
+def unwritten() -> deque[RunRow]:
+    """Room for rows that the store has not taken yet; kept by who outlives the actor that journals."""
+    return deque(maxlen=_WAITING)
 
 
 class Diary:
@@ -27,13 +42,16 @@ class Diary:
 
     Args:
         write: gives a row to the store.
+        waiting: rows that the store has not taken yet, of an earlier incarnation too.
         wanted: False: nothing is journalled.
     """
 
-    def __init__(self, write: Callable[[RunRow], Awaitable[None]], *, wanted: bool = True) -> None:
+    def __init__(
+        self, write: Callable[[RunRow], Awaitable[None]], waiting: deque[RunRow], *, wanted: bool = True
+    ) -> None:
         self._write = write
         self._wanted = wanted
-        self._waiting: deque[RunRow] = deque(maxlen=_WAITING)
+        self._waiting = waiting
 
     @property
     def waiting(self) -> int:
@@ -111,9 +129,18 @@ def row_of_run(
             "reasons": list(run.reasons),
             "settings": run.settings_hash,
             "quality": None if run.quality is None else _judgement(run.quality),
+            **_of_events(run, plan),
             **metadata,
         },
     )
+
+
+def _of_events(run: IngestRun, plan: IngestPlan) -> dict[str, Any]:
+    """What is said of macro events alone, which may be given instead of fetched."""
+    if run.dimension is not Dimension.MACRO_EVENTS:
+        return {}
+    by_window = plan.start is not None or plan.end is not None
+    return {"fetched_events": run.rows_read, "frame_rows": run.taken, "fetched_via_window": by_window}
 
 
 def _judgement(quality: QualityReport) -> dict[str, Any]:
@@ -162,7 +189,16 @@ def row_of_given(run_id: str, found: DimensionRun, now: datetime, metadata: Mapp
         duration_s=found.duration_s,
         executed_at=now,
         error=found.why if failed else None,
-        metadata={"provided_events": found.rows, "why": found.why, **metadata},
+        metadata={
+            "requested_symbols": list(found.requested[:_SYMBOLS]),
+            "provided_events": found.rows,
+            "frame_rows": found.rows,
+            "fetched_via_window": False,
+            "rows_written": found.inserted + found.changed,
+            "ingested_symbols": len(found.symbols),
+            "why": found.why,
+            **metadata,
+        },
     )
 
 

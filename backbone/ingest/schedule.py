@@ -85,7 +85,7 @@ class SchedulerActor(Actor):
         self._timing = Timing(settings.schedule)
         self._instruments = Instruments(settings)
         self._running: MarketRunning
-        self._diary = Diary(self._record, wanted=settings.ingest.record_runs)
+        self._diary = Diary(self._record, book.unwritten, wanted=settings.ingest.record_runs)
         self._wanted: deque[_Wanted] = deque()
 
     async def on_start(self) -> None:

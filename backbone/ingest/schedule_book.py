@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from backbone.ingest.journal import unwritten
 from backbone.ingest.schedule_state import ScheduleState
 from backbone.ingest.timing import Due
 from backbone.settings.sections.schedule import ScheduleSettings
@@ -27,6 +28,7 @@ class ScheduleBook:
         next: when the next run is due.
         next_time: the same in monotonic seconds.
         trouble: what the last run, though carried out, did not get.
+        unwritten: rows of the journal that the store has not taken yet.
     """
 
     def __init__(self, settings: ScheduleSettings) -> None:
@@ -38,6 +40,7 @@ class ScheduleBook:
         self.next: Due | None = None
         self.next_time = 0.0
         self.trouble = ""
+        self.unwritten = unwritten()
         self._failures = self._runs = 0
         self._last_error = ""
         self._started_at: datetime | None = None

@@ -29,8 +29,8 @@ class MarketReport(Report, frozen=True, kw_only=True):
         reason: why not, or that nothing keeps it from running.
         dimensions: that are wanted.
         plan: by dimension, what is asked of whom.
-        schedule, recovery, retention, kafka_readiness: as set.
-        backup, spark_export, failover_drill, spark_stress, cross_region: not built yet.
+        schedule, recovery, retention, spark_export, spark_stress, kafka_readiness: as set.
+        backup, failover_drill, cross_region: not built yet.
         metadata: symbols, which keys are set and where they came from, calendars, what is stored, cache and stream.
     """
 
@@ -43,11 +43,11 @@ class MarketReport(Report, frozen=True, kw_only=True):
     schedule: Mapping[str, Any]
     recovery: Mapping[str, Any]
     retention: Mapping[str, Any]
+    spark_export: Mapping[str, Any]
+    spark_stress: Mapping[str, Any]
     kafka_readiness: Mapping[str, Any]
     backup: str = _NOT_BUILT
-    spark_export: str = _NOT_BUILT
     failover_drill: str = _NOT_BUILT
-    spark_stress: str = _NOT_BUILT
     cross_region: str = _NOT_BUILT
     metadata: Mapping[str, Any]
 
@@ -71,7 +71,9 @@ def market_report(settings: Settings, stored: Mapping[Dimension, Sequence[str]] 
     """
     reason = reason_against(settings)
     wanted = planned_dimensions(settings.market)
-    telemetry = settings.telemetry
+    telemetry, export = settings.telemetry, msgspec.to_builtins(settings.export)
+    stress = export.pop("stress")
+    retention = {each.value: msgspec.to_builtins(settings.retention.of(each)) for each in wanted}
     return MarketReport(
         should_run=not reason,
         reason=reason or NOTHING_KEEPS,
@@ -79,9 +81,11 @@ def market_report(settings: Settings, stored: Mapping[Dimension, Sequence[str]] 
         plan={dimension.value: _plan_of(settings, dimension) for dimension in wanted},
         schedule=msgspec.to_builtins(settings.schedule),
         recovery=msgspec.to_builtins(settings.recovery),
-        retention={each.value: msgspec.to_builtins(settings.retention.of(each)) for each in wanted},
+        retention=retention,
+        spark_export=export,
+        spark_stress=stress,
         kafka_readiness={"warn_lag": telemetry.warn_lag, "fail_lag": telemetry.fail_lag},
-        metadata=_metadata(settings, stored),
+        metadata={**_metadata(settings, stored), "retention": retention},
         settings_hash=settings.hash,
     )
 

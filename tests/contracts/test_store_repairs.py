@@ -92,6 +92,18 @@ async def test_what_does_not_go_in_leaves_no_repair(store: Store) -> None:
     assert await store.repairs(BARS) == []
 
 
+async def test_rows_whose_repairs_can_not_be_kept_do_not_go_in_either(store: Store) -> None:
+    """Both are of one transaction: a row is never mended without what was given for it."""
+    chunk = mended_chunk({0: 68.7, 1: 69.1}, {0: 0.687, 1: 0.691})
+    unfit = replace(chunk.repairs[1], original={"close": object()})
+    with pytest.raises(TypeError):
+        await store.write(replace(chunk, repairs=(chunk.repairs[0], unfit)))
+    assert (await store.read(Query(BARS))).frame.num_rows == 0
+    assert (await store.repairs(BARS), await store.read_outbox(0, 10)) == ([], [])
+    result = await store.write(chunk)
+    assert (result.known, result.inserted, len(await store.repairs(BARS))) == (False, 2, 2)
+
+
 async def test_repairs_go_with_their_rows(store: Store) -> None:
     await store.write(mended_chunk({0: 68.7, 400: 69.1}, {0: 0.687, 400: 0.691}))
     before = DAY + timedelta(days=10)

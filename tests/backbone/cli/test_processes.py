@@ -65,7 +65,8 @@ def test_status_roster_and_connectors_of_another_process(running: subprocess.Pop
 
 
 def test_the_store_of_a_running_backbone_is_refused_in_one_line(running: subprocess.Popen[str], cli: Cli) -> None:
-    for words in (("fetch",), ("migrate",), ("run",), ("rehearse",)):
+    filling = ("backfill", "daily_bars", "--source", "yahoo")
+    for words in (("fetch",), ("migrate",), ("run",), ("rehearse",), filling):
         done = cli(*words)
         assert (done.code, done.out) == (4, "")
         assert f"pid {running.pid}" in done.err

@@ -144,9 +144,32 @@ def test_a_report_is_json_and_holds_no_key() -> None:
     assert (facts["kafka_streaming_enabled"], facts["kafka_topics"]) == (False, {})
 
 
+def test_a_report_names_all_that_belongs_to_the_plan_and_all_that_is_known_of_it() -> None:
+    wanted = settings(TIMESCALE_SYMBOLS="AAPL", BACKBONE_EXPORT_FORMAT="csv", BACKBONE_EXPORT_STRESS_CYCLES="5")
+    facts = json.loads(market_report(wanted).to_json())
+    assert {"should_run", "reason", "plan", "schedule", "recovery", "kafka_readiness", "settings_hash"} <= facts.keys()
+    assert facts["plan"] == {"daily_bars": {"source": "yahoo", "symbols": ["AAPL"], "lookback_sessions": 60}}
+    assert (facts["spark_export"]["format"], facts["spark_stress"]["cycles"]) == ("csv", 5)
+    assert facts["retention"] == facts["metadata"]["retention"]
+    assert list(facts["retention"]) == ["daily_bars"]
+    assert facts["metadata"].keys() == {
+        *("symbols", "api_keys", "session_calendars", "macro_calendars", "symbol_inventory", "redis_cache_policy"),
+        *("kafka_topics", "kafka_streaming_enabled", "record_runs", "retention", "backup"),
+    }
+
+
+def test_topics_are_those_of_the_stream_and_streaming_is_what_is_consumed() -> None:
+    kafka = {"KAFKA_BROKERS": "localhost:9092", "BACKBONE_STREAM_BACKEND": "kafka", "TIMESCALE_SYMBOLS": "AAPL"}
+    for consume, enabled in (("true", True), ("false", False)):
+        given = load_settings(profile="embedded", env={**kafka, "KAFKA_INGEST_ENABLE_STREAMING": consume})
+        facts = market_report(given).metadata
+        assert facts["kafka_streaming_enabled"] is enabled
+        assert facts["kafka_topics"]["daily_bars"] == "backbone.daily_bars"
+
+
 def test_parts_that_are_not_built_yet_are_off() -> None:
     report = market_report(settings(TIMESCALE_SYMBOLS="AAPL"))
-    parts = ("backup", "spark_export", "failover_drill", "spark_stress", "cross_region")
+    parts = ("backup", "failover_drill", "cross_region")
     assert {getattr(report, part) for part in parts} == {"off: not built yet"}
 
 

@@ -152,6 +152,43 @@ async def test_each_ingest_is_journalled_too_with_what_it_was_asked_for(provider
         assert (failed.status, failed.error, failed.rows) == ("failed", "the desk is shut", 0)
 
 
+async def test_the_journal_says_of_each_dimension_what_was_asked_for_and_what_came_of_it(provider: Provider) -> None:
+    """Beside source, moments, durations and freshness, which are columns of it."""
+    async with desk(
+        market__intraday=True, market__intraday_interval="1h", market__macro=True, market__macro_events=EVENTS
+    ) as backbone:
+        await backbone.run_market()
+        rows = {row.dimension: row for row in (await backbone.runs()).runs}
+        daily, hours, given = (rows[each].metadata for each in (DAILY, INTRADAY, MACRO))
+        said = {"trigger", "plan", "requested_symbols", "lookback_days", "window", "fetched_rows", "rows_written"}
+        said |= {"ingested_symbols", "attempts", "reasons", "quality", "settings"}
+        assert (set(daily), set(hours)) == (said, said | {"interval"})
+        assert (hours["interval"], hours["lookback_days"], hours["requested_symbols"]) == ("1h", 2, ["AAPL", "MSFT"])
+        assert (hours["fetched_rows"], hours["rows_written"], hours["ingested_symbols"]) == (14, 14, 2)
+        assert hours["window"][1] is None
+        assert {name: given[name] for name in ("provided_events", "frame_rows", "fetched_via_window")} == {
+            "provided_events": 1,
+            "frame_rows": 1,
+            "fetched_via_window": False,
+        }
+        assert (given["requested_symbols"], given["rows_written"], given["ingested_symbols"]) == ([], 1, 1)
+        for row in rows.values():
+            assert row.source
+            assert None not in {row.start, row.end, row.freshness_s}
+
+
+async def test_the_journal_says_of_events_that_were_fetched_by_which_window(provider: Provider) -> None:
+    async with desk(market__symbols="", market__macro=True, market__macro_source=KIND) as backbone:
+        await backbone.run_market()
+        [row] = (await backbone.runs(dimension=MACRO)).runs
+        assert (row.status, row.metadata["lookback_days"]) == ("skipped", 7)
+        assert {name: row.metadata[name] for name in ("fetched_events", "frame_rows", "fetched_via_window")} == {
+            "fetched_events": 0,
+            "frame_rows": 0,
+            "fetched_via_window": True,
+        }
+
+
 async def test_nothing_is_journalled_where_the_settings_say_so(provider: Provider) -> None:
     async with desk(ingest__record_runs=False) as backbone:
         await backbone.run_market()

@@ -165,6 +165,21 @@ async def test_who_pauses_it_lets_it_go_on_when_he_likes(provider: Provider) -> 
         assert len(provider.calls) == 1
 
 
+async def test_what_is_said_twice_counts_once(provider: Provider) -> None:
+    async with scheduled() as backbone:
+        assert await backbone.pause_schedule() == await backbone.pause_schedule()
+        for _ in range(2):
+            await backbone.resume_schedule()
+        await anyio.sleep(2)
+        assert len(provider.calls) == 1
+        before = await backbone.schedule()
+        assert (await backbone.pause_schedule()).paused
+        assert (await backbone.resume_schedule()).running
+        await anyio.sleep(HOUR / 2)
+        after = await backbone.schedule()
+        assert (after.runs, after.consecutive_failures) == (before.runs + 1, 0)  # resumed, it runs soon, and once
+
+
 async def test_a_bug_in_a_run_counts_as_its_failure_and_the_schedule_goes_on(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
