@@ -28,7 +28,7 @@ from backbone.stream.past import Past
 from backbone.stream.port import Stream
 from backbone.stream.reach import HeldUp, Reach
 from backbone.stream.tenure import Tenure
-from backbone.stream.ticks import NoteCursor, Poll, Renew, Retry
+from backbone.stream.ticks import LookAgain, NoteCursor, Poll, Renew, Retry
 from backbone.stream.watching import watched
 from backbone.stream.word import Word
 
@@ -163,6 +163,12 @@ class RelayActor(Actor):
         self._pump_soon()
 
     @handles
+    def look_again(self, message: LookAgain) -> None:
+        """See LookAgain."""
+        self._known.due = True
+        self._pump_soon()
+
+    @handles
     def retry(self, message: Retry) -> None:
         """Look whether what held it up has passed."""
         self._start_pump()
@@ -231,6 +237,8 @@ class RelayActor(Actor):
             elif self._known.look(self._cursor):
                 await self._look()
             elif not await self._note_cursor():
+                if pause := self._known.unseen(self._cursor):
+                    self.context.send_after(min(pause, self._interval), LookAgain(), key="look")
                 break
 
     async def _look(self) -> None:

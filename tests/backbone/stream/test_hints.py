@@ -201,3 +201,35 @@ def test_hints_that_are_taken_together_are_no_more_than_a_batch_for_readers_look
         known.note(OutboxGrew(path="/store", at=MOMENT, position=hint[-1].position, outbox=hint, after=first))
     assert [each.position for each in known.take(0, 500)] == list(range(1, 301))
     assert [each.position for each in known.take(300, 500)] == list(range(301, 701))
+
+
+async def test_what_is_committed_and_not_to_be_seen_yet_is_looked_for_before_the_next_poll() -> None:
+    """A server shows nothing of what is committed before all older transactions have ended, of which nobody tells."""
+    async with house() as made:
+        await relaying(made)
+        await anyio.sleep(1)
+        made.hint(row(1))
+        await anyio.sleep(0.5)
+        made.outbox.rows.append(row(1))
+        committed = anyio.current_time()
+        await made.stream.holds(1)
+        assert anyio.current_time() < committed + 1
+        looks = len(made.outbox.reads())
+        await anyio.sleep(600)
+        assert len(made.outbox.reads()) == looks  # once it was seen, that is the end of it
+
+
+async def test_it_is_looked_for_ever_less_often_and_no_more_once_the_database_was_set_back() -> None:
+    async with house() as made:
+        made.outbox.rows.append(row(1))
+        await relaying(made)
+        await made.outbox.published(1)
+        made.hint(row(9))
+        await anyio.sleep(60)
+        looks = len(made.outbox.reads())
+        assert 40 < looks < 80
+        made.outbox.cursor, made.outbox.rows = 0, []
+        await anyio.sleep(10)
+        looks = len(made.outbox.reads())
+        await anyio.sleep(600)
+        assert len(made.outbox.reads()) == looks
