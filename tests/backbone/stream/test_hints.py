@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from actors import ActorRef
-from backbone.store.messages import OutboxGrew
+from backbone.store.messages import OutboxGrew, ReadOutbox
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.hints import Hints
 from backbone.stream.relay import RelayActor
@@ -233,3 +233,28 @@ async def test_it_is_looked_for_ever_less_often_and_no_more_once_the_database_wa
         looks = len(made.outbox.reads())
         await anyio.sleep(600)
         assert len(made.outbox.reads()) == looks
+
+
+async def test_a_look_at_the_outbox_is_one_question_that_says_where_the_stored_cursor_was() -> None:
+    async with house() as made:
+        await relaying(made)
+        await anyio.sleep(1)
+        made.commit(row(1))
+        await made.outbox.published(1)
+        made.outbox.asked.clear()
+        made.commit(row(2))
+        await made.stream.holds(2)
+        assert [(type(each), each.known) for each in made.outbox.asked] == [(ReadOutbox, 1)]
+
+
+async def test_a_database_that_was_set_back_is_noticed_by_the_read_itself() -> None:
+    async with house() as made:
+        await relaying(made)
+        await anyio.sleep(1)
+        made.commit(row(1), row(2), row(3))
+        await made.outbox.published(3)
+        made.outbox.cursor, made.outbox.rows = 1, [row(1)]
+        made.commit(row(2, "GBPUSD"), row(4))
+        await made.outbox.published(4)
+        assert sent(made) == [1, 2, 3, 2, 4]
+        assert made.stream.begun_again == [1]
