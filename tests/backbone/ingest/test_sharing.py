@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,19 @@ async def test_a_run_that_goes_on_after_a_crash_is_told_what_its_first_try_did(b
         result = await carry_out(store, frame, "run", sharing)
         assert (result.inserted, result.unchanged) == (frame.num_rows, 0)
         assert await published(store) == frame.num_rows
+
+
+async def test_a_piece_keeps_which_of_several_equal_events_of_its_run_each_row_is() -> None:
+    """A run that gives the same events again in another chunk means others, the second of their kind."""
+    moments = [START + timedelta(seconds=second) for second in range(9)]
+    frame = Frame.from_records(TRADES, [{"symbol": "AAPL", "ts": ts, "price": 1.0, "size": 1.0} for ts in moments])
+    sharing = Cutting(random.Random(1))
+    async with fresh() as store:
+        for nth in (0, 1):
+            counted = np.full(frame.num_rows, nth, dtype=np.int64).tobytes()
+            chunk = Chunk(ingest_id("file", frame, counted), "run", "file", frame, nth=counted)
+            await write_beside_live(Direct(store).write, chunk, sharing, lambda: 0.0)
+        assert (await stored(store, frame)).num_rows == 2 * frame.num_rows
 
 
 async def test_events_of_one_moment_stay_in_one_piece() -> None:
