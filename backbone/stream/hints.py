@@ -8,6 +8,7 @@ from backbone.store.records import OutboxRow
 __all__ = ["Hints"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 1.0  # seconds
+_LONGER = 1.25  # than the pause before: what has waited for long is seen at most a quarter of that later
 _MOST = 64  # hints kept, each of at most 64 KiB of rows; beyond that the outbox is read
 
 
@@ -25,6 +26,7 @@ class Hints:
     def __init__(self) -> None:
         self.due = False
         self._newest = 0  # that a hint told of; what is committed there may not be to be seen yet
+        self._seen = 0  # how far it was come when that was asked last
         self._pause = 0.0
         self._unknown = 0  # a hint said that there is something up to here, and not what
         self._following: dict[int, tuple[OutboxRow, ...]] = {}
@@ -67,8 +69,9 @@ class Hints:
 
         A transaction that began before others holds back what they have committed, and nobody tells of its end.
         """
-        self._pause = 0.0 if self._newest <= position else min(2 * self._pause or _FIRST_PAUSE, _LONGEST_PAUSE)
-        return self._pause
+        moved, self._seen = position > self._seen, position
+        self._pause = _FIRST_PAUSE if moved or not self._pause else min(_LONGER * self._pause, _LONGEST_PAUSE)
+        return self._pause if self._newest > position else 0.0
 
     def forget(self) -> None:
         """Nothing that was told holds any more: look."""
