@@ -24,7 +24,7 @@ __all__ = ["Sharing", "write_beside_live"]
 _LIVE_FOR: Final = 5.0  # seconds after a live row in which others are expected
 _AIM: Final = 0.03  # seconds that a transaction of a file may hold up live rows
 _FIRST_ROWS: Final = 8_192  # of a transaction, before any was timed
-_FEWEST_ROWS: Final = 4_096  # below that a transaction costs more than its rows
+_FEWEST_ROWS: Final = 6_000  # with fewer a transaction costs more than its rows, and is not much shorter
 _REMEMBERED: Final = 64  # chunks that were cut and not written to their end
 _SAME_MOMENT: Final = 256  # rows that are looked through for where a moment ends
 
