@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from backbone.domain.frame import Frame
 
-__all__ = ["again", "event_id", "ingest_id", "new_run_id", "part", "shard"]
+__all__ = ["again", "event_id", "ingest_id", "new_run_id", "part", "shard", "stretch"]
 
 _DIGEST_BYTES = 16
 
@@ -44,6 +44,11 @@ def again(ingest_id: str, n: int) -> str:
 def part(ingest_id: str, n: int) -> str:
     """The identity of the n-th part, from 1, of a chunk that is written in parts: of A, B, A each has its own."""
     return blake2b(f"{ingest_id}\0part\0{n}".encode(), digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def stretch(ingest_id: str, start: int, end: int) -> str:
+    """The identity of the rows of a chunk from one on and before another, where they are written by themselves."""
+    return blake2b(f"{ingest_id}\0rows\0{start}\0{end}".encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
 
 def event_id(ingest_id: str, symbol: str, n: int) -> str:

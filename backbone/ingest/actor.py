@@ -22,6 +22,7 @@ from backbone.ingest.messages import IngestEnded, IngestProgress, RecordRows, Ru
 from backbone.ingest.patience import Patient
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.run import Run, Writer
+from backbone.ingest.sharing import Sharing
 from backbone.ingest.waiting import Bound, Waiting
 from backbone.quality.instruments import Instruments
 from backbone.settings import Settings
@@ -103,6 +104,7 @@ class IngestActor(Actor):
         settings: how runs read, and how many live rows one commit takes and may wait.
         attempts: how often each run was begun, by run_id; outlives a crash of this actor.
         waiting: rows of the journal that the store has not taken yet; likewise.
+        sharing: how runs make way for live rows; likewise.
         observe: told of each RunIngest and each RecordRows: "ok", or "refused:" and the code.
     """
 
@@ -112,12 +114,14 @@ class IngestActor(Actor):
         settings: Settings,
         attempts: dict[str, int] | None = None,
         waiting: deque[RunRow] | None = None,
+        sharing: Sharing | None = None,
         observe: Observe | None = None,
     ) -> None:
         self.settings = settings
         self._observe = observe
         self.writer: RunWriter = _StoreWriter(calls)
         self._attempts = {} if attempts is None else attempts
+        self._sharing = Sharing() if sharing is None else sharing
         self._slots = anyio.Semaphore(_RUNS, fast_acquire=True)
         self._one_writer: defaultdict[tuple[str, Dimension], anyio.Lock] = defaultdict(anyio.Lock)
         chosen = settings.ingest
@@ -198,6 +202,7 @@ class IngestActor(Actor):
                 self.context.clock.time,
                 attempt,
                 self.context.clock.now,
+                self._sharing,
             )
             # a second run of one source would fence the first one out: it waits instead
             async with self._one_writer[run.source_name, message.plan.dimension]:
@@ -241,6 +246,7 @@ class IngestActor(Actor):
     def record(self, message: RecordRows) -> None:
         """See RecordRows; written at once where the writer of their dimension is idle, else with its next commit."""
         dimension = message.frame.dimension
+        self._sharing.live(self.context.clock.time())
         saw = partial(self._saw, "RecordRows", self.context.clock.time())
         if self._live.add(message.frame, Caller(self.context.defer_reply(), saw)):
             self.context.run_task(self._live.write(dimension), name=f"live-{dimension.value}")

@@ -8,6 +8,7 @@ from backbone.ingest.actor import IngestActor
 from backbone.ingest.journal import unwritten
 from backbone.ingest.schedule import SchedulerActor
 from backbone.ingest.schedule_book import ScheduleBook
+from backbone.ingest.sharing import Sharing
 from backbone.settings import Settings
 
 __all__ = ["child", "replay", "scheduler"]
@@ -21,7 +22,7 @@ def child(settings: Settings, calls: Calls) -> ChildSpec:
     return ChildSpec(
         "ingest",
         IngestActor,
-        args=(calls, settings, attempts, unwritten()),
+        args=(calls, settings, attempts, unwritten(), Sharing()),
         kwargs={"observe": calls.observe},
         shutdown=settings.supervision.shutdown,
         backoff=settings.supervision.delays(),

@@ -28,7 +28,7 @@ from backbone.ingest.parts import Part, parts
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.reasons import Reasons
 from backbone.ingest.remedies import remedies_for
-from backbone.ingest.salvage import write_what_goes_in
+from backbone.ingest.sharing import Sharing, write_beside_live
 from backbone.ingest.silence import silent
 from backbone.ingest.vintages import LATE, news
 from backbone.ingest.writer import Writer
@@ -82,6 +82,7 @@ class Run:
         clock: monotonic seconds.
         attempt: 1, or more after a crash.
         now: the wall clock: where a period begins.
+        sharing: whether live rows come; None: nobody records.
 
     Attributes:
         source_name: how rows, journal and epochs name the source: its kind and, for a file, its full path, for two
@@ -98,6 +99,7 @@ class Run:
         clock: Callable[[], float],
         attempt: int = 1,
         now: Callable[[], datetime] = utc_now,
+        sharing: Sharing | None = None,
     ) -> None:
         self._now = now
         self._plan = plan = plan.at(now())
@@ -107,6 +109,7 @@ class Run:
         self._report = report
         self._clock = clock
         self._attempt = attempt
+        self._sharing = Sharing() if sharing is None else sharing
         self._dimension = plan.dimension
         self._instruments = Instruments(settings)
         self._source = self._open(plan, settings)
@@ -286,7 +289,7 @@ class Run:
                 known_at=part.known_at,
                 repairs=part.repairs,
             )
-            salvaged = await write_what_goes_in(self._writer.write, chunk)
+            salvaged = await write_beside_live(self._writer.write, chunk, self._sharing, self._clock)
             self._results.append(msgspec.structs.replace(salvaged.result, outcomes=b""))  # a byte for each row adds up
             self._ageing.saw(found.frame)
             if salvaged.refused:

@@ -19,7 +19,7 @@ from backbone.domain.identifiers import part
 from backbone.quality.screening import Rejected, rejected_row
 from backbone.store.records import Chunk, Outcome, RepairRow, WriteResult
 
-__all__ = ["OF_ROWS", "REFUSED", "Salvaged", "write_what_goes_in"]
+__all__ = ["OF_ROWS", "REFUSED", "Salvaged", "Write", "joined", "numbered", "repairs_of", "write_what_goes_in"]
 
 Write = Callable[[Chunk], Awaitable[WriteResult]]
 
@@ -56,8 +56,8 @@ async def write_what_goes_in(write: Write, chunk: Chunk) -> Salvaged:
         if reject.code not in OF_ROWS or not chunk.frame.num_rows:
             raise
         search = _Search(write, chunk)
-        results = await search.halves(msgspec.structs.replace(chunk, nth=_nth(chunk)), reject)
-        return Salvaged(_joined(chunk, results), search.refused)
+        results = await search.halves(msgspec.structs.replace(chunk, nth=numbered(chunk)), reject)
+        return Salvaged(joined(chunk, results), search.refused)
 
 
 class _Search:
@@ -84,7 +84,7 @@ class _Search:
 
     async def _part(self, of: Chunk, n: int, frame: Frame, nth: bytes) -> list[WriteResult]:
         own = part(of.ingest_id, n)
-        chunk = msgspec.structs.replace(of, frame=frame, ingest_id=own, nth=nth, repairs=_repairs_of(of.repairs, frame))
+        chunk = msgspec.structs.replace(of, frame=frame, ingest_id=own, nth=nth, repairs=repairs_of(of.repairs, frame))
         try:
             return [await self._write(chunk)]
         except Reject as reject:
@@ -93,14 +93,14 @@ class _Search:
             return await self.halves(chunk, reject)
 
 
-def _nth(chunk: Chunk) -> bytes:
+def numbered(chunk: Chunk) -> bytes:
     """Which of several equal events each row is: counted over the whole chunk, before it is cut."""
     if chunk.nth or unnumbered(chunk.frame.to_arrow()) is None:
         return chunk.nth
     return occurrences(chunk.frame.dimension, chunk.frame.to_arrow()).tobytes()
 
 
-def _repairs_of(repairs: tuple[RepairRow, ...], frame: Frame) -> tuple[RepairRow, ...]:
+def repairs_of(repairs: tuple[RepairRow, ...], frame: Frame) -> tuple[RepairRow, ...]:
     """Those of the repairs that are of rows of a part."""
     if not repairs:
         return ()
@@ -129,7 +129,7 @@ def _of_refused(chunk: Chunk, frame: Frame) -> WriteResult:
     )
 
 
-def _joined(chunk: Chunk, parts: list[WriteResult]) -> WriteResult:
+def joined(chunk: Chunk, parts: list[WriteResult]) -> WriteResult:
     """The results of parts as that of their chunk."""
     starts = [part.start for part in parts if part.start is not None]
     ends = [part.end for part in parts if part.end is not None]

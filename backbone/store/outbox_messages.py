@@ -43,13 +43,16 @@ def _check_shard(shard: int) -> None:
 class ReadOutbox(StoreRequest[list[OutboxRow]], frozen=True):
     """Outbox rows after a position, ascending; `whole`: or a refusal, where some of them were pruned.
 
-    `first`: not behind other reads, for the relay, on which all subscribers wait.
+    `first`: not behind other reads, for the relay, on which all subscribers wait. `known`: refused where the cursor of
+    `sink` stands before that, for then the database was set back.
     """
 
     after: int
     limit: int = 500
     whole: bool = False
     first: bool = False
+    sink: str = STREAM
+    known: int = 0
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
@@ -57,10 +60,12 @@ class ReadOutbox(StoreRequest[list[OutboxRow]], frozen=True):
         force_setattr(self, "limit", arguments.count("limit", self.limit, 1))
         arguments.flag("whole", self.whole)
         arguments.flag("first", self.first)
+        arguments.text("sink", self.sink)
+        arguments.count("known", self.known)
 
     def on(self, store: Store) -> Coroutine[Any, Any, list[OutboxRow]]:
         """Ask a store."""
-        return store.read_outbox(self.after, self.limit, whole=self.whole)
+        return store.read_outbox(self.after, self.limit, whole=self.whole, sink=self.sink, known=self.known)
 
 
 class RelayCursor(StoreRequest[int], frozen=True):

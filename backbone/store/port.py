@@ -98,7 +98,14 @@ class Store(Inbox, Snapshots, Protocol):
         ...
 
     async def read_outbox(
-        self, after: int, limit: int = 500, *, whole: bool = False, max_bytes: int = 8 * 2**20
+        self,
+        after: int,
+        limit: int = 500,
+        *,
+        whole: bool = False,
+        max_bytes: int = 8 * 2**20,
+        sink: str = "",
+        known: int = 0,
     ) -> list[OutboxRow]:
         """Outbox rows after a position, ascending; at most `limit`, at most `max_bytes` of payload, at least one.
 
@@ -107,9 +114,12 @@ class Store(Inbox, Snapshots, Protocol):
             limit: the most rows.
             whole: refuse where rows after the position were pruned; else what is left of them is given.
             max_bytes: the most bytes of payload.
+            sink: who reads, where it gives `known`.
+            known: where the cursor of the sink stood last, as far as it knows; 0: not to be looked at.
 
         Raises:
             PositionLost: `whole`, and the outbox was pruned beyond the position.
+            CursorSetBack: the cursor stands before `known`: what lies in the outbox may be other rows.
         """
         ...
 

@@ -7,6 +7,8 @@ from backbone.store.records import OutboxRow
 
 __all__ = ["Hints"]
 
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 1.0  # seconds
+_LONGER = 1.25  # than the pause before: what has waited for long is seen at most a quarter of that later
 _MOST = 64  # hints kept, each of at most 64 KiB of rows; beyond that the outbox is read
 
 
@@ -23,11 +25,15 @@ class Hints:
 
     def __init__(self) -> None:
         self.due = False
+        self._newest = 0  # that a hint told of; what is committed there may not be to be seen yet
+        self._seen = 0  # how far it was come when that was asked last
+        self._pause = 0.0
         self._unknown = 0  # a hint said that there is something up to here, and not what
         self._following: dict[int, tuple[OutboxRow, ...]] = {}
 
     def note(self, hint: OutboxGrew) -> None:
         """Keep what a commit has put into the outbox; without rows, or with too many kept, it is to be looked at."""
+        self._newest = max(self._newest, hint.position)
         if hint.after is None or not hint.outbox or len(self._following) >= _MOST:
             self._following.clear()
             self._unknown = max(self._unknown, hint.position)
@@ -58,7 +64,16 @@ class Hints:
         self.due, self._unknown = False, 0
         return wanted
 
+    def unseen(self, position: int) -> float:
+        """Seconds after which to look again, ever longer, where less was to be seen than was told of; 0: all was.
+
+        A transaction that began before others holds back what they have committed, and nobody tells of its end.
+        """
+        moved, self._seen = position > self._seen, position
+        self._pause = _FIRST_PAUSE if moved or not self._pause else min(_LONGER * self._pause, _LONGEST_PAUSE)
+        return self._pause if self._newest > position else 0.0
+
     def forget(self) -> None:
         """Nothing that was told holds any more: look."""
         self._following.clear()
-        self.due, self._unknown = True, 0
+        self.due, self._unknown, self._newest = True, 0, 0

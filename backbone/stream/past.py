@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from backbone.store.errors import CursorSetBack, FencedOut, StoreUnavailable, Unsupported
-from backbone.store.messages import AdvanceRelay, ProbeStore, ReadDrops, RelayCursor
+from backbone.store.messages import AdvanceRelay, ProbeStore, ReadDrops, ReadOutbox, RelayCursor
 from backbone.store.records import OutboxStatus
 from backbone.stream.reach import HeldUp
 from backbone.stream.tenure import Tenure
 
-__all__ = ["Past"]
+__all__ = ["BATCH", "Past"]
+
+BATCH: Final = 500
+"""Outbox rows that the relay takes at once."""
 
 Ask = Callable[[Any], Awaitable[Any]]
 
@@ -89,6 +92,15 @@ class Past:
         self.doubtful = False
         return stored if self._another else None
 
+    def read(self, after: int, *, whole: bool) -> ReadOutbox:
+        """What the store is asked for: refused where its cursor stands before where it was moved to."""
+        return ReadOutbox(after, BATCH, whole=whole, first=True, sink=self._tenure.sink, known=self.noted)
+
+    async def was_set_back(self) -> int:
+        """The stored cursor, once the store has said that it stands before where it was moved to."""
+        self._another = True
+        return await self.stored()
+
     async def stored(self) -> int:
         """Where the cursor stands in the store."""
         position: int = await self._ask(RelayCursor(self._tenure.sink))
@@ -131,8 +143,7 @@ class Past:
                 return None
             if error.code != CursorSetBack.code:
                 raise
-            self._another = True
-            return await self.stored()
+            return await self.was_set_back()
         self.noted, self.kept = position, False
         return None
 

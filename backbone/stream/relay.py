@@ -14,8 +14,8 @@ from actors import Actor, ActorError, StopReason, Subscription, handles
 from backbone.calls import Calls
 from backbone.domain.observing import Observe
 from backbone.domain.probe import ProbeAnswer
-from backbone.store.errors import PositionLost
-from backbone.store.messages import LeaveLease, OutboxGrew, OutboxState, ReadOutbox
+from backbone.store.errors import CursorSetBack, PositionLost
+from backbone.store.messages import LeaveLease, OutboxGrew, OutboxState
 from backbone.store.records import OutboxRow, OutboxStatus
 from backbone.stream.anew import Anew
 from backbone.stream.filling import Filling
@@ -24,17 +24,16 @@ from backbone.stream.hints import Hints
 from backbone.stream.messages import DatabaseSetBack, ProbeStream
 from backbone.stream.outlet import Outlet
 from backbone.stream.pace import Pace
-from backbone.stream.past import Past
+from backbone.stream.past import BATCH, Past
 from backbone.stream.port import Stream
 from backbone.stream.reach import HeldUp, Reach
 from backbone.stream.tenure import Tenure
-from backbone.stream.ticks import NoteCursor, Poll, Renew, Retry
+from backbone.stream.ticks import LookAgain, NoteCursor, Poll, Renew, Retry
 from backbone.stream.watching import watched
 from backbone.stream.word import Word
 
 __all__ = ["RelayActor"]
 
-_BATCH = 500
 _HINTS = 64  # kept while the loop is busy; where one is lost, the next does not follow on what is known: a look
 _FULL_BYTES = 7 * 2**20  # where a read gives so much, more may have been left out: it gives 8 MiB, and whole payloads
 _NOTE_TIMEOUT = 1.0  # seconds for the last move of the stored cursor, on leaving
@@ -163,6 +162,12 @@ class RelayActor(Actor):
         self._pump_soon()
 
     @handles
+    def look_again(self, message: LookAgain) -> None:
+        """See LookAgain."""
+        self._known.due = True
+        self._pump_soon()
+
+    @handles
     def retry(self, message: Retry) -> None:
         """Look whether what held it up has passed."""
         self._start_pump()
@@ -226,24 +231,27 @@ class RelayActor(Actor):
         while self._tenure.held and self._located:
             if self._linger:
                 await anyio.sleep(self._linger)
-            if self._past.agrees and (rows := self._known.take(self._cursor, _BATCH)):
+            if self._past.agrees and (rows := self._known.take(self._cursor, BATCH)):
                 await self._relay(rows)
             elif self._known.look(self._cursor):
                 await self._look()
             elif not await self._note_cursor():
+                if pause := self._known.unseen(self._cursor):
+                    self.context.send_after(min(pause, self._interval), LookAgain(), key="look")
                 break
 
     async def _look(self) -> None:
         """Read the outbox to its end; a second look is taken only where more may be there than came."""
-        status = await self._surveyed() if self._survey else None
-        if (stored := await self._past.set_back(self._cursor, status)) is not None:
-            await self._begin_again(stored)
-            return  # nothing is read before it is known from which server
-        if status is not None and status.newest <= self._cursor:
-            return
+        if self._survey or not self._past.agrees:  # else the read itself looks where the stored cursor stands
+            status = await self._surveyed() if self._survey else None
+            if (stored := await self._past.set_back(self._cursor, status)) is not None:
+                await self._begin_again(stored)
+                return  # nothing is read before it is known from which server
+            if status is not None and status.newest <= self._cursor:
+                return
         while self._tenure.held and (rows := await self._read()):
             await self._relay(rows)
-            full = len(rows) >= _BATCH or sum(len(row.payload) for row in rows) > _FULL_BYTES
+            full = len(rows) >= BATCH or sum(len(row.payload) for row in rows) > _FULL_BYTES
             if not full:
                 return
 
@@ -284,10 +292,11 @@ class RelayActor(Actor):
         while True:
             try:
                 # what a shared stream lacks is not pruned, but for what was before it: that is nowhere to be had
-                rows: Sequence[OutboxRow] = await self._reach.ask(
-                    ReadOutbox(self._cursor, _BATCH, whole=not self._shared, first=True)
-                )
+                rows: Sequence[OutboxRow] = await self._reach.ask(self._past.read(self._cursor, whole=not self._shared))
             except HeldUp as error:
+                if error.code == CursorSetBack.code:
+                    await self._begin_again(await self._past.was_set_back())
+                    return ()
                 stored = await self._past.stored() if error.code == PositionLost.code else 0
                 if stored <= self._cursor:
                     raise

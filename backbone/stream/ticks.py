@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from actors import Message
 
-__all__ = ["NoteCursor", "Poll", "Renew", "Retry"]
+__all__ = ["LookAgain", "NoteCursor", "Poll", "Renew", "Retry"]
 
 
 class Poll(Message, frozen=True):
     """The relay's own clock: look at the outbox, whether a hint came or not."""
+
+
+class LookAgain(Message, frozen=True):
+    """Time to look whether what is committed can be seen by now."""
 
 
 class Retry(Message, frozen=True):

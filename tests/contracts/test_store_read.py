@@ -206,6 +206,19 @@ async def test_reading_the_outbox_is_bounded_in_rows_and_bytes_yet_always_goes_o
     assert await store.read_outbox(everything[-1].position) == []
 
 
+async def test_a_sink_that_reads_the_outbox_is_told_where_its_cursor_was_set_back(store: Store) -> None:
+    await put(store, trades(range(3)))
+    [row] = await store.read_outbox(0)
+    await store.advance("stream", 0, 10, 0)
+    assert await store.read_outbox(0, sink="stream", known=10) == [row]
+    assert await store.read_outbox(0, whole=True, sink="stream", known=9) == [row]
+    for whole in (False, True):
+        with pytest.raises(CursorSetBack, match="cursor of stream, shard 0 was at 11 and stands at 10"):
+            await store.read_outbox(0, whole=whole, sink="stream", known=11)
+        with pytest.raises(CursorSetBack, match="was at 1 and stands at 0"):
+            await store.read_outbox(0, whole=whole, sink="another", known=1)
+
+
 async def test_a_cursor_moves_forward_only(store: Store) -> None:
     assert await store.cursor("stream", 0) == 0
     await store.advance("stream", 0, 7, 0)

@@ -8,7 +8,7 @@ from backbone.store.duckdb.sql import Connection, count, first
 from backbone.store.errors import CursorSetBack, FencedOut
 from backbone.store.outbox_messages import SHARED_STREAM, STREAM
 
-__all__ = ["Cursors", "published"]
+__all__ = ["Cursors", "cursor_of", "published"]
 
 
 class Cursors(Part):
@@ -17,7 +17,7 @@ class Cursors(Part):
     @question("delivery", looks=True)
     def cursor(self, connection: Connection, sink: str, shard: int) -> int:
         """Position up to which a sink has all of a shard."""
-        return count(connection, "SELECT position FROM telemetry.cursors WHERE sink = ? AND shard = ?", [sink, shard])
+        return cursor_of(connection, sink, shard)
 
     @question("delivery")
     def advance(
@@ -56,6 +56,11 @@ class Cursors(Part):
 
     async def leave(self, sink: str, shard: int) -> None:
         """There is nobody to have it instead."""
+
+
+def cursor_of(connection: Connection, sink: str, shard: int = 0) -> int:
+    """Position up to which a sink has all of a shard."""
+    return count(connection, "SELECT position FROM telemetry.cursors WHERE sink = ? AND shard = ?", [sink, shard])
 
 
 def published(connection: Connection, sink: str = "") -> int:

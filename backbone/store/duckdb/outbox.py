@@ -10,12 +10,12 @@ import pyarrow as pa
 from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import shard_of
-from backbone.store.duckdb.cursors import published
+from backbone.store.duckdb.cursors import cursor_of, published
 from backbone.store.duckdb.numbers import Numbers
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.putting import MOMENT, Columns, put, rows_of
 from backbone.store.duckdb.sql import Connection, count, first, given, moment, table
-from backbone.store.errors import PositionLost
+from backbone.store.errors import CursorSetBack, PositionLost
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus
 
@@ -27,9 +27,19 @@ class Outbox(Part):
 
     @question("delivery")
     def read_outbox(
-        self, connection: Connection, after: int, limit: int = 500, *, whole: bool = False, max_bytes: int = 8 * 2**20
+        self,
+        connection: Connection,
+        after: int,
+        limit: int = 500,
+        *,
+        whole: bool = False,
+        max_bytes: int = 8 * 2**20,
+        sink: str = "",
+        known: int = 0,
     ) -> list[OutboxRow]:
         """Rows after a position; sizes are looked at before payloads, so that memory stays bounded too."""
+        if known and (stored := cursor_of(connection, sink)) < known:
+            raise CursorSetBack.of(f"{sink}, shard 0", known, stored)
         if whole and after < count(connection, "SELECT position FROM telemetry.pruned"):
             raise PositionLost.of(after)
         sizes = table(

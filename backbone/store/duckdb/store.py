@@ -67,7 +67,7 @@ class DuckDBStore(
         inline: work in the event loop's thread instead of a worker: deterministic on a virtual clock, tests only.
         deadline: seconds that a call may take before it is interrupted and rolled back.
         wal_limit: size of the write-ahead log at which it is folded into the file: large, for folding pauses
-            writers, yet replayed in seconds after a crash.
+            writers, yet replayed in seconds after a crash, and what it has is in memory until then.
         max_payload_bytes: bound of one outbox payload.
         clock: wall clock that stamps chunks.
         timer: monotonic seconds by which durations are measured.
@@ -84,7 +84,7 @@ class DuckDBStore(
         memory_at_rest: str = AT_REST,
         inline: bool = False,
         deadline: float = 60.0,
-        wal_limit: str = "128MB",
+        wal_limit: str = "64MB",
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
         clock: Callable[[], datetime] = utc_now,
         timer: Callable[[], float] = time.perf_counter,
@@ -96,6 +96,8 @@ class DuckDBStore(
             "threads": str(threads),
             "memory_limit": headroom.at_rest,
             "checkpoint_threshold": wal_limit,
+            # what one thread has freed would stay with it: some 50 MB of a store that is written and read for minutes
+            "allocator_background_threads": "true",
             # SQL can reach no other file, no network and no code from outside
             "enable_external_access": "false",
             "autoinstall_known_extensions": "false",

@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import shard_of
-from backbone.store.errors import PositionLost, StoreError
+from backbone.store.errors import CursorSetBack, PositionLost, StoreError
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus
 from backbone.store.timescale.combined import Combined
@@ -58,12 +58,26 @@ LEFT JOIN telemetry.outbox o ON o.position > c.position GROUP BY c.position
 """  # noqa: S608
 
 
+_BEHIND: Final = """
+SELECT p.position, coalesce((SELECT c.position FROM telemetry.cursors c WHERE c.sink = $1 AND c.shard = 0), 0)
+FROM telemetry.pruned p
+"""
+
+
 class Outbox(Part):
     """The changes that wait, as the relay sees them."""
 
     @question
     async def read_outbox(
-        self, session: Session, after: int, limit: int = 500, *, whole: bool = False, max_bytes: int = 8 * 2**20
+        self,
+        session: Session,
+        after: int,
+        limit: int = 500,
+        *,
+        whole: bool = False,
+        max_bytes: int = 8 * 2**20,
+        sink: str = "",
+        known: int = 0,
     ) -> list[OutboxRow]:
         """Rows after a position and below the horizon; payloads are fetched only of those that fit."""
         rows = await session.fetch(
@@ -84,9 +98,12 @@ class Outbox(Part):
             min(limit, MAX_BIGINT),
             min(max_bytes, MAX_BIGINT),
         )
-        # only now, for pruning notes how far it will go before it deletes
-        if whole and after < await session.value("SELECT position FROM telemetry.pruned"):
-            raise PositionLost.of(after)
+        if whole or known:  # only now, for pruning notes how far it will go before it deletes
+            pruned, stored = await session.row(_BEHIND, plain("sink", sink))
+            if stored < known:
+                raise CursorSetBack.of(f"{sink}, shard 0", known, stored)
+            if whole and after < pruned:
+                raise PositionLost.of(after)
         return [
             OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, at, checksum)
             for position, event, ingest, dimension, symbol, rows, revision, payload, at, checksum in rows

@@ -108,7 +108,10 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (WriteChunk(CHUNK), ("write", (CHUNK,), {})),
     (messages.QuarantineRows(()), ("quarantine", ((),), {})),
     (messages.RecordJournal(JOURNAL), ("record_journal", (JOURNAL,), {})),
-    (messages.ReadOutbox(3, 7, whole=True), ("read_outbox", (3, 7), {"whole": True})),
+    (
+        messages.ReadOutbox(3, 7, whole=True, sink="here", known=2),
+        ("read_outbox", (3, 7), {"whole": True, "sink": "here", "known": 2}),
+    ),
     (messages.RelayCursor(), ("cursor", ("stream", 0), {})),
     (
         messages.AdvanceRelay(9, epoch=2, known=7, server="a/1"),

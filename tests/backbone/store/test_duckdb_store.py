@@ -307,3 +307,15 @@ async def test_the_newest_row_is_found_where_whole_blocks_of_newer_ones_were_dro
     assert (await store.read(Query(TRADES, ("A",), limit=1))).frame == ticks(2 * block + 2, 1)
     assert (await store.read(Query(TRADES, limit=9))).frame == ticks(2 * block, 3)
     await store.close()
+
+
+async def test_what_a_store_has_freed_goes_back_to_the_system_and_its_log_stays_small(tmp_path: Path) -> None:
+    """Each of its threads would keep what it has freed, and the rows of the log are in memory until it is folded."""
+    path = tmp_path / "s.duckdb"
+    store = DuckDBStore(path)
+    await store.open()
+    try:
+        settings = "SELECT current_setting('allocator_background_threads'), current_setting('checkpoint_threshold')"
+        assert await store._session.run(lambda c: c.execute(settings).fetchone()) == (True, "61.0 MiB")
+    finally:
+        await store.close()

@@ -140,6 +140,8 @@ class Store(Actor):
     @handles
     def read(self, message: ReadOutbox) -> list[OutboxRow]:
         self._met(message)
+        if self._outbox.cursor < message.known:
+            raise refuse(CursorSetBack.of("stream, shard 0", message.known, self._outbox.cursor))
         if message.whole and message.after < self._outbox.pruned_to:
             raise refuse(PositionLost.of(message.after))
         return [each for each in self._outbox.rows if each.position > message.after][: message.limit]

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from actors import ActorRef
-from backbone.store.messages import OutboxGrew
+from backbone.store.messages import OutboxGrew, ReadOutbox
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.hints import Hints
 from backbone.stream.relay import RelayActor
@@ -201,3 +201,70 @@ def test_hints_that_are_taken_together_are_no_more_than_a_batch_for_readers_look
         known.note(OutboxGrew(path="/store", at=MOMENT, position=hint[-1].position, outbox=hint, after=first))
     assert [each.position for each in known.take(0, 500)] == list(range(1, 301))
     assert [each.position for each in known.take(300, 500)] == list(range(301, 701))
+
+
+async def test_what_is_committed_and_not_to_be_seen_yet_is_looked_for_before_the_next_poll() -> None:
+    """A server shows nothing of what is committed before all older transactions have ended, of which nobody tells."""
+    async with house() as made:
+        await relaying(made)
+        await anyio.sleep(1)
+        made.hint(row(1))
+        await anyio.sleep(0.5)
+        made.outbox.rows.append(row(1))
+        committed = anyio.current_time()
+        await made.stream.holds(1)
+        assert anyio.current_time() < committed + 1
+        looks = len(made.outbox.reads())
+        await anyio.sleep(600)
+        assert len(made.outbox.reads()) == looks  # once it was seen, that is the end of it
+
+
+async def test_it_is_looked_for_ever_less_often_and_no_more_once_the_database_was_set_back() -> None:
+    async with house() as made:
+        made.outbox.rows.append(row(1))
+        await relaying(made)
+        await made.outbox.published(1)
+        made.hint(row(9))
+        await anyio.sleep(60)
+        looks = len(made.outbox.reads())
+        assert 40 < looks < 120
+        made.outbox.cursor, made.outbox.rows = 0, []
+        await anyio.sleep(10)
+        looks = len(made.outbox.reads())
+        await anyio.sleep(600)
+        assert len(made.outbox.reads()) == looks
+
+
+async def test_a_look_at_the_outbox_is_one_question_that_says_where_the_stored_cursor_was() -> None:
+    async with house() as made:
+        await relaying(made)
+        await anyio.sleep(1)
+        made.commit(row(1))
+        await made.outbox.published(1)
+        made.outbox.asked.clear()
+        made.commit(row(2))
+        await made.stream.holds(2)
+        assert [(type(each), each.known) for each in made.outbox.asked] == [(ReadOutbox, 1)]
+
+
+async def test_a_database_that_was_set_back_is_noticed_by_the_read_itself() -> None:
+    async with house() as made:
+        await relaying(made)
+        await anyio.sleep(1)
+        made.commit(row(1), row(2), row(3))
+        await made.outbox.published(3)
+        made.outbox.cursor, made.outbox.rows = 1, [row(1)]
+        made.commit(row(2, "GBPUSD"), row(4))
+        await made.outbox.published(4)
+        assert sent(made) == [1, 2, 3, 2, 4]
+        assert made.stream.begun_again == [1]
+
+
+def test_where_some_of_it_was_seen_the_rest_is_looked_for_at_once_again() -> None:
+    known = Hints()
+    known.note(OutboxGrew(path="/store", at=MOMENT, position=9, outbox=()))
+    first, *longer = [known.unseen(1) for _ in range(20)]
+    assert longer == sorted(longer)
+    assert longer[-1] > 10 * first
+    assert known.unseen(5) == first
+    assert known.unseen(9) == 0
