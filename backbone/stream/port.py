@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -31,6 +31,7 @@ from backbone.store.records import DeadLetter
 from backbone.stream.letters import Letters
 
 __all__ = [
+    "MOST_AT_ONCE",
     "Cursor",
     "Envelope",
     "PartitionLag",
@@ -41,6 +42,9 @@ __all__ = [
     "Stream",
     "Subscriber",
 ]
+
+MOST_AT_ONCE: Final = 4000
+"""Envelopes that a publisher is given in one call at most: so many may one that was replaced send late."""
 
 Start = int | Literal["latest", "earliest"]
 """Where reading begins: after this outbox position, after the newest record, or at the oldest one retained."""
@@ -232,7 +236,7 @@ class Publisher(Protocol):
         """Append envelopes in the order given; returns once all of them are safe where the stream keeps them.
 
         Args:
-            envelopes: ascending by position.
+            envelopes: ascending by position, at most `MOST_AT_ONCE`.
 
         Raises:
             ValueError: positions that do not ascend, or one below 1; nothing was appended.

@@ -44,6 +44,7 @@ __all__ = ["HORIZON", "Batch", "Outbox", "batch_of", "first_position", "move", "
 
 _LONG: Final = timedelta(seconds=1)  # our own transactions are open for moments
 _MOST_ROWS: Final = 1 << ROW_BITS
+_DIMENSIONS: Final = {each.value: each for each in Dimension}  # to ask the class takes a microsecond for each row
 
 HORIZON: Final = f"(telemetry.revision_of(pg_snapshot_xmin(pg_current_snapshot())) << {ROW_BITS})"
 """The first position that a reader of this snapshot may not see yet."""
@@ -88,7 +89,7 @@ class Outbox(Part):
         if whole and after < await session.value("SELECT position FROM telemetry.pruned"):
             raise PositionLost.of(after)
         return [
-            OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, at, checksum)
+            OutboxRow(position, event, ingest, _DIMENSIONS[dimension], symbol, rows, revision, payload, at, checksum)
             for position, event, ingest, dimension, symbol, rows, revision, payload, at, checksum in rows
         ]
 

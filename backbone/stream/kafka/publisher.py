@@ -19,8 +19,8 @@ from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.failures import told
 from backbone.stream.kafka.identity import Beginning, Seen
 from backbone.stream.kafka.rounds import rounds
-from backbone.stream.kafka.sending import Sending
-from backbone.stream.kafka.wire import Marker, marked
+from backbone.stream.kafka.sending import IN_LOOP_BYTES, Sending
+from backbone.stream.kafka.wire import Marker, encoded, marked
 from backbone.stream.port import Envelope
 from backbone.stream.topics import Topics
 
@@ -140,7 +140,8 @@ class KafkaPublisher:
             placed = [(self._place(topic, each.symbol), each) for topic, each in wanted]
             cut = rounds(placed, self._settings.batch_bytes)
             topics = {topic for topic, _ in wanted}
-            await sending.send_in_turn(cut, lambda: self._require_same(topics))
+            apart = sum(len(each.payload) for _, each in wanted) > IN_LOOP_BYTES
+            await sending.send_in_turn(cut, encoded, lambda: self._require_same(topics), apart=apart)
 
     def _topic_for(self, envelope: Envelope) -> str | None:
         """Where a change belongs; None: its dimension is not published, or its topic has it."""
