@@ -19,9 +19,9 @@ records = await cursor.poll(timeout=1.0)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -33,6 +33,7 @@ from backbone.stream.letters import Letters
 __all__ = [
     "MOST_AT_ONCE",
     "Cursor",
+    "Doubting",
     "Envelope",
     "PartitionLag",
     "Place",
@@ -394,4 +395,20 @@ class Stream(Protocol):
 
     def subscriber(self) -> Subscriber:
         """A new subscriber, not open yet; those of one process may share a connection."""
+        ...
+
+
+@runtime_checkable
+class Doubting(Protocol):
+    """A stream to which others may write, and that therefore does not believe all that it holds."""
+
+    def hold_against(self, reached: Callable[[], Awaitable[int]]) -> None:
+        """Have what is read believed only up to the position that the database has come to.
+
+        A record that claims a later one is none of ours: it goes to the letters. Were it believed, all that comes up to
+        there would count as seen. Until this is called every position is.
+
+        Args:
+            reached: asks for it; raises `StreamUnavailable` where nobody can tell.
+        """
         ...

@@ -14,6 +14,7 @@ from backbone.stream.errors import StreamClosed
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.cursor import KafkaCursor
 from backbone.stream.kafka.fetching import Fetcher
+from backbone.stream.kafka.judging import Judge
 from backbone.stream.kafka.lending import Lending
 from backbone.stream.kafka.placing import at_the_end, at_the_oldest, at_the_place, keys_of
 from backbone.stream.kafka.posting import again, is_readable, passed_on, post
@@ -35,17 +36,18 @@ class KafkaSubscriber:
     Args:
         connection: where the brokers are.
         topics: what to read.
+        judge: tells what somebody else has put there.
 
     Attributes:
         letters: what nobody could read.
     """
 
-    def __init__(self, connection: Connection, topics: Topics) -> None:
+    def __init__(self, connection: Connection, topics: Topics, judge: Judge) -> None:
         self._connection = connection
         self._topics = topics
         self.letters = Letters()
-        self._tail = Tail(connection, topics, self.letters)
-        self._lending = Lending(lambda: Fetcher(connection, topics.message_bytes))
+        self._tail = Tail(connection, topics, self.letters, judge)
+        self._lending = Lending(lambda: Fetcher(connection, topics.message_bytes, judge))
         self._cursors: WeakSet[KafkaCursor] = WeakSet()
         self._opening = anyio.Lock(fast_acquire=True)
         self._is_open = False
