@@ -15,7 +15,7 @@ from backbone.domain.observing import Observe
 from backbone.store.errors import PositionLost
 from backbone.store.messages import OutboxState, ReadOutbox
 from backbone.stream.errors import StreamClosed, StreamUnavailable
-from backbone.stream.feed import Change, Feed, within
+from backbone.stream.feed import Change, Feed, let_go, within
 from backbone.stream.generation import database_generation
 from backbone.stream.joint import Joint
 from backbone.stream.latency import Latencies
@@ -83,7 +83,7 @@ class ConsumerActor(Actor):
         """Let go of the stream, within a bound; who waits is refused, what nobody could read is kept."""
         await self._store.leave()
         if self._subscriber is not None:
-            await _close(self._subscriber)
+            await let_go(self._subscriber)
 
     def inspect(self) -> dict[str, Any]:
         """Where each subscription stands, and how long changes took from their commit to here."""
@@ -185,7 +185,7 @@ class ConsumerActor(Actor):
                     connected = True
                 finally:
                     if not connected:
-                        await _close(subscriber)
+                        await let_go(subscriber)
                 self._subscriber = subscriber
                 self._store.watch(subscriber)
             return self._subscriber
@@ -283,8 +283,3 @@ class ConsumerActor(Actor):
 def _place(each: Change) -> Place:
     """Where one stands behind a change."""
     return (each.place if isinstance(each, Record) else None) or Place(each.position)
-
-
-async def _close(subscriber: Subscriber) -> None:
-    with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
-        await subscriber.close()
