@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import anyio
+import anyio.lowlevel
 
 from actors import Actor, Reject, StopReason, TaskHandle, handles
 from backbone.calls import Calls, refuse
@@ -31,6 +31,7 @@ __all__ = ["ConsumerActor"]
 _OPEN_TIMEOUT = 3.0
 _CLOSE_TIMEOUT = 5.0
 _GENERATION_TIMEOUT = 2.0
+_AT_ONCE_BYTES = 128 * 1024  # of payloads that are read before others get their turn
 _EVENT = 8  # letters of an event_id in a token
 _INSTEAD = "subscribe from 'latest', then fetch"
 
@@ -161,8 +162,12 @@ class ConsumerActor(Actor):
             Reject: the first payload is no frame.
         """
         updates: list[Update] = []
-        before = Place(0)
+        before, size = Place(0), 0
         for each in changes:
+            if size > _AT_ONCE_BYTES:
+                await anyio.lowlevel.checkpoint()
+                size = 0
+            size += len(each.payload)
             try:
                 updates.append(self._update(each, subscriber))
             except Reject as refusal:
