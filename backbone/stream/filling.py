@@ -16,6 +16,7 @@ from backbone.stream.tenure import Tenure
 
 __all__ = ["Filling"]
 
+_FEWEST = 500  # changes that are sent at once at first, and after that ever more of them
 _FIRST = 1.0  # seconds for which the first readers wait; meanwhile no lease is renewed
 
 
@@ -28,8 +29,8 @@ class Filling:
     the store knows for which server the stream began last. And one that never published to topics that hold something
     comes after another one: where its positions are smaller, readers would take its changes for old ones.
 
-    It fills batch by batch, and the next one is read meanwhile. What is noted is noted once it is done: who falls
-    before that begins again, who was held up goes on.
+    It fills batch by batch, the next one being read meanwhile: ever larger ones, until one fails. What is noted is noted
+    once it is done: who falls before that begins again, who was held up goes on.
 
     Args:
         ask: asks the store.
@@ -53,6 +54,7 @@ class Filling:
         self._log = log
         self._tell = tell
         self._lacking: frozenset[str] = frozenset()
+        self._limit = _FEWEST
         self._after = 0  # up to here they were filled
         self._ahead: Sequence[OutboxRow] = ()
         self._progress = Progress((), 0, None, 0.0)
@@ -115,22 +117,28 @@ class Filling:
             return False
         if not self._ahead:
             self._ahead = await self._read(self._after)
-        wanted = [row for row in self._ahead if row.position <= cursor]
+        wanted = [row for row in self._ahead[: self._limit] if row.position <= cursor]
         if not wanted:
             await self._finish(cursor)
             return False
         if not self._after:
             self._log.warning("parts of the stream are filled from the outbox", parts=self._progress.parts, upto=cursor)
-        following: Sequence[OutboxRow] = self._ahead[len(wanted) :]
+        self._ahead = await self._sent(wanted, self._ahead[len(wanted) :])
+        self._after = wanted[-1].position
+        self._progress = self._progress.further(len(wanted), self._tenure.clock())
+        self._tell(self._progress)
+        return True
+
+    async def _sent(self, wanted: Sequence[OutboxRow], following: Sequence[OutboxRow]) -> Sequence[OutboxRow]:
+        """Send them, and return what follows, read meanwhile. What was too much for a slow stream is halved."""
+        limit, self._limit = self._limit, max(1, len(wanted) // 2)
         if following:
             await self._outlet.publish(wanted)
         else:
             last = wanted[-1].position
             _, following = await both(self._outlet.publish(wanted), self._read_ahead(last), (HeldUp,))
-        self._after, self._ahead = wanted[-1].position, following
-        self._progress = self._progress.further(len(wanted), self._tenure.clock())
-        self._tell(self._progress)
-        return True
+        self._limit = min(2 * limit, MOST_AT_ONCE)
+        return following
 
     async def _read(self, after: int) -> Sequence[OutboxRow]:
         rows: Sequence[OutboxRow] = await self._ask(ReadOutbox(after, MOST_AT_ONCE, first=True))

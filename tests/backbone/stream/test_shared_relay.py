@@ -12,6 +12,7 @@ from actors import ActorRef, Health
 from backbone.cache.messages import ForgetWindows, Invalidate
 from backbone.domain.lapse import BEAT, HELD, TRY
 from backbone.stream.errors import StreamUnavailable
+from backbone.stream.filling import _FEWEST
 from backbone.stream.outlet import Outlet
 from backbone.stream.port import MOST_AT_ONCE
 from backbone.stream.reach import HeldUp
@@ -142,29 +143,44 @@ async def test_what_is_new_waits_until_all_is_filled_and_the_cache_forgets_it_me
             made.stream.gate = anyio.Event()
             await anyio.sleep(0.1)
         assert new in invalidated(made)
-        assert [sent[-1] for sent in made.stream.sent] == [MOST_AT_ONCE]
+        assert [sent[-1] for sent in made.stream.sent] == [_FEWEST]
         made.stream.gate.set()
         await made.outbox.published(new)
         assert [n for sent in made.stream.sent for n in sent] == [*range(1, new + 1)]
 
 
-async def test_a_whole_batch_is_read_while_the_one_ahead_of_it_is_sent() -> None:
+async def test_the_next_batch_is_read_while_the_one_ahead_of_it_is_sent() -> None:
     async with house(shared=True) as made:
-        old = [row(n, payload=b"old") for n in range(1, MOST_AT_ONCE + 2)]
-        made.outbox.rows, made.outbox.cursor = [*old], old[-1].position
+        old = [row(n, payload=b"old") for n in range(1, _FEWEST + 2)]
+        made.outbox.rows, made.outbox.cursor = old[:_FEWEST], old[-1].position
         made.stream.identities = ["quotes/1"]
         made.stream.gate = anyio.Event()
         async with anyio.create_task_group() as starting:
             starting.start_soon(relaying, made)
             await anyio.sleep(0.4)
-            assert (made.stream.sent, made.outbox.reads()) == ([], [0, MOST_AT_ONCE])
+            assert (made.stream.sent, made.outbox.reads()) == ([], [0, _FEWEST])
+            made.outbox.rows = [*old]
             made.stream.gate.set()
-        assert [len(each) for each in made.stream.sent] == [MOST_AT_ONCE, 1]
+        assert [len(each) for each in made.stream.sent] == [_FEWEST, 1]
+
+
+async def test_ever_more_is_sent_at_once_and_half_of_what_a_slow_stream_did_not_take() -> None:
+    async with house(shared=True) as made:
+        old = [row(n, payload=b"old") for n in range(1, 4 * MOST_AT_ONCE)]
+        made.outbox.rows, made.outbox.cursor = [*old], old[-1].position
+        made.stream.identities = ["quotes/1"]
+        made.stream.failing = [StreamUnavailable("no answer within 10 s")]
+        await relaying(made)
+        await made.stream.holds(old[-1].position)
+        sizes = [len(each) for each in made.stream.sent]
+        assert sizes[:5] == [_FEWEST // 2, _FEWEST, 2 * _FEWEST, 4 * _FEWEST, _FEWEST // 2]
+        assert max(sizes) == MOST_AT_ONCE
+        assert [n for sent in made.stream.sent for n in sent] == [*range(1, 4 * MOST_AT_ONCE)]
 
 
 async def test_what_is_filled_and_how_much_is_left_is_told_until_all_is_there() -> None:
     async with house(shared=True) as made:
-        old = [row(n, payload=b"old") for n in range(1, 2 * MOST_AT_ONCE + 1)]
+        old = [row(n, payload=b"old") for n in range(1, 2 * _FEWEST + 1)]
         made.outbox.rows, made.outbox.cursor = [*old], old[-1].position
         made.stream.identities = ["quotes/1", "trades/1"]
         made.stream.gate = anyio.Event()
@@ -178,8 +194,8 @@ async def test_what_is_filled_and_how_much_is_left_is_told_until_all_is_there() 
             made.stream.gate.set()
         assert told.level == "degraded"
         assert told.why == (
-            "topics were lost, or are new, and are filled from the outbox: quotes, trades: 4,000 changes of the outbox "
-            "gone through, about 4,000 are left, at this pace 0 s"
+            "topics were lost, or are new, and are filled from the outbox: quotes, trades: 500 changes of the outbox "
+            "gone through, about 500 are left, at this pace 0 s"
         )
         assert health(made).level == "ok"
 
@@ -218,6 +234,7 @@ async def test_filling_goes_on_with_another_publisher_unless_what_was_filled_is_
     identity: str, wanted: list[list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("backbone.stream.filling.MOST_AT_ONCE", 1)
+    monkeypatch.setattr("backbone.stream.filling._FEWEST", 1)
     async with house(shared=True) as made:
         made.outbox.rows, made.outbox.cursor = [row(1), row(2), row(3)], 3
         made.stream.identities = ["quotes/1"]
