@@ -29,8 +29,8 @@ class Filling:
     the store knows for which server the stream began last. And one that never published to topics that hold something
     comes after another one: where its positions are smaller, readers would take its changes for old ones.
 
-    It fills batch by batch, the next one being read meanwhile: ever larger ones, until one fails. What is noted is noted
-    once it is done: who falls before that begins again, who was held up goes on.
+    It fills batch by batch, the next one being read meanwhile: ever larger ones, until one fails. What is noted is
+    noted once it is done: who falls before that begins again, who was held up goes on.
 
     Args:
         ask: asks the store.

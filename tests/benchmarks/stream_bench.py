@@ -224,7 +224,6 @@ def _report(
     tables, floors = _published(rates, waits) if rates else ([], [])
     if filled is not None:
         tables += stream_filling.tables(filled)
-        floors += stream_filling.floors(filled)
     if cycle is not None:
         tables += stream_cycle.tables(cycle)
         floors += stream_cycle.floors(cycle)
