@@ -11,6 +11,7 @@ import pytest
 from actors import ActorRef, Health
 from backbone.cache.messages import ForgetWindows, Invalidate
 from backbone.domain.lapse import BEAT, HELD, TRY
+from backbone.store.messages import ReadOutbox
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.filling import _FEWEST
 from backbone.stream.outlet import Outlet
@@ -227,6 +228,31 @@ async def test_filling_that_was_held_up_by_the_store_goes_on_where_it_was() -> N
         await made.outbox.published(2)
         assert made.stream.sent == [[1], [2]]
         assert made.outbox.parts["quotes/1"] == 1
+
+
+async def test_what_is_being_sent_is_not_cut_off_where_the_store_falls_while_the_next_batch_is_read() -> None:
+    async with house(shared=True) as made:
+
+        class Falling(list[object]):
+            def append(self, each: object) -> None:
+                super().append(each)
+                if isinstance(each, ReadOutbox) and each.after == 1:
+                    made.outbox.down = "restarting"
+
+        made.outbox.asked = Falling()
+        made.outbox.rows, made.outbox.cursor = [row(1)], 1
+        made.stream.identities = ["quotes/1"]
+        made.stream.gate = anyio.Event()
+        async with anyio.create_task_group() as starting:
+            starting.start_soon(relaying, made)
+            await anyio.sleep(0.4)
+            assert made.outbox.down == "restarting"
+            made.stream.gate.set()
+        made.outbox.asked, made.outbox.down = [], None
+        made.commit(row(2))
+        await made.outbox.published(2)
+        assert made.stream.calls.count("publish [1]") == 1
+        assert made.stream.sent == [[1], [2]]
 
 
 @pytest.mark.parametrize(("identity", "wanted"), [("quotes/1", [[1], [2], [3]]), ("quotes/2", [[1], [1], [2], [3]])])
