@@ -13,8 +13,9 @@ from backbone.stream.consumer import ConsumerActor
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.keeper import TopicsActor
 from backbone.stream.last import LastActor, Newest
-from backbone.stream.port import Stream
+from backbone.stream.port import Doubting, Stream
 from backbone.stream.provisioned import Provisioned
+from backbone.stream.reached import reached_by
 from backbone.stream.relay import RelayActor
 from backbone.stream.topics import Topics
 
@@ -28,6 +29,8 @@ _QUESTIONS = 4096  # that may wait: one for each subscription, and more after a 
 def child(settings: Settings, calls: Calls, stream: Stream, newest: Newest) -> SupervisorSpec:
     """The relay, which publishes, what feeds `last`, and the consumer; without this where `stream.consume` is off."""
     limits, consume = settings.supervision, settings.stream.consume
+    if isinstance(stream, Doubting):
+        stream.hold_against(reached_by(calls))
     relay = ChildSpec(
         "relay",
         RelayActor,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import anyio
+import anyio.lowlevel
 
 from actors import Actor, Reject, StopReason, TaskHandle, handles
 from backbone.calls import Calls, refuse
@@ -15,7 +15,7 @@ from backbone.domain.observing import Observe
 from backbone.store.errors import PositionLost
 from backbone.store.messages import OutboxState, ReadOutbox
 from backbone.stream.errors import StreamClosed, StreamUnavailable
-from backbone.stream.feed import Change, Feed, within
+from backbone.stream.feed import Change, Feed, let_go, within
 from backbone.stream.generation import database_generation
 from backbone.stream.joint import Joint
 from backbone.stream.latency import Latencies
@@ -31,6 +31,7 @@ __all__ = ["ConsumerActor"]
 _OPEN_TIMEOUT = 3.0
 _CLOSE_TIMEOUT = 5.0
 _GENERATION_TIMEOUT = 2.0
+_AT_ONCE_BYTES = 128 * 1024  # of payloads that are read before others get their turn
 _EVENT = 8  # letters of an event_id in a token
 _INSTEAD = "subscribe from 'latest', then fetch"
 
@@ -83,7 +84,7 @@ class ConsumerActor(Actor):
         """Let go of the stream, within a bound; who waits is refused, what nobody could read is kept."""
         await self._store.leave()
         if self._subscriber is not None:
-            await _close(self._subscriber)
+            await let_go(self._subscriber)
 
     def inspect(self) -> dict[str, Any]:
         """Where each subscription stands, and how long changes took from their commit to here."""
@@ -161,8 +162,12 @@ class ConsumerActor(Actor):
             Reject: the first payload is no frame.
         """
         updates: list[Update] = []
-        before = Place(0)
+        before, size = Place(0), 0
         for each in changes:
+            if size > _AT_ONCE_BYTES:
+                await anyio.lowlevel.checkpoint()
+                size = 0
+            size += len(each.payload)
             try:
                 updates.append(self._update(each, subscriber))
             except Reject as refusal:
@@ -185,7 +190,7 @@ class ConsumerActor(Actor):
                     connected = True
                 finally:
                     if not connected:
-                        await _close(subscriber)
+                        await let_go(subscriber)
                 self._subscriber = subscriber
                 self._store.watch(subscriber)
             return self._subscriber
@@ -283,8 +288,3 @@ class ConsumerActor(Actor):
 def _place(each: Change) -> Place:
     """Where one stands behind a change."""
     return (each.place if isinstance(each, Record) else None) or Place(each.position)
-
-
-async def _close(subscriber: Subscriber) -> None:
-    with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
-        await subscriber.close()

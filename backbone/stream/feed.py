@@ -15,12 +15,13 @@ from backbone.store.records import OutboxRow
 from backbone.stream.errors import PositionGone, StreamSetBack, StreamUnavailable
 from backbone.stream.port import Cursor, Place, Record, Start, Subscriber
 
-__all__ = ["Change", "Feed", "within"]
+__all__ = ["Change", "Feed", "let_go", "within"]
 
 Change = Record | OutboxRow
 
 T = TypeVar("T")
 
+_CLOSE_TIMEOUT = 5.0
 _SLACK = 5.0  # seconds beyond what a poll may wait by itself, until the stream counts as silent
 
 
@@ -147,3 +148,9 @@ async def within(seconds: float, work: Awaitable[T], what: str) -> T:
     with anyio.move_on_after(seconds):
         return await work
     raise StreamUnavailable(f"the stream did not {what} within {seconds:g} s")
+
+
+async def let_go(subscriber: Subscriber) -> None:
+    """Close it, within a bound, also where whoever held it is cancelled."""
+    with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
+        await subscriber.close()

@@ -11,7 +11,7 @@ import anyio
 from actors import Actor, Reject, StopReason
 from backbone.calls import Calls
 from backbone.stream.errors import StreamError
-from backbone.stream.feed import Change, Feed, within
+from backbone.stream.feed import Change, Feed, let_go, within
 from backbone.stream.port import Stream, Subscriber
 from backbone.stream.storing import Storing
 
@@ -21,7 +21,7 @@ LONGEST_PAUSE = 2.0
 """Seconds until it tries again at the latest."""
 
 _FIRST_PAUSE = 0.1
-_OPEN_TIMEOUT = _CLOSE_TIMEOUT = 5.0
+_OPEN_TIMEOUT = 5.0
 
 
 class FollowingActor(Actor):
@@ -97,8 +97,7 @@ class FollowingActor(Actor):
 
     async def _close(self) -> None:
         if self._subscriber is not None:
-            with anyio.move_on_after(_CLOSE_TIMEOUT, shield=True):
-                await self._subscriber.close()
+            await let_go(self._subscriber)
 
     @property
     def _reading(self) -> Subscriber:

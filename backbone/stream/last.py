@@ -15,7 +15,7 @@ from backbone.store.errors import PositionLost
 from backbone.store.messages import DeleteDeadLetters
 from backbone.store.records import DeadLetter
 from backbone.stream.errors import StreamError, StreamSetBack
-from backbone.stream.feed import Change, Feed, within
+from backbone.stream.feed import Change, Feed, let_go, within
 from backbone.stream.following import LONGEST_PAUSE, FollowingActor
 from backbone.stream.messages import LettersSent, SendBack
 from backbone.stream.port import Place, Record, Start, Stream, Subscriber
@@ -115,16 +115,19 @@ class LastActor(FollowingActor):
         """
         subscriber, sent, unreadable = self._stream.subscriber(), 0, 0
         refused: StreamError | None = None
-        for some in _some_of_one_topic(letters):
-            try:
-                unreadable += await within(_SEND_TIMEOUT, subscriber.send_back(some), "take dead letters")
-            except TopicRefuses as error:
-                refused = refused or error
-                continue
-            except StreamError as error:
-                raise refuse(error) from error
-            await self._calls.ask("store", DeleteDeadLetters(some), _STORE_TIMEOUT)
-            sent += len(some)
+        try:
+            for some in _some_of_one_topic(letters):
+                try:
+                    unreadable += await within(_SEND_TIMEOUT, subscriber.send_back(some), "take dead letters")
+                except TopicRefuses as error:
+                    refused = refused or error
+                    continue
+                await self._calls.ask("store", DeleteDeadLetters(some), _STORE_TIMEOUT)
+                sent += len(some)
+        except StreamError as error:
+            raise refuse(error) from error
+        finally:
+            await let_go(subscriber)
         if refused is not None:
             raise Reject(refused.code, f"{refused}; of {len(letters)} dead letters {sent} were sent back") from refused
         return LettersSent(sent, unreadable)

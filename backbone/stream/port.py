@@ -19,9 +19,9 @@ records = await cursor.poll(timeout=1.0)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -31,7 +31,9 @@ from backbone.store.records import DeadLetter
 from backbone.stream.letters import Letters
 
 __all__ = [
+    "MOST_AT_ONCE",
     "Cursor",
+    "Doubting",
     "Envelope",
     "PartitionLag",
     "Place",
@@ -41,6 +43,9 @@ __all__ = [
     "Stream",
     "Subscriber",
 ]
+
+MOST_AT_ONCE: Final = 4000
+"""Envelopes that a publisher is given in one call at most: so many may one that was replaced send late."""
 
 Start = int | Literal["latest", "earliest"]
 """Where reading begins: after this outbox position, after the newest record, or at the oldest one retained."""
@@ -232,7 +237,7 @@ class Publisher(Protocol):
         """Append envelopes in the order given; returns once all of them are safe where the stream keeps them.
 
         Args:
-            envelopes: ascending by position.
+            envelopes: ascending by position, at most `MOST_AT_ONCE`.
 
         Raises:
             ValueError: positions that do not ascend, or one below 1; nothing was appended.
@@ -390,4 +395,20 @@ class Stream(Protocol):
 
     def subscriber(self) -> Subscriber:
         """A new subscriber, not open yet; those of one process may share a connection."""
+        ...
+
+
+@runtime_checkable
+class Doubting(Protocol):
+    """A stream to which others may write, and that therefore does not believe all that it holds."""
+
+    def hold_against(self, reached: Callable[[], Awaitable[int]]) -> None:
+        """Have what is read believed only up to the position that the database has come to.
+
+        A record that claims a later one is none of ours: it goes to the letters. Were it believed, all that comes up to
+        there would count as seen. Until this is called every position is.
+
+        Args:
+            reached: asks for it; raises `StreamUnavailable` where nobody can tell.
+        """
         ...

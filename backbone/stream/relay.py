@@ -107,7 +107,7 @@ class RelayActor(Actor):
         self._follower = Follower(self._reach)
         self._pace = Pace(self.context.clock.time)
         self._word = Word(self.context, self._tenure, self._embedded, _LONGEST_PAUSE)
-        self._filling = Filling(self._reach.ask, self._outlet, self._tenure, self.context.log)
+        self._filling = Filling(self._reach.ask, self._outlet, self._tenure, self.context.log, self._word.filling)
         announce = partial(self.context.system.publish, DatabaseSetBack, self.context.ref.path)
         self._anew = Anew(self._reach, self._past, self._filling, announce, self.context.log)
         self._hints = self.context.system.events.subscribe(OutboxGrew, capacity=_HINTS)
@@ -116,10 +116,11 @@ class RelayActor(Actor):
                 self.context.send_after(self._tenure.pause, Renew(), key="renew")
                 await self._tenure.renew()
             await self._connect()
+            await self._filling.some(self._cursor)
         except HeldUp as error:
             self._word.behind(error)
         else:
-            self._word.ok(self._held_by)
+            self._came_back()
         self.context.send_every(self._interval, Poll(), key="poll")
 
     async def after_start(self) -> None:
@@ -229,6 +230,8 @@ class RelayActor(Actor):
     async def _publish(self) -> None:
         """Publish until nothing is left, or another process is to do it."""
         while self._tenure.held and self._located:
+            if self._filling.at_work and await self._fill():
+                continue
             if self._linger:
                 await anyio.sleep(self._linger)
             if self._past.agrees and (rows := self._known.take(self._cursor, BATCH)):
@@ -239,6 +242,14 @@ class RelayActor(Actor):
                 if pause := self._known.unseen(self._cursor):
                     self.context.send_after(min(pause, self._interval), LookAgain(), key="look")
                 break
+
+    async def _fill(self) -> bool:
+        """Fill on, once the cache forgot what waits behind that; returns whether there may be more to be filled."""
+        await self._follow()
+        await self._anew.tell(self._cursor)
+        if not (goes_on := await self._filling.go_on(self._cursor)):
+            self._came_back()
+        return goes_on
 
     async def _look(self) -> None:
         """Read the outbox to its end; a second look is taken only where more may be there than came."""
@@ -338,7 +349,7 @@ class RelayActor(Actor):
         await self._outlet.connect()
         if self._tenure.held:
             await self._anew.tell(self._cursor)
-            await self._filling.stand(self._cursor, self._word.filling)
+            await self._filling.stand(self._cursor)
 
     async def _locate(self) -> None:
         """Stand where the store's cursor does; also where a lease came back with another database behind it."""
@@ -385,7 +396,8 @@ class RelayActor(Actor):
 
     def _came_back(self) -> None:
         self._pause = 0.0
-        self._word.ok(self._held_by)
+        if not self._filling.at_work:
+            self._word.ok(self._held_by)
 
     @handles
     def probe(self, message: ProbeStream) -> None:

@@ -22,14 +22,15 @@ class Tenure:
         shared: whether other processes publish to this very stream.
 
     Attributes:
+        clock: as given.
         sink: the cursor's, in the store.
         epoch: under which the cursor is moved.
     """
 
     def __init__(self, ask: Callable[[Any], Awaitable[Any]], clock: Callable[[], float], *, shared: bool) -> None:
         self._ask = ask
-        self._clock = clock
         self._until = float("-inf")
+        self.clock = clock
         self.shared = shared
         self.sink = SHARED_STREAM if shared else STREAM
         self.epoch = 0
@@ -37,7 +38,7 @@ class Tenure:
     @property
     def held(self) -> bool:
         """Whether this process may publish now."""
-        return not self.shared or self._clock() < self._until
+        return not self.shared or self.clock() < self._until
 
     @property
     def pause(self) -> float:
@@ -51,7 +52,7 @@ class Tenure:
             HeldUp: the store does not answer; what was held ends by itself.
         """
         before = self.epoch if self.held else None
-        began = self._clock()
+        began = self.clock()
         epoch: int | None = await self._ask(Lease(self.sink))
         if epoch is None:
             self.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from actors import Context
 from backbone.domain.advice import INSTEAD
+from backbone.stream.progress import Progress
 from backbone.stream.reach import HeldUp
 from backbone.stream.tenure import Tenure
 
@@ -58,11 +59,11 @@ class Word:
             action = f"see the {error.part}'s own line in backbone status"
             self._context.report_health("degraded", error.text, following, action)
 
-    def filling(self) -> None:
+    def filling(self, progress: Progress) -> None:
         """A part of the stream is empty that should not be."""
         self._context.report_health(
             "degraded",
-            "topics were lost, or are new: they are filled from the outbox with what that still holds",
+            f"topics were lost, or are new, and are filled from the outbox: {progress}",
             "new changes follow behind; readers pass over by its event_id what they have",
             "nothing has to be done",
         )

@@ -1,7 +1,7 @@
-"""Publishing to Kafka beside the bare client doing the same work, in turn; and the whole cycle on real servers.
+"""Publishing to Kafka beside the bare client doing the same work, in turn; filling topics anew; and the whole cycle.
 
-`python -m tests.benchmarks stream publishing` or `stream cycle` measures one of the two. The servers are started for
-it; where they can't be had, nothing is measured, and the page says so.
+`python -m tests.benchmarks stream publishing`, `stream filling` or `stream cycle` measures one of them. The servers are
+started for it; where they can't be had, nothing is measured, and the page says so.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,11 @@ from backbone.settings.sections.stream import StreamSettings
 from backbone.store.records import OutboxRow
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.wire import encoded
-from tests.benchmarks import stream_cycle
+from tests.benchmarks import stream_cycle, stream_filling
 from tests.benchmarks.report import Floor, Report, Table
 from tests.services.brokers import make_topics, publisher_of, stream_settings
 
-PUBLISHING, CYCLE = PARTS = ("publishing", "cycle")
+PUBLISHING, FILLING, CYCLE = PARTS = ("publishing", "filling", "cycle")
 ROUNDS, BATCH, SYMBOLS, CYCLES = 7, 500, 64, 5
 SIZES = {"one row": (1, 20), "500 rows": (500, 4)}
 """Rows of each change, and batches of 500 changes in a round."""
@@ -57,14 +58,17 @@ async def _measure(rounds: int, quick: bool, parts: Sequence[str]) -> Report:
     folder = Path(tempfile.mkdtemp(prefix="backbone-bench-"))
     rates: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     waits: defaultdict[str, list[float]] = defaultdict(list)
-    cycle, why_not = None, ""
+    filled, cycle, why_not = None, None, ""
     try:
-        names = native.ALL if CYCLE in parts else ["kafka"]
+        names = native.ALL if {FILLING, CYCLE} & {*parts} else ["kafka"]
         services = await native.up(names, data=folder / "services", die_with_parent=True)
         if PUBLISHING in parts:
             settings = stream_settings(services)
             await make_topics(settings)
             await _contest(settings, rounds, rates, waits)
+        if FILLING in parts:
+            some = _changes(stream_filling.ROWS, 0)
+            filled = await stream_filling.measured(services, some, _sender, 1 if quick else rounds // 2)
         if CYCLE in parts:
             cycle = await stream_cycle.measured(services, folder, 1 if quick else CYCLES, quick)
     except (native.Unavailable, native.StartError) as error:
@@ -72,7 +76,7 @@ async def _measure(rounds: int, quick: bool, parts: Sequence[str]) -> Report:
     finally:
         await native.down(folder / "services")
         shutil.rmtree(folder, ignore_errors=True)
-    return _report(rates, waits, cycle, _PAGE if set(parts) == set(PARTS) else "", why_not)
+    return _report(rates, waits, filled, cycle, _PAGE if set(parts) == set(PARTS) else "", why_not)
 
 
 async def _contest(
@@ -122,6 +126,16 @@ def _producer(settings: StreamSettings) -> AIOKafkaProducer:
         max_batch_size=settings.batch_bytes,
         max_request_size=4 * 2**20,
     )
+
+
+@asynccontextmanager
+async def _sender(settings: StreamSettings) -> AsyncIterator[Send]:
+    producer = _producer(settings)
+    await producer.start()
+    try:
+        yield Bare(producer, settings).send_batch
+    finally:
+        await producer.stop()
 
 
 class Bare:
@@ -202,11 +216,14 @@ def _payload(rows: int, seed: random.Random, symbol: str) -> bytes:
 def _report(
     rates: dict[tuple[str, str], list[float]],
     waits: dict[str, list[float]],
+    filled: stream_filling.Filled | None,
     cycle: stream_cycle.Cycle | None,
     page: str,
     why_not: str,
 ) -> Report:
     tables, floors = _published(rates, waits) if rates else ([], [])
+    if filled is not None:
+        tables += stream_filling.tables(filled)
     if cycle is not None:
         tables += stream_cycle.tables(cycle)
         floors += stream_cycle.floors(cycle)

@@ -1,7 +1,7 @@
 """Ten thousand subscriptions on one backbone: what they cost while nothing comes, and what a change for ten costs.
 
-Each has one of a thousand symbols. In this process, and over Kafka, which is started for it; where it can't be had,
-that is not measured, and the report says so.
+Each has one of a thousand symbols. In this process, and over Kafka, which is started for it, beside bare consumers of
+aiokafka; where it can't be had, that is not measured, and the report says so.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import msgspec
 from backbone import Backbone, Dimension, Frame, load_settings
 from backbone.services import native
 from backbone.settings import Settings
+from tests.benchmarks import subscriptions_bare
 from tests.benchmarks.report import Floor, Report, Table
 from tests.services.brokers import make_topics, stream_settings
 
@@ -54,13 +55,17 @@ async def _measure(count: int, idle: float, parts: Collection[str]) -> Report:
             await make_topics(stream)
             over = msgspec.structs.replace(_embedded(folder / "kafka"), stream=stream)
             shares["kafka"] = await _of("kafka", over, count, idle, rows)
+            await _bare(over, idle, rows)
     except (native.Unavailable, native.StartError) as error:
         why_not = f"Kafka was NOT measured: {error}"
     finally:
         await native.down(folder / "services")
         shutil.rmtree(folder, ignore_errors=True)
     head = ("stream", "subscriptions", "KiB each", "idle: CPU of a core", "opening: CPU ms each", "a change: CPU ms")
-    note = "Memory is that of the process, with its tasks. A change is one row, recorded and handed out to ten."
+    note = (
+        "Memory is that of the process, with its tasks. A change is one row, recorded and handed out to ten; each bare "
+        "consumer is handed all of them."
+    )
     return Report(
         "Many subscriptions",
         [Table("Each of one symbol of a thousand", head, rows, note)],
@@ -101,6 +106,18 @@ async def _of(name: str, settings: Settings, count: int, idle: float, rows: list
     rows.append((f"{name}, none", "0", "", f"{alone[0]:.1%}", "", f"{1000 * alone[1]:.2f}"))
     rows.append((name, f"{count:,}", memory, f"{share:.1%}", f"{1000 * opening / count:.2f}", f"{1000 * change:.2f}"))
     return share - alone[0]
+
+
+async def _bare(settings: Settings, idle: float, rows: list[Row]) -> None:
+    async with Backbone.open(settings) as backbone:
+        await backbone.record(_quote("WARM", 0))
+        await anyio.sleep(_SETTLE)
+        alone = await _idle(idle / 3)
+        share, opening, change = await subscriptions_bare.measured(
+            settings.stream, backbone, lambda: _idle(idle), lambda made: _changes(made, "BARE"), CHANGES
+        )
+    each = "", f"{share - alone:.1%}", f"{1000 * opening:.2f}", f"{1000 * change:.2f}"
+    rows.append(("bare aiokafka, a consumer each", f"{subscriptions_bare.CONSUMERS}", *each))
 
 
 async def _idle(seconds: float) -> float:

@@ -131,7 +131,7 @@ async def test_k6_a_batch_that_was_sent_twice_is_written_once(services: native.S
         await sending.start()
         await sending.follow(topics.all)
         batch: Batches = {place: [(b"k", b"v", [])]}
-        built = await sending._built(batch)
+        built = await sending._built(batch, {}, lambda message: message, apart=False)
         first, again = await sending._delivered(batch, dict(built)), await sending._tried(built)
     finally:
         await sending.close()

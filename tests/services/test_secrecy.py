@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -121,7 +122,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with pytest.MonkeyPatch.context() as patch, Arguments() as arguments:
         client = speaking_tls(patch, folder, port)
         for services in serving(native.ALL, data):
-            environment = {**services.environment, "BACKBONE_PROFILE": "institutional", **client}
+            own = {"BACKBONE_PROFILE": "institutional", "BACKBONE_PROVIDERS_FRED_KEY": f"{CANARY}-fred"}
+            environment = {**services.environment, **own, **client}
             yield Servers(services, environment, arguments)
 
 
@@ -163,8 +165,7 @@ def test_every_secret_of_the_settings_has_it(servers: Servers) -> None:
     with_passwords = load_settings(env=servers.environment)
     beside = load_settings(env=servers.apart())
     for leaf in SECRETS:
-        name = leaf.path.rpartition(".")[2]
-        given = [getattr(getattr(each, leaf.section), name) for each in (with_passwords, beside)]
+        given = [attrgetter(leaf.path)(each) for each in (with_passwords, beside)]
         assert any(each is not None and sings(each.reveal()) for each in given), leaf.path
 
 

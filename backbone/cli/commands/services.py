@@ -71,11 +71,13 @@ def up(
 
 
 def _how_to_use(file: Path, names: Sequence[str]) -> str:
-    """What to type next; Redis and Kafka have no adapters yet."""
+    """What to type next: the profile that uses all of what runs, where there is one."""
     line = f"addresses and passwords are in {file}"
-    if "timescale" not in names:
-        return line
-    return f"{line}; backbone run --profile timescale --env-file {file} uses TimescaleDB"
+    if {"timescale", "redis", "kafka"} <= {*names}:
+        return f"{line}; backbone rehearse --profile institutional --env-file {file} shows the whole cycle on them"
+    if "timescale" in names:
+        return f"{line}; backbone run --profile timescale --env-file {file} uses TimescaleDB"
+    return line
 
 
 def down(

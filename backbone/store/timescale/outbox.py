@@ -43,7 +43,9 @@ from backbone.store.timescale.workers import Workers
 __all__ = ["HORIZON", "Batch", "Outbox", "batch_of", "first_position", "move", "place"]
 
 _LONG: Final = timedelta(seconds=1)  # our own transactions are open for moments
+_FEW_BYTES: Final = 256 * 1024
 _MOST_ROWS: Final = 1 << ROW_BITS
+_DIMENSIONS: Final = {each.value: each for each in Dimension}  # to ask the class takes a microsecond for each row
 
 HORIZON: Final = f"(telemetry.revision_of(pg_snapshot_xmin(pg_current_snapshot())) << {ROW_BITS})"
 """The first position that a reader of this snapshot may not see yet."""
@@ -105,7 +107,7 @@ class Outbox(Part):
             if whole and after < pruned:
                 raise PositionLost.of(after)
         return [
-            OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, at, checksum)
+            OutboxRow(position, event, ingest, _DIMENSIONS[dimension], symbol, rows, revision, payload, at, checksum)
             for position, event, ingest, dimension, symbol, rows, revision, payload, at, checksum in rows
         ]
 
@@ -151,8 +153,8 @@ class Batch:
 
     @property
     def few(self) -> bool:
-        """Whether they may be sent as parameters."""
-        return self.count <= FEW_ROWS
+        """Whether they may be sent as parameters: a statement is put together on the event loop, a COPY beside it."""
+        return self.count <= FEW_ROWS and self.count * self.width <= _FEW_BYTES
 
     def send(self, ending: Combined) -> None:
         """Let few of them go with the changes that end a transaction."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import anyio
@@ -26,9 +26,9 @@ from backbone.stream.errors import StreamUnavailable
 from backbone.stream.kafka.client import Client
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.inquiry import ANSWER_TIMEOUT, abandoned
-from backbone.stream.kafka.wire import Marker, Replayed, Unreadable, decoded
+from backbone.stream.kafka.judging import Content, Judge
+from backbone.stream.kafka.wire import Unreadable, decoded
 from backbone.stream.letters import Message
-from backbone.stream.port import Record
 
 __all__ = ["SENT_BACK", "Fetched", "Fetcher", "OffsetsGone"]
 
@@ -81,7 +81,7 @@ class Fetched(NamedTuple):
 
     at: TopicPartition
     offset: int
-    content: Record | Marker | Replayed | Unreadable
+    content: Content
     message: Message
     size: int
     until: int
@@ -94,13 +94,15 @@ class Fetcher:
     Args:
         connection: where the brokers are.
         message_bytes: of the largest batch that must come through.
+        judge: tells what somebody else has put there; None: all is believed.
 
     Attributes:
         next: the offset that each partition goes on with.
     """
 
-    def __init__(self, connection: Connection, message_bytes: int) -> None:
+    def __init__(self, connection: Connection, message_bytes: int, judge: Judge | None = None) -> None:
         self._connection = connection
+        self._judge = judge
         self._message_bytes = message_bytes
         self._consumer: AIOKafkaConsumer | None = None
         self._heard: dict[TopicPartition, tuple[int | None, float]] = {}
@@ -208,7 +210,7 @@ class Fetcher:
             self._seek()
             return await self._past_damage()
         await self._hear(found)
-        return self._taken(record for records in found.values() for record in records)
+        return await self._taken([record for records in found.values() for record in records])
 
     async def _past_damage(self) -> list[Fetched]:
         """Record by record, for the client does not say in which partition it is: what lies before it is handed on."""
@@ -220,7 +222,7 @@ class Fetcher:
                         found = await self._opened().getmany(at, timeout_ms=0, max_records=1)
                     except _DAMAGED as error:
                         return taken + await self._behind_damage(at, error)
-                    taken += self._taken(found.get(at, ()))
+                    taken += await self._taken(found.get(at, ()))
                 await anyio.sleep(_UNSEEN)
         return taken
 
@@ -238,14 +240,26 @@ class Fetcher:
                 except _DAMAGED as another:
                     error = another
                 else:
-                    return taken + self._taken(found.get(at, ()))
+                    return taken + await self._taken(found.get(at, ()))
         return taken
 
-    def _taken(self, records: Iterable[Any]) -> list[Fetched]:
+    async def _taken(self, records: Sequence[Any]) -> list[Fetched]:
         taken = [_read(record) for record in records]
+        if self._judge is not None:
+            taken = await self._judged(taken, records, self._judge)
         for each in taken:
             self.next[each.at] = each.until
         return taken
+
+    async def _judged(self, taken: list[Fetched], records: Sequence[Any], judge: Judge) -> list[Fetched]:
+        """The same, what is none of ours as what can't be read."""
+        claimed = [each.content.position for each in taken if not isinstance(each.content, Unreadable)]
+        await judge.hear(max(claimed, default=0))
+        reasons = [judge.refusal(each.at.topic, each.content) for each in taken]
+        return [
+            each if reason is None else _refused(record, Unreadable(reason))
+            for each, record, reason in zip(taken, records, reasons, strict=True)
+        ]
 
     def silent_for(self) -> float:
         """Seconds since the last answer about the partition that was longest not heard of, while somebody looks."""
@@ -284,11 +298,19 @@ async def _end(consumer: AIOKafkaConsumer) -> None:
 def _read(record: Any) -> Fetched:
     """What a record says; an error of its form is of that record alone."""
     at, offset = TopicPartition(record.topic, record.partition), record.offset
-    size = sum(map(len, (record.key or b"", record.value or b""))) + _OVERHEAD
     try:
         content = decoded(record.topic, record.partition, offset, record.key, record.value, record.headers)
     except Unreadable as error:
-        message = Message(record.key, record.value, tuple(record.headers))
-        return Fetched(at, offset, error, message, size, offset + 1)
+        return _refused(record, error)
     sent_back = any(name == SENT_BACK for name, _ in record.headers)
-    return Fetched(at, offset, content, _NOTHING, size, offset + 1, sent_back)
+    return Fetched(at, offset, content, _NOTHING, _size(record), offset + 1, sent_back)
+
+
+def _refused(record: Any, error: Unreadable) -> Fetched:
+    """Whole, with why nothing of it is handed out."""
+    at, message = TopicPartition(record.topic, record.partition), Message(record.key, record.value, (*record.headers,))
+    return Fetched(at, record.offset, error, message, _size(record), record.offset + 1)
+
+
+def _size(record: Any) -> int:
+    return sum(map(len, (record.key or b"", record.value or b""))) + _OVERHEAD

@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.kafka.fetching import Fetched, Fetcher
 from backbone.stream.kafka.wire import Marker
-from backbone.stream.port import Record
+from backbone.stream.port import MOST_AT_ONCE, Record
 
 __all__ = ["first_after", "first_at", "newest"]
 
@@ -23,8 +23,8 @@ Offsets = Mapping[TopicPartition, int]
 
 _LOOK: Final = 0.5  # seconds for one look
 _LOOKS: Final = 3.0  # seconds for all that are asked together
-_AGAIN: Final = 501
-"""Records of one batch of the relay, and one: so many at most may a publisher send late, that another has replaced."""
+_AGAIN: Final = MOST_AT_ONCE + 1
+"""One more than a publisher that another has replaced may send late at most."""
 
 
 async def first_at(scout: Fetcher, offsets: Offsets, ends: Offsets) -> dict[TopicPartition, Fetched]:

@@ -18,9 +18,10 @@ from backbone.stream.errors import StreamClosed, StreamUnavailable
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.failures import told
 from backbone.stream.kafka.identity import Beginning, Seen
+from backbone.stream.kafka.judging import Judge
 from backbone.stream.kafka.rounds import rounds
-from backbone.stream.kafka.sending import Sending
-from backbone.stream.kafka.wire import Marker, marked
+from backbone.stream.kafka.sending import IN_LOOP_BYTES, Sending
+from backbone.stream.kafka.wire import Marker, encoded, marked
 from backbone.stream.port import Envelope
 from backbone.stream.topics import Topics
 
@@ -40,9 +41,13 @@ class KafkaPublisher:
         connection: to the brokers.
         topics: where to.
         settings: how to.
+        judge: is told what is published, before it is; None: nobody is.
     """
 
-    def __init__(self, connection: Connection, topics: Topics, settings: StreamSettings) -> None:
+    def __init__(
+        self, connection: Connection, topics: Topics, settings: StreamSettings, judge: Judge | None = None
+    ) -> None:
+        self._judge = judge
         self._connection = connection
         self._topics = topics
         self._settings = settings
@@ -136,11 +141,14 @@ class KafkaPublisher:
         wanted = [(topic, each) for each in envelopes if (topic := self._topic_for(each)) is not None]
         if not wanted:
             return
+        if self._judge is not None:
+            self._judge.published(wanted[-1][1].position)
         async with told(self._connection, "publish"):
             placed = [(self._place(topic, each.symbol), each) for topic, each in wanted]
             cut = rounds(placed, self._settings.batch_bytes)
             topics = {topic for topic, _ in wanted}
-            await sending.send_in_turn(cut, lambda: self._require_same(topics))
+            apart = sum(len(each.payload) for _, each in wanted) > IN_LOOP_BYTES
+            await sending.send_in_turn(cut, encoded, lambda: self._require_same(topics), apart=apart)
 
     def _topic_for(self, envelope: Envelope) -> str | None:
         """Where a change belongs; None: its dimension is not published, or its topic has it."""

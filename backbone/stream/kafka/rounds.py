@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar
 
 from aiokafka.structs import TopicPartition
 
-from backbone.stream.kafka.sending import Message
-from backbone.stream.kafka.wire import encoded
 from backbone.stream.port import Envelope
 
-__all__ = ["Round", "cut", "rounds"]
+__all__ = ["cut", "rounds"]
 
-Round = dict[TopicPartition, list[Message]]
+T = TypeVar("T")
 
 _ROUND_BYTES: Final = 2 * 2**20  # more at once would hold others up for longer than it is quicker
 _HEADERS_BYTES: Final = 256
 
 
-def rounds(changes: Iterable[tuple[TopicPartition, Envelope]], batch_bytes: int) -> list[Round]:
+def rounds(
+    changes: Iterable[tuple[TopicPartition, Envelope]], batch_bytes: int
+) -> list[dict[TopicPartition, list[Envelope]]]:
     """The changes of each partition in their order; see `cut`.
 
     Args:
         changes: with the partition of each.
         batch_bytes: of a batch at most, before it is compressed.
     """
-    return cut(((place, _size(each), encoded(each)) for place, each in changes), batch_bytes)
+    return cut(((place, _size(each), each) for place, each in changes), batch_bytes)
 
 
 def _size(envelope: Envelope) -> int:
     return len(envelope.payload) + len(envelope.symbol) + _HEADERS_BYTES
 
 
-def cut(messages: Iterable[tuple[TopicPartition, int, Message]], batch_bytes: int) -> list[Round]:
+def cut(messages: Iterable[tuple[TopicPartition, int, T]], batch_bytes: int) -> list[dict[TopicPartition, list[T]]]:
     """Messages of each partition in their order; a batch, or a round, is larger than its bound with one of them only.
 
     Args:
         messages: with the partition and the bytes of each.
         batch_bytes: of a batch at most, before it is compressed.
     """
-    made: list[Round] = []
+    made: list[dict[TopicPartition, list[T]]] = []
     totals: list[int] = []
     last: dict[TopicPartition, tuple[int, int]] = {}  # the round that its changes have come to, and the bytes there
     for place, size, message in messages:

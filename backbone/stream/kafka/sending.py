@@ -11,10 +11,10 @@ After an error that no waiting mends, or a deadline, the numbers are of no use a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio
 from aiokafka.errors import (
@@ -33,25 +33,31 @@ from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBat
 from aiokafka.structs import TopicPartition
 
 from backbone.settings.sections.stream import StreamSettings
-from backbone.stream.errors import StreamClosed
-from backbone.stream.kafka.both import both
+from backbone.stream.both import both
+from backbone.stream.errors import StreamClosed, StreamError
 from backbone.stream.kafka.client import Client
 from backbone.stream.kafka.connection import REQUEST_TIMEOUT, RETRY_PAUSE, Connection
 from backbone.stream.kafka.echo import echo
 from backbone.stream.kafka.identity import Seen, seen
 from backbone.stream.kafka.inquiry import offsets_of
 
-__all__ = ["Batches", "Message", "Sending"]
+__all__ = ["IN_LOOP_BYTES", "Batches", "Message", "Sending"]
 
 Message = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
 """Key, value and headers."""
 Batches = Mapping[TopicPartition, Sequence[Message]]
 
+IN_LOOP_BYTES: Final = 64 * 1024
+"""What is larger is encoded and compressed in a thread."""
+
+T = TypeVar("T")
+_Counted = Mapping[TopicPartition, Sequence[object]]
+_NOTHING: Final[_Counted] = MappingProxyType({})
+_FAILURES: Final = (KafkaError, StreamError, OSError)
 _CLOSE_SECONDS: Final = 1.0
 _ACKS: Final = {"all": -1}  # all replicas that are in step
 _NO_TRANSACTION: Final = 2**31 - 1
 _SEQUENCES: Final = 2**31  # they begin again at 0 after that
-_IN_LOOP_BYTES: Final = 64 * 1024  # what is larger is compressed in a thread
 _UNBOUNDED: Final = 2**31 - 1  # whoever sends has cut the batches
 _CODECS: Final = {
     "none": 0,
@@ -155,24 +161,36 @@ class Sending:
         Raises:
             aiokafka.errors.KafkaError: a broker refuses a batch for good; of the others some may be written.
         """
-        return await self._delivered(batches, await self._built(batches))
+        size = sum(len(value or b"") for messages in batches.values() for _, value, _ in messages)
+        built = await self._built(batches, _NOTHING, _as_it_is, apart=size > IN_LOOP_BYTES)
+        return await self._delivered(batches, built)
 
-    async def send_in_turn(self, rounds: Sequence[Batches], before: Callable[[], Awaitable[None]]) -> None:
+    async def send_in_turn(
+        self,
+        rounds: Sequence[Mapping[TopicPartition, Sequence[T]]],
+        encode: Callable[[T], Message],
+        before: Callable[[], Awaitable[None]],
+        *,
+        apart: bool,
+    ) -> None:
         """Write one after the other, each once the one ahead of it is acknowledged, and prepare the next one meanwhile.
 
         Args:
             rounds: what to write; at least one.
+            encode: makes messages of it.
             before: what has to have succeeded before the first one is sent.
+            apart: prepare in a thread, for it takes long.
 
         Raises:
             aiokafka.errors.KafkaError, StreamUnavailable: a broker refuses one for good, or `before` has failed.
         """
-        _, built = await both(before(), self._built(rounds[0]))
+        _, built = await both(before(), self._built(rounds[0], _NOTHING, encode, apart=apart), _FAILURES)
         for batches, following in pairwise(rounds):
-            _, built = await both(self._delivered(batches, built), self._built(following, ahead=batches))
+            building = self._built(following, batches, encode, apart=apart)
+            _, built = await both(self._delivered(batches, built), building, _FAILURES)
         await self._delivered(rounds[-1], built)
 
-    async def _delivered(self, batches: Batches, waiting: dict[TopicPartition, bytes]) -> dict[TopicPartition, int]:
+    async def _delivered(self, batches: _Counted, waiting: dict[TopicPartition, bytes]) -> dict[TopicPartition, int]:
         """Send what was built until all of it is acknowledged."""
         written: dict[TopicPartition, int] = {}
         while True:
@@ -190,18 +208,25 @@ class Sending:
             self._require_open()
             await self._client.force_metadata_update()
 
-    async def _built(self, batches: Batches, ahead: Batches = MappingProxyType({})) -> dict[TopicPartition, bytes]:
+    async def _built(
+        self,
+        batches: Mapping[TopicPartition, Sequence[T]],
+        ahead: _Counted,
+        encode: Callable[[T], Message],
+        *,
+        apart: bool,
+    ) -> dict[TopicPartition, bytes]:
         """Batches as they are sent, compressed and numbered, `ahead` being those that will have been sent by then."""
         sequences = {place: self._sequences[place] + len(ahead.get(place, ())) for place in batches}
-        size = sum(len(value or b"") for messages in batches.values() for _, value, _ in messages)
-        if size <= _IN_LOOP_BYTES:
-            return self._build(batches, sequences)
-        return await anyio.to_thread.run_sync(self._build, batches, sequences)
 
-    def _build(self, batches: Batches, sequences: Mapping[TopicPartition, int]) -> dict[TopicPartition, bytes]:
-        return {place: self._batch(messages, sequences[place] % _SEQUENCES) for place, messages in batches.items()}
+        def build() -> dict[TopicPartition, bytes]:
+            return {
+                place: self._batch(map(encode, each), sequences[place] % _SEQUENCES) for place, each in batches.items()
+            }
 
-    def _batch(self, messages: Sequence[Message], sequence: int) -> bytes:
+        return await anyio.to_thread.run_sync(build) if apart else build()
+
+    def _batch(self, messages: Iterable[Message], sequence: int) -> bytes:
         builder = DefaultRecordBatchBuilder(
             magic=2,
             compression_type=self._codec,
@@ -258,3 +283,7 @@ class Sending:
                 place, kind = TopicPartition(topic, partition), for_code(code)
                 taken = kind in {NoError, DuplicateSequenceNumber}
                 outcome[place] = offset if taken else kind(f"{topic}, partition {partition}")
+
+
+def _as_it_is(message: Message) -> Message:
+    return message

@@ -17,6 +17,7 @@ from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.fetching import Fetched, Fetcher, OffsetsGone
 from backbone.stream.kafka.identity import Beginning, Seen
 from backbone.stream.kafka.inquiry import Inquirer
+from backbone.stream.kafka.judging import Judge
 from backbone.stream.kafka.locating import first_after, first_at, newest
 from backbone.stream.kafka.wire import Marker, Replayed
 from backbone.stream.port import Record
@@ -74,10 +75,12 @@ class Standing:
     Args:
         connection: where they are.
         topics: which to read.
+        judge: tells what somebody else has put there.
     """
 
-    def __init__(self, connection: Connection, topics: Topics) -> None:
+    def __init__(self, connection: Connection, topics: Topics, judge: Judge) -> None:
         self._connection = connection
+        self._judge = judge
         self._topics = topics
         self._inquirer = Inquirer(connection)
         self._scouting = anyio.Lock(fast_acquire=True)
@@ -168,7 +171,7 @@ class Standing:
         """A client for a few looks, one at a time."""
         async with self._scouting:
             self.require_open()
-            scout = Fetcher(self._connection, self._topics.message_bytes)
+            scout = Fetcher(self._connection, self._topics.message_bytes, self._judge)
             try:
                 yield scout
             except OffsetsGone as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from backbone.settings.sections.stream import StreamSettings
 from backbone.stream.kafka.connection import Connection
+from backbone.stream.kafka.judging import Judge
 from backbone.stream.kafka.publisher import KafkaPublisher
 from backbone.stream.topics import Topics
 
@@ -29,14 +31,19 @@ class KafkaStream:
         self._settings = settings
         self._connection = Connection.of(settings)
         self._topics = Topics.of(settings)
+        self._judge = Judge(self._topics)
+
+    def hold_against(self, reached: Callable[[], Awaitable[int]]) -> None:
+        """Hold positions that are read against how far the database has come."""
+        self._judge.reached = reached
 
     def publisher(self) -> KafkaPublisher:
         """A new publisher, not open yet."""
-        return KafkaPublisher(self._connection, self._topics, self._settings)
+        return KafkaPublisher(self._connection, self._topics, self._settings, self._judge)
 
     def subscriber(self) -> Subscriber:
         """A new subscriber, not open yet."""
         from backbone.stream.kafka.subscriber import KafkaSubscriber
 
-        subscriber: Subscriber = KafkaSubscriber(self._connection, self._topics)
+        subscriber: Subscriber = KafkaSubscriber(self._connection, self._topics, self._judge)
         return subscriber

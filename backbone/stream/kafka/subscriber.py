@@ -14,6 +14,7 @@ from backbone.stream.errors import StreamClosed
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.cursor import KafkaCursor
 from backbone.stream.kafka.fetching import Fetcher
+from backbone.stream.kafka.judging import Judge
 from backbone.stream.kafka.lending import Lending
 from backbone.stream.kafka.placing import at_the_end, at_the_oldest, at_the_place, keys_of
 from backbone.stream.kafka.posting import again, is_readable, passed_on, post
@@ -35,20 +36,21 @@ class KafkaSubscriber:
     Args:
         connection: where the brokers are.
         topics: what to read.
+        judge: tells what somebody else has put there.
 
     Attributes:
         letters: what nobody could read.
     """
 
-    def __init__(self, connection: Connection, topics: Topics) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, topics: Topics, judge: Judge) -> None:
         self._topics = topics
         self.letters = Letters()
-        self._tail = Tail(connection, topics, self.letters)
-        self._lending = Lending(lambda: Fetcher(connection, topics.message_bytes))
+        self._tail = Tail(connection, topics, self.letters, judge)
+        self._lending = Lending(lambda: Fetcher(connection, topics.message_bytes, judge))
         self._cursors: WeakSet[KafkaCursor] = WeakSet()
         self._opening = anyio.Lock(fast_acquire=True)
-        self._is_open = False
+        self._is_open = self._is_closed = False
+        self._sink = KafkaSink(connection, timeout=_SEND_TIMEOUT, message_bytes=topics.message_bytes)
 
     @property
     def generation(self) -> str:
@@ -64,29 +66,24 @@ class KafkaSubscriber:
 
     async def send_back(self, letters: Sequence[DeadLetter]) -> int:
         """Send dead letters to their topics again, each under a header by which it is known for one."""
-        sink = self._sink()
         unreadable = 0
-        try:
-            for topic in sorted({each.topic for each in letters}):
-                records = [again(each) for each in letters if each.topic == topic]
-                unreadable += sum(1 for each in records if not is_readable(each))
-                await sink.publish(topic, records)
-        finally:
-            await sink.close()
+        for topic in sorted({each.topic for each in letters}):
+            records = [again(each) for each in letters if each.topic == topic]
+            unreadable += sum(1 for each in records if not is_readable(each))
+            await self._opened_sink().publish(topic, records)
         return unreadable
 
     async def pass_on(self, letters: Sequence[DeadLetter]) -> int:
         """Send dead letters to the topic of the settings."""
         if self._topics.dead_letters is None:
             return 0
-        sink = self._sink()
-        try:
-            return await post(sink, self._topics.dead_letters, [passed_on(each) for each in letters])
-        finally:
-            await sink.close()
+        return await post(self._opened_sink(), self._topics.dead_letters, [passed_on(each) for each in letters])
 
-    def _sink(self) -> KafkaSink:
-        return KafkaSink(self._connection, timeout=_SEND_TIMEOUT, message_bytes=self._topics.message_bytes)
+    def _opened_sink(self) -> KafkaSink:
+        """The one that all letters go by: it connects with the first, and stays; it would connect again once closed."""
+        if self._is_closed:
+            raise StreamClosed("the subscriber to Kafka is closed; have the stream make another one")
+        return self._sink
 
     def set_aside(self, record: Record, reason: str) -> bool:
         """Put a record whose payload is no frame among the letters, as it came but for headers that are not ours."""
@@ -121,9 +118,10 @@ class KafkaSubscriber:
 
     async def close(self) -> None:
         """Wake every waiting cursor with `StreamClosed`, and let go of all clients, each within a bound."""
-        self._is_open = False
+        self._is_open, self._is_closed = False, True
         await self._tail.close()
         await self._lending.close()
+        await self._sink.close()
 
     async def cursor(
         self, *, dimension: Dimension | None = None, symbols: Sequence[str] = (), after: Start | Place = 0

@@ -18,6 +18,7 @@ from backbone.stream.interest import Interest, Reader
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.fetching import Fetched, Fetcher, OffsetsGone
 from backbone.stream.kafka.identity import Beginning
+from backbone.stream.kafka.judging import Judge
 from backbone.stream.kafka.recent import Recent
 from backbone.stream.kafka.standing import Identity, Offsets, Standing
 from backbone.stream.kafka.turns import Turns
@@ -47,6 +48,7 @@ class Tail:
         connection: where the brokers are.
         topics: what to read.
         letters: where to put what can't be read.
+        judge: tells what somebody else has put there.
 
     Attributes:
         standing: answers questions about the stream.
@@ -60,11 +62,11 @@ class Tail:
         rebuilt: how often the client was made anew, after an outage or because it had stopped in silence.
     """
 
-    def __init__(self, connection: Connection, topics: Topics, letters: Letters) -> None:
+    def __init__(self, connection: Connection, topics: Topics, letters: Letters, judge: Judge) -> None:
         self._letters = letters
-        self._fetcher = Fetcher(connection, topics.message_bytes)
+        self._fetcher = Fetcher(connection, topics.message_bytes, judge)
         self._turns = Turns(self._drive)
-        self.standing = Standing(connection, topics)
+        self.standing = Standing(connection, topics, judge)
         self.identity = Identity({}, None)
         self.recent = Recent(_CAPACITY)
         self.interest: Interest[TopicPartition] = Interest()

@@ -69,15 +69,23 @@ def test_the_settings_loader_reads_the_env_file_that_up_wrote(cli: Cli, docker: 
     assert rows["store.url"]["origin"] == "env BACKBONE_STORE_URL"
 
 
-def test_what_up_says_next_works_as_typed(cli: Cli, docker: Path) -> None:
-    said = cli("services", "up", "--data", "here").err.splitlines()[-1]
-    typed = said.partition("backbone run ")[2].partition(" uses TimescaleDB")[0].split()
-    assert typed[:2] == ["--profile", "timescale"]
-    done = cli("config", "show", "--changed", "--format", "json", *typed)
+@pytest.mark.parametrize(
+    ("names", "before", "after", "backends"),
+    [
+        ((), "backbone rehearse ", " shows the whole cycle", ("timescale", "redis", "kafka")),
+        (("timescale",), "backbone run ", " uses TimescaleDB", ("timescale", "memory", "memory")),
+    ],
+)
+def test_what_up_says_next_works_as_typed(
+    cli: Cli, docker: Path, names: tuple[str, ...], before: str, after: str, backends: tuple[str, ...]
+) -> None:
+    said = cli("services", "up", *names, "--data", "here").err.splitlines()[-1]
+    typed = said.partition(before)[2].partition(after)[0].split()
+    done = cli("config", "show", "--format", "json", *typed)
     rows = {row["path"]: row["value"] for row in json.loads(done.out)["settings"]}
-    assert (done.code, rows["store.backend"]) == (0, "timescale")
+    assert (done.code, *(rows[f"{part}.backend"] for part in ("store", "cache", "stream"))) == (0, *backends)
     assert cli("config", "check", *typed).code == 0
-    assert "backbone run" not in cli("services", "up", "redis", "--data", "other").err
+    assert "backbone r" not in cli("services", "up", "redis", "--data", "other").err.splitlines()[-1]
 
 
 def test_the_profile_that_the_documentation_names_starts_with_the_env_file_that_up_wrote(

@@ -174,7 +174,9 @@ class Store(Actor):
     def state(self, message: OutboxState) -> OutboxStatus:
         self._met(message)
         newest = max([self._outbox.pruned_to, *(each.position for each in self._outbox.rows)])
-        return OutboxStatus(newest, self._outbox.cursor, 0, None, self._outbox.held_by, self._outbox.server)
+        known = message.sink in {"", STREAM, SHARED_STREAM}
+        pending = 0 if known else len(self._outbox.rows)
+        return OutboxStatus(newest, self._outbox.cursor, pending, None, self._outbox.held_by, self._outbox.server)
 
     @handles
     def keep(self, message: KeepDeadLetters) -> list[DeadLetter]:

@@ -6,19 +6,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 
 from actors import ActorCrashed, ActorDead, ActorRef, AskRejected, Health
 from backbone.domain.dimension import Dimension
+from backbone.domain.frame import Frame
 from backbone.facade.subscription import Subscription
 from backbone.store.errors import PositionLost
 from backbone.stream.consumer import ConsumerActor
 from backbone.stream.errors import StreamUnavailable
+from backbone.stream.feed import Change
 from backbone.stream.memory.window import Window
 from backbone.stream.messages import LeaveStream, NextUpdates, Updates
 from backbone.stream.port import Place, Publisher
+from backbone.stream.readable import frame_of
 from backbone.stream.relay import RelayActor
 from backbone.stream.resume import Resume
 from tests.backbone.facade.kit import BARS
@@ -83,6 +86,29 @@ async def test_the_same_question_again_gets_the_same_rows_again() -> None:
         assert positions(second) == [3, 4]
         assert positions(await made.ask(first.place, limit=2)) == [3, 4]
         assert positions(await made.ask(second.place)) == []
+
+
+async def test_others_get_their_turn_while_large_changes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backbone.stream.consumer._AT_ONCE_BYTES", 1)
+    turns, seen = 0, list[int]()
+
+    def noted(change: Change) -> Frame:
+        seen.append(turns)
+        return frame_of(change)
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    monkeypatch.setattr("backbone.stream.consumer.frame_of", noted)
+    async with consuming() as made, anyio.create_task_group() as group:
+        await made.publish(1, 2, 3)
+        group.start_soon(take_turns)
+        assert positions(await made.ask(0)) == [1, 2, 3]
+        group.cancel_scope.cancel()
+    assert len(seen) == len({*seen}) == 3
 
 
 async def test_who_stands_before_what_was_pruned_is_told_although_later_rows_are_left() -> None:

@@ -11,8 +11,11 @@ import pytest
 from actors import ActorRef, Health
 from backbone.cache.messages import ForgetWindows, Invalidate
 from backbone.domain.lapse import BEAT, HELD, TRY
+from backbone.store.messages import ReadOutbox
 from backbone.stream.errors import StreamUnavailable
+from backbone.stream.filling import _FEWEST
 from backbone.stream.outlet import Outlet
+from backbone.stream.port import MOST_AT_ONCE
 from backbone.stream.reach import HeldUp
 from backbone.stream.relay import RelayActor
 from tests.backbone.stream.kit import Faulty, House, house, row
@@ -122,7 +125,80 @@ async def test_a_part_that_was_made_anew_gets_again_what_the_outbox_holds_before
         made.commit(row(3))
         await made.outbox.published(3)
         assert made.stream.sent == [[1, 2], [1, 2], [3]]
-        assert {"quotes/1", "quotes/2"} < set(made.outbox.parts)
+        assert (made.outbox.parts["quotes/1"], made.outbox.parts["quotes/2"]) == (0, 2)
+        assert health(made).level == "ok"
+
+
+async def test_what_is_new_waits_until_all_is_filled_and_the_cache_forgets_it_meanwhile() -> None:
+    async with house(shared=True) as made:
+        old = [row(n, payload=b"old") for n in range(1, 3 * MOST_AT_ONCE)]
+        made.outbox.rows, made.outbox.cursor, made.outbox.parts = [*old], old[-1].position, {"quotes/1": 1}
+        made.stream.identities = ["quotes/2"]
+        made.stream.gate = anyio.Event()
+        async with anyio.create_task_group() as starting:
+            starting.start_soon(relaying, made)
+            await anyio.sleep(1.5)
+            new = old[-1].position + 1
+            made.commit(row(new))
+            made.stream.gate.set()
+            made.stream.gate = anyio.Event()
+            await anyio.sleep(0.1)
+        assert new in invalidated(made)
+        assert [sent[-1] for sent in made.stream.sent] == [_FEWEST]
+        made.stream.gate.set()
+        await made.outbox.published(new)
+        assert [n for sent in made.stream.sent for n in sent] == [*range(1, new + 1)]
+
+
+async def test_the_next_batch_is_read_while_the_one_ahead_of_it_is_sent() -> None:
+    async with house(shared=True) as made:
+        old = [row(n, payload=b"old") for n in range(1, _FEWEST + 2)]
+        made.outbox.rows, made.outbox.cursor = old[:_FEWEST], old[-1].position
+        made.stream.identities = ["quotes/1"]
+        made.stream.gate = anyio.Event()
+        async with anyio.create_task_group() as starting:
+            starting.start_soon(relaying, made)
+            await anyio.sleep(0.4)
+            assert (made.stream.sent, made.outbox.reads()) == ([], [0, _FEWEST])
+            made.outbox.rows = [*old]
+            made.stream.gate.set()
+        assert [len(each) for each in made.stream.sent] == [_FEWEST, 1]
+
+
+async def test_ever_more_is_sent_at_once_and_half_of_what_a_slow_stream_did_not_take() -> None:
+    async with house(shared=True) as made:
+        old = [row(n, payload=b"old") for n in range(1, 4 * MOST_AT_ONCE)]
+        made.outbox.rows, made.outbox.cursor = [*old], old[-1].position
+        made.stream.identities = ["quotes/1"]
+        made.stream.failing = [StreamUnavailable("no answer within 10 s")]
+        await relaying(made)
+        await made.stream.holds(old[-1].position)
+        sizes = [len(each) for each in made.stream.sent]
+        assert sizes[:5] == [_FEWEST // 2, _FEWEST, 2 * _FEWEST, 4 * _FEWEST, _FEWEST // 2]
+        assert max(sizes) == MOST_AT_ONCE
+        assert [n for sent in made.stream.sent for n in sent] == [*range(1, 4 * MOST_AT_ONCE)]
+
+
+async def test_what_is_filled_and_how_much_is_left_is_told_until_all_is_there() -> None:
+    async with house(shared=True) as made:
+        old = [row(n, payload=b"old") for n in range(1, 2 * _FEWEST + 1)]
+        made.outbox.rows, made.outbox.cursor = [*old], old[-1].position
+        made.stream.identities = ["quotes/1", "trades/1"]
+        made.stream.gate = anyio.Event()
+        async with anyio.create_task_group() as starting:
+            starting.start_soon(relaying, made)
+            await anyio.sleep(0.4)
+            made.stream.gate.set()
+            made.stream.gate = anyio.Event()
+            await anyio.sleep(0.4)
+            told = health(made)
+            made.stream.gate.set()
+        assert told.level == "degraded"
+        assert told.why == (
+            "topics were lost, or are new, and are filled from the outbox: quotes, trades: 500 changes of the outbox "
+            "gone through, about 500 are left, at this pace 0 s"
+        )
+        assert health(made).level == "ok"
 
 
 async def test_a_stream_that_was_made_anew_while_nobody_published_is_filled_from_what_is_left() -> None:
@@ -136,7 +212,7 @@ async def test_a_stream_that_was_made_anew_while_nobody_published_is_filled_from
         assert made.outbox.parts["quotes/2"] == 6
 
 
-async def test_filling_that_was_cut_short_by_the_store_is_begun_again() -> None:
+async def test_filling_that_was_held_up_by_the_store_goes_on_where_it_was() -> None:
     async with house(shared=True) as made:
         made.outbox.rows = [row(1)]
         made.outbox.cursor = 1
@@ -150,8 +226,54 @@ async def test_filling_that_was_cut_short_by_the_store_is_begun_again() -> None:
         made.outbox.down = None
         made.commit(row(2))
         await made.outbox.published(2)
-        assert made.stream.sent == [[1], [1], [2]]
+        assert made.stream.sent == [[1], [2]]
         assert made.outbox.parts["quotes/1"] == 1
+
+
+async def test_what_is_being_sent_is_not_cut_off_where_the_store_falls_while_the_next_batch_is_read() -> None:
+    async with house(shared=True) as made:
+
+        class Falling(list[object]):
+            def append(self, each: object) -> None:
+                super().append(each)
+                if isinstance(each, ReadOutbox) and each.after == 1:
+                    made.outbox.down = "restarting"
+
+        made.outbox.asked = Falling()
+        made.outbox.rows, made.outbox.cursor = [row(1)], 1
+        made.stream.identities = ["quotes/1"]
+        made.stream.gate = anyio.Event()
+        async with anyio.create_task_group() as starting:
+            starting.start_soon(relaying, made)
+            await anyio.sleep(0.4)
+            assert made.outbox.down == "restarting"
+            made.stream.gate.set()
+        made.outbox.asked, made.outbox.down = [], None
+        made.commit(row(2))
+        await made.outbox.published(2)
+        assert made.stream.calls.count("publish [1]") == 1
+        assert made.stream.sent == [[1], [2]]
+
+
+@pytest.mark.parametrize(("identity", "wanted"), [("quotes/1", [[1], [2], [3]]), ("quotes/2", [[1], [1], [2], [3]])])
+async def test_filling_goes_on_with_another_publisher_unless_what_was_filled_is_lost_again(
+    identity: str, wanted: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backbone.stream.filling.MOST_AT_ONCE", 1)
+    monkeypatch.setattr("backbone.stream.filling._FEWEST", 1)
+    async with house(shared=True) as made:
+        made.outbox.rows, made.outbox.cursor = [row(1), row(2), row(3)], 3
+        made.stream.identities = ["quotes/1"]
+        made.stream.gate = anyio.Event()
+        async with anyio.create_task_group() as starting:
+            starting.start_soon(relaying, made)
+            await anyio.sleep(1)
+            made.stream.gate.set()
+            await made.stream.holds(1)
+            made.stream.identities = [identity]
+            made.stream.failing = [StreamUnavailable("the broker went away")]
+        await made.stream.holds(3)
+        assert made.stream.sent == wanted
 
 
 async def test_a_database_that_was_set_back_while_nobody_looked_makes_the_stream_begin_anew() -> None:

@@ -19,15 +19,17 @@ from backbone.stream.kafka import fetching, tail
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.fetching import Fetched, Fetcher, OffsetsGone
 from backbone.stream.kafka.identity import Seen
+from backbone.stream.kafka.judging import Judge
 from backbone.stream.kafka.standing import Identity
 from backbone.stream.kafka.tail import Tail
 from backbone.stream.kafka.wire import Unreadable, encoded
-from backbone.stream.letters import Letters
+from backbone.stream.letters import Letters, Message
 from backbone.stream.port import Record
 from backbone.stream.topics import Topics
 from tests.backbone.stream.kit import row
 
 A, B = TopicPartition("backbone.quotes", 0), TopicPartition("backbone.quotes", 1)
+TOPICS = Topics.of(StreamSettings())
 CONNECTION = Connection.of(StreamSettings(bootstrap="localhost:9092"))
 
 
@@ -196,6 +198,37 @@ async def test_an_error_takes_nothing_along_that_was_not_handed_out(client: type
     assert [each.offset for each in await made.fetch(0.1, 100)] == [0]
 
 
+async def test_what_claims_a_position_that_the_database_has_not_come_to_is_kept_whole_and_not_believed(
+    client: type[Client],
+) -> None:
+    at = TopicPartition("backbone.intraday_bars", 0)
+    client.log = {at: [raw(at, 0), raw(at, 2**40), raw(at, 2)]}
+    judge = Judge(TOPICS)
+    made = Fetcher(CONNECTION, 2_000_000, judge)
+    await made.open()
+    made.assign({at: 0})
+
+    async def away() -> int:
+        raise StreamUnavailable("the store is away")
+
+    judge.reached = away
+    with pytest.raises(StreamUnavailable, match="the store is away"):
+        await made.fetch(0.1, 100)
+    assert made.next == {at: 0}
+
+    async def reached() -> int:
+        return 3
+
+    judge.reached = reached
+    made.assign({at: 0})
+    first, foreign, last = await made.fetch(0.1, 100)
+    assert (type(first.content), type(last.content)) == (Record, Record)
+    assert isinstance(foreign.content, Unreadable)
+    assert foreign.content.reason == f"position {2**40 + 1} given; the database has only come to 3"
+    given = raw(at, 2**40)
+    assert foreign.message == Message(given.key, given.value, tuple(given.headers))
+
+
 class Quiet:
     """Brokers that answer whatever is asked, and hold nothing."""
 
@@ -226,7 +259,7 @@ async def test_k11_a_client_that_stops_in_silence_is_made_anew(
     client: type[Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tail, "Standing", Quiet)
-    shared = Tail(CONNECTION, Topics.of(StreamSettings()), Letters())
+    shared = Tail(CONNECTION, TOPICS, Letters(), Judge(TOPICS))
     await shared.open()
     client.made[0].dead = True
     with anyio.fail_after(600):
@@ -240,7 +273,7 @@ async def test_k11_a_client_that_stops_in_silence_is_made_anew(
 
 async def test_a_client_that_is_heard_of_stays(client: type[Client], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tail, "Standing", Quiet)
-    shared = Tail(CONNECTION, Topics.of(StreamSettings()), Letters())
+    shared = Tail(CONNECTION, TOPICS, Letters(), Judge(TOPICS))
     await shared.open()
     for _ in range(100):
         await shared.step(0.5, anyio.Event())

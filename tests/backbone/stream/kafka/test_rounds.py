@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone.store.records import OutboxRow
-from backbone.stream.kafka.rounds import Round, rounds
+from backbone.stream.kafka.rounds import rounds
+from backbone.stream.port import Envelope
 from tests.backbone.stream.kit import row
 
 ROOM = 2 * 2**20
@@ -17,8 +18,8 @@ def change(position: int, size: int) -> OutboxRow:
     return row(position, payload=bytes(size))
 
 
-def positions(made: Round) -> dict[TopicPartition, list[int]]:
-    return {place: [int(dict(headers)["position"] or b"") for _, _, headers in each] for place, each in made.items()}
+def positions(made: dict[TopicPartition, list[Envelope]]) -> dict[TopicPartition, list[int]]:
+    return {place: [each.position for each in changes] for place, changes in made.items()}
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0, 1, 900, 60_000, 131_072, 524_288])), max_size=80))
@@ -29,7 +30,7 @@ def test_each_partition_keeps_its_order_and_each_batch_its_bound(given: list[tup
         wanted = [each.position for where, each in placed if where == place]
         assert [position for each in made for position in positions(each).get(place, [])] == wanted
     for each in made:
-        sizes = [[len(value or b"") for _, value, _ in messages] for messages in each.values()]
+        sizes = [[len(change.payload) for change in changes] for changes in each.values()]
         assert all(len(batch) == 1 or sum(batch) < 131_072 for batch in sizes)
         assert sum(map(len, sizes)) == 1 or sum(map(sum, sizes)) < ROOM
 

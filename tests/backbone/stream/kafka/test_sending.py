@@ -226,7 +226,9 @@ async def test_who_is_under_way_when_it_is_closed_is_refused_and_connects_to_nob
 
 
 async def in_turn(sending: Sending, counts: Sequence[int], before: Callable[[], Any]) -> None:
-    await sending.send_in_turn([{FIRST: messages(count)} for count in counts], before)
+    await sending.send_in_turn(
+        [{FIRST: messages(count)} for count in counts], lambda message: message, before, apart=False
+    )
 
 
 async def nothing() -> None:

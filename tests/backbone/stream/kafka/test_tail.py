@@ -17,6 +17,7 @@ from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.cursor import KafkaCursor
 from backbone.stream.kafka.fetching import Fetched, OffsetsGone
 from backbone.stream.kafka.identity import Beginning, Seen
+from backbone.stream.kafka.judging import Judge
 from backbone.stream.kafka.lending import Lending
 from backbone.stream.kafka.marks import Spot
 from backbone.stream.kafka.placing import Keys, Stand, at_the_end, at_the_place
@@ -130,7 +131,7 @@ def brokers(monkeypatch: pytest.MonkeyPatch) -> Brokers:
 
 
 async def opened() -> Tail:
-    made = Tail(Connection.of(SETTINGS), TOPICS, Letters())
+    made = Tail(Connection.of(SETTINGS), TOPICS, Letters(), Judge(TOPICS))
     await made.open()
     return made
 

@@ -6,9 +6,6 @@ from collections.abc import Awaitable
 from typing import TypeVar, cast
 
 import anyio
-from aiokafka.errors import KafkaError
-
-from backbone.stream.errors import StreamError
 
 __all__ = ["both"]
 
@@ -16,25 +13,27 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
+async def both(first: Awaitable[A], second: Awaitable[B], failures: tuple[type[Exception], ...]) -> tuple[A, B]:
     """Wait for two answers.
 
-    Raises:
-        aiokafka.errors.KafkaError, StreamError, OSError: one of them has failed so.
+    Args:
+        first: one.
+        second: the other one.
+        failures: kinds of errors by which one of them may fail; the first that comes is raised.
     """
-    failures: list[Exception] = []
+    met: list[Exception] = []
     answers: dict[int, object] = {}
 
     async def ask(number: int, work: Awaitable[object]) -> None:
         try:
             answers[number] = await work
-        except (KafkaError, StreamError, OSError) as error:
-            failures.append(error)
+        except failures as error:
+            met.append(error)
             group.cancel_scope.cancel()
 
     async with anyio.create_task_group() as group:
         group.start_soon(ask, 0, first)
         group.start_soon(ask, 1, second)
-    if failures:
-        raise failures[0]
+    if met:
+        raise met[0]
     return cast("A", answers[0]), cast("B", answers[1])

@@ -1,0 +1,27 @@
+"""How changes go into the outbox of TimescaleDB: few small ones as parameters, all others beside the event loop."""
+
+from __future__ import annotations
+
+import pytest
+
+from backbone.domain.dimension import Dimension
+from backbone.store.payloads import Origin, Payload
+from backbone.store.timescale.few import FEW_ROWS
+from backbone.store.timescale.outbox import batch_of
+
+ORIGIN = Origin(source="csv", ingest_id="chunk", revision=7, ingested_at_us=0)
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "few"),
+    [
+        (1, 100, True),
+        (FEW_ROWS, 1000, True),
+        (FEW_ROWS + 1, 1000, False),
+        (FEW_ROWS, 40_000, False),
+        (1, 500_000, False),
+    ],
+)
+def test_only_what_is_few_and_small_is_put_together_on_the_loop(count: int, size: int, few: bool) -> None:
+    payloads = [Payload(f"event-{n}", f"S{n}", 1, bytes(size), 0) for n in range(count)]
+    assert batch_of(Dimension.QUOTES, payloads, ORIGIN).few is few
