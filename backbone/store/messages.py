@@ -54,6 +54,7 @@ from backbone.store.records import (
     StoreInfo,
     WriteResult,
 )
+from backbone.store.query_messages import RunStatement, StopStatement
 from backbone.store.repair_messages import ReadRepairs
 from backbone.store.request import StoreRequest
 from backbone.store.run_messages import ReadLatestRuns, ReadRuns, RecordRun
@@ -105,6 +106,8 @@ __all__ = [
     "RecordRun",
     "RecordSeen",
     "RelayCursor",
+    "RunStatement",
+    "StopStatement",
     "StoreQuestion",
     "StreamParts",
     "SumPart",
@@ -373,5 +376,7 @@ StoreQuestion: TypeAlias = (
     | ReadPart
     | SumPart
     | CloseSnapshot
+    | RunStatement
+    | StopStatement
 )
 """All of them: what the store's actor handles."""
