@@ -12,8 +12,8 @@ __all__ = [
     "RowRefused",
     "SchemaMismatch",
     "SnapshotLost",
-    "StoreBusy",
     "StatementRefused",
+    "StoreBusy",
     "StoreError",
     "StoreUnavailable",
     "TooMuch",
@@ -56,7 +56,7 @@ class RowRefused(StoreError, ValueError):
 
 
 class StatementRefused(StoreError, ValueError):
-    """A statement of SQL that only reads was asked for, and this one does not, or the database can't make sense of it."""
+    """A statement of SQL does more than to read what it may read, or the database can't make sense of it."""
 
     code = "statement"
 

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["BOTH", "GROWING", "JOINING", "REPLACING"]
+__all__ = ["BOTH", "GROWING", "JOINING", "REPLACING", "named"]
 
-BOTH: Final = frozenset(
-    """
+
+def named(names: str) -> frozenset[str]:
+    """The names of a text, which are parted by blanks."""
+    return frozenset(names.split())
+
+
+BOTH: Final = named("""
     abs acos asin atan atan2 cbrt ceil ceiling cos cot degrees exp floor gcd lcm ln log mod pi power radians random
     round sign sin sqrt tan trunc greatest least coalesce nullif
     avg bit_and bit_or bool_and bool_or corr count covar_pop covar_samp max min mode regr_avgx regr_avgy regr_count
@@ -22,8 +27,7 @@ BOTH: Final = frozenset(
     ascii bit_length btrim char_length character_length chr initcap left length lower ltrim octet_length
     position regexp_matches right rtrim split_part starts_with strpos substr substring translate trim upper md5
     array_length array_position unnest
-    """.split()
-)
+    """)
 """Those that both databases have."""
 
 JOINING: Final = frozenset({"||", "concat", "concat_ws"})

@@ -43,6 +43,7 @@ from backbone.store.quarantine_messages import (
     QuarantineRows,
     ReadQuarantine,
 )
+from backbone.store.query_messages import RunStatement, StopStatement
 from backbone.store.records import (
     Chunk,
     Coverage,
@@ -54,7 +55,6 @@ from backbone.store.records import (
     StoreInfo,
     WriteResult,
 )
-from backbone.store.query_messages import RunStatement, StopStatement
 from backbone.store.repair_messages import ReadRepairs
 from backbone.store.request import StoreRequest
 from backbone.store.run_messages import ReadLatestRuns, ReadRuns, RecordRun

@@ -11,7 +11,7 @@ import msgspec
 from backbone.domain.arguments import shown
 from backbone.store.duckdb.sql import Connection, first
 from backbone.store.errors import StatementRefused
-from backbone.store.functions import BOTH, GROWING, JOINING, REPLACING
+from backbone.store.functions import BOTH, GROWING, JOINING, REPLACING, named
 from backbone.store.statements import TABLES, Statement, place_in, refuse_growth
 
 __all__ = ["require_reading"]
@@ -23,8 +23,7 @@ _FUNCTIONS: Final = (
     | GROWING
     | JOINING
     | REPLACING
-    | frozenset(
-        """
+    | named("""
         + - * / // % & | ^ ~ << >> ** < <= = != <> >= > <=> ! !~~ !~~* ~~ ~~* ~~~ @ <@ @> ^@ -> ->>
         IS DISTINCT FROM __between like_escape ilike_escape not_like_escape not_ilike_escape
         acosh add asinh atanh cosh even factorial fdiv fmod gamma isfinite isinf isnan lgamma log10 log2 nextafter pow
@@ -41,15 +40,14 @@ _FUNCTIONS: Final = (
         week weekday weekofyear year yearweek current_date current_timestamp strftime
         contains ends_with instr lcase len prefix regexp_extract regexp_full_match reverse strip_accents strlen suffix
         ucase unicode sha256 string_split str_split levenshtein jaccard jaro_similarity jaro_winkler_similarity
-        if error typeof cast_to_type list list_apply struct_pack struct_extract struct_extract_at row list_value list_extract
-        list_element list_contains list_has list_position list_sum list_avg list_min list_max list_count list_distinct
+        if error typeof cast_to_type list list_apply struct_pack struct_extract struct_extract_at row list_value
+        list_extract list_element list_contains list_has list_position list_sum list_avg list_min list_max list_count list_distinct
         list_sort list_reverse_sort list_filter list_transform list_slice list_median list_stddev_samp list_unique
         array_extract array_slice array_contains array_has array_sort array_value element_at map map_keys
         map_values map_extract cardinality map_from_entries flatten
         json_extract json_extract_string json_extract_path json_extract_path_text json_array_length json_keys json_type
         json_valid json_value json_exists json_contains
-        """.split()
-    )
+        """)
     | {"IS DISTINCT FROM", "IS NOT DISTINCT FROM"}
 )
 

@@ -13,6 +13,7 @@ import anyio
 import duckdb
 import pyarrow as pa
 
+from backbone.domain.dimension import Dimension
 from backbone.store.duckdb.failures import first_line, lacks_memory
 from backbone.store.duckdb.parsing import require_reading
 from backbone.store.duckdb.part import Part
@@ -20,7 +21,6 @@ from backbone.store.duckdb.sql import Connection, rows_table
 from backbone.store.errors import StatementRefused, TooMuch
 from backbone.store.sql import names
 from backbone.store.statements import TABLES, Running, Statement, gathered, too_long
-from backbone.domain.dimension import Dimension
 
 __all__ = ["Querying"]
 

@@ -69,7 +69,9 @@ class Column:
             StatementRefused: one of them can't be told as it is.
         """
         try:
-            plain = [None if each is None else self._listed(each) if self.array else self._plain(each) for each in given]
+            plain = [
+                None if each is None else self._listed(each) if self.array else self._plain(each) for each in given
+            ]
             return pa.array(plain, self.type)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, TypeError) as error:
             raise StatementRefused(f"column {self.name} can't be told as it is ({error}); cast it to text") from error
@@ -81,7 +83,9 @@ class Column:
         if self.kind in {"timestamp", "timestamptz", "date"}:
             (number,) = value
             if number in _INFINITE:
-                raise StatementRefused(f"column {self.name} has a moment that is infinite; leave it out, or cast it to text")
+                raise StatementRefused(
+                    f"column {self.name} has a moment that is infinite; leave it out, or cast it to text"
+                )
             return number + (_EPOCH_DAYS if self.kind == "date" else _EPOCH_US)
         if self.kind == "interval":
             months, days, us = value

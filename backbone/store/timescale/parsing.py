@@ -12,7 +12,7 @@ from typing import Final
 
 from backbone.domain.arguments import shown
 from backbone.store.errors import StatementRefused
-from backbone.store.functions import BOTH, GROWING, JOINING, REPLACING
+from backbone.store.functions import BOTH, GROWING, JOINING, REPLACING, named
 from backbone.store.statements import TABLES, Statement, place_in, refuse_growth
 from backbone.store.timescale.tokens import Token, tokens_of
 
@@ -29,8 +29,7 @@ _FUNCTIONS: Final = (
     | GROWING
     | JOINING
     | REPLACING
-    | frozenset(
-        """
+    | named("""
         acosd acosh asind asinh atan2d atand atanh cosd cosh cotd div erf erfc factorial gamma isfinite log10 lgamma
         min_scale scale sind sinh tand tanh trim_scale width_bucket
         any_value bit_xor every percentile_cont percentile_disc range_agg generate_series json_array_elements
@@ -43,19 +42,16 @@ _FUNCTIONS: Final = (
         array_dims array_lower array_ndims array_positions array_remove array_upper cardinality casefold
         regexp_count regexp_instr regexp_like regexp_match regexp_substr reverse sha256 string_to_array to_hex
         first last num_nonnulls num_nulls
-        """.split()
-    )
+        """)
 )
-_WORDS: Final = frozenset(
-    """
+_WORDS: Final = named("""
     all and any array as asc between by case cast char character check cross cube decimal desc distinct else end
     except exists false filter float following for from full group grouping having ilike in inner intersect interval
     is join lateral like limit materialized natural not null numeric offset on or order ordinality over overlay
     partition preceding precision range recursive rollup row rows select separator sets similar some symmetric then
     time timestamp timestamptz to true union using values varchar varying when where window with within zone bpchar bit
     rows groups unbounded current nulls
-    """.split()
-)
+    """)
 """Words of the language that a `(` may follow: those of types among them."""
 _HYPERFUNCTIONS: Final = frozenset({"time_bucket", "first", "last"})
 _ANSWER: Final = '"the answer"'
@@ -195,7 +191,7 @@ def _require_function(token: Token, text: str) -> None:
         return
     raise StatementRefused(
         f"function {shown(token.text)} at {place_in(text, token.start)} is not among those that a statement may call; "
-        "see how-to/sql in the documentation"
+        "see how-to/sql in the documentation (before an alias with columns write AS)"
     )
 
 
@@ -238,7 +234,7 @@ def _require_shortening(behind: Sequence[Token], function: Token, text: str) -> 
         else:
             arguments[-1].append(token)
     given = [each[0].text if len(each) == 1 and each[0].kind == "text" else None for each in arguments[1:3]]
-    old, new = given if len(given) == 2 else (None, None)  # noqa: PLR2004
+    old, new = given if len(given) == 2 else (None, None)
     fits = new == "" or (function.text == "replace" and old is not None and new is not None and len(new) <= len(old))
     if not fits:
         raise StatementRefused(

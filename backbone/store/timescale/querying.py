@@ -68,9 +68,7 @@ class Querying(Part):
         asked: Readable | None = None
         try:
             for kind in PLAIN:
-                await connection.set_type_codec(
-                    kind, schema="pg_catalog", encoder=tuple, decoder=tuple, format="tuple"
-                )
+                await connection.set_type_codec(kind, schema="pg_catalog", encoder=tuple, decoder=tuple, format="tuple")
             await connection.execute(f"BEGIN {READ}; {_bounds(statement)}")
             schemas, extension = await connection.fetchrow(_STANDS)
             asked = readable(statement, self._tables.schema, set(schemas), extension)
@@ -171,6 +169,4 @@ def _refusal(
     where = asked.place(int(position)) if position else ""
     hint = getattr(error, "hint", None)
     text = str(error).strip().split("\n", 1)[0]
-    return StatementRefused(
-        f"PostgreSQL refuses it: {text} (SQLSTATE {state}){where}{f'; {hint}' if hint else ''}"
-    )
+    return StatementRefused(f"PostgreSQL refuses it: {text} (SQLSTATE {state}){where}{f'; {hint}' if hint else ''}")

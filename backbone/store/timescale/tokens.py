@@ -62,7 +62,9 @@ def tokens_of(text: str) -> Iterator[Token]:
         if found is None:
             raise StatementRefused(f"a text or a name at {place_in(text, at)} does not end; close its quote")
         if kind == "escaped":
-            raise StatementRefused(f"a text with escapes at {place_in(text, at)} is not allowed; write it plainly, or as $1")
+            raise StatementRefused(
+                f"a text with escapes at {place_in(text, at)} is not allowed; write it plainly, or as $1"
+            )
         end = _behind(text, found) if found["comment"] or found["dollar"] else found.end()
         token = _token(found, text[at:end], at, end)
         if token is not None:
