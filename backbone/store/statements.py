@@ -174,7 +174,7 @@ def too_large(statement: Statement) -> TooMuch:
 def too_long(statement: Statement) -> TooMuch:
     """The refusal of a statement that takes too long."""
     return TooMuch(
-        f"the statement took longer than {statement.seconds:g} s and was stopped; narrow it by ts and symbol, "
+        f"the statement took longer than {statement.seconds:.3g} s and was stopped; narrow it by ts and symbol, "
         "or allow more (sql.timeout)"
     )
 

@@ -41,7 +41,8 @@ _FUNCTIONS: Final = (
         contains ends_with instr lcase len prefix regexp_extract regexp_full_match reverse strip_accents strlen suffix
         ucase unicode sha256 string_split str_split levenshtein jaccard jaro_similarity jaro_winkler_similarity
         if error typeof cast_to_type list list_apply struct_pack struct_extract struct_extract_at row list_value
-        list_extract list_element list_contains list_has list_position list_sum list_avg list_min list_max list_count list_distinct
+        list_extract list_element list_contains list_has list_position list_sum list_avg list_min list_max list_count
+        list_distinct
         list_sort list_reverse_sort list_filter list_transform list_slice list_median list_stddev_samp list_unique
         array_extract array_slice array_contains array_has array_sort array_value element_at map map_keys
         map_values map_extract cardinality map_from_entries flatten
