@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 import pyarrow as pa
 
+from backbone.domain.clock import to_us
 from backbone.store.errors import StatementRefused
 
-__all__ = ["PLAIN", "Column", "column_of", "decimals"]
+__all__ = ["PLAIN", "Column", "column_of", "decimals", "number_of"]
 
+_EPOCH = date(2000, 1, 1)
 _EPOCH_US = 946_684_800_000_000
 _EPOCH_DAYS = 10_957
 _MOST_DIGITS = 76  # of what Arrow calls decimal256
@@ -45,6 +48,21 @@ _TYPES: Final[dict[str, pa.DataType]] = {
     "interval": pa.month_day_nano_interval(),
     "numeric": pa.string(),  # until all of them are there: see `decimals`
 }
+
+
+def number_of(value: Any) -> tuple[int, ...]:
+    """A value that is given for one of those types, as the server's own numbers.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(value, datetime):
+        return (to_us(value) - _EPOCH_US,)
+    if isinstance(value, date):
+        return (value.toordinal() - _EPOCH.toordinal(),)
+    if isinstance(value, timedelta):
+        return (0, value.days, value.seconds * 1_000_000 + value.microseconds)
+    raise ValueError(f"{value!r} given; allowed is a datetime, a date or a timedelta")
 
 
 class Column:

@@ -23,7 +23,7 @@ from backbone.store.statements import (
     too_long,
     too_many,
 )
-from backbone.store.timescale.answers import PLAIN, Column, column_of, decimals
+from backbone.store.timescale.answers import PLAIN, Column, column_of, decimals, number_of
 from backbone.store.timescale.failures import BROKEN
 from backbone.store.timescale.parsing import TOO_WIDE, WIDEST, Readable, readable
 from backbone.store.timescale.part import Part
@@ -68,7 +68,9 @@ class Querying(Part):
         asked: Readable | None = None
         try:
             for kind in PLAIN:
-                await connection.set_type_codec(kind, schema="pg_catalog", encoder=tuple, decoder=tuple, format="tuple")
+                await connection.set_type_codec(
+                    kind, schema="pg_catalog", encoder=number_of, decoder=tuple, format="tuple"
+                )
             await connection.execute(f"BEGIN {READ}; {_bounds(statement)}")
             schemas, extension = await connection.fetchrow(_STANDS)
             asked = readable(statement, self._tables.schema, set(schemas), extension)
