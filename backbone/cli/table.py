@@ -29,7 +29,7 @@ COMMANDS: tuple[Command, ...] = (
     _command("rehearse", "data", "one full cycle over real bars, with the evidence"),
     _command("ingest", "data", "read a file, or what a provider has, into the store"),
     _command("fetch", "data", "rows from the store, as a table, CSV or JSON"),
-    _command("sql", "data", "a SELECT over what is stored: table, CSV, JSON, Parquet, Arrow"),
+    _command("sql", "data", "a SELECT over what is stored, also while it runs"),
     _command("subscribe", "data", "committed changes as they come: table, JSON or Arrow"),
     _command("backfill", "data", "find what is missing, and ask a source for it"),
     _command("quarantine list", "data", "bad rows that were kept aside, with their reasons", "list_rows"),

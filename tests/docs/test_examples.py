@@ -39,6 +39,7 @@ RUN = [
     "how-to/repairs.md",
     "how-to/retention.md",
     "how-to/schedule.md",
+    "how-to/sql.md",
     "how-to/subscribe.md",
     "how-to/trade-gate.md",
     "reference/configuration.md",

@@ -13,7 +13,7 @@ import anyio
 import asyncpg
 import pyarrow as pa
 
-from backbone.store.errors import StatementRefused, TooMuch
+from backbone.store.errors import StatementRefused, TooMuch, Unsupported
 from backbone.store.statements import (
     Running,
     Statement,
@@ -74,8 +74,7 @@ class Querying(Part):
             await connection.execute(f"BEGIN {READ}; {_bounds(statement)}")
             schemas, extension = await connection.fetchrow(_STANDS)
             asked = readable(statement, self._tables.schema, set(schemas), extension)
-            if statement.role is not None:
-                await connection.execute(f'SET LOCAL ROLE "{statement.role}"')
+            await _become(connection, statement.role)
             return await self._answer(connection, asked, statement)
         except asyncpg.PostgresError as error:
             raise _refusal(error, asked, statement) from error
@@ -107,6 +106,22 @@ class Querying(Part):
             if size > statement.max_bytes:
                 raise too_large(statement)
         return await self._workers.run(rows, _whole, columns, schema, batches, statement)
+
+
+async def _become(connection: Any, role: str | None) -> None:
+    """Take a role for the rest of the transaction.
+
+    Raises:
+        Unsupported: the server does not let us.
+    """
+    if role is None:
+        return
+    try:
+        await connection.execute(f'SET LOCAL ROLE "{role}"')
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError) as error:
+        raise Unsupported(
+            f"sql.role={role}: {str(error).splitlines()[0]}; make that role, GRANT it to ours, or leave sql.role out"
+        ) from error
 
 
 async def _pieces(prepared: Any, statement: Statement) -> AsyncIterator[Sequence[Any]]:
