@@ -16,7 +16,7 @@ from tests.services.stores import bare, opened
 
 AT_WORK = """
 SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND query LIKE 'WITH "daily_bars" AS%' AND state = 'active' AND pid <> pg_backend_pid()
+WHERE datname = current_database() AND query LIKE 'WITH daily_bars AS%' AND state = 'active'
 """
 
 
