@@ -113,7 +113,7 @@ def asked(text: str, *values: Any, **more: Any) -> Statement:
     return Statement(**{"name": "mine", "text": text, "values": values, "seconds": 20.0, **more})
 
 
-def trades(count: int = 5, symbol: str = "AIG") -> Chunk:
+def traded(count: int = 5, symbol: str = "AIG") -> Chunk:
     rows = [
         {"symbol": symbol, "ts": DAY + timedelta(seconds=n), "sequence": n, "price": 48.5 + n, "venue": "XNYS"}
         for n in range(count)
@@ -123,14 +123,14 @@ def trades(count: int = 5, symbol: str = "AIG") -> Chunk:
 
 
 async def test_what_does_more_than_to_read_is_refused_and_the_next_chunk_goes_in(store: Store) -> None:
-    await store.write(trades(3))
+    await store.write(traded(3))
     taken = []
     for number, (name, text) in enumerate(HOSTILE.items()):
         try:
             await store.run_statement(asked(text))
             taken.append(name)
         except StatementRefused:
-            assert (await store.write(trades(1, f"S{number}"))).inserted == 1
+            assert (await store.write(traded(1, f"S{number}"))).inserted == 1
     assert taken == []
     answer = await store.run_statement(asked("SELECT count(*) AS n FROM trades"))
     assert answer.to_pylist() == [{"n": 3 + len(HOSTILE)}]
@@ -138,7 +138,7 @@ async def test_what_does_more_than_to_read_is_refused_and_the_next_chunk_goes_in
 
 @pytest.mark.parametrize("text", ENDLESS.values(), ids=ENDLESS)
 async def test_what_has_no_end_is_stopped_while_others_write(store: Store, text: str) -> None:
-    await store.write(trades(3))
+    await store.write(traded(3))
     refused: list[Exception] = []
 
     async def ask() -> None:
@@ -150,7 +150,7 @@ async def test_what_has_no_end_is_stopped_while_others_write(store: Store, text:
     async with anyio.create_task_group() as group:
         group.start_soon(ask)
         for number in range(5):
-            assert (await store.write(trades(2, f"S{number}"))).inserted == 2
+            assert (await store.write(traded(2, f"S{number}"))).inserted == 2
     assert len(refused) == 1
 
 
@@ -162,7 +162,7 @@ async def test_each_table_has_its_columns_in_order(store: Store) -> None:
 
 
 async def test_rows_are_what_was_stored_with_where_they_came_from(store: Store) -> None:
-    await store.write(trades(3))
+    await store.write(traded(3))
     text = "SELECT symbol, ts, sequence, price, size, venue, source FROM trades ORDER BY ts DESC LIMIT 2"
     answer = await store.run_statement(asked(text))
     assert [tuple(row.values()) for row in answer.to_pylist()] == [
@@ -173,7 +173,7 @@ async def test_rows_are_what_was_stored_with_where_they_came_from(store: Store) 
 
 
 async def test_values_are_bound_and_never_read_as_sql(store: Store) -> None:
-    await store.write(trades(3))
+    await store.write(traded(3))
     text = "SELECT count(*) AS n FROM trades WHERE symbol = $1 AND ts >= $2 AND price > $3"
     for symbol, found in (("AIG", 2), ("' OR true --", 0)):
         answer = await store.run_statement(asked(text, symbol, DAY + timedelta(seconds=1), 1.0))
@@ -255,7 +255,7 @@ async def test_an_answer_is_bounded_in_rows_and_bytes_unless_the_first_rows_are_
 
 
 async def test_a_statement_sees_one_moment_and_ctes_windows_and_joins_work(store: Store) -> None:
-    await store.write(trades(4))
+    await store.write(traded(4))
     text = """
         WITH RECURSIVE steps(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM steps WHERE n < 3),
             moved AS (SELECT symbol, price - lag(price) OVER (PARTITION BY symbol ORDER BY ts) AS by FROM trades)

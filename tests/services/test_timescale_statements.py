@@ -9,9 +9,9 @@ import anyio
 import pytest
 
 from backbone.services import native
-from backbone.store.errors import StatementRefused, StoreBusy, Unsupported
+from backbone.store.errors import StatementRefused, StoreBusy, TooMuch, Unsupported
 from backbone.store.timescale import TimescaleStore
-from tests.contracts.test_store_statements import ENDLESS, HOSTILE, asked, trades
+from tests.contracts.test_store_statements import ENDLESS, HOSTILE, asked, traded
 from tests.services.stores import bare, opened
 
 AT_WORK = """
@@ -47,7 +47,7 @@ async def test_a_superuser_may_no_more_than_others(as_superuser: str) -> None:
 async def test_a_statement_takes_the_role_that_is_set(
     services: native.Services, store: TimescaleStore, dsn: str
 ) -> None:
-    await store.write(trades(3))
+    await store.write(traded(3))
     with pytest.raises(Unsupported, match=r"sql\.role=backbone_reader.*GRANT it to ours"):
         await store.run_statement(asked("SELECT 1", role="backbone_reader"))
     async with bare(dsn) as owner:
@@ -76,3 +76,8 @@ async def test_nothing_is_at_work_behind_one_that_was_stopped(store: TimescaleSt
         with anyio.fail_after(10):  # the server looks once a second whether its client is there
             while await beside.fetchval(AT_WORK):
                 await anyio.lowlevel.checkpoint()
+
+
+async def test_a_row_that_is_too_wide_never_leaves_the_server(store: TimescaleStore) -> None:
+    with pytest.raises(TooMuch, match="a row of the answer has more than 8,388,608 bytes"):
+        await store.run_statement(asked("SELECT array_agg(i) AS all FROM generate_series(1, 2200000) AS t(i)"))

@@ -23,7 +23,17 @@ ENDLESS = "SELECT count(*) FROM range(100000000000) AS a(i), range(100000) AS b(
 
 
 @pytest.fixture
-async def backbone(tmp_path: Path) -> AsyncIterator[Backbone]:
+def ended() -> list[str]:
+    """How statements ended in the store, in order."""
+    return []
+
+
+@pytest.fixture
+async def backbone(tmp_path: Path, ended: list[str]) -> AsyncIterator[Backbone]:
+    def observe(what: str, _: float, outcome: str) -> None:
+        if what == "RunStatement":
+            ended.append(outcome)
+
     overrides = {
         "store.path": str(tmp_path / "b.duckdb"),
         "control.path": str(tmp_path / "b.sock"),
@@ -31,7 +41,8 @@ async def backbone(tmp_path: Path) -> AsyncIterator[Backbone]:
         "sql.waiting": 2,
         "sql.max_rows": 1000,
     }
-    async with Backbone.open(load_settings(profile="embedded", env={}, overrides=overrides)) as opened:
+    settings = load_settings(profile="embedded", env={}, overrides=overrides)
+    async with Backbone.open(settings, observe=observe) as opened:
         yield opened
 
 
@@ -89,9 +100,12 @@ async def test_so_many_wait_and_further_ones_are_refused_at_once(backbone: Backb
     assert (await backbone.sql("SELECT count(*) AS n FROM intraday_bars")).to_pylist() == [{"n": 2}]
 
 
-async def test_a_caller_who_is_cancelled_stops_the_statement(backbone: Backbone) -> None:
+async def test_a_caller_who_is_cancelled_stops_the_statement(backbone: Backbone, ended: list[str]) -> None:
     with anyio.move_on_after(0.2):
         await backbone.sql(ENDLESS, timeout_s=3600)
+    while not ended:
+        await anyio.lowlevel.checkpoint()
+    assert ended == ["refused:busy"]
     assert (await backbone.sql("SELECT 1 AS a", timeout_s=20)).to_pylist() == [{"a": 1}]
     assert (await backbone.record(bars(2))).inserted == 2
 
@@ -113,7 +127,7 @@ async def test_the_socket_gives_no_more_than_is_set_and_says_why_by_its_code(bac
     assert (code, "nonsense" in why) == ("refused", True)
 
 
-async def test_who_closes_the_connection_stops_his_statement(backbone: Backbone) -> None:
+async def test_who_closes_the_connection_stops_his_statement(backbone: Backbone, ended: list[str]) -> None:
     def ask_and_go() -> None:
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(backbone.settings.control.path)
@@ -124,6 +138,7 @@ async def test_who_closes_the_connection_stops_his_statement(backbone: Backbone)
         await anyio.to_thread.run_sync(ask_and_go)
     answer = await over_socket(backbone, "SELECT 1 AS a", timeout_s=20.0)
     assert isinstance(answer, pa.Table)
+    assert set(ended[:-1]) <= {"refused:busy"}
 
 
 async def test_a_statement_sees_what_is_committed_and_no_table_of_the_system(backbone: Backbone) -> None:
