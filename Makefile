@@ -15,7 +15,7 @@ BREAKING := $(addprefix tests/services/test_,kafka_faults.py kafka_reading_fault
 UV := uv==0.13.9
 COMPILE := pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test coverage sim fuzz test-install test-services test-data drills drills-rolling lint audit sbom bench bench-rivals docs lock locks clean
+.PHONY: help run test coverage sim fuzz test-install test-services test-data test-lakes drills drills-rolling lint audit sbom bench bench-rivals docs lock locks clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,14 @@ drills-rolling: .venv/installed  ## each server in turn killed, frozen and resta
 test-data: .venv/installed  ## millions of real prices, where a folder of them lies beside the checkout, by CSV in nine dialects and by Parquet
 	$(BIN)/python -m pytest tests/data -q $(ALONE)
 
+.venv-lakes/installed: requirements-lakes.lock
+	$(PYTHON) -m venv .venv-lakes
+	.venv-lakes/bin/python -m pip install --quiet --disable-pip-version-check --no-deps $(LOCKED) -r $<
+	@touch $@
+
+test-lakes: .venv/installed .venv-lakes/installed  ## exports as tables of Iceberg and Delta Lake, with their own clients in .venv-lakes
+	$(BIN)/python -m pytest tests/lakes -q $(ALONE)
+
 lint: .venv/installed  ## ruff, mypy --strict, and pyright on what it must refuse
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -105,8 +113,9 @@ locks:
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev -c requirements.lock -o requirements-dev.lock && \
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group bench -c requirements-dev.lock -o requirements-bench.lock && \
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group build -o requirements-build.lock && \
-	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group audit -o requirements-audit.lock
+	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group audit -o requirements-audit.lock && \
+	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group lakes -c requirements-dev.lock -o requirements-lakes.lock
 
 clean:  ## remove everything that make created
-	rm -rf .venv .venv-audit .venv-bench data reports site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .venv-audit .venv-bench .venv-lakes data reports site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	find actors backbone compose docs tests -name __pycache__ -type d -prune -exec rm -rf {} +

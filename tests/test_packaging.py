@@ -101,7 +101,7 @@ def test_no_registry_takes_the_runtime_by_mistake() -> None:
     assert "Private :: Do Not Upload" in ALONE["classifiers"]
 
 
-LOCKS = [f"requirements{which}.lock" for which in ("", "-dev", "-build", "-bench", "-audit")]
+LOCKS = [f"requirements{which}.lock" for which in ("", "-dev", "-build", "-bench", "-audit", "-lakes")]
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -110,7 +110,7 @@ def test_a_lock_pins_everything_by_hash_and_names_no_host(lock: str) -> None:
     assert "://" not in text
     assert re.findall(r"^\s*--(?!hash=)\S*", text, flags=re.MULTILINE) == []
     for block in re.split(r"\n(?=\S)", text.strip()):
-        assert re.match(r"[\w.-]+(\[[\w,-]+\])?==[\w.!+]+( ; .*?)? \\\n    --hash=sha256:[0-9a-f]{64}", block), block
+        assert re.match(r"[\w.-]+(\[[\w, -]+\])?==[\w.!+]+( ; .*?)? \\\n    --hash=sha256:[0-9a-f]{64}", block), block
 
 
 def test_the_product_is_locked_without_a_development_tool() -> None:

@@ -71,6 +71,7 @@ _CODES = (
     ("cyclopts.exceptions.CycloptsError", USAGE),
     ("backbone.store.errors.NotBuilt", USAGE),
     ("backbone.store.errors.Unsupported", USAGE),
+    ("backbone.store.errors.StatementRefused", USAGE),
     ("backbone.store.errors.StoreUnavailable", UNREACHABLE),
     ("backbone.control.errors.ControlUnreachable", UNREACHABLE),
     ("backbone.sources.errors.SourceUnset", USAGE),

@@ -7,10 +7,10 @@ import os
 import socket
 import stat
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.abc
@@ -18,7 +18,7 @@ import anyio.abc
 from actors import Actor, ActorError, StopReason
 from backbone.control.peers import is_trusted, peer_of
 from backbone.control.places import Places
-from backbone.control.wire import BUSY, LINE_LIMIT, REFUSED, REQUEST_TIMEOUT, SCHEMA, question_of, refusal
+from backbone.control.wire import BUSY, LINE_LIMIT, REFUSED, REQUEST_TIMEOUT, SCHEMA, Question, question_of, refusal
 from backbone.domain.arguments import shown
 from backbone.domain.errors import BackboneError
 from backbone.files import private_folder
@@ -37,17 +37,26 @@ Answers = Mapping[str, Callable[[Mapping[str, Any]], Awaitable[bytes]]]
 """What can be asked, and who answers it, as JSON; arguments that he refuses raise ValueError or TypeError."""
 
 
+class _Answer(NamedTuple):
+    """What is sent, one after the other, and whether finding it took its own time."""
+
+    parts: tuple[bytes, ...]
+    long: bool = False
+
+
 class ControlActor(Actor):
     """Serves the socket.
 
     Args:
         path: the socket file; its folder is made.
         answers: what can be asked.
+        streams: what is answered in bytes, and bounds its time by itself; who closes the connection stops it.
     """
 
-    def __init__(self, path: str, answers: Answers) -> None:
+    def __init__(self, path: str, answers: Answers, streams: Answers | None = None) -> None:
         self._path = Path(path)
         self._answers = answers
+        self._streams = streams or {}
         self._listener: anyio.abc.SocketListener | None = None
         self._inode: int | None = None
 
@@ -121,32 +130,65 @@ class ControlActor(Actor):
         """One question and its answer; who reads nothing of it loses his place as well."""
         try:
             async with stream:
-                with anyio.move_on_after(REQUEST_TIMEOUT):
-                    await stream.send(await self._answer(stream))
+                with anyio.move_on_after(REQUEST_TIMEOUT) as bound:
+                    answer = await self._answer(stream, bound)
+                    bound.deadline = anyio.current_time() + REQUEST_TIMEOUT if answer.long else bound.deadline
+                    for part in answer.parts:
+                        await stream.send(part)
         except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError):
             self.context.log.debug("control client went away")
         finally:
             done()
 
-    async def _answer(self, stream: anyio.abc.SocketStream) -> bytes:
-        """What is sent back, as a line."""
+    async def _answer(self, stream: anyio.abc.SocketStream, bound: anyio.CancelScope) -> _Answer:
+        """What is sent back: a line, and behind it the bytes that it announces."""
         try:
             with anyio.fail_after(_LINE_TIMEOUT):
                 question = question_of(await _read_line(stream))
         except ValueError as error:
-            return refusal(str(error))
+            return _Answer((refusal(str(error)),))
         except TimeoutError:
-            return refusal(f"no whole line came within {_LINE_TIMEOUT:g} s; send the question at once", BUSY)
+            return _Answer(
+                (refusal(f"no whole line came within {_LINE_TIMEOUT:g} s; send the question at once", BUSY),)
+            )
+        if question.command in self._streams:
+            bound.deadline = float("inf")
+            return await self._streamed(stream, question)
         answer = self._answers.get(question.command)
         if answer is None:
-            return refusal(f"command {shown(question.command)} given; allowed: {', '.join(sorted(self._answers))}")
+            allowed = ", ".join(sorted({*self._answers, *self._streams}))
+            return _Answer((refusal(f"command {shown(question.command)} given; allowed: {allowed}"),))
         try:
             with anyio.fail_after(_ANSWER_TIMEOUT):
-                return b'{"schema":%d,"ok":true,"result":%s}\n' % (SCHEMA, await answer(question.arguments))
+                return _Answer((b'{"schema":%d,"ok":true,"result":%s}\n' % (SCHEMA, await answer(question.arguments)),))
         except (ActorError, BackboneError, TypeError, ValueError) as error:
-            return refusal(str(error))
+            return _Answer((refusal(str(error)),))
         except TimeoutError:
-            return refusal(f"there was no answer within {_ANSWER_TIMEOUT:g} s; ask again", BUSY)
+            return _Answer((refusal(f"there was no answer within {_ANSWER_TIMEOUT:g} s; ask again", BUSY),))
+
+    async def _streamed(self, stream: anyio.abc.SocketStream, question: Question) -> _Answer:
+        """The answer in bytes, unless who asked goes away."""
+        found: list[_Answer] = []
+
+        async def answered(scope: anyio.CancelScope) -> None:
+            try:
+                data = await self._streams[question.command](question.arguments)
+                found.append(
+                    _Answer((b'{"schema":%d,"ok":true,"result":{"bytes":%d}}\n' % (SCHEMA, len(data)), data), True)
+                )
+            except (ActorError, BackboneError, TypeError, ValueError) as error:
+                code = error.code if isinstance(error, BackboneError) else REFUSED
+                found.append(_Answer((refusal(str(error), code),), long=True))
+            scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(answered, group.cancel_scope)
+            with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+                await stream.receive(1)  # a second question, or the end: either way nobody waits for the first
+            group.cancel_scope.cancel()
+        if not found:
+            raise anyio.BrokenResourceError
+        return found[0]
 
 
 async def _turn_away(stream: anyio.abc.SocketStream, why: str, code: str) -> None:

@@ -19,7 +19,7 @@ from backbone.control.errors import ControlUnreachable, NobodyRuns
 from backbone.control.peers import is_trusted, peer_of
 from backbone.control.wire import BUSY, REQUEST_TIMEOUT, SCHEMA
 
-__all__ = ["ask_running"]
+__all__ = ["ask_running", "bytes_of_running"]
 
 _ANSWER_LIMIT = 64 * 2**20
 _DEEPEST = 64
@@ -71,6 +71,62 @@ def ask_running(
     return reply.result
 
 
+def bytes_of_running(
+    path: str | Path, command: str, timeout: float, arguments: Mapping[str, Any], most: int
+) -> bytes | tuple[str, str]:
+    """Ask for bytes (blocking): they, or the code and the text of a refusal.
+
+    Args:
+        path: the socket's file.
+        command: what is asked.
+        timeout: seconds for all of it.
+        arguments: what the command takes.
+        most: bytes that are taken.
+
+    Raises:
+        NobodyRuns, ControlUnreachable: as `ask_running`.
+    """
+    until = time.monotonic() + timeout
+    request = msgspec.json.encode({"schema": SCHEMA, "command": command, "arguments": dict(arguments)}) + b"\n"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        _connect(client, Path(path), until)
+        try:
+            line, rest = _line_and_more(client, request, until)
+            reply = _reply(line)
+            if not reply.ok:
+                return reply.code, reply.error
+            return _exactly(client, rest, _announced(reply, most), until)
+        except (OSError, ValueError, RecursionError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise ControlUnreachable(
+                f"the backbone at {path} gave no answer that can be read ({why}); it is busy, about to end, or of "
+                "another version: ask again"
+            ) from error
+
+
+def _announced(reply: _Reply, most: int) -> int:
+    """How many bytes follow.
+
+    Raises:
+        ValueError: it does not say, or they are too many.
+    """
+    many = reply.result.get("bytes")
+    if type(many) is not int or not 0 <= many <= most:
+        raise ValueError(f"{many!r:.40} bytes are announced, and {most:,} taken")
+    return many
+
+
+def _exactly(client: socket.socket, first: bytes, many: int, until: float) -> bytes:
+    data = bytearray(first)
+    while len(data) < many:
+        client.settimeout(_left(until))
+        part = client.recv(1 << 20)
+        if not part:
+            raise OSError(None, "the answer broke off")
+        data += part
+    return bytes(data[:many])
+
+
 def _connect(client: socket.socket, path: Path, until: float) -> None:
     """Connect to one who may be asked.
 
@@ -109,6 +165,11 @@ def _why_not_connected(path: Path, error: Exception) -> str:
 
 def _asked(client: socket.socket, request: bytes, until: float) -> bytes:
     """The line that comes back."""
+    return _line_and_more(client, request, until)[0]
+
+
+def _line_and_more(client: socket.socket, request: bytes, until: float) -> tuple[bytes, bytes]:
+    """The line that comes back, and what came with it from behind it."""
     client.settimeout(_left(until))
     with suppress(BrokenPipeError, ConnectionResetError):  # who has no time says so, and closes, before we have asked
         client.sendall(request)
@@ -119,7 +180,7 @@ def _asked(client: socket.socket, request: bytes, until: float) -> bytes:
         end = part.find(b"\n")
         line += part if end < 0 else part[:end]
         if end >= 0:
-            return bytes(line)
+            return bytes(line), part[end + 1 :]
         if not part or len(line) > _ANSWER_LIMIT:
             raise OSError(None, "the answer broke off")
 

@@ -4,6 +4,9 @@
 `{"schema": 1, "ok": true, "result": …}`, or
 `{"schema": 1, "ok": false, "error": "…", "code": "busy"}`, where `code` is "busy" for a question to be asked again, and
 "refused" for one that will never be answered.
+
+What is answered in bytes says how many, `{"schema": 1, "ok": true, "result": {"bytes": 4096}}`, and they follow the
+line; where it is refused, `code` names the error.
 """
 
 from __future__ import annotations

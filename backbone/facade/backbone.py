@@ -26,6 +26,7 @@ from backbone.domain import Frame, arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.errors import BackboneClosed
 from backbone.domain.observing import Observe
+from backbone.facade.asking import Asking, Turns, statement_answers
 from backbone.facade.dead_letters import DeadLetters
 from backbone.facade.exporting import Exporting
 from backbone.facade.gating import Gating
@@ -66,7 +67,7 @@ R = TypeVar("R")
 _READ_TIMEOUT = 60.0
 
 
-class Backbone(Gating, Exporting, Mending, Running, Unbuilt):
+class Backbone(Gating, Exporting, Asking, Mending, Running, Unbuilt):
     """A running backbone. Made by `open`; all methods belong to the loop it was opened in.
 
     Attributes:
@@ -90,6 +91,7 @@ class Backbone(Gating, Exporting, Mending, Running, Unbuilt):
         self._looking = Looking(settings, system, self._calls, self.telemetry)
         self.dead_letters = DeadLetters(self._ask)
         self._subscribing = Subscribing(settings, self._calls, self._reader, self._open, self._still_open)
+        self._turns = Turns(settings.sql.at_once, settings.sql.waiting)
         self._closed = False
         self._opening: object = None
 
@@ -146,7 +148,7 @@ class Backbone(Gating, Exporting, Mending, Running, Unbuilt):
             answers = {**backbone._looking.answers(), **backbone.dead_letters.answers(), **run_answers(backbone)}
             answers |= {**backbone._fresh.answers(), **backbone._mending_answers()}
             answers["updates"] = Pulling(backbone._subscribing).answer
-            asked = control.child(settings, answers)
+            asked = control.child(settings, answers, statement_answers(backbone))
             spec = tree(settings, backbone._calls, shared, desk=backbone.telemetry, control=asked, parts=parts)
             try:
                 await system.start_child(spec)

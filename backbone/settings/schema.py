@@ -28,6 +28,7 @@ from backbone.settings.sections.recovery import RecoverySettings
 from backbone.settings.sections.retention import RetentionSettings
 from backbone.settings.sections.schedule import ScheduleSettings
 from backbone.settings.sections.sources import SourcesSettings
+from backbone.settings.sections.sql import SqlSettings
 from backbone.settings.sections.store import StoreSettings
 from backbone.settings.sections.stream import StreamSettings
 from backbone.settings.sections.supervision import SupervisionSettings
@@ -68,6 +69,7 @@ class Settings(Section, frozen=True, kw_only=True):
     recovery: RecoverySettings = RecoverySettings()
     retention: RetentionSettings = RetentionSettings()
     export: ExportSettings = ExportSettings()
+    sql: SqlSettings = SqlSettings()
     quality: QualitySettings = QualitySettings()
     instruments: InstrumentsSettings = InstrumentsSettings()
     gate: GateSettings = GateSettings()

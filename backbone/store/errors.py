@@ -12,9 +12,11 @@ __all__ = [
     "RowRefused",
     "SchemaMismatch",
     "SnapshotLost",
+    "StatementRefused",
     "StoreBusy",
     "StoreError",
     "StoreUnavailable",
+    "TooMuch",
     "UnknownOutcome",
     "Unsupported",
     "VersionStands",
@@ -51,6 +53,18 @@ class RowRefused(StoreError, ValueError):
     """One of the rows can't be stored: it has a value or a text that the tables don't take. The others can."""
 
     code = "row"
+
+
+class StatementRefused(StoreError, ValueError):
+    """A statement of SQL does more than to read what it may read, or the database can't make sense of it."""
+
+    code = "statement"
+
+
+class TooMuch(StoreError):
+    """A statement of SQL takes more time, rows, bytes or memory than it may; nothing of its answer is given."""
+
+    code = "too_much"
 
 
 class VersionStands(StoreError):

@@ -22,8 +22,8 @@ _WAITING = 1024  # requests of one lane at work or waiting; further ones are ref
 class Lane(Enum):
     """Requests that wait for each other; the value is how many of them are at work at once.
 
-    Together they are as many as the connections that a pool has by default; a lease and snapshots have theirs beside
-    the pool.
+    Together they are as many as the connections that a pool has by default; a lease, snapshots and statements of SQL
+    have theirs beside the pool.
     """
 
     READS = ("reads", 4)
@@ -31,6 +31,7 @@ class Lane(Enum):
     FIRST = ("what goes first", 2)
     LEASES = ("leases", 1)
     SNAPSHOTS = ("snapshots", 8)
+    STATEMENTS = ("statements of SQL", 4)
 
 
 _WRITES = (
@@ -58,6 +59,7 @@ _FIRST = (
     messages.ReadDrops,
     messages.StreamParts,
     messages.NoteParts,
+    messages.StopStatement,
 )
 _LEASES = (messages.Lease, messages.LeaveLease)
 _SNAPSHOTS = (
@@ -78,6 +80,8 @@ def lane_of(request: StoreQuestion) -> Lane:
         return Lane.LEASES
     if isinstance(request, _SNAPSHOTS):
         return Lane.SNAPSHOTS
+    if isinstance(request, messages.RunStatement):
+        return Lane.STATEMENTS
     if isinstance(request, _FIRST) or (isinstance(request, ReadOutbox) and request.first):
         return Lane.FIRST
     return Lane.WRITES if isinstance(request, _WRITES) else Lane.READS

@@ -43,6 +43,7 @@ from backbone.store.quarantine_messages import (
     QuarantineRows,
     ReadQuarantine,
 )
+from backbone.store.query_messages import RunStatement, StopStatement
 from backbone.store.records import (
     Chunk,
     Coverage,
@@ -105,6 +106,8 @@ __all__ = [
     "RecordRun",
     "RecordSeen",
     "RelayCursor",
+    "RunStatement",
+    "StopStatement",
     "StoreQuestion",
     "StreamParts",
     "SumPart",
@@ -373,5 +376,7 @@ StoreQuestion: TypeAlias = (
     | ReadPart
     | SumPart
     | CloseSnapshot
+    | RunStatement
+    | StopStatement
 )
 """All of them: what the store's actor handles."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from backbone.domain.dimension import Dimension
 from backbone.store.inbox_port import Inbox
+from backbone.store.query_port import Queries
 from backbone.store.records import (
     Chunk,
     Coverage,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Adapter", "Store", "StoreFactory"]
 
 
-class Store(Inbox, Snapshots, Protocol):
+class Store(Inbox, Snapshots, Queries, Protocol):
     """Rows of all dimensions, with ledger, journal, outbox and inbox.
 
     Every method may raise `StoreUnavailable`, and `SchemaMismatch` before `migrate`.

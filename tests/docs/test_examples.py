@@ -39,13 +39,19 @@ RUN = [
     "how-to/repairs.md",
     "how-to/retention.md",
     "how-to/schedule.md",
+    "how-to/sql.md",
     "how-to/subscribe.md",
     "how-to/trade-gate.md",
     "reference/configuration.md",
     "reference/data-model.md",
     "reference/telemetry.md",
 ]
-ELSEWHERE = ["tests/backbone/test_docs.py", "tests/actors/test_docs.py", "tests/services/test_kafka_reader.py"]
+ELSEWHERE = [
+    "tests/lakes/test_lakes.py",
+    "tests/backbone/test_docs.py",
+    "tests/actors/test_docs.py",
+    "tests/services/test_kafka_reader.py",
+]
 SHELL = {"", "console", "sh", "bash", "shell"}
 BLOCK = re.compile(r"```python\n(.*?)```\n", re.DOTALL)
 OUTPUT = re.compile(r"```python\n.*?```\n\n```text\n(.*?)```\n", re.DOTALL)

@@ -19,6 +19,7 @@ from tests.contracts.test_store_read import *  # noqa: F403
 from tests.contracts.test_store_repairs import *  # noqa: F403
 from tests.contracts.test_store_runs import *  # noqa: F403
 from tests.contracts.test_store_snapshots import *  # noqa: F403
+from tests.contracts.test_store_statements import *  # noqa: F403
 from tests.contracts.test_store_trace import *  # noqa: F403
 from tests.contracts.test_store_vintages import *  # noqa: F403
 from tests.contracts.test_store_write import *  # noqa: F403

@@ -20,7 +20,7 @@ from backbone.files import deliver, fresh_file, replace
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "folder_for", "page", "refusing", "replace_file", "show", "write", "write_json"]
+__all__ = ["console", "folder_for", "page", "refusing", "replace_file", "show", "write", "write_bytes", "write_json"]
 
 _PIPE_WIDTH = 100
 
@@ -73,6 +73,20 @@ def write(text: str | bytes, output: Path | None) -> None:
         put(data)
     else:
         _deliver(output, data)
+
+
+def write_bytes(data: bytes, output: Path | None) -> None:
+    """Write what is no text, as it is: to stdout, or into a file, at once or not at all.
+
+    Raises:
+        UsageError: stdout is a terminal.
+    """
+    if output is not None:
+        _deliver(output, data)
+    elif sys.stdout.isatty():
+        raise UsageError("this format is no text, and stdout is a terminal; give --output FILE, or a pipe")
+    else:
+        put(data)
 
 
 def write_json(body: Mapping[str, Any], output: Path | None) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from backbone.domain.frame import Frame
 
-__all__ = ["cell", "columns_of", "csv_of", "draw_table", "json_of", "marked_columns"]
+__all__ = ["cell", "columns_of", "csv_of", "draw_table", "json_of", "marked_columns", "safe_texts"]
 
 
 _SUSPECT = r"^[=+\-@ ]|[^ -~]| $"  # to be looked at more closely
@@ -54,10 +54,13 @@ def _written(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
         return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column), False
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    return _texts(column) if pa.types.is_string(column.type) else (column, False)
+    return safe_texts(column)
 
 
-def _texts(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
+def safe_texts(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
+    """The column as a spreadsheet may read it, and whether its texts are escaped; what is no text stays as it is."""
+    if not pa.types.is_string(column.type):
+        return column, False
     suspects = pc.unique(column.filter(pc.match_substring_regex(column, _SUSPECT)))
     if not any(map(harmful, suspects.to_pylist())):
         return column, False

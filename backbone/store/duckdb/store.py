@@ -22,6 +22,7 @@ from backbone.store.duckdb.outbox import Outbox
 from backbone.store.duckdb.probe import probe
 from backbone.store.duckdb.quarantine import Quarantine
 from backbone.store.duckdb.quarters import Counting
+from backbone.store.duckdb.querying import Querying
 from backbone.store.duckdb.repairs import Repairs
 from backbone.store.duckdb.run_journal import RunJournal
 from backbone.store.duckdb.session import Session
@@ -32,6 +33,7 @@ from backbone.store.duckdb.writing import Writing
 from backbone.store.migrations import Migration, shipped
 from backbone.store.payloads import MAX_PAYLOAD_BYTES
 from backbone.store.records import MigrationReport, StoreInfo
+from backbone.store.statements import Running
 
 __all__ = ["DuckDBStore"]
 
@@ -40,6 +42,7 @@ class DuckDBStore(
     Writing,
     Aggregating,
     Snapshots,
+    Querying,
     Outbox,
     Cursors,
     Inbox,
@@ -106,6 +109,7 @@ class DuckDBStore(
         self._memory = memory if self._path == MEMORY else None
         self._session = Session(self._path, config, memory=memory, deadline=deadline, inline=inline, headroom=headroom)
         self._snapshots: dict[str, Held] = {}
+        self._running = Running()
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
         self._timer = timer

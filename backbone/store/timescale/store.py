@@ -13,6 +13,7 @@ from backbone.domain.clock import utc_now
 from backbone.store.migrations import Migration, shipped
 from backbone.store.payloads import MAX_PAYLOAD_BYTES
 from backbone.store.records import MigrationReport, StoreInfo
+from backbone.store.statements import Running
 from backbone.store.timescale import migrator
 from backbone.store.timescale.aggregating import Aggregating
 from backbone.store.timescale.bounds import Bounds
@@ -29,6 +30,7 @@ from backbone.store.timescale.outbox import Outbox
 from backbone.store.timescale.probe import probe
 from backbone.store.timescale.quarantine import Quarantine
 from backbone.store.timescale.quarters import Counting
+from backbone.store.timescale.querying import Querying
 from backbone.store.timescale.repairs import Repairs
 from backbone.store.timescale.roles import reads_only
 from backbone.store.timescale.run_journal import RunJournal
@@ -46,6 +48,7 @@ class TimescaleStore(
     Writing,
     Aggregating,
     Snapshots,
+    Querying,
     Outbox,
     Cursors,
     Leases,
@@ -99,6 +102,7 @@ class TimescaleStore(
         self._leases: dict[tuple[str, int], Lease] = {}
         self._leasing = anyio.Lock()
         self._snapshots: dict[str, Held] = {}
+        self._running = Running()
         self._max_payload_bytes = max_payload_bytes
         self._clock = clock
         self._timer = timer

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone.control.asking import ask_running
+from backbone.control.asking import ask_running, bytes_of_running
 from backbone.control.errors import ControlUnreachable
 from tests.backbone.control.impostor import listening, saying
 from tests.backbone.control.users import NOBODY, root_only
@@ -39,6 +39,30 @@ def test_who_answers_something_else_is_refused_in_one_way(tmp_path: Path, answer
     with listening(path, saying(answer)), pytest.raises(ControlUnreachable, match=r"b\.sock gave no answer") as refused:
         ask_running(path, "status")
     assert len(str(refused.value)) < 1_000
+
+
+ANNOUNCED = {
+    "too many": b'{"schema":1,"ok":true,"result":{"bytes":5000}}\n',
+    "none": b'{"schema":1,"ok":true,"result":{}}\n',
+    "fewer than none": b'{"schema":1,"ok":true,"result":{"bytes":-1}}\n',
+    "a truth": b'{"schema":1,"ok":true,"result":{"bytes":true}}\nx',
+    "half of them": b'{"schema":1,"ok":true,"result":{"bytes":4}}\nab',
+}
+
+
+@pytest.mark.parametrize("answer", [*HOSTILE.values(), *ANNOUNCED.values()], ids=[*HOSTILE, *ANNOUNCED])
+def test_who_sends_other_bytes_than_announced_is_refused_in_one_way(tmp_path: Path, answer: bytes) -> None:
+    path = tmp_path / "b.sock"
+    with listening(path, saying(answer)), pytest.raises(ControlUnreachable, match=r"b\.sock gave no answer"):
+        bytes_of_running(path, "sql", 2.0, {}, 4096)
+
+
+def test_bytes_are_those_that_are_announced_and_a_refusal_has_its_code(tmp_path: Path) -> None:
+    path = tmp_path / "b.sock"
+    with listening(path, saying(b'{"schema":1,"ok":true,"result":{"bytes":4}}\nab\ncd')):
+        assert bytes_of_running(path, "sql", 2.0, {}, 4096) == b"ab\nc"
+    with listening(tmp_path / "c.sock", saying(b'{"schema":1,"ok":false,"error":"no","code":"statement"}\n')):
+        assert bytes_of_running(tmp_path / "c.sock", "sql", 2.0, {}, 4096) == ("statement", "no")
 
 
 def test_what_is_behind_the_line_is_not_waited_for(tmp_path: Path) -> None:

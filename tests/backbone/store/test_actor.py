@@ -35,6 +35,7 @@ from backbone.store.port import Store
 from backbone.store.records import Chunk, DeadLetter, JournalBound, JournalRow, OutboxRow, Query, StoreInfo, WriteResult
 from backbone.store.run_records import RunRow
 from backbone.store.snapshots import PART_ROWS, Part, Parts
+from backbone.store.statements import Statement
 
 TRADES = Dimension.TRADES
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -101,6 +102,7 @@ async def started(system: TestSystem, double: Double, **more: Any) -> ActorRef:
 
 
 RUN = RunRow(run_id="a", dimension="trades", status="ok", source="csv", executed_at=DAY)
+STATEMENT = Statement(name="mine", text="SELECT 1")
 PART = Part(TRADES, "A", DAY, DAY)
 LETTER = DeadLetter("backbone", "backbone.quotes", 3, 7, "no frame", b"{", DAY)
 ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] = [
@@ -171,6 +173,8 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.ReadPart("one", PART, ("A", DAY, 1), 5), ("read_part", ("one", PART, ("A", DAY, 1), 5), {})),
     (messages.SumPart("one", PART), ("sum_part", ("one", PART, None, PART_ROWS), {})),
     (messages.CloseSnapshot("one"), ("close_snapshot", ("one",), {})),
+    (messages.RunStatement(STATEMENT), ("run_statement", (STATEMENT,), {})),
+    (messages.StopStatement("mine"), ("stop_statement", ("mine",), {})),
 ]
 
 

@@ -1,0 +1,113 @@
+"""`backbone sql`: a SELECT, in each form, from the store itself; what is wrong with it, and by which exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.backbone.cli.conftest import Cli
+
+ODD = """
+SELECT 1.50::decimal(10, 2) AS exact, interval '1 month -2 days 3.5 seconds' AS span, [1, 2] AS list,
+    {'a': 1, 'at': timestamptz '2024-01-01'} AS struct, '=cmd()' AS text, NULL AS missing, sum(3::hugeint) AS huge,
+    'nan'::double AS nan, date '2024-01-02' AS day, timestamptz '2024-01-02 03:04:05.6+00' AS ts, 'ab'::blob AS bytes
+"""
+
+
+def test_csv_in_a_pipe_is_escaped_for_spreadsheets_and_says_so(cli: Cli) -> None:
+    done = cli("sql", ODD)
+    assert done.code == 0
+    header, row = done.out.splitlines()
+    assert header == '"exact","span","list","struct","text (escaped)","missing","huge","nan","day","ts","bytes"'
+    assert row == (
+        '"1.50","P1M-2DT3.5S","[1,2]","{""a"":1,""at"":""2024-01-01T00:00:00Z""}","\'=cmd()",,"3",nan,'
+        '"2024-01-02","2024-01-02T03:04:05.600000Z","YWI="'
+    )
+    assert "texts of text are escaped" in done.err
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_escaped_too(cli: Cli) -> None:
+    assert cli("sql", "-q", 'SELECT 1 AS "=1+1"').out == '"\'=1+1"\n1\n'
+
+
+def test_json_has_a_line_for_each_row(cli: Cli) -> None:
+    done = cli("-q", "sql", f"{ODD} UNION ALL {ODD}", "--format", "jsonl")
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert rows == 2 * [
+        {
+            "exact": "1.50",
+            "span": "P1M-2DT3.5S",
+            "list": [1, 2],
+            "struct": {"a": 1, "at": "2024-01-01T00:00:00Z"},
+            "text": "=cmd()",
+            "missing": None,
+            "huge": 3,
+            "nan": None,
+            "day": "2024-01-02",
+            "ts": "2024-01-02T03:04:05.600000Z",
+            "bytes": "YWI=",
+        }
+    ]
+
+
+def test_a_table_for_people_says_how_many_rows_there_are(cli: Cli) -> None:
+    done = cli("sql", "SELECT i, chr(27) || '[31m' AS red FROM range(3) AS t(i)", "--format", "table")
+    assert done.out.splitlines() == ["i  red", "0  [31m", "1  [31m", "2  [31m", "3 rows"]
+
+
+def test_files_are_of_the_form_that_their_name_says(cli: Cli, tmp_path: Path) -> None:
+    query = "SELECT i, 'x' AS x FROM range(3) AS t(i)"
+    for name in ("a.parquet", "a.arrow", "a.csv", "a.jsonl"):
+        assert cli("-q", "sql", query, "--output", str(tmp_path / name)).code == 0
+    expected = [{"i": i, "x": "x"} for i in range(3)]
+    assert pq.read_table(tmp_path / "a.parquet").to_pylist() == expected
+    assert pa.ipc.open_stream((tmp_path / "a.arrow").read_bytes()).read_all().to_pylist() == expected
+    assert (tmp_path / "a.csv").read_text() == '"i","x"\n0,"x"\n1,"x"\n2,"x"\n'
+    assert [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()] == expected
+
+
+def test_what_parquet_can_not_hold_is_refused(cli: Cli, tmp_path: Path) -> None:
+    done = cli("-q", "sql", "SELECT interval '1 day' AS x", "--output", str(tmp_path / "a.parquet"))
+    assert (done.code, "cast it to text" in done.err) == (2, True)
+    assert not (tmp_path / "a.parquet").exists()
+
+
+def test_the_first_rows_are_given_where_asked_for_and_it_is_said(cli: Cli) -> None:
+    done = cli("sql", "SELECT i FROM range(10) AS t(i)", "--limit", "3")
+    assert done.out == '"i"\n0\n1\n2\n'
+    assert "these are the first 3 rows, there are more" in done.err
+    assert "first" not in cli("sql", "SELECT i FROM range(3) AS t(i)", "--limit", "3").err
+    assert len(cli("sql", "SELECT i FROM range(100) AS t(i)", "--limit", "0").out.splitlines()) == 101
+
+
+def test_a_statement_can_stand_in_stdin(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("SELECT 'é' AS x".encode())))
+    assert cli("-q", "sql", "-").out == '"x"\n"é"\n'
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff")))
+    assert cli("-q", "sql", "-").code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("SELEC 1",), 2, 'syntax error at or near "SELEC" at line 1, column 1'),
+        (("SELECT nope FROM trades",), 2, 'Referenced column "nope" not found'),
+        (("DELETE FROM trades",), 2, "DELETE given; allowed is one SELECT"),
+        (("SELECT 1", "--limit", "-1"), 2, "--limit -1"),
+        (("SELECT 1", "--timeout", "0"), 2, "--timeout 0"),
+        (("SELECT * FROM range(2000)", "--set", "sql.max_rows=1000"), 1, "more than 1,000 rows"),
+        (("SELECT count(*) FROM range(10000000000000)", "--timeout", "0.1"), 1, "longer than 0.1 s"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_one_line_and_a_code(cli: Cli, words: tuple[str, ...], code: int, said: str) -> None:
+    done = cli("-q", "sql", *words)
+    assert (done.code, done.out) == (code, "")
+    (line,) = done.err.splitlines()
+    assert said in line
