@@ -101,7 +101,7 @@ def test_no_registry_takes_the_runtime_by_mistake() -> None:
     assert "Private :: Do Not Upload" in ALONE["classifiers"]
 
 
-LOCKS = [f"requirements{which}.lock" for which in ("", "-dev", "-build", "-bench", "-audit")]
+LOCKS = [f"requirements{which}.lock" for which in ("", "-dev", "-build", "-bench", "-audit", "-spark")]
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -73,6 +73,7 @@ _CODES = (
     ("backbone.store.errors.Unsupported", USAGE),
     ("backbone.store.errors.StoreUnavailable", UNREACHABLE),
     ("backbone.control.errors.ControlUnreachable", UNREACHABLE),
+    ("backbone.export.spark.errors.SparkMissing", UNREACHABLE),
     ("backbone.sources.errors.SourceUnset", USAGE),
     ("backbone.sources.errors.SourceUnavailable", UNREACHABLE),
     ("backbone.sources.errors.SourceError", INPUT),
