@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ __all__ = ["OPTIONS", "Where", "store_of", "where_of"]
 
 OPTIONS = ("dimension", "symbols", "interval", "start", "end", "period", "moment", "profile", "env_file")
 _SECRETS = ("url", "dsn", "password")
+_DATE = len("2024-01-02")
 
 
 class Where(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +67,7 @@ def where_of(options: Mapping[str, str]) -> Where:
             raise ValueError(f"option {name} is missing; `with moment(…) as held` gives all but the dimension")
     dimension = Dimension.parse(given["dimension"])
     symbols = tuple(name for each in given.get("symbols", "").split(",") if (name := each.strip()))
-    start, end = (None if not given.get(name) else parse_time(given[name]) for name in ("start", "end"))
+    start, end = (_moment(given.get(name)) for name in ("start", "end"))
     period = given.get("period") or ExportPeriods().of(dimension)
     interval = given.get("interval") or None
     _ = Query(dimension, symbols, interval=interval, start=start, end=end)
@@ -76,6 +78,13 @@ def where_of(options: Mapping[str, str]) -> Where:
         profile=given.get("profile", "timescale"),
         env_file=given.get("env_file"),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A moment; a date alone is midnight UTC."""
+    if not text:
+        return None
+    return parse_time(text, "UTC" if len(text.strip()) == _DATE else None)
 
 
 def store_of(profile: str, env_file: str | None) -> StoreSettings:
