@@ -45,7 +45,12 @@ RUN = [
     "reference/data-model.md",
     "reference/telemetry.md",
 ]
-ELSEWHERE = ["tests/backbone/test_docs.py", "tests/actors/test_docs.py", "tests/services/test_kafka_reader.py"]
+ELSEWHERE = [
+    "tests/backbone/test_docs.py",
+    "tests/actors/test_docs.py",
+    "tests/services/test_kafka_reader.py",
+    "tests/spark/test_docs.py",
+]
 SHELL = {"", "console", "sh", "bash", "shell"}
 BLOCK = re.compile(r"```python\n(.*?)```\n", re.DOTALL)
 OUTPUT = re.compile(r"```python\n.*?```\n\n```text\n(.*?)```\n", re.DOTALL)
