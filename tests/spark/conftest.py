@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from backbone.services import native
-from tests.services.conftest import serving
 
 
 @pytest.fixture(autouse=True)
@@ -18,5 +17,7 @@ def _far_away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[native.Services]:
-    """TimescaleDB, and a cluster of a master and two workers."""
-    yield from serving(["timescale", "spark"], tmp_path_factory.mktemp("services"))
+    """TimescaleDB, and a cluster of a master and two workers; three JVMs take their time on a busy machine."""
+    data = tmp_path_factory.mktemp("services")
+    yield anyio.run(partial(native.up, ["timescale", "spark"], data=data, die_with_parent=True, timeout=240.0))
+    anyio.run(native.down, data)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -174,7 +175,7 @@ def test_a_worker_killed_in_the_middle_costs_no_row_and_doubles_none(
     (status,) = [each for each in anyio.run(servers.status) if each.name == "spark"]
     assert not status.ready
     assert "1 of 2 workers are there" in status.detail
-    anyio.run(servers.restart, "spark")
+    anyio.run(partial(servers.restart, "spark", timeout=240.0))
 
 
 def test_an_executor_killed_in_the_middle_costs_no_row_and_doubles_none(
