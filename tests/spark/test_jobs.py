@@ -167,7 +167,8 @@ def test_another_file_is_found(odd: Path) -> None:
 
 
 def test_a_parent_that_is_killed_leaves_no_jvm(real: Path) -> None:
-    command = [sys.executable, "-m", "backbone.cli.main", "export", "spark", "validate", "--to", str(real)]
+    program = "import sys; from backbone.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "export", "spark", "validate", "--to", str(real)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as parent:
         assert parent.stderr is not None
         while "runs after" not in parent.stderr.readline():

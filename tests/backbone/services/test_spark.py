@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import anyio
@@ -101,8 +102,9 @@ def test_its_parts_end_with_it_however_it_ends(tmp_path: Path, number: signal.Si
             assert cluster.poll() is None
         cluster.send_signal(number)
         cluster.wait()
+        deadline = time.monotonic() + 20
         while living(cluster.pid):
-            pass
+            assert time.monotonic() < deadline, "parts outlive the cluster"
     master, *workers = sorted((tmp_path / "started").read_text().splitlines())
     assert "deploy.master.Master --host 127.0.0.1 --port 20001" in master
     assert all(line.endswith("spark://127.0.0.1:20001") for line in workers)
