@@ -13,9 +13,11 @@ ALONE := --override-ini addopts="-ra --strict-markers --strict-config --import-m
 # what kills, freezes and empties the servers for minutes belongs to the drills
 BREAKING := $(addprefix tests/services/test_,kafka_faults.py kafka_reading_faults.py secrecy.py topics_backbone.py)
 UV := uv==0.13.9
+# all but spark, whose pandas is an older one than everybody else's
+EXTRAS := --extra all --extra browser --extra otel --extra test
 COMPILE := pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test coverage sim fuzz test-install test-services test-data test-lakes drills drills-rolling lint audit sbom bench bench-rivals docs lock locks clean
+.PHONY: help run test coverage sim fuzz test-install test-services test-data test-lakes test-spark drills drills-rolling lint audit sbom bench bench-rivals docs lock locks clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,6 +68,20 @@ drills-rolling: export BACKBONE_DRILL_MINUTES ?= 30
 drills-rolling: .venv/installed  ## each server in turn killed, frozen and restarted, for BACKBONE_DRILL_MINUTES (30)
 	$(BIN)/python -m pytest tests/faults/drills/test_rolling.py -q -s $(ALONE)
 
+# pyspark has no wheel: its own is built, which takes a minute or two, and beside a pandas that it supports
+.venv-spark/installed: requirements-spark.lock requirements-build.lock pyproject.toml
+	$(PYTHON) -m venv .venv-spark
+	.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+		-r requirements-build.lock
+	.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --no-binary pyspark \
+		--no-build-isolation -r requirements-spark.lock
+	.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	.venv-spark/bin/python -m pip check
+	@touch $@
+
+test-spark: .venv-spark/installed  ## the jobs, the data source and a cluster of real Spark, in an environment of its own (needs Java 17 or 21)
+	.venv-spark/bin/python -m pytest tests/spark -q $(ALONE)
+
 test-data: .venv/installed  ## millions of real prices, where a folder of them lies beside the checkout, by CSV in nine dialects and by Parquet
 	$(BIN)/python -m pytest tests/data -q $(ALONE)
 
@@ -110,12 +126,13 @@ locks:
 	scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && $(PYTHON) -m venv "$$scratch" && \
 	"$$scratch/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: $(UV) && \
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) pyproject.toml -o requirements.lock && \
-	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev -c requirements.lock -o requirements-dev.lock && \
+	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) pyproject.toml $(EXTRAS) --group dev -c requirements.lock -o requirements-dev.lock && \
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group bench -c requirements-dev.lock -o requirements-bench.lock && \
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group build -o requirements-build.lock && \
 	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group audit -o requirements-audit.lock && \
-	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group lakes -c requirements-dev.lock -o requirements-lakes.lock
+	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) --group lakes -c requirements-dev.lock -o requirements-lakes.lock && \
+	"$$scratch/bin/uv" $(COMPILE) $(UPGRADE) pyproject.toml --extra institutional --extra spark --group spark -c requirements.lock -o requirements-spark.lock
 
 clean:  ## remove everything that make created
-	rm -rf .venv .venv-audit .venv-bench .venv-lakes data reports site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .venv-audit .venv-bench .venv-lakes .venv-spark data reports site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	find actors backbone compose docs tests -name __pycache__ -type d -prune -exec rm -rf {} +

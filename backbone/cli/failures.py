@@ -74,6 +74,7 @@ _CODES = (
     ("backbone.store.errors.StatementRefused", USAGE),
     ("backbone.store.errors.StoreUnavailable", UNREACHABLE),
     ("backbone.control.errors.ControlUnreachable", UNREACHABLE),
+    ("backbone.export.spark.errors.SparkMissing", UNREACHABLE),
     ("backbone.sources.errors.SourceUnset", USAGE),
     ("backbone.sources.errors.SourceUnavailable", UNREACHABLE),
     ("backbone.sources.errors.SourceError", INPUT),

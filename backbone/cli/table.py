@@ -17,9 +17,9 @@ class Command(NamedTuple):
     function: str
 
 
-def _command(words: str, group: str, summary: str, function: str | None = None) -> Command:
+def _command(words: str, group: str, summary: str, function: str | None = None, module: str | None = None) -> Command:
     parts = tuple(words.split())
-    return Command(parts, group, summary, f"backbone.cli.commands.{parts[0]}", function or parts[-1])
+    return Command(parts, group, summary, f"backbone.cli.commands.{module or parts[0]}", function or parts[-1])
 
 
 GROUPS = {"data": "Data", "running": "A running backbone", "upkeep": "Upkeep"}
@@ -42,6 +42,7 @@ COMMANDS: tuple[Command, ...] = (
     _command("export show", "data", "one of them: its jobs and files"),
     _command("export verify", "data", "read its files again and compare them with its manifest"),
     _command("export stress", "data", "exports one after the other, with thresholds"),
+    _command("export spark", "data", "validate, bars, compaction by Spark", module="export_spark"),
     _command("replay", "data", "send stored rows to a topic of Kafka again"),
     _command("dlq list", "data", "messages of the stream that nobody could read", "list_letters"),
     _command("dlq show", "data", "one of them, with its headers"),

@@ -1,4 +1,4 @@
-"""The export actor: one export at a time, each a task beside its mailbox; the others wait for their turn."""
+"""The export actor: one export and one job of Spark at a time, each a task beside its mailbox; others wait."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import msgspec
 from actors import Actor, handles
 from backbone.calls import REFUSABLE, Calls, refuse
 from backbone.export.jobs import Progress
-from backbone.export.messages import ExportProgress, RunExport
+from backbone.export.messages import ExportProgress, RunExport, RunSpark, SparkProgress
 from backbone.export.report import ExportReport
 from backbone.export.run import Exporter
+from backbone.export.spark.report import SparkReport
+from backbone.export.spark.run import run_spark
+from backbone.export.spark.wire import Reply, Step
 from backbone.settings import Settings
 
 __all__ = ["ExportActor"]
@@ -30,6 +33,7 @@ class ExportActor(Actor):
         self._calls = calls
         self._settings = settings
         self._one_at_a_time = anyio.Lock(fast_acquire=True)
+        self._one_job = anyio.Lock(fast_acquire=True)
         self._last: dict[str, Any] = {}
 
     def inspect(self) -> dict[str, Any]:
@@ -48,8 +52,32 @@ class ExportActor(Actor):
                 report = await Exporter(self._ask, self._settings, self.context.clock, asked, self._tell).run()
             except REFUSABLE as error:
                 raise refuse(error) from error
-        self._last = {"export": report.id, "status": report.status, "rows": report.rows, "seconds": report.seconds}
-        self.context.log.info("export done", **self._last)
+        self._last |= {"export": report.id, "status": report.status, "rows": report.rows, "seconds": report.seconds}
+        self.context.log.info("export done", export=report.id, status=report.status, rows=report.rows)
+        return report
+
+    @handles
+    def spark(self, message: RunSpark) -> None:
+        """See RunSpark."""
+        reply = self.context.defer_reply()
+        self.context.run_task(self._spark(message), name="spark", reply=reply)
+
+    async def _spark(self, asked: RunSpark) -> SparkReport:
+        """One at a time, beside exports: it reads what is published."""
+
+        def told(reply: Reply) -> None:
+            if isinstance(reply, Step):
+                path = self.context.ref.path
+                self.context.system.publish(SparkProgress, path, job=asked.job, what=reply.what)
+
+        async with self._one_job:
+            try:
+                report = await run_spark(self._settings, asked, told)
+            except REFUSABLE as error:
+                raise refuse(error) from error
+        self._last |= {"spark": report.job, "spark_status": report.status, "spark_seconds": report.seconds}
+        log = self.context.log.warning if report.status == "failed" else self.context.log.info
+        log("spark done", job=report.job, status=report.status, rows=report.rows, why=report.why)
         return report
 
     def _tell(self, progress: Progress) -> None:

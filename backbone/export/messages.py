@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Literal, get_args
 
 from msgspec.structs import force_setattr
 
 from actors import Event, Request
 from backbone.domain import arguments
+from backbone.domain.clock import INTERVALS
 from backbone.domain.dimension import Dimension
 from backbone.export.report import ExportReport
+from backbone.export.spark.report import SparkReport
+from backbone.export.spark.wire import Job, JobKind
 
-__all__ = ["ExportProgress", "Form", "RunExport"]
+__all__ = ["ExportProgress", "Form", "RunExport", "RunSpark", "SparkProgress"]
 
 Form = Literal["parquet", "csv", "jsonl"]
+
+_DAY = timedelta(days=1)
 
 
 class RunExport(Request[ExportReport], frozen=True):
@@ -60,3 +65,61 @@ class ExportProgress(Event, frozen=True, kw_only=True):
     rows_total: int
     files_done: int
     files_total: int
+
+
+class RunSpark(Request[SparkReport], frozen=True):
+    """Do a job of Spark over an export, in a child process of its own.
+
+    Attributes:
+        job: validate, ohlc (bars of trades), aggregates (of trades, by day) or compact.
+        export: the name of the export; None: the current one.
+        dimension: only its rows; None: all, or trades where bars are made.
+        interval: of the bars: one that divides a day, which begins at midnight UTC; None: a minute.
+        to: the folder in which exports lie; None: as the settings say.
+    """
+
+    job: JobKind
+    export: str | None = None
+    dimension: Dimension | None = None
+    interval: str | None = None
+    to: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments where they are given."""
+        if self.job not in get_args(JobKind):
+            raise ValueError(f"job={self.job!r} given; allowed: {', '.join(get_args(JobKind))}")
+        if self.dimension is not None:
+            arguments.instance("dimension", self.dimension, Dimension, "Dimension.parse reads a name")
+        if self.job in ("ohlc", "aggregates") and self.dimension not in (None, Dimension.TRADES):
+            raise ValueError(f"dimension={self.dimension} given with {self.job}; it is made of trades: leave it out")
+        if self.interval is not None and self.job != "ohlc":
+            raise ValueError(f"interval={self.interval!r} given with {self.job}; ohlc alone takes one")
+        force_setattr(self, "interval", arguments.interval(self.interval))
+        length = INTERVALS[self.interval or "1m"]
+        if length is None or _DAY % length:
+            allowed = ", ".join(name for name, each in INTERVALS.items() if each is not None and not _DAY % each)
+            raise ValueError(f"interval={self.interval!r} given; allowed: {allowed}")
+        for name, value in (("export", self.export), ("to", self.to)):
+            if value is not None:
+                arguments.text(name, value)
+
+    def of(self, root: str, export: str) -> Job:
+        """The same over an export that is known, for the child."""
+        bars = self.job in ("ohlc", "aggregates")
+        spelled = ("1d" if self.job == "aggregates" else self.interval or "1m") if bars else ""
+        length = INTERVALS[spelled] if bars else None
+        return Job(
+            kind=self.job,
+            root=root,
+            export=export,
+            dimension=Dimension.TRADES if bars else self.dimension,
+            interval=0 if length is None else int(length.total_seconds()),
+            spelled=spelled,
+        )
+
+
+class SparkProgress(Event, frozen=True, kw_only=True):
+    """How far a job of Spark is, in words."""
+
+    job: str
+    what: str

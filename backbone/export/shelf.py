@@ -16,7 +16,7 @@ from backbone.export.manifest import Entry, Manifest, journal_of, manifest_of
 from backbone.export.report import ExportsReport, Kept, VerifyReport
 from backbone.export.writing import sums_of_file
 
-__all__ = ["chosen", "current", "listing", "prune", "strangers", "verify"]
+__all__ = ["chosen", "contradictions", "current", "listing", "prune", "strangers", "verify"]
 
 _REMOVED = ".removed-"
 
@@ -82,7 +82,7 @@ def verify(root: Path, name: str | None = None) -> VerifyReport:
         ExportMissing: there is no such export.
     """
     folder, manifest = chosen(root, name)
-    problems = [*_contradictions(folder, manifest)]
+    problems = [*contradictions(folder, manifest)]
     problems += [problem for entry in manifest.files for problem in _problems(folder, manifest, entry)]
     problems += [f"{path} does not belong there" for path in strangers(folder, manifest.files) if not _is_rest(path)]
     problems += [f"{job.dimension}: {job.why}" for job in manifest.jobs if job.status == "fail"]
@@ -99,7 +99,7 @@ def verify(root: Path, name: str | None = None) -> VerifyReport:
     )
 
 
-def _contradictions(folder: Path, manifest: Manifest) -> Iterator[str]:
+def contradictions(folder: Path, manifest: Manifest) -> Iterator[str]:
     """What a manifest says that can't be so, for it was changed, or it is that of another export."""
     if manifest.header.id != folder.name:
         yield f"{MANIFEST} is that of {manifest.header.id}"

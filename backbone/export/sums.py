@@ -14,7 +14,7 @@ import pyarrow as pa
 from backbone.domain.dimension import Dimension, Kind
 from backbone.domain.stored import one_chunk
 
-__all__ = ["Sums", "hashes_of"]
+__all__ = ["Sums", "hash_of_values", "hashes_of"]
 
 _PG_EPOCH_US = 946_684_800_000_000
 _NULL = 0x7FF8000000000001
@@ -38,7 +38,12 @@ class Sums:
 
 def hashes_of(dimension: Dimension, table: pa.Table) -> dict[str, bytes]:
     """The hash of each column of a page."""
-    return {name: _hash(dimension.kinds[name], one_chunk(table.column(name))) for name in table.column_names}
+    return {name: hash_of_values(dimension.kinds[name], table.column(name)) for name in table.column_names}
+
+
+def hash_of_values(kind: Kind, column: pa.ChunkedArray) -> bytes:
+    """The hash of one column of a page."""
+    return _hash(kind, one_chunk(column))
 
 
 def _hash(kind: Kind, array: pa.Array) -> bytes:

@@ -9,8 +9,10 @@ from typing import Any
 
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
-from backbone.export.messages import Form, RunExport
+from backbone.export.messages import Form, RunExport, RunSpark
 from backbone.export.report import ExportReport
+from backbone.export.spark.report import SparkReport
+from backbone.export.spark.wire import JobKind
 
 __all__ = ["Exporting"]
 
@@ -18,7 +20,7 @@ _TIMEOUT = 24 * 3600.0
 
 
 class Exporting:
-    """The verb of a backbone that writes files."""
+    """The verbs of a backbone that write files, and work on them."""
 
     _ask: Any
 
@@ -67,4 +69,37 @@ class Exporting:
             anew,
         )
         report: ExportReport = await self._ask("export", request, _TIMEOUT)
+        return report
+
+    async def spark(
+        self,
+        job: JobKind,
+        *,
+        export: str | None = None,
+        dimension: Dimension | str | None = None,
+        interval: str | None = None,
+        to: str | PathLike[str] | None = None,
+    ) -> SparkReport:
+        """Do a job of Spark over an export, in a child process of its own; a second one waits.
+
+        Args:
+            job: `"validate"` reads every file again on the executors: rows, keys, order, sums. `"ohlc"` makes bars of
+                trades, `"aggregates"` those of a day in UTC, `"compact"` few large files of many small ones; each in a
+                folder below `derived`, with a manifest.
+            export: its name; None: the current one.
+            dimension: only its rows; None: all.
+            interval: of the bars: one that divides a day; None: a minute.
+            to: the folder in which exports lie; None: `export.path`.
+
+        Returns:
+            What came of it. Where it could not be done, or something is wrong, `status` is failed.
+
+        Raises:
+            TypeError, ValueError: an argument is wrong.
+            SparkMissing: Spark or Java is not there; the message says what to install.
+            ExportMissing: there is no such export.
+        """
+        wanted = None if dimension is None else Dimension.parse(dimension)
+        request = RunSpark(job, export, wanted, interval, fspath(to) if isinstance(to, PathLike) else to)
+        report: SparkReport = await self._ask("export", request, _TIMEOUT)
         return report

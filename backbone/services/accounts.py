@@ -17,6 +17,7 @@ from backbone.services.machine import Unavailable
 
 _NUMBERS = range(60_900, 61_000)
 _SERVICES = ("timescale", "redis", "kafka")
+_ITS_USER = "spark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,12 @@ class Account:
 def account_of(service: str) -> Account:
     """Return whom a service runs as: a user of its own where we are root, else whoever started it.
 
+    Spark runs its user's programs over its user's files, so that it runs as its user.
+
     Raises:
         Unavailable: the machine knows every number of the range as somebody.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 or service == _ITS_USER:
         return Account(os.geteuid(), os.getegid())
     for number in _NUMBERS[_SERVICES.index(service) :: len(_SERVICES)]:
         if not _is_somebodys(number):

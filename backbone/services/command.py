@@ -50,7 +50,9 @@ def run(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="native", description="TimescaleDB, Redis and Kafka without Docker")
     parser.add_argument("command", choices=["up", "down", "status"])
-    parser.add_argument("services", nargs="*", metavar="SERVICE", help=f"among {', '.join(ALL)}; all if none is given")
+    parser.add_argument(
+        "services", nargs="*", metavar="SERVICE", help=f"among {', '.join(SERVICES)}; all but spark if none is given"
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder of data, logs and state")
     parser.add_argument("--cache", type=Path, help="folder of installed programs")
     parser.add_argument("--env-file", type=Path, help="where addresses and passwords go (default: DATA/.env)")
@@ -106,7 +108,7 @@ async def _work(arguments: argparse.Namespace) -> list[ServiceStatus]:
     else:
         found = await status(arguments.data)
     if unknown := set(chosen) - set(SERVICES):
-        raise ValueError(f"unknown service {', '.join(sorted(unknown))}; known are {', '.join(ALL)}")
+        raise ValueError(f"unknown service {', '.join(sorted(unknown))}; known are {', '.join(SERVICES)}")
     return [each for each in found if not chosen or each.name in chosen]
 
 

@@ -19,9 +19,10 @@ from backbone.services.ports import choose
 from backbone.services.redis import Redis
 from backbone.services.rootfs import ENVIRONMENT
 from backbone.services.service import NotReady, Service, Site
+from backbone.services.spark import Spark
 from backbone.services.timescale import Timescale
 
-SERVICES: Mapping[str, Service] = {service.name: service for service in (Timescale(), Redis(), Kafka())}
+SERVICES: Mapping[str, Service] = {service.name: service for service in (Timescale(), Redis(), Kafka(), Spark())}
 
 _ATTEMPTS = 3
 _PROBE_SECONDS = 5.0

@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 ALL = ("timescale", "redis", "kafka")
+"""What a backbone runs on; a cluster of Spark is started where it is asked for by name."""
 _LOCK_SECONDS = 1200.0
 _OLD_DAYS = 30
 
@@ -63,7 +64,7 @@ async def up(
     """Start services and return when each has answered a client's round trip; those that run already stay as they are.
 
     Args:
-        services: names among timescale, redis, kafka.
+        services: names among timescale, redis, kafka, spark.
         data: folder of their data, logs and state; made if it is missing, used again if it is not.
         cache: folder of their programs; `backbone/services` in the user's cache folder if None.
         env_file: where their addresses and passwords go, mode 0600, other lines kept; `.env` in `data` if None.

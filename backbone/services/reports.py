@@ -16,7 +16,7 @@ class ServiceStatus:
     """One service as it was found.
 
     Attributes:
-        name: timescale, redis or kafka.
+        name: timescale, redis, kafka or spark.
         state: running, frozen (stopped by a signal), stopped (on purpose) or died.
         pid: of the server, None where there is none.
         port: on 127.0.0.1, for clients.

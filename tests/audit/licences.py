@@ -33,7 +33,8 @@ FOR_DEVELOPMENT = {"hypothesis": "mpl-2.0", "pathspec": "mpl-2.0", "certifi": "m
 """What is used as a tool, unchanged, and never shipped: a file of it that is changed would have to be published."""
 
 _PRODUCT = frozenset({"requirements.lock"})
-_PLACES = (".venv/lib/python*/site-packages", ".venv/build", ".venv-audit/lib/python*/site-packages", ".venv-bench")
+_ENVIRONMENTS = (".venv", ".venv-audit", ".venv-spark")
+_PLACES = (*(f"{each}/lib/python*/site-packages" for each in _ENVIRONMENTS), ".venv/build", ".venv-bench")
 _SPOKEN = {
     "apache": "apache-2.0",
     "apache 2": "apache-2.0",

@@ -51,6 +51,7 @@ ELSEWHERE = [
     "tests/backbone/test_docs.py",
     "tests/actors/test_docs.py",
     "tests/services/test_kafka_reader.py",
+    "tests/spark/test_docs.py",
 ]
 SHELL = {"", "console", "sh", "bash", "shell"}
 BLOCK = re.compile(r"```python\n(.*?)```\n", re.DOTALL)

@@ -20,6 +20,8 @@ build-backend = "hatchling.build"
 name = "small"
 version = "1"
 dependencies = ["pytest-cov>=7"]
+[project.optional-dependencies]
+{extras}
 [dependency-groups]
 {groups}
 [tool.hatch.build]
@@ -37,9 +39,11 @@ def one_release_back(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
     offered = run(sys.executable, "-m", "pip", "index", "versions", "coverage", cwd=folder)
     newest = offered[offered.index("(") + 1 : offered.index(")")]
-    named = re.findall(r"--group (\w+)", (ROOT / "Makefile").read_text())
+    makefile = (ROOT / "Makefile").read_text()
+    named = dict.fromkeys(re.findall(r"--group (\w+)", makefile))
+    extras = "\n".join(f"{name} = []" for name in dict.fromkeys(re.findall(r"--extra (\w+)", makefile)))
     groups = "\n".join(f'{name} = ["{"hatchling" if name == "build" else "pytest-xdist"}"]' for name in named)
-    (folder / "pyproject.toml").write_text(SMALL.format(newest=newest, groups=groups))
+    (folder / "pyproject.toml").write_text(SMALL.format(newest=newest, extras=extras, groups=groups))
     make("locks", cwd=folder)
     (locked,) = re.findall(r"^coverage\S*==(\S+)", (folder / "requirements.lock").read_text(), flags=re.MULTILINE)
     assert locked != newest

@@ -30,7 +30,7 @@ NoColor = Annotated[bool, Parameter(name="--no-color", negative="", show_default
 
 
 def up(
-    *names: Literal["timescale", "redis", "kafka"],
+    *names: Literal["timescale", "redis", "kafka", "spark"],
     data: Data = None,
     env_file: Annotated[Path | None, Parameter(name="--env-file")] = None,
     way: Way = "auto",
@@ -43,7 +43,7 @@ def up(
     They listen on this machine alone. Those that run already stay as they are; the data of earlier times is used again.
 
     Args:
-        names: timescale, redis, kafka; all if none is given.
+        names: timescale, redis, kafka; these if none is given; spark, a cluster of two workers, natively alone.
         data: folder of data, logs and passwords; `.services` beside the project, else in the user's data folder.
         env_file: where addresses and passwords go, for `--env-file` of other commands; `.env` in the data folder.
         way: docker, native (Debian as root), or auto: docker where an engine answers.
@@ -64,6 +64,7 @@ def up(
         found = await services.status()
         return [each for each in found if each.name in chosen]
 
+    way = "native" if "spark" in chosen and way == "auto" else way
     code = _done(folder, way, start, lambda found: _show(found, how, no_color=no_color))
     if code == DONE and not quiet:
         note(_how_to_use(env_file or folder / ".env", chosen))
@@ -73,6 +74,8 @@ def up(
 def _how_to_use(file: Path, names: Sequence[str]) -> str:
     """What to type next: the profile that uses all of what runs, where there is one."""
     line = f"addresses and passwords are in {file}"
+    if "spark" in names:
+        line += f"; backbone export spark validate --env-file {file} runs on the cluster"
     if {"timescale", "redis", "kafka"} <= {*names}:
         return f"{line}; backbone rehearse --profile institutional --env-file {file} shows the whole cycle on them"
     if "timescale" in names:
@@ -81,7 +84,7 @@ def _how_to_use(file: Path, names: Sequence[str]) -> str:
 
 
 def down(
-    *names: Literal["timescale", "redis", "kafka"],
+    *names: Literal["timescale", "redis", "kafka", "spark"],
     data: Data = None,
     how: How = "human",
     quiet: Quiet = False,
@@ -90,7 +93,7 @@ def down(
     """Stop the services, all of them or those named, cleanly; their data stays.
 
     Args:
-        names: timescale, redis, kafka; all if none is given.
+        names: timescale, redis, kafka, spark; all if none is given.
         data: the folder that was given to `up`.
         how: how the result is written.
         quiet: no progress.
@@ -100,7 +103,7 @@ def down(
 
     async def stop(launcher: _Launcher) -> list[ServiceStatus]:
         found = await launcher.module.down(folder, names or None, progress=_quiet if quiet else say)
-        return [each for each in found if each.name in (names or _NAMES)]
+        return [each for each in found if not names or each.name in names]
 
     return _done(folder, "auto", stop, lambda found: _show(found, how, no_color=no_color))
 
@@ -125,7 +128,7 @@ def update(*, quiet: Quiet = False) -> int:
 
 
 def status(
-    *names: Literal["timescale", "redis", "kafka"],
+    *names: Literal["timescale", "redis", "kafka", "spark"],
     data: Data = None,
     how: How = "human",
     no_color: NoColor = False,
@@ -133,7 +136,7 @@ def status(
     """Ask each service that was ever started; exits 3 where one does not answer.
 
     Args:
-        names: timescale, redis, kafka; those that were ever started if none is given.
+        names: timescale, redis, kafka, spark; those that were ever started if none is given.
         data: the folder that was given to `up`.
         how: how the result is written.
         no_color: no colours.

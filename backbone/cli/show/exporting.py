@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from backbone.export.messages import ExportProgress
     from backbone.export.report import ExportReport, ExportsReport, Kept, VerifyReport
+    from backbone.export.spark.report import SparkReport
     from backbone.export.stress import StressReport
     from backbone.facade.backbone import Backbone
 
-__all__ = ["draw_export", "draw_exports", "draw_kept", "draw_stress", "draw_verified", "following"]
+__all__ = ["draw_export", "draw_exports", "draw_kept", "draw_spark", "draw_stress", "draw_verified", "following"]
 
 _EVERY = 2.0  # seconds between two lines
 
@@ -153,6 +154,27 @@ def draw_stress(page: Console, report: StressReport) -> None:
         verdict(page, each.status, f"cycle {each.number}: {each.duration_s:.3f} s, {each.rows:,} rows {told}".rstrip())
     spread = f"{report.average_s:.3f} s on average, {report.shortest_s:.3f} to {report.longest_s:.3f}"
     page.print(Text(f"  {spread}", style="dim"))
+
+
+def draw_spark(page: Console, report: SparkReport) -> None:
+    """What came of a job of Spark, and what is wrong."""
+    from rich.text import Text
+
+    from backbone.cli.show.page import heading, verdict
+
+    heading(page, f"Spark {report.job}", report.export)
+    for problem in (*report.problems, *filter(None, [report.why])):
+        verdict(page, "failed", problem)
+    for line in report.log:
+        page.print(Text(f"  {line}", style="dim"))
+    if report.status == "ok":
+        what = (
+            "are as the manifest says" if not report.folder else "are there already" if report.kept else "were written"
+        )
+        verdict(page, "ok", f"{report.files:,} files with {report.rows:,} rows {what}")
+    if report.folder:
+        page.print(Text(f"  {report.folder}"))
+    page.print(Text(f"  {report.seconds:.1f} s, of which {report.start_s:.1f} s until Spark ran", style="dim"))
 
 
 _STATUS = {"ok": "ok", "warn": "degraded", "fail": "failed"}

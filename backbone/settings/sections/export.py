@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from backbone.settings.sections.base import Count, Days, Seconds, Section, Text
 from backbone.settings.sections.by_dimension import ByDimension
+from backbone.settings.sections.spark import SparkSettings
 
 __all__ = ["ExportPeriods", "ExportSettings", "StressSettings"]
 
@@ -62,3 +63,4 @@ class ExportSettings(Section, frozen=True, kw_only=True):
     keep: Annotated[Count, Meta(description="the newest so many exports are kept")] = 3
     keep_days: Annotated[Days | None, Meta(description="and those that are no older; none: whatever their age")] = None
     stress: StressSettings = StressSettings()
+    spark: SparkSettings = SparkSettings()

@@ -1,0 +1,137 @@
+"""A whole job of Spark: which export, in which child, and what came of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from backbone.domain.status import Status
+from backbone.export.beside import Threads
+from backbone.export.errors import ExportFailed
+from backbone.export.manifest import Manifest
+from backbone.export.messages import RunSpark
+from backbone.export.shelf import chosen
+from backbone.export.spark.conf import SHORT_ROWS, command, confs, environment, write_confs
+from backbone.export.spark.errors import INSTALL, SparkFailed, SparkMissing
+from backbone.export.spark.log import Tail
+from backbone.export.spark.process import converse
+from backbone.export.spark.report import SparkReport
+from backbone.export.spark.wire import Done, Job, Reply, Started
+from backbone.settings import Settings
+from backbone.settings.sections.spark import SparkSettings
+
+__all__ = ["missing", "run_spark"]
+
+
+def missing(spark: SparkSettings) -> str:
+    """What has to be installed before a job can run, and how; "" where all that can be seen from here is there."""
+    if spark.python is None and importlib.util.find_spec("pyspark") is None:
+        return f"pyspark is not installed: {INSTALL}; or export.spark.python names an interpreter that has it"
+    if spark.python is not None and shutil.which(spark.python) is None:
+        return f"export.spark.python={spark.python} is no program; give the path of an interpreter that has pyspark"
+    return ""
+
+
+async def run_spark(settings: Settings, asked: RunSpark, told: Callable[[Reply], None] = lambda _: None) -> SparkReport:
+    """Do a job over an export in a child process of its own.
+
+    Args:
+        settings: where exports lie, and what Spark may take.
+        asked: which job, over which export.
+        told: hears what the child says.
+
+    Returns:
+        What came of it; where it could not be done, `status` is failed, and `why` says why.
+
+    Raises:
+        ExportMissing: there is no such export.
+        ExportFailed: it is none that Spark reads.
+        SparkMissing: Spark or Java is not there.
+    """
+    spark, began, tail = settings.export.spark, time.monotonic(), Tail()
+    lacking = missing(spark)
+    if lacking:
+        raise SparkMissing(lacking)
+    folder, manifest = await Threads().run(_export, settings, asked)
+    _require_readable(manifest, asked)
+    started = Started(version="", seconds=0.0)
+
+    def hear(reply: Reply) -> None:
+        nonlocal started
+        started = reply if isinstance(reply, Started) else started
+        told(reply)
+
+    report = SparkReport(
+        status=Status.FAILED,
+        settings_hash=settings.hash,
+        job=asked.job,
+        export=folder.name,
+        master=spark.master,
+        span_start=min((entry.earliest for entry in manifest.files), default=None),
+        span_end=max((entry.latest for entry in manifest.files), default=None),
+    )
+    try:
+        done = await _done(spark, asked.of(str(folder.parent), folder.name), manifest, hear, tail)
+    except SparkMissing:
+        raise
+    except SparkFailed as error:
+        report = msgspec.structs.replace(report, why=str(error), log=tail.lines())
+    else:
+        report = _of(report, done)
+    spent = time.monotonic() - began
+    return msgspec.structs.replace(report, spark=started.version, start_s=started.seconds, seconds=spent)
+
+
+def _export(settings: Settings, asked: RunSpark) -> tuple[Path, Manifest]:
+    return chosen(Path(asked.to or settings.export.path).absolute(), asked.export)
+
+
+async def _done(spark: SparkSettings, job: Job, manifest: Manifest, hear: Callable[[Reply], None], tail: Tail) -> Done:
+    quick = sum(entry.rows for entry in manifest.files) < SHORT_ROWS
+    with _folder() as folder:
+        write_confs(folder, spark, confs(spark, folder, f"backbone-{job.kind}", quick=quick))
+        return await converse(
+            command(spark),
+            job,
+            env=environment(spark, folder),
+            cwd=folder,
+            seconds=spark.job_seconds,
+            told=hear,
+            tail=tail,
+        )
+
+
+def _of(report: SparkReport, done: Done) -> SparkReport:
+    return msgspec.structs.replace(
+        report,
+        status=Status.FAILED if done.problems else Status.OK,
+        rows=done.rows,
+        files=done.files,
+        folder=done.folder,
+        kept=done.kept,
+        problems=done.problems,
+    )
+
+
+def _require_readable(manifest: Manifest, asked: RunSpark) -> None:
+    if manifest.header.format != "parquet":
+        text = f"{manifest.header.id} is of {manifest.header.format}; Spark's jobs read exports of parquet"
+        raise ExportFailed(f"{text}: backbone export --file-format parquet makes one")
+    there = {entry.dimension for entry in manifest.files}
+    if asked.dimension is not None and asked.dimension not in there:
+        names = ", ".join(sorted(there)) or "none"
+        raise ExportFailed(f"{manifest.header.id} has no files of {asked.dimension}; it has: {names}")
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder of the child's own, for its user alone; gone with all that is in it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="backbone-spark-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
