@@ -15,7 +15,7 @@ BREAKING := $(addprefix tests/services/test_,kafka_faults.py kafka_reading_fault
 UV := uv==0.13.9
 COMPILE := pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test coverage sim fuzz test-install test-services test-data drills drills-rolling lint audit sbom bench bench-rivals docs lock locks clean
+.PHONY: help run test test-seeds coverage sim fuzz test-install test-services test-data drills drills-rolling lint audit sbom bench bench-rivals docs lock locks clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,10 @@ test: .venv/installed  ## the hermetic tests, on all cores
 
 coverage: .venv/installed  ## the same with coverage, which takes a third longer
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal --cov --cov-report=term:skip-covered
+
+test-seeds: export WHOLE_CAMPAIGNS := 1
+test-seeds: .venv/installed  ## all seeds, points and examples of the campaigns of which `make test` tries a part
+	$(BIN)/python -m pytest -q -m campaign -n auto --maxprocesses 8 --dist worksteal
 
 sim: .venv/installed  ## whole embedded backbones with seeded faults against a model: SEEDS=2000 of them, or SEED=17 alone
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200) --jobs 2)
