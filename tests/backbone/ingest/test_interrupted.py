@@ -165,6 +165,7 @@ async def interrupted_everywhere(work: Work, begin: Work) -> None:
         await work(undisturbed)
         expected, changes = await left(store), undisturbed.changes
     assert len(expected.outbox) > 4
+    assert changes > 4
     points = [(at, before) for at in range(1, changes + 1) for before in (True, False)]
     for at, before in random.Random(SEED).sample(points, min(FEW, len(points))):
         async with fresh() as store:
