@@ -17,7 +17,7 @@ UV := uv==0.13.9
 EXTRAS := --extra all --extra browser --extra otel --extra test
 COMPILE := pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test coverage sim fuzz test-install test-services test-data test-lakes test-spark drills drills-rolling lint audit sbom bench bench-rivals docs lock locks clean
+.PHONY: help run test test-seeds coverage sim fuzz test-install test-services test-data test-lakes test-spark drills drills-rolling lint audit sbom bench bench-rivals docs lock locks clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,10 @@ test: .venv/installed  ## the hermetic tests, on all cores
 coverage: .venv/installed  ## the same with coverage, which takes a third longer
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist worksteal --cov --cov-report=term:skip-covered
 
+test-seeds: export WHOLE_CAMPAIGNS := 1
+test-seeds: .venv/installed  ## all seeds, points and examples of the campaigns of which `make test` tries a part
+	$(BIN)/python -m pytest -q -m campaign -n auto --maxprocesses 8 --dist worksteal
+
 sim: .venv/installed  ## whole embedded backbones with seeded faults against a model: SEEDS=2000 of them, or SEED=17 alone
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200) --jobs 2)
 
@@ -56,7 +60,7 @@ fuzz: .venv/installed  ## damaged payloads and files, each campaign in processes
 	$(BIN)/python -m tests.fuzz --seed $(or $(SEED),1) --payloads $(or $(PAYLOADS),100000) --files $(or $(FILES),2000)
 
 test-install: .venv/installed  ## locks, wheels and the tests of actors in clean environments, on every Python found (needs a package registry)
-	$(BIN)/python -m pytest tests/install -q -n auto --maxprocesses 2 --dist loadscope $(ALONE)
+	$(BIN)/python -m pytest tests/install -q -n auto --maxprocesses 2 --dist loadgroup --no-loadscope-reorder $(ALONE)
 
 test-services: .venv/installed  ## the tests on real TimescaleDB, Redis and Kafka, which they start themselves
 	$(BIN)/python -m pytest tests/services tests/integration -q -n auto --maxprocesses 2 --dist loadfile $(ALONE) $(addprefix --ignore=,$(BREAKING))

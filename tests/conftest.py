@@ -18,8 +18,14 @@ settings.register_profile("random", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
+def pytest_collection() -> None:
+    """Let nothing be collected while tests are found: all that is made then is kept."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Take all that is loaded by now for lasting: each full collection would walk over the modules of all tests."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

@@ -11,6 +11,13 @@ import pytest
 from tests.install.kit import LOCKED, ROOT, found, run
 from tests.once import once
 
+LONGEST = ("test_actors_on_every_python.py", "test_locks.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, or all wait for it in the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
 
 @pytest.fixture(scope="session")
 def builder(tmp_path_factory: pytest.TempPathFactory) -> Path:

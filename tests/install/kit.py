@@ -9,8 +9,23 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-__all__ = ["LOCKED", "MAKEFILE", "ROOT", "constraints", "found", "interpreters", "make", "part_of", "run", "typed"]
+import pytest
+
+__all__ = [
+    "LOCKED",
+    "MAKEFILE",
+    "ROOT",
+    "constraints",
+    "each_python",
+    "found",
+    "interpreters",
+    "make",
+    "part_of",
+    "run",
+    "typed",
+]
 
 ROOT = Path(__file__).parents[2]
 MAKEFILE = ROOT / "Makefile"
@@ -55,6 +70,16 @@ def interpreters() -> dict[str, str]:
     """By version, such as "3.12": one interpreter that can make environments, where this machine has it."""
     found = {f"3.{minor}": next((place for place in _places(minor) if _is(place, minor)), "") for minor in _MINORS}
     return {version: place for version, place in found.items() if place}
+
+
+def each_python(of: str) -> list[Any]:
+    """Parameters of a fixture: each version that is here, whose tests one process of the run does, beside the others.
+
+    Args:
+        of: what is made for each of them.
+    """
+    versions = interpreters()
+    return [pytest.param(each, id=each, marks=pytest.mark.xdist_group(f"{of} {each}")) for each in versions]
 
 
 def found() -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.install.kit import ROOT, interpreters, run, typed
+from tests.install.kit import ROOT, each_python, run, typed
 
 README = ROOT / "actors" / "README.md"
 EXAMPLES = ROOT / "docs" / "examples" / "actors"
@@ -19,7 +19,7 @@ THEIR_OWN = {"idna", "typing-extensions"}
 """What anyio and structlog need, on some of the Pythons."""
 
 
-@pytest.fixture(scope="module", params=interpreters())
+@pytest.fixture(scope="module", params=each_python("alone"))
 def installed(request: pytest.FixtureRequest, sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which a reader has typed the commands, with the versions of our lock."""
     return typed(README, sources, tmp_path_factory.mktemp(f"alone{request.param}"), request.param)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.install.kit import LOCKED, ROOT, interpreters, part_of, run
+from tests.install.kit import LOCKED, ROOT, each_python, interpreters, part_of, run
 
 TOOLS = {"hypothesis", "mypy", "opentelemetry-sdk", "uvloop"}
 SUITES = ("tests/actors", "docs/examples/actors")
 
 
-@pytest.fixture(scope="module", params=interpreters())
+@pytest.fixture(scope="module", params=each_python("suite"))
 def project(
     request: pytest.FixtureRequest, sources: Path, runtime_wheel: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:

@@ -3,12 +3,11 @@
 Two processes share a Redis (a double of it) and keep the hottest windows themselves. One of them relays. Each round is
 a window of its own, with a few writes, some drops, a server that is emptied, or restarted without its newest second,
 and readers in both processes. It is the rows that are looked at, not the position that is said of them.
-`BACKBONE_CACHE_SEEDS=20` plays 10,000 rounds.
+`make test-seeds` plays 10,000 rounds.
 """
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,9 +30,10 @@ from backbone.store.records import Query, ReadResult
 from tests.backbone.cache.kit import query_of
 from tests.backbone.cache.redis_double import Keys, RedisDouble, cache_on
 from tests.backbone.facade.kit import BARS, bars
+from tests.campaigns import so_many
 
 ROUNDS = 500
-SEEDS = int(os.environ.get("BACKBONE_CACHE_SEEDS", "3"))
+SEEDS = so_many(20, part=2)
 NEAR_FOR = 0.25
 MOST_WRITES = 4
 
@@ -184,6 +184,7 @@ async def processes(world: World) -> AsyncIterator[list[ActorRef]]:
         yield [*world.at_hand]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("seed", range(SEEDS))
 async def test_what_is_served_is_never_older_than_what_was_promised(seed: int) -> None:
     world = World(seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from backbone.cache.memory.leases import Leases
 from backbone.cache.policy import Policy
 from backbone.cache.port import CacheEntry, Hit, Miss
 from backbone.domain.dimension import Dimension
+from tests.campaigns import so_many
 
 BARS = Dimension.INTRADAY_BARS
 KEYS = [CacheKey(BARS, ("A",)), CacheKey(BARS, ("A", "B")), CacheKey(BARS, ("B",), "1h"), CacheKey(BARS)]
@@ -116,7 +118,8 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@pytest.mark.campaign
+@settings(max_examples=so_many(150, part=50), deadline=None, derandomize=True)
 @given(STEPS, st.integers(1, 3))
 def test_no_get_ever_serves_rows_older_than_an_invalidation_of_its_symbols(
     steps: list[tuple[object, ...]], capacity: int

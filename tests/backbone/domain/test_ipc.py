@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from backbone.domain import CodecError, Dimension, Frame, decode, encode
 from backbone.domain.codec import checksum_of, read_meta
 from backbone.domain.schema import arrow_schema
+from tests.campaigns import so_many
 
 from . import flatbuffers as by_hand
 from .conftest import DAMAGES, bars_table
@@ -115,7 +116,8 @@ def test_damage_behind_a_checksum_that_fits_is_a_frame_or_a_codec_error(sample: 
             continue
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@pytest.mark.campaign
+@settings(max_examples=so_many(100, part=50), deadline=None, derandomize=True)
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda tail: b"\xff\xff\xff\xff\x40\0\0\0" + tail))
 def test_arbitrary_bytes_are_refused(data: bytes) -> None:
     for given_checksum in (None, checksum_of(data)):

@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ FRIDAY = datetime(2024, 11, 1, tzinfo=UTC)  # clocks change on Sunday
 DAYS = timedelta(days=6)
 
 
+@cache
 def minutes(step: int = 1, shift: timedelta = timedelta(0)) -> Frame:
     chance = random.Random(3)
     moments = [FRIDAY + shift + number * timedelta(minutes=step) for number in range(DAYS // timedelta(minutes=step))]
@@ -43,6 +45,7 @@ def minutes(step: int = 1, shift: timedelta = timedelta(0)) -> Frame:
     return Frame.from_records(BARS, rows)
 
 
+@cache
 def ticks() -> Frame:
     chance = random.Random(5)
     return Frame.from_records(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from backbone.domain.report import cell
 from backbone.ingest.plan import IngestRun
 from backbone.testing import embedded
 from tests.backbone.ingest.tables import Table, accounted, ran
+from tests.campaigns import so_many
 
 HEADER = "ts,symbol,price,size,sequence"
 KINDS: dict[str, Callable[[int], str]] = {
@@ -64,7 +66,10 @@ def written(path: Path, kinds: Sequence[str]) -> Path:
     return path
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.campaign
+@settings(
+    max_examples=so_many(100, part=40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(kinds=st.lists(st.sampled_from([*KINDS, *BLANK]), max_size=20), rows=st.integers(1, 25))
 def test_the_counts_of_any_file_add_up(tmp_path: Path, kinds: list[str], rows: int) -> None:
     table = Table()

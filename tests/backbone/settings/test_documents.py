@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from backbone.settings import SettingsError, load_settings, read_env_file
 from backbone.settings.documents import MAX_BYTES, read_yaml
+from tests.campaigns import so_many
 
 
 def written(folder: Path, content: str | bytes) -> Path:
@@ -84,7 +85,8 @@ def test_a_byte_order_mark_is_no_obstacle(tmp_path: Path) -> None:
     assert read_yaml(written(tmp_path, b"\xef\xbb\xbfstore: {threads: 3}"), "x") == {"store": {"threads": 3}}
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@pytest.mark.campaign
+@settings(max_examples=so_many(150, part=50), deadline=None, derandomize=True)
 @given(text=st.text(st.sampled_from("ab:-[]{}&*!?|>'\"#%@` \n,\t0.<=~"), max_size=40))
 def test_any_text_is_a_mapping_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     place = tmp_path_factory.getbasetemp() / "fuzz.yaml"

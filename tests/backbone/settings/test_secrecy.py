@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from backbone.settings import RedactingFilter, Secret, load_settings, redact, redact_mapping, show
 from backbone.settings.values import parse_bool
+from tests.campaigns import so_many
 
 CANARY = "c4n4ry7"
 
@@ -154,14 +155,16 @@ WILD = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_cate
 PROSE = st.text(st.characters(min_codepoint=32, max_codepoint=0x17F), max_size=15)
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@pytest.mark.campaign
+@settings(max_examples=so_many(400, part=100), deadline=None, derandomize=True)
 @given(WILD, WILD, WILD.filter(lambda user: ":" not in user), PROSE, PROSE)
 def test_a_password_in_a_url_never_survives(before: str, after: str, user: str, left: str, right: str) -> None:
     text = f"{left} postgresql://{user}:{before}{CANARY}{after}@host:5432/db {right}"
     assert CANARY not in redact(text)
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@pytest.mark.campaign
+@settings(max_examples=so_many(400, part=100), deadline=None, derandomize=True)
 @given(
     st.sampled_from(
         ["password", "PGPASSWORD", "db_passwd", "api-key", "API_KEY", "access_token", "client.secret", "pass"]
@@ -175,7 +178,8 @@ def test_an_assigned_secret_never_survives(name: str, separator: str, before: st
     assert CANARY not in redact(f"{prose} {name}{separator}{before}{CANARY}{after} {prose}")
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@pytest.mark.campaign
+@settings(max_examples=so_many(100, part=30), deadline=None, derandomize=True)
 @given(st.sampled_from(["Bearer", "Basic", "Digest", "Token", ""]), WILD, PROSE)
 def test_an_authorization_header_never_survives(scheme: str, before: str, prose: str) -> None:
     assert CANARY not in redact(f"{prose}\nAuthorization: {scheme} {before}{CANARY}\n{prose}")

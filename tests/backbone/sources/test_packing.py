@@ -19,6 +19,7 @@ from backbone.domain import Frame
 from backbone.sources.csv import CsvSource
 from backbone.sources.errors import InputInvalid
 from backbone.sources.port import Progress
+from tests.campaigns import so_many
 
 TEXT = b"Date,Open,High,Low,Close,Volume\n2024-03-07,10.5,10.8,10.4,10.7,1200300\n"
 LONG = TEXT + b"".join(b"2024-03-%02d,1,2,1,2,%d\n" % (1 + n % 28, n) for n in range(20_000))
@@ -112,7 +113,10 @@ def test_a_zip_archive_packed_in_an_unknown_way_is_refused(tmp_path: Path) -> No
         read(tmp_path / "bars.zip", bytes(data))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.campaign
+@settings(
+    max_examples=so_many(300, part=100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     packed=st.sampled_from(list(PACKED.values())),
     place=st.integers(0, 400),

@@ -17,6 +17,7 @@ from backbone.domain import Frame
 from backbone.sources.errors import InputInvalid
 from backbone.sources.parquet import ParquetSource
 from backbone.sources.port import BadRow
+from tests.campaigns import so_many
 
 AT = datetime(2024, 3, 8, 16, tzinfo=UTC)
 SECONDS = 1_709_913_600
@@ -173,7 +174,8 @@ def test_a_price_is_not_lost_over_what_else_its_row_says(tmp_path: Path) -> None
     ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.campaign
+@settings(max_examples=so_many(60, part=30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(prices=st.lists(st.decimals(min_value="0.00001", max_value=10**12, places=5), min_size=1, max_size=30))
 def test_a_decimal_is_the_double_nearest_to_it(tmp_path: Path, prices: list[Decimal]) -> None:
     path = tmp_path / "t.parquet"

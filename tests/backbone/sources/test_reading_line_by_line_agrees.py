@@ -14,6 +14,7 @@ from backbone.sources.errors import InputInvalid
 from backbone.sources.form import Form
 from backbone.sources.text.layout import find_layout
 from backbone.sources.text.rows import RowError, read_row
+from tests.campaigns import so_many
 
 HEADER = "ts,symbol,open,high,low,close,volume"
 TIMES = ["2024-01-02T10:00:00Z", "2024-01-02 10:00", "2024-03-10 02:30:00", "2024-01-02T10:00:00+01:00", "2024-01-02",
@@ -55,7 +56,10 @@ ROWS = st.lists(FIELDS | st.lists(st.sampled_from([*TIMES, *NUMBERS, *TEXTS]), m
 
 
 @pytest.mark.parametrize("zone", [None, "America/New_York"])
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.campaign
+@settings(
+    max_examples=so_many(150, part=50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(rows=ROWS, last_line_end=st.sampled_from(["\n", "", "\r\n"]))
 def test_the_same_rows_and_the_same_reasons(
     tmp_path: Path, zone: str | None, rows: list[list[str]], last_line_end: str
@@ -81,7 +85,10 @@ def test_the_same_rows_and_the_same_reasons(
     assert Frame.concat([chunk.frame for chunk in chunks]) == Frame.from_records("intraday", good)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.campaign
+@settings(
+    max_examples=so_many(200, part=70), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(content=st.binary(max_size=400) | st.binary(max_size=200).map(lambda tail: HEADER.encode() + b"\n" + tail))
 def test_any_bytes_give_rows_or_a_clear_refusal(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "noise.csv"

@@ -20,6 +20,7 @@ from backbone.sources.parquet import ParquetSource
 from backbone.sources.text.layout import required_columns
 from tests.backbone.sources.dialect_files import FILES
 from tests.backbone.sources.dialect_writing import Written, frames
+from tests.campaigns import so_many
 
 DAY = timedelta(days=1)
 FIRST, DAYS = datetime(1801, 1, 1, tzinfo=UTC), 298 * 365
@@ -78,7 +79,8 @@ def any_frame(dimension: Dimension) -> st.SearchStrategy[Frame]:
 
 
 @pytest.mark.parametrize("dimension", list(Dimension))
-@settings(QUICK, max_examples=40)
+@pytest.mark.campaign
+@settings(QUICK, max_examples=so_many(40, part=20))
 @given(data=st.data())
 def test_csv_with_our_names_holds_any_frame(tmp_path: Path, dimension: Dimension, data: st.DataObject) -> None:
     frame = data.draw(any_frame(dimension))
@@ -88,7 +90,8 @@ def test_csv_with_our_names_holds_any_frame(tmp_path: Path, dimension: Dimension
 
 
 @pytest.mark.parametrize("dimension", list(Dimension))
-@settings(QUICK, max_examples=40)
+@pytest.mark.campaign
+@settings(QUICK, max_examples=so_many(40, part=20))
 @given(data=st.data())
 def test_parquet_with_our_names_holds_any_frame(tmp_path: Path, dimension: Dimension, data: st.DataObject) -> None:
     frame = data.draw(any_frame(dimension))

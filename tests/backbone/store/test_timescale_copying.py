@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from struct import pack, unpack_from
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from backbone.domain import Dimension, Frame
 from backbone.store.timescale.columns import packed, table_of
 from backbone.store.timescale.copying import PG_EPOCH_US, Field, Rows, constant, int4
 from backbone.store.timescale.merge import _fields
+from tests.campaigns import so_many
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -63,7 +65,8 @@ def meant(kind: str, value: object) -> bytes | None:
     return pack(">d" if kind == "double" else ">q", value)
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=so_many(200, part=70), deadline=None)
 @given(TRADES, st.sampled_from([1, 100, 2**20]))
 def test_every_field_of_every_row_is_encoded_as_the_server_wants_it(
     records: list[dict[str, object]], width: int
@@ -108,7 +111,8 @@ def pack_as_the_server(frame: Frame, known: dict[str, str]) -> list[object]:
     return answer
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=so_many(100, part=40), deadline=None)
 @given(TRADES)
 def test_packed_columns_come_back_as_the_frame(records: list[dict[str, object]]) -> None:
     frame = Frame.from_records(Dimension.TRADES, records) if records else Frame.empty(Dimension.TRADES)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backbone.sources.text.numbers import MISSING, NumberForm, number, numbers, recognised, whole, wholes
+from tests.campaigns import so_many
 
 POINT, COMMA = NumberForm(decimal="."), NumberForm(decimal=",")
 VOLUME = NumberForm(decimal=".", shortened=True)
@@ -116,14 +117,16 @@ def test_what_leaves_the_decimal_sign_open_has_to_be_told(texts: list[str]) -> N
     assert recognised(texts, COMMA) == COMMA
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=so_many(300, part=100), deadline=None)
 @given(values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=10))
 def test_every_double_is_what_python_reads(values: list[float]) -> None:
     assert both([repr(value) for value in values], POINT) == values
     assert both([repr(value).replace(".", ",") for value in values], COMMA) == values
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=so_many(300, part=100), deadline=None)
 @given(digits=st.integers(0, 10**15), places=st.integers(0, 9), form=st.sampled_from([(",", "."), (".", ",")]))
 def test_grouped_numbers_are_what_python_reads_without_the_groups(
     digits: int, places: int, form: tuple[str, str]
@@ -139,7 +142,8 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=so_many(500, part=170), deadline=None)
 @given(
     texts=st.lists(st.lists(PIECES, max_size=8).map("".join), min_size=1, max_size=8),
     form=st.sampled_from([POINT, COMMA, VOLUME, NumberForm(), NumberForm(decimal=",", shortened=True)]),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from backbone.domain.clock import parse_time
 from backbone.sources.text.times import Moment, TimeForm, counted, moment, moments, recognised
+from tests.campaigns import so_many
 
 UTC_ZONE = TimeForm(zone=ZoneInfo("UTC"))
 NEW_YORK = TimeForm(zone=ZoneInfo("America/New_York"))
@@ -232,7 +233,8 @@ FORMATS = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=so_many(150, part=50), deadline=None)
 @given(
     at=st.lists(st.datetimes(datetime(1970, 1, 1), datetime(2037, 12, 31)), min_size=1, max_size=8),  # noqa: DTZ001
     format=st.sampled_from(FORMATS),
@@ -260,7 +262,8 @@ def test_a_format_that_names_no_whole_moment_is_refused(format: str) -> None:  #
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=so_many(200, part=70), deadline=None)
 @given(
     at=st.lists(st.datetimes(**WITHIN, timezones=st.one_of(st.none(), OFFSETS)), min_size=1, max_size=10),
     separator=st.sampled_from(["T", " "]),
@@ -271,7 +274,8 @@ def test_iso_times_are_what_python_reads(at: list[datetime], separator: str, pre
     assert both(texts, UTC_ZONE) == [parse_time(text, "UTC") for text in texts]
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=so_many(200, part=70), deadline=None)
 @given(
     at=st.lists(st.integers(10**14, 4 * 10**15), min_size=1, max_size=10),
     unit=st.sampled_from([10**6, 10**3, 1]),
@@ -308,7 +312,8 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=so_many(400, part=140), deadline=None)
 @given(
     texts=st.lists(st.lists(PIECES, max_size=9).map("".join), min_size=1, max_size=8),
     form=st.sampled_from(

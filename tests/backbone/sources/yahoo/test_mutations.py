@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from backbone.sources.http.timing import Timing
 from backbone.sources.http.transport import Answer, Bounds
 from backbone.sources.yahoo.source import YahooSource
 from tests.backbone.sources.shapes import FIRST, START, chart
+from tests.campaigns import so_many
 
 GOOD = chart(
     rows=4,
@@ -81,7 +83,8 @@ def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 PLACES = places(GOOD)[1:]
 
 
-@settings(max_examples=300)
+@pytest.mark.campaign
+@settings(max_examples=so_many(300, part=100))
 @given(
     st.lists(st.tuples(st.sampled_from(PLACES), st.sampled_from(ODD)), min_size=1, max_size=3), st.sampled_from(SERVED)
 )
@@ -100,7 +103,8 @@ def test_a_value_of_another_kind_is_rows_or_a_reason(
     outcome(json.dumps(body).encode(), dimension)
 
 
-@settings(max_examples=300)
+@pytest.mark.campaign
+@settings(max_examples=so_many(300, part=100))
 @given(st.integers(0, 2**32), st.sampled_from(SERVED))
 def test_bytes_that_were_changed_lost_or_doubled_are_rows_or_a_reason(seed: int, dimension: Dimension) -> None:
     rng = random.Random(seed)
