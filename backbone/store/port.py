@@ -29,6 +29,7 @@ from backbone.store.records import (
     WriteResult,
 )
 from backbone.store.run_records import RunRow
+from backbone.store.since_port import Sinces
 from backbone.store.snapshot_port import Snapshots
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Adapter", "Store", "StoreFactory"]
 
 
-class Store(Inbox, Snapshots, Protocol):
+class Store(Inbox, Snapshots, Sinces, Protocol):
     """Rows of all dimensions, with ledger, journal, outbox and inbox.
 
     Every method may raise `StoreUnavailable`, and `SchemaMismatch` before `migrate`.

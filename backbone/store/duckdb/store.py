@@ -25,6 +25,7 @@ from backbone.store.duckdb.quarters import Counting
 from backbone.store.duckdb.repairs import Repairs
 from backbone.store.duckdb.run_journal import RunJournal
 from backbone.store.duckdb.session import Session
+from backbone.store.duckdb.since import Sinces
 from backbone.store.duckdb.snapshots import Held, Snapshots
 from backbone.store.duckdb.tracing import Tracing
 from backbone.store.duckdb.upkeep import Upkeep
@@ -40,6 +41,7 @@ class DuckDBStore(
     Writing,
     Aggregating,
     Snapshots,
+    Sinces,
     Outbox,
     Cursors,
     Inbox,

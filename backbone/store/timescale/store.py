@@ -32,6 +32,7 @@ from backbone.store.timescale.quarters import Counting
 from backbone.store.timescale.repairs import Repairs
 from backbone.store.timescale.roles import reads_only
 from backbone.store.timescale.run_journal import RunJournal
+from backbone.store.timescale.since import Sinces
 from backbone.store.timescale.snapshots import Held, Snapshots
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.tracing import Tracing
@@ -46,6 +47,7 @@ class TimescaleStore(
     Writing,
     Aggregating,
     Snapshots,
+    Sinces,
     Outbox,
     Cursors,
     Leases,

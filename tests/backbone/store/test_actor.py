@@ -34,6 +34,7 @@ from backbone.store.messages import OutboxGrew, ReadRows, ReadSymbols, StoreQues
 from backbone.store.port import Store
 from backbone.store.records import Chunk, DeadLetter, JournalBound, JournalRow, OutboxRow, Query, StoreInfo, WriteResult
 from backbone.store.run_records import RunRow
+from backbone.store.since import Since
 from backbone.store.snapshots import PART_ROWS, Part, Parts
 
 TRADES = Dimension.TRADES
@@ -101,6 +102,7 @@ async def started(system: TestSystem, double: Double, **more: Any) -> ActorRef:
 
 
 RUN = RunRow(run_id="a", dimension="trades", status="ok", source="csv", executed_at=DAY)
+SINCE = Since("export-0f 1a", 0, (0, 9), {})
 PART = Part(TRADES, "A", DAY, DAY)
 LETTER = DeadLetter("backbone", "backbone.quotes", 3, 7, "no frame", b"{", DAY)
 ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] = [
@@ -168,6 +170,8 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.ReadPart("one", PART, ("A", DAY, 1), 5), ("read_part", ("one", PART, ("A", DAY, 1), 5), {})),
     (messages.SumPart("one", PART), ("sum_part", ("one", PART, None, PART_ROWS), {})),
     (messages.CloseSnapshot("one"), ("close_snapshot", ("one",), {})),
+    (messages.NoteExport("export-0f 1a", 7), ("note_export", ("export-0f 1a", 7), {})),
+    (messages.ReadSince(Query(TRADES, ("A",)), SINCE), ("read_since", (Query(TRADES, ("A",)), SINCE), {})),
 ]
 
 
