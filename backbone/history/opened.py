@@ -14,7 +14,8 @@ from collections import OrderedDict
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any
+from weakref import finalize
 
 import pyarrow as pa
 
@@ -38,9 +39,10 @@ class _File:
     def __init__(self, path: Path, size: int) -> None:
         self.path = path
         try:
-            self.file: BinaryIO = path.open("rb", buffering=0)
+            self.handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise Damaged(f"{path} can't be read: {error.strerror or error}") from error
+        finalize(self, os.close, self.handle)
         self._stamp = self._now()
         if self._stamp[0] != size:
             raise Damaged(f"{path} has {self._stamp[0]} bytes of {size}")
@@ -51,7 +53,7 @@ class _File:
             raise Damaged(f"{self.path} was changed while it was open")
 
     def _now(self) -> Stamp:
-        found = os.fstat(self.file.fileno())
+        found = os.fstat(self.handle)
         return found.st_size, found.st_mtime_ns
 
 
@@ -68,7 +70,7 @@ class MappedPart:
         if entry.mapped is None:
             raise AssertionError("a part without mapped file is read from its Parquet file")
         self._file = _File(folder / entry.mapped.path, entry.mapped.bytes)
-        mapped = mmap.mmap(self._file.file.fileno(), 0, access=mmap.ACCESS_READ)
+        mapped = mmap.mmap(self._file.handle, 0, access=mmap.ACCESS_READ)
         _require(sha256(mapped).hexdigest() == entry.mapped.sha256, self._file.path)
         try:
             table = pa.ipc.open_file(pa.py_buffer(mapped)).read_all()
@@ -121,7 +123,7 @@ class ParquetPart:
 
     def _data(self) -> bytes:
         size = self._entry.bytes
-        data = os.pread(self._file.file.fileno(), size, 0)
+        data = os.pread(self._file.handle, size, 0)
         _require(len(data) == size, self._file.path)
         return data
 

@@ -74,7 +74,7 @@ class Play:
         """What the roster says of reads from exports."""
         entry = self.backbone.roster().find(f"{self.backbone.path}/history")
         assert entry is not None
-        return dict(entry.facts)
+        return dict(entry.detail or {})
 
     async def _begin(self) -> None:
         for dimension in SYMBOLS:

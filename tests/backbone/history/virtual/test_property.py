@@ -38,8 +38,14 @@ def play_of(seed: int, folder: Path) -> Play:
     return Play(seed, opened, root, path)
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody pulls the plug here: no file waits for the disk."""
+    monkeypatch.setattr("os.fsync", lambda _: None)
+
+
 @pytest.mark.parametrize("seed", range(12))
-async def test_a_window_is_what_the_store_holds(seed: int, tmp_path: Path) -> None:
+async def test_a_window_is_what_the_store_holds(seed: int, tmp_path: Path, hasty: None) -> None:
     play = play_of(seed, tmp_path)
     await play.run(ACTS)
     assert play.history_rows
