@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from backbone import Backbone
-from backbone.store import since as judged
-from backbone.store.since import Changes, Since, Stretch
+from backbone.store.duckdb import since as asked
+from backbone.store.records import Query
+from backbone.store.since import Changes, Since, Stretch, stretches_of
 from backbone.testing import embedded
 from tests.backbone.history.play import Differs, Play
 
-ACTS = 40
+ACTS = 25
 
 
 def play_of(seed: int, folder: Path) -> Play:
@@ -44,8 +45,29 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fsync", lambda _: None)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 async def test_a_window_is_what_the_store_holds(seed: int, tmp_path: Path, hasty: None) -> None:
     play = play_of(seed, tmp_path)
     await play.run(ACTS)
     assert play.history_rows
+
+
+def ignoring_the_ledger(query: Query, since: Since, changes: Changes) -> tuple[Stretch, ...]:
+    return stretches_of(query, since, Changes(changes.known, changes.cut_us))
+
+
+def ignoring_drops(query: Query, since: Since, changes: Changes) -> tuple[Stretch, ...]:
+    return stretches_of(query, since, Changes(changes.known, written=changes.written))
+
+
+def short_of_the_edge(query: Query, since: Since, changes: Changes) -> tuple[Stretch, ...]:
+    found = stretches_of(query, since, changes)
+    return tuple(each._replace(end_us=each.end_us - 1) for each in found if each.end_us > each.start_us)
+
+
+@pytest.mark.parametrize("bug", [ignoring_the_ledger, ignoring_drops, short_of_the_edge])
+async def test_a_bug_is_found(bug: object, tmp_path: Path, hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked, "stretches_of", bug)
+    with pytest.raises(Differs):
+        for seed in range(20):
+            await play_of(seed, tmp_path / str(seed)).run(ACTS)
