@@ -29,6 +29,7 @@ from backbone.history.piece import Piece
 __all__ = ["MappedPart", "Opened", "ParquetPart"]
 
 _MOST = 256  # files that are open at once
+_MANY_ROWS = 100_000  # so many are worth several threads
 
 Stamp = tuple[int, int]
 
@@ -117,7 +118,7 @@ class ParquetPart:
         if not groups:
             return []
         with pq.ParquetFile(pa.BufferReader(self._data()), metadata=self._footer) as file:
-            rows = file.read_row_groups(groups)
+            rows = file.read_row_groups(groups, use_threads=self._entry.rows > _MANY_ROWS)
         table = whole_table(self._entry.dimension, self._entry.symbol, rows)
         return Piece(self._entry.dimension, table).between(start_us, end_us, interval)
 

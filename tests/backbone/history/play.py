@@ -84,7 +84,14 @@ class Play:
 
     async def _act(self) -> bool:
         """Let something happen; False: it ends with the backbone."""
-        acts: list[tuple[int, str]] = [(6, "record"), (3, "export"), (2, "drop"), (1, "restart"), (1, "damage"), (2, "none")]
+        acts: list[tuple[int, str]] = [
+            (6, "record"),
+            (3, "export"),
+            (2, "drop"),
+            (1, "restart"),
+            (1, "damage"),
+            (2, "none"),
+        ]
         weights, names = zip(*acts, strict=True)
         [act] = self._random.choices(names, weights)
         self.told.append(act)
@@ -96,7 +103,7 @@ class Play:
             await self._drop()
         elif act == "damage":
             self._damage()
-        return act != "restart"
+        return bool(act != "restart")
 
     async def _record(self, dimension: Dimension) -> None:
         """Rows of some moments: some new, some late, some corrections of what there is."""
@@ -108,7 +115,13 @@ class Play:
         chance, ts = self._random, self._moment()
         row: dict[str, Any] = {dimension.partition_column: chance.choice(SYMBOLS[dimension])}
         if dimension is TRADES:
-            return {**row, "ts": ts, "sequence": chance.randint(1, 3), "price": float(chance.randint(1, 50)), "size": 1.0}
+            return {
+                **row,
+                "ts": ts,
+                "sequence": chance.randint(1, 3),
+                "price": float(chance.randint(1, 50)),
+                "size": 1.0,
+            }
         if dimension is MACRO:
             return {**row, "event": chance.choice(("CPI", "GDP")), "ts": ts, "actual": float(chance.randint(1, 50))}
         close = float(chance.randint(10, 50))
@@ -123,7 +136,9 @@ class Play:
         """Mostly an edge of a day, or beside one."""
         day = FIRST + self._random.randrange(DAYS) * DAY
         beside = self._random.choice((0, 0, -1, 1)) * MICROSECOND
-        return self._random.choice((day + beside, day + beside, day + self._random.randrange(86_400) * timedelta(seconds=1)))
+        return self._random.choice(
+            (day + beside, day + beside, day + self._random.randrange(86_400) * timedelta(seconds=1))
+        )
 
     async def _export(self) -> None:
         chance, asked = self._random, dict[str, Any]()
