@@ -69,7 +69,7 @@ def tree(
         ingest.child(settings, calls),
         ingest.scheduler(settings, calls),
         retention.child(settings, calls),
-        export.child(settings, calls, None if past is None else past.look),
+        export.child(settings, calls, None if past is None else past.published),
         gate.child(settings, calls, resources.gates, resources.newest),
     ]
     looks_after = None if past is None else history.child(settings, past)

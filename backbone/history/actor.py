@@ -17,8 +17,8 @@ class Look(Message, frozen=True):
     """Time to look which export is current."""
 
 
-class Troubled(Message, frozen=True):
-    """A file of the export is damaged."""
+class Changed(Message, frozen=True):
+    """A file of the export is damaged, or there is another export."""
 
 
 class HistoryActor(Actor):
@@ -33,19 +33,19 @@ class HistoryActor(Actor):
 
     async def on_start(self) -> None:
         """Look for the first time; the next looks come by themselves."""
-        self._history.troubled = self._told
+        self._history.changed = self._told
         await self._look()
 
     async def on_stop(self, reason: StopReason) -> None:
         """Hear of no more trouble."""
-        self._history.troubled = nobody
+        self._history.changed = nobody
 
     def inspect(self) -> dict[str, Any]:
         """Which export is read, and what for."""
         return dict(self._history.facts())
 
     def _told(self) -> None:
-        self.context.send_after(0.0, Troubled(), key="troubled")
+        self.context.send_after(0.0, Changed(), key="changed")
 
     @handles
     async def look(self, message: Look) -> None:
@@ -53,7 +53,7 @@ class HistoryActor(Actor):
         await self._look()
 
     @handles
-    async def troubled(self, message: Troubled) -> None:
+    async def changed(self, message: Changed) -> None:
         """A part that is gone may be so because its export went: there may be a newer one."""
         await self._look()
 

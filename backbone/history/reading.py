@@ -50,7 +50,7 @@ class History:
         volume: the export that is read; None: there is none.
         damaged: by the place of a part, what is wrong with it.
         served: what reads came to.
-        troubled: called where a file turns out to be damaged.
+        changed: called where a file turns out to be damaged, or another export is read.
     """
 
     def __init__(self, settings: Settings, calls: Calls) -> None:
@@ -64,7 +64,7 @@ class History:
         self.why_not = "no export was looked for yet"
         self.damaged: dict[str, str] = {}
         self.served = Served()
-        self.troubled: Callable[[], None] = nobody
+        self.changed: Callable[[], None] = nobody
 
     async def look(self) -> None:
         """Take the export that CURRENT names now."""
@@ -81,6 +81,13 @@ class History:
             self._opened.close(None if volume is None else volume.folder)
         self.volume = volume
 
+    async def published(self) -> None:
+        """There is an export, perhaps the same one again, whose files were looked at and mended."""
+        self.damaged.clear()
+        self._opened.close(None)
+        await self.look()
+        self.changed()
+
     async def read(self, query: Query, timeout: float) -> ReadResult:
         """A window.
 
@@ -95,7 +102,7 @@ class History:
                 return await self._whole(query, volume, result)
             except Damaged:
                 self.served.passed_by += 1
-                self.troubled()
+                self.changed()
         read: ReadResult = await self._calls.ask("store", ReadRows(query), timeout)
         self.served.store_rows += read.frame.num_rows
         return read
