@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio
 import pytest
 
-from backbone import Backbone, load_settings
+from backbone import Backbone, Frame, load_settings
 from backbone.store.timescale import since as asked
 from tests.backbone.history.play import Differs, Play
 from tests.backbone.history.virtual.test_property import ignoring_the_ledger, short_of_the_edge
-from tests.services.stores import empty
+from tests.services.stores import DAY, TRADES, bare, empty, until_somebody_waits
 
 ACTS = 25
 
@@ -56,3 +57,24 @@ async def test_a_bug_is_found(bug: object, dsn: str, tmp_path: Path, monkeypatch
 
     with pytest.raises(Differs):
         await played()
+
+
+async def test_what_was_under_way_when_the_export_read_is_not_taken_for_older_than_it(dsn: str, tmp_path: Path) -> None:
+    """A transaction begins before the moment of the export, and commits after it: its number is the smaller one."""
+    await empty(dsn)
+    async with play_of(0, dsn, tmp_path).opened() as backbone, bare(dsn) as blocker:
+        await backbone.record(trade(1.0))
+        await blocker.execute("BEGIN; LOCK TABLE telemetry.outbox IN EXCLUSIVE MODE")
+        async with anyio.create_task_group() as group:
+            group.start_soon(backbone.record, trade(2.0))
+            await until_somebody_waits(dsn)
+            await backbone.export()
+            await blocker.execute("COMMIT")
+        found = await backbone.fetch(TRADES, symbols=["AIG"], start=DAY, end=DAY)
+        assert found.column("price").tolist() == [2.0]
+        await backbone.export()
+        assert await backbone.fetch(TRADES, symbols=["AIG"], start=DAY, end=DAY) == found
+
+
+def trade(price: float) -> Frame:
+    return Frame.from_records(TRADES, [{"symbol": "AIG", "ts": DAY, "sequence": 1, "price": price}])

@@ -45,7 +45,7 @@ class Play:
 
     def __init__(self, seed: int, opened: Opened, root: Path, path: Path | None = None) -> None:
         self._random = random.Random(seed)
-        self._opened = opened
+        self.opened = opened
         self._root = root
         self._path = path
         self._copy = False
@@ -57,7 +57,7 @@ class Play:
         """Open, act, read, and close, as often as it comes."""
         left = acts
         while left > 0:
-            async with self._opened() as self.backbone:
+            async with self.opened() as self.backbone:
                 if left == acts:
                     await self._begin()
                 while left > 0:
