@@ -25,7 +25,7 @@ from backbone.export.manifest import Entry
 from backbone.history.errors import Damaged
 from backbone.history.opened import Opened
 from backbone.history.served import Served
-from backbone.history.volume import Volume, bounds_of, volume_of
+from backbone.history.volume import Volume, bounds_of, stamp_of, volume_of
 from backbone.settings import Settings
 from backbone.store.messages import ReadRows, ReadSince
 from backbone.store.records import Query, ReadResult
@@ -59,6 +59,7 @@ class History:
         self._inline = settings.store.inline
         self._calls = calls
         self._opened = Opened()
+        self._stamp: tuple[object, ...] = ()
         self.enabled = settings.export.reads
         self.volume: Volume | None = None
         self.why_not = "no export was looked for yet"
@@ -71,11 +72,14 @@ class History:
         if not self.enabled:
             return
         try:
+            stamp = await self._run(lambda: stamp_of(self._root))
+            if stamp == self._stamp and self.volume is not None:
+                return
             volume = await self._run(lambda: volume_of(self._root))
         except (OSError, ValueError) as error:
             volume, self.why_not = None, f"no current export in {self._root}: {error}"
         else:
-            self.why_not = volume.why_not
+            self._stamp, self.why_not = stamp, volume.why_not
         if volume is None or self.volume is None or volume.token != self.volume.token:
             self.damaged.clear()
             self._opened.close(None if volume is None else volume.folder)

@@ -12,10 +12,10 @@ import msgspec
 
 from backbone.domain.clock import MAX_US, MIN_US, to_us
 from backbone.domain.dimension import Dimension
-from backbone.export.layout import CURRENT
+from backbone.export.layout import CURRENT, MANIFEST
 from backbone.export.manifest import Entry, Manifest, tokened
 
-__all__ = ["Volume", "bounds_of", "volume_of"]
+__all__ = ["Volume", "bounds_of", "stamp_of", "volume_of"]
 
 Bounds = tuple[int, int]
 
@@ -46,6 +46,17 @@ class Volume(msgspec.Struct, frozen=True):
         bounds = self.parts.get((dimension, symbol), ())
         first = bisect_left(bounds, start_us, key=_end)
         return self.entries.get((dimension, symbol), ())[first : bisect_right(bounds, end_us, key=_start)]
+
+
+def stamp_of(root: Path) -> tuple[object, ...]:
+    """Another one as soon as CURRENT or the manifest that it leads to was replaced; cheap.
+
+    Raises:
+        OSError: there is none.
+    """
+    current = root / CURRENT
+    manifest = root / current.read_text(encoding="utf-8", errors="replace").strip() / MANIFEST
+    return tuple((found.st_ino, found.st_size, found.st_mtime_ns) for found in (current.stat(), manifest.stat()))
 
 
 def volume_of(root: Path) -> Volume:
