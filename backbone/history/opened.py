@@ -24,7 +24,7 @@ from backbone.domain.schema import arrow_schema
 from backbone.export.manifest import Entry
 from backbone.export.mapped import whole_table
 from backbone.history.errors import Damaged
-from backbone.history.piece import Piece
+from backbone.history.piece import Piece, Runs
 
 __all__ = ["MappedPart", "Opened", "ParquetPart"]
 
@@ -100,6 +100,7 @@ class ParquetPart:
         import pyarrow.parquet as pq
 
         self._entry = entry
+        self._runs: Runs | None = None
         self._file = _File(folder / entry.path, entry.bytes)
         data = self._data()
         _require(sha256(data).hexdigest() == entry.sha256, self._file.path)
@@ -120,7 +121,10 @@ class ParquetPart:
         with pq.ParquetFile(pa.BufferReader(self._data()), metadata=self._footer) as file:
             rows = file.read_row_groups(groups, use_threads=self._entry.rows > _MANY_ROWS)
         table = whole_table(self._entry.dimension, self._entry.symbol, rows)
-        return Piece(self._entry.dimension, table).between(start_us, end_us, interval)
+        piece = Piece(self._entry.dimension, table, self._runs if len(groups) == len(self._spans) else None)
+        if len(groups) == len(self._spans):
+            self._runs = piece.runs
+        return piece.between(start_us, end_us, interval)
 
     def _data(self) -> bytes:
         size = self._entry.bytes

@@ -8,7 +8,9 @@ import pyarrow as pa
 from backbone.domain.dimension import Dimension
 from backbone.domain.selection import runs
 
-__all__ = ["Piece"]
+__all__ = ["Piece", "Runs"]
+
+Runs = list[tuple[str, int, int]]
 
 
 class Piece:
@@ -17,22 +19,25 @@ class Piece:
     Args:
         dimension: of the rows.
         table: all columns.
+        known: `runs` of the same rows, where they were found before.
+
+    Attributes:
+        runs: stretches of one interval, or of one name, each in order of time, as (text, offset, length).
     """
 
-    __slots__ = ("_runs", "_stamps", "_table")
+    __slots__ = ("_stamps", "_table", "runs")
 
-    def __init__(self, dimension: Dimension, table: pa.Table) -> None:
+    def __init__(self, dimension: Dimension, table: pa.Table, known: Runs | None = None) -> None:
         self._table = table
         self._stamps = table.column("ts").chunk(0).view(pa.int64()).to_numpy()
         first = next(name for name in dimension.key if name != dimension.partition_column)
-        # of bars and events those of one interval, or of one name, lie together, each in order of time
         whole = [("", 0, table.num_rows)]
-        self._runs = whole if first == "ts" else runs(table.column(first))
+        self.runs = known or (whole if first == "ts" else runs(table.column(first)))
 
     def between(self, start_us: int, end_us: int, interval: str | None) -> list[pa.Table]:
         """The rows of a span, both ends inclusive, and of one interval if given; nothing is copied."""
         found = []
-        for text, offset, length in self._runs:
+        for text, offset, length in self.runs:
             if interval is not None and text != interval:
                 continue
             stamps = self._stamps[offset : offset + length]

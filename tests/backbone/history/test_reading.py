@@ -61,7 +61,7 @@ async def test_both_ends_of_a_window_are_within(tmp_path: Path, mapped: bool) ->
         for start, end in ((0.5, 0.5), (0.5, edge), (edge, edge), (edge, 1), (1, 1.5), (0, 1.5), (1.6, 3)):
             window = {"start": DAY + start * ONE_DAY, "end": DAY + end * ONE_DAY}
             frame, held = await from_export(backbone, **window)
-            assert frame == stored.select(**window)
+            assert frame == stored.select(start=window["start"], end=window["end"])
             assert held == frame.num_rows
 
 
@@ -234,7 +234,7 @@ async def test_bars_of_several_intervals_lie_in_the_order_of_their_key(tmp_path:
     async with opened(tmp_path) as backbone:
         await backbone.record(stored)
         await backbone.export()
-        window = {"start": DAY, "end": DAY + 60 * ONE_DAY, "resample": False}
+        window: dict[str, Any] = {"start": DAY, "end": DAY + 60 * ONE_DAY, "resample": False}
         assert await backbone.fetch(BARS, symbols=["EURUSD"], **window) == stored
         hourly = await backbone.fetch(BARS, symbols=["EURUSD"], interval="1h", **window)
         assert hourly == stored.select(interval="1h")
