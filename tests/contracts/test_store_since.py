@@ -89,6 +89,7 @@ async def test_a_correction_and_a_row_between_parts_are_found(store: Store) -> N
 async def test_rows_that_were_dropped_since_stand_no_more(store: Store) -> None:
     await write(store, trades(0, 1, 2, 3))
     since = await noted(store)
+    assert (await store.read_since(WEEK, since)).anew == ()
     await store.drop(TRADES, before=DAY + 1.5 * ONE_DAY, dry_run=False)
     result = await store.read_since(WEEK, since)
     assert whole_days(result) == [(0, 2)]

@@ -10,10 +10,12 @@ import anyio
 import pytest
 
 from backbone import Backbone, Frame, load_settings
+from backbone.domain.identifiers import ingest_id
+from backbone.store.records import Chunk
 from backbone.store.timescale import since as asked
 from tests.backbone.history.play import Differs, Play
 from tests.backbone.history.virtual.test_property import ignoring_the_ledger, short_of_the_edge
-from tests.services.stores import DAY, TRADES, bare, empty, until_somebody_waits
+from tests.services.stores import DAY, TRADES, bare, empty, opened, until_somebody_waits
 
 ACTS = 25
 
@@ -60,14 +62,17 @@ async def test_a_bug_is_found(bug: object, dsn: str, tmp_path: Path, monkeypatch
 
 
 async def test_what_was_under_way_when_the_export_read_is_not_taken_for_older_than_it(dsn: str, tmp_path: Path) -> None:
-    """A transaction begins before the moment of the export, and commits after it: its number is the smaller one."""
+    """It commits after the export has read, and its number is smaller than one that the export has seen."""
     await empty(dsn)
     async with play_of(0, dsn, tmp_path).opened() as backbone, bare(dsn) as blocker:
         await backbone.record(trade(1.0))
-        await blocker.execute("BEGIN; LOCK TABLE telemetry.outbox IN EXCLUSIVE MODE")
+        await blocker.execute("BEGIN; SELECT FROM telemetry.positions WHERE symbol = 'AIG' FOR UPDATE")
         async with anyio.create_task_group() as group:
             group.start_soon(backbone.record, trade(2.0))
             await until_somebody_waits(dsn)
+            async with opened(dsn) as beside:
+                other = trade(5.0, "IBM")
+                await beside.write(Chunk(ingest_id("beside", other), "run", "beside", other))
             await backbone.export()
             await blocker.execute("COMMIT")
         found = await backbone.fetch(TRADES, symbols=["AIG"], start=DAY, end=DAY)
@@ -76,5 +81,5 @@ async def test_what_was_under_way_when_the_export_read_is_not_taken_for_older_th
         assert await backbone.fetch(TRADES, symbols=["AIG"], start=DAY, end=DAY) == found
 
 
-def trade(price: float) -> Frame:
-    return Frame.from_records(TRADES, [{"symbol": "AIG", "ts": DAY, "sequence": 1, "price": price}])
+def trade(price: float, symbol: str = "AIG") -> Frame:
+    return Frame.from_records(TRADES, [{"symbol": symbol, "ts": DAY, "sequence": 1, "price": price}])
