@@ -28,6 +28,7 @@ ROOMS = (
     "backbone.ingest",
     "backbone.retention",
     "backbone.export",
+    "backbone.history",
     "backbone.operations",
     "backbone.control",
     "backbone.facade",

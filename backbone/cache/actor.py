@@ -14,7 +14,7 @@ from backbone.cache.guarded import GuardedCache
 from backbone.cache.key import CacheKey
 from backbone.cache.lately import LastAsked
 from backbone.cache.load import Asker, outcome_of
-from backbone.cache.loads import Loads
+from backbone.cache.loads import Loads, Reads
 from backbone.cache.messages import (
     Fetch,
     Fetched,
@@ -52,6 +52,7 @@ class CacheActor(Actor):
         read_timeout: seconds for a read of the store.
         inline: encode on the event loop only, for deterministic tests.
         at_hand: where it shows what it has at hand; None: nobody looks.
+        reads: reads what it lacks, within so many seconds; None: the store's actor is asked.
         observe: told of each Fetch ("hit", "miss", "stale", or "refused:" and the code) and of each Invalidate and
             ForgetWindows ("ok", or "missed" while the cache is down).
     """
@@ -65,7 +66,9 @@ class CacheActor(Actor):
         inline: bool = False,
         observe: Observe | None = None,
         at_hand: AtHand | None = None,
+        reads: Reads | None = None,
     ) -> None:
+        self._reads = reads
         self._inline = inline
         self._make = make
         self._calls = calls
@@ -82,7 +85,7 @@ class CacheActor(Actor):
         """Open the cache; one that is down is waited for beside the work."""
         # what a fallen incarnation did not hear of is unknown: a cache that outlived it is not trusted
         self._cache = GuardedCache(self._make(), self._went_down, missed=self.context.ref.incarnation > 1)
-        self._loads = Loads(self.context, self._cache, self._calls, self._read_timeout, self._inline)
+        self._loads = Loads(self.context, self._cache, self._calls, self._read_timeout, self._inline, self._reads)
         if self._shown is not None:
             self._shown.show(self.context.ref, self._at_hand)
         await self._look()

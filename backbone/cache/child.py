@@ -9,6 +9,7 @@ from actors import ChildSpec, Reject
 from backbone.cache.actor import CacheActor
 from backbone.cache.at_hand import AtHand
 from backbone.cache.errors import CacheUnavailable
+from backbone.cache.loads import Reads
 from backbone.cache.policy import Policy
 from backbone.cache.port import Cache
 from backbone.calls import Calls
@@ -22,13 +23,22 @@ __all__ = ["child", "factory", "only_probed", "stand_in"]
 _DATABASE_TIMEOUT = 2.0
 
 
-def child(settings: Settings, calls: Calls, make: Callable[[Calls], Cache], at_hand: AtHand) -> ChildSpec:
-    """The actor that owns the cache; each of its lives opens a fresh adapter, and shows what that has at hand."""
+def child(
+    settings: Settings,
+    calls: Calls,
+    make: Callable[[Calls], Cache],
+    at_hand: AtHand,
+    reads: Reads | None = None,
+) -> ChildSpec:
+    """The actor that owns the cache; each of its lives opens a fresh adapter, and shows what that has at hand.
+
+    `reads` reads what it lacks; None: the store's actor is asked.
+    """
     return ChildSpec(
         "cache",
         CacheActor,
         args=(partial(make, calls), calls, stand_in(settings)),
-        kwargs={"inline": settings.store.inline, "observe": calls.observe, "at_hand": at_hand},
+        kwargs={"inline": settings.store.inline, "observe": calls.observe, "at_hand": at_hand, "reads": reads},
         shutdown=settings.supervision.shutdown,
         backoff=settings.supervision.delays(),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import anyio
 
@@ -20,7 +20,7 @@ from backbone.domain.threads import in_thread
 from backbone.store.messages import ReadRows
 from backbone.store.records import Query, ReadResult
 
-__all__ = ["Loads"]
+__all__ = ["Loads", "Reads"]
 
 _MOST_ROWS = 150_000  # larger windows (about 8 MiB) are served, not kept
 _ROWS_INLINE = 20_000  # what can be encoded within a millisecond
@@ -28,6 +28,10 @@ _IN_FLIGHT = 16  # reads of the store at once, also of what is never cached, and
 _WAITING = 1024  # reads under way or waiting for their turn; further ones are refused
 _ASK_AGAIN = 0.05  # seconds between looks at a window that another process loads
 _PATIENCE = 2.0  # seconds for which such a window is waited for; then it is read here as well, and not kept
+
+
+Reads = Callable[[Query, float], Awaitable[ReadResult]]
+"""Reads a window within so many seconds; raises Reject."""
 
 
 class Loads:
@@ -39,9 +43,19 @@ class Loads:
         calls: where the store is.
         timeout: seconds for a read of the store.
         inline: encode on the event loop only.
+        reads: reads windows; None: the store's actor is asked.
     """
 
-    def __init__(self, context: Context, cache: GuardedCache, calls: Calls, timeout: float, inline: bool) -> None:
+    def __init__(
+        self,
+        context: Context,
+        cache: GuardedCache,
+        calls: Calls,
+        timeout: float,
+        inline: bool,
+        reads: Reads | None = None,
+    ) -> None:
+        self._reads = self._read_store if reads is None else reads
         self._context = context
         self._cache = cache
         self._calls = calls
@@ -171,7 +185,10 @@ class Loads:
 
     async def _read(self, query: Query) -> ReadResult:
         async with self._slots:
-            return await self._calls.ask("store", ReadRows(query), self._timeout)
+            return await self._reads(query, self._timeout)
+
+    async def _read_store(self, query: Query, timeout: float) -> ReadResult:
+        return await self._calls.ask("store", ReadRows(query), timeout)
 
     async def _keep(self, key: CacheKey, frame: Frame, position: int, lease: str) -> None:
         """Cache a window, unless it would take the room of many others; a large one is encoded in a thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -27,9 +28,13 @@ class ExportActor(Actor):
     Args:
         calls: where the store is.
         settings: where exports go, and how.
+        published: called when there is another one, before who asked is told; None: nobody reads it here.
     """
 
-    def __init__(self, calls: Calls, settings: Settings) -> None:
+    def __init__(
+        self, calls: Calls, settings: Settings, published: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        self._published = published
         self._calls = calls
         self._settings = settings
         self._one_at_a_time = anyio.Lock(fast_acquire=True)
@@ -52,6 +57,8 @@ class ExportActor(Actor):
                 report = await Exporter(self._ask, self._settings, self.context.clock, asked, self._tell).run()
             except REFUSABLE as error:
                 raise refuse(error) from error
+        if self._published is not None:
+            await self._published()
         self._last |= {"export": report.id, "status": report.status, "rows": report.rows, "seconds": report.seconds}
         self.context.log.info("export done", export=report.id, status=report.status, rows=report.rows)
         return report

@@ -16,6 +16,7 @@ from backbone.export.files import Disk
 from backbone.export.known import Known
 from backbone.export.layout import JOURNAL, Layout
 from backbone.export.manifest import Entry, Job, JobStatus
+from backbone.export.mapped import MappedWriter
 from backbone.export.writing import PartWriter
 from backbone.store.snapshots import PartFacts
 
@@ -49,6 +50,7 @@ class Jobs:
         threads: where they are taken.
         folder: of the export.
         layout: names the files.
+        mapped: writes what lies beside them.
 
     Attributes:
         jobs: those that are done.
@@ -56,8 +58,17 @@ class Jobs:
         counts: of files "written", "linked" and "kept".
     """
 
-    def __init__(self, writer: PartWriter, disk: Disk, threads: Threads, folder: Path, layout: Layout) -> None:
+    def __init__(
+        self,
+        writer: PartWriter,
+        disk: Disk,
+        threads: Threads,
+        folder: Path,
+        layout: Layout,
+        mapped: MappedWriter,
+    ) -> None:
         self._writer = writer
+        self._mapped = mapped
         self._disk = disk
         self._threads = threads
         self._folder = folder
@@ -139,7 +150,9 @@ class Jobs:
             entry, how = found[1], "kept" if found[0] == path else "linked"
             self._rows_done(entry.rows)
         else:
+            found = None
             entry, how = await self._writer.write(facts, place, self._rows_done), "written"
+        entry = await self._threads.run(self._mapped.beside, entry, None if found is None else found[0])
         if how != "kept":
             async with self._journal:
                 line = msgspec.json.encode(entry) + b"\n"

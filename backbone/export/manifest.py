@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,12 +14,25 @@ from backbone.domain.dimension import Dimension
 from backbone.export.layout import JOURNAL, MANIFEST
 from backbone.store.snapshots import Part
 
-__all__ = ["Entry", "Header", "Job", "Manifest", "journal_of", "manifest_of"]
+__all__ = ["Entry", "Header", "Job", "Manifest", "Mapped", "journal_of", "manifest_of", "token_of", "tokened"]
 
 JobStatus = Literal["ok", "warn", "fail"]
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Mapped(msgspec.Struct, frozen=True, kw_only=True):
+    """The same rows once more, in a file that is mapped into memory; see `backbone.export.mapped`.
+
+    Attributes:
+        path: from the folder of the export.
+        bytes, sha256: of the file.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One file.
 
     Attributes:
@@ -28,6 +42,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         version: of the rows in the store; see `backbone.store.snapshots.PartFacts`.
         bytes, sha256: of the file.
         sums: by column, what store and file agree on; see `backbone.export.sums`.
+        mapped: the file beside it; None: there is none.
     """
 
     dimension: Dimension
@@ -42,6 +57,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     sha256: str
     sums: Mapping[str, str]
+    mapped: Mapped | None = None
 
     @property
     def part(self) -> Part:
@@ -112,6 +128,21 @@ def manifest_of(folder: Path) -> Manifest | None:
         return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
         return None
+
+
+def tokened(folder: Path) -> tuple[str, Manifest]:
+    """What an export is known by, to the byte of its manifest, and that.
+
+    Raises:
+        OSError, ValueError: it has none that can be read.
+    """
+    data = (folder / MANIFEST).read_bytes()
+    return f"{folder.name} {sha256(data).hexdigest()[:32]}", msgspec.json.decode(data, type=Manifest)
+
+
+def token_of(folder: Path) -> str:
+    """The first of them."""
+    return tokened(folder)[0]
 
 
 def journal_of(folder: Path) -> tuple[Header | None, list[Entry]]:

@@ -29,12 +29,13 @@ from backbone.export.forms import schema_of
 from backbone.export.jobs import AGAIN, Jobs, Progress
 from backbone.export.known import Known
 from backbone.export.layout import CURRENT, JOURNAL, MANIFEST, METADATA, layout_of, name_of
-from backbone.export.manifest import Entry, Header, Manifest, manifest_of
+from backbone.export.manifest import Entry, Header, Manifest, manifest_of, token_of
+from backbone.export.mapped import MappedWriter
 from backbone.export.messages import RunExport
 from backbone.export.report import ExportReport
 from backbone.export.writing import Ask, PartWriter, Spent
 from backbone.settings import Settings
-from backbone.store.messages import CloseSnapshot, FindParts, OpenSnapshot
+from backbone.store.messages import CloseSnapshot, FindParts, NoteExport, OpenSnapshot
 from backbone.store.snapshots import PartFacts, Snapshot
 
 __all__ = ["Exporter"]
@@ -136,11 +137,25 @@ class Exporter:
         )
         known = await self._threads.run(Known, self._root, folder, snapshot, self._layout)
         await self._begin(folder, header, known)
-        jobs = Jobs(self._part_writer(folder, snapshot), self._disk, self._threads, folder, self._layout)
+        mapped = MappedWriter(
+            self._disk, folder, wanted=self._settings.export.mapped and self._layout.form == "parquet"
+        )
+        writer = self._part_writer(folder, snapshot)
+        jobs = Jobs(writer, self._disk, self._threads, folder, self._layout, mapped)
         jobs.expect(found, self._told)
         for dimension, parts in found.items():
             await jobs.do(dimension, parts, None if self._asked.anew else known, readers=snapshot.readers, last=last)
-        return await self._finish(folder, header, jobs)
+        report = await self._finish(folder, header, jobs)
+        return await self._noted(report, snapshot, folder) if report.current == report.id else report
+
+    async def _noted(self, report: ExportReport, snapshot: Snapshot, folder: Path) -> ExportReport:
+        """Let the store know of the export: only so its files may stand for rows that are read."""
+        try:
+            await self._ask(NoteExport(await self._threads.run(token_of, folder), snapshot.level))
+        except Reject as reject:
+            note = f"the store has not noted it ({reject.text}): reads do not use it"
+            return msgspec.structs.replace(report, note="; ".join(filter(None, (report.note, note))))
+        return report
 
     def _part_writer(self, folder: Path, snapshot: Snapshot) -> PartWriter:
         form = self._layout.form

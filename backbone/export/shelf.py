@@ -116,6 +116,8 @@ def contradictions(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 
 def _problems(folder: Path, manifest: Manifest, entry: Entry) -> Iterator[str]:
+    if entry.mapped is not None and hash_of(folder / entry.mapped.path) != entry.mapped.sha256:
+        yield f"{entry.mapped.path} is missing, or not the file that was written: its SHA-256 is another"
     path = folder / entry.path
     if not path.is_file():
         yield f"{entry.path} is missing"
@@ -142,6 +144,7 @@ def _is_rest(path: str) -> bool:
 def strangers(folder: Path, entries: tuple[Entry, ...]) -> list[str]:
     """Files in the folder of an export that are none of its own."""
     own = {entry.path for entry in entries} | {JOURNAL, MANIFEST}
+    own |= {entry.mapped.path for entry in entries if entry.mapped is not None}
     own |= {f"{entry.dimension}/{METADATA}" for entry in entries}
     found = (path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
     return sorted({path.relative_to(folder).as_posix() for path in found} - own)

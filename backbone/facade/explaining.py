@@ -16,6 +16,8 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.report import plain
 from backbone.facade.spelling import Ask
 from backbone.facade.why_report import CacheSeen, WhyAside, WhyReport, WhyRow, WhyVersion
+from backbone.history.messages import ExplainRow
+from backbone.settings import Settings
 from backbone.store.errors import StoreError
 from backbone.store.messages import OutboxState, ReadRepairs, ReadRows, ReadSymbols, TraceRow
 from backbone.store.records import Query
@@ -33,12 +35,13 @@ class Explaining:
 
     Args:
         ask: asks an actor.
-        settings_hash: of the settings.
+        settings: whether reads use exports.
     """
 
-    def __init__(self, ask: Ask, settings_hash: str) -> None:
+    def __init__(self, ask: Ask, settings: Settings) -> None:
+        self._reads_exports = settings.export.reads
         self._ask = ask
-        self._settings_hash = settings_hash
+        self._settings_hash = settings.hash
 
     async def why(self, symbol: str, ts: datetime, dimension: Dimension | None) -> WhyReport:
         """What is known of a symbol at a moment, in one dimension or in all that have something to say."""
@@ -62,6 +65,7 @@ class Explaining:
             cache=await self._cached(dimension, symbol, at, trace.position) if at is not None else None,
             repairs=await self._repairs(dimension, symbol, at or ts),
             aside=tuple(WhyAside(id=bad.id, **{name: getattr(bad, name) for name in _ASIDE}) for bad in trace.aside),
+            read_from=await self._read_from(dimension, symbol, at or ts),
             before=None if at is not None else await self._before(dimension, symbol, ts),
         )
 
@@ -87,6 +91,13 @@ class Explaining:
         ]
         exact = [begin for _, begin in holding if begin == ts]
         return ts if exact else min(holding)[1] if holding else None
+
+    async def _read_from(self, dimension: Dimension, symbol: str, at: datetime) -> str:
+        """Which file of an export has the rows, or why none is read; "" where none is at all."""
+        if not self._reads_exports:
+            return ""
+        found: str = await self._ask("history", ExplainRow(dimension, symbol, at))
+        return found
 
     async def _before(self, dimension: Dimension, symbol: str, ts: datetime) -> datetime | None:
         found = await self._ask("store", ReadRows(Query(dimension, (symbol,), end=ts, limit=1)))

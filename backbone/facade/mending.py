@@ -143,7 +143,7 @@ class Mending:
 
     @cached_property
     def _explaining(self) -> Explaining:
-        return Explaining(self._ask, self.settings.hash)
+        return Explaining(self._ask, self.settings)
 
     def _mending_answers(self) -> dict[str, Callable[[Mapping[str, Any]], Awaitable[bytes]]]:
         """What the control socket answers, by command."""

@@ -17,6 +17,8 @@ from backbone.cache.at_hand import AtHand
 from backbone.cache.port import Cache
 from backbone.calls import Calls
 from backbone.export import child as export
+from backbone.history import child as history
+from backbone.history.reading import History
 from backbone.ingest import child as ingest
 from backbone.operations.gate import child as gate
 from backbone.operations.gate.board import Board
@@ -58,18 +60,20 @@ def tree(
         Unsupported: `parts` names a child that there is not.
     """
     limits = settings.supervision
+    past = History(settings, calls) if settings.export.reads else None
     children: list[ChildSpec | SupervisorSpec] = [
         telemetry.child(settings, calls, desk),
         store.child(settings, calls, resources.stores),
-        cache.child(settings, calls, resources.caches, resources.at_hand),
+        cache.child(settings, calls, resources.caches, resources.at_hand, None if past is None else past.read),
         stream.child(settings, calls, resources.stream, resources.newest),
         ingest.child(settings, calls),
         ingest.scheduler(settings, calls),
         retention.child(settings, calls),
-        export.child(settings, calls),
+        export.child(settings, calls, None if past is None else past.published),
         gate.child(settings, calls, resources.gates, resources.newest),
     ]
-    children += [each for each in (ingest.replay(settings, calls), control) if each is not None]
+    looks_after = None if past is None else history.child(settings, past)
+    children += [each for each in (looks_after, ingest.replay(settings, calls), control) if each is not None]
     there = {spec.id for spec in children}
     if not there >= set(parts):
         raise Unsupported(f"parts {sorted(set(parts) - there)} given; allowed: {', '.join(sorted(there))}")

@@ -87,6 +87,8 @@ class WhyRow(msgspec.Struct, frozen=True, kw_only=True):
         repairs: what was mended in the rows, each in a line.
         aside: bad rows near by.
         before: the newest row before the moment, where there is none at it.
+        read_from: the file of an export out of which a reader of a span gets the rows, or why the store is read; "":
+            export.reads is off.
     """
 
     dimension: Dimension
@@ -99,6 +101,7 @@ class WhyRow(msgspec.Struct, frozen=True, kw_only=True):
     repairs: tuple[str, ...] = ()
     aside: tuple[WhyAside, ...] = ()
     before: datetime | None = None
+    read_from: str = ""
 
 
 class WhyReport(Report, frozen=True, kw_only=True):
@@ -136,6 +139,7 @@ def _section(row: WhyRow) -> str:
         text += f"{markdown_table(('values', *names, 'published'), versions)}\n"
     text += f"- newest position of the symbol: {cell(row.position)}; relayed up to {cell(row.relayed)}\n"
     text += f"- cache: {cell(None if row.cache is None else msgspec.to_builtins(row.cache))}\n"
+    text += f"- spans are read from {cell(row.read_from)}\n" * bool(row.read_from)
     text += "".join(f"- repaired: {cell(each)}\n" for each in row.repairs)
     for bad in row.aside:
         text += f"- kept aside: {cell(bad.location)}: {cell(bad.reason)} ({cell(bad.id)})\n"

@@ -50,6 +50,7 @@ _WRITES = (
     messages.VoidLedger,
     messages.ClearQuarantine,
     messages.DeleteQuarantine,
+    messages.NoteExport,
 )
 _FIRST = (
     messages.RelayCursor,

@@ -58,6 +58,7 @@ from backbone.store.records import (
 from backbone.store.repair_messages import ReadRepairs
 from backbone.store.request import StoreRequest
 from backbone.store.run_messages import ReadLatestRuns, ReadRuns, RecordRun
+from backbone.store.since_messages import NoteExport, ReadSince
 from backbone.store.snapshot_messages import CloseSnapshot, FindParts, OpenSnapshot, ReadPart, SumPart
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "Lease",
     "LeaveLease",
     "MigrateStore",
+    "NoteExport",
     "NoteParts",
     "OpenSnapshot",
     "OutboxGrew",
@@ -100,6 +102,7 @@ __all__ = [
     "ReadRows",
     "ReadRuns",
     "ReadSeen",
+    "ReadSince",
     "ReadSymbols",
     "ReadTallies",
     "RecordJournal",
@@ -378,5 +381,7 @@ StoreQuestion: TypeAlias = (
     | CloseSnapshot
     | RunStatement
     | StopStatement
+    | NoteExport
+    | ReadSince
 )
 """All of them: what the store's actor handles."""

@@ -30,6 +30,7 @@ from backbone.store.records import (
     WriteResult,
 )
 from backbone.store.run_records import RunRow
+from backbone.store.since_port import Sinces
 from backbone.store.snapshot_port import Snapshots
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["Adapter", "Store", "StoreFactory"]
 
 
-class Store(Inbox, Snapshots, Queries, Protocol):
+class Store(Inbox, Snapshots, Sinces, Queries, Protocol):
     """Rows of all dimensions, with ledger, journal, outbox and inbox.
 
     Every method may raise `StoreUnavailable`, and `SchemaMismatch` before `migrate`.

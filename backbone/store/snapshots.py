@@ -34,6 +34,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         drops: how often rows had been dropped by then.
         generation: which database this is, and of a server in which of its lives.
         readers: so many parts may be read at once.
+        level: entries of the ledger beyond it may be of later; those up to it are not.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     drops: int
     generation: str
     readers: int
+    level: int = 0
 
 
 class Part(msgspec.Struct, frozen=True):

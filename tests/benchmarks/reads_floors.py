@@ -29,6 +29,8 @@ _AS_OF, _PLAIN, _AS_OF_RATIO = (
 )
 _CACHED, _CACHED_MS = "newest 500 bars, cached", 0.060
 _TAIL = "ArcticDB"
+_SPANS = ("a year of hourly bars", "a day of trades of a symbol")
+_PAST = (("Parquet", 2.0), ("mapped Arrow", 1.0))  # beside ArcticDB
 
 
 def group_of(name: str) -> str:
@@ -50,6 +52,9 @@ def judged(medians: Medians) -> list[Floor]:
     for group in BARE:
         ours = f"fetch, {group}"
         found += [_ratio(medians, each, ours, group, most) for each, most in _RATIOS if ours in medians[each]]
+        found += [
+            _past(medians[each], each, f"fetch from {name}, {group}", most) for each in _SPANS for name, most in _PAST
+        ]
         if ours in medians[_ALL]:
             found.append(_limit(f"{_ALL}, {ours}", _ALL_MS, medians[_ALL][ours]))
         if ours in medians[_AS_OF]:
@@ -66,6 +71,14 @@ def _ratio(medians: Medians, question: str, ours: str, group: str, most: float) 
         return None
     beside = medians[question][ours] / measure
     return Floor(f"{question}, {ours}", f"<= {most:g}x", f"{beside:.2f}x", beside <= most)
+
+
+def _past(medians: Mapping[str, float], question: str, ours: str, most: float) -> Floor | None:
+    """A span out of an export, beside ArcticDB."""
+    if ours not in medians or _TAIL not in medians:
+        return None
+    beside = medians[ours] / medians[_TAIL]
+    return Floor(f"{question}, {ours}, beside ArcticDB", f"<= {most:g}x", f"{beside:.2f}x", beside <= most)
 
 
 def _limit(what: str, most: float, taken: float) -> Floor:

@@ -47,6 +47,12 @@ class Whole:
         self._backbone = backbone
         self._calls = Calls(backbone.system, backbone.path)
 
+    async def export(self) -> None:
+        """Write all that there is."""
+        report = await self._backbone.export()
+        if report.status != "ok":
+            raise RuntimeError(f"the export is {report.status}: {report.jobs}")
+
     async def prepare(self, question: Question) -> None:
         """Make the cache cold, or warm."""
         if question.cached:
@@ -75,6 +81,17 @@ class Whole:
         return int(frame.to_arrow().num_rows)
 
 
+class FromExport(Whole):
+    """The same, which reads spans out of an export that was made after the last change."""
+
+    async def ask(self, question: Question) -> int | None:
+        """Fetch what is a span."""
+        query = question.query
+        if question.bars or query.limit is not None or query.as_of is not None:
+            return None
+        return await super().ask(question)
+
+
 async def load(store: Store, frames: Sequence[Frame]) -> None:
     """Write rows as a run does."""
     run, epoch = new_run_id(), await store.claim_epoch("bench", frames[0].dimension)
@@ -83,13 +100,29 @@ async def load(store: Store, frames: Sequence[Frame]) -> None:
 
 
 @asynccontextmanager
-async def opened(*, dsn: str = "", path: Path | None = None) -> AsyncIterator[Whole]:
-    """A backbone on a server, or on a file, with nothing else to do."""
+async def opened(
+    *, dsn: str = "", path: Path | None = None, exports: Path | None = None, mapped: bool = False
+) -> AsyncIterator[Whole]:
+    """A backbone on a server, or on a file, with nothing else to do; reads use the exports in a folder, if given."""
+    made = {} if exports is None else {"export.reads": True, "export.path": str(exports), "export.mapped": mapped}
     place = {"store.backend": "timescale"} if dsn else {"store.path": str(path)}
     settings = load_settings(
         profile="embedded",
         env={"BACKBONE_STORE_URL": dsn} if dsn else {},
-        overrides={**place, "quality.session": "24x7", "control.enabled": False, "store.statement_timeout": 60.0},
+        overrides={
+            **place,
+            **made,
+            "quality.session": "24x7",
+            "control.enabled": False,
+            "store.statement_timeout": 60.0,
+        },
     )
     async with AsyncExitStack() as stack:
-        yield Whole(await stack.enter_async_context(Backbone.open(settings)))
+        kind = Whole if exports is None else FromExport
+        yield kind(await stack.enter_async_context(Backbone.open(settings)))
+
+
+async def export(exports: Path, *, dsn: str = "", path: Path | None = None) -> None:
+    """Write all that there is, with mapped files."""
+    async with opened(dsn=dsn, path=path, exports=exports, mapped=True) as whole:
+        await whole.export()

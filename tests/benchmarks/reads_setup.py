@@ -19,7 +19,7 @@ from backbone.store.port import Store
 from backbone.store.timescale import Bounds, TimescaleStore
 from tests.benchmarks import reads_rivals as rivals
 from tests.benchmarks.reads_data import corrected, day_of_trades, dimension_of, hourly, weeks
-from tests.benchmarks.reads_ours import StoreAlone, load, opened
+from tests.benchmarks.reads_ours import StoreAlone, export, load, opened
 from tests.benchmarks.store_data import chunks
 from tests.services.stores import drop_database, make_database
 
@@ -79,16 +79,32 @@ async def prepare(stack: AsyncExitStack, folder: Path, rows: int, parts: Collect
         copied = folder / "copy.duckdb"
         shutil.copy(path, copied)  # one process has a file open once: the backbone gets one of its own
         await stores["DuckDB"].open()
+        await _past(stack, found, folder, "DuckDB", path=copied)
         found.contestants["fetch, DuckDB"] = await stack.enter_async_context(opened(path=copied))
         found.contestants["store, DuckDB"] = StoreAlone(stores["DuckDB"])
     if dsn:
         found.contestants["fetch, TimescaleDB"] = await stack.enter_async_context(opened(dsn=dsn))
+        await _past(stack, found, folder, "TimescaleDB", dsn=dsn)
         found.contestants["store, TimescaleDB"] = StoreAlone(stores["TimescaleDB"])
         await _clients(stack, dsn, found, modules)
     found.contestants.update(files)
     present = [package for name, (_, package) in _HEAVY.items() if modules[name] is not None]
     found.versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in present)
     return found
+
+
+async def _past(
+    stack: AsyncExitStack, found: Field, folder: Path, group: str, *, dsn: str = "", path: Path | None = None
+) -> None:
+    """Those who read out of an export: of Parquet, and of mapped Arrow. One process has a database file open once."""
+    exports = folder / f"exports-{group}"
+    await export(exports, dsn=dsn, path=path)
+    for name, mapped in (("Parquet", False), ("mapped Arrow", True)):
+        own = None if path is None else path.with_name(f"{name.split()[0]}.duckdb")
+        if path is not None and own is not None:
+            shutil.copy(path, own)
+        reads = opened(dsn=dsn, path=own, exports=exports, mapped=mapped)
+        found.contestants[f"fetch from {name}, {group}"] = await stack.enter_async_context(reads)
 
 
 async def _server(stack: AsyncExitStack, folder: Path, parts: Collection[str], found: Field) -> str:

@@ -18,6 +18,7 @@ from tests.contracts.test_store_newest import *  # noqa: F403
 from tests.contracts.test_store_read import *  # noqa: F403
 from tests.contracts.test_store_repairs import *  # noqa: F403
 from tests.contracts.test_store_runs import *  # noqa: F403
+from tests.contracts.test_store_since import *  # noqa: F403
 from tests.contracts.test_store_snapshots import *  # noqa: F403
 from tests.contracts.test_store_statements import *  # noqa: F403
 from tests.contracts.test_store_trace import *  # noqa: F403

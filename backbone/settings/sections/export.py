@@ -62,5 +62,13 @@ class ExportSettings(Section, frozen=True, kw_only=True):
     ] = 3
     keep: Annotated[Count, Meta(description="the newest so many exports are kept")] = 3
     keep_days: Annotated[Days | None, Meta(description="and those that are no older; none: whatever their age")] = None
+    mapped: Annotated[
+        bool,
+        Meta(description="parquet: each part once more, uncompressed, for reads of this machine that decode nothing"),
+    ] = False
+    reads: Annotated[
+        bool,
+        Meta(description="fetch takes from the newest export what the store's ledger knows to be unchanged since"),
+    ] = False
     stress: StressSettings = StressSettings()
     spark: SparkSettings = SparkSettings()

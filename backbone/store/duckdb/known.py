@@ -6,6 +6,7 @@ from backbone.domain.dimension import Dimension
 from backbone.store.duckdb.numbers import Numbers
 from backbone.store.duckdb.positions import Positions
 from backbone.store.duckdb.reach import Reach
+from backbone.store.duckdb.remembered import Remembered
 from backbone.store.duckdb.runs import Runs
 from backbone.store.duckdb.sql import Connection, count
 
@@ -20,6 +21,7 @@ class Known:
         reach: how far the ledger reaches.
         runs: which chunks can't have been written before.
         positions: of symbols, for readers.
+        remembered: what has changed since exports, likewise.
     """
 
     def __init__(self) -> None:
@@ -28,6 +30,7 @@ class Known:
     def forget(self) -> None:
         """Begin anew: it is no longer certain what was committed, or by whom."""
         self.numbers, self.reach, self.runs, self.positions = Numbers(), Reach(), Runs(), Positions()
+        self.remembered = Remembered()
         self._newest: int | None = None
 
     def newest(self, connection: Connection) -> int:

@@ -19,7 +19,7 @@ from backbone.store.duckdb.sql import Connection, rows_table, table
 from backbone.store.records import Coverage, Query, ReadResult
 from backbone.store.sql import quoted
 
-__all__ = ["Reading"]
+__all__ = ["Reading", "rows_of"]
 
 
 class Reading(Part):
@@ -32,9 +32,9 @@ class Reading(Part):
         positions = self._session.known.positions
         position = positions.of(query.dimension, query.symbols)  # before the rows: those may be newer, never older
         if query.as_of is None and position is not None:
-            return ReadResult(_rows(connection, query), position)
+            return ReadResult(rows_of(connection, query), position)
         with transaction(connection):
-            rows = _rows(connection, query)
+            rows = rows_of(connection, query)
             position = outbox.position_of(connection, query.dimension, query.symbols)
         positions.note_found(query.dimension, query.symbols, position)
         return ReadResult(rows, position)
@@ -64,7 +64,7 @@ class Reading(Part):
         ]
 
 
-def _rows(connection: Connection, query: Query) -> Frame:
+def rows_of(connection: Connection, query: Query) -> Frame:
     """The rows; as they were known at a moment, they are what stands of then, and what was replaced since."""
     selection = Selection(query)
     rows = table(connection, *selection.standing())

@@ -123,7 +123,7 @@ class Session:
             look: names work that changes nothing. Inline it is done again only where other work may have changed what
                 it sees: on a virtual clock an idle backbone looks thousands of times in a second.
         """
-        self._require_open()
+        self.require_open()
         if look in self._seen:
             return self._seen[look]  # type: ignore[no-any-return]
         try:
@@ -141,7 +141,7 @@ class Session:
         Args:
             deadline: seconds that one piece of work in it may take.
         """
-        self._require_open()
+        self.require_open()
         self._apart.append(self._lane(_nothing, deadline))
         return self._apart[-1]
 
@@ -151,7 +151,8 @@ class Session:
             self._apart.remove(lane)
             await lane.close(interrupt=True)
 
-    def _require_open(self) -> None:
+    def require_open(self) -> None:
+        """Refuse where the file is not open."""
         if self._root is None:
             raise StoreUnavailable(
                 f"{self._path} is not open now: a running backbone opens it again by itself; else open the store first"

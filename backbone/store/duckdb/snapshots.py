@@ -67,13 +67,13 @@ class Snapshots(PartOfStore):
         lane, until, name = self._session.apart(seconds), anyio.current_time() + seconds, secrets.token_hex(8)
         whole = False
         try:
-            transaction, position, drops, generation = await lane.run(_begin)
+            transaction, position, drops, generation, level = await lane.run(_begin)
             whole = True
         finally:
             if not whole:
                 await self._session.give_back(lane)
         self._snapshots[name] = Held(owner, seconds, until, lane, transaction)
-        return Snapshot(name, position, drops, generation, 1)
+        return Snapshot(name, position, drops, generation, 1, level)
 
     async def find_parts(self, snapshot: str, parts: Parts) -> list[PartFacts]:
         """Count what there is, part by part.
@@ -157,13 +157,14 @@ class Snapshots(PartOfStore):
         return await held.lane.run(seen)
 
 
-def _begin(connection: Connection) -> tuple[int, int, int, str]:
+def _begin(connection: Connection) -> tuple[int, int, int, str, int]:
     """Begin to read: what is looked at first makes the moment stand."""
     connection.begin()
     position = count(connection, "SELECT max(position) FROM telemetry.positions")
     drops = count(connection, "SELECT sum(epoch) FROM telemetry.epochs WHERE source = ?", [DROPS])
     (generation,) = first(connection, "SELECT generation FROM telemetry.identity")
-    return count(connection, "SELECT txid_current()"), position, drops, generation
+    level = count(connection, "SELECT max(id) FROM telemetry.ledger")
+    return count(connection, "SELECT txid_current()"), position, drops, generation, level
 
 
 def _page(part: Part, selection: Selection, after: Sequence[object] | None, limit: int) -> tuple[str, list[object]]:

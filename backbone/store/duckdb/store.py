@@ -26,6 +26,7 @@ from backbone.store.duckdb.querying import Querying
 from backbone.store.duckdb.repairs import Repairs
 from backbone.store.duckdb.run_journal import RunJournal
 from backbone.store.duckdb.session import Session
+from backbone.store.duckdb.since import Sinces
 from backbone.store.duckdb.snapshots import Held, Snapshots
 from backbone.store.duckdb.tracing import Tracing
 from backbone.store.duckdb.upkeep import Upkeep
@@ -43,6 +44,7 @@ class DuckDBStore(
     Aggregating,
     Snapshots,
     Querying,
+    Sinces,
     Outbox,
     Cursors,
     Inbox,

@@ -13,6 +13,7 @@ from backbone.store.duckdb.cursors import published
 from backbone.store.duckdb.excess import excess
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.session import transaction
+from backbone.store.duckdb.since import note_cut
 from backbone.store.duckdb.sql import Connection, count, parameter, rows_table
 from backbone.store.records import JournalBound
 
@@ -89,7 +90,10 @@ class Upkeep(Part):
             mended = "DELETE FROM telemetry.repairs WHERE dimension = ? AND ts < make_timestamptz(?)"
             connection.execute(mended, [dimension.value, at])
             ledger.void_before(connection, dimension, to_us(before))
-            drops.note(connection, dimension, self._clock())
+            now = self._clock()
+            drops.note(connection, dimension, now)
+            note_cut(connection, dimension, to_us(before), to_us(now))
+        self._session.known.remembered.drops += 1
         return dropped
 
 

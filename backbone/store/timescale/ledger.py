@@ -15,14 +15,18 @@ from backbone.store.ranges import Ranges
 from backbone.store.timescale.combined import Combined
 from backbone.store.timescale.session import Session
 
-__all__ = ["NEWEST", "columns", "enter", "void", "void_before"]
+__all__ = ["LENGTH", "LENGTHS", "NEWEST", "columns", "enter", "void", "void_before"]
 
 _RANGES = "unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[])"
 
 _MOST = "0, 60000000, 3600000000, 86400000000, 2592000000000"
 """Microseconds: a moment, a minute, an hour, a day, thirty days. The index has entries of about one length together."""
 
-_LENGTH = f"width_bucket(l.end_us - l.start_us - 1, ARRAY[{_MOST}]::bigint[])"
+LENGTH: Final = f"width_bucket(l.end_us - l.start_us - 1, ARRAY[{_MOST}]::bigint[])"
+"""Which of them an entry `l` belongs to, from 0."""
+
+LENGTHS: Final = f"ARRAY[{_MOST}, 400000000000000000]::bigint[]"
+"""How long the entries of each are at most."""
 
 # Of entries of one length only those can reach into a range that end within that length behind it. Without this, all
 # that end behind the range would be looked through: of a row from the beginning of a long history all of it.
@@ -31,10 +35,10 @@ NEWEST: Final = f"""
     FROM {_RANGES} WITH ORDINALITY AS r(symbol, "interval", start_us, end_us, n)
     CROSS JOIN LATERAL (
         SELECT found.ingest_id
-        FROM unnest(ARRAY[0, 1, 2, 3, 4, 5], ARRAY[{_MOST}, 400000000000000000]::bigint[]) AS c(length, most)
+        FROM unnest(ARRAY[0, 1, 2, 3, 4, 5], {LENGTHS}) AS c(length, most)
         CROSS JOIN LATERAL (
             SELECT l.ingest_id, l.revision, l.id FROM telemetry.ledger l
-            WHERE l.dimension = $1 AND l.symbol = r.symbol AND l."interval" = r."interval" AND {_LENGTH} = c.length
+            WHERE l.dimension = $1 AND l.symbol = r.symbol AND l."interval" = r."interval" AND {LENGTH} = c.length
                 AND l.end_us >= r.start_us AND l.end_us <= r.end_us + c.most AND l.start_us <= r.end_us
             ORDER BY l.revision DESC, l.id DESC LIMIT 1
         ) AS found

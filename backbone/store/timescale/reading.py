@@ -23,12 +23,12 @@ from backbone.store.timescale.selecting import Selection, checked
 from backbone.store.timescale.session import READ, Session
 from backbone.store.timescale.values import NotPlain, moment, plain
 
-__all__ = ["PAGE_ROWS", "Reading"]
+__all__ = ["BY_INDEX", "PAGE_ROWS", "Reading", "complete_at", "frame_of_pages"]
 
 PAGE_ROWS = 262_144
 """Rows of one answer: some megabytes, which the loop takes in within milliseconds."""
 
-_BY_INDEX = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off"
+BY_INDEX = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off"
 """Page after page is a walk along an index. The planner would sort all that is left for each, if it may."""
 
 _FEW_ROWS = 8_192
@@ -96,18 +96,21 @@ class Reading(Part):
 
     async def _many(self, session: Session, selection: Selection) -> ReadResult:
         """Page by page, in a transaction that sees one moment."""
-        pages: list[pa.Table] = []
-        async with session.transaction(READ, first=_BY_INDEX):
-            statement = selection.position()
-            newest, horizon = await session.row(statement, *selection.values)
-            after: Sequence[object] | None = None
-            while True:
-                page, rows = await self._page(session, selection, after)
-                pages += page if rows or not pages else []
-                if rows < PAGE_ROWS:
-                    break
-                after = _last_key(selection.query.dimension, pages[-1])
+        async with session.transaction(READ, first=BY_INDEX):
+            newest, horizon = await session.row(selection.position(), *selection.values)
+            pages = await self.pages_of(session, selection)
         return await self._framed(selection.query.dimension, newest, horizon, pages)
+
+    async def pages_of(self, session: Session, selection: Selection) -> list[pa.Table]:
+        """All rows, for who sees one moment; one page at least."""
+        pages: list[pa.Table] = []
+        after: Sequence[object] | None = None
+        while True:
+            page, rows = await self._page(session, selection, after)
+            pages += page if rows or not pages else []
+            if rows < PAGE_ROWS:
+                return pages
+            after = _last_key(selection.query.dimension, pages[-1])
 
     async def _page(
         self, session: Session, selection: Selection, after: Sequence[object] | None
@@ -133,7 +136,7 @@ class Reading(Part):
         self, dimension: Dimension, known: dict[str, str], newest: int, horizon: int | None, answer: Sequence[Any]
     ) -> ReadResult:
         """What an answer to `packed` means, all of it."""
-        complete = _complete(newest, horizon)
+        complete = complete_at(newest, horizon)
         cells = cells_of(dimension, known, answer) if answer[0] <= MOST else None
         if cells is not None:
             return ReadResult(Frame.of_cells(dimension, cells), newest, complete)
@@ -149,8 +152,8 @@ class Reading(Part):
         smaller position may still be under way, but none below the horizon.
         """
         rows = 0 if len(pages) == 1 else sum(page.num_rows for page in pages)  # one is taken as it is
-        frame = await self._workers.run(rows, _frame, dimension, pages)
-        return ReadResult(frame, newest, _complete(newest, horizon))
+        frame = await self._workers.run(rows, frame_of_pages, dimension, pages)
+        return ReadResult(frame, newest, complete_at(newest, horizon))
 
     @question
     async def coverage(
@@ -178,12 +181,13 @@ class Reading(Part):
         ]
 
 
-def _complete(newest: int, horizon: int | None) -> int | None:
+def complete_at(newest: int, horizon: int | None) -> int | None:
     """Up to where nothing is missing; None: up to the newest."""
     return None if horizon is None or newest < horizon else horizon - 1
 
 
-def _frame(dimension: Dimension, pages: list[pa.Table]) -> Frame:
+def frame_of_pages(dimension: Dimension, pages: list[pa.Table]) -> Frame:
+    """The frame of pages in canonical order."""
     if len(pages) == 1:
         return Frame.of_canonical(dimension, pages[0])
     table = pa.concat_tables(pages)

@@ -35,7 +35,8 @@ _BOUNDED_SINCE: Final = 17  # the major version that ends a transaction by the t
 _STANDS: Final = """
     SELECT (SELECT coalesce(max(position), 0) FROM telemetry.positions),
         (SELECT coalesce(sum(epoch), 0)::bigint FROM telemetry.epochs WHERE source = $1),
-        (SELECT generation FROM telemetry.identity)
+        (SELECT generation FROM telemetry.identity),
+        telemetry.revision_of(pg_snapshot_xmin(pg_current_snapshot())) - 1
 """
 
 
@@ -93,7 +94,7 @@ class Snapshots(PartOfStore):
             session = Session(first)
             server = await server_of(session)  # a server that does not tell would end the transaction
             await first.execute(f"BEGIN {READ}")
-            position, drops, generation = await session.row(_STANDS, DROPS)
+            position, drops, generation, level = await session.row(_STANDS, DROPS)
             if readers > 1:
                 exported = str(await session.value("SELECT pg_export_snapshot()")).replace("'", "''")
                 for _ in range(readers - 1):
@@ -103,7 +104,7 @@ class Snapshots(PartOfStore):
             for connection in held.connections:
                 await connection.execute("SAVEPOINT began")
         held.free = list(held.connections)
-        return Snapshot(secrets.token_hex(8), position, drops, f"{generation} {server}".strip(), readers)
+        return Snapshot(secrets.token_hex(8), position, drops, f"{generation} {server}".strip(), readers, level)
 
     async def _connected(self, held: Held) -> Any:
         connection = await self._database.apart(held.seconds)

@@ -34,6 +34,7 @@ from backbone.store.timescale.querying import Querying
 from backbone.store.timescale.repairs import Repairs
 from backbone.store.timescale.roles import reads_only
 from backbone.store.timescale.run_journal import RunJournal
+from backbone.store.timescale.since import Sinces
 from backbone.store.timescale.snapshots import Held, Snapshots
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.tracing import Tracing
@@ -49,6 +50,7 @@ class TimescaleStore(
     Aggregating,
     Snapshots,
     Querying,
+    Sinces,
     Outbox,
     Cursors,
     Leases,

@@ -14,6 +14,7 @@ from backbone.store.timescale.cursors import PUBLISHED
 from backbone.store.timescale.excess import excess
 from backbone.store.timescale.part import Part, long_question, question
 from backbone.store.timescale.session import Session
+from backbone.store.timescale.since import note_cut
 from backbone.store.timescale.tables import Tables
 from backbone.store.timescale.values import moment, plain
 
@@ -92,7 +93,9 @@ class Upkeep(Part):
                 mended = "DELETE FROM telemetry.repairs WHERE dimension = $1 AND ts < $2"
                 await session.change(mended, dimension.value, cut)
                 await ledger.void_before(session, dimension, to_us(cut))
-                await drops.note(session, dimension, self._clock())
+                now = self._clock()
+                await drops.note(session, dimension, now)
+                await note_cut(session, dimension, to_us(cut), now)
         return count
 
 

@@ -80,11 +80,14 @@ async def steps_of_a_whole_export(desk: Bench, root: Path) -> tuple[int, dict[st
     return disk.steps, files_in(whole.current)
 
 
-async def test_killed_before_any_step_current_names_a_whole_export_and_the_next_one_goes_on(tmp_path: Path) -> None:
-    async with bench(tmp_path, {"export.keep": 1}) as filled_desk:
+@pytest.mark.parametrize("mapped", [False, True], ids=["", "mapped"])
+async def test_killed_before_any_step_current_names_a_whole_export_and_the_next_one_goes_on(
+    tmp_path: Path, mapped: bool
+) -> None:
+    async with bench(tmp_path, {"export.keep": 1, "export.mapped": mapped}) as filled_desk:
         await filled(filled_desk)
         steps, wanted = await steps_of_a_whole_export(filled_desk, tmp_path / "whole")
-        points = random.Random(SEED).sample(range(steps), 20)
+        points = random.Random(SEED).sample(range(steps), 8 if mapped else 20)
         for point in sorted({0, *points, steps - 1}):
             desk = filled_desk.beside(tmp_path / f"at {point}")
             old = desk.current.name
@@ -96,6 +99,7 @@ async def test_killed_before_any_step_current_names_a_whole_export_and_the_next_
             assert report.status is Status.OK
             assert shelf.verify(desk.root).problems == (), f"killed at step {point} of {steps}"
             assert files_in(desk.current) == wanted
+            assert [entry.mapped is not None for entry in desk.manifest.files] == [mapped] * 3
             assert killed_in in {old, report.id}
             assert [each.state for each in shelf.listing(desk.root).exports] == ["current"]
             assert sorted(path.name for path in desk.root.iterdir()) == [".lock", "CURRENT", report.id]
@@ -127,9 +131,13 @@ async def outcome_on(desk: Bench, disk: Disk) -> tuple[tuple[str, ...], str]:
     return report.jobs[0].issues, report.jobs[0].why
 
 
-@pytest.mark.parametrize("room", [0, 100, 900, 3000, 6000, 9000])
-async def test_a_full_disk_fails_the_export_and_leaves_current_and_no_half_of_a_file(tmp_path: Path, room: int) -> None:
-    async with bench(tmp_path) as desk:
+@pytest.mark.parametrize(
+    ("room", "mapped"), [*((room, False) for room in (0, 100, 900, 3000, 6000, 9000)), (3000, True), (9000, True)]
+)
+async def test_a_full_disk_fails_the_export_and_leaves_current_and_no_half_of_a_file(
+    tmp_path: Path, room: int, mapped: bool
+) -> None:
+    async with bench(tmp_path, {"export.mapped": mapped}) as desk:
         await filled(desk)
         named = desk.current
         issues, why = await outcome_on(desk, Full(room))
@@ -137,7 +145,7 @@ async def test_a_full_disk_fails_the_export_and_leaves_current_and_no_half_of_a_
         assert "No space left" in why
         assert desk.current == named
         assert shelf.verify(desk.root).status is Status.OK
-        assert not list(desk.root.rglob("*.parquet.tmp"))
+        assert not [*desk.root.rglob("*.parquet.tmp"), *desk.root.rglob("*.arrow.tmp")]
         assert (await desk.export()).status is Status.OK
         assert desk.rows_in_export(TRADES) == await desk.rows_in_store(TRADES)
 

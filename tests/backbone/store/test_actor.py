@@ -34,6 +34,7 @@ from backbone.store.messages import OutboxGrew, ReadRows, ReadSymbols, StoreQues
 from backbone.store.port import Store
 from backbone.store.records import Chunk, DeadLetter, JournalBound, JournalRow, OutboxRow, Query, StoreInfo, WriteResult
 from backbone.store.run_records import RunRow
+from backbone.store.since import Since
 from backbone.store.snapshots import PART_ROWS, Part, Parts
 from backbone.store.statements import Statement
 
@@ -103,6 +104,7 @@ async def started(system: TestSystem, double: Double, **more: Any) -> ActorRef:
 
 RUN = RunRow(run_id="a", dimension="trades", status="ok", source="csv", executed_at=DAY)
 STATEMENT = Statement(name="mine", text="SELECT 1")
+SINCE = Since("export-0f 1a", 0, (0, 9), {})
 PART = Part(TRADES, "A", DAY, DAY)
 LETTER = DeadLetter("backbone", "backbone.quotes", 3, 7, "no frame", b"{", DAY)
 ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] = [
@@ -175,6 +177,8 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.CloseSnapshot("one"), ("close_snapshot", ("one",), {})),
     (messages.RunStatement(STATEMENT), ("run_statement", (STATEMENT,), {})),
     (messages.StopStatement("mine"), ("stop_statement", ("mine",), {})),
+    (messages.NoteExport("export-0f 1a", 7), ("note_export", ("export-0f 1a", 7), {})),
+    (messages.ReadSince(Query(TRADES, ("A",)), SINCE), ("read_since", (Query(TRADES, ("A",)), SINCE), {})),
 ]
 
 
