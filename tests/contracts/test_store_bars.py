@@ -38,7 +38,6 @@ def bucket(interval: str, source: str, offset_us: int) -> Bucket:
 def some_bars(chance: random.Random, begin: datetime, source: str) -> Frame:
     """With gaps, nulls, nights and weekends; volumes that add up exactly in whatever order."""
     step = interval_duration(source)
-    share = 0.4 if step >= timedelta(minutes=15) else 0.08 if step >= timedelta(minutes=1) else 0.04
 
     def maybe(value: float) -> float | None:
         return None if chance.random() < 0.2 else value
@@ -53,7 +52,7 @@ def some_bars(chance: random.Random, begin: datetime, source: str) -> Frame:
             }
             for symbol in ("A", "B")
             for number in range(_LONG // step)
-            if chance.random() < share
+            if chance.random() < 0.4
         ],
     )  # fmt: skip
 

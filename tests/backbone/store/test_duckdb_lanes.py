@@ -113,7 +113,7 @@ async def test_a_read_beside_commits_has_rows_of_one_moment_and_no_newer_positio
     written, answers, ended = dict[int, float](), list[tuple[int, float]](), anyio.Event()
 
     async def write() -> None:
-        for number in range(15):
+        for number in range(40):
             result = await store.write(chunk(float(number)))
             written[result.position] = float(number)
         ended.set()
@@ -135,7 +135,7 @@ async def test_a_read_beside_commits_has_rows_of_one_moment_and_no_newer_positio
 
 
 async def test_who_has_written_reads_it_in_any_lane(store: DuckDBStore) -> None:
-    for number in range(10):
+    for number in range(20):
         result = await store.write(chunk(float(number)))
         for _ in range(3):
             answer = await store.read(Query(TRADES))
