@@ -152,7 +152,7 @@ def told(found: Found, rows: int, why_not: str) -> Report:
     return Report(
         title="Exports beside Spark",
         intro=f"{rows:,} {real} trades out of TimescaleDB into Parquet by date and symbol, {_ROUNDS} times in turn, "
-        f"medians. Processor time is that of our program; neither the server's nor the JVM's is told. {why_not}".strip(),
+        f"medians. Processor time is our program's, without the server's; the JVM's is not told. {why_not}".strip(),
         tables=[Table("whole programs", ("what", "seconds", "processor seconds", "rows per second"), table)],
         floors=floors,
         packages=["asyncpg", "pyarrow"],
