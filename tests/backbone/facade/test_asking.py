@@ -30,7 +30,7 @@ def ended() -> list[str]:
 
 @pytest.fixture
 async def backbone(tmp_path: Path, ended: list[str]) -> AsyncIterator[Backbone]:
-    def observe(what: str, _: float, outcome: str) -> None:
+    def observe(what: str, seconds: float, outcome: str) -> None:
         if what == "RunStatement":
             ended.append(outcome)
 
