@@ -123,6 +123,7 @@ class Filling:
             return False
         if not self._after:
             self._log.warning("parts of the stream are filled from the outbox", parts=self._progress.parts, upto=cursor)
+            self._tell(self._progress)
         self._ahead = await self._sent(wanted, self._ahead[len(wanted) :])
         self._after = wanted[-1].position
         self._progress = self._progress.further(len(wanted), self._tenure.clock())

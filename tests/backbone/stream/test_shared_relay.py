@@ -188,6 +188,7 @@ async def test_what_is_filled_and_how_much_is_left_is_told_until_all_is_there() 
         async with anyio.create_task_group() as starting:
             starting.start_soon(relaying, made)
             await anyio.sleep(0.4)
+            assert (health(made).why or "").endswith("0 changes of the outbox gone through, about 1,000 are left")
             made.stream.gate.set()
             made.stream.gate = anyio.Event()
             await anyio.sleep(0.4)
