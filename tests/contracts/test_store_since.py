@@ -26,7 +26,7 @@ def trades_on(*days: float, symbol: str = "AIG", price: float = 5.0) -> Frame:
     return Frame.from_records(TRADES, rows)
 
 
-async def stored(store: Store, frame: Frame) -> None:
+async def written_in(store: Store, frame: Frame) -> None:
     await store.write(Chunk(ingest_id("test", frame), new_run_id(), "test", frame))
 
 
@@ -48,12 +48,12 @@ def whole_days(result: SinceResult) -> list[tuple[float, float]]:
 
 
 async def test_where_nothing_has_changed_all_stands_and_the_position_is_that_of_now(store: Store) -> None:
-    await stored(store, trades_on(0, 1, 2))
+    await written_in(store, trades_on(0, 1, 2))
     since = await noted(store)
     result = await store.read_since(WEEK, since)
     assert (result.anew, result.frames) == ((), ())
     assert result.position == (await store.read(WEEK)).position
-    await stored(store, trades_on(1, symbol="IBM"))
+    await written_in(store, trades_on(1, symbol="IBM"))
     assert (await store.read_since(WEEK, since)).anew == ()
 
 
@@ -61,12 +61,12 @@ async def test_where_nothing_has_changed_all_stands_and_the_position_is_that_of_
 async def test_a_row_that_came_since_has_its_whole_part_read_anew_and_no_other(
     store: Store, at: float, day: int
 ) -> None:
-    await stored(store, trades_on(0, 1, 2, 3))
+    await written_in(store, trades_on(0, 1, 2, 3))
     since = await noted(store)
     assert (await store.read_since(WEEK, since)).anew == ()
     moment = DAY + timedelta(microseconds=round(at * DAY_US))
     late = Frame.from_records(TRADES, [{"symbol": "AIG", "ts": moment, "sequence": 9, "price": 7.0}])
-    await stored(store, late)
+    await written_in(store, late)
     result = await store.read_since(WEEK, since)
     assert whole_days(result) == [(day, day + 1)]
     [frame] = result.frames
@@ -77,17 +77,17 @@ async def test_a_row_that_came_since_has_its_whole_part_read_anew_and_no_other(
 
 
 async def test_a_correction_and_a_row_between_parts_are_found(store: Store) -> None:
-    await stored(store, trades_on(0, 1, 2))
+    await written_in(store, trades_on(0, 1, 2))
     since = await noted(store, days=2)
-    await stored(store, trades_on(0, price=6.0))
-    await stored(store, trades_on(5))
+    await written_in(store, trades_on(0, price=6.0))
+    await written_in(store, trades_on(5))
     result = await store.read_since(WEEK, since)
     assert whole_days(result)[0] == (0, 1)
     assert [frame.column("price").tolist() for frame in result.frames] == [[6.0], [5.0]]
 
 
 async def test_rows_that_were_dropped_since_stand_no_more(store: Store) -> None:
-    await stored(store, trades_on(0, 1, 2, 3))
+    await written_in(store, trades_on(0, 1, 2, 3))
     since = await noted(store)
     assert (await store.read_since(WEEK, since)).anew == ()
     await store.drop(TRADES, before=DAY + 1.5 * ONE_DAY, dry_run=False)
@@ -101,7 +101,7 @@ async def test_rows_that_were_dropped_since_stand_no_more(store: Store) -> None:
 
 
 async def test_an_export_that_was_not_noted_here_stands_for_nothing(store: Store) -> None:
-    await stored(store, trades_on(0, 1))
+    await written_in(store, trades_on(0, 1))
     since = await noted(store)
     other = Since(NAME + "a", since.drops, since.bounds, since.parts)
     result = await store.read_since(WEEK, other)
@@ -112,7 +112,7 @@ async def test_an_export_that_was_not_noted_here_stands_for_nothing(store: Store
 
 
 async def test_what_was_not_asked_for_and_what_can_not_be_used_is_read(store: Store) -> None:
-    await stored(store, trades_on(0, 1, 2, 3))
+    await written_in(store, trades_on(0, 1, 2, 3))
     since = await noted(store)
     first = to_us(DAY)
     bounded = Since(since.token, since.drops, (first + DAY_US, first + 3 * DAY_US - 1), since.parts)
@@ -123,8 +123,8 @@ async def test_what_was_not_asked_for_and_what_can_not_be_used_is_read(store: St
 
 
 async def test_a_symbol_that_is_not_held_is_read_beside_one_that_is(store: Store) -> None:
-    await stored(store, trades_on(0, 1))
-    await stored(store, trades_on(0, symbol="IBM"))
+    await written_in(store, trades_on(0, 1))
+    await written_in(store, trades_on(0, symbol="IBM"))
     since = await noted(store)
     both = Query(TRADES, ("AIG", "IBM"), start=DAY, end=DAY + 7 * ONE_DAY)
     result = await store.read_since(both, since)
@@ -138,20 +138,20 @@ async def test_entries_of_another_interval_change_nothing(store: Store) -> None:
         row = {"symbol": "EURUSD", "interval": interval, "ts": DAY, "close": close}
         return Frame.from_records(BARS, [row])
 
-    await stored(store, bars("1h", 1.0))
+    await written_in(store, bars("1h", 1.0))
     held = await noted(store)
     since = Since(held.token, held.drops, held.bounds, {"EURUSD": held.parts["AIG"]})
-    await stored(store, bars("5m", 1.0))
+    await written_in(store, bars("5m", 1.0))
     hourly = Query(BARS, ("EURUSD",), "1h", start=DAY, end=DAY + ONE_DAY)
     assert (await store.read_since(hourly, since)).anew == ()
     result = await store.read_since(Query(BARS, ("EURUSD",), start=DAY, end=DAY + ONE_DAY), since)
     assert [frame.num_rows for frame in result.frames] == [2]
-    await stored(store, bars("1h", 2.0))
+    await written_in(store, bars("1h", 2.0))
     assert (await store.read_since(hourly, since)).anew != ()
 
 
 async def test_of_many_exports_the_newest_are_known(store: Store) -> None:
-    await stored(store, trades_on(0, 1))
+    await written_in(store, trades_on(0, 1))
     oldest = await noted(store, "export-oldest")
     since = await noted(store)
     for number in range(150):
