@@ -7,7 +7,7 @@ never gets rows of before it. A file that is not what was written is passed by, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.domain.stored import one_chunk
 from backbone.domain.threads import in_thread
-from backbone.export.beside import side_by_side
 from backbone.export.manifest import Entry
 from backbone.history.errors import Damaged
 from backbone.history.opened import Opened
@@ -37,12 +36,7 @@ __all__ = ["History", "nobody"]
 _EXPLAIN_SECONDS = 30.0
 _FEW_ROWS = 50_000  # so many are put together within a millisecond
 
-_SEVERAL = 4  # files that are worth two threads
-
-Placed = tuple[tuple[str, int], pa.Table]
-"""Rows, by symbol and from which moment on."""
-Wanted = tuple[str, int, int, Entry]
-"""A span of a symbol, and the part that reaches into it."""
+Span = tuple[str, int]
 
 
 class History:
@@ -155,37 +149,27 @@ class History:
         ]
         rows = anew + sum(entry.rows for *_, entry in wanted)
         few = all(self._at_hand(volume, entry) for *_, entry in wanted) and (len(wanted) == 1 or rows <= _FEW_ROWS)
-        pieces = await self._pieces(volume, wanted, query.interval, inline=few)
-        self.served.note(volume.folder.name, query, held=sum(table.num_rows for _, table in pieces))
-        frame = await self._run(lambda: _together(query, pieces, result.frames), inline=rows <= _FEW_ROWS or few)
+        frame, held = await self._run(lambda: self._together(query, volume, wanted, result.frames), inline=few)
+        self.served.note(volume.folder.name, query, held=held)
         return ReadResult(frame, *_position(result))
-
-    async def _pieces(
-        self, volume: Volume, wanted: Sequence[Wanted], interval: str | None, *, inline: bool
-    ) -> list[Placed]:
-        """The rows of parts; of several files two are decoded at once."""
-        found: list[list[Placed]] = [[], []]
-
-        async def read(n: int, some: Sequence[Wanted]) -> None:
-            found[n] = await self._run(lambda: self._read_parts(volume, some, interval), inline=inline)
-
-        half = len(wanted) // 2 if not inline and len(wanted) >= _SEVERAL else 0
-        async with side_by_side() as group:
-            for n, some in enumerate((wanted[:half], wanted[half:])):
-                if some:
-                    group.start_soon(read, n, some)
-        return found[0] + found[1]
 
     def _at_hand(self, volume: Volume, entry: Entry) -> bool:
         part = self._opened.at_hand(volume.folder, entry)
         return part is not None and part.at_hand
 
-    def _read_parts(self, volume: Volume, wanted: Sequence[Wanted], interval: str | None) -> list[Placed]:
-        placed: list[Placed] = []
+    def _together(
+        self, query: Query, volume: Volume, wanted: list[tuple[str, int, int, Entry]], frames: Iterable[Frame]
+    ) -> tuple[Frame, int]:
+        pieces: list[tuple[Span, pa.Table]] = []
         for symbol, start, end, entry in wanted:
             at = symbol, max(start, bounds_of(entry)[0])
-            placed += [(at, table) for table in self._between(volume, entry, start, end, interval)]
-        return placed
+            pieces += [(at, table) for table in self._between(volume, entry, start, end, query.interval)]
+        held = sum(table.num_rows for _, table in pieces)
+        for frame in frames:
+            for symbol, of in frame.split_by_symbol() if frame.num_rows else ():
+                pieces.append(((symbol, of.span_us[0]), of.to_arrow()))
+        pieces.sort(key=lambda piece: piece[0])
+        return _frame(query, [table for _, table in pieces]), held
 
     def _between(self, volume: Volume, entry: Entry, start: int, end: int, interval: str | None) -> list[pa.Table]:
         try:
@@ -269,16 +253,6 @@ def _standing(query: Query, anew: Iterable[Stretch]) -> list[Stretch]:
         if at <= window[1]:
             found.append(Stretch(symbol, at, window[1]))
     return found
-
-
-def _together(query: Query, pieces: Iterable[Placed], frames: Iterable[Frame]) -> Frame:
-    """What was held and what was read anew as one frame."""
-    placed = list(pieces)
-    for frame in frames:
-        for symbol, of in frame.split_by_symbol() if frame.num_rows else ():
-            placed.append(((symbol, of.span_us[0]), of.to_arrow()))
-    placed.sort(key=lambda piece: piece[0])
-    return _frame(query, [table for _, table in placed])
 
 
 def _frame(query: Query, tables: list[pa.Table]) -> Frame:

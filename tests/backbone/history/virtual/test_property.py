@@ -56,16 +56,12 @@ def ignoring_the_ledger(query: Query, since: Since, changes: Changes) -> tuple[S
     return stretches_of(query, since, Changes(changes.known, changes.cut_us))
 
 
-def ignoring_drops(query: Query, since: Since, changes: Changes) -> tuple[Stretch, ...]:
-    return stretches_of(query, since, Changes(changes.known, written=changes.written))
-
-
 def short_of_the_edge(query: Query, since: Since, changes: Changes) -> tuple[Stretch, ...]:
     found = stretches_of(query, since, changes)
     return tuple(each._replace(end_us=each.end_us - 1) for each in found if each.end_us > each.start_us)
 
 
-@pytest.mark.parametrize("bug", [ignoring_the_ledger, ignoring_drops, short_of_the_edge])
+@pytest.mark.parametrize("bug", [ignoring_the_ledger, short_of_the_edge])
 async def test_a_bug_is_found(bug: object, tmp_path: Path, hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asked, "stretches_of", bug)
 
