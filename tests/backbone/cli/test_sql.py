@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.backbone.cli.conftest import Cli
+from tests.backbone.cli.test_subscribe import Trading, trading  # noqa: F401  a fixture
 
 ODD = """
 SELECT 1.50::decimal(10, 2) AS exact, interval '1 month -2 days 3.5 seconds' AS span, [1, 2] AS list,
@@ -111,3 +112,18 @@ def test_what_is_wrong_is_one_line_and_a_code(cli: Cli, words: tuple[str, ...], 
     assert (done.code, done.out) == (code, "")
     (line,) = done.err.splitlines()
     assert said in line
+
+
+def test_a_running_backbone_answers_while_it_writes(trading: Trading, cli: Cli) -> None:  # noqa: F811
+    query = "SELECT symbol, count(*) AS bars FROM intraday_bars GROUP BY 1 ORDER BY 1"
+    first = cli("sql", query)
+    assert (first.code, first.out, first.err) == (0, '"symbol","bars"\n"EURUSD",2\n', "")
+    for words, code, said in (
+        (("DELETE FROM trades",), 2, "DELETE given; allowed is one SELECT"),
+        (("SELECT * FROM range(2000000)",), 1, "more than 1,000,000 rows"),
+        (("SELECT 1", "--set", "control.enabled=false"), 4, "open in another process"),
+    ):
+        done = cli("-q", "sql", *words)
+        assert (done.code, done.out, said in done.err) == (code, "", True)
+    trading.record()
+    assert cli("sql", query).code == 0
