@@ -35,7 +35,7 @@ _CLEAN = re.compile(r"\s+")
 def main() -> int:
     """Do the job that stands on stdin; 0 where it was done."""
     began = time.monotonic()
-    out = os.fdopen(os.dup(1), "wb", buffering=0)
+    out = os.dup(1)
     os.dup2(2, 1)
     words = os.fdopen(os.dup(0), "rb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -43,7 +43,9 @@ def main() -> int:
     threading.Thread(target=_end_with, args=(words,), daemon=True).start()
 
     def tell(reply: Reply) -> None:
-        out.write(encode(reply))
+        rest = memoryview(encode(reply))
+        while rest:  # a signal may cut a write short
+            rest = rest[os.write(out, rest) :]
 
     lacking = _lacking()
     if lacking:

@@ -22,5 +22,6 @@ class SqlSettings(Section, frozen=True, kw_only=True):
     at_once: Annotated[int, Meta(ge=1, le=4, description="statements at work at once")] = 2
     waiting: Annotated[int, Meta(ge=0, le=1000, description="that wait for their turn; further ones are refused")] = 8
     role: Annotated[
-        Identifier | None, Meta(description="timescale: a role that only reads, taken for each statement")
+        Identifier | None,
+        Meta(description="a role that only reads, taken for each statement where the store is a server"),
     ] = None

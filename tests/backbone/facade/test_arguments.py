@@ -16,7 +16,9 @@ import pytest
 from actors import Message
 from backbone import Backbone, BackboneClosed, Dimension, IngestPlan
 from backbone.store.records import Query
+from backbone.store.since import Since
 from backbone.store.snapshots import Part, Parts
+from backbone.store.statements import Statement
 from backbone.testing import embedded
 from tests.backbone import message_map
 from tests.backbone.facade.kit import BARS, SAMPLE, bars, plan
@@ -29,6 +31,7 @@ SYMBOLS = ["EURUSD", b"EURUSD", 7, [1], [None], [""], ["A\0"], ["\ud800"], ["x" 
 DIMENSIONS = ["intrday", "", 7, None, ["daily"], b"daily"]
 INTERVALS = ["7m", "", 60, timedelta(hours=1), "1M", ["1h"]]
 LIMITS = [0, -3, 2**63, 10**30, "5", 1.0, True, [5]]
+SECONDS = [0, -1, "5", float("nan"), float("inf"), True, [5]]
 FLAGS = [1, 0, "yes", None, []]
 COUNTS = [-1, 2**63, "5", 1.5, True, None]
 FRAMES: list[Any] = [None, [], {"symbol": "A"}, "frame", 7]
@@ -118,6 +121,26 @@ WRONG: Mapping[str, tuple[Mapping[str, Any], Mapping[str, list[Any]]]] = {
             "anew": FLAGS,
         },
     ),
+    "spark": (
+        {"job": "validate"},
+        {
+            "job": ["", 7, None, "count", ["ohlc"], b"ohlc"],
+            "export": ["", 7, "a\0b", b"export"],
+            "dimension": ["intrday", "", 7, ["daily"], b"daily"],
+            "interval": [*INTERVALS, "1m"],
+            "to": [7, "", "a\0b", b"folder", ["a"]],
+        },
+    ),
+    "sql": (
+        {"query": "SELECT 1"},
+        {
+            "query": ["", " ", 7, None, b"SELECT 1", ["SELECT 1"], "SELECT 1\0"],
+            "timeout_s": SECONDS,
+            "max_rows": LIMITS,
+            "max_bytes": LIMITS,
+            "limit": LIMITS,
+        },
+    ),
     "run_market": ({}, {"plan": [{}, "plan", SAMPLE, 7], "trigger": ["", 7, None, "cron", ["call"]]}),
     "runs": (
         {"dimension": "intraday"},
@@ -144,7 +167,8 @@ def test_every_public_method_is_here() -> None:
     methods = {name for name, _ in inspect.getmembers(Backbone, inspect.isfunction) if not name.startswith("_")}
     assert methods == set(WRONG) | NO_ARGUMENTS | NOT_BUILT
     for name, (_, wrong) in WRONG.items():
-        assert set(inspect.signature(getattr(Backbone, name)).parameters) - {"self"} == set(wrong), name
+        taken = inspect.signature(getattr(Backbone, name)).parameters.values()
+        assert {each.name for each in taken if each.kind is not each.VAR_POSITIONAL} - {"self"} == set(wrong), name
 
 
 async def call(backbone: Backbone, method: str, arguments: Mapping[str, Any]) -> None:
@@ -308,6 +332,13 @@ FIELDS: Mapping[str, list[Any]] = {
     "metadata": [7, None, "a", [("a", 1)]],
     "trigger": ["", "manual", 7, None],
     "most": [0, *COUNTS],
+    "statement": [None, "SELECT 1", {"text": "SELECT 1"}],
+    "name": ["", 7, None],
+    "token": ["", 7, None],
+    "level": COUNTS,
+    "since": [None, 7, "export-1"],
+    "job": ["", 7, None, "count"],
+    "export": ["", 7, "A\0"],
 }
 
 FIELDS_OF: Mapping[str, Mapping[str, list[Any]]] = {"ReadRuns": {"dimension": ["intrday", "", 7]}}
@@ -351,6 +382,12 @@ RIGHT: Mapping[str, Any] = {
     "seconds": 1.0,
     "until": WELL,
     "most": 1,
+    "statement": Statement(name="s", text="SELECT 1"),
+    "name": "s",
+    "token": "export-1",
+    "level": 0,
+    "since": Since("export-1", 0, (0, 9), {}),
+    "job": "validate",
 }
 
 ROOMS = [module for room in message_map.ROOMS for module in message_map.modules_of(room)]

@@ -75,7 +75,7 @@ class Given(NamedTuple):
 
 def _backends(leaf: Leaf) -> dict[str, str]:
     """What lets the names of other tools count."""
-    return {f"BACKBONE_{leaf.section.upper()}_BACKEND": leaf.backend or ""}
+    return {f"BACKBONE_{leaf.section.upper().replace('.', '_')}_BACKEND": leaf.backend or ""}
 
 
 def _file(folder: Path, text: str, name: str = "given") -> Path:
@@ -85,7 +85,8 @@ def _file(folder: Path, text: str, name: str = "given") -> Path:
 
 
 def _aliases(leaf: Leaf) -> list[str]:
-    return [alias.name for alias in ALIASES if alias.path == leaf.path]
+    """What other tools call it, or its own name where none of them knows it."""
+    return [alias.name for alias in ALIASES if alias.path == leaf.path] or [leaf.env]
 
 
 def _by_env_file(leaf: Leaf, value: str, folder: Path) -> Given:

@@ -98,7 +98,16 @@ def test_every_question_has_a_lane() -> None:
     assert set(lanes) == set(get_args(StoreQuestion))
     changing = {kind.__name__ for kind, lane in lanes.items() if lane is Lane.WRITES}
     assert changing == {
-        *("ClaimEpoch", "WriteChunk", "QuarantineRows", "DeleteQuarantine", "RecordJournal", "RecordRun", "VoidLedger"),
+        *(
+            "ClaimEpoch",
+            "WriteChunk",
+            "QuarantineRows",
+            "DeleteQuarantine",
+            "RecordJournal",
+            "RecordRun",
+            "VoidLedger",
+            "NoteExport",
+        ),
         *("MigrateStore", "DropRows", "PruneStore"),
         *("RecordSeen", "CommitOffsets", "KeepDeadLetters", "DeleteDeadLetters"),
         *("RecordRun", "VoidLedger", "ClearQuarantine", "DeleteQuarantine"),
