@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from backbone.cli.failures import UsageError, note
-from backbone.cli.show.output import page, write, write_bytes
+from backbone.cli.show.output import page, write, write_data
 from backbone.cli.show.rows import cell, safe_texts
 from backbone.domain.spreadsheets import MARK, escaped, harmful
 from backbone.domain.text import json_text
@@ -96,7 +96,7 @@ def _jsonl(table: pa.Table, output: Path | None) -> None:
         for row in zip(*columns, strict=True):
             sink.write(json_text(encoder.encode(dict(zip(table.column_names, row, strict=True)))))
             sink.write(b"\n")
-    write_bytes(sink.getvalue(), output) if output is not None else write(sink.getvalue() or b"\n", output)
+    write_data(sink.getvalue(), output) if output is not None else write(sink.getvalue() or b"\n", output)
 
 
 def _told(value: Any) -> Any:
@@ -145,7 +145,7 @@ def _parquet(table: pa.Table, output: Path | None) -> None:
         pq.write_table(table, sink, compression="zstd")
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
         raise UsageError(f"--format parquet: a column can't be held ({error}); cast it to text") from error
-    write_bytes(sink.getvalue(), output)
+    write_data(sink.getvalue(), output)
 
 
 def _arrow(table: pa.Table, output: Path | None) -> None:
@@ -153,7 +153,7 @@ def _arrow(table: pa.Table, output: Path | None) -> None:
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    write_bytes(sink.getvalue(), output)
+    write_data(sink.getvalue(), output)
 
 
 FORMS: Final[dict[str, Callable[[pa.Table, Path | None], None]]] = {

@@ -20,7 +20,7 @@ from backbone.files import deliver, fresh_file, replace
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "folder_for", "page", "refusing", "replace_file", "show", "write", "write_bytes", "write_json"]
+__all__ = ["console", "folder_for", "page", "refusing", "replace_file", "show", "write", "write_data", "write_json"]
 
 _PIPE_WIDTH = 100
 
@@ -75,7 +75,7 @@ def write(text: str | bytes, output: Path | None) -> None:
         _deliver(output, data)
 
 
-def write_bytes(data: bytes, output: Path | None) -> None:
+def write_data(data: bytes, output: Path | None) -> None:
     """Write what is no text, as it is: to stdout, or into a file, at once or not at all.
 
     Raises:

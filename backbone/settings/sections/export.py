@@ -64,9 +64,7 @@ class ExportSettings(Section, frozen=True, kw_only=True):
     keep_days: Annotated[Days | None, Meta(description="and those that are no older; none: whatever their age")] = None
     mapped: Annotated[
         bool,
-        Meta(
-            description="beside Parquet each part once more, uncompressed, for reads of this machine that decode nothing"
-        ),
+        Meta(description="beside Parquet: each part once more, uncompressed, for reads here that decode nothing"),
     ] = False
     reads: Annotated[
         bool,
