@@ -339,6 +339,23 @@ async def test_why_names_the_file_and_the_roster_the_export(tmp_path: Path) -> N
         assert "were written or dropped since" in (await backbone.why("AIG", DAY)).found[0].read_from
 
 
+async def test_more_than_a_frame_may_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_chunk(_: object) -> None:
+        raise ValueError("over 2 GiB of text asked for; ask for less at once")
+
+    async with opened(tmp_path) as backbone:
+        await backbone.record(trades(0, 1))
+        await backbone.export()
+        with monkeypatch.context() as patch:
+            patch.setattr("backbone.history.reading.one_chunk", one_chunk)
+            with pytest.raises(ValueError, match="over 2 GiB of text asked for"):
+                await from_export(backbone)
+        assert await from_export(backbone) == (trades(0, 1), 2)
+        cache = backbone.roster().find(f"{backbone.path}/cache")
+        assert cache is not None
+        assert cache.incarnation == 1
+
+
 async def test_without_the_setting_nothing_is_read_out_of_exports(tmp_path: Path) -> None:
     async with opened(tmp_path, **{"export.reads": False}) as backbone:
         await backbone.record(trades(0, 1))
