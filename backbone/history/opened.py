@@ -26,9 +26,11 @@ from backbone.history.errors import Damaged
 from backbone.history.files import File, Hashes
 from backbone.history.piece import Piece, Runs
 
-__all__ = ["MappedPart", "Opened", "ParquetPart"]
+__all__ = ["MOST_OPEN", "MappedPart", "Opened", "ParquetPart"]
 
-_MOST = 256  # files that are open at once
+MOST_OPEN = 256
+"""Parts that are open at once, a file each."""
+
 _MANY_ROWS = 100_000  # so many are worth several threads
 
 
@@ -121,7 +123,7 @@ class Opened:
             found = made(folder, entry, self._hashes)
             with self._lock:
                 self._parts[folder, entry.path] = found
-                while len(self._parts) > _MOST:
+                while len(self._parts) > MOST_OPEN:
                     self._parts.popitem(last=False)
         return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,18 +12,9 @@ import pytest
 
 from backbone.history.errors import Damaged
 from backbone.history.files import File, Hashes
-from tests.backbone.history.kit import DAY, ONE_DAY, from_export, trades
+from tests.backbone.history.kit import DAY, ONE_DAY, from_export, handles, trades
 from tests.backbone.history.kit import files as files_of
 from tests.backbone.history.kit import reading as opened
-
-
-def handles(folder: Path) -> list[Path]:
-    """The files below a folder that this process has open."""
-    found = []
-    for link in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):  # that of the listing itself
-            found.append(link.readlink())
-    return [path for path in found if path.is_relative_to(folder)]
 
 
 async def test_frames_that_are_held_keep_no_file_open(tmp_path: Path) -> None:
@@ -92,3 +82,25 @@ def test_a_file_is_hashed_once_for_as_long_as_it_stays_as_it_is(tmp_path: Path) 
     assert len(made) == 2
     with pytest.raises(Damaged, match="has 3000000 bytes of 5"):
         File(path, 5)
+
+
+def test_a_file_that_is_replaced_while_it_is_opened_is_not_taken_for_the_one_that_is_watched(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"a" * 10)
+    file = File(path, 10)
+    assert file.mapped().to_pybytes() == b"a" * 10
+    (tmp_path / "other").write_bytes(b"b" * 10)
+    (tmp_path / "other").replace(path)
+    with pytest.raises(Damaged, match="was replaced while it was opened"):
+        file.mapped()
+
+
+async def test_of_many_parts_so_many_are_open_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backbone.history.opened.MOST_OPEN", 3)
+    async with opened(tmp_path) as backbone:
+        await backbone.record(trades(*range(10)))
+        await backbone.export()
+        for _ in range(2):
+            frame, held = await from_export(backbone, end=DAY + 10 * ONE_DAY)
+            assert (frame, held) == (trades(*range(10)), 10)
+            assert len(handles(tmp_path / "exports")) == 3

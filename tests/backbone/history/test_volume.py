@@ -17,7 +17,7 @@ from backbone.export.manifest import token_of
 from backbone.history.actor import Look
 from backbone.history.messages import ExplainRow
 from backbone.store.since_messages import NoteExport
-from tests.backbone.history.kit import DAY, TRADES, current, facts, files, from_export, trades
+from tests.backbone.history.kit import DAY, TRADES, current, facts, files, from_export, handles, trades
 from tests.backbone.history.kit import reading as opened
 
 
@@ -78,6 +78,20 @@ async def test_an_export_with_the_columns_of_another_version_is_not_read(tmp_pat
         await look(backbone)
         assert await from_export(backbone) == (trades(0), 0)
         assert "wrote trades with other columns; export anew" in facts(backbone)["why_not"]
+
+
+async def test_a_copy_under_another_name_is_not_read_and_what_is_no_longer_current_is_let_go_of(tmp_path: Path) -> None:
+    async with opened(tmp_path) as backbone:
+        await backbone.record(trades(0, 1))
+        await backbone.export()
+        assert (await from_export(backbone))[1] == 2
+        assert len(handles(tmp_path / "exports")) == 2
+        shutil.copytree(current(tmp_path), tmp_path / "exports" / "export-0000000000000000")
+        (tmp_path / "exports" / "CURRENT").write_text("export-0000000000000000\n")
+        await look(backbone)
+        assert handles(tmp_path / "exports") == []
+        assert await from_export(backbone) == (trades(0, 1), 0)
+        assert "its manifest is that of export-" in facts(backbone)["why_not"]
 
 
 async def test_a_file_that_another_process_has_mended_is_read_again(tmp_path: Path) -> None:
