@@ -14,9 +14,9 @@ import pyarrow as pa
 from backbone.domain.dimension import Dimension
 from backbone.domain.schema import arrow_schema
 from backbone.export.files import Sink
-from backbone.store.snapshots import PART_ROWS
+from backbone.store.snapshots import PART_ROWS, Part
 
-__all__ = ["Writer", "pages_of", "schema_of", "writer"]
+__all__ = ["Writer", "columns_of", "pages_of", "schema_of", "writer"]
 
 
 class Writer(Protocol):
@@ -36,6 +36,11 @@ def schema_of(dimension: Dimension, columns: tuple[str, ...]) -> pa.Schema:
     canonical = arrow_schema(dimension)
     fields = [canonical.field(name).with_nullable(name not in dimension.key) for name in columns]
     return pa.schema(fields, {"backbone.dimension": dimension.value})
+
+
+def columns_of(part: Part) -> dict[str, str]:
+    """The columns of a file of a part, with their types."""
+    return {field.name: str(field.type) for field in schema_of(part.dimension, part.columns)}
 
 
 def writer(form: str, sink: Sink, dimension: Dimension, columns: tuple[str, ...]) -> Writer:

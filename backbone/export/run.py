@@ -25,7 +25,7 @@ from backbone.export import shelf
 from backbone.export.beside import Threads
 from backbone.export.errors import ExportFailed
 from backbone.export.files import Disk, locked
-from backbone.export.forms import schema_of
+from backbone.export.forms import columns_of
 from backbone.export.jobs import AGAIN, Jobs, Progress
 from backbone.export.known import Known
 from backbone.export.layout import CURRENT, JOURNAL, MANIFEST, METADATA, layout_of, name_of
@@ -234,7 +234,7 @@ class Exporter:
             job_count=len(jobs.jobs),
             header=header,
             requested=msgspec.to_builtins(self._asked, str_keys=True),
-            columns={entry.dimension: _columns_of(entry) for entry in entries},
+            columns={entry.dimension: columns_of(entry.part) for entry in entries},
             jobs=tuple(jobs.jobs),
             files=entries,
         )
@@ -248,7 +248,7 @@ class Exporter:
             of = [entry for entry in entries if entry.dimension is dimension]
             described = {
                 "dimension": dimension,
-                "columns": _columns_of(of[0]),
+                "columns": columns_of(of[0].part),
                 "key": dimension.key,
                 "partition_by": self._layout.order,
                 "files": len(of),
@@ -267,10 +267,6 @@ class Exporter:
         except OSError as error:
             what = f"{error.filename or self._root} can't be removed ({error.strerror or error})"
             return [], f"CURRENT names this export; of those that may go {what}: make that possible, the next one tries"
-
-
-def _columns_of(entry: Entry) -> dict[str, str]:
-    return {field.name: str(field.type) for field in schema_of(entry.dimension, entry.part.columns)}
 
 
 @contextmanager

@@ -4,18 +4,17 @@ A mapped file that somebody else truncates while it is mapped would end the proc
 that is gone; we never do that, files are only ever unlinked, which leaves what is mapped. So that a truncation is
 noticed before, size and time of change are compared at each read. What was read already is not guarded: a frame out of
 a mapped file is a view of it. Parquet is read into memory, and can't be pulled away.
+
+A mapping keeps no file open: frames may be held in any number, and take up no handles.
 """
 
 from __future__ import annotations
 
-import mmap
-import os
 from collections import OrderedDict
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from weakref import finalize
 
 import pyarrow as pa
 
@@ -24,38 +23,15 @@ from backbone.domain.schema import arrow_schema
 from backbone.export.manifest import Entry
 from backbone.export.mapped import whole_table
 from backbone.history.errors import Damaged
+from backbone.history.files import File, Hashes
 from backbone.history.piece import Piece, Runs
 
-__all__ = ["MappedPart", "Opened", "ParquetPart"]
+__all__ = ["MOST_OPEN", "MappedPart", "Opened", "ParquetPart"]
 
-_MOST = 256  # files that are open at once
+MOST_OPEN = 256
+"""Parts that are open at once, a file each."""
+
 _MANY_ROWS = 100_000  # so many are worth several threads
-
-Stamp = tuple[int, int]
-
-
-class _File:
-    """A file of which it is known that it is still as it was."""
-
-    def __init__(self, path: Path, size: int) -> None:
-        self.path = path
-        try:
-            self.handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise Damaged(f"{path} can't be read: {error.strerror or error}") from error
-        finalize(self, os.close, self.handle)
-        self._stamp = self._now()
-        if self._stamp[0] != size:
-            raise Damaged(f"{path} has {self._stamp[0]} bytes of {size}")
-
-    def require_same(self) -> None:
-        """Refuse where somebody has written to it, or made it shorter."""
-        if self._now() != self._stamp:
-            raise Damaged(f"{self.path} was changed while it was open")
-
-    def _now(self) -> Stamp:
-        found = os.fstat(self.handle)
-        return found.st_size, found.st_mtime_ns
 
 
 class MappedPart:
@@ -67,18 +43,15 @@ class MappedPart:
 
     at_hand = True
 
-    def __init__(self, folder: Path, entry: Entry) -> None:
+    def __init__(self, folder: Path, entry: Entry, hashes: Hashes) -> None:
         if entry.mapped is None:
             raise AssertionError("a part without mapped file is read from its Parquet file")
-        self._file = _File(folder / entry.mapped.path, entry.mapped.bytes)
-        mapped = mmap.mmap(self._file.handle, 0, access=mmap.ACCESS_READ)
-        _require(sha256(mapped).hexdigest() == entry.mapped.sha256, self._file.path)
-        try:
-            table = pa.ipc.open_file(pa.py_buffer(mapped)).read_all()
-        except pa.ArrowInvalid as error:
-            raise Damaged(f"{self._file.path} can't be read: {error}") from error
-        whole = arrow_schema(entry.dimension)
-        _require(table.schema.equals(whole) and table.num_rows == entry.rows, self._file.path)
+        self._file = File(folder / entry.mapped.path, entry.mapped.bytes)
+        mapped = self._file.mapped()
+        hashes.require(self._file, entry.mapped.sha256, lambda: sha256(mapped).hexdigest())
+        table = pa.ipc.open_file(mapped).read_all()
+        if not (table.schema.equals(arrow_schema(entry.dimension)) and table.num_rows == entry.rows):
+            raise Damaged(f"{self._file.path} has other rows or columns than it should")
         self._piece = Piece(entry.dimension, table)
 
     def between(self, start_us: int, end_us: int, interval: str | None) -> list[pa.Table]:
@@ -96,18 +69,15 @@ class ParquetPart:
 
     at_hand = False
 
-    def __init__(self, folder: Path, entry: Entry) -> None:
+    def __init__(self, folder: Path, entry: Entry, hashes: Hashes) -> None:
         import pyarrow.parquet as pq
 
         self._entry = entry
         self._runs: Runs | None = None
-        self._file = _File(folder / entry.path, entry.bytes)
-        data = self._data()
-        _require(sha256(data).hexdigest() == entry.sha256, self._file.path)
-        try:
-            self._footer = pq.ParquetFile(pa.BufferReader(data)).metadata
-        except pa.ArrowInvalid as error:
-            raise Damaged(f"{self._file.path} can't be read: {error}") from error
+        self._file = File(folder / entry.path, entry.bytes)
+        hashes.require(self._file, entry.sha256, self._file.hash)
+        with pq.ParquetFile(self._file.source()) as file:
+            self._footer = file.metadata
         self._spans = [_span_of(self._footer.row_group(n)) for n in range(self._footer.num_row_groups)]
 
     def between(self, start_us: int, end_us: int, interval: str | None) -> list[pa.Table]:
@@ -118,19 +88,13 @@ class ParquetPart:
         groups = [n for n, (first, last) in enumerate(self._spans) if first <= end_us and last >= start_us]
         if not groups:
             return []
-        with pq.ParquetFile(pa.BufferReader(self._data()), metadata=self._footer) as file:
+        with pq.ParquetFile(self._file.source(), metadata=self._footer) as file:
             rows = file.read_row_groups(groups, use_threads=self._entry.rows > _MANY_ROWS)
         table = whole_table(self._entry.dimension, self._entry.symbol, rows)
         piece = Piece(self._entry.dimension, table, self._runs if len(groups) == len(self._spans) else None)
         if len(groups) == len(self._spans):
             self._runs = piece.runs
         return piece.between(start_us, end_us, interval)
-
-    def _data(self) -> bytes:
-        size = self._entry.bytes
-        data = os.pread(self._file.handle, size, 0)
-        _require(len(data) == size, self._file.path)
-        return data
 
 
 def _span_of(group: Any) -> tuple[int, int]:
@@ -139,17 +103,13 @@ def _span_of(group: Any) -> tuple[int, int]:
     return to_us(found.min), to_us(found.max)
 
 
-def _require(same: bool, path: Path) -> None:
-    if not same:
-        raise Damaged(f"{path} is not the file that was written: its SHA-256 is another")
-
-
 class Opened:
     """The parts that were opened lately, each of them once; safe to be used by several threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._parts: OrderedDict[tuple[Path, str], MappedPart | ParquetPart] = OrderedDict()
+        self._hashes = Hashes()
 
     def part(self, folder: Path, entry: Entry, *, mapped: bool) -> MappedPart | ParquetPart:
         """The part of an entry, opened.
@@ -160,10 +120,10 @@ class Opened:
         found = self.at_hand(folder, entry)
         if found is None:
             made = MappedPart if mapped and entry.mapped is not None else ParquetPart
-            found = made(folder, entry)
+            found = made(folder, entry, self._hashes)
             with self._lock:
                 self._parts[folder, entry.path] = found
-                while len(self._parts) > _MOST:
+                while len(self._parts) > MOST_OPEN:
                     self._parts.popitem(last=False)
         return found
 

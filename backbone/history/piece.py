@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
@@ -41,8 +40,8 @@ class Piece:
             if interval is not None and text != interval:
                 continue
             stamps = self._stamps[offset : offset + length]
-            first = int(np.searchsorted(stamps, start_us, side="left"))
-            behind = int(np.searchsorted(stamps, end_us, side="right"))
+            first = int(stamps.searchsorted(start_us, side="left"))
+            behind = int(stamps.searchsorted(end_us, side="right"))
             if behind > first:
                 found.append(self._table.slice(offset + first, behind - first))
         return found

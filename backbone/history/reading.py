@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from backbone.calls import Calls
+from backbone.calls import Calls, refuse
 from backbone.domain.canonical import reorder
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
@@ -23,6 +23,7 @@ from backbone.domain.stored import one_chunk
 from backbone.domain.threads import in_thread
 from backbone.export.manifest import Entry
 from backbone.history.errors import Damaged
+from backbone.history.files import Marks, marks_of
 from backbone.history.opened import Opened
 from backbone.history.served import Served
 from backbone.history.volume import Volume, bounds_of, stamp_of, volume_of
@@ -60,6 +61,7 @@ class History:
         self._calls = calls
         self._opened = Opened()
         self._stamp: tuple[object, ...] = ()
+        self._marks: dict[str, tuple[Entry, Marks]] = {}
         self.enabled = settings.export.reads
         self.volume: Volume | None = None
         self.why_not = "no export was looked for yet"
@@ -74,6 +76,7 @@ class History:
         try:
             stamp = await self._run(lambda: stamp_of(self._root))
             if stamp == self._stamp and self.volume is not None:
+                await self._look_at_damage(self.volume.folder)
                 return
             volume = await self._run(lambda: volume_of(self._root))
         except (OSError, ValueError) as error:
@@ -81,13 +84,26 @@ class History:
         else:
             self._stamp, self.why_not = stamp, volume.why_not
         if volume is None or self.volume is None or volume.token != self.volume.token:
-            self.damaged.clear()
+            self._mended()
             self._opened.close(None if volume is None else volume.folder)
         self.volume = volume
 
+    async def _look_at_damage(self, folder: Path) -> None:
+        """Try files again that are others now: whoever mended them, in another process, tells nobody."""
+        if not self._marks:
+            return
+        before = dict(self._marks)
+        now = await self._run(lambda: {path: marks_of(folder, entry) for path, (entry, _) in before.items()})
+        self._mended([path for path, (_, marks) in before.items() if now[path] != marks])
+
+    def _mended(self, paths: Iterable[str] | None = None) -> None:
+        for path in list(self.damaged) if paths is None else paths:
+            self.damaged.pop(path, None)
+            self._marks.pop(path, None)
+
     async def published(self) -> None:
         """There is an export, perhaps the same one again, whose files were looked at and mended."""
-        self.damaged.clear()
+        self._mended()
         self._opened.close(None)
         await self.look()
         self.changed()
@@ -107,6 +123,8 @@ class History:
             except Damaged:
                 self.served.passed_by += 1
                 self.changed()
+            except ValueError as error:  # more than a frame may hold
+                raise refuse(error) from error
         read: ReadResult = await self._calls.ask("store", ReadRows(query), timeout)
         self.served.store_rows += read.frame.num_rows
         return read
@@ -148,7 +166,8 @@ class History:
             for entry in volume.reaching_into(query.dimension, symbol, start, end)
         ]
         rows = anew + sum(entry.rows for *_, entry in wanted)
-        few = all(self._at_hand(volume, entry) for *_, entry in wanted) and (len(wanted) == 1 or rows <= _FEW_ROWS)
+        is_slice = len(wanted) == 1 and not result.frames and _in_order(query)
+        few = all(self._at_hand(volume, entry) for *_, entry in wanted) and (is_slice or rows <= _FEW_ROWS)
         frame, held = await self._run(lambda: self._together(query, volume, wanted, result.frames), inline=few)
         self.served.note(volume.folder.name, query, held=held)
         return ReadResult(frame, *_position(result))
@@ -183,6 +202,7 @@ class History:
     def _is_damaged(self, volume: Volume, entry: Entry, error: Damaged) -> Damaged:
         self._opened.close(volume.folder, entry.path)
         if self.volume is volume:
+            self._marks[entry.path] = entry, marks_of(volume.folder, entry)
             self.damaged[entry.path] = str(error)
         return error
 
@@ -207,7 +227,8 @@ class History:
             return f"the store: {self.damaged[entry.path]}"
         result: SinceResult = await self._calls.ask("store", ReadSince(query, since), _EXPLAIN_SECONDS)
         if result.anew is None:
-            return f"the store: it does not know {volume.folder.name}, of another database or undone by a restore"
+            what = "of another database, undone by a restore, or made by a role that may only read"
+            return f"the store: it does not know {volume.folder.name}, {what}"
         return f"the store: rows of {place} were written or dropped since" if result.anew else place
 
     def facts(self) -> Mapping[str, Any]:
@@ -261,7 +282,12 @@ def _frame(query: Query, tables: list[pa.Table]) -> Frame:
     tables = [table for table in tables if table.num_rows]
     if len(tables) < 2:
         return Frame.of_canonical(dimension, tables[0]) if tables else Frame.empty(dimension)
-    joined = pa.concat_tables(tables)
+    joined = pa.concat_tables(tables).combine_chunks()  # all at once: a seventh of the time of one by one
     whole = pa.Table.from_arrays([one_chunk(column) for column in joined.columns], schema=joined.schema)
-    in_order = dimension.key[1] == "ts" or (query.interval is not None and dimension is Dimension.INTRADAY_BARS)
-    return Frame.of_canonical(dimension, whole if in_order else reorder(dimension, whole))
+    return Frame.of_canonical(dimension, whole if _in_order(query) else reorder(dimension, whole))
+
+
+def _in_order(query: Query) -> bool:
+    """Whether rows of a symbol lie in the order of time."""
+    dimension = query.dimension
+    return dimension.key[1] == "ts" or (query.interval is not None and dimension is Dimension.INTRADAY_BARS)

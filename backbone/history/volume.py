@@ -12,6 +12,7 @@ import msgspec
 
 from backbone.domain.clock import MAX_US, MIN_US, to_us
 from backbone.domain.dimension import Dimension
+from backbone.export.forms import columns_of
 from backbone.export.layout import CURRENT, MANIFEST
 from backbone.export.manifest import Entry, Manifest, tokened
 
@@ -89,6 +90,9 @@ def _why_not(folder: Path, manifest: Manifest) -> str:
         return f"its files are {manifest.header.format}; export.format=parquet makes some that are read"
     if any(entry.symbol is None for entry in manifest.files):
         return "its files hold several symbols each; export.partition_by=date,symbol makes some that are read"
+    for entry in {each.dimension: each for each in manifest.files}.values():
+        if manifest.columns.get(entry.dimension) != columns_of(entry.part):
+            return f"version {manifest.version} wrote {entry.dimension} with other columns; export anew"
     return ""
 
 

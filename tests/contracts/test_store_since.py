@@ -100,6 +100,19 @@ async def test_rows_that_were_dropped_since_stand_no_more(store: Store) -> None:
     assert (await store.read_since(WEEK, later)).anew == ()
 
 
+async def test_of_several_drops_the_furthest_counts(store: Store) -> None:
+    await written_in(store, trades_on(0, 1, 2, 3))
+    since = await noted(store)
+    for days in (2.5, 0.5):
+        await store.drop(TRADES, before=DAY + days * ONE_DAY, dry_run=False)
+    result = await store.read_since(WEEK, since)
+    assert whole_days(result) == [(0, 3)]
+    assert [frame.num_rows for frame in result.frames] == [0]
+    await written_in(store, trades_on(1, price=9.0))
+    again = await store.read_since(WEEK, since)
+    assert [frame.column("price").tolist() for frame in again.frames] == [[9.0]]
+
+
 async def test_an_export_that_was_not_noted_here_stands_for_nothing(store: Store) -> None:
     await written_in(store, trades_on(0, 1))
     since = await noted(store)

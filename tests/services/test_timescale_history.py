@@ -15,6 +15,7 @@ from backbone.store.records import Chunk
 from backbone.store.timescale import since as asked
 from tests.backbone.history.play import Differs, Play
 from tests.backbone.history.virtual.test_property import ignoring_the_ledger, short_of_the_edge
+from tests.contracts.test_store_since import DAY_US, ONE_DAY, WEEK, noted, trades_on, whole_days, written_in
 from tests.services.stores import DAY, TRADES, bare, empty, opened, until_somebody_waits
 
 ACTS = 25
@@ -79,6 +80,25 @@ async def test_what_was_under_way_when_the_export_read_is_not_taken_for_older_th
         assert found.column("price").tolist() == [2.0]
         await backbone.export()
         assert await backbone.fetch(TRADES, symbols=["AIG"], start=DAY, end=DAY) == found
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE telemetry.epochs SET epoch = epoch + 1, updated_at = now() WHERE source = 'drop'",
+        "DELETE FROM telemetry.epochs WHERE source = 'drop cut'",
+    ],
+    ids=["dropped again", "dropped first"],
+)
+async def test_where_a_version_that_noted_no_moments_has_dropped_rows_nothing_stands(dsn: str, statement: str) -> None:
+    await empty(dsn)
+    async with opened(dsn) as store, bare(dsn) as other:
+        await written_in(store, trades_on(0, 1, 2))
+        since = await noted(store)
+        await store.drop(TRADES, before=DAY + ONE_DAY / 2, dry_run=False)
+        assert whole_days(await store.read_since(WEEK, since)) == [(0, 1)]
+        await other.execute(statement)
+        assert whole_days(await store.read_since(WEEK, since)) == [(0, 7 + 1 / DAY_US)]
 
 
 def trade(price: float, symbol: str = "AIG") -> Frame:

@@ -13,11 +13,12 @@ import anyio
 import pytest
 
 from backbone.domain import Frame, codec
-from backbone.domain.clock import to_us
+from backbone.domain.clock import MAX_US, MIN_US, to_us
 from backbone.domain.identifiers import shard
 from backbone.services import native
 from backbone.store.errors import FencedOut
 from backbone.store.records import OutboxRow, Query, ReadResult, WriteResult
+from backbone.store.since import Since
 from backbone.store.timescale import Bounds, TimescaleStore
 from backbone.store.timescale.ledger import NEWEST
 from backbone.store.timescale.locks import SHARDS, writing
@@ -361,6 +362,21 @@ async def test_tables_restored_into_a_server_that_counts_from_lower_go_on_upward
     assert second.position > first.position + (1_000_000 << 17)
     assert [row.position for row in await store.read_outbox(0)][-1] == second.position
     assert len(await store.read_outbox(0)) == 2
+
+
+async def test_in_a_server_that_counts_from_lower_what_is_written_is_newer_than_all_exports(
+    store: TimescaleStore,
+) -> None:
+    """An export is noted with how far its server had counted, and most of that was nobody's rows."""
+    await store.write(chunk(bars({0: 1.0}), "run 1"))
+    snapshot = await store.open_snapshot("test", 30.0)
+    await store.close_snapshot(snapshot.name)
+    await store.note_export("export-0 0f", snapshot.level + 1_000_000)
+    await store.migrate()
+    await store.write(chunk(bars({0: 2.0}), "run 2"))
+    held = Since("export-0 0f", snapshot.drops, (MIN_US, MAX_US), {"EURUSD": [(to_us(DAY), to_us(DAY))]})
+    found = await store.read_since(Query(BARS, ("EURUSD",)), held)
+    assert [frame.column("close").tolist() for frame in found.frames] == [[2.0]]
 
 
 @pytest.mark.parametrize("reopened", [True, False])

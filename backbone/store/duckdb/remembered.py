@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from threading import Lock
 from typing import NamedTuple
 
@@ -36,7 +38,27 @@ class Remembered:
     def __init__(self) -> None:
         self._lock = Lock()
         self._found: dict[Key, Written] = {}
+        self._doubt: tuple[Dimension, Collection[str] | None] | None = None
         self.drops = 0
+
+    @contextmanager
+    def doubted(self, dimension: Dimension, symbols: Collection[str] | None = None) -> Iterator[None]:
+        """While the writer changes rows of symbols (None: of all), and until he has said so, nothing holds of them.
+
+        What he has committed others see before he says so: who was told by the relay may be earlier than his word.
+        """
+        self._doubt = dimension, symbols
+        try:
+            yield
+        finally:
+            self._doubt = None
+
+    def doubts(self, dimension: Dimension, symbols: Collection[str]) -> bool:
+        """Whether one of them may be changing; to be asked before the positions."""
+        doubt = self._doubt
+        if doubt is None or doubt[0] is not dimension:
+            return False
+        return doubt[1] is None or not set(symbols).isdisjoint(doubt[1])
 
     def forget(self) -> None:
         """An export was noted: what was unknown may be known now."""

@@ -56,6 +56,8 @@ class Sinces(Part):
     def _at_once(self, query: Query, since: Since) -> SinceResult | None:
         self._session.require_open()
         positions, memory = self._session.known.positions, self._session.known.remembered
+        if memory.doubts(query.dimension, query.symbols):
+            return None
         position = positions.of(query.dimension, query.symbols)
         if position is None:
             return None

@@ -83,18 +83,26 @@ class Upkeep(Part):
 
     @question("writing")
     def _dropped(self, connection: Connection, dimension: Dimension, before: datetime) -> int:
-        rows, at = rows_table(dimension), parameter(before)
-        with transaction(connection):
-            connection.execute(f"DELETE FROM {rows}_revisions WHERE ts < make_timestamptz(?)", [at])  # noqa: S608
-            dropped = count(connection, f"DELETE FROM {rows} WHERE ts < make_timestamptz(?)", [at])  # noqa: S608
-            mended = "DELETE FROM telemetry.repairs WHERE dimension = ? AND ts < make_timestamptz(?)"
-            connection.execute(mended, [dimension.value, at])
-            ledger.void_before(connection, dimension, to_us(before))
-            now = self._clock()
-            drops.note(connection, dimension, now)
-            note_cut(connection, dimension, to_us(before), to_us(now))
-        self._session.known.remembered.drops += 1
+        remembered = self._session.known.remembered
+        with remembered.doubted(dimension):
+            with transaction(connection):
+                dropped = _drop(connection, dimension, before)
+                now = self._clock()
+                drops.note(connection, dimension, now)
+                note_cut(connection, dimension, to_us(before), to_us(now))
+            remembered.drops += 1
         return dropped
+
+
+def _drop(connection: Connection, dimension: Dimension, before: datetime) -> int:
+    """Delete rows and all that is kept of them; returns how many rows."""
+    rows, at = rows_table(dimension), parameter(before)
+    connection.execute(f"DELETE FROM {rows}_revisions WHERE ts < make_timestamptz(?)", [at])  # noqa: S608
+    dropped = count(connection, f"DELETE FROM {rows} WHERE ts < make_timestamptz(?)", [at])  # noqa: S608
+    mended = "DELETE FROM telemetry.repairs WHERE dimension = ? AND ts < make_timestamptz(?)"
+    connection.execute(mended, [dimension.value, at])
+    ledger.void_before(connection, dimension, to_us(before))
+    return dropped
 
 
 def _reduce(

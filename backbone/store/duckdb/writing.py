@@ -44,16 +44,17 @@ class Writing(Part):
                 return recorded
         known.numbers.reserve(connection)
         after = known.newest(connection)
-        with transaction(connection):
-            if chunk.epoch is not None:
-                epochs.fence(connection, chunk.source, chunk.frame.dimension, chunk.epoch)
-            applied, positions = _apply(connection, known, chunk, now, self._max_payload_bytes)
-            result = replace(applied, duration_s=self._timer() - began)
-            row = journal_row(chunk, result, now)
-            journal.note(connection, known.numbers, row, position=result.position, outbox_rows=result.outbox_rows)
-            if chunk.repairs:
-                repairs.note(connection, chunk, now)
-        known.committed(chunk.frame.dimension, positions)
+        with known.remembered.doubted(chunk.frame.dimension, chunk.frame.symbols):
+            with transaction(connection):
+                if chunk.epoch is not None:
+                    epochs.fence(connection, chunk.source, chunk.frame.dimension, chunk.epoch)
+                applied, positions = _apply(connection, known, chunk, now, self._max_payload_bytes)
+                result = replace(applied, duration_s=self._timer() - began)
+                row = journal_row(chunk, result, now)
+                journal.note(connection, known.numbers, row, position=result.position, outbox_rows=result.outbox_rows)
+                if chunk.repairs:
+                    repairs.note(connection, chunk, now)
+            known.committed(chunk.frame.dimension, positions)
         return replace(result, duration_s=self._timer() - began, after=after)
 
 

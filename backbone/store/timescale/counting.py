@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from backbone.store.since import NOTES
 from backbone.store.timescale import locks
 from backbone.store.timescale.session import Session
 
@@ -12,12 +13,17 @@ __all__ = ["ROW_BITS", "catch_up"]
 ROW_BITS: Final = 17
 """Of a position: the number of the row in its transaction."""
 
+_BITS: Final = 46  # of a revision, at most
+
+# an export is noted with how far its server had counted, which may be far above what was published last
 _SHIFT = f"""
     UPDATE telemetry.xid_shift SET shift = shift + used.revision - telemetry.revision_of(pg_current_xact_id())
     FROM (
         SELECT coalesce(greatest(
-            (SELECT max(position) FROM telemetry.positions), (SELECT max(position) FROM telemetry.cursors)
-        ), 0) >> {ROW_BITS} AS revision
+            (SELECT max(position) >> {ROW_BITS} FROM telemetry.positions),
+            (SELECT max(position) >> {ROW_BITS} FROM telemetry.cursors),
+            (SELECT max(epoch) FROM telemetry.epochs WHERE source = '{NOTES}' AND epoch >> {_BITS} = 0)
+        ), 0) AS revision
     ) AS used
     WHERE used.revision >= telemetry.revision_of(pg_current_xact_id())
 """  # noqa: S608
@@ -35,7 +41,10 @@ _IDENTITIES = """
 
 
 async def catch_up(session: Session) -> None:
-    """Go on counting above all that is stored: transaction numbers, ids of the ledger and of the journal."""
+    """Go on counting above all that is stored: transaction numbers, ids of the ledger and of the journal.
+
+    What came since an export is told by greater numbers, so those of all that are noted count as well.
+    """
     async with session.transaction(repeatable=True):
         await locks.take_migration(session)
         await session.change(_SHIFT)

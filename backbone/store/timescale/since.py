@@ -49,31 +49,30 @@ _CUT: Final = """
     DO UPDATE SET epoch = greatest(epochs.epoch, excluded.epoch), updated_at = excluded.updated_at
 """
 
-# Of entries of one length only those can reach into the window that end within that length behind it.
+# The server plans it anew each time, which takes longer than to carry it out: the fewer tables, the less time. Of
+# entries of one length only those can reach into the window that end within that length behind it.
 _CHANGES: Final = f"""
-    SELECT p.newest, p.horizon, n.epoch AS level, d.drops, c.cut, w.symbols, w.starts, w.ends
-    FROM ({{position}}) AS p
-    LEFT JOIN telemetry.epochs n ON n.source = '{NOTES}' AND n.dimension = $3
-    CROSS JOIN (
-        SELECT coalesce(sum(epoch), 0)::bigint AS drops FROM telemetry.epochs WHERE source = '{DROPS}'
-    ) AS d
-    LEFT JOIN (
-        SELECT CASE WHEN cuts.updated_at = drops.updated_at THEN cuts.epoch ELSE {MAX_BIGINT} END AS cut
-        FROM telemetry.epochs drops
-        LEFT JOIN telemetry.epochs cuts ON cuts.source = '{CUTS}' AND cuts.dimension = drops.dimension
-        WHERE drops.source = '{DROPS}' AND drops.dimension = $1
-    ) AS c ON true
-    LEFT JOIN LATERAL (
-        SELECT array_agg(symbol) AS symbols, array_agg(start_us) AS starts, array_agg(end_us) AS ends
+    SELECT p.newest, p.horizon, n.level, n.drops, n.cut, w.symbols, w.starts, w.ends
+    FROM ({{position}}) AS p, (
+        SELECT max(epoch) FILTER (WHERE source = '{NOTES}') AS level,
+            coalesce(sum(epoch) FILTER (WHERE source = '{DROPS}'), 0)::bigint AS drops,
+            CASE max(updated_at) FILTER (WHERE source = '{DROPS}' AND dimension = $1)
+                WHEN max(updated_at) FILTER (WHERE source = '{CUTS}') THEN max(epoch) FILTER (WHERE source = '{CUTS}')
+                ELSE CASE WHEN bool_or(source = '{DROPS}' AND dimension = $1) THEN {MAX_BIGINT} END
+            END AS cut
+        FROM telemetry.epochs
+        WHERE source = '{DROPS}' OR (source = '{CUTS}' AND dimension = $1) OR (source = '{NOTES}' AND dimension = $3)
+    ) AS n, LATERAL (
+        SELECT array_agg(l.symbol) AS symbols, array_agg(l.start_us) AS starts, array_agg(l.end_us) AS ends
         FROM (
             SELECT l.symbol, min(l.start_us) AS start_us, max(l.end_us) AS end_us
             FROM unnest(ARRAY[0, 1, 2, 3, 4, 5], {LENGTHS}) AS of(length, most), telemetry.ledger l
             WHERE l.dimension = $1 AND l.symbol = ANY($4::text[]) AND ($7::text IS NULL OR l."interval" = $7)
                 AND {LENGTH} = of.length AND l.end_us >= $5 AND l.end_us <= $6 + of.most AND l.start_us <= $6
-                AND l.revision > n.epoch
+                AND l.revision > n.level
             GROUP BY l.symbol, l.start_us / {DAY_US}
-        ) AS entries
-    ) AS w ON true
+        ) AS l
+    ) AS w
 """  # noqa: S608
 
 

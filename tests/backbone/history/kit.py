@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -60,3 +60,12 @@ def current(folder: Path) -> Path:
 def files(folder: Path, pattern: str = "_part-0.arrow") -> list[Path]:
     """Those of the current export, in order."""
     return sorted(current(folder).rglob(pattern))
+
+
+def handles(folder: Path) -> list[Path]:
+    """The files below a folder that this process has open."""
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # that of the listing itself
+            found.append(link.readlink())
+    return [path for path in found if path.is_relative_to(folder)]

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import anyio
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from backbone import Frame
 from backbone.calls import Calls
+from backbone.domain.clock import to_us
 from backbone.domain.status import Status
+from backbone.domain.threads import in_thread
 from backbone.export import shelf
 from backbone.history.actor import Look
 from backbone.store.messages import DropRows
@@ -63,6 +67,21 @@ async def test_both_ends_of_a_window_are_within(tmp_path: Path, mapped: bool) ->
             frame, held = await from_export(backbone, **window)
             assert frame == stored.select(start=window["start"], end=window["end"])
             assert held == frame.num_rows
+
+
+@pytest.mark.parametrize("mapped", [True, False], ids=["mapped", "Parquet"])
+async def test_the_first_and_the_last_moment_are_within(tmp_path: Path, mapped: bool) -> None:
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    rows = [{"symbol": "AIG", "ts": ts, "sequence": 1, "price": 1.0} for ts in (first, last)]
+    ends = Frame.from_records(TRADES, rows)
+    async with opened(tmp_path, **{"export.mapped": mapped}) as backbone:
+        await backbone.record(ends)
+        await backbone.export()
+        for window in ({}, {"start": first, "end": last}, {"start": None}, {"end": None}):
+            assert await from_export(backbone, **{"start": None, "end": None, **window}) == (ends, 2)
+        assert await from_export(backbone, start=last, end=last) == (ends.select(start=last), 1)
+        await backbone.record(trades(1))
+        assert await from_export(backbone, start=None, end=None) == (Frame.concat([ends, trades(1)]), 2)
 
 
 @pytest.mark.parametrize("asked", [{"limit": 2}, {"as_of": DAY + 10_000 * ONE_DAY}, {"symbols": []}], ids=str)
@@ -241,6 +260,45 @@ async def test_bars_of_several_intervals_lie_in_the_order_of_their_key(tmp_path:
         assert facts(backbone)["history_rows"] == 9
 
 
+@pytest.mark.parametrize(("late", "interval"), [(False, None), (True, "1m")])
+async def test_many_rows_are_put_together_beside_the_loop_and_a_slice_is_taken_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool, interval: str | None
+) -> None:
+    """Of one file, too: where it has several intervals, or rows came since, they are copied."""
+    beside = list[object]()
+
+    async def counted(function: Callable[[], Any]) -> Any:
+        beside.append(function)
+        return await in_thread(function)
+
+    minutes = to_us(DAY) + 60_000_000 * np.arange(31 * 24 * 60)
+    async with opened(tmp_path, **{"store.inline": False}) as backbone:
+        for name, each in (("1m", 1), ("5m", 5)):
+            await backbone.record(bars_at(minutes[::each], name))
+        await backbone.export()
+        window: dict[str, Any] = {"symbols": ["EURUSD"], "resample": False}
+        await backbone.fetch(BARS, **window)
+        if late:
+            await backbone.record(bars_at(minutes[-1:] + 60_000_000, "1m"))
+        monkeypatch.setattr("backbone.history.reading.in_thread", counted)
+        await backbone.fetch(BARS, interval="5m", **window)
+        assert beside == []
+        found = await backbone.fetch(BARS, interval=interval, **window)
+        assert found.num_rows == len(minutes) + (1 if late else len(minutes) // 5)
+        assert len(beside) == 1
+
+
+def bars_at(stamps: np.ndarray[Any, Any], interval: str) -> Frame:
+    many = len(stamps)
+    columns = {
+        "symbol": pa.repeat("EURUSD", many),
+        "interval": pa.repeat(interval, many),
+        "ts": pa.array(stamps).cast(pa.timestamp("us", "UTC")),
+        "close": np.arange(many) + 1.0,
+    }
+    return Frame.from_arrow(BARS, pa.table(columns))
+
+
 async def test_who_fetches_on_an_update_never_gets_rows_of_before_it(tmp_path: Path) -> None:
     async with opened(tmp_path, **{"cache.backend": "memory"}) as backbone:
         await backbone.record(trades(0, 1))
@@ -279,6 +337,23 @@ async def test_why_names_the_file_and_the_roster_the_export(tmp_path: Path) -> N
         assert facts(backbone)["export"] == current(tmp_path).name
         await backbone.record(trades(0.5))
         assert "were written or dropped since" in (await backbone.why("AIG", DAY)).found[0].read_from
+
+
+async def test_more_than_a_frame_may_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_chunk(_: object) -> None:
+        raise ValueError("over 2 GiB of text asked for; ask for less at once")
+
+    async with opened(tmp_path) as backbone:
+        await backbone.record(trades(0, 1))
+        await backbone.export()
+        with monkeypatch.context() as patch:
+            patch.setattr("backbone.history.reading.one_chunk", one_chunk)
+            with pytest.raises(ValueError, match="over 2 GiB of text asked for"):
+                await from_export(backbone)
+        assert await from_export(backbone) == (trades(0, 1), 2)
+        cache = backbone.roster().find(f"{backbone.path}/cache")
+        assert cache is not None
+        assert cache.incarnation == 1
 
 
 async def test_without_the_setting_nothing_is_read_out_of_exports(tmp_path: Path) -> None:
