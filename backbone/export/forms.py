@@ -87,11 +87,14 @@ class _Parquet:
 def _parquet_pages(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        if not file.schema_arrow.equals(schema):
-            raise ValueError(f"{path.name} has other columns than it was written with")
-        for group in range(file.num_row_groups):
-            yield file.read_row_group(group)
+    try:
+        with pq.ParquetFile(path) as file:
+            if not file.schema_arrow.equals(schema):
+                raise ValueError(f"{path.name} has other columns than it was written with")
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group)
+    except pa.ArrowException as error:  # a byte that was spoilt may ask for what is not built, as well
+        raise ValueError(str(error)) from error
 
 
 class _Csv:

@@ -16,7 +16,7 @@ from backbone.export.manifest import Entry, Manifest, journal_of, manifest_of
 from backbone.export.report import ExportsReport, Kept, VerifyReport
 from backbone.export.writing import sums_of_file
 
-__all__ = ["chosen", "contradictions", "current", "listing", "prune", "strangers", "verify"]
+__all__ = ["chosen", "contradictions", "current", "is_rest", "listing", "prune", "strangers", "verify"]
 
 _REMOVED = ".removed-"
 
@@ -84,7 +84,7 @@ def verify(root: Path, name: str | None = None) -> VerifyReport:
     folder, manifest = chosen(root, name)
     problems = [*contradictions(folder, manifest)]
     problems += [problem for entry in manifest.files for problem in _problems(folder, manifest, entry)]
-    problems += [f"{path} does not belong there" for path in strangers(folder, manifest.files) if not _is_rest(path)]
+    problems += [f"{path} does not belong there" for path in strangers(folder, manifest.files) if not is_rest(path)]
     problems += [f"{job.dimension}: {job.why}" for job in manifest.jobs if job.status == "fail"]
     return VerifyReport(
         status=Status.FAILED if problems else Status.OK,
@@ -135,7 +135,7 @@ def _problems(folder: Path, manifest: Manifest, entry: Entry) -> Iterator[str]:
         yield f"{entry.path} holds other values in {', '.join(n for n, v in sums.items() if entry.sums.get(n) != v)}"
 
 
-def _is_rest(path: str) -> bool:
+def is_rest(path: str) -> bool:
     """Whether it is what a run that was cut off has left, which nobody reads, and which the next run removes."""
     name = path.rpartition("/")[2]
     return name.startswith(".") and name.endswith(".tmp")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -82,22 +81,31 @@ def frozen(process: Process) -> bool:
 
 
 def residents(home: Path) -> list[Process]:
-    """Return the living processes whose working folder is `home` or inside it.
+    """Return the living processes whose working folder is `home` or inside it, however deep.
 
-    Folders are compared by device and inode, not by path, since a server in a chroot sees other paths. Links are not
-    followed: whoever could put one there would have other processes ended.
+    Folders are compared by device and inode, not by path, since a server in a chroot sees other paths. The way leads
+    from a process upwards, so that no link is followed: whoever could put one there would have other processes ended.
     """
     if not home.is_dir():
         return []
-    inside = {_key(folder) for folder in (home, *home.iterdir()) if stat.S_ISDIR(folder.lstat().st_mode)}
-    found = []
+    wanted, found = _key(home), []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError):
                 process = identify(int(entry.name))
-                if _key(entry / "cwd") in inside and process is not None and alive(process):
+                if process is not None and _is_inside(entry / "cwd", wanted) and alive(process):
                     found.append(process)
     return found
+
+
+def _is_inside(folder: Path, wanted: tuple[int, int]) -> bool:
+    key = _key(folder)
+    while key != wanted:
+        folder, below = folder / "..", key
+        key = _key(folder)
+        if key == below:  # the root has itself above it
+            return False
+    return True
 
 
 def send(process: Process, number: signal.Signals) -> bool:

@@ -32,6 +32,12 @@ spark.authenticate true
 spark.authenticate.secret {secret}
 spark.master.rest.enabled false
 spark.ui.killEnabled false
+spark.port.maxRetries 0
+spark.worker.cleanup.enabled true
+spark.worker.cleanup.appDataTtl 86400
+"""
+"""A port that is taken ends it, and it is started on others; of itself it would take the next, which nobody knows. And
+the logs of programs that have ended go after a day.
 """
 _LOGGING = """\
 rootLogger.level = warn
@@ -112,7 +118,7 @@ async def _version(install: Path) -> str:
     return jars[0].stem.rpartition("-")[2] if jars else ""
 
 
-async def _status(port: int, timeout: float) -> Any:
+async def _status(port: int, timeout: float) -> dict[str, Any]:
     """What the master says of itself, as JSON."""
     answer = bytearray()
     try:
@@ -123,6 +129,9 @@ async def _status(port: int, timeout: float) -> Any:
                     answer += data
                     if len(answer) > _MOST_BYTES:
                         raise NotReady(f"port {port} says more than a master would")
-        return json.loads(answer.partition(b"\r\n\r\n")[2])
+        found = json.loads(answer.partition(b"\r\n\r\n")[2])
     except (OSError, TimeoutError, anyio.BrokenResourceError, ValueError) as error:
         raise NotReady(f"no status of the master on port {port}: {type(error).__name__}") from None
+    if not isinstance(found, dict):
+        raise NotReady(f"port {port} says what no master would")
+    return found

@@ -18,8 +18,16 @@ def _far_away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[native.Services]:
-    """TimescaleDB, and a cluster of a master and two workers; three JVMs take their time on a busy machine."""
+def timescale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[native.Services]:
+    """TimescaleDB alone."""
     data = tmp_path_factory.mktemp("services")
-    yield anyio.run(partial(native.up, ["timescale", "spark"], data=data, die_with_parent=True, timeout=240.0))
+    yield anyio.run(partial(native.up, ["timescale"], data=data, die_with_parent=True))
     anyio.run(native.down, data)
+
+
+@pytest.fixture(scope="session")
+def servers(timescale: native.Services) -> native.Services:
+    """It, and a cluster of a master and two workers; three JVMs take their time on a busy machine."""
+    return anyio.run(
+        partial(native.up, ["timescale", "spark"], data=timescale.data, die_with_parent=True, timeout=240.0)
+    )

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ ROWS = 600_000
 FIRST = datetime(1, 1, 1, tzinfo=UTC)
 LAST = datetime.max.replace(tzinfo=UTC)
 FIVE = 300_000_000
+ODD = ("0700", "BTC/USD", "Zürich", "null", "it's", 'say "so"', "a\\b", "x.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,38 @@ def test_what_is_put_together_holds_the_same_rows_in_order(real: Path) -> None:
     assert after.select(names).cast(before.select(names).schema).equals(before.select(names))
 
 
+def test_bars_leave_out_what_was_cancelled_and_begin_and_end_with_prices(tmp_path: Path) -> None:
+    """Moments are equal where sequences are not: (seconds, sequence, price, size, conditions)."""
+    told: list[tuple[int, int, float | None, float | None, str | None]] = [
+        (0, 1, 99.0, 99.0, "T cancelled"),
+        (0, 2, None, 5.0, None),
+        (0, 4, 12.0, 1.0, "I corrected"),
+        (0, 3, 10.0, 2.0, None),
+        (59, 1, 11.0, None, "cancelled before"),
+        (59, 2, None, None, None),
+        (59, 3, 1.0, 1000.0, "cancelled"),
+        (60, 1, None, None, None),
+    ]
+    names = ("sequence", "price", "size", "conditions")
+    noon = datetime(2024, 1, 2, 12, tzinfo=UTC)
+    rows = [
+        {"symbol": "AIG", "ts": noon + timedelta(seconds=second), **dict(zip(names, rest, strict=True))}
+        for second, *rest in told
+    ]
+    anyio.run(_put, tmp_path, Frame.from_records("trades", rows))
+    report = spark(tmp_path / "exports", RunSpark("ohlc"))
+    start = int(noon.timestamp()) * 1_000_000
+    assert written(report) == {
+        ("AIG", start): (10.0, 12.0, 10.0, 11.0, 8.0, 5),
+        ("AIG", start + 60_000_000): (None, None, None, None, None, 1),
+    }
+    (day,) = pq.read_table(
+        Path(spark(tmp_path / "exports", RunSpark("aggregates")).folder, "part-0.parquet")
+    ).to_pylist()
+    assert (day["vwap"], day["trades"]) == (32 / 3, 6)
+    assert (day["first"], day["last"]) == (noon, noon + timedelta(seconds=60))
+
+
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
     """Names that other tools take for something else, and moments at both ends of the calendar."""
@@ -130,12 +163,12 @@ def odd(tmp_path: Path) -> Path:
         "trades",
         [
             {"symbol": symbol, "ts": moment, "sequence": n, "price": -0.5, "size": None, "venue": ""}
-            for symbol in ("0700", "BTC/USD", "Zürich", "null")
+            for symbol in ODD
             for n, moment in enumerate(moments)
         ],
     )
     anyio.run(_put, tmp_path, frame)
-    return tmp_path / "exports"
+    return (tmp_path / "exports").rename(tmp_path / "odd [1]{2}?*#%41 é")
 
 
 async def _put(folder: Path, frame: Frame) -> None:
@@ -148,10 +181,10 @@ def test_odd_names_and_moments_come_through(odd: Path) -> None:
     assert spark(odd, RunSpark("validate")).problems == ()
     report = spark(odd, RunSpark("aggregates"))
     table = pq.read_table(Path(report.folder, "part-0.parquet"))
-    assert sorted(set(table.column("symbol").to_pylist())) == ["0700", "BTC/USD", "Zürich", "null"]
+    assert sorted(set(table.column("symbol").to_pylist())) == sorted(ODD)
     assert pc.min(table.column("first")).as_py() == FIRST
     assert pc.max(table.column("last")).as_py() == LAST
-    assert spark(odd, RunSpark("compact")).rows == 16
+    assert spark(odd, RunSpark("compact")).rows == 4 * len(ODD)
 
 
 def test_another_file_is_found(odd: Path) -> None:

@@ -35,7 +35,11 @@ appender.console.name = console
 appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex{3}
+logger.tasks.name = org.apache.spark.scheduler.TaskSchedulerImpl
+logger.tasks.level = warn
 """
+"""Errors, and that no worker takes a job: it waits for one until its time is over."""
+
 _LOOPBACK = "127.0.0.1"
 _UTC = "-Duser.timezone=UTC"
 _QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
@@ -43,7 +47,7 @@ _QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
 
 def command(spark: SparkSettings) -> list[str]:
     """The child's arguments: nothing in them says what it does."""
-    return [spark.python or sys.executable, "-m", "backbone.export.spark.driver"]
+    return [_interpreter(spark), "-m", "backbone.export.spark.driver"]
 
 
 def environment(spark: SparkSettings, folder: Path, given: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -55,7 +59,7 @@ def environment(spark: SparkSettings, folder: Path, given: Mapping[str, str] | N
         given: this process's environment.
     """
     known = os.environ if given is None else given
-    python = spark.python or sys.executable
+    python = _interpreter(spark)
     told = {
         "TZ": "UTC",
         "PYTHONUTF8": "1",
@@ -65,7 +69,10 @@ def environment(spark: SparkSettings, folder: Path, given: Mapping[str, str] | N
     }
     if _is_here(spark.master):
         told["SPARK_LOCAL_IP"] = _LOOPBACK
-    return {**{name: known[name] for name in _PASSED if name in known}, **told}
+    passed = {name: known[name] for name in _PASSED if name in known}
+    if "PYTHONPATH" in passed:
+        passed["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, passed["PYTHONPATH"].split(os.pathsep)))
+    return {**passed, **told}
 
 
 def confs(spark: SparkSettings, folder: Path, name: str, *, quick: bool) -> dict[str, str]:
@@ -112,7 +119,7 @@ def write_confs(folder: Path, spark: SparkSettings, told: Mapping[str, str]) -> 
     Raises:
         SparkFailed: `export.spark.conf_file` can't be read.
     """
-    lines = [_further(spark.conf_file), *(f"{name} {value}\n" for name, value in told.items())]
+    lines = [_further(spark.conf_file), *(f"{name} {_spelled(value)}\n" for name, value in told.items())]
     replace(folder / "spark-defaults.conf", "".join(lines).encode(), PRIVATE)
     replace(folder / "log4j2.properties", _LOGGING.encode(), PRIVATE)
 
@@ -122,10 +129,22 @@ def _further(path: str | None) -> str:
     if path is None:
         return ""
     try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\n") + "\n"
+        # an empty line: what ends in a backslash goes on in the next one
+        return Path(path).read_text(encoding="utf-8").rstrip("\n") + "\n\n"
     except (OSError, UnicodeDecodeError) as error:
         what = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise SparkFailed(f"export.spark.conf_file={path} can't be read: {what}") from error
+
+
+def _spelled(value: str) -> str:
+    """A value as a file of Java's properties has it."""
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _interpreter(spark: SparkSettings) -> str:
+    """By a path that means the same in the child's folder; a name alone is looked up, here and on the workers."""
+    python = spark.python or sys.executable
+    return os.path.abspath(python) if os.sep in python else python  # noqa: PTH100 - a link of a venv stays one
 
 
 def _is_here(master: str) -> bool:

@@ -22,7 +22,8 @@ from backbone.export.beside import side_by_side
 from backbone.export.spark.errors import SparkFailed, SparkMissing
 from backbone.export.spark.log import Tail
 from backbone.export.spark.sessions import living
-from backbone.export.spark.wire import LONGEST, Done, Failed, Job, Reply, decode, encode
+from backbone.export.spark.wire import LONGEST, Done, Failed, Job, Reply, Step, decode, encode
+from backbone.settings.redaction import redact
 
 __all__ = ["converse"]
 
@@ -76,23 +77,30 @@ async def converse(
     if isinstance(reply, Done):
         return reply
     if isinstance(reply, Failed):
-        raise (SparkMissing if reply.missing else SparkFailed)(reply.why)
+        raise (SparkMissing if reply.missing else SparkFailed)(redact(reply.why))
     raise SparkFailed(_ended(process.returncode, tail))
 
 
 async def _answered(process: Any, job: Job, seconds: float, told: Callable[[Reply], None]) -> Done | Failed | None:
     """The child's last word; None: it ended without one."""
     reply: Done | Failed | None = None
+    what = ""
+
+    def hear(said: Reply) -> None:
+        nonlocal what
+        what = f" ({said.what})" if isinstance(said, Step) else what
+        told(said)
+
     with anyio.move_on_after(seconds):
         with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             await process.stdin.send(encode(job))
-        reply = await _last_word(process, told)
+        reply = await _last_word(process, hear)
         with anyio.move_on_after(_PARTING_SECONDS):
             await process.wait()
         return reply
     if reply is None:
-        text = f"no end within {seconds:g} s, so that it was ended; export.spark.job_seconds says how long one may take"
-        raise SparkFailed(text)
+        text = f"no end within {seconds:g} s{what}, so that it was ended"
+        raise SparkFailed(f"{text}; export.spark.job_seconds says how long one may take")
     return reply
 
 

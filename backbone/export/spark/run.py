@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -23,6 +21,7 @@ from backbone.export.spark.errors import INSTALL, SparkFailed, SparkMissing
 from backbone.export.spark.log import Tail
 from backbone.export.spark.process import converse
 from backbone.export.spark.report import SparkReport
+from backbone.export.spark.scratch import scratch
 from backbone.export.spark.wire import Done, Job, Reply, Started
 from backbone.settings import Settings
 from backbone.settings.sections.spark import SparkSettings
@@ -60,7 +59,8 @@ async def run_spark(settings: Settings, asked: RunSpark, told: Callable[[Reply],
     if lacking:
         raise SparkMissing(lacking)
     folder, manifest = await Threads().run(_export, settings, asked)
-    _require_readable(manifest, asked)
+    job = asked.of(str(folder.parent), folder.name)
+    _require_readable(manifest, job)
     started = Started(version="", seconds=0.0)
 
     def hear(reply: Reply) -> None:
@@ -78,7 +78,7 @@ async def run_spark(settings: Settings, asked: RunSpark, told: Callable[[Reply],
         span_end=max((entry.latest for entry in manifest.files), default=None),
     )
     try:
-        done = await _done(spark, asked.of(str(folder.parent), folder.name), manifest, hear, tail)
+        done = await _done(spark, job, manifest, hear, tail)
     except SparkMissing:
         raise
     except SparkFailed as error:
@@ -95,7 +95,7 @@ def _export(settings: Settings, asked: RunSpark) -> tuple[Path, Manifest]:
 
 async def _done(spark: SparkSettings, job: Job, manifest: Manifest, hear: Callable[[Reply], None], tail: Tail) -> Done:
     quick = sum(entry.rows for entry in manifest.files) < SHORT_ROWS
-    with _folder() as folder:
+    async with scratch() as folder:
         write_confs(folder, spark, confs(spark, folder, f"backbone-{job.kind}", quick=quick))
         return await converse(
             command(spark),
@@ -120,18 +120,17 @@ def _of(report: SparkReport, done: Done) -> SparkReport:
     )
 
 
-def _require_readable(manifest: Manifest, asked: RunSpark) -> None:
+def _require_readable(manifest: Manifest, job: Job) -> None:
+    """Refuse what there is nothing to look at in, and to make anything of what is not whole."""
     if manifest.header.format != "parquet":
         text = f"{manifest.header.id} is of {manifest.header.format}; Spark's jobs read exports of parquet"
         raise ExportFailed(f"{text}: backbone export --file-format parquet makes one")
     there = {entry.dimension for entry in manifest.files}
-    if asked.dimension is not None and asked.dimension not in there:
-        names = ", ".join(sorted(there)) or "none"
-        raise ExportFailed(f"{manifest.header.id} has no files of {asked.dimension}; it has: {names}")
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """A folder of the child's own, for its user alone; gone with all that is in it afterwards."""
-    with tempfile.TemporaryDirectory(prefix="backbone-spark-", ignore_cleanup_errors=True) as name:
-        yield Path(name)
+    wanted = there if job.dimension is None else {job.dimension}
+    if not wanted & there:
+        of = "files" if job.dimension is None else f"files of {job.dimension}"
+        raise ExportFailed(f"{manifest.header.id} has no {of}; it has: {', '.join(sorted(there)) or 'none'}")
+    failed = [each for each in manifest.jobs if each.status == "fail" and job.dimension in (None, each.dimension)]
+    if failed and job.kind != "validate":
+        text = f"{manifest.header.id} has not all rows of {failed[0].dimension}: {failed[0].why}"
+        raise ExportFailed(f"{text}; nothing is made of it: backbone export makes another")

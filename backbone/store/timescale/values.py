@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import overload
 
 from backbone.domain.clock import from_us, to_us
@@ -58,6 +58,6 @@ def literal(value: object) -> str:
         return f"'{value}'"
     if type(value) is list:
         return f"ARRAY[{', '.join(map(literal, value))}]"
-    if type(value) is datetime and value.tzinfo is UTC and value.year in _YEARS:
-        return f"'{value.isoformat()}'::timestamptz"
+    if type(value) is datetime and value.utcoffset() is not None and value.year in _YEARS:
+        return f"'{moment(value).isoformat()}'::timestamptz"
     raise NotPlain(type(value).__name__)

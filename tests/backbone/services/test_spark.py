@@ -14,6 +14,7 @@ from backbone.export.spark.sessions import living
 from backbone.services.accounts import account_of
 from backbone.services.machine import Unavailable
 from backbone.services.native import ALL, SERVICES
+from backbone.services.processes import residents
 from backbone.services.service import NotReady, Site
 from backbone.services.spark import Spark
 from backbone.services.spark_cluster import CONF, PORTS
@@ -37,6 +38,8 @@ async def test_the_secret_is_in_a_file_for_its_owner_and_in_no_argument(tmp_path
     await Spark().prepare(here)
     file = tmp_path / CONF / "spark-defaults.conf"
     assert f"spark.authenticate.secret {CANARY}\n" in file.read_text()
+    assert "spark.worker.cleanup.enabled true\n" in file.read_text()
+    assert "spark.port.maxRetries 0\n" in file.read_text()
     assert file.stat().st_mode & 0o777 == 0o600
     command = Spark().command(here, die_with_parent=True)
     assert CANARY not in " ".join(command)
@@ -81,9 +84,49 @@ async def test_it_is_ready_once_both_workers_are_there(tmp_path: Path, workers: 
         group.cancel_scope.cancel()
 
 
-_PART = """#!/bin/sh
-echo "$@" >> {home}/started
-exec sleep 600
+async def test_who_answers_in_the_place_of_the_master_is_no_master(tmp_path: Path) -> None:
+    async def other(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(b"HTTP/1.0 200 OK\r\n\r\n[1, 2]")
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.listeners[0].extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 - no Django here
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, other)
+        with pytest.raises(NotReady, match="says what no master would"):
+            await Spark().probe(site(tmp_path, {**PORTS_OF, "spark_ui": port}), timeout=5.0)
+        group.cancel_scope.cancel()
+
+
+def test_executors_are_found_however_deep_they_work(tmp_path: Path) -> None:
+    """Spark has them work in a folder for each program and executor; one that hangs is ended with the service."""
+    home, other = tmp_path / "spark", tmp_path / "other"
+    deep = home / "work-1" / "app-1" / "0"
+    deep.mkdir(parents=True)
+    other.mkdir()
+    (home / "link").symlink_to(other)
+    with (
+        subprocess.Popen(["sleep", "600"], cwd=deep) as executor,
+        subprocess.Popen(["sleep", "600"], cwd=home / "link") as stranger,
+    ):
+        try:
+            assert [each.pid for each in residents(home)] == [executor.pid]
+        finally:
+            executor.kill()
+            stranger.kill()
+
+
+_PART = """#!{python}
+import signal, sys
+
+def note(name, text):
+    with open(f"{home}/{{name}}", "a") as file:
+        file.write(text + chr(10))
+
+signal.signal(signal.SIGTERM, lambda *_: (note("ended", "ended"), sys.exit()))
+note("started", " ".join(sys.argv[1:]))
+signal.pause()
 """
 
 
@@ -93,7 +136,7 @@ def test_its_parts_end_with_it_however_it_ends(tmp_path: Path, number: signal.Si
     (tmp_path / CONF / PORTS).write_text(json.dumps(PORTS_OF))
     program = tmp_path / "pyspark" / "bin" / "spark-class"
     program.parent.mkdir(parents=True)
-    program.write_text(_PART.format(home=tmp_path))
+    program.write_text(_PART.format(home=tmp_path, python=sys.executable))
     program.chmod(0o700)
     environment = {"SPARK_HOME": str(tmp_path / "pyspark"), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "backbone.services.spark_cluster"]
@@ -106,6 +149,8 @@ def test_its_parts_end_with_it_however_it_ends(tmp_path: Path, number: signal.Si
         while living(cluster.pid):
             assert time.monotonic() < deadline, "parts outlive the cluster"
     master, *workers = sorted((tmp_path / "started").read_text().splitlines())
+    if number is signal.SIGTERM:  # each is asked to end, and may say goodbye
+        assert (tmp_path / "ended").read_text().count("\n") == 3
     assert "deploy.master.Master --host 127.0.0.1 --port 20001" in master
     assert all(line.endswith("spark://127.0.0.1:20001") for line in workers)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pyarrow as pa
@@ -132,6 +132,14 @@ def test_plain_values_are_written_out() -> None:
     assert [literal(each) for each in given] == [
         "'BTC-USD'", "5::bigint", "'2024-01-02T03:04:05.000006+00:00'::timestamptz", "ARRAY['A', 'B.L']",
     ]  # fmt: skip
+
+
+def test_a_key_out_of_columns_is_plain_so_that_copy_goes_on_behind_it() -> None:
+    """Arrow has a UTC of its own, which is not Python's: by that each page but the first was packed."""
+    at = datetime(2024, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+    key = ["A", pa.array([at], pa.timestamp("us", "UTC"))[0].as_py(), 7]
+    assert literal(key[1]) == literal(at) == literal(at.astimezone(timezone(timedelta(hours=5))))
+    assert "$" not in Selection(Tables("market_data"), Query(TRADES, ("A",)), written_out=True).plain_page(key, 5)
 
 
 def newest(symbol: str) -> Query:

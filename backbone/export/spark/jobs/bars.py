@@ -30,7 +30,7 @@ def run(spark: Any, job: Job, step: Callable[[str], None]) -> Done:
     def write(place: str) -> None:
         step(f"making bars of {job.spelled}")
         bars = _bars(trades, job.interval * 1_000_000, whole_days=job.kind == "aggregates")
-        bars.orderBy(*_KEY).write.parquet(place)
+        bars.orderBy(*_KEY).write.parquet(f"file://{place}")
 
     return derive(spark, job, _KEY, write, step)
 

@@ -13,7 +13,7 @@ from backbone.export.errors import ContentDiffers
 from backbone.export.manifest import Manifest
 from backbone.export.shelf import chosen
 from backbone.export.spark.jobs.derived import derive
-from backbone.export.spark.jobs.reading import rows_of
+from backbone.export.spark.jobs.reading import address_of, rows_of
 from backbone.export.spark.wire import Done, Job
 
 __all__ = ["run"]
@@ -49,9 +49,12 @@ def _of(
     def write(place: str) -> int:
         step(f"putting {dimension} together")
         together = rows.repartition(column).sortWithinPartitions(column, *dimension.key)
-        together.write.partitionBy(column).option("maxRecordsPerFile", _MOST_ROWS).parquet(place)
+        together.write.partitionBy(column).option("maxRecordsPerFile", _MOST_ROWS).parquet(f"file://{place}")
         step("comparing what was written with the export")
-        before, after = _content(rows), _content(spark.read.parquet(place).select(*dimension.columns))
+        before, after = _content(rows), _content(spark.read.parquet(address_of(Path(place))).select(*dimension.columns))
+        expected = sum(entry.rows for entry in manifest.files if entry.dimension is dimension)
+        if before[0] != expected:
+            raise ContentDiffers(f"{dimension}: the export has {before[0]} rows, {expected} by its manifest")
         if before != after:
             text = f"{dimension}: rows and hash are {after}, in the export {before}"
             raise ContentDiffers(f"{text}; what was written was not taken")

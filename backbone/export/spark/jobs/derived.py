@@ -85,6 +85,8 @@ def derive(
             expected = write(str(staging))
             step("reading again what was written")
             files = _looked(spark, staging, key)
+            for folder in {staging / Path(each.path).parent for each in files}:
+                disk.sync(folder)
             rows = sum(each.rows for each in files)
             wrong = [each.path for each in files if not each.ascends]
             if wrong or expected not in (None, rows):
@@ -138,7 +140,7 @@ def _looked(spark: Any, staging: Path, key: Sequence[str]) -> list[Looked]:
     """Give the files their names, and look at each of them on the executors."""
     for each in [*staging.rglob(".*.crc"), *staging.rglob("_SUCCESS")]:
         each.unlink()
-    written = sorted(staging.rglob("*.parquet"))
+    written = sorted(path for path in staging.rglob("*.parquet") if path.is_file())  # a symbol's name may end so
     numbers: dict[Path, int] = {}
     places = []
     for path in written:

@@ -66,6 +66,8 @@ def judged(folder: str, form: str, line: bytes) -> tuple[int, list[str]]:
     if not path.is_file():
         return 0, [f"{entry.path} is missing, or not to be seen on this executor"]
     problems = [] if hash_of(path) == entry.sha256 else ["its SHA-256 is another"]
+    if entry.mapped is not None and hash_of(Path(folder, entry.mapped.path)) != entry.mapped.sha256:
+        problems.append(f"{entry.mapped.path} beside it is missing, or its SHA-256 is another")
     sums, rows = Sums(entry.part.columns), 0
     order = Order([name for name in dimension.key if name in entry.part.columns])
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,17 @@ import msgspec
 
 from backbone.domain.clock import to_us
 from backbone.domain.dimension import Dimension
+from backbone.domain.text import excerpt
 from backbone.export.manifest import Entry, Manifest
-from backbone.export.shelf import chosen, contradictions, strangers
+from backbone.export.shelf import chosen, contradictions, is_rest, strangers
 from backbone.export.spark.jobs.looking import judged
 from backbone.export.spark.jobs.reading import rows_of
 from backbone.export.spark.wire import Done, Job
 
 __all__ = ["run"]
+
+_MOST_PROBLEMS, _LONGEST = 400, 500
+"""So many, of so many characters, are one line to the parent: where a whole folder is gone, each file is a problem."""
 
 
 def run(spark: Any, job: Job, step: Callable[[str], None]) -> Done:
@@ -34,12 +38,20 @@ def run(spark: Any, job: Job, step: Callable[[str], None]) -> Done:
         step("reading them by Spark's own reader")
         for dimension in dict.fromkeys(entry.dimension for entry in entries):
             problems += _by_spark(spark, folder, manifest, dimension)
-    return Done(rows=sum(rows for rows, _ in found), files=len(entries), problems=tuple(problems))
+    return Done(rows=sum(rows for rows, _ in found), files=len(entries), problems=_first(problems))
+
+
+def _first(problems: Sequence[str]) -> tuple[str, ...]:
+    """Those that are told, and how many more there are."""
+    more = len(problems) - _MOST_PROBLEMS
+    told = [excerpt(each, _LONGEST) for each in problems[:_MOST_PROBLEMS]]
+    return (*told, *([f"and {more} more"] if more > 0 else []))
 
 
 def _strange(folder: Path, manifest: Manifest) -> Iterator[str]:
     for path in strangers(folder, manifest.files):
-        yield f"{path} does not belong there"
+        if not is_rest(path):
+            yield f"{path} does not belong there"
 
 
 def _judged(spark: Any, folder: Path, manifest: Manifest, entries: list[Entry]) -> list[tuple[int, list[str]]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from backbone.settings import SettingsError
+from backbone.settings import Secret, SettingsError
+from backbone.settings.connections import fill_in
 from backbone.settings.sections.store import StoreSettings
 from backbone.settings.transport import refusal_of_store
 from backbone.store.errors import SnapshotLost, StoreUnavailable
 
-__all__ = ["READING_SECONDS", "close", "connected", "database_of", "is_lost", "joined", "lost"]
+__all__ = ["READING_SECONDS", "address_of", "close", "connected", "database_of", "is_lost", "joined", "lost"]
 
 READING_SECONDS = 3600.0
 """One partition is read within that."""
@@ -42,6 +44,24 @@ def database_of(store: StoreSettings) -> Any:
     return database
 
 
+def address_of(store: StoreSettings) -> Secret:
+    """The URL for a client that by itself waits for ever: for a server that is silent, and for a network that is gone.
+
+    Raises:
+        SettingsError, StoreUnavailable: as `database_of`.
+    """
+    database_of(store)
+    dsn = store.dsn()
+    waiting = {
+        "connect_timeout": str(max(2, math.ceil(store.connect_timeout))),
+        "keepalives_idle": "10",
+        "keepalives_interval": "5",
+        "keepalives_count": "3",
+        "application_name": f"{store.application_name} spark",
+    }
+    return fill_in("" if dsn is None else dsn.reveal(), None, waiting)
+
+
 async def connected(store: StoreSettings, seconds: float) -> Any:
     """A connection of which a transaction lasts at most so long.
 
@@ -50,13 +70,15 @@ async def connected(store: StoreSettings, seconds: float) -> Any:
     """
     from backbone.store.timescale.failures import EXPLAINED
 
-    database = database_of(store)
+    database, connection = database_of(store), None
     try:
         connection = await database.apart(seconds)
         limit = max(1, round(1000 * seconds))
         names = ("statement_timeout", "idle_in_transaction_session_timeout")
         await connection.execute("; ".join(f"SET {name} = {limit}" for name in names))
     except EXPLAINED as error:
+        if connection is not None:
+            connection.terminate()
         raise database.explained(error) from error
     return connection
 

@@ -12,9 +12,10 @@ from datetime import UTC
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from backbone.domain.schema import arrow_schema
-from backbone.export.spark.source.connecting import close, database_of, is_lost, joined, lost
+from backbone.export.spark.source.connecting import READING_SECONDS, address_of, close, is_lost, joined, lost
 from backbone.export.spark.source.where import Where, store_of
 from backbone.settings.discretion import discreetly, silence
 from backbone.store.snapshots import PART_ROWS, Part
@@ -102,21 +103,32 @@ def _by_adbc(where: Where, statement: str) -> Iterator[pa.Table]:
     from backbone.store.timescale.session import READ
 
     store = store_of(where.profile, where.env_file)
-    database_of(store)  # refuses what may not be asked from here
-    moment, address = where.moment.replace("'", "''"), store.dsn()
+    moment, address = where.moment.replace("'", "''"), address_of(store)
     try:
-        with dbapi.connect("" if address is None else address.reveal()) as connection, connection.cursor() as cursor:
+        with dbapi.connect(address.reveal()) as connection, connection.cursor() as cursor:
             cursor.execute(f"SET TRANSACTION {READ}")
+            cursor.execute(f"SET LOCAL statement_timeout = {round(1000 * READING_SECONDS)}")
+            cursor.execute("SET LOCAL client_connection_check_interval = 2000")
             cursor.execute(f"SET TRANSACTION SNAPSHOT '{moment}'")
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
             cursor.execute(statement)
             for batch in cursor.fetch_record_batch():
-                yield pa.Table.from_batches([batch])
+                yield _plain(pa.Table.from_batches([batch]))
     except dbapi.Error as error:
         silence(error)
         if is_lost(error):
             raise lost() from None
         raise
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """The values of a frame, as COPY gives them: NaN stands for null, whoever put it there, and zero has no sign."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_floating(field.type):
+            column = table.column(place)
+            column = pc.add(pc.if_else(pc.is_nan(column), pa.scalar(None, field.type), column), 0.0)
+            table = table.set_column(place, field, column)
+    return table
 
 
 def _by_copy(where: Where, part: Part) -> Iterator[pa.Table]:

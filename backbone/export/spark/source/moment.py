@@ -14,6 +14,8 @@ from backbone.export.spark.source.where import store_of
 
 __all__ = ["moment"]
 
+_LONGEST = 2_147_483  # of milliseconds PostgreSQL counts no more
+
 
 @contextmanager
 def moment(
@@ -34,10 +36,13 @@ def moment(
         Options for `spark.read.format("backbone")`: `moment`, `profile`, `env_file`.
 
     Raises:
+        ValueError: it is to be held for no time, or for longer than the server counts.
         Unsupported: the store is no server.
         StoreUnavailable: it does not answer.
     """
     seconds = arguments.seconds("seconds", seconds)
+    if not 1 <= seconds <= _LONGEST:
+        raise ValueError(f"seconds={seconds:g} given; allowed: 1 to {_LONGEST}")
     store = store_of(profile, env_file)
     # in a thread of its own, for the program may have a loop already, as notebooks do
     runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)

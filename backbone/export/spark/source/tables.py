@@ -34,6 +34,8 @@ class _Reader(DataSourceReader):  # type: ignore[misc]
 
     def read(self, partition: Any) -> Iterator[Any]:
         """Batches of Arrow."""
+        if partition.value is None:  # Spark's own, where there is none of ours
+            return iter(())
         where = msgspec.json.decode(self._where, type=Where)
         return batches_of(where, msgspec.json.decode(partition.value, type=Part))
 

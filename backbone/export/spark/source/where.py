@@ -67,6 +67,8 @@ def where_of(options: Mapping[str, str]) -> Where:
             raise ValueError(f"option {name} is missing; `with moment(…) as held` gives all but the dimension")
     dimension = Dimension.parse(given["dimension"])
     symbols = tuple(name for each in given.get("symbols", "").split(",") if (name := each.strip()))
+    if given.get("symbols") and not symbols:
+        raise ValueError(f"symbols={given['symbols']!r} given, which names none; leave it out for all")
     start, end = (_moment(given.get(name)) for name in ("start", "end"))
     period = given.get("period") or ExportPeriods().of(dimension)
     interval = given.get("interval") or None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Self
 
 from backbone import Settings, load_settings
 from backbone.domain.status import Status
@@ -31,6 +33,29 @@ def fake(folder: Path, body: str) -> Path:
     path.write_text(_HEAD.format(python=sys.executable) + body)
     path.chmod(0o700)
     return path
+
+
+class Spark:
+    """A Spark that works here and now, for what a job does beside Spark."""
+
+    version = "4.3.0"
+    defaultParallelism = 2  # noqa: N815 - as Spark has it
+
+    @property
+    def sparkContext(self) -> Self:  # noqa: N802 - as Spark has it
+        return self
+
+    def parallelize(self, values: Sequence[Any], slices: int) -> Self:
+        assert 0 < slices <= len(values)
+        self._values = list(values)
+        return self
+
+    def map(self, function: Callable[[Any], Any]) -> Self:
+        self._values = [function(value) for value in self._values]
+        return self
+
+    def collect(self) -> list[Any]:
+        return self._values
 
 
 def settings(root: Path, python: Path | None, **spark: object) -> Settings:

@@ -1,16 +1,20 @@
 """What is asked of Spark: by a Backbone, by its command, and what is refused before anything starts."""
 
+import asyncio
 import importlib.util
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
-from backbone import Backbone, Dimension, Frame
+from backbone import Backbone, BackboneClosed, Dimension, Frame
 from backbone.cli.main import main
 from backbone.export.messages import RunSpark
 from backbone.export.spark.errors import SparkMissing
+from backbone.export.spark.sessions import living
 from backbone.settings import SettingsError, load_settings
 from tests.backbone.export.spark.kit import DONE, STARTED, fake, settings
 
@@ -74,6 +78,31 @@ async def test_a_backbone_does_a_job_and_one_at_a_time(tmp_path: Path) -> None:
         assert (report.status, report.rows) == ("ok", 7)
         named = await backbone.spark("compact", export=report.export, dimension="ticks")
         assert named.job == "compact"
+
+
+async def test_two_jobs_at_once_are_done_one_after_the_other(tmp_path: Path) -> None:
+    alone = str(tmp_path / "alone")
+    python = fake(tmp_path, f"os.mkdir({alone!r}); time.sleep(0.3); os.rmdir({alone!r})\n{DONE}")
+    async with Backbone.open(_in_memory(tmp_path, python)) as backbone:
+        await backbone.record(TRADE)
+        await backbone.export("trades")
+        reports = await asyncio.gather(backbone.spark("validate"), backbone.spark("validate"))
+    assert [(report.status, report.why) for report in reports] == [("ok", ""), ("ok", "")]
+
+
+async def test_a_job_ends_with_its_backbone(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    python = fake(tmp_path, f"open({str(pipe)!r}, 'w').write(str(os.getpid()))\nwait()\n")
+    async with Backbone.open(_in_memory(tmp_path, python)) as backbone:
+        await backbone.record(TRADE)
+        await backbone.export("trades")
+        job = asyncio.ensure_future(backbone.spark("validate"))
+        child = int(await anyio.Path(pipe).read_text())
+        assert living(child) == [child]
+    with pytest.raises(BackboneClosed):
+        await job
+    assert living(child) == []
 
 
 @pytest.mark.usefixtures("without_pyspark")

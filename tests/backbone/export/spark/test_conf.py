@@ -92,6 +92,38 @@ def test_further_settings_stand_before_ours_which_win(tmp_path: Path) -> None:
     assert [line.split()[1] for line in lines if line.startswith("spark.sql.session.timeZone")][-1] == "UTC"
 
 
+def test_a_value_is_what_java_reads_whatever_is_in_it(tmp_path: Path) -> None:
+    spark = SparkSettings(master="spark://127.0.0.1:7077", secret=Secret("a\\b\nspark.ui.enabled true"))
+    write_confs(tmp_path, spark, confs(spark, tmp_path, "x", quick=False))
+    lines = (tmp_path / "spark-defaults.conf").read_text().splitlines()
+    assert r"spark.authenticate.secret a\\b\nspark.ui.enabled true" in lines
+    assert "spark.ui.enabled true" not in lines
+
+
+def test_further_settings_that_end_in_a_backslash_take_no_line_of_ours_in(tmp_path: Path) -> None:
+    further = tmp_path / "further.conf"
+    further.write_text("spark.executor.instances 4\\\n")
+    spark = SparkSettings(conf_file=str(further))
+    write_confs(tmp_path, spark, {"spark.master": "local[2]"})
+    assert (tmp_path / "spark-defaults.conf").read_text() == "spark.executor.instances 4\\\n\nspark.master local[2]\n"
+
+
+def test_paths_mean_the_same_in_the_folder_of_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    spark = SparkSettings(python="bin/python")
+    told = environment(spark, tmp_path, {"PYTHONPATH": "src:/lib:"})
+    assert command(spark)[0] == told["PYSPARK_PYTHON"] == str(tmp_path / "bin/python")
+    assert told["PYTHONPATH"] == f"{tmp_path}/src:/lib:{tmp_path}"
+    assert command(SparkSettings(python="python3"))[0] == "python3"
+
+
+def test_that_no_worker_takes_a_job_is_logged(tmp_path: Path) -> None:
+    write_confs(tmp_path, SparkSettings(), {})
+    told = (tmp_path / "log4j2.properties").read_text().splitlines()
+    assert "logger.tasks.name = org.apache.spark.scheduler.TaskSchedulerImpl" in told
+    assert "logger.tasks.level = warn" in told
+
+
 def test_further_settings_that_can_t_be_read_are_told(tmp_path: Path) -> None:
     spark = SparkSettings(conf_file=str(tmp_path / "none"))
     with pytest.raises(SparkFailed, match=r"export\.spark\.conf_file=.*can't be read: No such file"):

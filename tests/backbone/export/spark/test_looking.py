@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from backbone.export.manifest import Entry
+from backbone.export.shelf import verify
 from backbone.export.spark.jobs.looking import Order, judged, looked_at
 from backbone.store.snapshots import PART_ROWS
 from tests.backbone.export.kit import Bench, bench, trades
@@ -56,6 +57,20 @@ async def test_other_values_rows_and_bytes_are_told(desk: Bench) -> None:
     assert "its SHA-256 is another" in told
     assert "it has 499 rows of 500" in told
     assert "other values in" in told
+
+
+async def test_a_file_that_asks_for_what_is_not_built_is_told(desk: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one byte of the footer does: an integer of more than 64 bits."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise pa.ArrowNotImplementedError("Integers with more than 64 bits not implemented")
+
+    monkeypatch.setattr(pq, "ParquetFile", refused)
+    told = "it can't be read: Integers with more than 64 bits not implemented"
+    assert told in _judged(desk, _entry(desk))[1][0]
+    report = verify(desk.root)
+    assert report.status == "failed"
+    assert "can't be read: Integers with more" in report.problems[0]
 
 
 async def test_rows_out_of_order_are_told(desk: Bench) -> None:

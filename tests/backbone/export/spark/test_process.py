@@ -9,19 +9,21 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
-from backbone import Dimension
+from backbone import Dimension, Frame
 from backbone.domain.status import Status
 from backbone.export.errors import ExportFailed, ExportMissing
+from backbone.export.layout import MANIFEST
 from backbone.export.messages import RunExport, RunSpark
 from backbone.export.spark.errors import SparkMissing
 from backbone.export.spark.report import SparkReport
 from backbone.export.spark.run import run_spark
 from backbone.export.spark.sessions import living
-from backbone.export.spark.wire import Reply, Started, Step
+from backbone.export.spark.wire import JobKind, Reply, Started, Step
 from backbone.settings import Secret
-from tests.backbone.export.kit import Bench, bench, trades
+from tests.backbone.export.kit import DAY, Bench, bench, trades
 from tests.backbone.export.spark.kit import DONE, STARTED, exported, fake, settings
 from tests.programs import ROOT
 
@@ -58,8 +60,9 @@ async def test_what_is_wrong_fails_the_report(desk: Bench, tmp_path: Path) -> No
 
 
 async def test_a_child_that_fails_says_why(desk: Bench, tmp_path: Path) -> None:
-    report = await _report(desk, tmp_path, STARTED + 'say("failed", why="no such folder")\n')
-    assert (report.status, report.why) == (Status.FAILED, "no such folder")
+    _known = Secret("hunter2-canary-8")
+    report = await _report(desk, tmp_path, STARTED + 'say("failed", why="no such folder hunter2-canary-8")\n')
+    assert (report.status, report.why) == (Status.FAILED, "no such folder ***")
 
 
 @pytest.mark.parametrize(
@@ -97,8 +100,8 @@ async def test_a_job_beyond_its_time_is_ended_with_all_that_it_started(desk: Ben
     pid = tmp_path / "pid"
     # a worker in a group of its own, as those of Python are
     body = f"subprocess.Popen(['sleep', '600'], process_group=0); open({str(pid)!r}, 'w').write(str(os.getpid()))\n"
-    report = await _report(desk, tmp_path, body + STARTED + "wait()\n", job_seconds=1.0)
-    assert "no end within 1 s" in report.why
+    report = await _report(desk, tmp_path, body + STARTED + "say('step', what='waiting')\nwait()\n", job_seconds=1.0)
+    assert "no end within 1 s (waiting), so that" in report.why
     assert "export.spark.job_seconds" in report.why
     assert living(int(pid.read_text())) == []
 
@@ -158,6 +161,46 @@ async def test_a_dimension_without_files_is_refused(desk: Bench, tmp_path: Path)
     asked = RunSpark("compact", dimension=Dimension.QUOTES)
     with pytest.raises(ExportFailed, match="no files of quotes; it has: trades"):
         await run_spark(settings(root, fake(tmp_path, "wait()\n")), asked)
+
+
+async def test_without_any_file_nothing_is_called_valid(desk: Bench, tmp_path: Path) -> None:
+    await desk.export()
+    (empty,) = desk.root.glob("export-*")
+    with pytest.raises(ExportFailed, match="has no files; it has: none"):
+        await run_spark(settings(desk.root, fake(tmp_path, DONE)), RunSpark("validate", empty.name))
+
+
+async def test_bars_of_an_export_without_trades_are_refused(desk: Bench, tmp_path: Path) -> None:
+    await desk.put(Frame.from_records("daily_bars", [{"symbol": "AIG", "ts": DAY, "close": 1.0}]))
+    await desk.export()
+    with pytest.raises(ExportFailed, match="no files of trades; it has: daily_bars"):
+        await run_spark(settings(desk.root, fake(tmp_path, DONE)), RunSpark("ohlc"))
+
+
+@pytest.mark.parametrize("kind", ["ohlc", "compact"])
+async def test_nothing_is_made_of_an_export_that_failed_but_it_is_looked_at(
+    desk: Bench, tmp_path: Path, kind: JobKind
+) -> None:
+    root = await exported(desk)
+    manifest = desk.manifest
+    (job,) = manifest.jobs
+    failed = msgspec.structs.replace(manifest, jobs=(msgspec.structs.replace(job, status="fail", why="disk full"),))
+    (desk.current / MANIFEST).write_bytes(msgspec.json.encode(failed))
+    python = fake(tmp_path, DONE)
+    with pytest.raises(ExportFailed, match="has not all rows of trades: disk full"):
+        await run_spark(settings(root, python), RunSpark(kind))
+    assert (await run_spark(settings(root, python), RunSpark("validate"))).status is Status.OK
+
+
+async def test_an_interpreter_is_found_from_here_and_runs_elsewhere(
+    desk: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = await exported(desk)
+    (tmp_path / "bin").mkdir()
+    fake(tmp_path / "bin", DONE)
+    monkeypatch.chdir(tmp_path)
+    report = await run_spark(settings(root, Path("bin/python")), RunSpark("validate"))
+    assert report.status is Status.OK
 
 
 async def test_no_such_interpreter_is_told_with_what_to_do(tmp_path: Path) -> None:

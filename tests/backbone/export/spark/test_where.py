@@ -1,11 +1,13 @@
 """The options of `format("backbone")`: which rows, of which moment, and never an address."""
 
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from backbone import Dimension, SettingsError
-from backbone.export.spark.source.connecting import database_of, is_lost
+from backbone.export.spark.source.connecting import address_of, database_of, is_lost
+from backbone.export.spark.source.moment import moment
 from backbone.export.spark.source.where import Where, store_of, where_of
 from backbone.store.errors import Unsupported
 
@@ -38,6 +40,7 @@ def test_an_interval_is_part_of_each_partition() -> None:
         ({**GIVEN, "period": "week"}, "period='week' given; allowed: day, month, year, all"),
         ({**GIVEN, "start": "2024-01-03", "end": "2024-01-02"}, "start"),
         ({**GIVEN, "interval": "1h"}, "interval"),
+        ({**GIVEN, "symbols": " , "}, "given, which names none; leave it out for all"),
         ({**GIVEN, "url": "postgresql://u:canary@h/d"}, "would stand in the plan: write it into a file"),
         ({**GIVEN, "PASSWORD": "canary"}, "would stand in the plan"),
     ],
@@ -82,6 +85,26 @@ def test_another_machine_is_not_asked_without_verified_tls(tmp_path: Path) -> No
     with pytest.raises(SettingsError, match="TLS") as caught:
         database_of(store_of("timescale", str(file)))
     assert "canary" not in str(caught.value)
+
+
+def test_a_client_that_waits_for_ever_is_told_how_long(tmp_path: Path) -> None:
+    pytest.importorskip("asyncpg")
+    file = tmp_path / ".env"
+    file.write_text("BACKBONE_STORE_URL=postgresql://u:canary-77@127.0.0.1:1/d?connect_timeout=9\n")
+    address = address_of(store_of("timescale", str(file)))
+    assert "canary" not in repr(address)
+    told = dict(parse_qsl(urlsplit(address.reveal()).query))
+    assert (told["connect_timeout"], told["keepalives_idle"], told["keepalives_count"]) == ("9", "10", "3")
+    file.write_text("BACKBONE_STORE_URL=postgresql://u:canary-77@127.0.0.1:1/d\nBACKBONE_STORE_CONNECT_TIMEOUT=3.5\n")
+    told = dict(parse_qsl(urlsplit(address_of(store_of("timescale", str(file))).reveal()).query))
+    assert told["connect_timeout"] == "4"
+    assert told["application_name"].endswith(" spark")
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5, 2_147_484])
+def test_a_moment_is_held_for_as_long_as_the_server_counts(seconds: float) -> None:
+    with pytest.raises(ValueError, match="allowed: 1 to 2147483"), moment(seconds=seconds):
+        pass
 
 
 @pytest.mark.parametrize(("state", "gone"), [("42704", True), ("22023", True), ("57014", False), (None, False)])
