@@ -33,6 +33,13 @@ def test_csv_in_a_pipe_is_escaped_for_spreadsheets_and_says_so(cli: Cli) -> None
     assert "texts of text are escaped" in done.err
 
 
+def test_whole_numbers_of_more_than_64_bits_are_texts(cli: Cli) -> None:
+    query = "SELECT 18446744073709551616::hugeint AS huge, [-9223372036854775809::hugeint] AS list, 7::hugeint AS small"
+    assert cli("-q", "sql", query).out.splitlines()[1] == '"18446744073709551616","[""-9223372036854775809""]","7"'
+    (line,) = cli("-q", "sql", query, "--format", "jsonl").out.splitlines()
+    assert json.loads(line) == {"huge": "18446744073709551616", "list": ["-9223372036854775809"], "small": 7}
+
+
 def test_a_name_that_a_spreadsheet_would_run_is_escaped_too(cli: Cli) -> None:
     assert cli("sql", "-q", 'SELECT 1 AS "=1+1"').out == '"\'=1+1"\n1\n'
 
