@@ -34,6 +34,7 @@ HIDDEN = {
     "in a database": "SELECT * FROM db.market_data.trades",
     "in a type": "SELECT pg_lsn '0/0'",
     "in capitals of the system": 'SELECT * FROM "PG_CLASS"',
+    "behind the end of our parentheses": "SELECT 1) AS a, (SELECT 2",
     "as a column of a row": "SELECT t.json_agg FROM trades t",
     "as a column of a row in parentheses": 'SELECT (t)."to_jsonb" FROM trades t',
     "as an attribute": "SELECT t.pg_typeof FROM trades t",
