@@ -20,6 +20,7 @@ _GATHERING: Final = GROWING | {"list", "array_agg", "histogram"}
 """Aggregates that make one value of many rows."""
 _WHOLE_FRAMES: Final = frozenset({"mode", "entropy", "histogram"})
 """Aggregates that look at a whole frame anew for each row, and can't be interrupted meanwhile."""
+_STRUCTS: Final = frozenset({"struct_pack", "row"})
 _LEAVES: Final = frozenset({"COLUMN_REF", "CONSTANT", "PARAMETER", "SUBQUERY", "POSITIONAL_REFERENCE"})
 _MOST_COPIES: Final = 10_000
 """Tables and columns of a plan, where each query stands as often as it is named."""
@@ -37,7 +38,7 @@ def require_bounded(root: Node, statement: Statement) -> bool:
     texts = [str(node["text"]) for node in nodes if node.get("kind") == "STRING" and "text" in node]
     texts += [value for value in statement.values if isinstance(value, str)]
     grows = any(node.get("type") == "RECURSIVE_CTE_NODE" or name_of(node) in GROWING for node in nodes)
-    refuse_growth([_pieces(node) for node in _outermost_joins(root)], max(map(len, texts), default=0), grows=grows)
+    refuse_growth([_pieces(node) for node in _outermost(root, JOINING)], max(map(len, texts), default=0), grows=grows)
     _require_few_copies(root, nodes)
     return any(name_of(node) in _GATHERING for node in nodes)
 
@@ -58,14 +59,14 @@ def _shortens(node: Node) -> bool:
     return new == "" or (name_of(node) == "replace" and old is not None and new is not None and len(new) <= len(old))
 
 
-def _outermost_joins(root: Node) -> Iterator[Node]:
-    """Expressions that join texts, without those within them; a query within them stands for itself."""
+def _outermost(root: Any, names: Collection[str]) -> Iterator[Node]:
+    """Calls of those functions, without those within them; a query within them stands for itself."""
     waiting: list[tuple[Any, bool]] = [(root, False)]
     while waiting:
         each, within = waiting.pop()
         if isinstance(each, dict):
             within = within and each.get("class") != "SUBQUERY"
-            if not within and name_of(each) in JOINING:
+            if not within and name_of(each) in names:
                 within = True
                 yield each
             waiting.extend((value, within) for value in each.values())
@@ -119,8 +120,9 @@ class _Copies:
             each = waiting.pop()
             if isinstance(each, dict):
                 tables += self._named_by(each) if each.get("type") == "BASE_TABLE" else 0
-                columns *= max(1, sum(map(self._is_row, _inside(each.get("select_list")))))
-                columns *= _pieces(each) if name_of(each) in {"struct_pack", "row"} else 1
+                made = each.get("select_list")
+                columns *= max(1, sum(map(self._is_row, nodes_of(made, below="SUBQUERY"))))
+                columns *= max(1, sum(map(_pieces, _outermost(made, _STRUCTS))))
                 waiting.extend(value for key, value in each.items() if key != "cte_map")
             elif isinstance(each, list):
                 waiting.extend(each)
@@ -136,7 +138,3 @@ class _Copies:
     def _is_row(self, node: Node) -> bool:
         names: list[Any] = node.get("column_names") or []
         return node.get("class") == "STAR" or (len(names) == 1 and str(names[0]).casefold() in self._rows)
-
-
-def _inside(expressions: Any) -> Iterator[Node]:
-    return nodes_of(expressions, below="SUBQUERY")

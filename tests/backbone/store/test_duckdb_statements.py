@@ -87,6 +87,19 @@ async def test_what_could_not_be_planned_is_refused(store: DuckDBStore, query: s
             assert (await store.run_statement(asked(text))).to_pylist() == [{"n": 1}]
 
 
+async def test_what_makes_many_columns_once_is_answered(store: DuckDBStore) -> None:
+    await store.write(traded(3))
+    candles = ", ".join(
+        "{'o': first(price), 'h': max(price), 'l': min(price), 'c': last(price)} AS x" for _ in range(8)
+    )
+    counts = ", ".join("count(*) FILTER (WHERE price > 1)" for _ in range(8))
+    answer = await store.run_statement(asked("SELECT ALL FROM trades".replace("ALL", f"{candles}, {counts}")))
+    assert (answer.num_rows, answer.num_columns) == (1, 16)
+    text = "SELECT count(*) AS n FROM trades AS t JOIN trades AS u ON SAME"
+    text = text.replace("SAME", " AND ".join(["(t.ts, 1) = (u.ts, 1)"] * 20))
+    assert (await store.run_statement(asked(text))).to_pylist() == [{"n": 3}]
+
+
 DEEP = {
     "a name of many parts": "SELECT a" + ".b" * 7000,
     "a sum of many": "SELECT " + "1+" * 700 + "1",
