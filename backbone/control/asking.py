@@ -17,7 +17,7 @@ import msgspec
 
 from backbone.control.errors import ControlUnreachable, NobodyRuns
 from backbone.control.peers import is_trusted, peer_of
-from backbone.control.wire import BUSY, REQUEST_TIMEOUT, SCHEMA
+from backbone.control.wire import BUSY, LONGEST_REFUSAL, REQUEST_TIMEOUT, SCHEMA
 
 __all__ = ["ask_running", "bytes_of_running"]
 
@@ -31,7 +31,7 @@ class _Reply(msgspec.Struct):
     schema: int
     ok: bool
     result: dict[str, Any] = {}
-    error: Annotated[str, msgspec.Meta(max_length=4096)] = "refused"
+    error: Annotated[str, msgspec.Meta(max_length=LONGEST_REFUSAL)] = "refused"
     code: str = ""
 
 

@@ -17,13 +17,25 @@ import msgspec
 
 from backbone.domain.arguments import shown
 
-__all__ = ["BUSY", "LINE_LIMIT", "REFUSED", "REQUEST_TIMEOUT", "SCHEMA", "Question", "question_of", "refusal"]
+__all__ = [
+    "BUSY",
+    "LINE_LIMIT",
+    "LONGEST_REFUSAL",
+    "REFUSED",
+    "REQUEST_TIMEOUT",
+    "SCHEMA",
+    "Question",
+    "question_of",
+    "refusal",
+]
 
 SCHEMA: Final = 1
 BUSY: Final = "busy"
 REFUSED: Final = "refused"
 LINE_LIMIT: Final = 64 * 1024
 """Bytes of a request at most."""
+LONGEST_REFUSAL: Final = 4096
+"""Characters that say why at most."""
 REQUEST_TIMEOUT: Final = 10.0
 """Seconds from the connection to the last byte of the answer."""
 
@@ -59,5 +71,6 @@ def question_of(line: bytes) -> Question:
 
 
 def refusal(text: str, code: str = REFUSED) -> bytes:
-    """An answer that is none, as a line."""
+    """An answer that is none, as a line; a text that is longer than one may be ends in "…"."""
+    text = text if len(text) <= LONGEST_REFUSAL else f"{text[: LONGEST_REFUSAL - 1]}…"
     return msgspec.json.encode({"schema": SCHEMA, "ok": False, "error": text, "code": code}) + b"\n"

@@ -16,6 +16,7 @@ from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
 from backbone.store.lanes import Lanes
 from backbone.store.messages import OutboxGrew, StoreQuestion
 from backbone.store.port import Store
+from backbone.store.query_messages import RunStatement
 from backbone.store.records import StoreInfo, WriteResult
 
 __all__ = ["StoreActor"]
@@ -167,7 +168,8 @@ class StoreActor(Actor):
         try:
             result = await request.on(self._store)
         except StoreBusy as error:
-            self._report_busy(error)
+            if not isinstance(request, RunStatement):  # one that was stopped says nothing of the store
+                self._report_busy(error)
             raise refuse(error) from error
         except (StoreUnavailable, UnknownOutcome) as error:
             self._went_down(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
@@ -181,13 +182,14 @@ def too_long(statement: Statement) -> TooMuch:
 
 def told_apart(names: Sequence[str]) -> list[str]:
     """Names of columns, each of which is there once: a second `price` is `price_1`."""
-    given, found = set(names), list[str]()
+    given, taken, numbers = set(names), set[str](), Counter[str]()
+    found = list[str]()
     for name in names:
-        number, new = 0, name
-        while new in found:
-            number += 1
-            new = f"{name}_{number}"
-            new = name if new in given else new
+        new = name
+        while new in taken or (new != name and new in given):
+            numbers[name] += 1
+            new = f"{name}_{numbers[name]}"
+        taken.add(new)
         found.append(new)
     return found
 
@@ -212,6 +214,9 @@ def _require_calendar(name: str, column: pa.ChunkedArray) -> None:
     while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         column = pc.list_flatten(column)
         kind = column.type
+    if pa.types.is_map(kind):
+        _require_calendar(name, pa.chunked_array([each.keys for each in column.chunks], kind.key_type))
+        _require_calendar(name, pa.chunked_array([each.items for each in column.chunks], kind.item_type))
     if pa.types.is_struct(kind):
         for field in kind:
             _require_calendar(f"{name}.{field.name}", pc.struct_field(column, field.name))

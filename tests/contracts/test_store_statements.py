@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -82,6 +82,11 @@ HOSTILE = {
     "the catalogue, quoted": 'SELECT * FROM "pg_class"',
     "the schema": "SELECT * FROM information_schema.tables",
     "statements of others": "SELECT * FROM pg_stat_activity",
+    "a schema that WITH names": 'WITH "telemetry.identity" AS (SELECT 1) SELECT * FROM telemetry.identity',
+    "rows by their schema that WITH names": 'WITH "market_data.quotes" AS (SELECT 1) SELECT * FROM market_data.quotes',
+    "a table by its name in a text": "SELECT 'telemetry.outbox'::regclass::varchar",
+    "a role by its number": "SELECT CAST(10 AS regrole)::varchar",
+    "names of the catalogue in a list": "SELECT '{pg_shadow}'::_regclass::varchar",
     "a name of the system": "WITH pg_class AS (SELECT 1) SELECT * FROM pg_class",
     "a function with its schema": "SELECT pg_catalog.version()",
     "SQL in a text": "SELECT * FROM query('SELECT 1')",
@@ -96,6 +101,7 @@ HOSTILE = {
     "a long list": "SELECT list_resize([1], 1000000000)",
     "a text that doubles": "WITH RECURSIVE t AS (SELECT 'x' AS s UNION ALL SELECT s || s FROM t) SELECT max(s) FROM t",
     "a text joined often": f"SELECT {'||'.join(['symbol'] * 40)} AS a, {'||'.join(['venue'] * 60)} FROM trades",  # noqa: S608
+    "texts joined in queries of texts": "SELECT 'a' || (" * 40 + "SELECT 'b'" + ")" * 40,
     "a text replaced by more": "SELECT replace('xxx', 'x', 'xxxxxxxxxx')",
     "explain": "EXPLAIN ANALYZE DELETE FROM trades",
 }
@@ -189,6 +195,38 @@ async def test_values_are_bound_and_never_read_as_sql(store: Store) -> None:
     assert [row[name] for name in "cdefg"] == [[1, 2], Decimal("1.5"), b"ab", None, True]
 
 
+async def test_a_date_is_its_midnight_where_a_moment_is_asked_for(store: Store) -> None:
+    await store.write(traded(3))
+    text = "SELECT count(*) AS n FROM trades WHERE ts >= $1"
+    for day, found in ((DAY.date(), 3), (DAY.date() + timedelta(days=1), 0), (date(1, 1, 1), 3)):
+        assert (await store.run_statement(asked(text, day))).to_pylist() == [{"n": found}]
+    moment = datetime(2024, 1, 2, 3, tzinfo=timezone(timedelta(hours=3)))
+    text = "SELECT count(*) AS n FROM trades WHERE ts >= $1 AND ts = ANY($2)"
+    assert (await store.run_statement(asked(text, moment, [moment, DAY]))).to_pylist() == [{"n": 1}]
+
+
+async def test_a_value_counts_each_time_it_is_named_and_as_many_are_given_as_are_named(store: Store) -> None:
+    text = "SELECT $1::bigint + $1::bigint AS twice, $2::varchar AS nothing"
+    assert (await store.run_statement(asked(text, 2, None))).to_pylist() == [{"twice": 4, "nothing": None}]
+    for values in ((), (2,), (2, None, 3)):
+        with pytest.raises(StatementRefused):
+            await store.run_statement(asked(text, *values))
+
+
+async def test_the_interval_of_bars_is_a_column_like_others(store: Store) -> None:
+    text = "SELECT interval, count(*) AS n FROM intraday_bars WHERE interval = '1h' GROUP BY interval"
+    assert (await store.run_statement(asked(text))).num_rows == 0
+
+
+async def test_a_corrected_row_is_there_once_as_it_is_now(store: Store) -> None:
+    await store.write(traded(2))
+    rows = [{"symbol": "AIG", "ts": DAY, "sequence": 0, "price": 99.0, "venue": "XNYS"}]
+    frame = Frame.from_records(TRADES, rows)
+    await store.write(Chunk(ingest_id("csv", frame), "run", "csv", frame))
+    answer = await store.run_statement(asked("SELECT price FROM trades ORDER BY ts"))
+    assert answer.column(0).to_pylist() == [99.0, 49.5]
+
+
 @pytest.mark.parametrize("value", [DAY.replace(tzinfo=None), {"a": 1}, object(), [[1]], "x" * 20_000])
 def test_what_can_not_be_bound_is_refused_where_it_is_given(value: object) -> None:
     with pytest.raises((TypeError, ValueError), match=r"\$1"):
@@ -234,6 +272,11 @@ async def test_a_moment_without_end_is_refused(store: Store, expression: str) ->
 async def test_two_columns_of_one_name_are_told_apart(store: Store) -> None:
     answer = await store.run_statement(asked("SELECT 1 AS a, 2 AS a, 3 AS a_1, 4 AS a"))
     assert answer.to_pylist() == [{"a": 1, "a_2": 2, "a_1": 3, "a_3": 4}]
+
+
+async def test_an_answer_of_many_columns_of_one_name_holds_nobody_up(store: Store) -> None:
+    answer = await store.run_statement(asked(f"SELECT {', '.join(['1 AS a'] * 1600)}"))
+    assert answer.column_names == ["a", *(f"a_{number}" for number in range(1, 1600))]
 
 
 async def test_what_the_database_does_not_understand_says_where(store: Store) -> None:

@@ -8,12 +8,13 @@ import pyarrow as pa
 
 from actors import Reject
 from backbone.calls import restore
-from backbone.cli.failures import CommandFailed, note
+from backbone.cli.failures import CommandFailed, UsageError, note
 from backbone.cli.process.opening import briefly
 from backbone.cli.process.running import run
 from backbone.control.asking import bytes_of_running
 from backbone.control.errors import ControlUnreachable, NobodyRuns
 from backbone.domain.threads import in_thread
+from backbone.store.statements import Statement
 
 if TYPE_CHECKING:
     from backbone.cli.options import Common
@@ -30,9 +31,14 @@ def answer_to(settings: Settings, common: Common, text: str, seconds: float, lim
     """Ask the running backbone; where none runs, open one.
 
     Raises:
+        UsageError: the text can't be a statement.
         StatementRefused, TooMuch, StoreBusy: as `Backbone.sql`.
         ControlUnreachable: a backbone runs, and does not answer.
     """
+    try:
+        Statement(name="given", text=text, seconds=seconds, limit=limit)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     try:
         return _asked(settings, text, seconds, limit)
     except NobodyRuns as error:

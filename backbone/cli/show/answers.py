@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMS", "draw"]
 
+_LEAST, _MOST = -(2**63), 2**64 - 1  # beyond these JSON's readers lose digits, and its writer refuses
+
 
 def draw(table: pa.Table, output: Path | None, *, no_color: bool) -> None:
     """A table for people, with how many rows there are below it."""
@@ -100,7 +102,10 @@ def _jsonl(table: pa.Table, output: Path | None) -> None:
 
 
 def _told(value: Any) -> Any:
-    """A value of Arrow as JSON has it: exact numbers as texts, unless whole; moments in ISO 8601; bytes in base64."""
+    """A value of Arrow as JSON has it: moments in ISO 8601, bytes in base64.
+
+    Exact numbers are texts, unless they are whole and of 64 bits.
+    """
     if isinstance(value, dict):
         return {str(name): _told(each) for name, each in value.items()}
     if isinstance(value, list | tuple) and not isinstance(value, pa.MonthDayNano):
@@ -111,9 +116,8 @@ def _told(value: Any) -> Any:
         text = value.isoformat()
         return f"{text.removesuffix('+00:00')}Z" if value.tzinfo is not None else text
     if isinstance(value, Decimal):
-        return (
-            int(value) if value == value.to_integral_value() and value.as_tuple().exponent == 0 else format(value, "f")
-        )
+        is_whole = value.as_tuple().exponent == 0 and _LEAST <= value <= _MOST
+        return int(value) if is_whole else format(value, "f")
     if isinstance(value, pa.MonthDayNano):
         return _duration(value)
     if isinstance(value, bytes):

@@ -17,12 +17,19 @@ __all__ = ["PLAIN", "Column", "column_of", "decimals", "number_of"]
 _EPOCH = date(2000, 1, 1)
 _EPOCH_US = 946_684_800_000_000
 _EPOCH_DAYS = 10_957
+_DAY_US = 86_400_000_000
 _MOST_DIGITS = 76  # of what Arrow calls decimal256
 _SMALL_DIGITS = 38
 _INFINITE = {2**63 - 1, -(2**63), 2**31 - 1, -(2**31)}
 
 PLAIN: Final = ("timestamp", "timestamptz", "date", "interval")
 """Types that the client would bend to those of Python; they are asked for as the server's own numbers."""
+_GIVEN: Final = {
+    "timestamp": "a datetime or a date",
+    "timestamptz": "a datetime or a date",
+    "date": "a date without a time",
+    "interval": "a timedelta",
+}
 
 _TYPES: Final[dict[str, pa.DataType]] = {
     "bool": pa.bool_(),
@@ -50,19 +57,20 @@ _TYPES: Final[dict[str, pa.DataType]] = {
 }
 
 
-def number_of(value: Any) -> tuple[int, ...]:
-    """A value that is given for one of those types, as the server's own numbers.
+def number_of(kind: str, value: Any) -> tuple[int, ...]:
+    """A value that is given for one of those types, as the server's own numbers; a date is its midnight in UTC.
 
     Raises:
         ValueError: it is none.
     """
-    if isinstance(value, datetime):
-        return (to_us(value) - _EPOCH_US,)
-    if isinstance(value, date):
-        return (value.toordinal() - _EPOCH.toordinal(),)
-    if isinstance(value, timedelta):
+    if kind == "interval" and isinstance(value, timedelta):
         return (0, value.days, value.seconds * 1_000_000 + value.microseconds)
-    raise ValueError(f"{value!r} given; allowed is a datetime, a date or a timedelta")
+    days = value.toordinal() - _EPOCH.toordinal() if isinstance(value, date) else 0
+    if kind == "date" and isinstance(value, date) and not isinstance(value, datetime):
+        return (days,)
+    if kind.startswith("timestamp") and isinstance(value, date):
+        return (to_us(value) - _EPOCH_US if isinstance(value, datetime) else days * _DAY_US,)
+    raise ValueError(f"{value!r} given for the type {kind}; allowed is {_GIVEN[kind]}")
 
 
 class Column:

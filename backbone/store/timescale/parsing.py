@@ -8,6 +8,7 @@ since those of the server itself begin with `pg_`. That nothing is written, the 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from typing import Final
 
 from backbone.domain.arguments import shown
@@ -16,10 +17,14 @@ from backbone.store.functions import BOTH, GROWING, JOINING, REPLACING, named
 from backbone.store.statements import TABLES, Statement, place_in, refuse_growth
 from backbone.store.timescale.tokens import Token, tokens_of
 
-__all__ = ["TOO_WIDE", "WIDEST", "Readable", "readable"]
+__all__ = ["TOO_WIDE", "Readable", "readable"]
 
 WIDEST: Final = 8 * 2**20
-"""Bytes of one row at most."""
+"""Bytes of one row at most, where one is made of many; then they are fetched one by one."""
+_WIDE: Final = 128 * 1024
+"""Bytes of one row at most elsewhere."""
+_AT_ONCE: Final = 500  # rows: what the client decodes without a pause
+_GATHERING: Final = GROWING | {"array_agg", "range_agg", "array"}
 TOO_WIDE: Final = " bytes in one row"
 """By which an error says that a row is wider."""
 
@@ -56,10 +61,22 @@ _WORDS: Final = named("""
 _HYPERFUNCTIONS: Final = frozenset({"time_bucket", "first", "last"})
 _ANSWER: Final = '"the answer"'
 _BEHIND: Final = f"""
-) AS {_ANSWER} WHERE CASE WHEN pg_column_size({_ANSWER}) > {WIDEST}
+) AS {_ANSWER} WHERE CASE WHEN pg_column_size({_ANSWER}) > {{widest}}
 THEN (pg_column_size({_ANSWER})::text || '{TOO_WIDE}')::boolean ELSE true END"""
 """The client would take a row of any size into the memory of this process before anybody could refuse it."""
 _SYSTEM: Final = ("pg_", "information_schema", "_timescaledb", "timescaledb_", "dblink", "lo_")
+_LOOKS_UP: Final = named("""
+    aclitem regclass regcollation regconfig regdatabase regdictionary regnamespace regoper regoperator regproc
+    regprocedure regrole regtype
+    """)
+"""Types whose values are names of the catalogue: a cast from or to a text reads it."""
+_OF_A_ROW: Final = named("""
+    hash_record json_agg json_agg_strict json_build_array json_build_object jsonb_agg jsonb_agg_strict jsonb_build_array
+    jsonb_build_object quote_literal quote_nullable record_out record_send row_to_json to_json to_jsonb
+    """)
+"""Functions that `trades.name` calls as well, for want of a column of that name."""
+_OVERLAYS: Final = frozenset({"overlay"})
+"""What joins texts by words instead of commas."""
 
 
 class Readable:
@@ -67,9 +84,11 @@ class Readable:
 
     Attributes:
         sql: what is asked, with the tables in front of it.
+        widest: bytes of one row at most: what so many rows take is bounded.
+        at_once: rows that are fetched together at most.
     """
 
-    def __init__(self, statement: str, front: str, marks: Sequence[tuple[int, str]]) -> None:
+    def __init__(self, statement: str, front: str, marks: Sequence[tuple[int, str]], *, gathers: bool) -> None:
         self._statement = statement
         self._front = front
         self._marks = marks
@@ -77,7 +96,8 @@ class Readable:
         for place, mark in marks:
             parts += [statement[at:place], mark]
             at = place
-        self.sql = f"{front}{''.join(parts)}{statement[at:]}{_BEHIND}"
+        self.widest, self.at_once = (WIDEST, 1) if gathers else (_WIDE, _AT_ONCE)
+        self.sql = f"{front}{''.join(parts)}{statement[at:]}{_BEHIND.format(widest=self.widest)}"
 
     def place(self, position: int) -> str:
         """Where in the statement a character of `sql` stands, counted from 1, in words; "" where it is not in it."""
@@ -112,12 +132,15 @@ def readable(statement: Statement, schema: str, schemas: Collection[str], extens
         if token.kind not in {"name", "quoted"}:
             continue
         _require_name(token, _next(tokens, number), schemas, text)
+        if token.text in _OF_A_ROW and number and tokens[number - 1].text == ".":
+            _require_function(token, text)
         if _next(tokens, number) == "(" and not _is_alias(tokens, number):
             _require_function(token, text)
             if extension is not None and token.kind == "name" and token.text in _HYPERFUNCTIONS:
                 marks.append((token.start, f"{_quoted(extension)}."))
     _require_bounded(tokens, statement)
-    return Readable(text, _front(schema), marks)
+    gathers = any(token.text in _GATHERING for token in tokens if token.kind in {"name", "quoted"})
+    return Readable(text, _front(schema), marks, gathers=gathers)
 
 
 def _front(schema: str) -> str:
@@ -178,7 +201,8 @@ def _require_name(token: Token, following: str, schemas: Collection[str], text: 
     where = place_in(text, token.start)
     if token.text == "for" and token.kind == "name" and following in {"update", "share", "no", "key"}:
         raise StatementRefused(f"FOR {following.upper()} at {where} would lock rows; leave it out")
-    if token.text.lower().startswith(_SYSTEM):
+    plain = token.text.lower()
+    if plain.startswith(_SYSTEM) or plain.lstrip("_") in _LOOKS_UP or _quoted(token.text) == _ANSWER:
         raise StatementRefused(f"{shown(token.text)} at {where} is not allowed; read {', '.join(TABLES)}")
     if following == "." and token.text in schemas:
         raise StatementRefused(
@@ -200,17 +224,31 @@ def _require_bounded(tokens: Sequence[Token], statement: Statement) -> None:
     names = [token.text for token in tokens if token.kind in {"name", "quoted"}]
     longest = [len(token.text) for token in tokens if token.kind == "text"]
     longest += [len(value) for value in statement.values if isinstance(value, str)]
-    joins = [token for token in tokens if token.text in JOINING and token.kind != "text"]
+    joins = [token for token in tokens if token.text in JOINING | _OVERLAYS and token.kind != "text"]
     pieces = [_pieces(tokens, tokens.index(join)) for join in joins]
     refuse_growth(pieces, max(longest, default=0), grows="recursive" in names or bool(GROWING & {*names}))
+    _require_one_copied(tokens, statement.text)
     for number, token in enumerate(tokens):
         if token.text in REPLACING and token.kind != "text":
             _require_shortening(tokens[number + 1 :], token, statement.text)
 
 
+def _require_one_copied(tokens: Sequence[Token], text: str) -> None:
+    """Refuse queries that are copied into each other: the plan would double with each, which no limit counts."""
+    copied = [
+        token
+        for before, token in pairwise(tokens)
+        if (before.kind, before.text, token.kind, token.text) == ("name", "not", "name", "materialized")
+    ]
+    if len(copied) > 1:
+        raise StatementRefused(
+            f"a second NOT MATERIALIZED at {place_in(text, copied[1].start)}; allowed is one: leave it out"
+        )
+
+
 def _pieces(tokens: Sequence[Token], at: int) -> int:
-    """How many texts are joined: two by ||, as many as there are commas by a function."""
-    if tokens[at].text == "||":
+    """How many texts are joined: two by || and overlay, as many as there are commas by a function."""
+    if tokens[at].text in {"||", *_OVERLAYS}:
         return 2
     depth, commas = 0, 1
     for token in tokens[at + 1 :]:

@@ -7,6 +7,7 @@ can end the transaction, or make it one that writes.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -25,13 +26,12 @@ from backbone.store.statements import (
 )
 from backbone.store.timescale.answers import PLAIN, Column, column_of, decimals, number_of
 from backbone.store.timescale.failures import BROKEN
-from backbone.store.timescale.parsing import TOO_WIDE, WIDEST, Readable, readable
+from backbone.store.timescale.parsing import TOO_WIDE, Readable, readable
 from backbone.store.timescale.part import Part
 from backbone.store.timescale.session import READ
 
 __all__ = ["Querying"]
 
-_AT_ONCE = 500  # rows: what the client decodes without a pause
 _WIDE = 64 * 1024  # bytes of a row behind which they are fetched one by one
 _STANDS: Final = """
     SELECT (SELECT array_agg(nspname::text) FROM pg_namespace), (
@@ -69,7 +69,7 @@ class Querying(Part):
         try:
             for kind in PLAIN:
                 await connection.set_type_codec(
-                    kind, schema="pg_catalog", encoder=number_of, decoder=tuple, format="tuple"
+                    kind, schema="pg_catalog", encoder=partial(number_of, kind), decoder=tuple, format="tuple"
                 )
             await connection.execute(f"BEGIN {READ}; {_bounds(statement)}")
             schemas, extension = await connection.fetchrow(_STANDS)
@@ -95,7 +95,7 @@ class Querying(Part):
         ]
         schema = pa.schema([(column.name, column.type) for column in columns])
         batches, rows, size = list[pa.RecordBatch](), 0, 0
-        async for fetched in _pieces(prepared, statement):
+        async for fetched in _pieces(prepared, statement, asked.at_once):
             batch = await self._workers.run(_weight(fetched), _batch, columns, schema, fetched)
             batches.append(batch)
             rows, size = rows + batch.num_rows, size + batch.nbytes
@@ -124,13 +124,13 @@ async def _become(connection: Any, role: str | None) -> None:
         ) from error
 
 
-async def _pieces(prepared: Any, statement: Statement) -> AsyncIterator[Sequence[Any]]:
+async def _pieces(prepared: Any, statement: Statement, at_once: int) -> AsyncIterator[Sequence[Any]]:
     """The rows, fewer at a time the wider they are."""
     cursor = await prepared.cursor(*statement.values)
     many = 1
     while fetched := await cursor.fetch(many):
         yield fetched
-        many = 1 if _weight(fetched) > _WIDE * len(fetched) else min(_AT_ONCE, 8 * many)
+        many = 1 if _weight(fetched) > _WIDE * len(fetched) else min(at_once, 8 * many)
 
 
 def _weight(rows: Sequence[Any]) -> int:
@@ -178,10 +178,12 @@ def _refusal(
     state = str(getattr(error, "sqlstate", None) or "")
     if state == "57014":
         return too_long(statement)
-    if TOO_WIDE in str(error):
-        return TooMuch(f"a row of the answer has more than {WIDEST:,} bytes; name fewer columns, or aggregate less")
     if not state or state.startswith(_OUR_FAULT) or asked is None:
         return error
+    if TOO_WIDE in str(error):
+        return TooMuch(
+            f"a row of the answer has more than {asked.widest:,} bytes; name fewer columns, or aggregate less"
+        )
     position = getattr(error, "position", None)
     where = asked.place(int(position)) if position else ""
     hint = getattr(error, "hint", None)

@@ -33,6 +33,13 @@ def test_csv_in_a_pipe_is_escaped_for_spreadsheets_and_says_so(cli: Cli) -> None
     assert "texts of text are escaped" in done.err
 
 
+def test_whole_numbers_of_more_than_64_bits_are_texts(cli: Cli) -> None:
+    query = "SELECT 18446744073709551616::hugeint AS huge, [-9223372036854775809::hugeint] AS list, 7::hugeint AS small"
+    assert cli("-q", "sql", query).out.splitlines()[1] == '"18446744073709551616","[""-9223372036854775809""]","7"'
+    (line,) = cli("-q", "sql", query, "--format", "jsonl").out.splitlines()
+    assert json.loads(line) == {"huge": "18446744073709551616", "list": ["-9223372036854775809"], "small": 7}
+
+
 def test_a_name_that_a_spreadsheet_would_run_is_escaped_too(cli: Cli) -> None:
     assert cli("sql", "-q", 'SELECT 1 AS "=1+1"').out == '"\'=1+1"\n1\n'
 
@@ -100,6 +107,11 @@ def test_a_statement_can_stand_in_stdin(cli: Cli, monkeypatch: pytest.MonkeyPatc
         (("SELEC 1",), 2, 'syntax error at or near "SELEC" at line 1, column 1'),
         (("SELECT nope FROM trades",), 2, 'Referenced column "nope" not found'),
         (("DELETE FROM trades",), 2, "DELETE given; allowed is one SELECT"),
+        ((" ",), 2, "an empty statement given"),
+        (("SELECT 1" + " " * 20_000,), 2, "a statement of 20,008 characters given"),
+        (("SELECT " + "1+" * 700 + "1",), 2, "nested too deeply"),
+        (("SELECT 'x'::int FROM range(10000) AS t(i) WHERE i > 9000",), 2, "Could not convert string 'x' to INT32"),
+        (("SELECT 1", "--timeout", "inf"), 2, "timeout"),
         (("SELECT 1", "--limit", "-1"), 2, "--limit -1"),
         (("SELECT 1", "--timeout", "0"), 2, "--timeout 0"),
         (("SELECT * FROM range(2000)", "--set", "sql.max_rows=1000"), 1, "more than 1,000 rows"),

@@ -10,6 +10,7 @@ import pytest
 
 from backbone.control.asking import ask_running, bytes_of_running
 from backbone.control.errors import ControlUnreachable
+from backbone.control.wire import refusal
 from tests.backbone.control.impostor import listening, saying
 from tests.backbone.control.users import NOBODY, root_only
 
@@ -63,6 +64,13 @@ def test_bytes_are_those_that_are_announced_and_a_refusal_has_its_code(tmp_path:
         assert bytes_of_running(path, "sql", 2.0, {}, 4096) == b"ab\nc"
     with listening(tmp_path / "c.sock", saying(b'{"schema":1,"ok":false,"error":"no","code":"statement"}\n')):
         assert bytes_of_running(tmp_path / "c.sock", "sql", 2.0, {}, 4096) == ("statement", "no")
+
+
+def test_a_refusal_of_any_length_is_read_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "b.sock"
+    with listening(path, saying(refusal("x" * 20_000, "statement"))):
+        code, why = bytes_of_running(path, "sql", 2.0, {}, 4096)
+    assert (code, why) == ("statement", "x" * 4095 + "…")
 
 
 def test_what_is_behind_the_line_is_not_waited_for(tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ async def test_the_socket_gives_no_more_than_is_set_and_says_why_by_its_code(bac
     query = "SELECT i FROM range(1500) AS t(i)"
     code, why = await over_socket(backbone, query, max_rows=10**6)
     assert (code, "1,000 rows" in why) == ("too_much", True)
+    assert isinstance(await over_socket(backbone, "SELECT 1 AS a", timeout_s=1e9), pa.Table)
     code, why = await over_socket(backbone, "DELETE FROM trades")
     assert (code, why) == ("statement", "DELETE given; allowed is one SELECT, which changes nothing")
     code, why = await over_socket(backbone, "SELECT 1", nonsense=1)

@@ -301,6 +301,16 @@ async def test_a_busy_store_is_less_than_failed_until_it_has_time_again() -> Non
         assert (double.made, double.count("probe")) == (1, 1)
 
 
+async def test_a_statement_that_was_stopped_says_nothing_of_the_store() -> None:
+    double = Double()
+    async with TestSystem() as system:
+        ref = await started(system, double)
+        double.errors["run_statement"] = StoreBusy("the statement was stopped")
+        with pytest.raises(AskRejected, match="stopped"):
+            await ref.ask(messages.RunStatement(STATEMENT), 5.0)
+        assert ref.health.level == "ok"
+
+
 async def test_at_most_four_reads_are_at_work_and_all_are_answered() -> None:
     double = Double()
     answered = []

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from backbone.store.duckdb import DuckDBStore
+from backbone.store.duckdb import DuckDBStore, querying
 from backbone.store.errors import StatementRefused, TooMuch
 from tests.contracts.test_store_statements import ENDLESS, asked, traded
 
@@ -36,6 +37,113 @@ async def test_rows_without_end_are_refused_as_soon_as_they_are_too_many_bytes(s
 async def test_types_that_arrow_does_not_have_are_refused(store: DuckDBStore, expression: str) -> None:
     with pytest.raises(StatementRefused):
         await store.run_statement(asked(f"SELECT {expression} AS x"))
+
+
+async def test_an_error_behind_the_first_rows_is_told_like_one_before_them(store: DuckDBStore) -> None:
+    text = "SELECT CASE WHEN i = 50000 THEN 'x' ELSE '1' END::int AS n FROM range(100000) AS t(i)"
+    with pytest.raises(StatementRefused, match=r"Could not convert string 'x' to INT32 at line 1, column"):
+        await store.run_statement(asked(text))
+    text = "SELECT i FROM range(1000000000000) AS t(i) WHERE i < 10000 OR i % 100000000 = 7"
+    with pytest.raises(TooMuch, match=r"longer than 1 s"):
+        await store.run_statement(asked(text, seconds=1.0))
+    text = """
+        SELECT i FROM range(10000) AS t(i) UNION ALL SELECT len(array_agg(j)) FROM range(1000000000) AS u(j)
+    """
+    with pytest.raises(TooMuch, match="more memory"):
+        await store.run_statement(asked(text))
+    assert (await store.write(traded(3))).inserted == 3
+
+
+async def test_the_transaction_refuses_to_write_whatever_passed_before(
+    store: DuckDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.write(traded(3))
+    monkeypatch.setattr(querying, "require_reading", lambda connection, statement: False)
+    with pytest.raises(StatementRefused, match="read-only"):
+        await store.run_statement(asked("WITH a AS (DELETE FROM market_data.trades RETURNING 1) SELECT * FROM a"))
+    assert (await store.run_statement(asked("SELECT count(*) AS n FROM trades"))).to_pylist() == [{"n": 3}]
+
+
+UNPLANNED = {
+    "queries in queries": "THIS AS NOT MATERIALIZED (SELECT x.n FROM LAST AS x, LAST AS y)",
+    "columns": "THIS AS (SELECT * FROM LAST AS x, LAST AS y)",
+    "columns twice": "THIS AS (SELECT *, * FROM LAST)",
+    "rows": "THIS AS (SELECT LAST AS n, LAST AS m FROM LAST)",
+    "structs": "THIS AS (SELECT {'a': n, 'b': n} AS n FROM LAST)",
+    "tuples": "THIS AS (SELECT (n, n) AS n FROM LAST)",
+}
+
+
+@pytest.mark.parametrize("query", UNPLANNED.values(), ids=UNPLANNED)
+async def test_what_could_not_be_planned_is_refused(store: DuckDBStore, query: str) -> None:
+    for many, refused in ((26, True), (5, False)):
+        steps = [query.replace("THIS", f"a{n}").replace("LAST", f"a{n - 1}") for n in range(1, many)]
+        text = ", ".join(["WITH a0 AS (SELECT 1 AS n)", *steps])
+        text += " SELECT count(*) AS n FROM LAST".replace("LAST", f"a{many - 1}")
+        if refused:
+            with pytest.raises(StatementRefused, match="stand in each other so often"):
+                await store.run_statement(asked(text))
+        else:
+            assert (await store.run_statement(asked(text))).to_pylist() == [{"n": 1}]
+
+
+async def test_what_makes_many_columns_once_is_answered(store: DuckDBStore) -> None:
+    await store.write(traded(3))
+    candles = ", ".join(
+        "{'o': first(price), 'h': max(price), 'l': min(price), 'c': last(price)} AS x" for _ in range(8)
+    )
+    counts = ", ".join("count(*) FILTER (WHERE price > 1)" for _ in range(8))
+    answer = await store.run_statement(asked("SELECT ALL FROM trades".replace("ALL", f"{candles}, {counts}")))
+    assert (answer.num_rows, answer.num_columns) == (1, 16)
+    text = "SELECT count(*) AS n FROM trades AS t JOIN trades AS u ON SAME"
+    text = text.replace("SAME", " AND ".join(["(t.ts, 1) = (u.ts, 1)"] * 20))
+    assert (await store.run_statement(asked(text))).to_pylist() == [{"n": 3}]
+
+
+DEEP = {
+    "a name of many parts": "SELECT a" + ".b" * 7000,
+    "a sum of many": "SELECT " + "1+" * 700 + "1",
+    "calls in calls": "SELECT " + "abs(" * 900 + "1" + ")" * 900,
+    "queries in queries": "SELECT * FROM (" * 700 + "SELECT 1" + ")" * 700,
+    "lists in lists": "SELECT NULL::INT" + "[]" * 400,
+    "a function with its schema": "SELECT main.abs(1)",
+    "a frame for each row": "SELECT mode(i) OVER (ORDER BY i) FROM range(10) AS t(i)",
+    "texts compared sign by sign": "SELECT levenshtein(symbol, venue) FROM trades",
+    "a file behind WITH": "WITH a AS (COPY trades TO '/tmp/stolen') SELECT 1",
+    "rows behind WITH": "WITH a AS (INSERT INTO trades SELECT * FROM trades RETURNING *) SELECT 1",
+}
+
+
+@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
+async def test_what_brings_the_parser_or_the_planner_down_is_refused(store: DuckDBStore, text: str) -> None:
+    with pytest.raises(
+        StatementRefused, match=r"not allowed|nested|Recursion level|over a window|not among|given;|schema"
+    ):
+        await store.run_statement(asked(text))
+
+
+async def test_what_is_gathered_out_of_many_rows_is_not_copied_for_each_of_others(store: DuckDBStore) -> None:
+    for gathered in ("array_agg(i)", "string_agg(i::varchar, ',')", "histogram(i)"):
+        wide = 'SELECT l AS "a""b", j FROM (SELECT HOW AS l FROM range(100000) AS t(i)), range(2048) AS u(j)'
+        wide = wide.replace("HOW", gathered)
+        with pytest.raises(TooMuch, match="more than 1,000,000 bytes"):
+            await store.run_statement(asked(wide, max_bytes=1_000_000))
+        answer = await store.run_statement(asked(wide, max_bytes=10_000_000, limit=2))
+        assert (answer.column_names, answer.num_rows) == (['a"b', "j"], 2)
+
+
+async def test_intervals_that_arrow_can_not_tell_are_refused(store: DuckDBStore) -> None:
+    with pytest.raises(StatementRefused, match="an interval has more hours than Arrow can tell"):
+        await store.run_statement(asked("SELECT to_hours(3000000) AS x"))
+    answer = await store.run_statement(asked("SELECT to_hours(2000000) AS x, NULL::interval AS x"))
+    assert answer.to_pylist() == [{"x": pa.MonthDayNano([0, 0, 2_000_000 * 3600 * 10**9]), "x_1": None}]
+
+
+@pytest.mark.parametrize("at", ["timestamptz 'infinity'", "date '-infinity'"])
+async def test_moments_without_end_are_refused_in_maps_and_lists_too(store: DuckDBStore, at: str) -> None:
+    for value in (f"map([1], [{at}])", f"map([{at}], [1])", f"[map([1], [{{'a': {at}}}])]"):
+        with pytest.raises(StatementRefused, match="infinite"):
+            await store.run_statement(asked(f"SELECT {value} AS x"))
 
 
 async def test_a_table_is_described_and_summarized(store: DuckDBStore) -> None:

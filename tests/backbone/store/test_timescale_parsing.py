@@ -34,8 +34,19 @@ HIDDEN = {
     "in a database": "SELECT * FROM db.market_data.trades",
     "in a type": "SELECT pg_lsn '0/0'",
     "in capitals of the system": 'SELECT * FROM "PG_CLASS"',
+    "behind the end of our parentheses": "SELECT 1) AS a, (SELECT 2",
+    "as a column of a row": "SELECT t.json_agg FROM trades t",
+    "as a column of a row in parentheses": 'SELECT (t)."to_jsonb" FROM trades t',
     "as an attribute": "SELECT t.pg_typeof FROM trades t",
     "as XML": "SELECT xmlparse(document '<a/>')",
+    "as copies of copies": "WITH a AS NOT MATERIALIZED (SELECT 1), b AS not/**/materialized (TABLE a) TABLE b",
+    "as a type in quotes": "SELECT '1259'::\"regclass\"::text",
+    "as a type before its text": "SELECT regrole '10'",
+    "as the name of the answer": 'SELECT 1 AS "the answer", array_agg(price) FROM trades',
+    "as a text that doubles by words": """
+        WITH RECURSIVE t(s) AS (SELECT 'x' UNION ALL SELECT overlay(s placing s FROM 1 FOR 0) FROM t)
+        SELECT max(s) FROM t
+    """,
     "as a lock": "SELECT 1 FROM trades FOR SHARE",
     "a text without end": "SELECT 'a",
     "a name without end": 'SELECT "a',
@@ -72,6 +83,14 @@ def test_what_hides_is_refused(text: str) -> None:
 )
 def test_what_only_reads_passes(text: str) -> None:
     assert "market_data" in read(text).sql
+
+
+@pytest.mark.parametrize("how", ["array_agg(price)", "string_agg(symbol, ',')", "ARRAY(SELECT price FROM trades)"])
+def test_rows_may_be_wide_where_many_become_one_and_are_fetched_one_by_one_then(how: str) -> None:
+    wide, plain = read(f"SELECT {how} FROM trades"), read("SELECT * FROM trades")  # noqa: S608
+    assert (wide.at_once, plain.at_once) == (1, 500)
+    assert "> 8388608" in wide.sql
+    assert "> 131072" in plain.sql
 
 
 def test_a_place_is_told_as_it_was_written() -> None:
