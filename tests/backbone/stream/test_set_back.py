@@ -49,6 +49,19 @@ async def test_changes_of_a_database_that_was_set_back_are_published_though_thei
         assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
 
 
+async def test_a_standby_that_lags_and_still_recovers_is_waited_for_also_where_nobody_noticed_that_it_answers() -> None:
+    async with house() as made:
+        await relaying(made)
+        made.outbox.cursor, made.outbox.server = 2, "server/"
+        made.commit(row(6))
+        await anyio.sleep(0.3)
+        assert health(made).level == "degraded"
+        made.outbox.cursor, made.outbox.server = 5, "server/1"
+        await made.outbox.published(6)
+        assert made.stream.sent == [[1, 2, 3, 4, 5], [6]]
+        assert not any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+
+
 async def test_they_are_also_where_they_come_before_anybody_looked() -> None:
     async with house() as made:
         await relaying(made)
