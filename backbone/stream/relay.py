@@ -308,7 +308,6 @@ class RelayActor(Actor):
 
     async def _look_where_it_stands(self) -> None:
         """The stored cursor is smaller than it was moved to: set back, or seen by a standby that lags a moment."""
-        self._known.due = True
         if (stored := await self._past.set_back(self._cursor, await self._survey.take())) is not None:
             await self._begin_again(stored)
 

@@ -310,6 +310,26 @@ async def test_events_of_one_moment_stay_in_one_piece() -> None:
     assert (stamps[ends] != stamps[ends - 1]).all()
 
 
+async def test_equal_events_of_one_moment_that_is_cut_apart_are_all_stored() -> None:
+    """A moment of very many events ends a piece before it ends; those behind the cut are no repetition."""
+    rows = [{"symbol": "AAPL", "ts": START, "price": 1.0, "size": 1.0}] * 600
+    frame, sharing = Frame.from_records(TRADES, rows), Sharing()
+    sharing.rows = lambda now: 300  # type: ignore[method-assign]
+    async with fresh() as store:
+        for run in ("run-0", "run-1"):
+            assert (await carry_out(store, frame, run, sharing)).rows == len(rows)
+            assert (await stored(store, frame)).num_rows == len(rows)
+        assert await published(store) == len(rows)
+
+
+async def test_what_was_begun_is_remembered_however_many_others_are_done_meanwhile() -> None:
+    sharing, store, frame = Sharing(), Timed(1e-6), bars(1)
+    sharing.ends(chunk_of(frame, "begun")).append(1)
+    for number in range(200):
+        await write_beside_live(store, chunk_of(frame, f"run-{number}"), sharing, lambda: 0.0)
+    assert sharing.ends(chunk_of(frame, "begun")) == [1]
+
+
 def test_what_is_remembered_of_chunks_that_were_never_done_is_bounded() -> None:
     sharing, frame = Sharing(), bars(1)
     for number in range(1000):

@@ -7,6 +7,7 @@ import pytest
 
 from actors import AskRejected
 from backbone.cache.messages import ForgetWindows, Invalidate
+from backbone.store.messages import OutboxState
 from backbone.stream.consumer import ConsumerActor
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.last import LastActor, Newest
@@ -60,6 +61,22 @@ async def test_a_standby_that_lags_and_still_recovers_is_waited_for_also_where_n
         await made.outbox.published(6)
         assert made.stream.sent == [[1, 2, 3, 4, 5], [6]]
         assert not any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+
+
+async def test_a_standby_that_has_caught_up_when_it_is_looked_at_costs_no_poll() -> None:
+    async with house() as made:
+        await relaying(made, poll_interval=3600.0)
+
+        class CatchingUp(list[object]):
+            def append(self, each: object) -> None:
+                super().append(each)
+                if isinstance(each, OutboxState):
+                    made.outbox.cursor = 5
+
+        made.outbox.cursor, made.outbox.asked = 2, CatchingUp()
+        made.commit(row(6))
+        await made.outbox.published(6)
+        assert made.stream.sent == [[1, 2, 3, 4, 5], [6]]
 
 
 async def test_they_are_also_where_they_come_before_anybody_looked() -> None:
