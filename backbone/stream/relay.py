@@ -117,6 +117,8 @@ class RelayActor(Actor):
                 await self._tenure.renew()
             await self._connect()
             await self._filling.some(self._cursor)
+            if not self._tenure.held:  # it may have run out: until now nobody was there for Renew
+                await self._take_lease()
         except HeldUp as error:
             self._word.behind(error)
         else:
@@ -179,13 +181,15 @@ class RelayActor(Actor):
         self.context.run_task(self._renew(), name="lease")
 
     async def _renew(self) -> None:
-        changed = False
         try:
-            changed = await self._tenure.renew()
+            await self._take_lease()
         except HeldUp as error:
             self.context.log.info("the lease of the stream was not renewed", why=error.text)
         self.context.send_after(self._tenure.pause, Renew(), key="renew")
-        if changed:
+
+    async def _take_lease(self) -> None:
+        """Ask for it; where that changes the role, find out anew where the store's cursor stands."""
+        if await self._tenure.renew():
             self.context.log.info("the relay changes its role", role="active" if self._tenure.held else "standby")
             self._located = self._outlet.settled = False
             self._known.due = self._survey.due = True

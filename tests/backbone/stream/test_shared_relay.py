@@ -217,6 +217,21 @@ async def test_who_loses_the_lease_while_it_fills_says_that_another_one_publishe
         assert (health(made).level, health(made).why) == ("ok", "standby: another process publishes")
 
 
+async def test_who_took_longer_to_connect_than_the_lease_lasts_has_it_still_and_says_so() -> None:
+    async with house(shared=True) as made:
+        made.outbox.rows, made.outbox.cursor = [row(1)], 1
+        made.stream.identities = ["quotes/1"]
+        made.stream.gate = anyio.Event()
+        async with anyio.create_task_group() as starting:
+            starting.start_soon(relaying, made)
+            await anyio.sleep(2 * HELD)
+            made.stream.gate.set()
+        assert "another process" not in health(made).why
+        await made.stream.holds(1)
+        await anyio.sleep(0.1)
+        assert health(made).why == "active: this process publishes"
+
+
 async def test_a_stream_that_was_made_anew_while_nobody_published_is_filled_from_what_is_left() -> None:
     async with house(shared=True) as made:
         made.outbox.rows = [row(5), row(6)]
