@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from backbone.domain.frame import Frame
 
-__all__ = ["again", "event_id", "ingest_id", "new_run_id", "part", "shard", "stretch"]
+__all__ = ["again", "event_id", "ingest_id", "new_run_id", "part", "rest", "shard", "stretch"]
 
 _DIGEST_BYTES = 16
 
@@ -49,6 +49,16 @@ def part(ingest_id: str, n: int) -> str:
 def stretch(ingest_id: str, start: int, end: int) -> str:
     """The identity of the rows of a chunk from one on and before another, where they are written by themselves."""
     return blake2b(f"{ingest_id}\0rows\0{start}\0{end}".encode(), digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def rest(of: str, frame: Frame) -> str:
+    """The identity of what is left to be written of a chunk, where some of its rows are stored as they are.
+
+    Args:
+        of: the identity of the chunk.
+        frame: the rows that are left.
+    """
+    return ingest_id(f"{of}\0rest", frame)
 
 
 def event_id(ingest_id: str, symbol: str, n: int) -> str:

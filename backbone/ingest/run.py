@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from backbone.domain import Frame
 from backbone.domain.clock import utc_now
-from backbone.domain.identifiers import again, ingest_id
+from backbone.domain.identifiers import again, ingest_id, rest
 from backbone.domain.memory import give_back
 from backbone.domain.threads import in_thread
 from backbone.ingest.accounting import account_of
@@ -28,6 +28,7 @@ from backbone.ingest.parts import Part, parts
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.reasons import Reasons
 from backbone.ingest.remedies import remedies_for
+from backbone.ingest.salvage import MENDED
 from backbone.ingest.sharing import Sharing, write_beside_live
 from backbone.ingest.silence import silent
 from backbone.ingest.vintages import LATE, news
@@ -278,8 +279,9 @@ class Run:
             await self._keep_aside([*part.unread, *found.bad])
         frame = found.frame if part.known_at is None else await self._news(found.frame, part.known_at)
         if frame.num_rows:
+            whole = frame.num_rows == found.frame.num_rows
             chunk = Chunk(
-                ingest_id=piece.ingest_id,
+                ingest_id=piece.ingest_id if whole else rest(piece.ingest_id, frame),
                 run_id=self._run_id,
                 source=self.source_name,
                 frame=frame,
@@ -317,7 +319,7 @@ class Run:
         return found.frame
 
     def _facts(self, part: Part) -> dict[str, str]:
-        mended = {"mended": str(len(part.repairs))} if part.repairs else {}
+        mended = {MENDED: str(len(part.repairs))} if part.repairs else {}
         return {"attempt": str(self._attempt), **mended, **self._contract.remembered()}
 
     async def _keep_aside(self, rows: Sequence[BadRow | Rejected]) -> None:

@@ -19,7 +19,7 @@ from backbone.domain.identifiers import part
 from backbone.quality.screening import Rejected, rejected_row
 from backbone.store.records import Chunk, Outcome, RepairRow, WriteResult
 
-__all__ = ["OF_ROWS", "REFUSED", "Salvaged", "Write", "joined", "numbered", "repairs_of", "write_what_goes_in"]
+__all__ = ["MENDED", "OF_ROWS", "REFUSED", "Salvaged", "Write", "joined", "numbered", "some_of", "write_what_goes_in"]
 
 Write = Callable[[Chunk], Awaitable[WriteResult]]
 
@@ -27,6 +27,9 @@ OF_ROWS = frozenset({"invalid", "row"})
 """Codes of refusals that are about a row. Of others (unavailable, fenced, somebody else's trigger) none is guilty."""
 REFUSED = "the store refuses it"
 """How the reason of a row begins that could be true, and does not go into the store."""
+
+MENDED = "mended"
+"""What the journal calls how many rows of a chunk are not as the source gave them."""
 
 _MOST_REFUSALS = 64
 
@@ -74,17 +77,15 @@ class _Search:
         self._refusals += 1
         if self._refusals > _MOST_REFUSALS:
             raise reject
-        frame, nth = chunk.frame, chunk.nth
+        frame = chunk.frame
         if frame.num_rows == 1:
             self.refused.append(rejected_row(frame, 0, f"{REFUSED}: {reject.text}"))
             return [_of_refused(self._chunk, frame)]
         middle = frame.num_rows // 2
-        found = await self._part(chunk, 1, frame.slice(0, middle), nth[: 8 * middle])
-        return found + await self._part(chunk, 2, frame.slice(middle), nth[8 * middle :])
+        found = await self._part(some_of(chunk, 0, middle, part(chunk.ingest_id, 1)))
+        return found + await self._part(some_of(chunk, middle, frame.num_rows, part(chunk.ingest_id, 2)))
 
-    async def _part(self, of: Chunk, n: int, frame: Frame, nth: bytes) -> list[WriteResult]:
-        own = part(of.ingest_id, n)
-        chunk = msgspec.structs.replace(of, frame=frame, ingest_id=own, nth=nth, repairs=repairs_of(of.repairs, frame))
+    async def _part(self, chunk: Chunk) -> list[WriteResult]:
         try:
             return [await self._write(chunk)]
         except Reject as reject:
@@ -100,7 +101,18 @@ def numbered(chunk: Chunk) -> bytes:
     return occurrences(chunk.frame.dimension, chunk.frame.to_arrow()).tobytes()
 
 
-def repairs_of(repairs: tuple[RepairRow, ...], frame: Frame) -> tuple[RepairRow, ...]:
+def some_of(chunk: Chunk, start: int, end: int, ingest_id: str) -> Chunk:
+    """The rows of a chunk from one on and before another as a chunk of their own, with what is noted of them."""
+    frame = chunk.frame.slice(start, end - start)
+    repairs = _repairs_of(chunk.repairs, frame)
+    metadata = {name: text for name, text in chunk.metadata.items() if name != MENDED}
+    metadata |= {MENDED: str(len(repairs))} if repairs else {}
+    return msgspec.structs.replace(
+        chunk, ingest_id=ingest_id, frame=frame, nth=chunk.nth[8 * start : 8 * end], repairs=repairs, metadata=metadata
+    )
+
+
+def _repairs_of(repairs: tuple[RepairRow, ...], frame: Frame) -> tuple[RepairRow, ...]:
     """Those of the repairs that are of rows of a part."""
     if not repairs:
         return ()

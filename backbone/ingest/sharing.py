@@ -16,8 +16,8 @@ import numpy as np
 from backbone.domain import Frame
 from backbone.domain.events import agreeing
 from backbone.domain.identifiers import stretch
-from backbone.ingest.salvage import Salvaged, Write, joined, numbered, repairs_of, write_what_goes_in
-from backbone.store.records import Chunk
+from backbone.ingest.salvage import Salvaged, Write, joined, numbered, some_of, write_what_goes_in
+from backbone.store.records import Chunk, WriteResult
 
 __all__ = ["Sharing", "write_beside_live"]
 
@@ -32,8 +32,8 @@ _SAME_MOMENT: Final = 256  # rows that are looked through for where a moment end
 class Sharing:
     """Knows whether live rows come, and how many rows of a file a short transaction takes.
 
-    It outlives a crash of who writes: what was begun in pieces is gone on with in the same ones, so that the store
-    knows them again and the counts of a run are those of its first try.
+    It outlives a crash of who writes: what was begun as a whole, or in pieces, is gone on with in the same ones, so
+    that the store knows them again and the counts of a run are those of its first try.
     """
 
     def __init__(self) -> None:
@@ -53,13 +53,14 @@ class Sharing:
         """Rows that the next transaction takes; None: as many as there are, for nobody else waits."""
         return self._rows if now - self._live_at < _LIVE_FOR else None
 
-    def took(self, rows: int, seconds: float) -> None:
-        """Learn from a transaction that was cut short."""
-        fitting = rows * _AIM / seconds if seconds > 0 else 2 * self._rows
-        self._rows = int(max(_FEWEST_ROWS, min(fitting, 2 * self._rows)))
+    def took(self, rows: int, result: WriteResult) -> None:
+        """Learn from a transaction, a long one too: few rows tell nothing, nor do such as were known to be stored."""
+        if rows >= _FEWEST_ROWS and result.duration_s > 0 and not result.known:
+            fitting = rows * _AIM / result.duration_s
+            self._rows = int(max(_FEWEST_ROWS, min(fitting, 2 * self._rows)))
 
     def ends(self, chunk: Chunk) -> list[int]:
-        """Where the pieces ended that this run has given of a chunk; to be appended to. Empty: it has given none."""
+        """Where the pieces end that this run has begun to give of a chunk; to be appended to."""
         key = (chunk.run_id, chunk.ingest_id)
         if key not in self._ends and len(self._ends) >= _REMEMBERED:
             del self._ends[next(iter(self._ends))]
@@ -80,24 +81,22 @@ async def write_beside_live(write: Write, chunk: Chunk, sharing: Sharing, clock:
         Reject: the store is unavailable, or it refuses too much for its rows to be the reason.
     """
     rows, ends = chunk.frame.num_rows, sharing.ends(chunk)
-    most = sharing.rows(clock())
-    if not ends and (most is None or most >= rows):
-        sharing.done(chunk)
-        return await write_what_goes_in(write, chunk)
-    chunk = msgspec.structs.replace(chunk, nth=numbered(chunk))
     salvaged: list[Salvaged] = []
     start = 0
-    while start < rows:
+    while start < rows or not salvaged:
         end = next((end for end in ends if end > start), None)
         if end is None:
             most = sharing.rows(clock())
             end = rows if most is None else _end(chunk.frame, start + most)
             ends.append(end)
+        if not start and end < rows:
+            chunk = msgspec.structs.replace(chunk, nth=numbered(chunk))
         salvaged.append(await write_what_goes_in(write, _piece(chunk, start, end)))
-        if end < rows:
-            sharing.took(end - start, salvaged[-1].result.duration_s)
+        sharing.took(end - start, salvaged[-1].result)
         start = end
     sharing.done(chunk)
+    if len(salvaged) == 1:
+        return salvaged[0]
     refused = [row for each in salvaged for row in each.refused]
     return Salvaged(joined(chunk, [each.result for each in salvaged]), refused)
 
@@ -113,12 +112,7 @@ def _end(frame: Frame, end: int) -> int:
 
 
 def _piece(chunk: Chunk, start: int, end: int) -> Chunk:
-    """Some rows of a chunk as one of their own."""
-    frame = chunk.frame.slice(start, end - start)
-    return msgspec.structs.replace(
-        chunk,
-        ingest_id=stretch(chunk.ingest_id, start, end),
-        frame=frame,
-        nth=chunk.nth[8 * start : 8 * end],
-        repairs=repairs_of(chunk.repairs, frame),
-    )
+    """Some rows of a chunk as one of their own; all of them are the chunk."""
+    if end - start == chunk.frame.num_rows:
+        return chunk
+    return some_of(chunk, start, end, stretch(chunk.ingest_id, start, end))

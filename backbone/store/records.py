@@ -249,6 +249,7 @@ class OutboxStatus(msgspec.Struct, frozen=True):
             nobody's, for longer than a moment.
         server: which server answers, and behind a stroke in which of its lives: a restore to a moment, and a standby
             that takes over, begin another one, and who still recovers has none; "" for a file.
+        standby: it still recovers: `newest` may be behind what was committed and published long since.
     """
 
     newest: int
@@ -257,6 +258,7 @@ class OutboxStatus(msgspec.Struct, frozen=True):
     oldest_pending_at: datetime | None
     held_by: str | None = None
     server: str = ""
+    standby: bool = False
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from backbone.stream.joint import Joint
 from backbone.stream.latency import Latencies
 from backbone.stream.messages import LeaveStream, NextUpdates, ReadLag, StopWaiting, Update, Updates
 from backbone.stream.port import PartitionLag, Place, Record, Start, Stream, Subscriber
+from backbone.stream.reached import require_told
 from backbone.stream.readable import frame_of
 from backbone.stream.resume import Resume
 from backbone.stream.storing import Storing
@@ -218,6 +219,7 @@ class ConsumerActor(Actor):
 
         Raises:
             Reject: "position_lost": its position is of another database, or of later than this one has come to.
+            StreamUnavailable: a standby answers, which may lag.
         """
         if not self._database:
             self._database = await self._generation.ask()
@@ -240,8 +242,9 @@ class ConsumerActor(Actor):
         """Of a database that was restored to before a position, what comes next would be passed over in silence."""
         if not position:
             return
-        newest = (await self._state.ask()).newest
-        if position > newest:
+        status = await self._state.ask()
+        require_told(status, position)
+        if position > (newest := status.newest):
             text = f"position {position} given; this database has only come to {newest}, was it restored? {_INSTEAD}"
             raise refuse(PositionLost(text))
 
@@ -282,7 +285,7 @@ class ConsumerActor(Actor):
 
     def _report_down(self, error: StreamUnavailable) -> None:
         following = "subscribers wait and ask again; what was committed is in the outbox"
-        self.context.report_health("failed", str(error), following, "start or mend the stream; nothing else")
+        self.context.report_health("failed", str(error), following, "start or mend what does not answer; nothing else")
 
 
 def _place(each: Change) -> Place:

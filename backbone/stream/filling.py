@@ -61,8 +61,8 @@ class Filling:
 
     @property
     def at_work(self) -> bool:
-        """Whether parts lack something, as far as is known."""
-        return bool(self._lacking)
+        """Whether parts lack something, as far as is known, and it is this process that fills them."""
+        return bool(self._lacking) and self._tenure.held
 
     async def stand(self, cursor: int) -> None:
         """Make a publisher that is new ready to publish what follows the cursor, and look what its stream lacks.

@@ -96,11 +96,6 @@ class Past:
         """What the store is asked for: refused where its cursor stands before where it was moved to."""
         return ReadOutbox(after, BATCH, whole=whole, first=True, sink=self._tenure.sink, known=self.noted)
 
-    async def was_set_back(self) -> int:
-        """The stored cursor, once the store has said that it stands before where it was moved to."""
-        self._another = True
-        return await self.stored()
-
     async def stored(self) -> int:
         """Where the cursor stands in the store."""
         position: int = await self._ask(RelayCursor(self._tenure.sink))
@@ -143,7 +138,8 @@ class Past:
                 return None
             if error.code != CursorSetBack.code:
                 raise
-            return await self.was_set_back()
+            self._another = True
+            return await self.stored()
         self.noted, self.kept = position, False
         return None
 

@@ -402,13 +402,13 @@ class Stream(Protocol):
 class Doubting(Protocol):
     """A stream to which others may write, and that therefore does not believe all that it holds."""
 
-    def hold_against(self, reached: Callable[[], Awaitable[int]]) -> None:
+    def hold_against(self, reached: Callable[[int], Awaitable[int]]) -> None:
         """Have what is read believed only up to the position that the database has come to.
 
         A record that claims a later one is none of ours: it goes to the letters. Were it believed, all that comes up to
         there would count as seen. Until this is called every position is.
 
         Args:
-            reached: asks for it; raises `StreamUnavailable` where nobody can tell.
+            reached: asks for it, given the position that is claimed; raises `StreamUnavailable` where nobody can tell.
         """
         ...

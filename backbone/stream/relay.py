@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,8 +14,8 @@ from backbone.calls import Calls
 from backbone.domain.observing import Observe
 from backbone.domain.probe import ProbeAnswer
 from backbone.store.errors import CursorSetBack, PositionLost
-from backbone.store.messages import LeaveLease, OutboxGrew, OutboxState
-from backbone.store.records import OutboxRow, OutboxStatus
+from backbone.store.messages import LeaveLease, OutboxGrew
+from backbone.store.records import OutboxRow
 from backbone.stream.anew import Anew
 from backbone.stream.filling import Filling
 from backbone.stream.follower import Follower
@@ -27,6 +26,7 @@ from backbone.stream.pace import Pace
 from backbone.stream.past import BATCH, Past
 from backbone.stream.port import Stream
 from backbone.stream.reach import HeldUp, Reach
+from backbone.stream.survey import Survey
 from backbone.stream.tenure import Tenure
 from backbone.stream.ticks import LookAgain, NoteCursor, Poll, Renew, Retry
 from backbone.stream.watching import watched
@@ -84,6 +84,7 @@ class RelayActor(Actor):
         self._cursor = 0  # up to here all is published
         self._reach: Reach
         self._past: Past
+        self._survey: Survey
         self._follower: Follower
         self._word: Word
         self._tenure: Tenure
@@ -93,9 +94,7 @@ class RelayActor(Actor):
         self._pace: Pace
         self._published = 0
         self._pause = 0.0
-        self._pumping = self._survey = False
-        self._held_by: str | None = None
-        self._waiting_since: datetime | None = None
+        self._pumping = False
         self._known = Hints()
         self._hints: Subscription[OutboxGrew]
 
@@ -104,6 +103,7 @@ class RelayActor(Actor):
         self._reach = Reach(self._calls, self._timeout, self.context.log)
         self._tenure = Tenure(self._reach.ask, self.context.clock.time, shared=self._shared)
         self._past = Past(self._reach.ask, self._tenure)
+        self._survey = Survey(self._reach, self._past, self._tenure)
         self._follower = Follower(self._reach)
         self._pace = Pace(self.context.clock.time)
         self._word = Word(self.context, self._tenure, self._embedded, _LONGEST_PAUSE)
@@ -117,6 +117,8 @@ class RelayActor(Actor):
                 await self._tenure.renew()
             await self._connect()
             await self._filling.some(self._cursor)
+            if not self._tenure.held:  # it may have run out: until now nobody was there for Renew
+                await self._take_lease()
         except HeldUp as error:
             self._word.behind(error)
         else:
@@ -125,7 +127,7 @@ class RelayActor(Actor):
 
     async def after_start(self) -> None:
         """Publish what an earlier process left, and then what the store says that it has committed."""
-        self._known.due = self._survey = True
+        self._known.due = self._survey.due = True
         self._pump_soon()
         self.context.run_task(self._listen(), name="hints")
 
@@ -151,7 +153,7 @@ class RelayActor(Actor):
 
     def inspect(self) -> dict[str, Any]:
         """Where the relay stands, whether it is the one that publishes, and since when something waits for it."""
-        waiting = self._waiting_since and self._waiting_since.isoformat()
+        waiting = self._survey.waiting_since and self._survey.waiting_since.isoformat()
         role = "active" if self._tenure.held else "standby"
         facts = {"cursor": self._cursor, "published": self._published, "role": role, "unpublished_since": waiting}
         return facts if self._shared else {"cursor": self._cursor, "published": self._published}
@@ -159,7 +161,7 @@ class RelayActor(Actor):
     @handles
     def poll(self, message: Poll) -> None:
         """Publish what there is, whoever has committed it."""
-        self._known.due = self._survey = True
+        self._known.due = self._survey.due = True
         self._pump_soon()
 
     @handles
@@ -179,16 +181,18 @@ class RelayActor(Actor):
         self.context.run_task(self._renew(), name="lease")
 
     async def _renew(self) -> None:
-        changed = False
         try:
-            changed = await self._tenure.renew()
+            await self._take_lease()
         except HeldUp as error:
             self.context.log.info("the lease of the stream was not renewed", why=error.text)
         self.context.send_after(self._tenure.pause, Renew(), key="renew")
-        if changed:
+
+    async def _take_lease(self) -> None:
+        """Ask for it; where that changes the role, find out anew where the store's cursor stands."""
+        if await self._tenure.renew():
             self.context.log.info("the relay changes its role", role="active" if self._tenure.held else "standby")
             self._located = self._outlet.settled = False
-            self._known.due = self._survey = True
+            self._known.due = self._survey.due = True
             self._pump_soon()
 
     @handles
@@ -217,7 +221,7 @@ class RelayActor(Actor):
         except HeldUp as error:
             if error.part == "stream" and self._shared:
                 await self._forget_meanwhile()
-            self._known.due = self._survey = True
+            self._known.due = self._survey.due = True
             self._past.doubtful = self._past.doubtful or error.part == "store"
             self._pause = min(2 * self._pause or _FIRST_PAUSE, _LONGEST_PAUSE)
             self.context.send_after(self._pause, Retry(), key="retry")
@@ -253,8 +257,8 @@ class RelayActor(Actor):
 
     async def _look(self) -> None:
         """Read the outbox to its end; a second look is taken only where more may be there than came."""
-        if self._survey or not self._past.agrees:  # else the read itself looks where the stored cursor stands
-            status = await self._surveyed() if self._survey else None
+        if self._survey.due or not self._past.agrees:  # else the read itself looks where the stored cursor stands
+            status = await self._survey.take() if self._survey.due else None
             if (stored := await self._past.set_back(self._cursor, status)) is not None:
                 await self._begin_again(stored)
                 return  # nothing is read before it is known from which server
@@ -266,19 +270,10 @@ class RelayActor(Actor):
             if not full:
                 return
 
-    async def _surveyed(self) -> OutboxStatus:
-        """Look at what no hint tells of: drops, who holds publishing back, how far the outbox goes."""
-        if await self._past.has_dropped():
-            await self._reach.forget()
-        status: OutboxStatus = await self._reach.ask(OutboxState(self._tenure.sink))
-        self._held_by, self._survey = status.held_by, False
-        self._waiting_since = status.oldest_pending_at
-        return status
-
     async def _follow(self) -> None:
         """Nobody publishes here: have the cache forget what has changed, and notice what is noticed by looking."""
-        if self._survey:
-            status = await self._surveyed()
+        if self._survey.due:
+            status = await self._survey.take()
             if not self._tenure.held:
                 self._anew.leave_to(status.cursor)
             if (stored := await self._past.set_back(self._follower.position, status)) is not None:
@@ -306,7 +301,7 @@ class RelayActor(Actor):
                 rows: Sequence[OutboxRow] = await self._reach.ask(self._past.read(self._cursor, whole=not self._shared))
             except HeldUp as error:
                 if error.code == CursorSetBack.code:
-                    await self._begin_again(await self._past.was_set_back())
+                    await self._look_where_it_stands()
                     return ()
                 stored = await self._past.stored() if error.code == PositionLost.code else 0
                 if stored <= self._cursor:
@@ -314,6 +309,11 @@ class RelayActor(Actor):
                 await self._go_on_from(stored)
             else:
                 return rows
+
+    async def _look_where_it_stands(self) -> None:
+        """The stored cursor is smaller than it was moved to: set back, or seen by a standby that lags a moment."""
+        if (stored := await self._past.set_back(self._cursor, await self._survey.take())) is not None:
+            await self._begin_again(stored)
 
     async def _begin_again(self, stored: int) -> None:
         """See Anew."""
@@ -324,7 +324,7 @@ class RelayActor(Actor):
     async def _forget_before(self, stored: int) -> None:
         """Stand where the database was set back to; the stream is told before anything is published."""
         self._known.forget()
-        self._survey = True
+        self._survey.due = True
         await self._anew.forget(stored)
         self._stand(stored)
 
@@ -354,7 +354,7 @@ class RelayActor(Actor):
     async def _locate(self) -> None:
         """Stand where the store's cursor does; also where a lease came back with another database behind it."""
         at = self._follower.position
-        stored = await self._past.set_back(at, await self._surveyed()) if self._past.knows else None
+        stored = await self._past.set_back(at, await self._survey.take()) if self._past.knows else None
         if stored is not None:
             await self._forget_before(stored)
         self._cursor = self._past.noted = await self._past.stored()
@@ -397,7 +397,7 @@ class RelayActor(Actor):
     def _came_back(self) -> None:
         self._pause = 0.0
         if not self._filling.at_work:
-            self._word.ok(self._held_by)
+            self._word.ok(self._survey.held_by)
 
     @handles
     def probe(self, message: ProbeStream) -> None:

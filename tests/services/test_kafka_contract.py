@@ -34,7 +34,7 @@ async def stream(settings: StreamSettings) -> Stream:
     return stream
 
 
-async def reached() -> int:
+async def reached(claimed: int) -> int:
     """Positions of the contract are below this, and that of others is not."""
     return 10**6
 

@@ -14,7 +14,10 @@ import pytest
 
 from backbone import Backbone, Dimension, PositionLost, StoreError, load_settings
 from backbone.services import native
-from tests.services.stores import bars, make_database
+from backbone.services.service import Site
+from backbone.services.timescale import Timescale
+from backbone.store.timescale import TimescaleStore
+from tests.services.stores import SMALL, bars, make_database, opened
 
 BARS = Dimension.INTRADAY_BARS
 RECOVERY = "restore_command = 'false'\nrecovery_target_timeline = 'latest'\n"
@@ -97,3 +100,28 @@ async def test_a_server_that_goes_back_in_time_is_begun_with_anew(
                     await anyio.sleep(0.05)
     said = [each.message for each in caplog.records if "was set back" in each.message]
     assert len(said) == 1, said
+
+
+async def nobody(_service: Timescale, _site: Site) -> None:
+    """A server that only reads admits whom it knows."""
+
+
+async def test_a_server_that_recovers_says_so_for_it_may_lag_behind_what_was_published(
+    alone: native.Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn = await make_database(alone, "timescale")
+    async with opened(dsn) as store:
+        assert not (await store.outbox_status()).standby
+    with monkeypatch.context() as patched:
+        patched.setattr(Timescale, "admit", nobody)
+        async with stopped(alone) as cluster:
+            (cluster / "standby.signal").touch()
+    reading = TimescaleStore(dsn, bounds=SMALL)
+    try:
+        await reading.open()
+        status = await reading.outbox_status()
+        assert (status.standby, status.server[-1]) == (True, "/")
+    finally:
+        await reading.close()
+        async with stopped(alone) as cluster:
+            (cluster / "standby.signal").unlink()

@@ -51,7 +51,8 @@ HORIZON: Final = f"(telemetry.revision_of(pg_snapshot_xmin(pg_current_snapshot()
 """The first position that a reader of this snapshot may not see yet."""
 
 _STATUS: Final = f"""
-SELECT (SELECT max(position) FROM telemetry.positions), c.position, count(o.position), min(o.created_at)
+SELECT (SELECT max(position) FROM telemetry.positions), c.position, count(o.position), min(o.created_at),
+    pg_is_in_recovery()
 FROM (
     SELECT CASE $1::text WHEN '' THEN {PUBLISHED}
         ELSE (SELECT coalesce(min(position), 0) FROM telemetry.cursors WHERE sink = $1) END AS position
@@ -114,9 +115,9 @@ class Outbox(Part):
     @question
     async def outbox_status(self, session: Session, sink: str = "") -> OutboxStatus:
         """How far a sink is behind, or the last of them."""
-        newest, at, pending, oldest = await session.row(_STATUS, plain("sink", sink))
+        newest, at, pending, oldest, standby = await session.row(_STATUS, plain("sink", sink))
         held_by = await holder(session, HORIZON, _LONG) if pending else None
-        return OutboxStatus(newest or 0, at, pending, oldest, held_by, await server_of(session))
+        return OutboxStatus(newest or 0, at, pending, oldest, held_by, await server_of(session), standby)
 
     @question
     async def symbols(self, session: Session, dimension: Dimension) -> list[str]:

@@ -253,8 +253,13 @@ class Fetcher:
 
     async def _judged(self, taken: list[Fetched], records: Sequence[Any], judge: Judge) -> list[Fetched]:
         """The same, what is none of ours as what can't be read."""
-        claimed = [each.content.position for each in taken if not isinstance(each.content, Unreadable)]
-        await judge.hear(max(claimed, default=0))
+        claimed, heard = [each.content.position for each in taken if not isinstance(each.content, Unreadable)], False
+        try:
+            await judge.hear(max(claimed, default=0))
+            heard = True
+        finally:
+            if not heard:  # the client stands behind what it has given, and would go on there
+                self._seek()
         reasons = [judge.refusal(each.at.topic, each.content) for each in taken]
         return [
             each if reason is None else _refused(record, Unreadable(reason))

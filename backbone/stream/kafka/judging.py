@@ -24,13 +24,14 @@ class Judge:
         topics: which carries what.
 
     Attributes:
-        reached: asks how far the database has come; None: nobody knows, and every position is believed.
+        reached: asks how far the database has come, of which something claims that it came to a position; None: nobody
+            knows, and every position is believed.
     """
 
     def __init__(self, topics: Topics) -> None:
         self._topics = topics
         self._known = 0
-        self.reached: Callable[[], Awaitable[int]] | None = None
+        self.reached: Callable[[int], Awaitable[int]] | None = None
 
     def published(self, position: int) -> None:
         """The outbox has come so far."""
@@ -43,7 +44,7 @@ class Judge:
             StreamUnavailable: nobody can tell now.
         """
         if self.reached is not None and position > self._known:
-            self.published(await self.reached())
+            self.published(await self.reached(position))
 
     def refusal(self, topic: str, content: Content) -> str | None:
         """Why something is none of ours; None: nothing speaks against it."""

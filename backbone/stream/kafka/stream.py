@@ -33,7 +33,7 @@ class KafkaStream:
         self._topics = Topics.of(settings)
         self._judge = Judge(self._topics)
 
-    def hold_against(self, reached: Callable[[], Awaitable[int]]) -> None:
+    def hold_against(self, reached: Callable[[int], Awaitable[int]]) -> None:
         """Hold positions that are read against how far the database has come."""
         self._judge.reached = reached
 

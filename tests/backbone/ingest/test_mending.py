@@ -268,16 +268,19 @@ async def test_of_a_chunk_with_a_row_that_the_store_refuses_the_others_keep_thei
         RepairRow(dimension=DAILY, symbol="VOD.L", interval="", ts=ts, rules="unit", why="", original={}, repaired={})
         for ts in stamps[::10]
     )
-    kept = list[RepairRow]()
+    kept, told = list[RepairRow](), list[int]()
 
     async def write(chunk: Chunk) -> WriteResult:
         if stamps[20] in chunk.frame.to_arrow().column("ts").to_pylist():
             raise Reject("row", "no")
         kept.extend(chunk.repairs)
+        told.append(int(chunk.metadata.get("mended", 0)))
         return result_of(chunk, Merged.all_new(chunk.frame))
 
-    done = await write_what_goes_in(write, Chunk("id", "run", "csv", given, repairs=marks))
+    facts = {"attempt": "1", "mended": str(len(marks))}
+    done = await write_what_goes_in(write, Chunk("id", "run", "csv", given, metadata=facts, repairs=marks))
     assert len(done.refused) == 1
+    assert sum(told) == len(kept)
     assert [mark.ts for mark in kept] == [ts for ts in stamps[::10] if ts != stamps[20]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -12,19 +13,24 @@ import anyio
 import numpy as np
 import pyarrow as pa
 import pytest
+from msgspec.structs import replace
 
-from backbone import Dimension, Frame
+from backbone import Dimension, Frame, IngestPlan
 from backbone.domain.codec import decode
 from backbone.domain.identifiers import ingest_id
 from backbone.ingest.messages import RecordRows, RunIngest
+from backbone.ingest.plan import IngestRun
+from backbone.ingest.run import Run
 from backbone.ingest.sharing import Sharing, write_beside_live
+from backbone.sources import registry
+from backbone.sources.port import SourceChunk
 from backbone.store.merging import Merged, result_of
 from backbone.store.messages import ClaimEpoch, WriteChunk
 from backbone.store.port import Store
 from backbone.store.records import Chunk, Query, WriteResult
 from tests.backbone.facade.kit import START, bars, plan, write_csv
 from tests.backbone.ingest.kit import Ingesting, bar, ingesting, settled
-from tests.backbone.ingest.test_interrupted import Died, Direct, Mortal, fresh, trades
+from tests.backbone.ingest.test_interrupted import NOW, SETTINGS, Died, Direct, Mortal, fresh, trades
 
 ROWS = 20_000
 TRADES = Dimension.TRADES
@@ -111,11 +117,7 @@ class Timed:
     async def __call__(self, chunk: Chunk) -> WriteResult:
         self.sizes.append(chunk.frame.num_rows)
         result = result_of(chunk, Merged.all_new(chunk.frame))
-        return type(result)(**{**_fields(result), "duration_s": 0.002 + self.row * chunk.frame.num_rows})
-
-
-def _fields(result: WriteResult) -> dict[str, Any]:
-    return {name: getattr(result, name) for name in result.__struct_fields__}
+        return replace(result, duration_s=0.002 + self.row * chunk.frame.num_rows)
 
 
 def chunk_of(frame: Frame, run: str = "run") -> Chunk:
@@ -138,6 +140,34 @@ async def test_a_store_that_is_overloaded_is_not_given_ever_smaller_pieces() -> 
     sharing.live(0.0)
     await write_beside_live(store, chunk_of(many(100_000)), sharing, lambda: 0.0)
     assert len(store.sizes) < 20
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["beside live rows", "alone"])
+async def test_what_was_fast_does_not_make_files_go_in_whole_for_ever_after(live: bool) -> None:
+    """Rows that are stored already are compared in no time; what comes behind them is written, and slower."""
+    sharing, store, frame = Sharing(), Timed(1e-9), many(100_000)
+    for number in range(20):
+        if live:
+            sharing.live(0.0)
+        await write_beside_live(store, chunk_of(frame, f"fast-{number}"), sharing, lambda: 0.0)
+    store.row = 3e-6
+    sharing.live(0.0)
+    for number in range(2):
+        store.sizes.clear()
+        await write_beside_live(store, chunk_of(frame, f"slow-{number}"), sharing, lambda: 0.0)
+    assert max(store.sizes) * store.row < 0.1, store.sizes
+
+
+async def test_what_was_known_to_be_stored_tells_nothing_of_how_long_rows_take() -> None:
+    sharing, frame = Sharing(), many(100_000)
+    sharing.live(0.0)
+
+    async def known(chunk: Chunk) -> WriteResult:
+        return replace(result_of(chunk, known=True), duration_s=1e-6)
+
+    before = sharing.rows(0.0)
+    await write_beside_live(known, chunk_of(frame), sharing, lambda: 0.0)
+    assert sharing.rows(0.0) == before
 
 
 class Cutting(Sharing):
@@ -193,12 +223,65 @@ async def test_cut_anywhere_and_again_elsewhere_each_row_is_stored_and_published
         assert (await carry_out(store, frame, "run-4", Sharing())).known  # compared once, known from then on
 
 
+class Vintage:
+    """A source of figures that were known at a moment."""
+
+    name = "plugin"
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    def describe(self) -> str:
+        return self.name
+
+    def chunks(self, *, progress: Any = None) -> Iterator[SourceChunk]:
+        yield SourceChunk(self._frame, (), "", self._frame.num_rows, known_at=NOW - timedelta(days=1))
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("at", range(2, 6))
+async def test_figures_that_are_revised_lose_none_where_their_run_goes_on_after_a_crash(
+    monkeypatch: pytest.MonkeyPatch, at: int, before: bool
+) -> None:
+    """What the first try wrote is left out by the second one, and so its pieces are of other rows."""
+    moments = [NOW - timedelta(days=100 - day) for day in range(8)]
+    rows = [{"calendar": "CPI", "event": "CPI", "ts": ts, "actual": float(n)} for n, ts in enumerate(moments)]
+    frame = Frame.from_records(Dimension.MACRO_EVENTS, rows)
+    monkeypatch.setattr(registry, "_load", lambda _: lambda **_: Vintage(frame))
+    plan = IngestPlan(dimensions=[Dimension.MACRO_EVENTS], source="plugin")
+    sharing = Sharing()
+    sharing.rows = lambda now: 2  # type: ignore[method-assign]
+
+    async def carry_out(store: Any) -> IngestRun:
+        work = Run(plan, "run", Direct(store), SETTINGS, lambda *_: None, lambda: 0.0, now=lambda: NOW, sharing=sharing)
+        return await work.execute()
+
+    async with fresh() as store:
+        with pytest.raises(Died):
+            await carry_out(Mortal(store, at, before=before))
+        run = await carry_out(store)
+        assert (run.inserted + run.unchanged, run.filtered) == (frame.num_rows, 0)
+        assert (await stored(store, frame)).fingerprint == frame.fingerprint
+        assert await published(store) == frame.num_rows
+
+
 @pytest.mark.parametrize("before", [True, False])
 async def test_a_run_that_goes_on_after_a_crash_is_told_what_its_first_try_did(before: bool) -> None:
     frame, sharing = FRAMES["bars"], Cutting(random.Random(7))
     async with fresh() as store:
         with pytest.raises(Died):
             await carry_out(Mortal(store, 3, before=before), frame, "run", sharing)
+        result = await carry_out(store, frame, "run", sharing)
+        assert (result.inserted, result.unchanged) == (frame.num_rows, 0)
+        assert await published(store) == frame.num_rows
+
+
+async def test_a_chunk_that_was_begun_as_a_whole_is_gone_on_with_as_a_whole_though_live_rows_come_by_now() -> None:
+    frame, sharing = FRAMES["bars"], Sharing()
+    async with fresh() as store:
+        with pytest.raises(Died):
+            await carry_out(Mortal(store, 1, before=False), frame, "run", sharing)
+        sharing.rows = lambda now: 2  # type: ignore[method-assign]
         result = await carry_out(store, frame, "run", sharing)
         assert (result.inserted, result.unchanged) == (frame.num_rows, 0)
         assert await published(store) == frame.num_rows
@@ -225,6 +308,26 @@ async def test_events_of_one_moment_stay_in_one_piece() -> None:
     ends = np.cumsum(store.sizes)[:-1]
     assert len(ends) > 1
     assert (stamps[ends] != stamps[ends - 1]).all()
+
+
+async def test_equal_events_of_one_moment_that_is_cut_apart_are_all_stored() -> None:
+    """A moment of very many events ends a piece before it ends; those behind the cut are no repetition."""
+    rows = [{"symbol": "AAPL", "ts": START, "price": 1.0, "size": 1.0}] * 600
+    frame, sharing = Frame.from_records(TRADES, rows), Sharing()
+    sharing.rows = lambda now: 300  # type: ignore[method-assign]
+    async with fresh() as store:
+        for run in ("run-0", "run-1"):
+            assert (await carry_out(store, frame, run, sharing)).rows == len(rows)
+            assert (await stored(store, frame)).num_rows == len(rows)
+        assert await published(store) == len(rows)
+
+
+async def test_what_was_begun_is_remembered_however_many_others_are_done_meanwhile() -> None:
+    sharing, store, frame = Sharing(), Timed(1e-6), bars(1)
+    sharing.ends(chunk_of(frame, "begun")).append(1)
+    for number in range(200):
+        await write_beside_live(store, chunk_of(frame, f"run-{number}"), sharing, lambda: 0.0)
+    assert sharing.ends(chunk_of(frame, "begun")) == [1]
 
 
 def test_what_is_remembered_of_chunks_that_were_never_done_is_bounded() -> None:

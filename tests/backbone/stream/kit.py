@@ -63,7 +63,7 @@ class Outbox:
         self.down: str | None = None
         self.held_by: str | None = None
         self.refuse_advance = self.keeps_silently = 0
-        self.reads_only = False
+        self.reads_only = self.standby = False
         self.before_advance: list[Callable[[], None]] = []
         self.generation, self.server = "database", "server/1"
         self.holder: object = None
@@ -176,7 +176,8 @@ class Store(Actor):
         newest = max([self._outbox.pruned_to, *(each.position for each in self._outbox.rows)])
         known = message.sink in {"", STREAM, SHARED_STREAM}
         pending = 0 if known else len(self._outbox.rows)
-        return OutboxStatus(newest, self._outbox.cursor, pending, None, self._outbox.held_by, self._outbox.server)
+        told = (self._outbox.held_by, self._outbox.server, self._outbox.standby)
+        return OutboxStatus(newest, self._outbox.cursor, pending, None, *told)
 
     @handles
     def keep(self, message: KeepDeadLetters) -> list[DeadLetter]:

@@ -366,6 +366,17 @@ async def test_who_was_further_than_a_restored_database_is_told_and_does_not_wai
         assert positions(await made.ask(start, name="reached")) == [5]
 
 
+async def test_a_standby_that_lags_is_waited_for_and_is_not_taken_for_a_restored_database() -> None:
+    async with consuming() as made:
+        await made.publish(1, 2, 3)
+        made.outbox.standby = True
+        with pytest.raises(AskRejected, match="standby that answers has only come to 3, and may lag") as told:
+            await made.ask(4)
+        assert told.value.code == StreamUnavailable.code
+        await made.publish(4, 5)
+        assert positions(await made.ask(4)) == [5]
+
+
 async def test_a_store_that_says_no_generation_is_no_hindrance() -> None:
     async with consuming() as made:
         made.outbox.down = "no room"

@@ -128,6 +128,8 @@ async def test_a_letter_is_sent_back_first_and_then_forgotten() -> None:
         assert made.outbox.letters == list(letters)
         assert await last.ask(SendBack(letters), 60) == LettersSent(1, 0)
         assert (made.stream.sent_back, made.outbox.letters) == (list(letters), [])
+        senders = made.stream.subscribed[-2:]
+        assert not made.stream.clients & {*senders}  # sent or not, nobody keeps what it was sent by
 
 
 async def test_letters_of_a_topic_that_takes_them_no_more_hold_up_no_others_and_none_is_sent_again() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from actors import AskRejected
 from backbone.cache.messages import ForgetWindows, Invalidate
+from backbone.store.messages import OutboxState
 from backbone.stream.consumer import ConsumerActor
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.last import LastActor, Newest
@@ -47,6 +48,35 @@ async def test_changes_of_a_database_that_was_set_back_are_published_though_thei
         await made.outbox.published(4)
         assert made.stream.sent[-1] == [3, 4]
         assert any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+
+
+async def test_a_standby_that_lags_and_still_recovers_is_waited_for_also_where_nobody_noticed_that_it_answers() -> None:
+    async with house() as made:
+        await relaying(made)
+        made.outbox.cursor, made.outbox.server = 2, "server/"
+        made.commit(row(6))
+        await anyio.sleep(0.3)
+        assert health(made).level == "degraded"
+        made.outbox.cursor, made.outbox.server = 5, "server/1"
+        await made.outbox.published(6)
+        assert made.stream.sent == [[1, 2, 3, 4, 5], [6]]
+        assert not any(isinstance(each, ForgetWindows) for each in made.cache.messages)
+
+
+async def test_a_standby_that_has_caught_up_when_it_is_looked_at_costs_no_poll() -> None:
+    async with house() as made:
+        await relaying(made, poll_interval=3600.0)
+
+        class CatchingUp(list[object]):
+            def append(self, each: object) -> None:
+                super().append(each)
+                if isinstance(each, OutboxState):
+                    made.outbox.cursor = 5
+
+        made.outbox.cursor, made.outbox.asked = 2, CatchingUp()
+        made.commit(row(6))
+        await made.outbox.published(6)
+        assert made.stream.sent == [[1, 2, 3, 4, 5], [6]]
 
 
 async def test_they_are_also_where_they_come_before_anybody_looked() -> None:

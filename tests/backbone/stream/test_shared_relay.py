@@ -202,6 +202,36 @@ async def test_what_is_filled_and_how_much_is_left_is_told_until_all_is_there() 
         assert health(made).level == "ok"
 
 
+async def test_who_loses_the_lease_while_it_fills_says_that_another_one_publishes() -> None:
+    async with house(shared=True) as made:
+        made.outbox.rows, made.outbox.cursor = [row(n) for n in range(1, 2 * _FEWEST)], 2 * _FEWEST - 1
+        made.stream.identities = ["quotes/1"]
+        made.stream.gate = anyio.Event()
+        async with anyio.create_task_group() as starting:
+            starting.start_soon(relaying, made)
+            await anyio.sleep(0.4)
+            made.outbox.holder, made.outbox.epoch = "another process", 2
+            await anyio.sleep(HELD)
+            made.stream.gate.set()
+        await anyio.sleep(TRY)
+        assert (health(made).level, health(made).why) == ("ok", "standby: another process publishes")
+
+
+async def test_who_took_longer_to_connect_than_the_lease_lasts_has_it_still_and_says_so() -> None:
+    async with house(shared=True) as made:
+        made.outbox.rows, made.outbox.cursor = [row(1)], 1
+        made.stream.identities = ["quotes/1"]
+        made.stream.gate = anyio.Event()
+        async with anyio.create_task_group() as starting:
+            starting.start_soon(relaying, made)
+            await anyio.sleep(2 * HELD)
+            made.stream.gate.set()
+        assert "another process" not in health(made).why
+        await made.stream.holds(1)
+        await anyio.sleep(0.1)
+        assert health(made).why == "active: this process publishes"
+
+
 async def test_a_stream_that_was_made_anew_while_nobody_published_is_filled_from_what_is_left() -> None:
     async with house(shared=True) as made:
         made.outbox.rows = [row(5), row(6)]

@@ -6,6 +6,7 @@ A double stands for aiokafka's consumer, as far as it is used; everything else o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import anyio
@@ -198,29 +199,62 @@ async def test_an_error_takes_nothing_along_that_was_not_handed_out(client: type
     assert [each.offset for each in await made.fetch(0.1, 100)] == [0]
 
 
+async def judged(at: TopicPartition) -> tuple[Fetcher, Judge]:
+    judge = Judge(TOPICS)
+    made = Fetcher(CONNECTION, 2_000_000, judge)
+    await made.open()
+    made.assign({at: 0})
+    return made, judge
+
+
+async def away(claimed: int) -> int:
+    raise StreamUnavailable("the store is away")
+
+
+async def silent(claimed: int) -> int:
+    await anyio.sleep_forever()
+    return 0
+
+
+async def reached_all(claimed: int) -> int:
+    return claimed
+
+
+BARS_AT = TopicPartition("backbone.intraday_bars", 0)
+DAMAGED = CorruptRecordException("Invalid CRC")
+
+
+@pytest.mark.parametrize("log", [[raw(BARS_AT, 0), raw(BARS_AT, 1)], [raw(BARS_AT, 0), DAMAGED, raw(BARS_AT, 2)]])
+@pytest.mark.parametrize("how", ["the store is away", "cut off"])
+async def test_what_came_while_nobody_could_judge_it_comes_again(
+    client: type[Client], log: list[Raw | Exception], how: str
+) -> None:
+    """The client stands behind what it has given."""
+    client.log = {BARS_AT: log}
+    made, judge = await judged(BARS_AT)
+    judge.reached = away if how == "the store is away" else silent
+    for _ in range(2):
+        with anyio.move_on_after(5), suppress(StreamUnavailable):
+            assert await made.fetch(0.1, 100) == []
+    judge.reached = reached_all
+    found: list[int] = []
+    with anyio.fail_after(60):
+        while len(found) < len(log):
+            found += [each.offset for each in await made.fetch(0.1, 100)]
+    assert found == [*range(len(log))]
+
+
 async def test_what_claims_a_position_that_the_database_has_not_come_to_is_kept_whole_and_not_believed(
     client: type[Client],
 ) -> None:
     at = TopicPartition("backbone.intraday_bars", 0)
     client.log = {at: [raw(at, 0), raw(at, 2**40), raw(at, 2)]}
-    judge = Judge(TOPICS)
-    made = Fetcher(CONNECTION, 2_000_000, judge)
-    await made.open()
-    made.assign({at: 0})
+    made, judge = await judged(at)
 
-    async def away() -> int:
-        raise StreamUnavailable("the store is away")
-
-    judge.reached = away
-    with pytest.raises(StreamUnavailable, match="the store is away"):
-        await made.fetch(0.1, 100)
-    assert made.next == {at: 0}
-
-    async def reached() -> int:
+    async def reached(claimed: int) -> int:
         return 3
 
     judge.reached = reached
-    made.assign({at: 0})
     first, foreign, last = await made.fetch(0.1, 100)
     assert (type(first.content), type(last.content)) == (Record, Record)
     assert isinstance(foreign.content, Unreadable)

@@ -16,6 +16,7 @@ from aiokafka.structs import TopicPartition
 from backbone.settings.sections.stream import StreamSettings
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.identity import Seen
+from backbone.stream.kafka.judging import Judge
 from backbone.stream.kafka.publisher import KafkaPublisher
 from backbone.stream.topics import Topics
 from tests.backbone.stream.kit import row
@@ -107,6 +108,27 @@ async def test_what_was_published_up_to_a_position_is_passed_over_that_position_
     assert lacking == []
     await publisher.publish([row(n) for n in (4, 5, 6, 7)])
     assert brokers.positions(BARS) == [6, 7]
+
+
+async def test_what_is_published_here_is_known_to_be_ours_before_anybody_reads_it(brokers: Brokers) -> None:
+    """A reader of this process would ask the store for each change."""
+    judge = Judge(TOPICS)
+    asked: list[int] = []
+
+    async def reached(claimed: int) -> int:
+        asked.append(claimed)
+        return 0
+
+    judge.reached = reached
+    publisher = KafkaPublisher(Connection.of(SETTINGS), TOPICS, SETTINGS, judge)
+    await publisher.open()
+    brokers.silent = True
+    with anyio.move_on_after(1):
+        await publisher.publish([row(6), row(7)])
+    await judge.hear(7)
+    assert asked == []
+    await judge.hear(8)
+    assert asked == [8]
 
 
 async def test_a_topic_that_lacks_what_it_had_is_sent_all_of_it_and_the_others_nothing_again(brokers: Brokers) -> None:
