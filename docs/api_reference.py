@@ -21,6 +21,7 @@ PACKAGES = (
     "backbone.store.port",
     "backbone.cache.port",
     "backbone.stream.port",
+    "backbone.stream.records",
     "backbone.sources.port",
     "actors",
     "actors.testing",

@@ -18,7 +18,7 @@ import msgspec
 from backbone.domain import encode
 from backbone.facade.subscribing import Subscribing
 from backbone.stream.messages import Update
-from backbone.stream.port import Place
+from backbone.stream.records import Place
 from backbone.stream.resume import Resume
 
 __all__ = ["Pulled", "PulledUpdate", "Pulling"]

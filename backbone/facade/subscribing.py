@@ -17,7 +17,8 @@ from backbone.facade.subscription import Subscription
 from backbone.settings import Settings
 from backbone.store.errors import Unsupported
 from backbone.stream.child import CONSUMER
-from backbone.stream.port import Place, Start
+from backbone.stream.port import Start
+from backbone.stream.records import Place
 from backbone.stream.resume import Resume
 
 __all__ = ["Subscribing"]

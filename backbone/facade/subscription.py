@@ -13,7 +13,8 @@ from backbone.calls import PASSING, Calls, restore
 from backbone.domain.dimension import Dimension
 from backbone.store.errors import StoreUnavailable
 from backbone.stream.messages import LeaveStream, NextUpdates, StopWaiting, Update, Updates
-from backbone.stream.port import Place, Start
+from backbone.stream.port import Start
+from backbone.stream.records import Place
 from backbone.stream.resume import Resume
 
 __all__ = ["Subscription"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backbone.stream.port import Envelope
+from backbone.stream.records import Envelope
 
 __all__ = ["require_ascending"]
 

@@ -20,9 +20,10 @@ from backbone.stream.generation import database_generation
 from backbone.stream.joint import Joint
 from backbone.stream.latency import Latencies
 from backbone.stream.messages import LeaveStream, NextUpdates, ReadLag, StopWaiting, Update, Updates
-from backbone.stream.port import PartitionLag, Place, Record, Start, Stream, Subscriber
+from backbone.stream.port import Start, Stream, Subscriber
 from backbone.stream.reached import require_told
 from backbone.stream.readable import frame_of
+from backbone.stream.records import PartitionLag, Place, Record
 from backbone.stream.resume import Resume
 from backbone.stream.storing import Storing
 from backbone.stream.watching import watched

@@ -18,8 +18,9 @@ from backbone.store.messages import CommitOffsets, ReadOffsets, ReadSeen, Record
 from backbone.stream.errors import StreamError
 from backbone.stream.feed import Change, Feed
 from backbone.stream.following import LONGEST_PAUSE, FollowingActor
-from backbone.stream.port import Place, Stream, Subscriber
+from backbone.stream.port import Stream, Subscriber
 from backbone.stream.readable import is_set_aside
+from backbone.stream.records import Place
 
 __all__ = ["EffectsActor"]
 

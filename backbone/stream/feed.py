@@ -13,7 +13,8 @@ from backbone.store.errors import PositionLost
 from backbone.store.messages import ReadOutbox
 from backbone.store.records import OutboxRow
 from backbone.stream.errors import PositionGone, StreamSetBack, StreamUnavailable
-from backbone.stream.port import Cursor, Place, Record, Start, Subscriber
+from backbone.stream.port import Cursor, Start, Subscriber
+from backbone.stream.records import Place, Record
 
 __all__ = ["Change", "Feed", "let_go", "within"]
 

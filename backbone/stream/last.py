@@ -18,7 +18,8 @@ from backbone.stream.errors import StreamError, StreamSetBack
 from backbone.stream.feed import Change, Feed, let_go, within
 from backbone.stream.following import LONGEST_PAUSE, FollowingActor
 from backbone.stream.messages import LettersSent, SendBack
-from backbone.stream.port import Place, Record, Start, Stream, Subscriber
+from backbone.stream.port import Start, Stream, Subscriber
+from backbone.stream.records import Place, Record
 from backbone.stream.sink import TopicRefuses
 from backbone.stream.trim import Cut, is_much, newest_of
 

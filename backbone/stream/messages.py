@@ -11,8 +11,9 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.domain.probe import ProbeAnswer
 from backbone.store.records import DeadLetter
-from backbone.stream.port import PartitionLag, Place, Start
+from backbone.stream.port import Start
 from backbone.stream.provisioned import Provisioned
+from backbone.stream.records import PartitionLag, Place
 from backbone.stream.resume import Resume
 
 __all__ = [

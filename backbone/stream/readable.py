@@ -5,7 +5,8 @@ from __future__ import annotations
 from backbone.domain import Frame, decode
 from backbone.domain.codec import CodecError
 from backbone.stream.feed import Change
-from backbone.stream.port import Record, Subscriber
+from backbone.stream.port import Subscriber
+from backbone.stream.records import Record
 
 __all__ = ["frame_of", "is_set_aside"]
 

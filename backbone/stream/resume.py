@@ -7,7 +7,7 @@ import zlib
 
 import msgspec
 
-from backbone.stream.port import Place
+from backbone.stream.records import Place
 
 __all__ = ["Resume"]
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from backbone.domain import Frame, codec
 from backbone.domain.dimension import Dimension
 from backbone.stream.feed import Change
-from backbone.stream.port import Record
 from backbone.stream.readable import frame_of
+from backbone.stream.records import Record
 
 __all__ = ["Cut", "is_much", "newest_of", "newest_rows"]
 

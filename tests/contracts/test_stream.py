@@ -12,7 +12,8 @@ import pytest
 from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import partition_of
 from backbone.stream.errors import PositionGone, StreamClosed, StreamSetBack
-from backbone.stream.port import Cursor, Place, Publisher, Record, Stream, Subscriber
+from backbone.stream.port import Cursor, Publisher, Stream, Subscriber
+from backbone.stream.records import Place, Record
 
 QUOTES, TRADES = Dimension.QUOTES, Dimension.TRADES
 

@@ -18,7 +18,7 @@ from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.provisioning import provision
 from backbone.stream.kafka.publisher import KafkaPublisher
 from backbone.stream.kafka.wire import Marker, Replayed, decoded
-from backbone.stream.port import Record
+from backbone.stream.records import Record
 from backbone.stream.topics import Topics
 from tests.services import clients
 

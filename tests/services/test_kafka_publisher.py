@@ -22,7 +22,7 @@ from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.identity import Beginning, topic_ids
 from backbone.stream.kafka.sending import Batches, Sending
 from backbone.stream.kafka.wire import Marker
-from backbone.stream.port import Record
+from backbone.stream.records import Record
 from tests.contracts.test_stream import Row, row
 from tests.services import clients
 from tests.services.brokers import (

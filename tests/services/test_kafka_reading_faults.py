@@ -18,7 +18,8 @@ from backbone.settings.sections.stream import StreamSettings
 from backbone.stream.errors import PositionGone, StreamSetBack, StreamUnavailable
 from backbone.stream.kafka.stream import KafkaStream
 from backbone.stream.letters import Message
-from backbone.stream.port import Cursor, Place, Publisher, Record, Start, Subscriber
+from backbone.stream.port import Cursor, Publisher, Start, Subscriber
+from backbone.stream.records import Place, Record
 from tests.contracts.test_stream import Row, positions, row
 from tests.services import clients
 from tests.services.brokers import QUOTES, make_topics, stream_settings

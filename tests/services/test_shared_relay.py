@@ -20,7 +20,7 @@ from backbone.domain.lapse import LAPSE
 from backbone.services import native
 from backbone.settings import load_settings
 from backbone.stream.kafka.wire import Marker
-from backbone.stream.port import Record
+from backbone.stream.records import Record
 from tests.services.brokers import once, positions, records, stream_settings
 from tests.services.clients import ROOT
 from tests.services.recording import quote, word_of

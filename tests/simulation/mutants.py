@@ -14,7 +14,7 @@ from backbone.domain.dimension import Dimension
 from backbone.store.messages import AdvanceRelay
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.memory.log import MemoryLog
-from backbone.stream.port import Place
+from backbone.stream.records import Place
 from backbone.stream.relay import RelayActor
 from backbone.stream.resume import Resume
 from tests.simulation.ports import SimulatedPublisher

@@ -11,7 +11,8 @@ from backbone.store.errors import StoreBusy, StoreUnavailable, UnknownOutcome
 from backbone.store.port import Store
 from backbone.store.records import Chunk, WriteResult
 from backbone.stream.errors import StreamUnavailable
-from backbone.stream.port import Envelope, Publisher, Stream, Subscriber
+from backbone.stream.port import Publisher, Stream, Subscriber
+from backbone.stream.records import Envelope
 from tests.simulation.faults import Faults, InjectedCrash
 
 __all__ = ["SimulatedPublisher", "SimulatedStore", "SimulatedStream", "Witness"]

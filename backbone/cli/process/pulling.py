@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from backbone.domain.dimension import Dimension
     from backbone.facade.backbone import Backbone
     from backbone.settings import Settings
-    from backbone.stream.port import Place
+    from backbone.stream.records import Place
 
 __all__ = ["Batch", "Wanted", "from_own", "from_running"]
 

@@ -13,7 +13,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.status import Status
 from backbone.ingest.schedule_state import ScheduleState
 from backbone.retention.report import RetentionDrop, RetentionFinding
-from backbone.stream.port import PartitionLag
+from backbone.stream.records import PartitionLag
 
 __all__ = [
     "Component",

@@ -8,7 +8,7 @@ from datetime import datetime
 from backbone.domain.status import Status
 from backbone.operations.telemetry.events import Component, KafkaLag, KafkaReadiness
 from backbone.settings.sections.telemetry import TelemetrySettings
-from backbone.stream.port import PartitionLag
+from backbone.stream.records import PartitionLag
 
 __all__ = ["kafka_lag", "kafka_readiness", "lag_component"]
 

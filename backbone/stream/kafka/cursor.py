@@ -14,7 +14,7 @@ from backbone.stream.kafka.lending import Lending
 from backbone.stream.kafka.marks import Marks, Spot
 from backbone.stream.kafka.placing import Keys, Stand, at_the_place, keys_of
 from backbone.stream.kafka.tail import Tail
-from backbone.stream.port import Place, Record
+from backbone.stream.records import Place, Record
 
 __all__ = ["KafkaCursor"]
 

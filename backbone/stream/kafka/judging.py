@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from backbone.stream.kafka.wire import Marker, Replayed, Unreadable
-from backbone.stream.port import Record
+from backbone.stream.records import Record
 from backbone.stream.topics import Topics
 
 __all__ = ["Content", "Judge"]

@@ -15,7 +15,8 @@ from aiokafka import TopicPartition
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.kafka.fetching import Fetched, Fetcher
 from backbone.stream.kafka.wire import Marker
-from backbone.stream.port import MOST_AT_ONCE, Record
+from backbone.stream.port import MOST_AT_ONCE
+from backbone.stream.records import Record
 
 __all__ = ["first_after", "first_at", "newest"]
 

@@ -13,7 +13,7 @@ from backbone.stream.errors import PositionGone, StreamUnavailable
 from backbone.stream.kafka.marks import Spot, passed_of, spots_of
 from backbone.stream.kafka.standing import Identity, Offsets
 from backbone.stream.kafka.tail import Tail
-from backbone.stream.port import Place
+from backbone.stream.records import Place
 
 __all__ = ["Keys", "Stand", "at_the_end", "at_the_oldest", "at_the_place", "keys_of"]
 

@@ -16,7 +16,7 @@ from backbone.store.records import DeadLetter
 from backbone.stream.kafka.fetching import SENT_BACK
 from backbone.stream.kafka.wire import Unreadable, decoded
 from backbone.stream.letters import Message
-from backbone.stream.port import Record
+from backbone.stream.records import Record
 from backbone.stream.sink import Outgoing, Sink, TopicRefuses
 
 __all__ = ["again", "is_readable", "passed_on", "post"]

@@ -22,7 +22,7 @@ from backbone.stream.kafka.judging import Judge
 from backbone.stream.kafka.rounds import rounds
 from backbone.stream.kafka.sending import IN_LOOP_BYTES, Sending
 from backbone.stream.kafka.wire import Marker, encoded, marked
-from backbone.stream.port import Envelope
+from backbone.stream.records import Envelope
 from backbone.stream.topics import Topics
 
 __all__ = ["KafkaPublisher"]

@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 
 from backbone.stream.kafka.fetching import Fetched
 from backbone.stream.memory.window import Window
-from backbone.stream.port import Record
+from backbone.stream.records import Record
 
 __all__ = ["Recent"]
 

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from aiokafka.structs import TopicPartition
 
-from backbone.stream.port import Envelope
+from backbone.stream.records import Envelope
 
 __all__ = ["cut", "rounds"]
 

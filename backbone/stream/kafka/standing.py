@@ -20,7 +20,7 @@ from backbone.stream.kafka.inquiry import Inquirer
 from backbone.stream.kafka.judging import Judge
 from backbone.stream.kafka.locating import first_after, first_at, newest
 from backbone.stream.kafka.wire import Marker, Replayed
-from backbone.stream.port import Record
+from backbone.stream.records import Record
 from backbone.stream.topics import Topics
 
 __all__ = ["Identity", "Offsets", "Standing", "position_of"]

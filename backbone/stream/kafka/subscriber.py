@@ -22,7 +22,8 @@ from backbone.stream.kafka.sink import KafkaSink
 from backbone.stream.kafka.tail import Tail
 from backbone.stream.kafka.wire import encoded
 from backbone.stream.letters import Letters, Message
-from backbone.stream.port import PartitionLag, Place, Record, Start
+from backbone.stream.port import Start
+from backbone.stream.records import PartitionLag, Place, Record
 from backbone.stream.topics import Topics
 
 __all__ = ["KafkaSubscriber"]

@@ -24,7 +24,7 @@ from backbone.stream.kafka.standing import Identity, Offsets, Standing
 from backbone.stream.kafka.turns import Turns
 from backbone.stream.kafka.wire import Marker, Unreadable
 from backbone.stream.letters import Letters
-from backbone.stream.port import Record
+from backbone.stream.records import Record
 from backbone.stream.topics import Topics
 
 __all__ = ["Tail"]

@@ -18,7 +18,7 @@ from backbone.domain.clock import MAX_US, from_us, to_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.text import LONGEST_TEXT, excerpt, hidden
 from backbone.stream.errors import StreamError
-from backbone.stream.port import Envelope, Record
+from backbone.stream.records import Envelope, Record
 
 __all__ = ["ARROW_STREAM", "Headers", "Marker", "Replayed", "Unreadable", "decoded", "encoded", "marked", "replayed"]
 

@@ -14,7 +14,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import partition_of
 from backbone.stream.interest import Interest
 from backbone.stream.memory.window import Window
-from backbone.stream.port import Envelope, Record
+from backbone.stream.records import Envelope, Record
 
 __all__ = ["MemoryLog"]
 

@@ -8,7 +8,7 @@ from backbone.domain.probe import ProbeAnswer
 from backbone.stream.ascending import require_ascending
 from backbone.stream.errors import StreamClosed
 from backbone.stream.memory.log import MemoryLog
-from backbone.stream.port import Envelope
+from backbone.stream.records import Envelope
 
 __all__ = ["MemoryPublisher"]
 

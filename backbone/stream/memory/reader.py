@@ -9,7 +9,7 @@ import anyio
 from backbone.domain.dimension import Dimension
 from backbone.stream.errors import PositionGone, StreamClosed, StreamSetBack
 from backbone.stream.memory.log import MemoryLog
-from backbone.stream.port import Place, Record
+from backbone.stream.records import Place, Record
 
 __all__ = ["UNKNOWN", "MemoryCursor"]
 

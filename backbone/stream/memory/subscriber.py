@@ -10,7 +10,8 @@ from backbone.stream.errors import StreamClosed, StreamError
 from backbone.stream.letters import Letters
 from backbone.stream.memory.log import MemoryLog
 from backbone.stream.memory.reader import UNKNOWN, MemoryCursor
-from backbone.stream.port import PartitionLag, Place, Record, Start
+from backbone.stream.port import Start
+from backbone.stream.records import PartitionLag, Place, Record
 
 __all__ = ["MemorySubscriber"]
 

@@ -38,7 +38,8 @@ from backbone.stream.letters import Message
 from backbone.stream.memory import MemoryStream
 from backbone.stream.memory.publisher import MemoryPublisher
 from backbone.stream.memory.subscriber import MemorySubscriber
-from backbone.stream.port import Cursor, Envelope, Place, Record, Start
+from backbone.stream.port import Cursor, Start
+from backbone.stream.records import Envelope, Place, Record
 from tests.backbone.facade.kit import BARS, bars
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)

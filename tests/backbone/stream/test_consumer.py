@@ -20,8 +20,9 @@ from backbone.stream.errors import StreamUnavailable
 from backbone.stream.feed import Change
 from backbone.stream.memory.window import Window
 from backbone.stream.messages import LeaveStream, NextUpdates, Updates
-from backbone.stream.port import Place, Publisher
+from backbone.stream.port import Publisher
 from backbone.stream.readable import frame_of
+from backbone.stream.records import Place
 from backbone.stream.relay import RelayActor
 from backbone.stream.resume import Resume
 from tests.backbone.facade.kit import BARS

@@ -13,7 +13,8 @@ from backbone.stream.errors import PositionGone
 from backbone.stream.memory import MemoryStream
 from backbone.stream.memory.log import MemoryLog
 from backbone.stream.memory.reader import MemoryCursor
-from backbone.stream.port import Place, Publisher, Start, Stream, Subscriber
+from backbone.stream.port import Publisher, Start, Stream, Subscriber
+from backbone.stream.records import Place
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from backbone.operations.gate.verdict import Gate
 from backbone.operations.gate.watching import GateWatch
 from backbone.operations.telemetry.events import Telemetry
 from backbone.store.records import OutboxStatus
-from backbone.stream.port import Envelope
+from backbone.stream.records import Envelope
 from backbone.testing import Faults, embedded, with_store, with_stream
 from tests.backbone.facade.kit import bars, plan, write_csv
 

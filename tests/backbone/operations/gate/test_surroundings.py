@@ -15,7 +15,7 @@ from backbone.calls import Calls
 from backbone.operations.gate.surroundings import Surroundings
 from backbone.store.records import OutboxStatus
 from backbone.stream.last import Newest
-from backbone.stream.port import Place
+from backbone.stream.records import Place
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 from backbone import Status
 from backbone.operations.telemetry.judging import kafka_lag, kafka_readiness, lag_component
 from backbone.settings.sections.telemetry import TelemetrySettings
-from backbone.stream.port import PartitionLag
+from backbone.stream.records import PartitionLag
 from tests.backbone.operations.telemetry.kit import NOW
 
 

@@ -25,7 +25,7 @@ from backbone.stream.kafka.standing import Identity
 from backbone.stream.kafka.tail import Tail
 from backbone.stream.kafka.wire import Unreadable, encoded
 from backbone.stream.letters import Letters, Message
-from backbone.stream.port import Record
+from backbone.stream.records import Record
 from backbone.stream.topics import Topics
 from tests.backbone.stream.kit import row
 

@@ -10,7 +10,7 @@ from backbone.settings.sections.stream import StreamSettings
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.kafka.judging import Content, Judge
 from backbone.stream.kafka.wire import Marker, Replayed
-from backbone.stream.port import Record
+from backbone.stream.records import Record
 from backbone.stream.topics import Topics
 
 QUOTES = "backbone.quotes"

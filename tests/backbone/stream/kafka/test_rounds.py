@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from backbone.store.records import OutboxRow
 from backbone.stream.kafka.rounds import rounds
-from backbone.stream.port import Envelope
+from backbone.stream.records import Envelope
 from tests.backbone.stream.kit import row
 
 ROOM = 2 * 2**20

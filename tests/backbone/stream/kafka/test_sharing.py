@@ -18,7 +18,7 @@ from backbone.stream.kafka.recent import Recent
 from backbone.stream.kafka.turns import Turns
 from backbone.stream.kafka.wire import Marker
 from backbone.stream.letters import Message
-from backbone.stream.port import Record
+from backbone.stream.records import Record
 
 A, B = TopicPartition("backbone.quotes", 0), TopicPartition("backbone.quotes", 1)
 

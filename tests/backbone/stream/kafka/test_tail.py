@@ -24,7 +24,7 @@ from backbone.stream.kafka.placing import Keys, Stand, at_the_end, at_the_place
 from backbone.stream.kafka.tail import Tail
 from backbone.stream.kafka.wire import Marker
 from backbone.stream.letters import Letters, Message
-from backbone.stream.port import Place, Record
+from backbone.stream.records import Place, Record
 from backbone.stream.topics import Topics
 
 SETTINGS = StreamSettings()

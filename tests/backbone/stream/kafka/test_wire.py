@@ -13,7 +13,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.text import hidden
 from backbone.store.records import OutboxRow
 from backbone.stream.kafka.wire import Headers, Marker, Replayed, Unreadable, decoded, encoded, marked
-from backbone.stream.port import Record
+from backbone.stream.records import Record
 from tests.backbone.stream.kit import row
 
 LARGEST = 2**63 - 1
