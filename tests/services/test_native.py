@@ -96,7 +96,7 @@ async def test_up_again_leaves_running_services_as_they_are(services: native.Ser
 
 def test_passwords_are_in_the_env_file_alone_and_it_is_private(services: native.Services) -> None:
     values = services.environment
-    assert set(values) == {name for service in native.SERVICES.values() for name in service.names}
+    assert set(values) == {name for each in native.ALL for name in native.SERVICES[each].names}
     files = {services.env_file, *(services.data / f"{role}.env" for role in ("writer", "reader", "admin"))}
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     passwords = {password.encode() for file in files for password in passwords_in(file)}
