@@ -29,13 +29,15 @@ ALLOWED = frozenset(
 )
 """SPDX identifiers that go together with Apache-2.0 and ask nothing of who embeds the product."""
 
-FOR_DEVELOPMENT = {"hypothesis": "mpl-2.0", "pathspec": "mpl-2.0", "certifi": "mpl-2.0"}
-"""What is used as a tool, unchanged, and never shipped: a file of it that is changed would have to be published."""
+FOR_DEVELOPMENT = {"hypothesis": "mpl-2.0", "pathspec": "mpl-2.0", "certifi": "mpl-2.0", "arcticdb": "busl-1.1"}
+"""What is used as a tool, unchanged, and never shipped: a file of it that is changed would have to be published, or, of
+the rival in a benchmark, its terms leave every use but production free."""
 
 _PRODUCT = frozenset({"requirements.lock"})
 _ENVIRONMENTS = (".venv", ".venv-audit", ".venv-spark")
 _PLACES = (*(f"{each}/lib/python*/site-packages" for each in _ENVIRONMENTS), ".venv/build", ".venv-bench")
 _SPOKEN = {
+    "3-clause bsd license": "bsd-3-clause",
     "apache": "apache-2.0",
     "apache 2": "apache-2.0",
     "apache 2.0": "apache-2.0",
@@ -43,6 +45,7 @@ _SPOKEN = {
     "apache software license": "apache-2.0",
     "bsd": "bsd-3-clause",
     "bsd license": "bsd-3-clause",
+    "business source license 1.1 (see license.txt)": "busl-1.1",
     "isc license (iscl)": "isc",
     "mit licence": "mit",
     "mit license": "mit",
