@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import threading
-import time
 from collections.abc import Awaitable, Callable
-from queue import SimpleQueue
 from typing import TypeVar
 
 from backbone.cli.exits import INTERRUPTED, TERMINATED
@@ -58,8 +57,6 @@ async def _stoppable(work: Callable[[], Awaitable[T]], received: list[signal.Sig
         if received:
             _end(_CODES[signal.Signals(number)], f"{signal.Signals(number).name} again: ending at once")
         received.append(signal.Signals(number))
-        if deadline is not None:
-            deadline.begin(received[0])
         loop.call_soon_threadsafe(stop, received[0])
 
     before = {number: signal.signal(number, signalled) for number in _CODES}
@@ -73,31 +70,46 @@ async def _stoppable(work: Callable[[], Awaitable[T]], received: list[signal.Sig
 
 
 class _Deadline:
-    """Ends the process some seconds after it begins, whatever holds it up: a thread looks at the clock.
+    """Ends the process some seconds after the first signal, or with the second, whatever holds it up: a thread waits.
+
+    It hears of signals from the interpreter's own handler in C. That of Python is called between two steps of the main
+    thread, and so not at all where one of them, such as writing to a full pipe, began just as the signal came.
 
     Args:
-        seconds: until the end.
+        seconds: from the first signal until the end.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._told: SimpleQueue[signal.Signals | None] = SimpleQueue()  # a handler may put into it at any time
+        self._heard, self._told = socket.socketpair()
+        self._told.setblocking(False)
+        self._before = signal.set_wakeup_fd(self._told.fileno(), warn_on_full_buffer=False)
         threading.Thread(target=self._watch, name="deadline", daemon=True).start()
-
-    def begin(self, number: signal.Signals) -> None:
-        """From now on."""
-        self._told.put(number)
 
     def lift(self) -> None:
         """There is none any more."""
-        self._told.put(None)
+        signal.set_wakeup_fd(self._before)
+        self._told.close()
 
     def _watch(self) -> None:
-        number = self._told.get()
-        if number is not None:
-            time.sleep(self._seconds)
-            text = f"not stopped in order within {self._seconds:g} s: ending at once; what was committed is safe"
-            _end(_CODES[number], text)
+        with self._heard:
+            number = self._next(None)
+            if number is None:
+                return
+            again = self._next(self._seconds)
+        text = f"not stopped in order within {self._seconds:g} s: ending at once; what was committed is safe"
+        _end(_CODES[again or number], f"{again.name} again: ending at once" if again else text)
+
+    def _next(self, seconds: float | None) -> signal.Signals | None:
+        """The next signal that ends; None: there came none in that time, or there is no deadline any more."""
+        self._heard.settimeout(seconds)
+        try:
+            while byte := self._heard.recv(1):
+                if byte[0] in _CODES:
+                    return signal.Signals(byte[0])
+        except TimeoutError:
+            pass
+        return None
 
 
 def _end(code: int, text: str) -> None:
