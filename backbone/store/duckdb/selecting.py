@@ -8,6 +8,7 @@ from backbone.store.sql import names, quoted
 
 __all__ = ["Selection", "where"]
 
+_ANY_TIME = "ts >= make_timestamptz(-62135596800000000)"  # the year 1
 _MOST_SORTED = 20_000
 """Rows that are put in order as columns faster than DuckDB plans to sort them."""
 
@@ -22,6 +23,11 @@ class Selection:
     def __init__(self, query: Query) -> None:
         self._query = query
         self._where, self._values = where(query)
+        if self._where == "true" and query.limit is not None:
+            # Without a condition DuckDB 2.0 chooses blocks by their greatest value, also that of rows that are deleted,
+            # and gives nothing, or the wrong rows. One that all rows meet is enough; to sort by an expression instead
+            # makes it sort whole rows, which takes more memory than there is.
+            self._where = _ANY_TIME
         if query.as_of is not None:
             self._where += " AND ingested_at <= make_timestamptz(?)"
             self._values.append(parameter(query.as_of))
@@ -62,12 +68,7 @@ class Selection:
         """The newest of the rows, where there is a limit."""
         if self._query.limit is None:
             return statement, [*self._values, *more]
-        order = _newest_first(self._query)
-        if self._where == "true":
-            # Of a column itself DuckDB 2.0 would choose blocks by their greatest value, also that of rows that were
-            # deleted: without a condition it then gives nothing, or the wrong rows.
-            order = f"epoch_us(ts) DESC, {order}"
-        limited = f"{statement} ORDER BY {order} LIMIT ?"
+        limited = f"{statement} ORDER BY {_newest_first(self._query)} LIMIT ?"
         return limited, [*self._values, *more, self._query.limit]
 
 

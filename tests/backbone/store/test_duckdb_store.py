@@ -305,6 +305,7 @@ async def test_the_newest_row_is_found_where_whole_blocks_of_newer_ones_were_dro
     await put(store, ticks(2 * block, 3), "again")
     assert (await store.read(Query(TRADES, limit=1))).frame == ticks(2 * block + 2, 1)
     assert (await store.read(Query(TRADES, ("A",), limit=1))).frame == ticks(2 * block + 2, 1)
+    assert (await store.read(Query(TRADES, limit=2))).frame == ticks(2 * block + 1, 2)
     assert (await store.read(Query(TRADES, limit=9))).frame == ticks(2 * block, 3)
     await store.close()
 
