@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from backbone.store.errors import CursorSetBack, FencedOut, StoreUnavailable, Unsupported
 from backbone.store.messages import AdvanceRelay, ProbeStore, ReadDrops, ReadOutbox, RelayCursor
-from backbone.store.records import OutboxStatus
+from backbone.store.records import OutboxRow, OutboxStatus
 from backbone.stream.reach import HeldUp
 from backbone.stream.tenure import Tenure
 
-__all__ = ["BATCH", "Past"]
+__all__ = ["BATCH", "Past", "is_full"]
 
 BATCH: Final = 500
 """Outbox rows that the relay takes at once."""
+
+_FULL_BYTES: Final = 7 * 2**20  # a read gives 8 MiB, and whole payloads
 
 Ask = Callable[[Any], Awaitable[Any]]
 
@@ -27,6 +29,11 @@ _RECOVERS = (
 def _recovers(server: str) -> bool:
     """Whether a server has no life of its own yet: what it shows is not what it will go on from."""
     return server.endswith("/")
+
+
+def is_full(rows: Sequence[OutboxRow]) -> bool:
+    """Whether a read gave so much that more may have been left out."""
+    return len(rows) >= BATCH or sum(len(row.payload) for row in rows) > _FULL_BYTES
 
 
 class Past:

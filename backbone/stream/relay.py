@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import anyio
 
-from actors import Actor, ActorError, StopReason, Subscription, handles
+from actors import Actor, StopReason, Subscription, handles
 from backbone.calls import Calls
 from backbone.domain.observing import Observe
 from backbone.domain.probe import ProbeAnswer
 from backbone.store.errors import CursorSetBack, PositionLost
-from backbone.store.messages import LeaveLease, OutboxGrew
+from backbone.store.messages import OutboxGrew
 from backbone.store.records import OutboxRow
 from backbone.stream.anew import Anew
 from backbone.stream.filling import Filling
 from backbone.stream.follower import Follower
 from backbone.stream.hints import Hints
+from backbone.stream.leaving import leave
 from backbone.stream.messages import DatabaseSetBack, ProbeStream
 from backbone.stream.outlet import Outlet
 from backbone.stream.pace import Pace
-from backbone.stream.past import BATCH, Past
+from backbone.stream.past import BATCH, Past, is_full
 from backbone.stream.port import Stream
 from backbone.stream.reach import HeldUp, Reach
 from backbone.stream.survey import Survey
@@ -35,8 +35,6 @@ from backbone.stream.word import Word
 __all__ = ["RelayActor"]
 
 _HINTS = 64  # kept while the loop is busy; where one is lost, the next does not follow on what is known: a look
-_FULL_BYTES = 7 * 2**20  # where a read gives so much, more may have been left out: it gives 8 MiB, and whole payloads
-_NOTE_TIMEOUT = 1.0  # seconds for the last move of the stored cursor, on leaving
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds until it tries again what was held up
 
 
@@ -80,7 +78,7 @@ class RelayActor(Actor):
         self._observe = observe
         self._linger = linger
         self._outlet = Outlet(stream, timeout)
-        self._located = False
+        self._located = self._pumping = False
         self._cursor = 0  # up to here all is published
         self._reach: Reach
         self._past: Past
@@ -94,7 +92,6 @@ class RelayActor(Actor):
         self._pace: Pace
         self._published = 0
         self._pause = 0.0
-        self._pumping = False
         self._known = Hints()
         self._hints: Subscription[OutboxGrew]
 
@@ -141,14 +138,8 @@ class RelayActor(Actor):
     async def on_stop(self, reason: StopReason) -> None:
         """Note up to where all is published and let go of the stream, each within a bound; consumers read on."""
         self._hints.close()
-        due = self._cursor > self._past.noted and not self._past.kept
         if self._tenure.held and self._calls.serves("store"):
-            store = self._calls.ref("store")
-            with suppress(ActorError):
-                if due and self._past.agrees:
-                    await store.ask(self._past.moved_to(self._cursor), _NOTE_TIMEOUT)
-                if self._shared:
-                    await store.ask(LeaveLease(self._tenure.sink), _NOTE_TIMEOUT)
+            await leave(self._calls.ref("store"), self._past, self._tenure, self._cursor)
         await self._outlet.abandon()
 
     def inspect(self) -> dict[str, Any]:
@@ -266,8 +257,7 @@ class RelayActor(Actor):
                 return
         while self._tenure.held and (rows := await self._read()):
             await self._relay(rows)
-            full = len(rows) >= BATCH or sum(len(row.payload) for row in rows) > _FULL_BYTES
-            if not full:
+            if not is_full(rows):
                 return
 
     async def _follow(self) -> None:
