@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from msgspec.structs import force_setattr
+
 from actors import Request
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
@@ -28,4 +30,4 @@ class ExplainRow(Request[str], frozen=True):
         """Refuse wrong arguments where they are given."""
         arguments.instance("dimension", self.dimension, Dimension)
         arguments.text("symbol", self.symbol)
-        arguments.moment("ts", self.ts)
+        force_setattr(self, "ts", arguments.instance("ts", arguments.moment("ts", self.ts), datetime))

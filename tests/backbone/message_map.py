@@ -16,7 +16,17 @@ from actors import Actor, Event, Message, Request
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "messages.md"
-ROOMS = ("ingest", "store", "stream", "cache", "retention", "export", "operations.telemetry", "operations.gate")
+ROOMS = (
+    "ingest",
+    "store",
+    "stream",
+    "cache",
+    "history",
+    "retention",
+    "export",
+    "operations.telemetry",
+    "operations.gate",
+)
 """In the order in which data flows."""
 
 INTRODUCTION = """# Messages
