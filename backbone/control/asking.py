@@ -59,11 +59,7 @@ def ask_running(
         try:
             reply = _reply(_asked(client, request, until))
         except (OSError, ValueError, RecursionError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise ControlUnreachable(
-                f"the backbone at {path} gave no answer that can be read ({why}); it is busy, about to end, or of "
-                "another version: ask again"
-            ) from error
+            raise _unreadable(path, error) from error
     if not reply.ok and reply.code == BUSY:
         raise ControlUnreachable(f"the backbone at {path} is busy: {reply.error}")
     if not reply.ok:
@@ -97,11 +93,15 @@ def bytes_of_running(
                 return reply.code, reply.error
             return _exactly(client, rest, _announced(reply, most), until)
         except (OSError, ValueError, RecursionError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise ControlUnreachable(
-                f"the backbone at {path} gave no answer that can be read ({why}); it is busy, about to end, or of "
-                "another version: ask again"
-            ) from error
+            raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str | Path, error: Exception) -> ControlUnreachable:
+    why = getattr(error, "strerror", None) or error
+    return ControlUnreachable(
+        f"the backbone at {path} gave no answer that can be read ({why}); it is busy, about to end, or of another "
+        "version: ask again"
+    )
 
 
 def _announced(reply: _Reply, most: int) -> int:

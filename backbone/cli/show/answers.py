@@ -147,7 +147,7 @@ def _parquet(table: pa.Table, output: Path | None) -> None:
     sink = io.BytesIO()
     try:
         pq.write_table(table, sink, compression="zstd")
-    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+    except pa.ArrowException as error:
         raise UsageError(f"--format parquet: a column can't be held ({error}); cast it to text") from error
     write_data(sink.getvalue(), output)
 
