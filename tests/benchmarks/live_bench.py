@@ -6,13 +6,10 @@ The server is started for it; where it can't be had, nothing is measured, and th
 from __future__ import annotations
 
 import asyncio
-import shutil
 import statistics
-import tempfile
 import time
 from collections import defaultdict
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -22,8 +19,9 @@ from backbone.domain.identifiers import ingest_id, new_run_id
 from backbone.services import native
 from backbone.store.records import Chunk
 from backbone.store.timescale import TimescaleStore
+from tests.benchmarks.database import database
 from tests.benchmarks.report import Floor, Report, Table
-from tests.services.stores import DAY, drop_database, make_database, opened
+from tests.services.stores import DAY, opened
 
 COMMITS, WARM, SIZES = 300, 30, (1, 50, 500)
 _SHADOWS = ("market_data.quotes", "telemetry.ledger", "telemetry.ingest_runs", "telemetry.outbox")
@@ -47,19 +45,13 @@ def run(quick: bool) -> Report:
 
 
 async def _measure(commits: int) -> Report:
-    folder = Path(tempfile.mkdtemp(prefix="backbone-bench-"))
     took: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
     why_not = ""
     try:
-        services = await native.up(["timescale"], data=folder / "services", die_with_parent=True)
-        dsn = await make_database(services, "timescale")
-        await _contest(dsn, commits, took)
-        await drop_database(services, dsn)
+        async with database() as (dsn, _):
+            await _contest(dsn, commits, took)
     except (native.Unavailable, native.StartError) as error:
         why_not = f"TimescaleDB was NOT measured: {error}"
-    finally:
-        await native.down(folder / "services")
-        shutil.rmtree(folder, ignore_errors=True)
     return _report(commits, took, why_not)
 
 

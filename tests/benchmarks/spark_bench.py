@@ -9,7 +9,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from statistics import median
@@ -20,10 +19,11 @@ import pyarrow.compute as pc
 from backbone.domain.identifiers import ingest_id
 from backbone.services import native
 from backbone.store.records import Chunk
+from tests.benchmarks.database import database
 from tests.benchmarks.report import Floor, Report, Table
 from tests.benchmarks.store_data import trades, trades_file
 from tests.programs import ROOT
-from tests.services.stores import drop_database, make_database, opened
+from tests.services.stores import opened
 
 _REAL = 2_793_812
 _ROUNDS = 3
@@ -55,24 +55,18 @@ def run(quick: bool) -> Report:
 
 
 async def _measure(rows: int) -> Report:
-    folder = Path(tempfile.mkdtemp(prefix="backbone-bench-"))
     found: Found = {"ours": [], "spark": []}
     why_not = _lacking()
     try:
-        services = await native.up(["timescale"], data=folder / "services", die_with_parent=True)
-        dsn = await make_database(services, "timescale")
-        days = await _fill(dsn, rows)
-        for n in range(_ROUNDS):
-            found["ours"].append(_timed([sys.executable, "-c", _EXPORT, str(folder / f"ours-{n}")], dsn))
-            if not why_not:
-                program = [str(_python()), "-m", "tests.benchmarks.spark_jdbc", str(_jar())]
-                found["spark"].append(_timed([*program, str(folder / f"spark-{n}"), *days], dsn))
-        await drop_database(services, dsn)
+        async with database() as (dsn, folder):
+            days = await _fill(dsn, rows)
+            for n in range(_ROUNDS):
+                found["ours"].append(_timed([sys.executable, "-c", _EXPORT, str(folder / f"ours-{n}")], dsn))
+                if not why_not:
+                    program = [str(_python()), "-m", "tests.benchmarks.spark_jdbc", str(_jar())]
+                    found["spark"].append(_timed([*program, str(folder / f"spark-{n}"), *days], dsn))
     except (native.Unavailable, native.StartError) as error:
         why_not = f"TimescaleDB was NOT measured: {error}"
-    finally:
-        await native.down(folder / "services")
-        shutil.rmtree(folder, ignore_errors=True)
     return told(found, rows, why_not)
 
 

@@ -5,7 +5,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -160,17 +160,22 @@ async def _change(dsn: str) -> None:
         assert await connection.fetchval("SELECT count(*) FROM market_data.trades WHERE ts > $1", DAY)
 
 
-def test_a_worker_killed_in_the_middle_costs_no_row_and_doubles_none(
-    stored: Frame, servers: native.Services, env_file: Path, tmp_path: Path
-) -> None:
+def _read_while(happens: Callable[[], object], servers: native.Services, env_file: Path, folder: Path) -> None:
+    """Read all on the cluster; once the first partition is there, something happens."""
     told = servers.environment
     master, secret = told["BACKBONE_EXPORT_SPARK_MASTER"], told["BACKBONE_EXPORT_SPARK_SECRET"]
-    with reading(master, secret, env_file, tmp_path) as program:
+    with reading(master, secret, env_file, folder) as program:
         program.until("held")
         program.go()
         program.until("first")
-        _kill_a_worker(servers.data / "spark")
+        happens()
         program.until("done")
+
+
+def test_a_worker_killed_in_the_middle_costs_no_row_and_doubles_none(
+    stored: Frame, servers: native.Services, env_file: Path, tmp_path: Path
+) -> None:
+    _read_while(lambda: _kill_a_worker(servers.data / "spark"), servers, env_file, tmp_path)
     assert same(read_back(tmp_path / "out"), expected(stored))
     (status,) = [each for each in anyio.run(servers.status) if each.name == "spark"]
     assert not status.ready
@@ -181,14 +186,7 @@ def test_a_worker_killed_in_the_middle_costs_no_row_and_doubles_none(
 def test_an_executor_killed_in_the_middle_costs_no_row_and_doubles_none(
     stored: Frame, servers: native.Services, env_file: Path, tmp_path: Path
 ) -> None:
-    told = servers.environment
-    master, secret = told["BACKBONE_EXPORT_SPARK_MASTER"], told["BACKBONE_EXPORT_SPARK_SECRET"]
-    with reading(master, secret, env_file, tmp_path) as program:
-        program.until("held")
-        program.go()
-        program.until("first")
-        os.kill(_executors(servers.data / "spark")[0], signal.SIGKILL)
-        program.until("done")
+    _read_while(lambda: os.kill(_executors(servers.data / "spark")[0], signal.SIGKILL), servers, env_file, tmp_path)
     assert same(read_back(tmp_path / "out"), expected(stored))
 
 
