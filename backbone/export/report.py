@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
+from backbone.domain.dimension import Dimension
 from backbone.domain.report import Report, cell, markdown_table
 from backbone.domain.status import Status
 from backbone.export.manifest import Job
@@ -104,8 +105,9 @@ class VerifyReport(Report, frozen=True, kw_only=True):
     """Whether an export is what its manifest says.
 
     Attributes:
-        status: failed where anything is wrong.
+        status: failed where anything is wrong, or where there is nothing to look at.
         files, rows: looked at.
+        dimensions: of these; what else was asked for had no rows.
         problems: a line for each file that is missing, differs, or does not belong there.
     """
 
@@ -116,9 +118,11 @@ class VerifyReport(Report, frozen=True, kw_only=True):
     id: str
     files: int
     rows: int
+    dimensions: tuple[Dimension, ...] = ()
     problems: tuple[str, ...] = ()
 
     def to_markdown(self) -> str:
         """The facts, and the problems."""
         facts = f"- status: {self.status}\n- export: {cell(self.id)}\n- files: {self.files}\n- rows: {self.rows}\n"
+        facts += f"- dimensions: {', '.join(self.dimensions) or 'none'}\n"
         return self.heading() + facts + ("\n" + markdown_table(("problem",), [(p,) for p in self.problems]))

@@ -71,8 +71,15 @@ def chosen(root: Path, name: str | None) -> tuple[Path, Manifest]:
         raise ExportMissing(f"{root} has no export {wanted!r}; backbone export list shows those that there are")
     manifest = manifest_of(folder)
     if manifest is None:
-        raise ExportMissing(f"{wanted} is unfinished; the same backbone export goes on with it")
+        raise ExportMissing(_without_manifest(folder))
     return folder, manifest
+
+
+def _without_manifest(folder: Path) -> str:
+    """Why there is nothing to look at: an export that was cut off has a journal, one that somebody emptied has not."""
+    if (folder / JOURNAL).exists():
+        return f"{folder.name} is unfinished; the same backbone export goes on with it"
+    return f"{folder.name} has no {MANIFEST} that can be read, and no {JOURNAL}; backbone export makes another"
 
 
 def verify(root: Path, name: str | None = None) -> VerifyReport:
@@ -83,6 +90,8 @@ def verify(root: Path, name: str | None = None) -> VerifyReport:
     """
     folder, manifest = chosen(root, name)
     problems = [*contradictions(folder, manifest)]
+    if not manifest.files:
+        problems.append(f"{MANIFEST} names no files: there is nothing that could be right")
     problems += [problem for entry in manifest.files for problem in _problems(folder, manifest, entry)]
     problems += [f"{path} does not belong there" for path in strangers(folder, manifest.files) if not is_rest(path)]
     problems += [f"{job.dimension}: {job.why}" for job in manifest.jobs if job.status == "fail"]
@@ -93,6 +102,7 @@ def verify(root: Path, name: str | None = None) -> VerifyReport:
         id=folder.name,
         files=len(manifest.files),
         rows=sum(entry.rows for entry in manifest.files),
+        dimensions=tuple(dict.fromkeys(entry.dimension for entry in manifest.files)),
         problems=tuple(problems),
         span_start=min((entry.earliest for entry in manifest.files), default=None),
         span_end=max((entry.latest for entry in manifest.files), default=None),

@@ -139,7 +139,8 @@ def draw_verified(page: Console, report: VerifyReport) -> None:
     for problem in report.problems:
         verdict(page, "failed", problem)
     if not report.problems:
-        verdict(page, "ok", f"{report.files:,} files with {report.rows:,} rows are as the manifest says")
+        of = ", ".join(report.dimensions)
+        verdict(page, "ok", f"{report.files:,} files with {report.rows:,} rows of {of} are as the manifest says")
 
 
 def draw_stress(page: Console, report: StressReport) -> None:

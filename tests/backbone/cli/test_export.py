@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,9 @@ def test_an_export_is_made_listed_shown_and_verified(stored: Cli) -> None:
     assert "intraday_bars" in stored("export", "show").out
     verified = stored("export", "verify")
     assert verified.code == 0
-    assert "are as the manifest says" in verified.out
+    assert "rows of intraday_bars are as the manifest says" in verified.out
+    assert json.loads(stored("export", "verify", "--format", "json").out)["dimensions"] == ["intraday_bars"]
+    assert "- dimensions: intraday_bars" in stored("export", "verify", "--format", "markdown").out
     assert "| " in stored("export", "list", "--format", "markdown").out
 
 
@@ -66,6 +69,32 @@ def test_an_export_that_is_not_there_is_told_in_a_line(stored: Cli) -> None:
     done = stored("export", "show", "../..")
     assert done.code == 2
     assert "has no export" in done.err
+
+
+def test_an_export_with_nothing_in_it_is_no_export_that_is_right(stored: Cli) -> None:
+    empty = json.loads(stored("export", "--dimension", "trades", "--format", "json", "--quiet").out)
+    done = stored("export", "verify", empty["id"], "--format", "json")
+    assert done.code == 1
+    assert (json.loads(done.out)["status"], json.loads(done.out)["dimensions"]) == ("failed", [])
+    assert "manifest.json names no files" in json.loads(done.out)["problems"][0]
+
+
+def test_an_export_whose_files_are_gone_is_told_file_by_file_and_exits_1(stored: Cli) -> None:
+    report = json.loads(stored("export", "--format", "json", "--quiet").out)
+    gone = sorted(Path("data/exports").rglob("*.parquet"))
+    for path in gone:
+        path.unlink()
+    done = stored("export", "verify", "--format", "json")
+    assert done.code == 1
+    assert [each.endswith("part-0.parquet is missing") for each in json.loads(done.out)["problems"]] == [True] * len(
+        gone
+    )
+    shutil.rmtree(Path("data/exports", report["id"]))
+    Path("data/exports", report["id"]).mkdir()
+    for words, code in (((), 1), ((report["id"],), 2)):
+        done = stored("export", "verify", *words)
+        assert (done.code, done.out) == (code, "")
+        assert f"{report['id']} has no manifest.json that can be read, and no journal.jsonl" in done.err
 
 
 @pytest.mark.parametrize(
