@@ -26,6 +26,7 @@ from backbone.export.beside import Threads
 from backbone.export.errors import ExportFailed
 from backbone.export.files import Disk, locked
 from backbone.export.forms import columns_of
+from backbone.export.holding import make_holdable
 from backbone.export.jobs import AGAIN, Jobs, Progress
 from backbone.export.known import Known
 from backbone.export.layout import CURRENT, JOURNAL, MANIFEST, METADATA, layout_of, name_of
@@ -183,15 +184,16 @@ class Exporter:
         if manifest_of(folder) is not None:
             return
         await self._threads.run(self._disk.folder, folder)
+        await self._threads.run(make_holdable, folder)
         lines = [msgspec.json.encode(each) for each in (header, *known.here.values())]
         await self._threads.run(self._disk.put, folder / JOURNAL, b"".join(line + b"\n" for line in lines))
 
     async def _finish(self, folder: Path, header: Header, jobs: Jobs) -> ExportReport:
         """Write the manifest, let CURRENT name the export where it is whole, and remove what is too much."""
-        status, removed, clings = jobs.status, list[str](), ""
+        status, pruned, clings = jobs.status, shelf.Pruned([], []), ""
         await self._threads.run(self._seal, folder, header, jobs)
         if status != "fail" and jobs.entries:
-            removed, clings = await self._threads.run(self._publish, folder)
+            pruned, clings = await self._threads.run(self._publish, folder)
         return ExportReport(
             status=Status.worst((_STATUS[status], Status.DEGRADED if clings else Status.OK)),
             settings_hash=self._settings.hash,
@@ -209,8 +211,8 @@ class Exporter:
             write_s=self._spent.write,
             sums_s=self._spent.sums,
             verify_s=self._spent.verify,
-            removed=tuple(removed),
-            note=clings if jobs.entries or status == "fail" else "no rows were found; CURRENT was left as it is",
+            removed=tuple(pruned.gone),
+            note=_note(pruned, clings, empty=not jobs.entries and status != "fail"),
             span_start=min((entry.earliest for entry in jobs.entries), default=None),
             span_end=max((entry.latest for entry in jobs.entries), default=None),
         )
@@ -256,7 +258,7 @@ class Exporter:
             }
             self._disk.put(folder / dimension / METADATA, msgspec.json.encode(described) + b"\n")
 
-    def _publish(self, folder: Path) -> tuple[list[str], str]:
+    def _publish(self, folder: Path) -> tuple[shelf.Pruned, str]:
         """Let CURRENT name it; returns what was removed, and what was in the way of that: the export stands."""
         export = self._settings.export
         if shelf.current(self._root) != folder.name:
@@ -266,7 +268,16 @@ class Exporter:
             return shelf.prune(self._root, self._disk, now, keep=keep, keep_days=keep_days), ""
         except OSError as error:
             what = f"{error.filename or self._root} can't be removed ({error.strerror or error})"
-            return [], f"CURRENT names this export; of those that may go {what}: make that possible, the next one tries"
+            text = f"CURRENT names this export; of those that may go {what}: make that possible, the next one tries"
+            return shelf.Pruned([], []), text
+
+
+def _note(pruned: shelf.Pruned, clings: str, *, empty: bool) -> str:
+    """What else there is to say of an export."""
+    if empty:
+        return "no rows were found; CURRENT was left as it is"
+    read = ", ".join(pruned.read)
+    return clings or (f"{read} would go, and somebody reads it: the next export removes it" if read else "")
 
 
 @contextmanager

@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from backbone.domain.status import Status
 from backbone.export.errors import ContentDiffers, ExportMissing
 from backbone.export.files import Disk, hash_of
+from backbone.export.holding import HELD, Gone, reading, unread
 from backbone.export.known import exports_in, is_export
 from backbone.export.layout import CURRENT, JOURNAL, MANIFEST, METADATA
 from backbone.export.manifest import Entry, Manifest, journal_of, manifest_of
 from backbone.export.report import ExportsReport, Kept, VerifyReport
 from backbone.export.writing import sums_of_file
 
-__all__ = ["chosen", "contradictions", "current", "is_rest", "listing", "prune", "strangers", "verify"]
+__all__ = [
+    "Pruned",
+    "chosen",
+    "contradictions",
+    "current",
+    "held",
+    "is_rest",
+    "listing",
+    "prune",
+    "strangers",
+    "verify",
+]
 
 _REMOVED = ".removed-"
+
+
+class Pruned(NamedTuple):
+    """Names of exports that are gone, and of those that would be if nobody read them."""
+
+    gone: list[str]
+    read: list[str]
 
 
 def current(root: Path) -> str:
@@ -75,6 +96,25 @@ def chosen(root: Path, name: str | None) -> tuple[Path, Manifest]:
     return folder, manifest
 
 
+@contextmanager
+def held(root: Path, name: str | None = None) -> Iterator[tuple[Path, Manifest]]:
+    """The same, which nobody removes meanwhile, also where CURRENT names another one by then.
+
+    Raises:
+        ExportMissing: there is none.
+    """
+    with ExitStack() as stack:
+        while True:
+            folder, manifest = chosen(root, name)
+            try:
+                stack.enter_context(reading(folder))
+                break
+            except Gone as gone:
+                if name or current(root) == folder.name:
+                    raise ExportMissing(f"{gone}; backbone export list shows those that there are") from gone
+        yield folder, manifest
+
+
 def _without_manifest(folder: Path) -> str:
     """Why there is nothing to look at: an export that was cut off has a journal, one that somebody emptied has not."""
     if (folder / JOURNAL).exists():
@@ -88,7 +128,11 @@ def verify(root: Path, name: str | None = None) -> VerifyReport:
     Raises:
         ExportMissing: there is no such export.
     """
-    folder, manifest = chosen(root, name)
+    with held(root, name) as (folder, manifest):
+        return _verified(folder, manifest)
+
+
+def _verified(folder: Path, manifest: Manifest) -> VerifyReport:
     problems = [*contradictions(folder, manifest)]
     if not manifest.files:
         problems.append(f"{MANIFEST} names no files: there is nothing that could be right")
@@ -153,20 +197,18 @@ def is_rest(path: str) -> bool:
 
 def strangers(folder: Path, entries: tuple[Entry, ...]) -> list[str]:
     """Files in the folder of an export that are none of its own."""
-    own = {entry.path for entry in entries} | {JOURNAL, MANIFEST}
+    own = {entry.path for entry in entries} | {JOURNAL, MANIFEST, HELD}
     own |= {entry.mapped.path for entry in entries if entry.mapped is not None}
     own |= {f"{entry.dimension}/{METADATA}" for entry in entries}
     found = (path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
     return sorted({path.relative_to(folder).as_posix() for path in found} - own)
 
 
-def prune(root: Path, disk: Disk, now: datetime, *, keep: int, keep_days: int | None) -> list[str]:
+def prune(root: Path, disk: Disk, now: datetime, *, keep: int, keep_days: int | None) -> Pruned:
     """Remove exports beyond the newest so many, those that are too old, without rows, and that never became whole.
 
-    That which CURRENT names stays. One that is removed loses its name first, so that it never looks whole.
-
-    Returns:
-        Names of those that are gone.
+    That which CURRENT names stays, and so do those that are read. One that is removed loses its name first, so that it
+    never looks whole.
     """
     name = current(root)
     for rest in sorted(root.glob(f"{_REMOVED}*")):  # of a removal that was cut off: a name that is needed
@@ -182,12 +224,16 @@ def prune(root: Path, disk: Disk, now: datetime, *, keep: int, keep_days: int | 
     whole.sort(key=lambda each: (each[1].name == name, each), reverse=True)
     oldest = None if keep_days is None else now - timedelta(days=keep_days)
     gone += [folder for n, (at, folder) in enumerate(whole) if n >= keep or (oldest is not None and at < oldest)]
-    gone = [folder for folder in gone if folder.name != name]
-    for folder in gone:
+    pruned = Pruned([], [])
+    for folder in sorted(folder for folder in gone if folder.name != name):
         removed = root / f"{_REMOVED}{folder.name}"
-        disk.rename(folder, removed)
-        remove_tree(removed, disk)
-    return sorted(folder.name for folder in gone)
+        with unread(folder) as free:
+            if free:
+                disk.rename(folder, removed)
+        if free:
+            remove_tree(removed, disk)
+        (pruned.gone if free else pruned.read).append(folder.name)
+    return pruned
 
 
 def remove_tree(folder: Path, disk: Disk) -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,7 @@ from backbone.export.beside import Threads
 from backbone.export.errors import ExportFailed
 from backbone.export.manifest import Manifest
 from backbone.export.messages import RunSpark
-from backbone.export.shelf import chosen
+from backbone.export.shelf import held
 from backbone.export.spark.conf import SHORT_ROWS, command, confs, environment, write_confs
 from backbone.export.spark.errors import INSTALL, SparkFailed, SparkMissing
 from backbone.export.spark.log import Tail
@@ -54,11 +55,22 @@ async def run_spark(settings: Settings, asked: RunSpark, told: Callable[[Reply],
         ExportFailed: it is none that Spark reads.
         SparkMissing: Spark or Java is not there.
     """
-    spark, began, tail = settings.export.spark, time.monotonic(), Tail()
-    lacking = missing(spark)
+    lacking = missing(settings.export.spark)
     if lacking:
         raise SparkMissing(lacking)
-    folder, manifest = await Threads().run(_export, settings, asked)
+    with ExitStack() as stack:  # it is not removed while Spark reads it, whatever CURRENT names meanwhile
+        folder, manifest = await Threads().run(_held, settings, asked, stack)
+        return await _over(folder, manifest, settings, asked, told)
+
+
+def _held(settings: Settings, asked: RunSpark, stack: ExitStack) -> tuple[Path, Manifest]:
+    return stack.enter_context(held(Path(asked.to or settings.export.path).absolute(), asked.export))
+
+
+async def _over(
+    folder: Path, manifest: Manifest, settings: Settings, asked: RunSpark, told: Callable[[Reply], None]
+) -> SparkReport:
+    spark, began, tail = settings.export.spark, time.monotonic(), Tail()
     job = asked.of(str(folder.parent), folder.name)
     _require_readable(manifest, job)
     started = Started(version="", seconds=0.0)
@@ -87,10 +99,6 @@ async def run_spark(settings: Settings, asked: RunSpark, told: Callable[[Reply],
         report = _of(report, done)
     spent = time.monotonic() - began
     return msgspec.structs.replace(report, spark=started.version, start_s=started.seconds, seconds=spent)
-
-
-def _export(settings: Settings, asked: RunSpark) -> tuple[Path, Manifest]:
-    return chosen(Path(asked.to or settings.export.path).absolute(), asked.export)
 
 
 async def _done(spark: SparkSettings, job: Job, manifest: Manifest, hear: Callable[[Reply], None], tail: Tail) -> Done:
