@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Annotated, Any
 
 import msgspec
@@ -19,7 +20,7 @@ from backbone.control.errors import ControlUnreachable, NobodyRuns
 from backbone.control.peers import is_trusted, peer_of
 from backbone.control.wire import BUSY, LONGEST_REFUSAL, REQUEST_TIMEOUT, SCHEMA
 
-__all__ = ["ask_running", "bytes_of_running"]
+__all__ = ["Line", "ask_running", "bytes_of_running"]
 
 _ANSWER_LIMIT = 64 * 2**20
 _DEEPEST = 64
@@ -33,6 +34,40 @@ class _Reply(msgspec.Struct):
     result: dict[str, Any] = {}
     error: Annotated[str, msgspec.Meta(max_length=LONGEST_REFUSAL)] = "refused"
     code: str = ""
+
+
+class Line:
+    """The line to a backbone that is asked in a thread: who waits for that may hang up, and is hung up on at once."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._client: socket.socket | None = None
+        self._hung_up = False
+
+    def hang_up(self) -> None:
+        """End the question, now or as soon as it is asked; the backbone hears of it, and gives it up."""
+        with self._lock:
+            self._hung_up = True
+            if self._client is not None:
+                _shut(self._client)
+
+    @contextmanager
+    def over(self, client: socket.socket) -> Iterator[None]:
+        """Ask by a socket."""
+        with self._lock:
+            self._client = client
+            if self._hung_up:
+                _shut(client)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._client = None
+
+
+def _shut(client: socket.socket) -> None:
+    with suppress(OSError):  # it is not connected, or no longer
+        client.shutdown(socket.SHUT_RDWR)
 
 
 def ask_running(
@@ -68,7 +103,12 @@ def ask_running(
 
 
 def bytes_of_running(
-    path: str | Path, command: str, timeout: float, arguments: Mapping[str, Any], most: int
+    path: str | Path,
+    command: str,
+    timeout: float,
+    arguments: Mapping[str, Any],
+    most: int,
+    line: Line | None = None,
 ) -> bytes | tuple[str, str]:
     """Ask for bytes (blocking): they, or the code and the text of a refusal.
 
@@ -78,6 +118,7 @@ def bytes_of_running(
         timeout: seconds for all of it.
         arguments: what the command takes.
         most: bytes that are taken.
+        line: ends it when it is hung up; None: nobody does.
 
     Raises:
         NobodyRuns, ControlUnreachable: as `ask_running`.
@@ -87,11 +128,12 @@ def bytes_of_running(
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         _connect(client, Path(path), until)
         try:
-            line, rest = _line_and_more(client, request, until)
-            reply = _reply(line)
-            if not reply.ok:
-                return reply.code, reply.error
-            return _exactly(client, rest, _announced(reply, most), until)
+            with (Line() if line is None else line).over(client):
+                first, rest = _line_and_more(client, request, until)
+                reply = _reply(first)
+                if not reply.ok:
+                    return reply.code, reply.error
+                return _exactly(client, rest, _announced(reply, most), until)
         except (OSError, ValueError, RecursionError) as error:
             raise _unreadable(path, error) from error
 

@@ -31,6 +31,7 @@ TABLES: Final = {each.value: (*each.columns, *ORIGIN) for each in Dimension}
 
 _PLAIN = (bool, int, float, str, bytes, datetime, date, time, timedelta, Decimal, UUID)
 _MOST_VALUES = 1000
+_MOST_STOPPED = 1024  # names that are kept; as many may wait for a turn
 _LONGEST_JOINED: Final = 64 * 1024
 _FIRST_DAY, _LAST_DAY = date.min, date.max
 
@@ -102,31 +103,43 @@ def _require_plain(name: str, value: object) -> None:
 
 
 class Running:
-    """Those that are at work, by name, so that they can be stopped."""
+    """Those that are at work, by name, so that they can be stopped; a name is given once."""
 
     def __init__(self) -> None:
         self._scopes: dict[str, anyio.CancelScope] = {}
+        self._stopped: dict[str, None] = {}
 
     @contextmanager
     def work(self, name: str) -> Iterator[None]:
         """Do the work of a statement.
 
         Raises:
-            StoreBusy: it was stopped.
+            StoreBusy: it was stopped, perhaps before it began.
         """
         with anyio.CancelScope() as scope:
+            if name in self._stopped:
+                del self._stopped[name]
+                raise _stopped()
             self._scopes[name] = scope
             try:
                 yield
                 return
             finally:
                 del self._scopes[name]
-        raise StoreBusy("the statement was stopped: nobody waited for its answer any more")
+        raise _stopped()
 
     def stop(self, name: str) -> None:
-        """Stop one, if it is at work."""
+        """Stop one that is at work, or that waits for its turn behind others; where it is done, nothing comes of it."""
         if name in self._scopes:
             self._scopes[name].cancel()
+            return
+        self._stopped[name] = None
+        if len(self._stopped) > _MOST_STOPPED:
+            del self._stopped[next(iter(self._stopped))]
+
+
+def _stopped() -> StoreBusy:
+    return StoreBusy("the statement was stopped: nobody waited for its answer any more")
 
 
 def gathered(schema: pa.Schema, batches: Iterable[pa.RecordBatch], statement: Statement) -> pa.Table:

@@ -321,7 +321,14 @@ async def test_one_that_is_stopped_says_so_and_leaves_nothing_at_work(store: Sto
     async with anyio.create_task_group() as group:
         group.start_soon(ask)
         while not refused:
-            await store.stop_statement("endless")
             await anyio.lowlevel.checkpoint()
+            await store.stop_statement("endless")
     assert "stopped" in str(refused[0])
     await store.stop_statement("endless")
+
+
+async def test_one_that_is_stopped_before_its_turn_never_begins_and_others_do(store: Store) -> None:
+    await store.stop_statement("early")
+    with pytest.raises(StoreBusy, match="stopped"):
+        await store.run_statement(asked(ENDLESS["a cross join"], seconds=60.0, name="early"))
+    assert (await store.run_statement(asked("SELECT 1 AS a"))).to_pylist() == [{"a": 1}]

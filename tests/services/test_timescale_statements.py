@@ -68,14 +68,23 @@ async def test_nothing_is_at_work_behind_one_that_was_stopped(store: TimescaleSt
         with pytest.raises(StoreBusy, match="stopped"):
             await store.run_statement(asked(ENDLESS["a cross join"], seconds=60.0, name="endless"))
 
-    async with bare(dsn) as beside, anyio.create_task_group() as group:
-        group.start_soon(ask)
-        while not await beside.fetchval(AT_WORK):
-            await anyio.lowlevel.checkpoint()
-        await store.stop_statement("endless")
-        with anyio.fail_after(10):  # the server looks once a second whether its client is there
-            while await beside.fetchval(AT_WORK):
+    async with bare(dsn) as beside:
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            while not await beside.fetchval(AT_WORK):
                 await anyio.lowlevel.checkpoint()
+            await store.stop_statement("endless")
+        assert await beside.fetchval(AT_WORK) == 0
+
+
+async def test_a_caller_who_is_cancelled_has_the_server_stop_before_he_goes_on(store: TimescaleStore, dsn: str) -> None:
+    async with bare(dsn) as beside:
+        async with anyio.create_task_group() as group:
+            group.start_soon(store.run_statement, asked(ENDLESS["a cross join"], seconds=60.0))
+            while not await beside.fetchval(AT_WORK):
+                await anyio.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+        assert await beside.fetchval(AT_WORK) == 0
 
 
 async def test_a_row_that_is_too_wide_never_leaves_the_server(store: TimescaleStore) -> None:

@@ -11,7 +11,7 @@ from backbone.calls import restore
 from backbone.cli.failures import CommandFailed, UsageError, note
 from backbone.cli.process.opening import briefly
 from backbone.cli.process.running import run
-from backbone.control.asking import bytes_of_running
+from backbone.control.asking import Line, bytes_of_running
 from backbone.control.errors import ControlUnreachable, NobodyRuns
 from backbone.domain.threads import in_thread
 from backbone.store.statements import Statement
@@ -57,12 +57,12 @@ def _asked(settings: Settings, text: str, seconds: float, limit: int | None) -> 
     question: dict[str, Any] = {"query": text, "timeout_s": seconds}
     question |= {} if limit is None else {"limit": limit}
     most = settings.sql.max_bytes * 2 + _ROOM
-    path = settings.control.path
+    path, line = settings.control.path, Line()
 
     def ask() -> bytes | tuple[str, str]:
-        return bytes_of_running(path, "sql", seconds + _MARGIN, question, most)
+        return bytes_of_running(path, "sql", seconds + _MARGIN, question, most, line)
 
-    answer = run(lambda: in_thread(ask))
+    answer = run(lambda: in_thread(ask, interrupt=line.hang_up))
     if isinstance(answer, tuple):
         code, why = answer
         error = restore(Reject(code, why))

@@ -7,6 +7,7 @@ can end the transaction, or make it one that writes.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ _STANDS: Final = """
 """
 _OUR_FAULT: Final = ("08", "53", "57P01", "57P02", "57P03", "58", "XX")
 """States that say something of the server, and nothing of the statement."""
+_CANCEL_SECONDS = 1.0
 _CLIENT_SECONDS = 1.0  # behind those of the server, whose answer says more
 
 
@@ -60,7 +62,7 @@ class Querying(Part):
                 raise self._database.explained(error) from error
 
     async def stop_statement(self, name: str) -> None:
-        """Cut its connection; the server looks for that."""
+        """Have the server cancel it, and cut its connection, which the server looks for as well."""
         self._running.stop(name)
 
     async def _run(self, statement: Statement) -> pa.Table:
@@ -83,6 +85,10 @@ class Querying(Part):
                 raise
             why = str(error).split("\n", 1)[0]
             raise StatementRefused(f"the values do not fit the statement: {why}") from error
+        except anyio.get_cancelled_exc_class():
+            with anyio.move_on_after(_CANCEL_SECONDS, shield=True), suppress(*BROKEN):
+                await connection.close()  # the server is told to cancel, and has done so when this is back
+            raise
         finally:
             connection.terminate()
 

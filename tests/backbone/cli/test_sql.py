@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.backbone.cli.conftest import Cli
+from tests.backbone.cli.test_processes import DEADLINE, SCRIPT
 from tests.backbone.cli.test_subscribe import Trading, trading  # noqa: F401  a fixture
+from tests.programs import lean
 
 ODD = """
 SELECT 1.50::decimal(10, 2) AS exact, interval '1 month -2 days 3.5 seconds' AS span, [1, 2] AS list,
@@ -124,6 +129,27 @@ def test_what_is_wrong_is_one_line_and_a_code(cli: Cli, words: tuple[str, ...], 
     assert (done.code, done.out) == (code, "")
     (line,) = done.err.splitlines()
     assert said in line
+
+
+def test_ctrl_c_hangs_up_at_once_whatever_the_backbone_is_at(tmp_path: Path) -> None:
+    path = tmp_path / "b.sock"
+    given = [str(SCRIPT), "sql", "SELECT 1", "--timeout", "3600", "--set", f"control.path={path}"]
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(path))
+        silent.listen()
+        silent.settimeout(DEADLINE)
+        pipe = subprocess.PIPE
+        with subprocess.Popen(given, cwd=tmp_path, env=lean(), stdout=pipe, stderr=pipe, text=True) as process:
+            try:
+                client, _ = silent.accept()
+                with client:
+                    client.settimeout(DEADLINE)
+                    assert b"SELECT 1" in client.recv(65536)
+                    process.send_signal(signal.SIGINT)
+                    assert client.recv(1) == b""
+                assert process.wait(DEADLINE) == 130
+            finally:
+                process.kill()
 
 
 def test_a_running_backbone_answers_while_it_writes(trading: Trading, cli: Cli) -> None:  # noqa: F811
