@@ -64,8 +64,11 @@ class HistoryActor(Actor):
 
     async def _look(self) -> None:
         await self._history.look()
-        damaged = self._history.damaged
-        if damaged:
+        damaged, hung = self._history.damaged, self._history.hung
+        if hung:
+            following = "reads take all rows from the store meanwhile, and from files again once the disk answers"
+            self.context.report_health("degraded", hung, following, "look after the disk that export.path lies on")
+        elif damaged:
             why = f"{len(damaged)} files of an export can't be used: {next(iter(damaged.values()))}"
             following = "reads take these rows from the store meanwhile"
             self.context.report_health("degraded", why, following, "run `backbone export --anew`")

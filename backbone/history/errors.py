@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["Damaged"]
+__all__ = ["Damaged", "Hung"]
 
 
 class Damaged(Exception):
     """A file of an export is missing, or is not the one that was written; the store is read instead."""
+
+
+class Hung(Damaged):
+    """The disk on which an export lies does not answer; the store is read instead."""

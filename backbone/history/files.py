@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from backbone.export.manifest import Entry
 from backbone.history.errors import Damaged
+from backbone.history.threads import beat_of
 
-__all__ = ["WHOLE_BYTES", "File", "Hashes", "Marks", "marks_of"]
+__all__ = ["WHOLE_BYTES", "File", "Hashes", "Marks", "Spoilt", "hash_of_mapped", "marks_of"]
 
 WHOLE_BYTES = 64 * 2**20
 """Parquet files of up to so many bytes are read as a whole; of larger ones what is needed, piece by piece."""
@@ -25,6 +26,21 @@ _BLOCK = 2**20
 
 Stamp = tuple[int, int, int, int]
 Marks = tuple[Stamp | None, ...]
+
+
+class Spoilt(Damaged):
+    """A part of an export is not what was written.
+
+    Args:
+        text: what is wrong.
+        entry: which.
+        marks: of its files as they are: who mends them makes others.
+    """
+
+    def __init__(self, text: str, entry: Entry, marks: Marks) -> None:
+        super().__init__(text)
+        self.entry = entry
+        self.marks = marks
 
 
 class File:
@@ -59,17 +75,26 @@ class File:
         """For a reader of Parquet."""
         if self.size > WHOLE_BYTES:
             return pa.PythonFile(_Cursor(self), mode="r")
-        return pa.BufferReader(self.read(0, self.size))
+        return pa.BufferReader(pa.py_buffer(self.read(0, self.size)))
 
-    def read(self, at: int, size: int) -> bytes:
-        """So many bytes, fewer at the end."""
-        return os.pread(self.handle, size, at)
+    def read(self, at: int, size: int, beat: Callable[[], None] | None = None) -> bytearray:
+        """So many bytes, block by block; fewer at the end."""
+        beat = beat or beat_of()
+        data = bytearray(min(size, max(0, self.size - at)))
+        view, done = memoryview(data), 0
+        while done < len(data):
+            many = os.preadv(self.handle, [view[done : done + _BLOCK]], at + done)
+            beat()
+            if not many:
+                raise Damaged(f"{self.path} became shorter while it was read")
+            done += many
+        return data
 
     def hash(self) -> str:
         """The SHA-256, block by block."""
         found = sha256()
         for at in range(0, self.size, _BLOCK):
-            found.update(self.read(at, min(_BLOCK, self.size - at)))
+            found.update(self.read(at, _BLOCK))
         return found.hexdigest()
 
     def _now(self) -> Stamp:
@@ -84,6 +109,7 @@ class _Cursor:
     def __init__(self, file: File) -> None:
         self._file = file
         self._at = 0
+        self._beat = beat_of()  # Arrow reads in threads of its own
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Go to a place, from the beginning, from here or from the end."""
@@ -94,9 +120,9 @@ class _Cursor:
         """Where it is."""
         return self._at
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int = -1) -> bytearray:
         """The next so many bytes; all of them without a size."""
-        data = self._file.read(self._at, self._file.size - self._at if size < 0 else size)
+        data = self._file.read(self._at, self._file.size if size < 0 else size, self._beat)
         self._at += len(data)
         return data
 
@@ -124,6 +150,15 @@ class Hashes:
                     self._found.popitem(last=False)
         if found != wanted:
             raise Damaged(f"{file.path} is not the file that was written: its SHA-256 is another")
+
+
+def hash_of_mapped(data: pa.Buffer) -> str:
+    """The SHA-256 of a file that is mapped, block by block."""
+    found, beat = sha256(), beat_of()
+    for at in range(0, data.size, _BLOCK):
+        found.update(data[at : at + _BLOCK])
+        beat()
+    return found.hexdigest()
 
 
 def marks_of(folder: Path, entry: Entry) -> Marks:

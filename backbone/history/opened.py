@@ -11,7 +11,6 @@ A mapping keeps no file open: frames may be held in any number, and take up no h
 from __future__ import annotations
 
 from collections import OrderedDict
-from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -23,7 +22,7 @@ from backbone.domain.schema import arrow_schema
 from backbone.export.manifest import Entry
 from backbone.export.mapped import whole_table
 from backbone.history.errors import Damaged
-from backbone.history.files import File, Hashes
+from backbone.history.files import File, Hashes, hash_of_mapped
 from backbone.history.piece import Piece, Runs
 
 __all__ = ["MOST_OPEN", "MappedPart", "Opened", "ParquetPart"]
@@ -48,7 +47,7 @@ class MappedPart:
             raise AssertionError("a part without mapped file is read from its Parquet file")
         self._file = File(folder / entry.mapped.path, entry.mapped.bytes)
         mapped = self._file.mapped()
-        hashes.require(self._file, entry.mapped.sha256, lambda: sha256(mapped).hexdigest())
+        hashes.require(self._file, entry.mapped.sha256, lambda: hash_of_mapped(mapped))
         table = pa.ipc.open_file(mapped).read_all()
         if not (table.schema.equals(arrow_schema(entry.dimension)) and table.num_rows == entry.rows):
             raise Damaged(f"{self._file.path} has other rows or columns than it should")

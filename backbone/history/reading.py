@@ -2,7 +2,8 @@
 
 The store is asked once: what has been written or dropped since the export, and the rows of that, all of one moment.
 Only what it proves to stand is taken from files. It is asked after who reads has asked, so whoever fetches on an update
-never gets rows of before it. A file that is not what was written is passed by, and all is read from the store.
+never gets rows of before it. A file that is not what was written is passed by, and all is read from the store. So is
+one that does not answer, and as long as it does not, no file is read at all.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from backbone.domain.canonical import reorder
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.domain.stored import one_chunk
-from backbone.domain.threads import in_thread
 from backbone.export.manifest import Entry
-from backbone.history.errors import Damaged
-from backbone.history.files import Marks, marks_of
+from backbone.history.errors import Damaged, Hung
+from backbone.history.files import Marks, Spoilt, marks_of
 from backbone.history.opened import Opened
 from backbone.history.served import Served
+from backbone.history.threads import Threads, beat_of
 from backbone.history.volume import Volume, bounds_of, stamp_of, volume_of
 from backbone.settings import Settings
 from backbone.store.messages import ReadRows, ReadSince
@@ -59,6 +60,7 @@ class History:
         self._mapped = settings.export.mapped
         self._inline = settings.store.inline
         self._calls = calls
+        self._threads = Threads(settings.export.read_seconds, str(self._root))
         self._opened = Opened()
         self._stamp: tuple[object, ...] = ()
         self._marks: dict[str, tuple[Entry, Marks]] = {}
@@ -69,9 +71,14 @@ class History:
         self.served = Served()
         self.changed: Callable[[], None] = nobody
 
+    @property
+    def hung(self) -> str:
+        """What of the disk does not answer, in words; "" where nothing is waited for."""
+        return self._threads.hung
+
     async def look(self) -> None:
-        """Take the export that CURRENT names now."""
-        if not self.enabled:
+        """Take the export that CURRENT names now; where the disk hangs, that stays which was read before."""
+        if not self.enabled or self.hung:
             return
         try:
             stamp = await self._run(lambda: stamp_of(self._root))
@@ -79,6 +86,9 @@ class History:
                 await self._look_at_damage(self.volume.folder)
                 return
             volume = await self._run(lambda: volume_of(self._root))
+        except Hung as error:
+            self.why_not = self.why_not if self.volume is not None else str(error)
+            return
         except (OSError, ValueError) as error:
             volume, self.why_not = None, f"no current export in {self._root}: {error}"
         else:
@@ -115,14 +125,13 @@ class History:
             Reject: the store refuses, or is down.
         """
         volume = self.volume
-        since = None if volume is None or not self.enabled else self._since(volume, query)
+        since = None if volume is None or not self.enabled or self.hung else self._since(volume, query)
         if volume is not None and since is not None:
             result: SinceResult = await self._calls.ask("store", ReadSince(query, since), timeout)
             try:
                 return await self._whole(query, volume, result)
-            except Damaged:
-                self.served.passed_by += 1
-                self.changed()
+            except Damaged as error:
+                self._note_damage(volume, error)
             except ValueError as error:  # more than a frame may hold
                 raise refuse(error) from error
         read: ReadResult = await self._calls.ask("store", ReadRows(query), timeout)
@@ -174,13 +183,15 @@ class History:
 
     def _at_hand(self, volume: Volume, entry: Entry) -> bool:
         part = self._opened.at_hand(volume.folder, entry)
-        return part is not None and part.at_hand
+        return part is not None and part.at_hand and not volume.remote
 
     def _together(
         self, query: Query, volume: Volume, wanted: list[tuple[str, int, int, Entry]], frames: Iterable[Frame]
     ) -> tuple[Frame, int]:
         pieces: list[tuple[Span, pa.Table]] = []
+        beat = beat_of()
         for symbol, start, end, entry in wanted:
+            beat()
             at = symbol, max(start, bounds_of(entry)[0])
             pieces += [(at, table) for table in self._between(volume, entry, start, end, query.interval)]
         held = sum(table.num_rows for _, table in pieces)
@@ -191,23 +202,29 @@ class History:
         return _frame(query, [table for _, table in pieces]), held
 
     def _between(self, volume: Volume, entry: Entry, start: int, end: int, interval: str | None) -> list[pa.Table]:
+        mapped = self._mapped and not volume.remote
         try:
-            return self._opened.part(volume.folder, entry, mapped=self._mapped).between(start, end, interval)
+            return self._opened.part(volume.folder, entry, mapped=mapped).between(start, end, interval)
         except (OSError, ValueError, pa.ArrowException) as error:
             damage = Damaged(f"{volume.folder / entry.path} can't be read: {error}")
-            raise self._is_damaged(volume, entry, damage) from error
+            raise self._spoilt(volume, entry, damage) from error
         except Damaged as error:
-            raise self._is_damaged(volume, entry, error) from error
+            raise self._spoilt(volume, entry, error) from error
 
-    def _is_damaged(self, volume: Volume, entry: Entry, error: Damaged) -> Damaged:
+    def _spoilt(self, volume: Volume, entry: Entry, error: Damaged) -> Spoilt:
         self._opened.close(volume.folder, entry.path)
-        if self.volume is volume:
-            self._marks[entry.path] = entry, marks_of(volume.folder, entry)
-            self.damaged[entry.path] = str(error)
-        return error
+        return Spoilt(str(error), entry, marks_of(volume.folder, entry))
+
+    def _note_damage(self, volume: Volume, error: Damaged) -> None:
+        """Pass by, from now on, what turned out to be damaged; nothing is known of a file that did not answer."""
+        self.served.passed_by += 1
+        if isinstance(error, Spoilt) and self.volume is volume:
+            self._marks[error.entry.path] = error.entry, error.marks
+            self.damaged[error.entry.path] = str(error)
+        self.changed()
 
     async def _run(self, function: Callable[[], Any], *, inline: bool = False) -> Any:
-        return function() if inline or self._inline else await in_thread(function)
+        return function() if inline or self._inline else await self._threads.run(function)
 
     async def explain(self, dimension: Dimension, symbol: str, ts: datetime) -> str:
         """Where the rows of a moment come from, and why.
@@ -216,8 +233,8 @@ class History:
             Reject: the store refuses, or is down.
         """
         volume, query = self.volume, Query(dimension, (symbol,), start=ts, end=ts)
-        if volume is None or self.why_not:
-            return f"the store: {self.why_not}"
+        if volume is None or self.why_not or self.hung:
+            return f"the store: {self.hung or self.why_not}"
         since = self._since(volume, query)
         if since is None:
             return f"the store: {volume.folder.name} has no rows of {symbol} about then"
@@ -238,7 +255,7 @@ class History:
         return {
             "export": volume.folder.name if volume is not None else None,
             "parts": sum(map(len, volume.parts.values())) if volume is not None and reads else 0,
-            "why_not": self.why_not if self.enabled else "export.reads is off",
+            "why_not": self.hung or self.why_not if self.enabled else "export.reads is off",
             "damaged": dict(sorted(self.damaged.items())[:10]),
             **msgspec.to_builtins(self.served),
         }

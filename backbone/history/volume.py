@@ -15,6 +15,7 @@ from backbone.domain.dimension import Dimension
 from backbone.export.forms import columns_of
 from backbone.export.layout import CURRENT, MANIFEST
 from backbone.export.manifest import Entry, Manifest, tokened
+from backbone.history.disks import is_remote
 
 __all__ = ["Volume", "bounds_of", "stamp_of", "volume_of"]
 
@@ -31,6 +32,8 @@ class Volume(msgspec.Struct, frozen=True):
         bounds: of what it was asked for, inclusive.
         entries: by dimension and symbol, ascending by time.
         parts: the bounds of these.
+        remote: it lies on a disk of another machine: its files are not mapped, for one that can't be reached would stop
+            the whole process in the midst of a row.
         why_not: why none of it is used; "" where it is.
     """
 
@@ -40,6 +43,7 @@ class Volume(msgspec.Struct, frozen=True):
     bounds: Bounds = (MIN_US, MAX_US)
     entries: Mapping[tuple[Dimension, str], Sequence[Entry]] = {}
     parts: Mapping[tuple[Dimension, str], Sequence[Bounds]] = {}
+    remote: bool = False
     why_not: str = ""
 
     def reaching_into(self, dimension: Dimension, symbol: str, start_us: int, end_us: int) -> Sequence[Entry]:
@@ -80,7 +84,7 @@ def volume_of(root: Path) -> Volume:
     for of in entries.values():
         of.sort(key=bounds_of)
     parts = {key: [bounds_of(entry) for entry in of] for key, of in entries.items()}
-    return Volume(folder, token, manifest.header.drops, _asked(manifest.requested), entries, parts)
+    return Volume(folder, token, manifest.header.drops, _asked(manifest.requested), entries, parts, is_remote(folder))
 
 
 def _why_not(folder: Path, manifest: Manifest) -> str:

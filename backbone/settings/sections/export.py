@@ -70,5 +70,8 @@ class ExportSettings(Section, frozen=True, kw_only=True):
         bool,
         Meta(description="fetch takes from the newest export what the store's ledger knows to be unchanged since"),
     ] = False
+    read_seconds: Annotated[
+        Seconds, Meta(description="fetch waits so long for a disk that does not answer, then asks the store")
+    ] = 5.0
     stress: StressSettings = StressSettings()
     spark: SparkSettings = SparkSettings()

@@ -18,9 +18,9 @@ from backbone import Frame
 from backbone.calls import Calls
 from backbone.domain.clock import to_us
 from backbone.domain.status import Status
-from backbone.domain.threads import in_thread
 from backbone.export import shelf
 from backbone.history.actor import Look
+from backbone.history.threads import Threads
 from backbone.store.messages import DropRows
 from tests.backbone.history.kit import (
     BARS,
@@ -267,9 +267,11 @@ async def test_many_rows_are_put_together_beside_the_loop_and_a_slice_is_taken_a
     """Of one file, too: where it has several intervals, or rows came since, they are copied."""
     beside = list[object]()
 
-    async def counted(function: Callable[[], Any]) -> Any:
+    run = Threads.run
+
+    async def counted(threads: Threads, function: Callable[[], Any]) -> Any:
         beside.append(function)
-        return await in_thread(function)
+        return await run(threads, function)
 
     minutes = to_us(DAY) + 60_000_000 * np.arange(31 * 24 * 60)
     async with opened(tmp_path, **{"store.inline": False}) as backbone:
@@ -280,7 +282,7 @@ async def test_many_rows_are_put_together_beside_the_loop_and_a_slice_is_taken_a
         await backbone.fetch(BARS, **window)
         if late:
             await backbone.record(bars_at(minutes[-1:] + 60_000_000, "1m"))
-        monkeypatch.setattr("backbone.history.reading.in_thread", counted)
+        monkeypatch.setattr(Threads, "run", counted)
         await backbone.fetch(BARS, interval="5m", **window)
         assert beside == []
         found = await backbone.fetch(BARS, interval=interval, **window)

@@ -1,0 +1,162 @@
+"""Threads for files that may lie on a disk that does not answer: who waits for one goes on without it.
+
+A read of a network disk whose server is gone comes back when that does, or never, and nothing can interrupt it. Its
+thread is left behind; it keeps nobody else from a thread, for these are used for nothing else, nor the program from
+ending. Slow is not hung: the deadline begins anew with each step that is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from backbone.history.errors import Hung
+
+__all__ = ["MOST", "Threads", "beat_of"]
+
+MOST = 8
+"""Threads at once, those that hang included."""
+
+_IDLE_SECONDS = 10.0
+
+T = TypeVar("T")
+
+_here = threading.local()
+
+
+def beat_of() -> Callable[[], None]:
+    """To be called, by whichever thread, when a step of the work at hand is done."""
+    job: _Job | None = getattr(_here, "job", None)
+    return _nothing if job is None else job.beat
+
+
+def _nothing() -> None:
+    """Nobody waits with a deadline."""
+
+
+class _Job:
+    """A function on its way through a thread.
+
+    Attributes:
+        future: of the caller's loop.
+        at: when its last step was done, on the clock that only rises.
+        given_up: nobody waits any more; one that has not begun is left out.
+    """
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+        self._loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self._loop.create_future()
+        self.given_up = False
+        self.beat()
+
+    def beat(self) -> None:
+        """A step is done."""
+        self.at = time.monotonic()
+
+    def do(self) -> None:
+        """Call the function, in a thread."""
+        _here.job = self
+        try:
+            outcome, error = self._function(), None
+        except Exception as raised:  # noqa: BLE001 - it is raised again where it is waited for
+            outcome, error = None, raised
+        finally:
+            _here.job = None
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            self._loop.call_soon_threadsafe(self._tell, outcome, error)
+
+    def _tell(self, outcome: Any, error: Exception | None) -> None:
+        if self.given_up:
+            return
+        if error is None:
+            self.future.set_result(outcome)
+        else:
+            self.future.set_exception(error)
+
+
+class Threads:
+    """So many threads at most, started as they are needed; who finds none free waits for his turn.
+
+    Args:
+        seconds: that a step may take.
+        what: is read, for messages.
+    """
+
+    def __init__(self, seconds: float, what: str) -> None:
+        self._seconds = seconds
+        self._what = what
+        self._lock = threading.Lock()
+        self._at_work: set[_Job] = set()
+        self._waiting: deque[_Job] = deque()
+        self._handed: SimpleQueue[_Job] = SimpleQueue()
+        self._idle = 0
+
+    @property
+    def hung(self) -> str:
+        """What does not answer, in words; "" where nothing hangs."""
+        since = time.monotonic() - self._seconds
+        with self._lock:
+            many = sum(job.at <= since for job in self._at_work)
+        return f"{self._what} has not answered for {self._seconds:g} s: {many} reads hang" if many else ""
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Call a function in a thread; a caller who is cancelled does not wait for it either.
+
+        Raises:
+            Hung: no step of it was done in time, or no thread was free.
+        """
+        job = _Job(function)
+        self._take(job)
+        try:
+            while not job.future.done():
+                left = job.at + self._seconds - time.monotonic()
+                if left <= 0:
+                    raise Hung(self.hung or f"{self._what}: no thread was free for {self._seconds:g} s")
+                await asyncio.wait((job.future,), timeout=left)
+            return job.future.result()  # type: ignore[no-any-return]
+        finally:
+            job.given_up = True
+
+    def _take(self, job: _Job) -> None:
+        with self._lock:
+            if len(self._at_work) == MOST:
+                self._waiting.append(job)
+                return
+            self._at_work.add(job)
+            if self._idle:
+                self._idle -= 1  # one of them, whichever takes it
+                self._handed.put(job)
+                return
+        threading.Thread(target=self._work, args=(job,), name="history", daemon=True).start()
+
+    def _work(self, first: _Job) -> None:
+        job: _Job | None = first
+        while job is not None:
+            job.beat()
+            job.do()
+            job = self._behind(job)
+
+    def _behind(self, done: _Job) -> _Job | None:
+        """The next one that is still waited for; None: there came none for a while, and this thread ends."""
+        with self._lock:
+            self._at_work.discard(done)
+            while self._waiting:
+                job = self._waiting.popleft()
+                if not job.given_up:
+                    self._at_work.add(job)
+                    return job
+            self._idle += 1
+        with suppress(Empty):
+            return self._handed.get(timeout=_IDLE_SECONDS)
+        with self._lock:
+            with suppress(Empty):
+                return self._handed.get_nowait()
+            self._idle -= 1
+        return None

@@ -1,0 +1,220 @@
+"""Files that do not answer: who waits goes on within the deadline, and threads that hang keep nobody from his."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from backbone import Backbone
+from backbone.calls import Calls
+from backbone.history.actor import Look
+from backbone.history.errors import Hung
+from backbone.history.files import File
+from backbone.history.messages import ExplainRow
+from backbone.history.threads import MOST, Threads, beat_of
+from tests.backbone.history.kit import DAY, TRADES, current, facts, files, from_export, trades
+from tests.backbone.history.kit import reading as opened
+
+SHORT, LONG = 0.05, 60.0
+
+
+class Disk:
+    """Reads of it hang until it is there again."""
+
+    def __init__(self) -> None:
+        self.there = threading.Event()
+        self.asked = 0
+
+    def read(self) -> str:
+        self.asked += 1
+        self.there.wait()
+        return "rows"
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    made = Disk()
+    yield made
+    made.there.set()
+
+
+async def until_it_answers(threads: Threads) -> None:
+    with anyio.fail_after(30):
+        while threads.hung:
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_what_comes_back_or_goes_wrong_is_passed_on() -> None:
+    threads = Threads(LONG, "x")
+    assert await threads.run(threading.get_ident) != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        await threads.run(lambda: 1 // 0)
+    assert threads.hung == ""
+
+
+async def test_who_waits_for_a_disk_that_hangs_is_told_within_the_deadline(disk: Disk) -> None:
+    threads = Threads(SHORT, "/net/exports")
+    with pytest.raises(Hung, match=r"/net/exports has not answered for 0\.05 s: 1 reads hang"):
+        await threads.run(disk.read)
+    assert threads.hung
+    disk.there.set()
+    await until_it_answers(threads)
+    assert await threads.run(disk.read) == "rows"
+
+
+async def test_threads_that_hang_are_bounded_and_keep_nobody_else_from_one(disk: Disk) -> None:
+    threads = Threads(SHORT, "x")
+    for _ in range(MOST + 2):
+        with pytest.raises(Hung):
+            await threads.run(disk.read)
+    assert disk.asked == MOST
+    assert await asyncio.get_running_loop().run_in_executor(None, lambda: "free") == "free"
+    disk.there.set()
+    await until_it_answers(threads)
+    assert disk.asked == MOST  # what nobody waited for any more was not begun
+    assert await threads.run(disk.read) == "rows"
+
+
+async def test_who_waits_for_a_thread_gets_it_from_the_next_one_that_is_done(disk: Disk) -> None:
+    threads, answers = Threads(LONG, "x"), list[str]()
+
+    async def read() -> None:
+        answers.append(await threads.run(disk.read))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(2 * MOST):
+            group.start_soon(read)
+        while disk.asked < MOST:
+            await anyio.lowlevel.checkpoint()
+        disk.there.set()
+    assert answers == ["rows"] * (2 * MOST)
+
+
+async def test_what_is_slow_and_goes_on_does_not_hang(disk: Disk) -> None:
+    threads, began = Threads(SHORT, "x"), threading.Event()
+
+    def slow() -> str:
+        beat = beat_of()
+        began.set()
+        while not disk.there.wait(SHORT / 50):
+            beat()
+        return "all"
+
+    async with anyio.create_task_group() as group:
+
+        async def hang() -> None:
+            for _ in range(3):
+                with pytest.raises(Hung):
+                    await threads.run(threading.Event().wait)  # three deadlines pass meanwhile
+            disk.there.set()
+
+        group.start_soon(hang)
+        assert await threads.run(slow) == "all"
+
+
+async def test_a_caller_who_is_cancelled_does_not_wait_for_the_disk(disk: Disk) -> None:
+    threads = Threads(LONG, "x")
+    async with anyio.create_task_group() as group:
+        group.start_soon(threads.run, disk.read)
+        while not disk.asked:
+            await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+    assert not disk.there.is_set()
+
+
+def test_a_program_ends_though_a_disk_hangs() -> None:
+    program = """
+import asyncio, threading
+from backbone.history.actor import Look
+from backbone.history.errors import Hung
+from backbone.history.threads import Threads
+async def main():
+    try:
+        await Threads(0.05, "x").run(threading.Event().wait)
+    except Hung:
+        print("hung")
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "hung\n"
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[Path]:
+    """A file that nobody can read to its end, nor even open, as on a disk whose server is gone."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    yield path
+    with suppress(OSError):  # whoever hangs on it comes back
+        for _ in range(MOST):
+            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+
+
+async def degraded(backbone: Backbone, wanted: str) -> dict[str, Any]:
+    with anyio.fail_after(30):
+        while facts(backbone)["level"] != wanted:
+            await anyio.lowlevel.checkpoint()
+    return facts(backbone)
+
+
+@pytest.mark.parametrize("mapped", [True, False], ids=["mapped", "Parquet"])
+async def test_a_fetch_goes_on_with_the_store_and_says_why(tmp_path: Path, pipe: Path, mapped: bool) -> None:
+    more = {"store.inline": False, "export.read_seconds": SHORT, "export.mapped": mapped}
+    async with opened(tmp_path, **more) as backbone:
+        await backbone.record(trades(0, 1, 2))
+        await backbone.export()
+        name = "_part-0.arrow" if mapped else "part-0.parquet"
+        [_, second, _] = files(tmp_path, name)
+        kept = second.rename(tmp_path / "kept")
+        second.symlink_to(pipe)
+        assert await from_export(backbone) == (trades(0, 1, 2), 0)
+        told = await degraded(backbone, "degraded")
+        assert f"{current(tmp_path).parent} has not answered for 0.05 s: 1 reads hang" in told["why"]
+        assert (told["why_not"], told["passed_by"]) == (told["why"].partition(";")[0], 1)
+        assert await from_export(backbone) == (trades(0, 1, 2), 0)
+        assert facts(backbone)["passed_by"] == 1  # it was not even tried
+        where = await Calls(backbone.system, backbone.path).ref("history").ask(ExplainRow(TRADES, "AIG", DAY), 5.0)
+        assert where.startswith(f"the store: {current(tmp_path).parent} has not answered")
+        with suppress(OSError):
+            os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        kept.replace(second)
+        with anyio.fail_after(30):
+            while facts(backbone)["why_not"]:
+                await anyio.lowlevel.checkpoint()
+        await Calls(backbone.system, backbone.path).ref("history").tell(Look())
+        await degraded(backbone, "ok")
+        assert await from_export(backbone) == (trades(0, 1, 2), 3)
+
+
+async def test_a_backbone_opens_and_closes_while_the_disk_hangs(tmp_path: Path, pipe: Path) -> None:
+    more = {"store.inline": False, "export.read_seconds": SHORT}
+    async with opened(tmp_path, **more) as backbone:
+        await backbone.record(trades(0, 1))
+        await backbone.export()
+    named = tmp_path / "exports" / "CURRENT"
+    named.unlink()
+    named.symlink_to(pipe)
+    async with opened(tmp_path, **more) as backbone:
+        assert await from_export(backbone) == (trades(0, 1), 0)
+        assert "has not answered" in facts(backbone)["why_not"]
+
+
+async def test_a_file_that_becomes_shorter_while_it_is_read_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(range(256)) * 8192)
+    file = File(path, 2**21)
+    assert bytes(file.read(2**20 - 1, 3)) == b"\xff\x00\x01"
+    assert len(file.read(2**21 - 1, 5)) == 1
+    os.truncate(path, 2**20)
+    with pytest.raises(Exception, match="became shorter while it was read"):
+        file.read(0, 2**21)
