@@ -116,6 +116,7 @@ class Asking:
             seconds=seconds,
             max_rows=limits.max_rows if max_rows is None else max_rows,
             max_bytes=limits.max_bytes if max_bytes is None else max_bytes,
+            max_temp_bytes=limits.max_temp_bytes,
             limit=limit,
             role=limits.role,
         )

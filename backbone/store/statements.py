@@ -46,6 +46,7 @@ class Statement(Struct, frozen=True, kw_only=True):
         seconds: that it may take.
         max_rows: of the answer.
         max_bytes: of the answer, as Arrow counts them.
+        max_temp_bytes: of files that the embedded store lays beside its own meanwhile; a server has a setting for it.
         limit: only the first so many rows are wanted; None: all.
         role: taken for it, where the server has roles; None: that of the connection.
     """
@@ -56,6 +57,7 @@ class Statement(Struct, frozen=True, kw_only=True):
     seconds: float = 30.0
     max_rows: int = 1_000_000
     max_bytes: int = 64 * 2**20
+    max_temp_bytes: int = 2 * 2**30
     limit: int | None = None
     role: str | None = None
 
@@ -70,6 +72,7 @@ class Statement(Struct, frozen=True, kw_only=True):
         arguments.seconds("timeout_s", self.seconds)
         arguments.count("max_rows", self.max_rows, 1)
         arguments.count("max_bytes", self.max_bytes, 1)
+        arguments.count("max_temp_bytes", self.max_temp_bytes)
         if self.limit is not None:
             arguments.count("limit", self.limit, 1, default="None for all")
 

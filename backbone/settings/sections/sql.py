@@ -19,6 +19,14 @@ class SqlSettings(Section, frozen=True, kw_only=True):
     max_bytes: Annotated[int, Meta(ge=65_536, le=2**30, description="bytes of one answer at most, as Arrow counts")] = (
         64 * 2**20
     )
+    max_temp_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=2**50,
+            description="embedded store: bytes on the disk while one runs, never over half of what is free",
+        ),
+    ] = 2 * 2**30
     at_once: Annotated[int, Meta(ge=1, le=4, description="statements at work at once")] = 2
     waiting: Annotated[int, Meta(ge=0, le=1000, description="that wait for their turn; further ones are refused")] = 8
     role: Annotated[

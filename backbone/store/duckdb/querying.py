@@ -1,7 +1,8 @@
 """Statements of people on a connection of their own, which is gone with them.
 
 It shares memory, threads and configuration with the writer, so that no statement may come near a setting. What is left
-to it of the memory is what DuckDB takes as a rule: only others are given more where that is too little.
+to it of the memory is what DuckDB takes as a rule: only others are given more where that is too little. What does not
+fit there goes to the disk, as far as a statement may.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from backbone.domain.dimension import Dimension
 from backbone.store.duckdb.failures import first_line, lacks_memory
 from backbone.store.duckdb.parsing import require_reading
 from backbone.store.duckdb.part import Part
+from backbone.store.duckdb.spilling import watched
 from backbone.store.duckdb.sql import Connection, rows_table
 from backbone.store.errors import StatementRefused, TooMuch
 from backbone.store.sql import names
@@ -72,11 +74,30 @@ def _answer(connection: Connection, statement: Statement) -> pa.Table:
         gathers = require_reading(connection, statement)
         connection.execute("BEGIN TRANSACTION READ ONLY")
         try:
-            return _read(connection, statement, gathers=gathers)
+            return _bounded(connection, statement, gathers=gathers)
         finally:
             connection.execute("ROLLBACK")
     except duckdb.Error as error:
         raise _refusal(error, statement) from error
+
+
+def _bounded(connection: Connection, statement: Statement, *, gathers: bool) -> pa.Table:
+    with watched(connection, statement.max_temp_bytes) as spilling:
+        try:
+            return _read(connection, statement, gathers=gathers)
+        except duckdb.InterruptException as error:
+            if spilling.over:
+                raise _spills(spilling.most, statement) from error
+            raise
+
+
+def _spills(most: int, statement: Statement) -> TooMuch:
+    """The refusal of a statement that lays too much on the disk."""
+    why = "" if most == statement.max_temp_bytes else ", half of what the disk had free"
+    return TooMuch(
+        f"the statement needs more than {most:,} bytes of temporary files{why}; narrow it, sort and join less, "
+        "or allow more (sql.max_temp_bytes)"
+    )
 
 
 def _read(connection: Connection, statement: Statement, *, gathers: bool) -> pa.Table:

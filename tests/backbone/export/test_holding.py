@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -134,13 +135,13 @@ async def test_what_was_locked_under_a_name_that_is_another_folders_now_is_not_h
     desk: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = desk.root / (await another(desk)).id
-    locked = holding.fcntl.flock
+    locked = fcntl.flock
 
     def late(handle: int, how: int) -> None:
         folder.rename(folder.with_name(".removed-meanwhile"))
         locked(handle, how)
 
-    monkeypatch.setattr(holding.fcntl, "flock", late)
+    monkeypatch.setattr(fcntl, "flock", late)
     with pytest.raises(holding.Gone), holding.reading(folder):
         pass
 

@@ -40,6 +40,8 @@ async def backbone(tmp_path: Path, ended: list[str]) -> AsyncIterator[Backbone]:
         "sql.at_once": 1,
         "sql.waiting": 2,
         "sql.max_rows": 1000,
+        "sql.max_temp_bytes": 1_000_000,
+        "store.memory_limit": "48MB",
     }
     settings = load_settings(profile="embedded", env={}, overrides=overrides)
     async with Backbone.open(settings, observe=observe) as opened:
@@ -69,6 +71,12 @@ async def test_what_is_set_bounds_an_answer_and_the_process_itself_may_ask_for_m
         await backbone.sql(query, max_rows=1500, max_bytes=500)
     with pytest.raises(TooMuch, match=r"longer than 0\.05 s"):
         await backbone.sql(ENDLESS, timeout_s=0.05)
+
+
+async def test_what_is_set_bounds_what_a_statement_lays_on_the_disk(backbone: Backbone) -> None:
+    sorts = "SELECT m FROM (SELECT md5(i::VARCHAR) AS m FROM range(10000000000) AS t(i)) ORDER BY m OFFSET 1000000000"
+    with pytest.raises(TooMuch, match="more than 1,000,000 bytes of temporary files"):
+        await backbone.sql(sorts)
 
 
 @pytest.mark.parametrize(

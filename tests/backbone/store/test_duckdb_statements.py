@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
-from backbone.store.duckdb import DuckDBStore, querying
+from backbone.store.duckdb import DuckDBStore, querying, spilling
 from backbone.store.errors import StatementRefused, TooMuch
 from tests.contracts.test_store_statements import ENDLESS, asked, traded
 
@@ -159,3 +160,45 @@ async def test_what_a_statement_was_asked_with_is_gone_behind_it(store: DuckDBSt
     await store.write(traded(3))
     again = await store.run_statement(asked("SELECT count(*) AS n FROM trades"))
     assert (first.to_pylist(), again.to_pylist()) == ([{"n": 0}], [{"n": 3}])
+
+
+SORTED = "SELECT m FROM (SELECT md5(i::VARCHAR) AS m FROM range({rows}) AS t(i)) ORDER BY m LIMIT 1 OFFSET {last}"
+
+
+async def test_one_that_lays_too_much_on_the_disk_is_refused_and_leaves_nothing_there(tmp_path: Path) -> None:
+    store = DuckDBStore(tmp_path / "store.duckdb", memory_limit="48MB")
+    await store.open()
+    await store.migrate()
+    try:
+        endless = SORTED.format(rows=10**12, last=10**10)
+        with pytest.raises(TooMuch, match=r"more than 8,000,000 bytes of temporary files; .*sql\.max_temp_bytes"):
+            await store.run_statement(asked(endless, max_temp_bytes=8_000_000, seconds=120.0))
+        laid = tmp_path / "store.duckdb.tmp"
+        assert sum(path.stat().st_size for path in laid.rglob("*")) == 0
+        assert (await store.write(traded(3))).inserted == 3
+        answer = await store.run_statement(asked(SORTED.format(rows=2 * 10**6, last=2 * 10**6 - 1), seconds=120.0))
+        assert answer.num_rows == 1  # the bound was that of a statement, and of nobody else
+    finally:
+        await store.close()
+
+
+async def test_no_statement_takes_more_than_half_of_what_the_disk_has_free(
+    store: DuckDBStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spilling, "_free_at", lambda folder: 5_000_000)
+    with spilling.watched(duckdb.connect(tmp_path / "other.duckdb"), 2**40) as found:
+        assert found.most == 2_500_000
+    monkeypatch.undo()
+    with spilling.watched(duckdb.connect(tmp_path / "third.duckdb"), 100) as found:
+        assert found.most == 100
+
+
+async def test_what_lay_there_before_counts_against_nobody(tmp_path: Path) -> None:
+    (tmp_path / "before").write_bytes(b"x" * 1000)
+    found = spilling.Spilling(tmp_path, 100)
+    assert not found.look()
+    (tmp_path / "more").write_bytes(b"x" * 101)
+    assert found.look()
+    (tmp_path / "more").unlink()
+    assert found.look()
+    assert not spilling.Spilling(tmp_path / "gone", 100).look()
