@@ -125,7 +125,7 @@ class Asking:
             async with self._turns.turn():
                 waiting.deadline = float("inf")
                 left = until - anyio.current_time()
-                return await self._run(msgspec.structs.replace(statement, seconds=max(0.001, left)))
+                return await self._run(msgspec.structs.replace(statement, seconds=max(0.001, left), allowed=seconds))
         raise too_long(statement)
 
     async def _run(self, statement: Statement) -> pa.Table:

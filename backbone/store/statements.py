@@ -44,6 +44,7 @@ class Statement(Struct, frozen=True, kw_only=True):
         text: of the statement, with $1, $2 … for values.
         values: of those, in order.
         seconds: that it may take.
+        allowed: the same with what it has waited for its turn, for messages; None: it has not.
         max_rows: of the answer.
         max_bytes: of the answer, as Arrow counts them.
         max_temp_bytes: of files that the embedded store lays beside its own meanwhile; a server has a setting for it.
@@ -55,6 +56,7 @@ class Statement(Struct, frozen=True, kw_only=True):
     text: str
     values: tuple[Any, ...] = ()
     seconds: float = 30.0
+    allowed: float | None = None
     max_rows: int = 1_000_000
     max_bytes: int = 64 * 2**20
     max_temp_bytes: int = 2 * 2**30
@@ -70,6 +72,8 @@ class Statement(Struct, frozen=True, kw_only=True):
         for number, value in enumerate(self.values, start=1):
             _require_plain(f"${number}", value)
         arguments.seconds("timeout_s", self.seconds)
+        if self.allowed is not None:
+            arguments.seconds("allowed", self.allowed)
         arguments.count("max_rows", self.max_rows, 1)
         arguments.count("max_bytes", self.max_bytes, 1)
         arguments.count("max_temp_bytes", self.max_temp_bytes)
@@ -190,8 +194,9 @@ def too_large(statement: Statement) -> TooMuch:
 
 def too_long(statement: Statement) -> TooMuch:
     """The refusal of a statement that takes too long."""
+    seconds = statement.seconds if statement.allowed is None else statement.allowed
     return TooMuch(
-        f"the statement took longer than {statement.seconds:.3g} s and was stopped; narrow it by ts and symbol, "
+        f"the statement took longer than {seconds:.3g} s and was stopped; narrow it by ts and symbol, "
         "or allow more (sql.timeout)"
     )
 

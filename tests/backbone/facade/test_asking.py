@@ -108,6 +108,20 @@ async def test_so_many_wait_and_further_ones_are_refused_at_once(backbone: Backb
     assert (await backbone.sql("SELECT count(*) AS n FROM intraday_bars")).to_pylist() == [{"n": 2}]
 
 
+async def test_one_that_has_waited_is_told_what_it_was_allowed_and_not_what_was_left(backbone: Backbone) -> None:
+    async def wait() -> None:
+        with pytest.raises(TooMuch, match=r"longer than 4 s"):
+            await backbone.sql(ENDLESS, timeout_s=4.0)
+
+    async def ask() -> None:
+        with pytest.raises(TooMuch, match=r"longer than 1 s"):
+            await backbone.sql(ENDLESS, timeout_s=1.0)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask)
+        group.start_soon(wait)
+
+
 async def test_a_caller_who_is_cancelled_stops_the_statement(backbone: Backbone, ended: list[str]) -> None:
     with anyio.move_on_after(0.2):
         await backbone.sql(ENDLESS, timeout_s=3600)
