@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from actors import Actor, Message, StopReason, handles
+from actors import Actor, ActorDead, Message, StopReason, handles
 from backbone.history.messages import ExplainRow
 from backbone.history.reading import History, nobody
 
@@ -45,7 +46,8 @@ class HistoryActor(Actor):
         return dict(self._history.facts())
 
     def _told(self) -> None:
-        self.context.send_after(0.0, Changed(), key="changed")
+        with suppress(ActorDead):  # it was killed, and hears of it at the next look of the one behind it
+            self.context.send_after(0.0, Changed(), key="changed")
 
     @handles
     async def look(self, message: Look) -> None:
