@@ -23,7 +23,7 @@ from backbone.ingest.messages import RecordResult, RecordRows, RunIngest
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.settings import Settings
 from backbone.store.errors import StoreBusy, StoreUnavailable
-from backbone.store.messages import OutboxState
+from backbone.store.messages import ReadReached
 
 __all__ = ["Writer"]
 
@@ -120,7 +120,7 @@ class Writer:
 
     async def _newest_stored(self) -> int:
         try:
-            return (await self._ask("store", OutboxState())).newest
+            return (await self._ask("store", ReadReached())).newest
         except StoreUnavailable as error:
             raise StoreUnavailable(_ALL_IN) from error
 

@@ -57,6 +57,7 @@ _FIRST = (
     messages.AdvanceRelay,
     messages.ProbeStore,
     messages.OutboxState,
+    messages.ReadReached,
     messages.ReadDrops,
     messages.StreamParts,
     messages.NoteParts,

@@ -32,6 +32,7 @@ from backbone.store.outbox_messages import (
     OutboxGrew,
     OutboxState,
     ReadOutbox,
+    ReadReached,
     RelayCursor,
     StreamParts,
 )
@@ -98,6 +99,7 @@ __all__ = [
     "ReadPart",
     "ReadQuarantine",
     "ReadQuarters",
+    "ReadReached",
     "ReadRepairs",
     "ReadRows",
     "ReadRuns",
@@ -350,6 +352,7 @@ StoreQuestion: TypeAlias = (
     | ProbeStore
     | MigrateStore
     | OutboxState
+    | ReadReached
     | ReadJournal
     | ReadQuarantine
     | ReadRepairs

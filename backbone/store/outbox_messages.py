@@ -11,7 +11,7 @@ from actors import Event
 from backbone.domain import arguments
 from backbone.domain.hashing import SHARDS
 from backbone.store.port import Store
-from backbone.store.records import OutboxRow, OutboxStatus
+from backbone.store.records import OutboxRow, OutboxStatus, Reached
 from backbone.store.request import StoreRequest
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "OutboxGrew",
     "OutboxState",
     "ReadOutbox",
+    "ReadReached",
     "RelayCursor",
     "StreamParts",
 ]
@@ -180,6 +181,14 @@ class NoteParts(StoreRequest[None], frozen=True):
 
 def _parts_of(sink: str) -> str:
     return f"relay/{sink}"
+
+
+class ReadReached(StoreRequest[Reached], frozen=True):
+    """How far the database has come, whatever waits for its sinks."""
+
+    def on(self, store: Store) -> Coroutine[Any, Any, Reached]:
+        """Ask a store."""
+        return store.reached()
 
 
 class OutboxState(StoreRequest[OutboxStatus], frozen=True):

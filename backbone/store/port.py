@@ -24,6 +24,7 @@ from backbone.store.records import (
     OutboxStatus,
     QuarantineRow,
     Query,
+    Reached,
     ReadResult,
     RepairRow,
     StoreInfo,
@@ -165,6 +166,10 @@ class Store(Inbox, Snapshots, Sinces, Queries, Protocol):
 
     async def leave(self, sink: str, shard: int) -> None:
         """Let another process have the lease; without one nothing happens."""
+        ...
+
+    async def reached(self) -> Reached:
+        """How far the database has come, and no more: it is asked with each read of a stream that others write to."""
         ...
 
     async def outbox_status(self, sink: str = "") -> OutboxStatus:

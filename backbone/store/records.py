@@ -31,6 +31,7 @@ __all__ = [
     "Outcome",
     "QuarantineRow",
     "Query",
+    "Reached",
     "ReadResult",
     "RepairRow",
     "StoreInfo",
@@ -258,6 +259,18 @@ class OutboxStatus(msgspec.Struct, frozen=True):
     oldest_pending_at: datetime | None
     held_by: str | None = None
     server: str = ""
+    standby: bool = False
+
+
+class Reached(msgspec.Struct, frozen=True):
+    """How far the database has come.
+
+    Attributes:
+        newest: newest position.
+        standby: who answers still recovers: `newest` may be behind what was committed and published long since.
+    """
+
+    newest: int
     standby: bool = False
 
 

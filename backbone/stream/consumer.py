@@ -13,7 +13,7 @@ from backbone.calls import Calls, refuse
 from backbone.domain.codec import CodecError
 from backbone.domain.observing import Observe
 from backbone.store.errors import PositionLost
-from backbone.store.messages import OutboxState, ReadOutbox
+from backbone.store.messages import ReadOutbox, ReadReached
 from backbone.stream.errors import StreamClosed, StreamUnavailable
 from backbone.stream.feed import Change, Feed, let_go, within
 from backbone.stream.generation import database_generation
@@ -78,7 +78,7 @@ class ConsumerActor(Actor):
         self._opening = anyio.Lock(fast_acquire=True)
         self._database = ""
         self._generation = Joint(partial(database_generation, calls, _GENERATION_TIMEOUT))
-        self._state = Joint(partial(calls.ask, "store", OutboxState(), timeout), (Reject,))
+        self._reached = Joint(partial(calls.ask, "store", ReadReached(), timeout), (Reject,))
         self._latencies = Latencies()
         self._store = Storing(calls, timeout, lambda work: self.context.run_task(work, name="dead letters"))
 
@@ -243,9 +243,9 @@ class ConsumerActor(Actor):
         """Of a database that was restored to before a position, what comes next would be passed over in silence."""
         if not position:
             return
-        status = await self._state.ask()
-        require_told(status, position)
-        if position > (newest := status.newest):
+        reached = await self._reached.ask()
+        require_told(reached, position)
+        if position > (newest := reached.newest):
             text = f"position {position} given; this database has only come to {newest}, was it restored? {_INSTEAD}"
             raise refuse(PositionLost(text))
 

@@ -7,8 +7,8 @@ from functools import partial
 
 from actors import Reject
 from backbone.calls import Calls
-from backbone.store.messages import OutboxState
-from backbone.store.records import OutboxStatus
+from backbone.store.messages import ReadReached
+from backbone.store.records import Reached
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.joint import Joint
 
@@ -24,11 +24,11 @@ def reached_by(calls: Calls) -> Callable[[int], Awaitable[int]]:
     a standby may lag behind the server on which that was: what it has not come to it may have in a moment, so there one
     waits.
     """
-    joint = Joint(partial(calls.ask, "store", OutboxState(), _TIMEOUT), (Reject,))
+    joint = Joint(partial(calls.ask, "store", ReadReached(), _TIMEOUT), (Reject,))
 
     async def reached(claimed: int) -> int:
         try:
-            status: OutboxStatus = await joint.ask()
+            status: Reached = await joint.ask()
         except Reject as reject:
             text = f"the store does not say how far it has come, by which others' records are told: {reject.text}"
             raise StreamUnavailable(text) from reject
@@ -38,7 +38,7 @@ def reached_by(calls: Calls) -> Callable[[int], Awaitable[int]]:
     return reached
 
 
-def require_told(status: OutboxStatus, claimed: int) -> None:
+def require_told(status: Reached, claimed: int) -> None:
     """Refuse to conclude from a standby that the database has not come to a position.
 
     Raises:

@@ -14,7 +14,7 @@ from backbone.domain import Dimension, Frame, codec
 from backbone.domain.identifiers import ingest_id
 from backbone.store.errors import CursorSetBack, FencedOut, PositionLost
 from backbone.store.port import Store
-from backbone.store.records import Chunk, JournalBound, JournalRow, QuarantineRow, Query
+from backbone.store.records import Chunk, JournalBound, JournalRow, QuarantineRow, Query, Reached
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 TRADES, MACRO, BARS = Dimension.TRADES, Dimension.MACRO_EVENTS, Dimension.INTRADAY_BARS
@@ -284,6 +284,18 @@ async def test_streams_that_end_with_their_process_are_owed_nothing_where_there_
     assert ((await store.outbox_status()).cursor, (await store.outbox_status()).pending) == (first, 1)
     await store.prune(outbox_before=datetime.now(UTC) + timedelta(hours=1), dry_run=False)
     assert [row.position for row in await store.read_outbox(0)] == [second]
+
+
+async def test_how_far_the_database_has_come_is_told_whatever_waits_for_whom(store: Store) -> None:
+    assert await store.reached() == Reached(0)
+    first = await put(store, trades(range(3), "A"))
+    assert await store.reached() == Reached(first)
+    second = await put(store, trades(range(3), "B"))
+    for published in (first, second):
+        assert await store.reached() == Reached(second)
+        await store.advance("stream", 0, published, 0)
+    await store.prune(outbox_before=datetime.now(UTC) + timedelta(hours=1), dry_run=False)
+    assert await store.reached() == Reached(second)
 
 
 async def test_outbox_status_tells_how_far_the_relay_is_behind(store: Store) -> None:

@@ -17,7 +17,7 @@ from backbone.store.duckdb.putting import MOMENT, Columns, put, rows_of
 from backbone.store.duckdb.sql import Connection, count, first, given, moment, table
 from backbone.store.errors import CursorSetBack, PositionLost
 from backbone.store.payloads import Origin, Payload
-from backbone.store.records import OutboxRow, OutboxStatus
+from backbone.store.records import OutboxRow, OutboxStatus, Reached
 
 __all__ = ["Outbox", "append", "place", "position_of"]
 
@@ -67,6 +67,11 @@ class Outbox(Part):
                 *columns, strict=True
             )
         ]
+
+    @question("delivery", looks=True)
+    def reached(self, connection: Connection) -> Reached:
+        """How far the database has come."""
+        return Reached(count(connection, "SELECT max(position) FROM telemetry.positions"))
 
     @question("delivery", looks=True)
     def outbox_status(self, connection: Connection, sink: str = "") -> OutboxStatus:

@@ -27,7 +27,7 @@ from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import shard_of
 from backbone.store.errors import CursorSetBack, PositionLost, StoreError
 from backbone.store.payloads import Origin, Payload
-from backbone.store.records import OutboxRow, OutboxStatus
+from backbone.store.records import OutboxRow, OutboxStatus, Reached
 from backbone.store.timescale.combined import Combined
 from backbone.store.timescale.copying import Field, Rows, Stream, constant, int4
 from backbone.store.timescale.counting import ROW_BITS
@@ -111,6 +111,12 @@ class Outbox(Part):
             OutboxRow(position, event, ingest, _DIMENSIONS[dimension], symbol, rows, revision, payload, at, checksum)
             for position, event, ingest, dimension, symbol, rows, revision, payload, at, checksum in rows
         ]
+
+    @question
+    async def reached(self, session: Session) -> Reached:
+        """How far the database has come: what waits for its sinks is not looked at, which may be all of a day."""
+        newest, standby = await session.row("SELECT max(position), pg_is_in_recovery() FROM telemetry.positions")
+        return Reached(newest or 0, standby)
 
     @question
     async def outbox_status(self, session: Session, sink: str = "") -> OutboxStatus:

@@ -129,6 +129,7 @@ ASKED: list[tuple[StoreQuestion, tuple[str, tuple[Any, ...], dict[str, Any]]]] =
     (messages.ProbeStore(), ("probe", (), {})),
     (messages.MigrateStore(dry_run=True), ("migrate", (), {"dry_run": True})),
     (messages.OutboxState("kafka"), ("outbox_status", ("kafka",), {})),
+    (messages.ReadReached(), ("reached", (), {})),
     (messages.ReadJournal(5, TRADES), ("journal", (5, TRADES), {"source": None})),
     (messages.RecordRun(RUN), ("record_run", (RUN,), {})),
     (messages.ReadRuns(5, "daily", "a"), ("runs", (5, "daily_bars", "a"), {})),

@@ -47,6 +47,7 @@ async def test_behind_a_hundred_slow_reads_commits_probes_and_the_relay_are_serv
             messages.ReadOutbox(0, first=True),
             messages.AdvanceRelay(1),
             messages.OutboxState(),
+            messages.ReadReached(),
             WriteChunk(CHUNK),
             messages.QuarantineRows(()),
             messages.ClaimEpoch("csv", TRADES),

@@ -30,10 +30,11 @@ from backbone.store.messages import (
     ProbeStore,
     ReadDrops,
     ReadOutbox,
+    ReadReached,
     RelayCursor,
     StreamParts,
 )
-from backbone.store.records import DeadLetter, OutboxRow, OutboxStatus, StoreInfo
+from backbone.store.records import DeadLetter, OutboxRow, OutboxStatus, Reached, StoreInfo
 from backbone.stream.letters import Message
 from backbone.stream.memory import MemoryStream
 from backbone.stream.memory.publisher import MemoryPublisher
@@ -179,6 +180,12 @@ class Store(Actor):
         pending = 0 if known else len(self._outbox.rows)
         told = (self._outbox.held_by, self._outbox.server, self._outbox.standby)
         return OutboxStatus(newest, self._outbox.cursor, pending, None, *told)
+
+    @handles
+    def reached(self, message: ReadReached) -> Reached:
+        self._met(message)
+        newest = max([self._outbox.pruned_to, *(each.position for each in self._outbox.rows)])
+        return Reached(newest, self._outbox.standby)
 
     @handles
     def keep(self, message: KeepDeadLetters) -> list[DeadLetter]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from backbone.store.messages import ReadReached
 from backbone.stream.errors import StreamUnavailable
 from backbone.stream.reached import reached_by
 from tests.backbone.stream.kit import house, row
@@ -13,7 +14,9 @@ async def test_the_newest_position_is_how_far_the_database_has_come() -> None:
     async with house() as made:
         made.outbox.rows = [row(3)]
         for claimed in (2, 3, 4):
+            made.outbox.asked.clear()
             assert await reached_by(made.calls)(claimed) == 3
+            assert made.outbox.asked == [ReadReached()]  # and not how many rows wait, which may be those of a day
 
 
 async def test_a_standby_has_come_as_far_as_it_says_and_what_lies_behind_that_it_can_not_refuse() -> None:
