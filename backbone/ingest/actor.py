@@ -14,6 +14,7 @@ from backbone.calls import REFUSABLE, Calls, refuse
 from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 from backbone.domain.observing import Observe
+from backbone.domain.threads import in_thread
 from backbone.ingest.contract import LOOKED_THROUGH, columns_of
 from backbone.ingest.group import GroupWriter
 from backbone.ingest.journal import Diary, row_of_failure, row_of_run, unwritten
@@ -27,6 +28,7 @@ from backbone.ingest.waiting import Bound, Waiting
 from backbone.quality.instruments import Instruments
 from backbone.settings import Settings
 from backbone.sources.port import Progress
+from backbone.sources.registry import is_loaded, load
 from backbone.store.messages import (
     ClaimEpoch,
     QuarantineRows,
@@ -193,6 +195,7 @@ class IngestActor(Actor):
         begun = f"{message.run_id}/{message.plan.dimension}"
         attempt = self._attempts[begun] = self._attempts.get(begun, 0) + 1
         try:
+            await self._load(message.plan.source)
             run = Run(
                 message.plan,
                 message.run_id,
@@ -214,6 +217,11 @@ class IngestActor(Actor):
             self._rows += self._under_way.pop(begun, 0)
         self._attempts.pop(begun, None)
         return result
+
+    async def _load(self, source: str) -> None:
+        """The first time: live rows do not wait for an import."""
+        if not (self.settings.store.inline or is_loaded(source)):
+            await in_thread(partial(load, source))
 
     def _progress(self, message: RunIngest, read: int, committed: int, known: int, progress: Progress) -> None:
         self._under_way[f"{message.run_id}/{message.plan.dimension}"] = committed
