@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
 import msgspec
@@ -16,10 +16,9 @@ import pyarrow as pa
 from backbone.domain import Frame
 from backbone.domain.clock import utc_now
 from backbone.domain.identifiers import again, ingest_id, rest
-from backbone.domain.memory import give_back
-from backbone.domain.threads import in_thread
 from backbone.ingest.accounting import account_of
 from backbone.ingest.ageing import Ageing
+from backbone.ingest.aside import Aside
 from backbone.ingest.contract import RunContract
 from backbone.ingest.counting import Counting
 from backbone.ingest.following import going_on
@@ -45,8 +44,6 @@ from backbone.sources.registry import built_in, open_source
 from backbone.store.records import Chunk, QuarantineRow, Query, WriteResult
 
 __all__ = ["Piece", "Run", "Writer"]
-
-T = TypeVar("T")
 
 _LEAVES_MUCH = 50_000  # rows, from which on giving memory back is worth its 10 ms
 
@@ -114,6 +111,7 @@ class Run:
         self._dimension = plan.dimension
         self._instruments = Instruments(settings)
         self._source = self._open(plan, settings)
+        self._aside = Aside(inline=settings.store.inline, interrupt=getattr(self._source, "stop", None))
         self.source_name = _identity(self._source.name, plan.path)
         self._contract = RunContract(self._source, self.source_name, self._dimension, settings)
         self._ageing = Ageing(self._source, plan, now(), settings, self._instruments)
@@ -157,13 +155,22 @@ class Run:
         Raises:
             SourceError: the input can't be used. Reject: the store refuses or is unavailable.
         """
+        try:
+            run = await self._executed()
+        finally:
+            self._aside.end()
+        if self._rows_read >= _LEAVES_MUCH:
+            await self._aside.give_back()
+        return run
+
+    async def _executed(self) -> IngestRun:
         began = self._clock()
         epoch = await self._writer.claim(self.source_name, self._dimension)
         await going_on(self._source, self._plan, self._writer, self._now())
         if self._contract.binds:
             self._contract.after(await self._writer.journal_of(self.source_name, self._dimension))
         pieces = self._pieces(
-            await remedies_for(self._plan, self._instruments, lambda query: self._writer.read(query), self._off_loop)
+            await remedies_for(self._plan, self._instruments, lambda query: self._writer.read(query), self._aside.run)
         )
         try:
             async with anyio.create_task_group() as group:
@@ -176,9 +183,7 @@ class Run:
             if len(errors.exceptions) == 1:
                 raise errors.exceptions[0] from None
             raise
-        await self._off_loop(self._note_silence)
-        if self._rows_read >= _LEAVES_MUCH:
-            await self._off_loop(give_back)
+        await self._aside.run(self._note_silence)
         return self._summary(self._clock() - began)
 
     def _note_silence(self) -> None:
@@ -190,22 +195,17 @@ class Run:
     async def _read(self, pieces: Generator[Piece, None, None], send: Any) -> None:
         try:
             async with send:
-                while (piece := await self._off_loop(lambda: next(pieces, None))) is not None:
+                while (piece := await self._aside.run(lambda: next(pieces, None))) is not None:
                     if (asked := piece.part.asked) is not None:
                         asked.give([await self._stored(query) for query in asked.queries])
                     await send.send(piece)
         except anyio.BrokenResourceError:  # committing has failed: that error is the one to tell
             return
         finally:
-            await self._off_loop(pieces.close)  # a cancelled run would leave its file open until it is collected
+            await self._aside.run(pieces.close)  # a cancelled run would leave its file open until it is collected
 
     async def _stored(self, query: Query) -> Frame:
         return await self._writer.read(query)
-
-    async def _off_loop(self, work: Callable[[], T]) -> T:
-        if self.settings.store.inline:
-            return work()
-        return await in_thread(work, interrupt=getattr(self._source, "stop", None))
 
     def _pieces(self, remedies: Remedies | None) -> Generator[Piece, None, None]:
         """Chunks of the source, filtered, mended, screened and judged; runs in a worker thread."""

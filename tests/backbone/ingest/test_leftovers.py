@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from backbone import IngestPlan
-from backbone.ingest import run
+from backbone.ingest import aside
 from backbone.testing import embedded
 
 
@@ -30,7 +30,7 @@ async def test_a_run_of_many_rows_gives_back_what_the_allocators_keep(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, times: int
 ) -> None:
     given_back = []
-    monkeypatch.setattr(run, "give_back", lambda: given_back.append(rows))
+    monkeypatch.setattr(aside, "give_back", lambda: given_back.append(rows))
     pq.write_table(trades(rows), tmp_path / "trades.parquet")
     async with embedded() as backbone:
         told = await backbone.ingest(

@@ -1,0 +1,71 @@
+"""The threads of a run: what it does there, the loop does not wait for, and what they keep of memory ends with it."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from backbone import Backbone, Dimension, IngestPlan, load_settings, samples, sources
+from backbone.ingest import run as running
+from backbone.sources.port import SourceChunk
+from tests.backbone.facade.kit import bars
+
+CSV = "backbone.sources.csv"
+SETTINGS = load_settings(profile="embedded", env={}, overrides={"store.path": ":memory:", "control.enabled": False})
+
+
+class Importers:
+    """Which threads look for which modules; it finds none of them itself."""
+
+    def __init__(self) -> None:
+        self.threads: dict[str, threading.Thread] = {}
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        self.threads.setdefault(name, threading.current_thread())
+
+
+@pytest.fixture
+def importers(monkeypatch: pytest.MonkeyPatch) -> Importers:
+    """As in a process that has read no CSV file yet."""
+    monkeypatch.setattr(sources, "csv", None, raising=False)  # the import changes it, and this puts it back
+    monkeypatch.delitem(sys.modules, CSV, raising=False)
+    found = Importers()
+    monkeypatch.setattr(sys, "meta_path", [found, *sys.meta_path])
+    return found
+
+
+async def test_a_source_is_imported_beside_the_loop(importers: Importers) -> None:
+    plan = IngestPlan(dimensions=[Dimension.INTRADAY_BARS], source="csv", path=samples.eurusd_1h(), interval="1h")
+    async with Backbone.open(SETTINGS) as backbone:
+        assert (await backbone.ingest(plan)).inserted
+    assert importers.threads[CSV] is not threading.main_thread()
+
+
+class Noting:
+    """A source that gives some rows, and notes which thread asks for them."""
+
+    name = "plugin"
+
+    def __init__(self) -> None:
+        self.threads: set[threading.Thread] = set()
+
+    def describe(self) -> str:
+        return "a plugin"
+
+    def chunks(self, *, progress: Any = None) -> Iterator[SourceChunk]:
+        for number in range(3):
+            self.threads.add(threading.current_thread())
+            yield SourceChunk(bars(3, close=1.0 + number), (), str(number), 3 * number + 3)
+
+
+async def test_a_run_reads_in_a_thread_that_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Noting()
+    monkeypatch.setattr(running, "open_source", lambda *_, **__: source)
+    async with Backbone.open(SETTINGS) as backbone:
+        await backbone.ingest(IngestPlan(dimensions=[Dimension.INTRADAY_BARS], source="csv", interval="1h"))
+        (thread,) = source.threads
+        thread.join(10)
+        assert not thread.is_alive()
+    assert thread is not threading.main_thread()
