@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 import anyio
+import anyio.lowlevel
 
 from actors import ActorDead, ActorError, AskRejected, AskTimeout, ChildNotFound, MailboxFull
 from backbone.calls import PASSING, Calls, restore
@@ -22,6 +23,7 @@ __all__ = ["Subscription"]
 _WAIT = 30.0  # seconds that one question may wait for rows: ten thousand that wait are to cost next to nothing
 _LATE = 1.0  # seconds beyond its time that a batch is waited for
 _LIMIT = 256
+_IN_ONE_GO = 0.002  # seconds that who iterates may work on what is ready, until others get their turn
 _SLACK = 10.0  # seconds beyond that, within which the consumer answers or refuses
 _LONGEST_PAUSE = 1.0
 _PATIENCE = 60.0  # seconds without anybody to ask, over restarts, until the subscriber is told
@@ -65,6 +67,7 @@ class Subscription:
         self._left = False
         self._after: Place | Resume | Start = start
         self._ready: deque[Update] = deque()
+        self._turn = 0.0  # when others had theirs last
         self.position = start.position if isinstance(start, Resume | Place) else start if isinstance(start, int) else 0
 
     async def open(self) -> None:
@@ -86,11 +89,19 @@ class Subscription:
     async def __anext__(self) -> Update:
         while not self._ready and not self._left:
             self._ready.extend(await self._next(timeout=_WAIT))
+            self._turn = self._calls.system.clock.time()
+        await self._give_way()
         if self._left:
             raise StopAsyncIteration
         update = self._ready.popleft()
         self.position = update.position
         return update
+
+    async def _give_way(self) -> None:
+        """Who has a batch before it and never waits in its loop would hold up all others until it is through."""
+        if self._calls.system.clock.time() - self._turn > _IN_ONE_GO:
+            await anyio.lowlevel.checkpoint()
+            self._turn = self._calls.system.clock.time()
 
     async def batch(self, timeout: float) -> tuple[Update, ...]:
         """All that is ready, else what comes within about `timeout` seconds; empty where nothing does."""

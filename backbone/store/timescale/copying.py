@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from struct import pack
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from backbone.domain.canonical import integers
 from backbone.domain.cleaning import doubles
 from backbone.store.timescale.workers import Workers
 
-__all__ = ["PG_EPOCH_US", "Field", "Rows", "Stream", "constant", "int4"]
+__all__ = ["PG_EPOCH_US", "Bytes", "Field", "Rows", "Stream", "constant", "int4"]
 
 PG_EPOCH_US: Final = 946_684_800_000_000
 """Microseconds from 1970 to 2000, where PostgreSQL begins to count."""
@@ -34,12 +34,32 @@ _SLICE_BYTES: Final = 2**20  # few turns of the loop, and none of them long
 
 
 @dataclass(frozen=True, slots=True)
+class Bytes:
+    """A column of bytes, of which Arrow gets a few at a time.
+
+    To copy megabytes of them at once would hold the interpreter's lock, and with it the event loop, for milliseconds.
+    """
+
+    values: Sequence[bytes]
+    null_count: ClassVar[int] = 0
+    type: ClassVar[pa.DataType] = pa.binary()
+
+    def slice(self, start: int, count: int) -> pa.Array:
+        """So many of them as an Arrow array."""
+        return pa.array(self.values[start : start + count], self.type)
+
+    def to_pylist(self) -> list[bytes]:
+        """All of them."""
+        return [*self.values]
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One column of the rows to copy.
 
     Attributes:
         name: of the column.
-        values: an Arrow array, or, as bytes, the encoded field that all rows share.
+        values: an Arrow array, `Bytes`, or, as bytes, the encoded field that all rows share.
     """
 
     name: str
@@ -101,7 +121,7 @@ class Stream:
     """
 
     def __init__(self, rows: Rows, workers: Workers) -> None:
-        self._weight = rows.count * rows.width // 128
+        self._weight = min(rows.count * rows.width, _SLICE_BYTES) // 128  # of a piece
         self._pieces = rows.pieces()
         self._workers = workers
 

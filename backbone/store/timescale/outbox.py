@@ -29,7 +29,7 @@ from backbone.store.errors import CursorSetBack, PositionLost, StoreError
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus, Reached
 from backbone.store.timescale.combined import Combined
-from backbone.store.timescale.copying import Field, Rows, Stream, constant, int4
+from backbone.store.timescale.copying import Bytes, Field, Rows, Stream, constant, int4
 from backbone.store.timescale.counting import ROW_BITS
 from backbone.store.timescale.cursors import PUBLISHED
 from backbone.store.timescale.few import FEW_ROWS
@@ -150,7 +150,7 @@ def first_position(revision: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The outbox rows of one transaction, as columns: an Arrow array each, or the one value that all rows share."""
+    """The outbox rows of one transaction, as columns: an Arrow array or `Bytes` each, or a value that all share."""
 
     columns: dict[str, Any]
     count: int
@@ -196,7 +196,7 @@ def batch_of(dimension: Dimension, payloads: Sequence[Payload], origin: Origin) 
         "symbol": pa.array([payload.symbol for payload in payloads], pa.string()),
         "shard": int4(np.array([shard_of(payload.symbol) for payload in payloads], dtype=np.int64)),
         "checksum": pa.array([payload.checksum for payload in payloads], pa.int64()),
-        "payload": pa.array([payload.data for payload in payloads], pa.binary()),
+        "payload": Bytes([payload.data for payload in payloads]),
     }
     newest = {payload.symbol: first + n for n, payload in enumerate(payloads)}
     width = 256 + sum(len(payload.data) for payload in payloads) // max(1, len(payloads))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from actors import ActorCrashed, ActorDead, ActorRef, AskRejected, Health
+from actors.testing.clock import VirtualLoop
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.facade.subscription import Subscription
@@ -519,3 +521,34 @@ async def test_where_the_store_refuses_all_who_came_together_are_told_at_once() 
             await anyio.sleep(0.005)
             assert len(made.outbox.asked) <= 20
             made.outbox.down = None
+
+
+async def turns_of_others(spent: float) -> list[int]:
+    """How many updates a subscriber had each time that somebody else had a turn, where it works so long on each."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    seen: list[int] = []
+    async with consuming() as made, anyio.create_task_group() as group:
+        await made.publish(1, 2, 3, 4)
+        mine = made.subscription(0)
+        got = [await anext(mine)]
+
+        async def look() -> None:
+            while len(got) < 4:
+                seen.append(len(got))
+                await anyio.lowlevel.checkpoint()
+
+        group.start_soon(look)
+        while len(got) < 4:
+            loop.jump(spent)
+            got.append(await anext(mine))
+        assert [update.position for update in got] == [1, 2, 3, 4]
+    return seen
+
+
+async def test_a_subscriber_that_works_long_on_each_update_gives_others_their_turn() -> None:
+    assert await turns_of_others(0.005) == [1, 2, 3]
+
+
+async def test_updates_that_are_ready_come_at_once_to_one_that_is_quick() -> None:
+    assert await turns_of_others(0.0) == []
