@@ -28,7 +28,7 @@ from backbone.ingest.waiting import Bound, Waiting
 from backbone.quality.instruments import Instruments
 from backbone.settings import Settings
 from backbone.sources.port import Progress
-from backbone.sources.registry import is_loaded, load
+from backbone.sources.registry import load
 from backbone.store.messages import (
     ClaimEpoch,
     QuarantineRows,
@@ -143,6 +143,7 @@ class IngestActor(Actor):
         self._diary = Diary(lambda row: self.writer.record_run(row), kept, wanted=chosen.record_runs)
         self._rows = self._runs = 0
         self._under_way: dict[str, int] = {}
+        self._loaded: set[str] = set()  # kinds of sources
 
     def inspect(self) -> dict[str, Any]:
         """Rows committed by this incarnation, live and by runs, and live rows that wait."""
@@ -220,8 +221,9 @@ class IngestActor(Actor):
 
     async def _load(self, source: str) -> None:
         """The first time: live rows do not wait for an import."""
-        if not (self.settings.store.inline or is_loaded(source)):
+        if source not in self._loaded and not self.settings.store.inline:
             await in_thread(partial(load, source))
+            self._loaded.add(source)
 
     def _progress(self, message: RunIngest, read: int, committed: int, known: int, progress: Progress) -> None:
         self._under_way[f"{message.run_id}/{message.plan.dimension}"] = committed

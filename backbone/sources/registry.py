@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
@@ -27,7 +26,7 @@ from backbone.sources.installed import entry_points
 if TYPE_CHECKING:
     from backbone.sources.port import Source
 
-__all__ = ["GROUP", "available_sources", "built_in", "is_loaded", "load", "open_source", "reads_file"]
+__all__ = ["GROUP", "available_sources", "built_in", "load", "open_source", "reads_file"]
 
 GROUP = "backbone.sources"
 """Entry-point group of sources in other packages."""
@@ -54,12 +53,6 @@ def built_in(kind: str) -> bool:
 def reads_file(kind: str) -> bool:
     """Whether a kind of ours reads a file; of a plugin's that is not known."""
     return kind.strip().lower() in _FILES
-
-
-def is_loaded(kind: str) -> bool:
-    """Whether what a kind of ours is made of is imported; of a plugin's that is not known."""
-    module, _, _ = _BUILT_IN.get(kind.strip().lower(), "").partition(":")
-    return module in sys.modules
 
 
 def load(kind: str) -> None:
