@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Protocol
 
@@ -24,11 +25,13 @@ from backbone.ingest.patience import Patient
 from backbone.ingest.plan import IngestPlan, IngestRun
 from backbone.ingest.run import Run, Writer
 from backbone.ingest.sharing import Sharing
+from backbone.ingest.turns import Turns
 from backbone.ingest.waiting import Bound, Waiting
 from backbone.quality.instruments import Instruments
 from backbone.settings import Settings
 from backbone.sources.port import Progress
 from backbone.sources.registry import load
+from backbone.store.journalling import LIVE
 from backbone.store.messages import (
     ClaimEpoch,
     QuarantineRows,
@@ -62,15 +65,21 @@ class RunWriter(Writer, Protocol):
 
 
 class _StoreWriter(RunWriter):
-    """The store actor, as runs see it."""
+    """The store actor, as runs see it, and live rows, which hold their turn already."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, turns: Turns) -> None:
         self._calls = calls
+        self._turns = turns
 
     async def claim(self, source: str, dimension: Dimension) -> int:
         return await self._calls.ask("store", ClaimEpoch(source, dimension), _WRITE_TIMEOUT)
 
     async def write(self, chunk: Chunk) -> WriteResult:
+        """Write a chunk in its turn."""
+        async with nullcontext() if chunk.source == LIVE else self._turns.file():
+            return await self._write(chunk)
+
+    async def _write(self, chunk: Chunk) -> WriteResult:
         """A chunk whose outcome is unknown is given again: the store knows it by run and content."""
         try:
             return await self._calls.ask("store", WriteChunk(chunk), _WRITE_TIMEOUT)
@@ -121,7 +130,8 @@ class IngestActor(Actor):
     ) -> None:
         self.settings = settings
         self._observe = observe
-        self.writer: RunWriter = _StoreWriter(calls)
+        turns = Turns(one_at_a_time=settings.store.backend == "duckdb")
+        self.writer: RunWriter = _StoreWriter(calls, turns)
         self._attempts = {} if attempts is None else attempts
         self._sharing = Sharing() if sharing is None else sharing
         self._slots = anyio.Semaphore(_RUNS, fast_acquire=True)
@@ -138,6 +148,7 @@ class IngestActor(Actor):
             group.commit,
             Bound(chosen.record_batch_rows, chosen.record_batch_bytes),
             Bound(chosen.record_waiting_rows, chosen.record_waiting_bytes),
+            turns,
         )
         kept = unwritten() if waiting is None else waiting
         self._diary = Diary(lambda row: self.writer.record_run(row), kept, wanted=chosen.record_runs)

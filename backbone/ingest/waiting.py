@@ -10,6 +10,7 @@ from actors import Reject
 from backbone.domain import Frame
 from backbone.domain.dimension import Dimension
 from backbone.ingest.live import Caller, Cut, Live, LiveBatch
+from backbone.ingest.turns import Turns
 
 __all__ = ["Bound", "Waiting"]
 
@@ -36,10 +37,18 @@ class Waiting:
         commit: writes a batch and tells its callers.
         batch: what one commit takes. A record that is larger is written in pieces; a single row is always taken.
         most: what may wait in all dimensions together. A record that is larger goes in where nothing else waits.
+        turns: whose turn it is to write. What goes with a commit is decided when its turn has come.
     """
 
-    def __init__(self, commit: Callable[[LiveBatch], Awaitable[None]], batch: Bound, most: Bound) -> None:
+    def __init__(
+        self,
+        commit: Callable[[LiveBatch], Awaitable[None]],
+        batch: Bound,
+        most: Bound,
+        turns: Turns,
+    ) -> None:
         self._commit = commit
+        self._turns = turns
         self._batch = batch
         self._most = most
         self._queues: defaultdict[Dimension, deque[Live]] = defaultdict(deque)
@@ -87,8 +96,13 @@ class Waiting:
 
     async def write(self, dimension: Dimension) -> None:
         """Write what waits of one dimension until nothing does; after `add` said so, and once only."""
-        while batch := self._next(self._queues[dimension]):
-            await self._commit(batch)
+        queue = self._queues[dimension]
+        while queue:
+            async with self._turns.live() as is_over:
+                while (batch := self._next(queue)) is not None:
+                    await self._commit(batch)
+                    if is_over():
+                        break
         self._writing.discard(dimension)
 
     def _next(self, queue: deque[Live]) -> LiveBatch | None:

@@ -126,11 +126,11 @@ def bar(hour: int = 0, close: float = 1.2, symbol: str = "EURUSD") -> Frame:
 
 @asynccontextmanager
 async def ingesting(
-    *, observe: Observe | None = None, patience: float = 0.0, **ingest: Any
+    *, observe: Observe | None = None, patience: float = 0.0, backend: str = "duckdb", **ingest: Any
 ) -> AsyncIterator[Ingesting]:
     """The ingest actor in a system of its own; `ingest` are settings of that section."""
     chosen = {f"ingest.{name}": value for name, value in ingest.items()}
-    of_store = {"store.inline": True, "store.patience": patience}
+    of_store = {"store.inline": True, "store.patience": patience, "store.backend": backend}
     desk, settings = Desk(), load_settings(profile="embedded", overrides={**of_store, **chosen})
     async with TestSystem() as system, anyio.create_task_group() as group:
         await system.start_child(ChildSpec("store", StoreDouble, args=(desk,)))

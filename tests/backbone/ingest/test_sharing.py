@@ -77,9 +77,10 @@ async def test_beside_live_rows_a_file_goes_in_piece_by_piece_and_live_rows_come
         while sum(piece.num_rows for piece in pieces) < ROWS:
             write = await room.desk.next(WriteChunk)
             pieces.append(write.frame)
-            await record(room, len(pieces))
+            live = await room.ask(RecordRows(bar(len(pieces))))
             write.commit()
-            await settled()
+            (await room.desk.next(WriteChunk)).commit()
+            assert (await live.get()).inserted == 1
         assert len(pieces) > 1
         assert max(piece.num_rows for piece in pieces) < ROWS
         assert [row for piece in pieces for row in piece.column("ts").tolist()] == sorted(
@@ -87,6 +88,58 @@ async def test_beside_live_rows_a_file_goes_in_piece_by_piece_and_live_rows_come
         )
         result = await run.get()
         assert (result.inserted, result.chunks) == (ROWS, 1)
+
+
+async def test_live_rows_that_come_while_a_piece_is_written_go_together_before_the_next_one(path: Path) -> None:
+    """An embedded store writes one at a time; what it was asked for already would miss the rows that come meanwhile."""
+    async with ingesting() as room:
+        await record(room, 0)
+        await begun(room, path)
+        piece = await room.desk.next(WriteChunk)
+        answers = [await room.ask(RecordRows(bar(hour))) for hour in (1, 2, 3)]
+        assert not room.desk.waiting
+        piece.commit()
+        await settled()
+        [live] = room.desk.waiting
+        assert live.frame.num_rows == 3
+        late = await room.ask(RecordRows(bar(4)))
+        room.desk.waiting.remove(live)
+        live.commit()
+        assert [(await answer.get()).inserted for answer in answers] == [1, 1, 1]
+        (following,) = room.desk.waiting
+        assert following.frame.num_rows == 1
+        room.desk.waiting.remove(following)
+        following.commit()
+        await late.get()
+        assert (await room.desk.next(WriteChunk)).frame.num_rows > 1000
+
+
+async def test_a_file_goes_on_beside_live_rows_that_never_cease(path: Path) -> None:
+    async with ingesting() as room:
+        await record(room, 0)
+        await begun(room, path)
+        piece = await room.desk.next(WriteChunk)
+        await room.ask(RecordRows(bar(1)))
+        piece.commit()
+        sizes = []
+        for hour in range(2, 10):
+            write = await room.desk.next(WriteChunk)
+            sizes.append(write.frame.num_rows)
+            await room.ask(RecordRows(bar(hour)))
+            await anyio.sleep(0.04)
+            write.commit()
+        pieces = [number for number, rows in enumerate(sizes) if rows > 1000]
+        assert pieces == [3, 7], sizes  # each has waited for a tenth of a second
+
+
+async def test_on_a_server_live_rows_do_not_wait_for_the_end_of_a_piece(path: Path) -> None:
+    async with ingesting(backend="timescale") as room:
+        await record(room, 0)
+        await begun(room, path)
+        await room.desk.next(WriteChunk)
+        await room.ask(RecordRows(bar(1)))
+        [live] = room.desk.waiting
+        assert live.frame.num_rows == 1
 
 
 async def test_once_nobody_records_any_more_the_next_file_goes_in_by_one_transaction(path: Path) -> None:

@@ -6,6 +6,7 @@ import anyio
 
 from actors import Reject
 from backbone.ingest.live import Caller, LiveBatch
+from backbone.ingest.turns import Turns
 from backbone.ingest.waiting import Bound, Waiting
 from tests.backbone.facade.kit import BARS
 from tests.backbone.ingest.kit import bar, settled
@@ -37,7 +38,7 @@ async def test_what_comes_during_a_commit_is_left_to_the_writer_that_is_at_work(
         await gate.wait()
         await batch.answer(None, batch.outcomes(None))
 
-    waiting = Waiting(commit, Bound(500, 1_000_000), Bound(1000, 1_000_000))
+    waiting = Waiting(commit, Bound(500, 1_000_000), Bound(1000, 1_000_000), Turns(one_at_a_time=True))
     async with anyio.create_task_group() as group:
         assert waiting.add(bar(hour=0), caller(replies))
         assert not waiting.add(bar(hour=1), caller(replies))
@@ -60,7 +61,7 @@ async def test_what_finds_no_room_is_refused_and_does_not_count() -> None:
         await batch.answer(None, batch.outcomes(None))
 
     replies = Replies()
-    waiting = Waiting(commit, Bound(500, 1_000_000), Bound(2, 1_000_000))
+    waiting = Waiting(commit, Bound(500, 1_000_000), Bound(2, 1_000_000), Turns(one_at_a_time=True))
     waiting.add(bar(hour=0), caller(replies))
     waiting.add(bar(hour=1), caller(replies))
     assert not waiting.add(bar(hour=2), caller(replies))
