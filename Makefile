@@ -17,7 +17,7 @@ UV := uv==0.13.9
 EXTRAS := --extra all --extra browser --extra otel --extra test
 COMPILE := pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help run test test-seeds coverage sim fuzz test-install test-services test-data test-lakes test-spark drills drills-rolling lint audit sbom bench bench-rivals docs lock locks clean
+.PHONY: help run test test-seeds coverage sim fuzz test-install test-services test-data test-lakes test-spark drills drills-rolling lint audit sbom soak bench bench-rivals docs lock locks clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -113,6 +113,9 @@ audit: .venv/installed .venv-audit/installed  ## advisories, licences, secrets, 
 
 sbom: .venv/installed  ## write sbom.cdx.json, the bill of materials of a release, from requirements.lock
 	$(BIN)/python -m tests.audit.sbom
+
+soak: .venv/installed  ## a quarter of an hour of everything at once on each store, with a verdict for each bound
+	BACKBONE_BENCH_MINUTES=$${BACKBONE_BENCH_MINUTES:-15} $(BIN)/python -m tests.benchmarks soak --strict
 
 bench: .venv/installed  ## benchmarks, as ratios against the bare client in the same run
 	$(BIN)/python -m tests.benchmarks

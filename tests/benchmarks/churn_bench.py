@@ -15,7 +15,6 @@ import weakref
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVarTuple
 
 import anyio
@@ -23,6 +22,7 @@ import anyio.lowlevel
 
 from actors import Actor, ActorError, ActorRef, ActorSystem, ChildSpec, Intensity, Message, Request, Restart, handles
 from actors import Terminated as End
+from tests.benchmarks.measure import resident_mib
 from tests.benchmarks.report import Floor, Report, Table
 
 Ts = TypeVarTuple("Ts")
@@ -194,14 +194,9 @@ async def churn(seconds: float) -> list[Sample]:
             rounds += 1
             if elapsed >= seconds * len(samples) / SAMPLES:
                 gc.collect()
-                samples.append(Sample(elapsed, rounds, _rss(), len(asyncio.all_tasks()), loop.timers()))
-    samples.append(Sample(loop.time() - began, rounds, _rss(), len(asyncio.all_tasks()) - 1, loop.timers()))
+                samples.append(Sample(elapsed, rounds, resident_mib(), len(asyncio.all_tasks()), loop.timers()))
+    samples.append(Sample(loop.time() - began, rounds, resident_mib(), len(asyncio.all_tasks()) - 1, loop.timers()))
     return samples
-
-
-def _rss() -> float:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def run(quick: bool = False) -> Report:

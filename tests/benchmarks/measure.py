@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,9 @@ def interleave(contestants: Mapping[str, Work], rounds: int) -> dict[str, Timing
 def _timing(taken: Sequence[tuple[float, float]]) -> Timing:
     walls, cpus = [each[0] for each in taken], [each[1] for each in taken]
     return Timing(statistics.median(walls), statistics.median(cpus), min(cpus))
+
+
+def resident_mib() -> float:
+    """Memory of this process that is in use, in MiB."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
