@@ -54,10 +54,13 @@ class Sharing:
         return self._rows if now - self._live_at < _LIVE_FOR else None
 
     def took(self, rows: int, result: WriteResult) -> None:
-        """Learn from a transaction, a long one too: few rows tell nothing, nor do such as were known to be stored."""
+        """Learn from a transaction: few rows tell nothing, nor do such as were known to be stored.
+
+        A long one that was fast tells nothing either: it had the machine for itself.
+        """
         if rows >= _FEWEST_ROWS and result.duration_s > 0 and not result.known:
-            fitting = rows * _AIM / result.duration_s
-            self._rows = int(max(_FEWEST_ROWS, min(fitting, 2 * self._rows)))
+            most = 2 * self._rows if rows <= self._rows + _SAME_MOMENT else self._rows
+            self._rows = int(max(_FEWEST_ROWS, min(rows * _AIM / result.duration_s, most)))
 
     def ends(self, chunk: Chunk) -> list[int]:
         """Where the pieces end that this run has begun to give of a chunk; to be appended to."""

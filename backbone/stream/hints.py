@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from backbone.store.messages import OutboxGrew
 from backbone.store.records import OutboxRow
 
@@ -9,7 +11,7 @@ __all__ = ["Hints"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 1.0  # seconds
 _LONGER = 1.25  # than the pause before: what has waited for long is seen at most a quarter of that later
-_MOST = 64  # hints kept, each of at most 64 KiB of rows; beyond that the outbox is read
+_MOST, _MOST_BYTES = 64, 4 * 2**20  # hints kept, and of what size their rows; beyond that the outbox is read
 
 
 class Hints:
@@ -30,15 +32,17 @@ class Hints:
         self._pause = 0.0
         self._unknown = 0  # a hint said that there is something up to here, and not what
         self._following: dict[int, tuple[OutboxRow, ...]] = {}
+        self._size = 0  # bytes of their payloads
 
     def note(self, hint: OutboxGrew) -> None:
         """Keep what a commit has put into the outbox; without rows, or with too many kept, it is to be looked at."""
         self._newest = max(self._newest, hint.position)
-        if hint.after is None or not hint.outbox or len(self._following) >= _MOST:
-            self._following.clear()
+        size = self._size + _size_of(hint.outbox)
+        if hint.after is None or not hint.outbox or len(self._following) >= _MOST or size > _MOST_BYTES:
+            self._drop()
             self._unknown = max(self._unknown, hint.position)
         else:
-            self._following[hint.after] = hint.outbox
+            self._following[hint.after], self._size = hint.outbox, size
 
     def take(self, position: int, most: int) -> list[OutboxRow]:
         """The rows that come right after a position, at most `most` unless one hint has more; none: they are not known.
@@ -50,12 +54,13 @@ class Hints:
             if rows and len(rows) + len(following) > most:
                 break  # readers look back over one batch of the relay, and no further
             del self._following[position]
+            self._size -= _size_of(following)
             rows += following
             position = following[-1].position
         if not rows:
             for each in self._following.values():
                 self._unknown = max(self._unknown, each[-1].position)
-            self._following.clear()
+            self._drop()
         return rows
 
     def look(self, position: int) -> bool:
@@ -75,5 +80,13 @@ class Hints:
 
     def forget(self) -> None:
         """Nothing that was told holds any more: look."""
-        self._following.clear()
+        self._drop()
         self.due, self._unknown, self._newest = True, 0, 0
+
+    def _drop(self) -> None:
+        self._following.clear()
+        self._size = 0
+
+
+def _size_of(rows: Sequence[OutboxRow]) -> int:
+    return sum(len(row.payload) for row in rows)

@@ -25,7 +25,8 @@ from backbone.store.records import Chunk, OutboxRow, WriteResult
 
 __all__ = ["Writing"]
 
-_HANDED_ON_BYTES = 64 * 1024
+_HANDED_ON_BYTES, _HANDED_ON_ROWS = 512 * 1024, 256
+"""As a piece of a file beside live rows has: to read it anew would hold them up."""
 
 
 class Writing(Part):
@@ -93,4 +94,6 @@ def _merged(connection: Connection, chunk: Chunk, fresh: Truths, origin: Origin,
 
 def _handed_on(rows: list[OutboxRow]) -> tuple[OutboxRow, ...]:
     """What was put into the outbox, where it is little."""
-    return tuple(rows) if sum(len(row.payload) for row in rows) <= _HANDED_ON_BYTES else ()
+    if len(rows) > _HANDED_ON_ROWS or sum(len(row.payload) for row in rows) > _HANDED_ON_BYTES:
+        return ()
+    return tuple(rows)

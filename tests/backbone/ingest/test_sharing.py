@@ -223,6 +223,16 @@ async def test_what_was_known_to_be_stored_tells_nothing_of_how_long_rows_take()
     assert sharing.rows(0.0) == before
 
 
+async def test_how_fast_whole_chunks_went_in_alone_is_not_taken_for_how_fast_pieces_do_beside_live_rows() -> None:
+    sharing, store = Sharing(), Timed(1e-7)
+    for number in range(5):
+        await write_beside_live(store, chunk_of(many(100_000), f"fast-{number}"), sharing, lambda: 0.0)
+    sharing.live(0.0)
+    fresh_one = Sharing()
+    fresh_one.live(0.0)
+    assert sharing.rows(0.0) == fresh_one.rows(0.0)
+
+
 class Cutting(Sharing):
     """Live rows always come, and pieces are as long as chance will have it."""
 

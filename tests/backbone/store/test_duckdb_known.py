@@ -223,6 +223,19 @@ async def test_a_chunk_of_more_symbols_than_are_left_in_a_block_has_numbers_that
     await store.close()
 
 
+@pytest.mark.parametrize(("rows", "handed_on"), [(8_192, True), (40_000, False)])
+async def test_what_a_piece_of_a_file_publishes_need_not_be_read_again(
+    tmp_path: Path, rows: int, handed_on: bool
+) -> None:
+    """What a whole chunk publishes is not kept in memory."""
+    store = DuckDBStore(tmp_path / "a.duckdb", inline=True)
+    await store.open()
+    await store.migrate()
+    written = await store.write(chunk_of({("A", hour): hour / 7 for hour in range(rows)}))
+    assert list(written.outbox) == (await store.read_outbox(0) if handed_on else [])
+    await store.close()
+
+
 async def test_a_run_that_comes_again_is_answered_from_the_journal_also_by_another_store(tmp_path: Path) -> None:
     chunk, later = chunk_of({("A", 0): 1.0}), chunk_of({("A", 0): 2.0})
     for number in range(3):

@@ -193,6 +193,27 @@ def test_more_hints_than_are_kept_are_read_instead() -> None:
     assert not known.look(0)
 
 
+def test_larger_hints_than_are_kept_are_read_instead() -> None:
+    known, large = Hints(), b"x" * 2**20
+    for position in range(1, 6):
+        hint = (row(position, payload=large),)
+        known.note(OutboxGrew(path="/store", at=MOMENT, position=position, outbox=hint, after=position - 1))
+    assert known.take(0, 500) == []
+    assert known.look(0)
+
+
+def test_what_was_taken_makes_room_for_further_hints() -> None:
+    known, large = Hints(), b"x" * 2**20
+    for position in range(1, 20):
+        hint = (row(position, payload=large),)
+        known.note(OutboxGrew(path="/store", at=MOMENT, position=position, outbox=hint, after=position - 1))
+        if position == 4:  # a gap: what is kept is of no use
+            assert known.take(9, 500) == []
+        elif position > 4:
+            assert [each.position for each in known.take(position - 1, 500)] == [position]
+    assert not known.look(20)
+
+
 def test_hints_that_are_taken_together_are_no_more_than_a_batch_for_readers_look_back_over_one() -> None:
     known = Hints()
     rows = [row(n, payload=b"") for n in range(1, 701)]
