@@ -20,7 +20,7 @@ from anyio.abc import TaskGroup
 from backbone import Backbone, Frame, IngestPlan
 from tests.benchmarks.soak_seen import Seen
 
-__all__ = ["FILE_EVERY", "FILE_ROWS", "SYMBOLS", "Load", "write_file"]
+__all__ = ["FILE_EVERY", "FILE_ROWS", "SYMBOLS", "Load", "trades", "write_file"]
 
 ROWS, CALLS = 200.0, 19.0  # live rows, and calls of `record` that bring them, a second
 FILE_ROWS, FILE_EVERY = 200_000, 60.0
@@ -140,17 +140,27 @@ class Load:
             self._backbone.roster()
 
 
-def write_file(folder: Path, number: int, rows: int = FILE_ROWS) -> Path:
+def write_file(folder: Path, number: int) -> Path:
     """Trades that follow on those of the file before it, as Parquet and CSV in turn."""
-    at = np.arange(rows, dtype=np.int64) + number * rows
-    moments = int(_START.timestamp() * 1e6) + at // len(_BULK) * _STEP_US
-    stamps = pa.array(moments, pa.timestamp("us", tz="UTC"))
-    prices = 100 + np.sin(at / 1000)
-    columns = {"symbol": np.array(_BULK)[at % len(_BULK)], "ts": stamps, "sequence": at, "price": prices}
-    table = pa.table({**columns, "size": (at % 100 + 1).astype(float)})
+    table = trades(number * FILE_ROWS, FILE_ROWS)
     if number % 2 == 0:
         pq.write_table(table, folder / f"{number}.parquet")
         return folder / f"{number}.parquet"
-    texts = pc.strftime(stamps, "%Y-%m-%dT%H:%M:%SZ")
+    texts = pc.strftime(table.column("ts"), "%Y-%m-%dT%H:%M:%SZ")
     pacsv.write_csv(table.set_column(1, "ts", texts), folder / f"{number}.csv")
     return folder / f"{number}.csv"
+
+
+def trades(first: int, rows: int) -> pa.Table:
+    """So many trades of some symbols from a number on, in order of time."""
+    at = np.arange(rows, dtype=np.int64) + first
+    moments = int(_START.timestamp() * 1e6) + at // len(_BULK) * _STEP_US
+    return pa.table(
+        {
+            "symbol": np.array(_BULK)[at % len(_BULK)],
+            "ts": pa.array(moments, pa.timestamp("us", tz="UTC")),
+            "sequence": at,
+            "price": 100 + np.sin(at / 1000),
+            "size": (at % 100 + 1).astype(float),
+        }
+    )
