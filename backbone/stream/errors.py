@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backbone.domain.errors import BackboneError
 
-__all__ = ["PositionGone", "StreamClosed", "StreamError", "StreamSetBack", "StreamUnavailable"]
+__all__ = ["PositionGone", "StreamClosed", "StreamError", "StreamSetBack", "StreamUnavailable", "TopicsMissing"]
 
 
 class StreamError(BackboneError):
@@ -21,6 +21,10 @@ class StreamUnavailable(StreamError):
     """
 
     code = "stream_unavailable"
+
+
+class TopicsMissing(StreamUnavailable):
+    """The brokers answer, and have not all topics: nothing can be published before these are made."""
 
 
 class StreamClosed(StreamError):

@@ -7,7 +7,7 @@ from typing import Any
 
 from actors import Actor, ChildNotFound, Message, handles
 from backbone.calls import Calls
-from backbone.stream.messages import EnsureTopics
+from backbone.stream.messages import EnsureTopics, TopicsMissed
 from backbone.stream.provisioned import Provisioned
 
 __all__ = ["TopicsActor"]
@@ -25,8 +25,9 @@ class Look(Message, frozen=True):
 class TopicsActor(Actor):
     """Looks for the topics when it starts, before the relay does, and later on.
 
-    It looks every 30 s; each second while the relay is not well, at first, for a broker that comes back may have lost
-    its topics. Where they may not be created it says which are missing.
+    It looks every 30 s; each second while the relay is not well, at first. A broker that comes back may have lost its
+    topics: then the relay, which learns of it first, has it look at once, however long the broker was away. Where they
+    may not be created it says which are missing.
 
     Args:
         provision: looks for them, and makes those that are missing unless it is a dry run; answers within seconds.
@@ -40,6 +41,7 @@ class TopicsActor(Actor):
         self._create = create
         self._pause = _FIRST_PAUSE
         self._due = 0.0
+        self._missed_pause, self._missed_due = 0.0, 0.0
         self._found: Provisioned | None = None
 
     async def on_start(self) -> None:
@@ -63,6 +65,17 @@ class TopicsActor(Actor):
     async def ensure(self, message: EnsureTopics) -> Provisioned:
         """See EnsureTopics."""
         return await self._looked(dry_run=message.dry_run)
+
+    @handles
+    async def missed(self, message: TopicsMissed) -> bool:
+        """See TopicsMissed; where they can't be made that is tried ever later, as often as it is asked for."""
+        if self.context.clock.time() < self._missed_due:
+            return False
+        await self._look()
+        there = self._found is not None and self._found.complete
+        self._missed_pause = 0.0 if there else min(2 * self._missed_pause or _FIRST_PAUSE, _LONGEST_PAUSE)
+        self._missed_due = self.context.clock.time() + self._missed_pause
+        return there
 
     async def _look(self) -> None:
         found = await self._looked(dry_run=not self._create)

@@ -26,6 +26,7 @@ __all__ = [
     "ReadLag",
     "SendBack",
     "StopWaiting",
+    "TopicsMissed",
     "Update",
     "Updates",
 ]
@@ -154,3 +155,7 @@ class EnsureTopics(Request[Provisioned], frozen=True):
     def __post_init__(self) -> None:
         """Refuse wrong arguments where they are given."""
         arguments.flag("dry_run", self.dry_run)
+
+
+class TopicsMissed(Request[bool], frozen=True):
+    """The brokers answer and lack topics: make them, where that is not left to others. Whether all are there now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any, TypeVar
 
 import anyio
@@ -11,7 +11,7 @@ from actors import Reject
 from backbone.calls import refuse
 from backbone.domain.probe import ProbeAnswer
 from backbone.store.records import OutboxRow
-from backbone.stream.errors import StreamClosed, StreamUnavailable
+from backbone.stream.errors import StreamClosed, StreamUnavailable, TopicsMissing
 from backbone.stream.port import Publisher, Stream
 from backbone.stream.reach import HeldUp
 
@@ -23,28 +23,47 @@ _PROBE_TIMEOUT = 4.0  # who asks waits 5 s: a stream that says nothing has faile
 T = TypeVar("T")
 
 
+class _Lacking(HeldUp):
+    """The brokers answer and lack topics."""
+
+
 class Outlet:
     """Publishes, or says that the stream holds it up; it never waits for ever.
 
     Args:
         stream: makes the publishers.
         timeout: seconds for each call.
+        have_topics: has missing topics made, and tells whether all are there; None: nobody makes any.
 
     Attributes:
         settled: the publisher of now knows where all was published, and its stream lacks nothing of it.
     """
 
-    def __init__(self, stream: Stream, timeout: float) -> None:
+    def __init__(
+        self, stream: Stream, timeout: float, have_topics: Callable[[], Awaitable[bool]] | None = None
+    ) -> None:
         self._stream = stream
         self._timeout = timeout
+        self._have_topics = have_topics
         self._publisher: Publisher | None = None
         self.settled = False
 
     async def connect(self) -> None:
-        """Have a publisher that is open; one that met what is no outage is let go of when its actor ends."""
+        """Have a publisher that is open; one that met what is no outage is let go of when its actor ends.
+
+        Brokers that come back empty are given their topics by this, and not by whoever looks for them at times.
+        """
         if self._publisher is None:
-            self._publisher, self.settled = self._stream.publisher(), False
-            await self._sent(self._publisher.open(), "open")
+            try:
+                await self._opened_anew()
+            except _Lacking:
+                if self._have_topics is None or not await self._have_topics():
+                    raise
+                await self._opened_anew()
+
+    async def _opened_anew(self) -> None:
+        self._publisher, self.settled = self._stream.publisher(), False
+        await self._sent(self._publisher.open(), "open")
 
     async def resume(self, position: int, filled: Collection[str] = ()) -> Collection[str]:
         """See the port."""
@@ -99,11 +118,11 @@ class Outlet:
         Raises:
             HeldUp: it does not answer.
         """
-        why = f"no answer within {self._timeout:g} s, it did not {what}"
+        kind, why = HeldUp, f"no answer within {self._timeout:g} s, it did not {what}"
         try:
             with anyio.move_on_after(self._timeout):
                 return await work
         except (StreamUnavailable, StreamClosed) as error:
-            why = str(error)
+            kind, why = _Lacking if isinstance(error, TopicsMissing) else HeldUp, str(error)
         await self.abandon()
-        raise HeldUp("stream", StreamUnavailable.code, why)
+        raise kind("stream", StreamUnavailable.code, why)

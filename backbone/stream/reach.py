@@ -1,4 +1,4 @@
-"""Store and cache as the relay asks them: what can't be had now holds it up, and is no crash."""
+"""Store, cache and topics as the relay asks for them: what can't be had now holds it up, and is no crash."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from backbone.cache.messages import ForgetWindows, Invalidate
 from backbone.calls import Calls
 from backbone.domain.dimension import Dimension
 from backbone.store.records import OutboxRow
+from backbone.stream.messages import TopicsMissed
 
 __all__ = ["HeldUp", "Reach"]
 
@@ -24,7 +25,7 @@ class HeldUp(Reject):
 
 
 class Reach:
-    """Asks store and cache.
+    """Asks store and cache, and who makes topics.
 
     Args:
         calls: where they are.
@@ -47,6 +48,14 @@ class Reach:
             return await self._calls.ask("store", request, self._timeout)
         except Reject as reject:
             raise HeldUp("store", reject.code, reject.text) from reject
+
+    async def have_topics(self) -> bool:
+        """Have the missing topics of the stream made; returns whether all are there now."""
+        try:
+            return await self._calls.ask("stream/topics", TopicsMissed(), self._timeout)
+        except Reject as reject:
+            self._log.info("the missing topics were not made", why=reject.text)
+            return False
 
     async def invalidate(self, rows: Sequence[OutboxRow]) -> None:
         """Wait until the cache serves nothing older than these changes."""

@@ -77,7 +77,7 @@ class RelayActor(Actor):
         self._timeout = timeout
         self._observe = observe
         self._linger = linger
-        self._outlet = Outlet(stream, timeout)
+        self._outlet = Outlet(stream, timeout, lambda: self._reach.have_topics())
         self._located = self._pumping = False
         self._cursor = 0  # up to here all is published
         self._reach: Reach

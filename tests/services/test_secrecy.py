@@ -123,6 +123,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         client = speaking_tls(patch, folder, port)
         for services in serving(native.ALL, data):
             own = {"BACKBONE_PROFILE": "institutional", "BACKBONE_PROVIDERS_FRED_KEY": f"{CANARY}-fred"}
+            own["BACKBONE_EXPORT_SPARK_SECRET"] = f"{CANARY}-spark"
             environment = {**services.environment, **own, **client}
             yield Servers(services, environment, arguments)
 

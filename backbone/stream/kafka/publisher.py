@@ -14,7 +14,7 @@ from backbone.domain.hashing import partition_of
 from backbone.domain.probe import ProbeAnswer
 from backbone.settings.sections.stream import StreamSettings
 from backbone.stream.ascending import require_ascending
-from backbone.stream.errors import StreamClosed, StreamUnavailable
+from backbone.stream.errors import StreamClosed, StreamUnavailable, TopicsMissing
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.failures import told
 from backbone.stream.kafka.identity import Beginning, Seen
@@ -169,11 +169,11 @@ class KafkaPublisher:
         """The topics as they are now.
 
         Raises:
-            StreamUnavailable: some are missing.
+            TopicsMissing: some are.
         """
         seen = await sending.seen(self._topics.needed)
         if missing := sorted(set(self._topics.needed) - set(seen)):
-            raise StreamUnavailable(
+            raise TopicsMissing(
                 f"kafka at {self._connection} has no topic {', '.join(missing)}, or this user may not see it; create "
                 "them with backbone connectors --ensure-topics, or set BACKBONE_STREAM_CREATE_TOPICS=true"
             )

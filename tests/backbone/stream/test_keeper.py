@@ -10,9 +10,12 @@ import anyio
 from actors import Actor, ActorRef, ChildSpec, Message, SupervisorSpec, handles
 from actors.testing import TestSystem
 from backbone.calls import Calls
+from backbone.stream.errors import StreamUnavailable, TopicsMissing
 from backbone.stream.keeper import TopicsActor
-from backbone.stream.messages import EnsureTopics
+from backbone.stream.messages import EnsureTopics, TopicsMissed
 from backbone.stream.provisioned import Provisioned
+from backbone.stream.relay import RelayActor
+from tests.backbone.stream.kit import House, house, row
 
 ALL = ("backbone.quotes", "backbone.trades")
 DOWN = "kafka at b:9092 did not list its topics: refused"
@@ -112,6 +115,54 @@ async def test_topics_that_a_broker_lost_are_made_within_two_seconds_of_the_rela
         looked = len(brokers.looks)
         await anyio.sleep(20)
         assert len(brokers.looks) - looked <= 6
+
+
+@asynccontextmanager
+async def relaying(brokers: Brokers) -> AsyncIterator[House]:
+    """A relay, and the keeper where the relay looks for it."""
+    async with house(shared=True) as made:
+        keeper = ChildSpec("topics", TopicsActor, args=(brokers.provision, made.calls), kwargs={"create": True})
+        await made.system.start_child(SupervisorSpec("stream", children=(keeper,)))
+        await made.start("relay", RelayActor, poll_interval=60)
+        yield made
+
+
+async def test_brokers_that_come_back_empty_have_their_topics_as_soon_as_the_relay_finds_them_there() -> None:
+    """However long they were away, and without waiting until the relay tries again."""
+    brokers = Brokers(*ALL)
+    async with relaying(brokers) as made:
+        brokers.down = True
+        made.stream.failing = [StreamUnavailable("gone")]
+        made.stream.opening = [StreamUnavailable("refused")] * 100
+        made.commit(row(1))
+        await anyio.sleep(60)
+        brokers.down, brokers.there = False, set()
+        made.stream.opening = [TopicsMissing("no topic")]
+        await anyio.sleep(2.05)  # it tries every two seconds by now
+        assert brokers.there == set(ALL)
+        assert made.stream.sent == [[1]]
+
+
+async def test_topics_that_nobody_may_make_are_tried_ever_later_however_often_they_are_missed() -> None:
+    brokers = Brokers()
+    brokers.down = True
+    async with keeping(brokers) as (keeper, _):
+        await anyio.sleep(60)
+        before = len(brokers.looks)
+        for _ in range(120):
+            assert not await keeper.ask(TopicsMissed(), 1)
+            await anyio.sleep(0.5)
+        assert len(brokers.looks) - before <= 2 * (4 + 60 / 10)
+        brokers.down = False
+        await anyio.sleep(10)
+        assert await keeper.ask(TopicsMissed(), 1)
+
+
+async def test_who_misses_topics_that_others_are_to_create_does_not_create_them() -> None:
+    brokers = Brokers("backbone.quotes")
+    async with keeping(brokers, create=False) as (keeper, _):
+        assert not await keeper.ask(TopicsMissed(), 1)
+        assert brokers.there == {"backbone.quotes"}
 
 
 async def test_what_would_not_get_through_is_told_for_as_long_as_it_is_so() -> None:
