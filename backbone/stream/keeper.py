@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
-from actors import Actor, ChildNotFound, Message, handles
+from actors import Actor, ActorDead, ChildNotFound, MailboxFull, Message, handles
 from backbone.calls import Calls
 from backbone.stream.messages import EnsureTopics, TopicsMissed
 from backbone.stream.provisioned import Provisioned
+from backbone.stream.ticks import Retry
 
 __all__ = ["TopicsActor"]
 
@@ -87,12 +89,18 @@ class TopicsActor(Actor):
         found = await self._provision(dry_run)
         if found.created:
             self.context.log.info("topics created", topics=", ".join(found.created))
+            self._tell_relay()
         if self._found is None or found.notes != self._found.notes:
             for note in found.notes:
                 self.context.log.warning("topic is not as asked for", note=note)
         self._found = found
         self._report(found)
         return found
+
+    def _tell_relay(self) -> None:
+        """Have it look now, where it waits to try again."""
+        with suppress(ChildNotFound, ActorDead, MailboxFull):
+            self._calls.ref(_RELAY).tell_nowait(Retry())
 
     def _stream_is_ill(self) -> bool:
         """Whether the relay is away or not well; read without asking it."""

@@ -280,7 +280,7 @@ def test_commands_and_failing_tests_in_other_processes_do_not_say_it(
     backbone = str(Path(sys.executable).with_name("backbone"))
     commands = [
         [backbone, "rehearse", str(SAMPLE), "--interval", "1h", "--output", "report", "-vv"],
-        [backbone, "connectors", "--format", "markdown", "--output", "connectors.md"],
+        [backbone, "connectors", "--ensure-topics", "--format", "markdown", "--output", "connectors.md"],
         [sys.executable, *TESTS],
         *([] if wrong else [[backbone, "config", "show", "--format", "json"], [backbone, "dlq", "list"]]),
     ]

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-from actors import Actor, ActorRef, ChildSpec, Message, SupervisorSpec, handles
+from actors import Actor, ActorRef, ChildSpec, Message, Request, SupervisorSpec, handles
 from actors.testing import TestSystem
 from backbone.calls import Calls
 from backbone.stream.errors import StreamUnavailable, TopicsMissing
@@ -15,6 +15,7 @@ from backbone.stream.keeper import TopicsActor
 from backbone.stream.messages import EnsureTopics, TopicsMissed
 from backbone.stream.provisioned import Provisioned
 from backbone.stream.relay import RelayActor
+from backbone.stream.ticks import Retry
 from tests.backbone.stream.kit import House, house, row
 
 ALL = ("backbone.quotes", "backbone.trades")
@@ -49,7 +50,22 @@ class Fail(Message, frozen=True):
     down: bool
 
 
+class Retries(Request[int], frozen=True):
+    """How often it was told to try again."""
+
+
 class Relay(Actor):
+    def __init__(self) -> None:
+        self._retries = 0
+
+    @handles
+    def retry(self, message: Retry) -> None:
+        self._retries += 1
+
+    @handles
+    def retries(self, message: Retries) -> int:
+        return self._retries
+
     @handles
     def fail(self, message: Fail) -> None:
         if message.down:
@@ -112,6 +128,7 @@ async def test_topics_that_a_broker_lost_are_made_within_two_seconds_of_the_rela
         relay.tell_nowait(Fail(True))
         await anyio.sleep(2.1)
         assert brokers.there == set(ALL)
+        assert await relay.ask(Retries()) == 1, "it would wait until its next try"
         looked = len(brokers.looks)
         await anyio.sleep(20)
         assert len(brokers.looks) - looked <= 6
