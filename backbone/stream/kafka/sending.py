@@ -24,6 +24,7 @@ from aiokafka.errors import (
     LeaderNotAvailableError,
     NodeNotReadyError,
     NoError,
+    UnknownTopicOrPartitionError,
     for_code,
 )
 from aiokafka.protocol.offset import OffsetResetStrategy
@@ -55,6 +56,7 @@ _Counted = Mapping[TopicPartition, Sequence[object]]
 _NOTHING: Final[_Counted] = MappingProxyType({})
 _FAILURES: Final = (KafkaError, StreamError, OSError)
 _CLOSE_SECONDS: Final = 1.0
+_GONE_SECONDS: Final = 2.0  # until brokers of which none answers, or that have no such topic, are not waited for
 _ACKS: Final = {"all": -1}  # all replicas that are in step
 _NO_TRANSACTION: Final = 2**31 - 1
 _SEQUENCES: Final = 2**31  # they begin again at 0 after that
@@ -191,8 +193,13 @@ class Sending:
         await self._delivered(rounds[-1], built)
 
     async def _delivered(self, batches: _Counted, waiting: dict[TopicPartition, bytes]) -> dict[TopicPartition, int]:
-        """Send what was built until all of it is acknowledged."""
+        """Send what was built until all of it is acknowledged.
+
+        What is gone is told soon, for only who has sent it can do something about it: a batch for a topic that was lost
+        would be sent again and again, and whoever waits would not say for so long that Kafka is away.
+        """
         written: dict[TopicPartition, int] = {}
+        well = anyio.current_time()
         while True:
             outcome = await self._tried(waiting)
             for place, result in outcome.items():
@@ -206,7 +213,18 @@ class Sending:
                 return written
             await anyio.sleep(RETRY_PAUSE)
             self._require_open()
-            await self._client.force_metadata_update()
+            gone = await self._gone(waiting)
+            if gone is None:
+                well = anyio.current_time()
+            elif anyio.current_time() - well > _GONE_SECONDS:
+                raise gone
+
+    async def _gone(self, waiting: Collection[TopicPartition]) -> KafkaError | None:
+        """Ask anew who leads the partitions; None: somebody does, or will soon."""
+        if not await self._client.force_metadata_update():
+            return KafkaConnectionError("no broker answers")
+        lost = {place.topic for place in waiting if not self._client.cluster.partitions_for_topic(place.topic)}
+        return UnknownTopicOrPartitionError(", ".join(sorted(lost))) if lost else None
 
     async def _built(
         self,

@@ -14,6 +14,7 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     NotLeaderForPartitionError,
     OutOfOrderSequenceNumber,
+    UnknownTopicOrPartitionError,
 )
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatch
@@ -40,6 +41,8 @@ class Brokers:
         silent: nothing is answered any more, and closing does not come to its end.
         gate: answers wait for it.
         refreshed: how often the leaders were asked for.
+        away: nobody answers that.
+        topics: that there are.
     """
 
     def __init__(self) -> None:
@@ -51,8 +54,10 @@ class Brokers:
         self.silent = False
         self.gate: anyio.Event | None = None
         self.refreshed = 0
-        self.closed = False
+        self.closed = self.away = False
+        self.topics = {"t"}
         self.cluster = SimpleNamespace(
+            partitions_for_topic=lambda topic: {0, 1} if topic in self.topics else None,
             brokers=lambda: [SimpleNamespace(nodeId=1), SimpleNamespace(nodeId=2)],
             leader_for_partition=self.leaders.get,
         )
@@ -67,8 +72,9 @@ class Brokers:
             await anyio.sleep_forever()
         self.closed = True
 
-    async def force_metadata_update(self) -> None:
+    async def force_metadata_update(self) -> bool:
         self.refreshed += 1
+        return not self.away
 
     async def send(self, broker: int, request: Any) -> Any:
         if not isinstance(request, ProduceRequest):
@@ -169,6 +175,33 @@ async def test_a_leader_that_is_not_known_is_waited_for(brokers: Brokers) -> Non
         assert (brokers.sent, brokers.refreshed > 5) == ([], True)
         brokers.leaders[FIRST] = 2
     assert len(brokers.sent) == 1
+
+
+async def test_brokers_that_are_gone_are_told_within_seconds_and_not_by_the_deadline_of_who_waits(
+    brokers: Brokers,
+) -> None:
+    sending = await started()
+    brokers.away, brokers.failing = True, [KafkaConnectionError("closed")] * 1000
+    with anyio.fail_after(3), pytest.raises(KafkaConnectionError, match="no broker answers"):
+        await sending.send({FIRST: messages(1)})
+
+
+async def test_a_topic_that_is_lost_while_it_is_sent_to_is_told_within_seconds(brokers: Brokers) -> None:
+    """As by a broker that came back empty: it would be waited for until the deadline, and nobody make it anew."""
+    sending = await started()
+    brokers.topics, brokers.leaders[FIRST] = set(), -1
+    with anyio.fail_after(3), pytest.raises(UnknownTopicOrPartitionError, match=r"t$"):
+        await sending.send({FIRST: messages(1)})
+
+
+async def test_brokers_that_are_away_for_a_moment_get_the_batch_again_as_it_was(brokers: Brokers) -> None:
+    sending = await started()
+    brokers.away, brokers.failing = True, [KafkaConnectionError("closed")] * 5
+    async with anyio.create_task_group() as group:
+        group.start_soon(sending.send, {FIRST: messages(3)})
+        await anyio.sleep(1)
+        brokers.away = False
+    assert len(set(map(str, brokers.sent))) == 1
 
 
 async def test_k5_it_returns_once_every_broker_has_acknowledged(brokers: Brokers) -> None:
