@@ -35,7 +35,7 @@ from backbone.stream.word import Word
 __all__ = ["RelayActor"]
 
 _HINTS = 64  # kept while the loop is busy; where one is lost, the next does not follow on what is known: a look
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds until it tries again what was held up
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0  # seconds until it tries again what was held up
 
 
 class RelayActor(Actor):
@@ -49,7 +49,7 @@ class RelayActor(Actor):
     their caches forget what changed, and one of them takes over where the holder falls silent.
 
     It does so beside its mailbox, so that it answers and stops at once, however long store or stream take. Where one of
-    them is down it keeps the cursor, says so, and tries again: 0.1 s later, then ever later up to every 2 s.
+    them is down it keeps the cursor, says so, and tries again: 0.1 s later, then ever later up to every second.
 
     Args:
         stream: where to publish.

@@ -150,12 +150,12 @@ async def test_brokers_that_come_back_empty_have_their_topics_as_soon_as_the_rel
     async with relaying(brokers) as made:
         brokers.down = True
         made.stream.failing = [StreamUnavailable("gone")]
-        made.stream.opening = [StreamUnavailable("refused")] * 100
+        made.stream.opening = [StreamUnavailable("refused")] * 200
         made.commit(row(1))
         await anyio.sleep(60)
         brokers.down, brokers.there = False, set()
         made.stream.opening = [TopicsMissing("no topic")]
-        await anyio.sleep(2.05)  # it tries every two seconds by now
+        await anyio.sleep(1.05)  # it tries every second by now
         assert brokers.there == set(ALL)
         assert made.stream.sent == [[1]]
 
