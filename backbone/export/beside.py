@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -21,14 +22,23 @@ class Threads:
 
     Args:
         inline: in the calling thread: for deterministic tests only.
+        own: so many that nobody else uses: a disk that does not answer holds them, and nobody else's. 0: the loop's.
     """
 
-    def __init__(self, *, inline: bool = False) -> None:
+    def __init__(self, *, inline: bool = False, own: int = 0) -> None:
         self._inline = inline
+        self._own = ThreadPoolExecutor(own, "export") if own and not inline else None
 
     async def run(self, function: Callable[..., T], *values: Any) -> T:
         """Call a function."""
-        return function(*values) if self._inline else await in_thread(lambda: function(*values))
+        if self._inline:
+            return function(*values)
+        return await in_thread(lambda: function(*values), executor=self._own)
+
+    def close(self) -> None:
+        """Let its own threads end with what they are at."""
+        if self._own is not None:
+            self._own.shutdown(wait=False)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ the next export goes on with.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -43,6 +43,7 @@ __all__ = ["Exporter"]
 
 _OWNER = "export"
 _CLOSE_SECONDS = 5.0
+_BESIDE = 2  # threads beside those of the files that are written at once
 _PAUSE = 1.0  # seconds, and one more each time
 _STATUS = {"ok": Status.OK, "warn": Status.DEGRADED, "fail": Status.FAILED}
 
@@ -86,7 +87,7 @@ class Exporter:
         self._asked = asked
         self._told = told
         self._disk = Disk() if disk is None else disk
-        self._threads = Threads(inline=settings.store.inline)
+        self._threads = Threads(inline=settings.store.inline, own=settings.export.readers + _BESIDE)
         self._layout = layout_of(settings.export, asked.form or settings.export.format)
         self._root = Path(asked.to or settings.export.path).absolute()
         self._spent = Spent()
@@ -100,18 +101,18 @@ class Exporter:
             Reject: the store gives no snapshot.
         """
         began, restarts = self._clock.time(), 0
-        with _explaining(self._root):
+        with closing(self._threads), _explaining(self._root), ExitStack() as stack:
             await self._threads.run(self._disk.folder, self._root)
-            with locked(self._root):
-                while True:
-                    try:
-                        report = await self._attempt(last=restarts == self._settings.export.restarts)
-                        break
-                    except Reject as reject:
-                        if reject.code not in AGAIN or restarts == self._settings.export.restarts:
-                            raise
-                    restarts += 1
-                    await anyio.sleep(_PAUSE * restarts)
+            await self._threads.run(lambda: stack.enter_context(locked(self._root)))
+            while True:
+                try:
+                    report = await self._attempt(last=restarts == self._settings.export.restarts)
+                    break
+                except Reject as reject:
+                    if reject.code not in AGAIN or restarts == self._settings.export.restarts:
+                        raise
+                restarts += 1
+                await anyio.sleep(_PAUSE * restarts)
         return msgspec.structs.replace(report, restarts=restarts, seconds=self._clock.time() - began)
 
     async def _attempt(self, *, last: bool) -> ExportReport:
@@ -181,7 +182,7 @@ class Exporter:
 
         One that has its manifest needs no other journal.
         """
-        if manifest_of(folder) is not None:
+        if await self._threads.run(manifest_of, folder) is not None:
             return
         await self._threads.run(self._disk.folder, folder)
         await self._threads.run(make_holdable, folder)
@@ -199,7 +200,7 @@ class Exporter:
             settings_hash=self._settings.hash,
             id=header.id,
             folder=str(folder),
-            current=shelf.current(self._root),
+            current=await self._threads.run(shelf.current, self._root),
             format=header.format,
             position=header.position,
             jobs=tuple(jobs.jobs),
