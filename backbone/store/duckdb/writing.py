@@ -25,7 +25,7 @@ from backbone.store.records import Chunk, OutboxRow, WriteResult
 
 __all__ = ["Writing"]
 
-_HANDED_ON_BYTES, _HANDED_ON_ROWS = 512 * 1024, 256
+_HANDED_ON_BYTES, _HANDED_ON_ROWS = 2**20, 256
 """As a piece of a file beside live rows has: to read it anew would hold them up."""
 
 

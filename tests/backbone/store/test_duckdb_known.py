@@ -223,7 +223,7 @@ async def test_a_chunk_of_more_symbols_than_are_left_in_a_block_has_numbers_that
     await store.close()
 
 
-@pytest.mark.parametrize(("rows", "handed_on"), [(8_192, True), (40_000, False)])
+@pytest.mark.parametrize(("rows", "handed_on"), [(8_192, True), (80_000, False)])
 async def test_what_a_piece_of_a_file_publishes_need_not_be_read_again(
     tmp_path: Path, rows: int, handed_on: bool
 ) -> None:
