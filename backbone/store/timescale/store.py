@@ -123,12 +123,14 @@ class TimescaleStore(
         """Close the connections, within seconds whatever the server does."""
         self.drop_leases()
         self.drop_snapshots()
+        self._workers.end()
         await self._database.close()
 
     def let_go(self) -> None:
         """See `backbone.store.port.Adapter`."""
         self.drop_leases()
         self.drop_snapshots()
+        self._workers.end()
         self._database.let_go()
 
     async def migrate(self, *, dry_run: bool = False) -> MigrationReport:
