@@ -12,7 +12,7 @@ import anyio
 
 from backbone import Backbone
 
-__all__ = ["Pace", "Percentiles", "paced", "sustained"]
+__all__ = ["Pace", "Percentiles", "paced", "percentiles", "sustained"]
 
 _STEP = 0.005  # seconds between two looks at the loop
 _CALLERS = 1000
@@ -66,7 +66,7 @@ async def paced(backbone: Backbone, rate: int, seconds: float) -> Pace:
                 due[_micros(row["ts"])] = at
                 group.start_soon(send, row, at)
         watching.cancel_scope.cancel()
-    return Pace(rate, _percentiles(returned), _percentiles(seen), _percentiles(lag))
+    return Pace(rate, percentiles(returned), percentiles(seen), percentiles(lag))
 
 
 async def _see(updates: object, due: dict[int, float], seen: list[float], records: int) -> None:
@@ -108,7 +108,8 @@ def _micros(moment: object) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def _percentiles(values: Sequence[float]) -> Percentiles:
+def percentiles(values: Sequence[float]) -> Percentiles:
+    """Of durations, in any order."""
     ordered = sorted(values)
     at = [ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)] for share in (0.5, 0.99)]
     return at[0], at[1], ordered[-1]

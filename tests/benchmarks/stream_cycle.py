@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from backbone import Backbone, Dimension, IngestPlan, Settings
 from backbone.cli.process.garbage import settled
 from backbone.services import native
+from tests.benchmarks.paced_bare import BarePace, bare_paced
 from tests.benchmarks.paced_load import Pace, paced
 from tests.benchmarks.report import Floor, Table
 from tests.services.cycle import institutional
@@ -44,6 +45,7 @@ class Cycle:
         processor: seconds of processor time of this process, from the first row to the last one consumed.
         lag: seconds by which the loop was late meanwhile.
         pace: of single rows.
+        bare: of single rows by the bare clients.
     """
 
     rows: int
@@ -53,6 +55,7 @@ class Cycle:
     processor: list[float] = field(default_factory=list)
     lag: list[float] = field(default_factory=list)
     pace: Pace | None = None
+    bare: BarePace | None = None
 
 
 async def measured(services: native.Services, folder: Path, rounds: int, quick: bool) -> Cycle:
@@ -66,10 +69,13 @@ async def measured(services: native.Services, folder: Path, rounds: int, quick: 
             warm = Cycle(cycle.rows)
             await _alone(quiet, path, cycle if number else warm)
             await _whole(whole, path, cycle if number else warm)
+        seconds = SECONDS / (10 if quick else 1)
         async with Backbone.open(whole) as backbone:
             await paced(backbone, RATE, 0.5)  # warm
             with settled():
-                cycle.pace = await paced(backbone, RATE, SECONDS / (10 if quick else 1))
+                cycle.pace = await paced(backbone, RATE, seconds)
+        with settled():
+            cycle.bare = await bare_paced(services, dsn, RATE, seconds)
     return cycle
 
 
@@ -154,11 +160,14 @@ def tables(cycle: Cycle) -> list[Table]:
     spent = statistics.median(cycle.processor) / cycle.rows * 1e6
     note = f"Processor time of the process: {spent:.1f} µs a row. Loop late by p99 {_lag(cycle):.1f} ms."
     found = [Table(f"{cycle.rows:,} trades of {SYMBOLS} symbols from a file", ("", "rows/s", "beside"), rates, note)]
-    if cycle.pace is not None:
-        rows = [
-            (what, *(f"{1000 * each:.1f}" for each in part))
-            for what, part in (("record returned", cycle.pace.returned), ("subscriber had it", cycle.pace.seen))
-        ]
+    if cycle.pace is not None and cycle.bare is not None:
+        parts = {
+            "record returned": cycle.pace.returned,
+            "subscriber had it": cycle.pace.seen,
+            "asyncpg has committed": cycle.bare.committed,
+            "aiokafka's consumer had it": cycle.bare.seen,
+        }
+        rows = [(what, *(f"{1000 * each:.1f}" for each in part)) for what, part in parts.items()]
         found.append(Table(f"One-row records, {RATE} a second, in ms", ("", "p50", "p99", "max"), rows))
     return found
 
