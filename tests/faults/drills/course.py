@@ -21,6 +21,7 @@ FROZEN_SECONDS = 30.0
 BACK_SECONDS = 5.0
 QUIET_SECONDS = 2.0  # at work before and after
 PACE_SECONDS = 0.02
+_LONGEST_SECONDS = 30.0  # until nobody waits for it any more
 ACTORS = {"timescale": "store", "redis": "cache", "kafka": "relay"}
 """Who says in the roster how a server is."""
 
@@ -134,12 +135,19 @@ def rows_left(frames: int) -> int:
 
 
 async def are_ok(backbone: Backbone, *actors: str) -> float:
-    """Seconds until actors say so, all of them at once."""
+    """Seconds until actors say so, all of them at once.
+
+    Raises:
+        AssertionError: they do not in time; it tells what they say instead.
+    """
     began = time.monotonic()
-    with anyio.fail_after(30):
+    with anyio.move_on_after(_LONGEST_SECONDS):
         while any(health(backbone, actor).level != "ok" for actor in actors):  # noqa: ASYNC110 - the roster is looked at
             await anyio.sleep(PACE_SECONDS)
-    return time.monotonic() - began
+        return time.monotonic() - began
+    said = {actor: health(backbone, actor) for actor in actors}
+    words = "; ".join(f"{actor} is {each.level}: {each.why}" for actor, each in said.items() if each.level != "ok")
+    raise AssertionError(f"not ok within {_LONGEST_SECONDS:g} s: {words or 'never all of them at once'}")
 
 
 @asynccontextmanager

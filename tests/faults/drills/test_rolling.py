@@ -96,9 +96,9 @@ class Ingesting:
             try:
                 await self._backbone.ingest(plan)
             except StoreError:
-                self.refused += 1
-                continue
-            self.runs += 1
+                self.refused += 1  # a store that is away refuses at once: without a pause this would be all that runs
+            else:
+                self.runs += 1
             await anyio.sleep(PACE_SECONDS)
         self.done.set()
 
