@@ -51,9 +51,10 @@ async def trading(**given: Any) -> AsyncIterator[tuple[Backbone, Wall]]:
 async def test_a_feed_that_goes_on_is_not_blocked_by_a_clock_that_was_set_back() -> None:
     async with trading() as (backbone, clock):
         clock.set_by = timedelta(seconds=-50)  # within what the clock of a source may be ahead
-        for _ in range(200):
+        for second in range(200):
             await anyio.sleep(1)
-            await quoted(backbone, clock.now() + timedelta(seconds=50))
+            if second % 5 == 0:
+                await quoted(backbone, clock.now() + timedelta(seconds=50))
             assert backbone.gate(QUOTES, BTC).ok
 
 
