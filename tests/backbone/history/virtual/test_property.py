@@ -14,6 +14,7 @@ from backbone.store.records import Query
 from backbone.store.since import Changes, Since, Stretch, stretches_of
 from backbone.testing import embedded
 from tests.backbone.history.play import Differs, Play
+from tests.campaigns import so_many
 
 ACTS = 20
 
@@ -45,7 +46,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fsync", lambda _: None)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(so_many(20, part=2)))  # one with mapped files, one with two exports kept
 async def test_a_window_is_what_the_store_holds(seed: int, tmp_path: Path, hasty: None) -> None:
     play = play_of(seed, tmp_path)
     await play.run(ACTS)
