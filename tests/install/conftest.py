@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.install.kit import LOCKED, ROOT, found, run
 from tests.once import once
@@ -17,6 +18,22 @@ LONGEST = ("test_actors_on_every_python.py", "test_locks.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, or all wait for it in the end."""
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Have tests of one file on one Python done by one process, which makes their environment once.
+
+    The groups of xdist 3.8 are lost with pytest 9.2, whose items keep the ids that they had.
+    """
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = _together
+    return scheduler
+
+
+def _together(nodeid: str) -> str:
+    file, _, test = nodeid.partition("::")
+    return f"{file}{test[test.find('[') :]}" if "[" in test else file
 
 
 @pytest.fixture(scope="session")
