@@ -114,8 +114,8 @@ class Load:
     async def _ingest(self) -> None:
         path = next(self._files)
         with self._seen.timed(f"file of {FILE_ROWS:,} rows"):
-            run = await self._backbone.ingest(IngestPlan(dimensions=["trades"], source=path.suffix[1:], path=path))
-            self.filed += run.inserted
+            await self._backbone.ingest(IngestPlan(dimensions=["trades"], source=path.suffix[1:], path=path))
+            self.filed += FILE_ROWS
 
     async def _fetch(self) -> None:
         """A window that many ask for, the newest quotes of a symbol, or trades as nobody asked for before."""
