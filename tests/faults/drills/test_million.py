@@ -21,8 +21,6 @@ from tests.services.cycle import institutional
 from tests.services.stores import drop_database, make_database
 
 LAG_SECONDS = 0.010
-BESIDE = 1.5
-"""Where the bare clients miss the bound on this machine, too, so many times their lateness is the most."""
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +78,8 @@ async def test_a_million_rows_arrive_once_as_they_are_stored(
     assert second <= 1.1 * first, "memory grows with the rows"
     if watch.p99 >= LAG_SECONDS:
         bare = [await beside(services, path) for _ in range(2)]
-        late = f"{1000 * watch.p99:.1f} ms, and with bare clients by {' and '.join(f'{1000 * n:.1f}' for n in bare)} ms"
-        say(f"loop late by p99 {late}")
-        assert watch.p99 < BESIDE * max(bare), f"the loop is later than with bare clients: {late}"
-        pytest.xfail(f"MISSED: the loop is to be late by less than {1000 * LAG_SECONDS:g} ms, p99; it is by {late}")
+        theirs = " and ".join(f"{1000 * late:.1f}" for late in bare)
+        pytest.fail(
+            f"the loop is late by p99 {1000 * watch.p99:.1f} ms; allowed are {1000 * LAG_SECONDS:g} ms; "
+            f"with bare clients that do the same it was {theirs} ms"
+        )
