@@ -2,12 +2,14 @@
 
 A read of a network disk whose server is gone comes back when that does, or never, and nothing can interrupt it. Its
 thread is left behind; it keeps nobody else from a thread, for these are used for nothing else, nor the program from
-ending. Slow is not hung: the deadline begins anew with each step that is done.
+ending. Slow is not hung: the deadline begins anew with each step that is done. Where nobody waits any more, the step
+that is done is the last; a program that ends waits for that: Arrow aborts it where its threads find no interpreter.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import threading
 import time
 from collections import deque
@@ -15,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from backbone.history.errors import Hung
 
@@ -24,6 +27,7 @@ MOST = 8
 """Threads at once, those that hang included."""
 
 _IDLE_SECONDS = 10.0
+_EXIT_SECONDS = 5.0  # for the step that is under way while the program ends
 
 T = TypeVar("T")
 
@@ -40,13 +44,18 @@ def _nothing() -> None:
     """Nobody waits with a deadline."""
 
 
+class _NobodyWaits(Exception):
+    """The work at hand is given up: it ends here."""
+
+
 class _Job:
     """A function on its way through a thread.
 
     Attributes:
         future: of the caller's loop.
         at: when its last step was done, on the clock that only rises.
-        given_up: nobody waits any more; one that has not begun is left out.
+        given_up: nobody waits any more; one that has not begun is left out, one that has ends with its next step.
+        back: its thread is done with it.
     """
 
     def __init__(self, function: Callable[[], Any]) -> None:
@@ -54,11 +63,14 @@ class _Job:
         self._loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self._loop.create_future()
         self.given_up = False
-        self.beat()
+        self.back = threading.Event()
+        self.at = time.monotonic()
 
     def beat(self) -> None:
         """A step is done."""
         self.at = time.monotonic()
+        if self.given_up:
+            raise _NobodyWaits
 
     def do(self) -> None:
         """Call the function, in a thread."""
@@ -69,6 +81,7 @@ class _Job:
             outcome, error = None, raised
         finally:
             _here.job = None
+            self.back.set()
         with suppress(RuntimeError):  # the loop is closed: nobody waits
             self._loop.call_soon_threadsafe(self._tell, outcome, error)
 
@@ -97,6 +110,7 @@ class Threads:
         self._waiting: deque[_Job] = deque()
         self._handed: SimpleQueue[_Job] = SimpleQueue()
         self._idle = 0
+        _all.add(self)
 
     @property
     def hung(self) -> str:
@@ -124,6 +138,15 @@ class Threads:
         finally:
             job.given_up = True
 
+    def end(self) -> None:
+        """Give up what is at work, and wait for it; not for what hangs."""
+        with self._lock:
+            jobs = [*self._at_work]
+        for job in jobs:
+            job.given_up = True
+        for job in jobs:
+            job.back.wait(max(0.0, job.at + min(self._seconds, _EXIT_SECONDS) - time.monotonic()))
+
     def _take(self, job: _Job) -> None:
         with self._lock:
             if len(self._at_work) == MOST:
@@ -139,7 +162,7 @@ class Threads:
     def _work(self, first: _Job) -> None:
         job: _Job | None = first
         while job is not None:
-            job.beat()
+            job.at = time.monotonic()
             job.do()
             job = self._behind(job)
 
@@ -160,3 +183,12 @@ class Threads:
                 return self._handed.get_nowait()
             self._idle -= 1
         return None
+
+
+_all: WeakSet[Threads] = WeakSet()
+
+
+@atexit.register
+def _end() -> None:
+    for threads in list(_all):
+        threads.end()

@@ -149,6 +149,60 @@ asyncio.run(main())
     assert done.stdout == "hung\n"
 
 
+def test_a_program_that_ends_while_arrow_reads_what_nobody_waits_for_is_not_aborted(tmp_path: Path) -> None:
+    program = """
+import asyncio, sys, threading
+from pathlib import Path
+import anyio
+import pyarrow as pa, pyarrow.parquet as pq
+from backbone.history import files
+from backbone.history.threads import Threads
+files.WHOLE_BYTES = 0
+path = Path(sys.argv[1])
+columns = {name: range(500_000) for name in "abcd"}
+pq.write_table(pa.table(columns), path, row_group_size=5_000, compression="none", use_dictionary=False)
+began = threading.Event()
+def read():
+    while True:
+        with pq.ParquetFile(files.File(path, path.stat().st_size).source()) as file:
+            began.set()
+            file.read_row_groups([*range(file.num_row_groups)], use_threads=True)
+async def main():
+    async with anyio.create_task_group() as group:
+        for _ in range(4):
+            group.start_soon(Threads(60.0, "x").run, read)
+        while not began.is_set():
+            await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+asyncio.run(main())
+print("over")
+"""
+    given = [sys.executable, "-c", program, str(tmp_path / "file")]
+    done = subprocess.run(given, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "over\n", "")
+
+
+async def test_what_nobody_waits_for_any_more_ends_with_its_next_step(disk: Disk) -> None:
+    threads, began, steps = Threads(LONG, "x"), threading.Event(), list[int]()
+
+    def endless() -> None:
+        beat = beat_of()
+        while True:
+            began.set()
+            disk.there.wait()
+            steps.append(1)
+            beat()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(threads.run, endless)
+        while not began.is_set():
+            await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+    disk.there.set()
+    threads.end()
+    assert steps == [1]
+
+
 @pytest.fixture
 def pipe(tmp_path: Path) -> Iterator[Path]:
     """A file that nobody can read to its end, nor even open, as on a disk whose server is gone."""
