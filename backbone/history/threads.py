@@ -124,7 +124,7 @@ class Threads:
         """Call a function in a thread; a caller who is cancelled does not wait for it either.
 
         Raises:
-            Hung: no step of it was done in time, or no thread was free.
+            Hung: no step of it was done in time, or no thread was free, or none could be started.
         """
         job = _Job(function)
         self._take(job)
@@ -157,7 +157,12 @@ class Threads:
                 self._idle -= 1  # one of them, whichever takes it
                 self._handed.put(job)
                 return
-        threading.Thread(target=self._work, args=(job,), name="history", daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(job,), name="history", daemon=True).start()
+        except RuntimeError as error:  # the machine gives no more of them
+            with self._lock:
+                self._at_work.discard(job)
+            raise Hung(f"{self._what} was not read: {error}") from error
 
     def _work(self, first: _Job) -> None:
         job: _Job | None = first

@@ -40,7 +40,9 @@ class Spilling:
 
     def look(self) -> bool:
         """Whether there came more than may."""
-        self.over = self.over or _bytes_in(self._folder) - self._before > self.most
+        now = _bytes_in(self._folder)
+        self._before = min(self._before, now)  # what others had laid there is gone, and makes no room for more of this
+        self.over = self.over or now - self._before > self.most
         return self.over
 
 

@@ -100,6 +100,23 @@ async def test_who_waits_for_a_thread_gets_it_from_the_next_one_that_is_done(dis
     assert answers == ["rows"] * (2 * MOST)
 
 
+async def test_a_machine_that_gives_no_more_threads_is_told_and_holds_none_for_good(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    threads = Threads(SHORT, "/net/exports")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        for _ in range(MOST + 1):
+            with pytest.raises(Hung, match="/net/exports was not read: can't start new thread"):
+                await threads.run(disk.read)
+    disk.there.set()
+    assert await threads.run(disk.read) == "rows"
+    assert threads.hung == ""
+
+
 async def test_what_is_slow_and_goes_on_does_not_hang(disk: Disk) -> None:
     threads, began = Threads(SHORT, "x"), threading.Event()
 

@@ -202,3 +202,12 @@ async def test_what_lay_there_before_counts_against_nobody(tmp_path: Path) -> No
     (tmp_path / "more").unlink()
     assert found.look()
     assert not spilling.Spilling(tmp_path / "gone", 100).look()
+
+
+async def test_what_others_take_away_again_makes_no_room_for_more(tmp_path: Path) -> None:
+    (tmp_path / "others").write_bytes(b"x" * 1000)
+    found = spilling.Spilling(tmp_path, 100)
+    (tmp_path / "others").unlink()
+    assert not found.look()
+    (tmp_path / "own").write_bytes(b"x" * 101)
+    assert found.look()
