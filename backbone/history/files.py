@@ -16,7 +16,7 @@ from backbone.export.manifest import Entry
 from backbone.history.errors import Damaged
 from backbone.history.threads import beat_of
 
-__all__ = ["WHOLE_BYTES", "File", "Hashes", "Marks", "Spoilt", "hash_of_mapped", "marks_of"]
+__all__ = ["WHOLE_BYTES", "File", "Hashes", "Marks", "Spoilt", "hash_of_mapped", "marks_of", "paths_of"]
 
 WHOLE_BYTES = 64 * 2**20
 """Parquet files of up to so many bytes are read as a whole; of larger ones what is needed, piece by piece."""
@@ -163,8 +163,12 @@ def hash_of_mapped(data: pa.Buffer) -> str:
 
 def marks_of(folder: Path, entry: Entry) -> Marks:
     """Others as soon as a file of a part is another one."""
-    paths = [entry.path] if entry.mapped is None else [entry.path, entry.mapped.path]
-    return tuple(_mark(folder / path) for path in paths)
+    return tuple(_mark(path) for path in paths_of(folder, entry))
+
+
+def paths_of(folder: Path, entry: Entry) -> list[Path]:
+    """The files of a part."""
+    return [folder / path for path in ([entry.path] if entry.mapped is None else [entry.path, entry.mapped.path])]
 
 
 def _mark(path: Path) -> Stamp | None:

@@ -23,10 +23,11 @@ from backbone.domain.frame import Frame
 from backbone.domain.stored import one_chunk
 from backbone.export.manifest import Entry
 from backbone.history.errors import Damaged, Hung
-from backbone.history.files import Marks, Spoilt, marks_of
+from backbone.history.files import Marks, Spoilt, marks_of, paths_of
 from backbone.history.opened import Opened
+from backbone.history.probing import Probe
 from backbone.history.served import Served
-from backbone.history.threads import Threads, beat_of
+from backbone.history.threads import Threads, beat_of, leave_disk
 from backbone.history.volume import Volume, bounds_of, stamp_of, volume_of
 from backbone.settings import Settings
 from backbone.store.messages import ReadRows, ReadSince
@@ -61,6 +62,7 @@ class History:
         self._inline = settings.store.inline
         self._calls = calls
         self._threads = Threads(settings.export.read_seconds, str(self._root))
+        self._probe = Probe(self._threads, self._root)
         self._opened = Opened()
         self._stamp: tuple[object, ...] = ()
         self._marks: dict[str, tuple[Entry, Marks]] = {}
@@ -78,7 +80,7 @@ class History:
 
     async def look(self) -> None:
         """Take the export that CURRENT names now; where the disk hangs, that stays which was read before."""
-        if not self.enabled or self.hung:
+        if not self.enabled or not await self._probe.answers():
             return
         try:
             stamp = await self._run(lambda: stamp_of(self._root))
@@ -177,7 +179,11 @@ class History:
         rows = anew + sum(entry.rows for *_, entry in wanted)
         is_slice = len(wanted) == 1 and not result.frames and _in_order(query)
         few = all(self._at_hand(volume, entry) for *_, entry in wanted) and (is_slice or rows <= _FEW_ROWS)
-        frame, held = await self._run(lambda: self._together(query, volume, wanted, result.frames), inline=few)
+        try:
+            frame, held = await self._run(lambda: self._together(query, volume, wanted, result.frames), inline=few)
+        except Hung:
+            self._probe.doubt(path for *_, entry in wanted for path in paths_of(volume.folder, entry))
+            raise
         self.served.note(volume.folder.name, query, held=held)
         return ReadResult(frame, *_position(result))
 
@@ -301,6 +307,7 @@ def _frame(query: Query, tables: list[pa.Table]) -> Frame:
         return Frame.of_canonical(dimension, tables[0]) if tables else Frame.empty(dimension)
     joined = pa.concat_tables(tables).combine_chunks()  # all at once: a seventh of the time of one by one
     whole = pa.Table.from_arrays([one_chunk(column) for column in joined.columns], schema=joined.schema)
+    leave_disk()
     return Frame.of_canonical(dimension, whole if _in_order(query) else reorder(dimension, whole))
 
 

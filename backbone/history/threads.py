@@ -21,7 +21,7 @@ from weakref import WeakSet
 
 from backbone.history.errors import Hung
 
-__all__ = ["MOST", "Threads", "beat_of"]
+__all__ = ["MOST", "Threads", "beat_of", "leave_disk"]
 
 MOST = 8
 """Threads at once, those that hang included."""
@@ -40,6 +40,14 @@ def beat_of() -> Callable[[], None]:
     return _nothing if job is None else job.beat
 
 
+def leave_disk() -> None:
+    """What is left of the work at hand needs no disk: a processor that is long at work is no disk that hangs."""
+    beat_of()()
+    job: _Job | None = getattr(_here, "job", None)
+    if job is not None:
+        job.at = float("inf")
+
+
 def _nothing() -> None:
     """Nobody waits with a deadline."""
 
@@ -53,7 +61,7 @@ class _Job:
 
     Attributes:
         future: of the caller's loop.
-        at: when its last step was done, on the clock that only rises.
+        at: when its last step was done, on the clock that only rises; infinite: it needs the disk no more.
         given_up: nobody waits any more; one that has not begun is left out, one that has ends with its next step.
         back: its thread is done with it.
     """
@@ -107,6 +115,7 @@ class Threads:
         self._what = what
         self._lock = threading.Lock()
         self._at_work: set[_Job] = set()
+        self._lost: set[_Job] = set()
         self._waiting: deque[_Job] = deque()
         self._handed: SimpleQueue[_Job] = SimpleQueue()
         self._idle = 0
@@ -115,10 +124,24 @@ class Threads:
     @property
     def hung(self) -> str:
         """What does not answer, in words; "" where nothing hangs."""
-        since = time.monotonic() - self._seconds
         with self._lock:
-            many = sum(job.at <= since for job in self._at_work)
+            many = len(self._overdue() - self._lost)
         return f"{self._what} has not answered for {self._seconds:g} s: {many} reads hang" if many else ""
+
+    @property
+    def lost(self) -> int:
+        """Threads that hang although the disk answers."""
+        with self._lock:
+            return len(self._lost)
+
+    def write_off(self) -> None:
+        """The disk answers: what hangs now says nothing of it any more, and only keeps its thread."""
+        with self._lock:
+            self._lost |= self._overdue()
+
+    def _overdue(self) -> set[_Job]:
+        since = time.monotonic() - self._seconds
+        return {job for job in self._at_work if job.at <= since}
 
     async def run(self, function: Callable[[], T]) -> T:
         """Call a function in a thread; a caller who is cancelled does not wait for it either.
@@ -133,7 +156,7 @@ class Threads:
                 left = job.at + self._seconds - time.monotonic()
                 if left <= 0:
                     raise Hung(self.hung or f"{self._what}: no thread was free for {self._seconds:g} s")
-                await asyncio.wait((job.future,), timeout=left)
+                await asyncio.wait((job.future,), timeout=min(left, self._seconds))
             return job.future.result()  # type: ignore[no-any-return]
         finally:
             job.given_up = True
@@ -145,7 +168,8 @@ class Threads:
         for job in jobs:
             job.given_up = True
         for job in jobs:
-            job.back.wait(max(0.0, job.at + min(self._seconds, _EXIT_SECONDS) - time.monotonic()))
+            now = time.monotonic()
+            job.back.wait(max(0.0, min(job.at, now) + min(self._seconds, _EXIT_SECONDS) - now))
 
     def _take(self, job: _Job) -> None:
         with self._lock:
@@ -175,6 +199,7 @@ class Threads:
         """The next one that is still waited for; None: there came none for a while, and this thread ends."""
         with self._lock:
             self._at_work.discard(done)
+            self._lost.discard(done)
             while self._waiting:
                 job = self._waiting.popleft()
                 if not job.given_up:

@@ -15,14 +15,17 @@ from typing import Any
 import anyio
 import pytest
 
-from backbone import Backbone
+from backbone import Backbone, Frame
 from backbone.calls import Calls
+from backbone.domain.canonical import reorder
+from backbone.history import probing
+from backbone.history import reading as rooms
 from backbone.history.actor import Look
 from backbone.history.errors import Hung
 from backbone.history.files import File
 from backbone.history.messages import ExplainRow
 from backbone.history.threads import MOST, Threads, beat_of
-from tests.backbone.history.kit import DAY, TRADES, current, facts, files, from_export, trades
+from tests.backbone.history.kit import BARS, DAY, TRADES, current, facts, files, from_export, trades
 from tests.backbone.history.kit import reading as opened
 
 SHORT, LONG = 0.05, 60.0
@@ -130,13 +133,51 @@ async def test_what_is_slow_and_goes_on_does_not_hang(disk: Disk) -> None:
     async with anyio.create_task_group() as group:
 
         async def hang() -> None:
-            for _ in range(3):
-                with pytest.raises(Hung):
-                    await threads.run(threading.Event().wait)  # three deadlines pass meanwhile
+            await several_deadlines_pass()
             disk.there.set()
 
         group.start_soon(hang)
         assert await threads.run(slow) == "all"
+
+
+async def several_deadlines_pass() -> None:
+    threads, never = Threads(SHORT, "x"), threading.Event()
+    for _ in range(3):
+        with pytest.raises(Hung):
+            await threads.run(never.wait)
+    never.set()
+
+
+async def test_a_processor_that_works_long_on_what_was_read_is_no_disk_that_hangs(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = threading.Event()
+
+    def long(*given: Any) -> Any:
+        began.set()
+        disk.there.wait()
+        return reorder(*given)
+
+    monkeypatch.setattr(rooms, "reorder", long)
+    rows = [{"symbol": symbol, "interval": "1h", "ts": DAY, "close": 1.0} for symbol in ("EURUSD", "GBPUSD")]
+    stored, found = Frame.from_records(BARS, rows), list[Frame]()
+    async with opened(tmp_path, **{"store.inline": False, "export.read_seconds": SHORT}) as backbone:
+        await backbone.record(stored)
+        await backbone.export()
+
+        async def fetch() -> None:
+            found.append(await backbone.fetch(BARS, symbols=["EURUSD", "GBPUSD"]))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(fetch)
+            with anyio.fail_after(30):
+                while not began.is_set():
+                    await anyio.lowlevel.checkpoint()
+            await several_deadlines_pass()
+            assert facts(backbone)["why_not"] == ""
+            disk.there.set()
+        assert found == [stored]
+        assert (facts(backbone)["passed_by"], facts(backbone)["history_rows"]) == (0, 2)
 
 
 async def test_a_caller_who_is_cancelled_does_not_wait_for_the_disk(disk: Disk) -> None:
@@ -264,6 +305,31 @@ async def test_a_fetch_goes_on_with_the_store_and_says_why(tmp_path: Path, pipe:
                 await anyio.lowlevel.checkpoint()
         await Calls(backbone.system, backbone.path).ref("history").tell(Look())
         await degraded(backbone, "ok")
+        assert await from_export(backbone) == (trades(0, 1, 2), 3)
+
+
+async def test_files_are_read_again_from_a_disk_that_answers_though_the_old_read_never_comes_back(
+    tmp_path: Path, pipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path, **{"store.inline": False, "export.read_seconds": SHORT}) as backbone:
+        await backbone.record(trades(0, 1, 2))
+        await backbone.export()
+        [_, second, _] = files(tmp_path)
+        kept = second.rename(tmp_path / "kept")
+        second.symlink_to(pipe)
+        assert await from_export(backbone) == (trades(0, 1, 2), 0)
+        await degraded(backbone, "degraded")
+        monkeypatch.setattr(probing, "_FIRST_PAUSE", 0.0)
+        history = Calls(backbone.system, backbone.path).ref("history")
+        await history.tell(Look())
+        with anyio.fail_after(30):
+            while "2 reads hang" not in facts(backbone)["why"]:  # it was asked, and does not answer
+                await anyio.lowlevel.checkpoint()
+        assert await from_export(backbone) == (trades(0, 1, 2), 0)
+        kept.replace(second)
+        await history.tell(Look())
+        await degraded(backbone, "ok")
+        assert facts(backbone)["why_not"] == ""
         assert await from_export(backbone) == (trades(0, 1, 2), 3)
 
 
