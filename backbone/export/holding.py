@@ -38,14 +38,14 @@ def make_holdable(folder: Path) -> None:
 
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """Keep an export from being removed. Where nothing can be locked, for want of rights, it is read without.
+    """Keep an export from being removed. Where nothing can be locked, for whatever reason, it is read without.
 
     Raises:
         Gone: it is too late.
     """
     handle = _opened(folder)
     try:
-        if handle is not None and not (_locked(handle, fcntl.LOCK_SH) and _is_still(handle, folder)):
+        if handle is not None and not (_shared(handle) and _is_still(handle, folder)):
             raise Gone(f"{folder.name} is being removed")
         yield
     finally:
@@ -77,11 +77,28 @@ def _opened(folder: Path) -> int | None:
     with suppress(OSError):
         return os.open(folder / HELD, _READ)
     try:
-        return lock_file(folder / HELD)
+        handle = lock_file(folder / HELD)
     except FileNotFoundError as error:
         raise Gone(f"{folder.name} was removed") from error
     except OSError:
         return None
+    _give_to_owner(handle, folder)
+    return handle
+
+
+def _give_to_owner(handle: int, folder: Path) -> None:
+    """What root made while he read must not keep the owner of the export from removing it one day."""
+    with suppress(OSError):  # we are not root, nor need to be
+        owner = folder.stat()
+        if os.fstat(handle).st_nlink == 1:  # else it is another name of somebody's file
+            os.fchown(handle, owner.st_uid, owner.st_gid)
+
+
+def _shared(handle: int) -> bool:
+    try:
+        return _locked(handle, fcntl.LOCK_SH)
+    except OSError:
+        return True
 
 
 def _locked(handle: int, how: int) -> bool:

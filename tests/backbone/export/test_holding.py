@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import anyio
 import pytest
 
+from backbone import files
 from backbone.domain.status import Status
 from backbone.export import holding, shelf
 from backbone.export.errors import ExportMissing
@@ -153,6 +155,46 @@ async def test_exports_of_versions_without_the_file_are_held_and_removed_as_well
         assert (await another(desk)).removed == ()
     assert first.id in (await another(desk)).removed
     assert shelf.verify(desk.root).status is Status.OK
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.EACCES, errno.ENOLCK])
+async def test_where_nothing_can_be_locked_an_export_is_read_without(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    await another(desk)
+
+    def refused(handle: int, how: int) -> None:
+        raise OSError(code, "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    assert shelf.verify(desk.root).status is Status.OK
+
+
+async def test_what_root_made_while_he_read_belongs_to_the_owner_of_the_export(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = desk.root / (await another(desk)).id
+    made, given = folder / holding.HELD, list[tuple[Path, int, int]]()
+    made.unlink()
+
+    def give(handle: int, user: int, group: int) -> None:
+        given.append((Path(f"/proc/self/fd/{handle}").readlink(), user, group))
+
+    monkeypatch.setattr(os, "fchown", give)
+    assert shelf.verify(desk.root).status is Status.OK
+    assert given == [(made, folder.stat().st_uid, folder.stat().st_gid)]
+    made.unlink()
+    somebodys = desk.root / "somebodys"
+    somebodys.touch()
+    lock_file = files.lock_file
+
+    def meanwhile(path: Path) -> int:
+        os.link(somebodys, path)
+        return lock_file(path)
+
+    monkeypatch.setattr(holding, "lock_file", meanwhile)
+    assert shelf.verify(desk.root).status is Status.OK
+    assert len(given) == 1
 
 
 async def test_a_full_disk_is_no_reason_to_keep_what_would_make_room(
