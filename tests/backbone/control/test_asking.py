@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone.control.asking import ask_running, bytes_of_running
+from backbone.control.asking import Line, ask_running, bytes_of_running
 from backbone.control.errors import ControlUnreachable
 from backbone.control.wire import refusal
 from tests.backbone.control.impostor import listening, saying
@@ -170,3 +170,20 @@ def test_the_deadline_counts_from_the_first_step(tmp_path: Path) -> None:
     path = tmp_path / "b.sock"
     with listening(path, saying(GOOD)), pytest.raises(ControlUnreachable, match="is busy"):
         ask_running(path, "status", 0.0)
+
+
+def test_who_hangs_up_before_he_is_through_asks_nothing_and_who_does_so_behind_it_hits_nobody() -> None:
+    line = Line()
+    line.hang_up()
+    near, far = socket.socketpair()
+    with near, far, line.over(near):
+        far.settimeout(30)
+        assert far.recv(1) == b""
+    line = Line()
+    near, far = socket.socketpair()
+    with near, far:
+        with line.over(near):
+            pass
+        line.hang_up()
+        near.sendall(b"x")
+        assert far.recv(1) == b"x"

@@ -133,6 +133,22 @@ async def test_one_that_is_being_removed_is_begun_by_nobody(desk: Bench) -> None
         assert not free
 
 
+async def test_one_that_loses_its_name_is_begun_by_nobody_in_that_moment(desk: Bench) -> None:
+    first, tries = await another(desk), list[str]()
+
+    class Watched(Disk):
+        def rename(self, old: Path, new: Path) -> None:
+            if old.name == first.id:
+                with pytest.raises(holding.Gone), holding.reading(old):
+                    pass
+                tries.append(old.name)
+            super().rename(old, new)
+
+    await desk.put(trades(range(1, 2)), "row 1")
+    await desk.export(disk=Watched())
+    assert tries == [first.id]
+
+
 async def test_what_was_locked_under_a_name_that_is_another_folders_now_is_not_held(
     desk: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

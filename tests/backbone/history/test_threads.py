@@ -103,6 +103,20 @@ async def test_who_waits_for_a_thread_gets_it_from_the_next_one_that_is_done(dis
     assert answers == ["rows"] * (2 * MOST)
 
 
+async def test_a_read_that_is_written_off_says_nothing_of_the_disk_and_is_forgotten_when_it_comes_back(
+    disk: Disk,
+) -> None:
+    threads = Threads(SHORT, "x")
+    with pytest.raises(Hung):
+        await threads.run(disk.read)
+    threads.write_off()
+    assert (threads.hung, threads.lost) == ("", 1)
+    disk.there.set()
+    with anyio.fail_after(30):
+        while threads.lost:
+            await anyio.lowlevel.checkpoint()
+
+
 async def test_a_machine_that_gives_no_more_threads_is_told_and_holds_none_for_good(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

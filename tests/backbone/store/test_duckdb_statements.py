@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, cast
 
 import duckdb
 import pyarrow as pa
@@ -211,3 +213,29 @@ async def test_what_others_take_away_again_makes_no_room_for_more(tmp_path: Path
     assert not found.look()
     (tmp_path / "own").write_bytes(b"x" * 101)
     assert found.look()
+
+
+async def test_no_interrupt_comes_when_the_statement_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted, over, joined = threading.Event(), threading.Event(), threading.Event()
+
+    class Slow:
+        """A connection that an interrupt reaches late."""
+
+        def interrupt(self) -> None:
+            interrupted.set()
+            joined.wait()
+            assert not over.is_set()
+
+    class Watch(threading.Thread):
+        def join(self, timeout: float | None = None) -> None:
+            joined.set()
+            super().join(timeout)
+
+    monkeypatch.setattr(spilling, "first", lambda connection, text: ("gone",))
+    monkeypatch.setattr(spilling.Spilling, "look", lambda spilling: True)
+    monkeypatch.setattr(spilling, "Thread", Watch)
+    with spilling.watched(cast(Any, Slow()), 100):
+        interrupted.wait()
+    over.set()
+    assert not [each for each in threading.enumerate() if each.name == "spilling"]
+    joined.set()
