@@ -8,9 +8,8 @@ from pathlib import Path
 __all__ = ["is_remote"]
 
 _MOUNTS = Path("/proc/self/mountinfo")
-_REMOTE = frozenset(
-    {"9p", "afs", "beegfs", "ceph", "cifs", "coda", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs", "fuse"}
-)
+_NETWORK = "9p afs beegfs ceph cifs coda fuse gpfs lustre ncpfs nfs nfs4 smb3 smbfs virtiofs"
+_REMOTE = frozenset(_NETWORK.split())
 
 
 def is_remote(folder: Path, mounts: Path = _MOUNTS) -> bool:

@@ -24,7 +24,15 @@ def mounts(folder: Path, kind: str) -> Path:
 
 @pytest.mark.parametrize(
     ("kind", "remote"),
-    [("nfs4", True), ("cifs", True), ("fuse.sshfs", True), ("ext4", False), ("fuseblk", False), ("overlay", False)],
+    [
+        ("nfs4", True),
+        ("cifs", True),
+        ("fuse.sshfs", True),
+        ("virtiofs", True),
+        ("ext4", False),
+        ("fuseblk", False),
+        ("overlay", False),
+    ],
 )
 def test_the_type_of_the_file_system_says_so(tmp_path: Path, kind: str, remote: bool) -> None:
     assert is_remote(tmp_path, mounts(tmp_path, kind)) is remote
