@@ -38,8 +38,9 @@ class HistoryActor(Actor):
         await self._look()
 
     async def on_stop(self, reason: StopReason) -> None:
-        """Hear of no more trouble."""
+        """Hear of no more trouble, and leave no threads behind."""
         self._history.changed = nobody
+        self._history.rest()
 
     def inspect(self) -> dict[str, Any]:
         """Which export is read, and what for."""

@@ -78,6 +78,10 @@ class History:
         """What of the disk does not answer, in words; "" where nothing is waited for."""
         return self._threads.hung
 
+    def rest(self) -> None:
+        """Keep no threads; who reads gets some."""
+        self._threads.rest()
+
     async def look(self) -> None:
         """Take the export that CURRENT names now; where the disk hangs, that stays which was read before."""
         if not self.enabled or not await self._probe.answers():

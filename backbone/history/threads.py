@@ -117,8 +117,10 @@ class Threads:
         self._at_work: set[_Job] = set()
         self._lost: set[_Job] = set()
         self._waiting: deque[_Job] = deque()
-        self._handed: SimpleQueue[_Job] = SimpleQueue()
+        self._handed: SimpleQueue[_Job | None] = SimpleQueue()  # None: one that is idle ends
         self._idle = 0
+        self._resting = False
+        self._threads: set[threading.Thread] = set()
         _all.add(self)
 
     @property
@@ -161,18 +163,35 @@ class Threads:
         finally:
             job.given_up = True
 
-    def end(self) -> None:
-        """Give up what is at work, and wait for it; not for what hangs."""
+    def rest(self) -> None:
+        """Let those that are idle end, and the others behind their work; who has work after that gets others."""
         with self._lock:
-            jobs = [*self._at_work]
+            self._resting = True
+            idle, self._idle = self._idle, 0
+            for _ in range(idle):
+                self._handed.put(None)
+
+    def end(self) -> None:
+        """Give up what is at work, and wait for it; not for what hangs.
+
+        None is to live while the interpreter ends: DuckDB's would write to stderr all that the thread still holds.
+        """
+        self.rest()
+        with self._lock:
+            jobs, threads = [*self._at_work], [*self._threads]
         for job in jobs:
             job.given_up = True
         for job in jobs:
             now = time.monotonic()
             job.back.wait(max(0.0, min(job.at, now) + min(self._seconds, _EXIT_SECONDS) - now))
+        until = time.monotonic() + _EXIT_SECONDS
+        if all(job.back.is_set() for job in jobs):
+            for thread in threads:
+                thread.join(max(0.0, until - time.monotonic()))
 
     def _take(self, job: _Job) -> None:
         with self._lock:
+            self._resting = False
             if len(self._at_work) == MOST:
                 self._waiting.append(job)
                 return
@@ -181,11 +200,15 @@ class Threads:
                 self._idle -= 1  # one of them, whichever takes it
                 self._handed.put(job)
                 return
+        thread = threading.Thread(target=self._work, args=(job,), name="history", daemon=True)
+        with self._lock:
+            self._threads.add(thread)
         try:
-            threading.Thread(target=self._work, args=(job,), name="history", daemon=True).start()
+            thread.start()
         except RuntimeError as error:  # the machine gives no more of them
             with self._lock:
                 self._at_work.discard(job)
+                self._threads.discard(thread)
             raise Hung(f"{self._what} was not read: {error}") from error
 
     def _work(self, first: _Job) -> None:
@@ -194,6 +217,8 @@ class Threads:
             job.at = time.monotonic()
             job.do()
             job = self._behind(job)
+        with self._lock:
+            self._threads.discard(threading.current_thread())
 
     def _behind(self, done: _Job) -> _Job | None:
         """The next one that is still waited for; None: there came none for a while, and this thread ends."""
@@ -205,6 +230,8 @@ class Threads:
                 if not job.given_up:
                     self._at_work.add(job)
                     return job
+            if self._resting:
+                return None
             self._idle += 1
         with suppress(Empty):
             return self._handed.get(timeout=_IDLE_SECONDS)
