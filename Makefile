@@ -60,7 +60,7 @@ fuzz: .venv/installed  ## damaged payloads and files, each campaign in processes
 	$(BIN)/python -m tests.fuzz --seed $(or $(SEED),1) --payloads $(or $(PAYLOADS),100000) --files $(or $(FILES),2000)
 
 test-install: .venv/installed  ## locks, wheels and the tests of actors in clean environments, on every Python found (needs a package registry)
-	$(BIN)/python -m pytest tests/install -q -n auto --maxprocesses 2 --dist loadgroup --no-loadscope-reorder $(ALONE)
+	$(BIN)/python -m pytest tests/install -q -n auto --maxprocesses 2 --dist loadscope --no-loadscope-reorder $(ALONE)
 
 test-services: .venv/installed  ## the tests on real TimescaleDB, Redis and Kafka, which they start themselves
 	$(BIN)/python -m pytest tests/services tests/integration -q -n auto --maxprocesses 2 --dist loadfile $(ALONE) $(addprefix --ignore=,$(BREAKING))

@@ -75,14 +75,9 @@ def interpreters() -> dict[str, str]:
     return {version: place for version, place in found.items() if place}
 
 
-def each_python(of: str) -> list[Any]:
-    """Parameters of a fixture: each version that is here, whose tests one process of the run does, beside the others.
-
-    Args:
-        of: what is made for each of them.
-    """
-    versions = interpreters()
-    return [pytest.param(each, id=each, marks=pytest.mark.xdist_group(f"{of} {each}")) for each in versions]
+def each_python() -> list[Any]:
+    """Parameters of a fixture: each version here, whose tests one process of the run does, beside the others."""
+    return [pytest.param(each, id=each) for each in interpreters()]
 
 
 def found() -> str:

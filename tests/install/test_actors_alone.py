@@ -19,7 +19,7 @@ THEIR_OWN = {"idna", "typing-extensions"}
 """What anyio and structlog need, on some of the Pythons."""
 
 
-@pytest.fixture(scope="module", params=each_python("alone"))
+@pytest.fixture(scope="module", params=each_python())
 def installed(request: pytest.FixtureRequest, sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which a reader has typed the commands, with the versions of our lock."""
     return typed(README, sources, tmp_path_factory.mktemp(f"alone{request.param}"), request.param)

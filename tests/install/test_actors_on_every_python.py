@@ -15,7 +15,7 @@ TOOLS = {"hypothesis", "mypy", "opentelemetry-sdk", "uvloop"}
 SUITES = ("tests/actors", "docs/examples/actors")
 
 
-@pytest.fixture(scope="module", params=each_python("suite"))
+@pytest.fixture(scope="module", params=each_python())
 def project(
     request: pytest.FixtureRequest, sources: Path, runtime_wheel: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:

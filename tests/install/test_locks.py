@@ -50,7 +50,6 @@ def one_release_back(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.xdist_group("overtaken")
 def test_a_lock_that_a_release_has_overtaken_installs(one_release_back: Path, tmp_path: Path) -> None:
     project = Path(shutil.copytree(one_release_back, tmp_path / "project"))
     assert "No broken requirements found." in make(".venv/product", cwd=project)
@@ -61,7 +60,6 @@ def test_a_lock_that_a_release_has_overtaken_installs(one_release_back: Path, tm
     assert make("-q", ".venv/product", cwd=project) == ""
 
 
-@pytest.mark.xdist_group("overtaken")
 def test_the_newest_pip_installs_it_too(one_release_back: Path, tmp_path: Path) -> None:
     project = Path(shutil.copytree(one_release_back, tmp_path / "project"))
     run(sys.executable, "-m", "venv", ".venv", cwd=project)

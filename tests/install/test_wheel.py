@@ -13,7 +13,7 @@ from tests.install.kit import ROOT, each_python, run, typed
 README = ROOT / "README.md"
 
 
-@pytest.fixture(scope="module", params=each_python("wheel"))
+@pytest.fixture(scope="module", params=each_python())
 def installed(request: pytest.FixtureRequest, sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which a reader has typed README's commands, with the versions of our lock."""
     return typed(README, sources, tmp_path_factory.mktemp(f"python{request.param}"), request.param)
