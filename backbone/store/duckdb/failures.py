@@ -11,7 +11,7 @@ from backbone.store.errors import RowRefused, SchemaMismatch, StoreBusy, StoreEr
 __all__ = ["explained", "first_line", "lacks_memory", "not_opened"]
 
 _CANT_GO_ON = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException)
-_NO_ROOM = re.compile(r"Failed to commit: failed to (pin|allocate|load)\b")
+_NO_ROOM = re.compile(r"Failed to commit: (could not|failed to) (pin|allocate|reserve|load|offload)\b", re.IGNORECASE)
 _NOT_KEPT = re.compile(r"Failed to commit: Could not (write|sync|truncate|seek|read)")
 """The log could not be written; other commits fail because somebody else was faster."""
 

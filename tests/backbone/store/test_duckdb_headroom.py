@@ -82,6 +82,23 @@ def limit_of(connection: duckdb.DuckDBPyConnection) -> str:
     return str(connection.execute(LIMIT).fetchall()[0][0])
 
 
+@pytest.mark.parametrize(
+    "what",
+    [
+        "could not allocate block of size 256.0 KiB (1.0 GiB/953.6 MiB used)",
+        "failed to pin block of size 256.0 KiB (243.9 MiB/244.1 MiB used)",
+    ],
+)
+async def test_a_commit_that_finds_too_little_is_done_again_with_more(tmp_path: Path, what: str) -> None:
+    def commit(connection: duckdb.DuckDBPyConnection) -> str:
+        if limit_of(connection) == "7.6 MiB":
+            raise duckdb.TransactionException(f"TransactionContext Error: Failed to commit: {what}")
+        return "committed"
+
+    async with opened(tmp_path / "s.duckdb", Timer()) as session:
+        assert await session.run(commit) == "committed"
+
+
 async def test_the_bound_is_raised_for_what_needs_it_and_a_while_later_it_is_as_it_was(tmp_path: Path) -> None:
     timer = Timer()
     async with opened(tmp_path / "s.duckdb", timer) as session:
