@@ -19,7 +19,13 @@ from backbone.store.errors import CursorSetBack, PositionLost
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus, Reached
 
-__all__ = ["Outbox", "append", "place", "position_of"]
+__all__ = ["LARGEST_PAYLOAD", "Outbox", "append", "place", "position_of"]
+
+LARGEST_PAYLOAD = 48 * 1024
+"""Bytes. DuckDB packs 2,048 payloads together, and to read one it unpacks them all into one piece of memory: 96 MB.
+
+Of half a mebibyte each that would be more than it may have, and the relay would stand still.
+"""
 
 
 class Outbox(Part):
