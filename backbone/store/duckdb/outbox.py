@@ -19,13 +19,15 @@ from backbone.store.errors import CursorSetBack, PositionLost
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus, Reached
 
-__all__ = ["LARGEST_PAYLOAD", "Outbox", "append", "place", "position_of"]
+__all__ = ["LARGEST_OF_MANY", "Outbox", "append", "place", "position_of", "room_of"]
 
-LARGEST_PAYLOAD = 48 * 1024
-"""Bytes. DuckDB packs 2,048 payloads together, and to read one it unpacks them all into one piece of memory: 96 MB.
+LARGEST_OF_MANY = 48 * 1024
+"""Bytes of a payload of a large chunk. DuckDB packs 2,048 of them together, and unpacks all of them to read one.
 
-Of half a mebibyte each that would be more than it may have, and the relay would stand still.
+That takes one piece of memory: 96 MB of these; of half a mebibyte each more than it may have, and the relay stands still.
 """
+
+_MANY = 8192  # rows; what fewer bring stays together as far as it may: two thousand times so little is rare
 
 
 class Outbox(Part):
@@ -98,6 +100,11 @@ class Outbox(Part):
             "SELECT symbol FROM telemetry.positions WHERE dimension = ? ORDER BY symbol", [dimension.value]
         ).fetchall()
         return [symbol for (symbol,) in found]
+
+
+def room_of(rows: int, max_payload_bytes: int) -> int:
+    """The bound of each payload of a chunk that has so many rows to publish."""
+    return min(max_payload_bytes, LARGEST_OF_MANY) if rows > _MANY else max_payload_bytes
 
 
 def append(

@@ -18,7 +18,7 @@ from backbone.store.duckdb.inbox import Inbox
 from backbone.store.duckdb.journal import Journal
 from backbone.store.duckdb.latest import Furthest
 from backbone.store.duckdb.memory import MEMORY, MemoryDatabase
-from backbone.store.duckdb.outbox import LARGEST_PAYLOAD, Outbox
+from backbone.store.duckdb.outbox import Outbox
 from backbone.store.duckdb.probe import probe
 from backbone.store.duckdb.quarantine import Quarantine
 from backbone.store.duckdb.quarters import Counting
@@ -73,7 +73,7 @@ class DuckDBStore(
         deadline: seconds that a call may take before it is interrupted and rolled back.
         wal_limit: size of the write-ahead log at which it is folded into the file: large, for folding pauses
             writers, yet replayed in seconds after a crash, and what it has is in memory until then.
-        max_payload_bytes: bound of one outbox payload; none is larger than `LARGEST_PAYLOAD`.
+        max_payload_bytes: bound of one outbox payload; of many rows it is at most `LARGEST_OF_MANY`.
         clock: wall clock that stamps chunks.
         timer: monotonic seconds by which durations are measured.
         migrations: replaced in tests only.
@@ -112,7 +112,7 @@ class DuckDBStore(
         self._session = Session(self._path, config, memory=memory, deadline=deadline, inline=inline, headroom=headroom)
         self._snapshots: dict[str, Held] = {}
         self._running = Running()
-        self._max_payload_bytes = min(max_payload_bytes, LARGEST_PAYLOAD)
+        self._max_payload_bytes = max_payload_bytes
         self._clock = clock
         self._timer = timer
         self._migrations = shipped("duckdb") if migrations is None else list(migrations)
