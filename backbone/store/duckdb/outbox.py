@@ -24,7 +24,7 @@ __all__ = ["LARGEST_OF_MANY", "Outbox", "append", "place", "position_of", "room_
 LARGEST_OF_MANY = 48 * 1024
 """Bytes of a payload of a large chunk. DuckDB packs 2,048 of them together, and unpacks all of them to read one.
 
-That takes one piece of memory: 96 MB of these; of half a mebibyte each more than it may have, and the relay stands still.
+That takes one piece of memory: 96 MB of these; of half a mebibyte each more than it has, and the relay stands still.
 """
 
 _MANY = 8192  # rows; what fewer bring stays together as far as it may: two thousand times so little is rare
