@@ -1,7 +1,4 @@
-"""An export of trades to Parquet in a process of its own: rows per second of each stage, and the most memory.
-
-The same of seven times as many rows shows whether memory grows with them.
-"""
+"""An export of trades to Parquet in a process of its own: rows per second of each stage, and the most memory."""
 
 from __future__ import annotations
 
@@ -10,17 +7,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from tests.benchmarks.report import Floor, Report, Table
 from tests.benchmarks.store_data import trades_file
 from tests.programs import ROOT
 
 _REAL = 2_793_812
-_TIMES = 7  # some twenty million
 _MOST_MIB = 400
-_FLAT = 1.1
-_PAGE = "docs/reference/benchmarks-exports.md"
 _FILL = """
 import asyncio, sys
 from backbone import Backbone, load_settings
@@ -59,22 +52,18 @@ asyncio.run(main())
 def run(quick: bool) -> Report:
     """Measure; a tenth of the rows where quick."""
     rows = _REAL // 10 if quick else _REAL
-    return told(_measured(rows), _measured(_TIMES * rows))
-
-
-def _measured(rows: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="backbone-bench-") as folder:
         store, exports = Path(folder, "store.duckdb"), Path(folder, "exports")
         _child(_FILL, str(store), str(rows))
-        found: dict[str, Any] = json.loads(_child(_EXPORT, str(store), str(exports)))
+        found = json.loads(_child(_EXPORT, str(store), str(exports)))
     if found["status"] != "ok" or found["kept"] != found["files"]:
         raise RuntimeError(f"the export did not come out whole: {found}")
-    return found
+    return told(found)
 
 
-def told(found: dict[str, float], many: dict[str, float]) -> Report:
+def told(found: dict[str, float]) -> Report:
     """What was measured, as a report."""
-    rows, peak, most = found["rows"], found["peak"] / 2**20, many["peak"] / 2**20
+    rows, peak = found["rows"], found["peak"] / 2**20
     stages = {
         "written: read, encoded, brought to the disk": found["write"],
         "summed by the store": found["sums"],
@@ -88,7 +77,7 @@ def told(found: dict[str, float], many: dict[str, float]) -> Report:
         title="Benchmarks of exports",
         intro=f"{rows:,} {real} trades out of an embedded store into {found['files']:,} Parquet files by date and "
         f"symbol, {found['bytes'] / 2**20:.1f} MiB, in a process of its own. Seconds of the clock, but where processor "
-        f"time is said. Then {many['rows']:,} of them into {many['files']:,} files: {many['seconds']:.1f} seconds.",
+        "time is said.",
         tables=[
             Table(
                 "stages",
@@ -96,13 +85,8 @@ def told(found: dict[str, float], many: dict[str, float]) -> Report:
                 [(what, f"{seconds:.2f}", f"{rows / seconds:,.0f}") for what, seconds in stages.items()],
             ),
         ],
-        floors=[
-            Floor("most memory of the process, MiB", f"< {_MOST_MIB}", f"{peak:.0f}", peak < _MOST_MIB),
-            Floor(f"the same of {_TIMES} times the rows, MiB", f"< {_MOST_MIB}", f"{most:.0f}", most < _MOST_MIB),
-            Floor("grown with the rows", f"<= {_FLAT}x", f"{most / peak:.2f}x", most / peak <= _FLAT),
-        ],
+        floors=[Floor("most memory of the process, MiB", f"< {_MOST_MIB}", f"{peak:.0f}", peak < _MOST_MIB)],
         packages=["duckdb", "pyarrow"],
-        page=_PAGE,
     )
 
 
