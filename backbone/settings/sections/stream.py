@@ -94,9 +94,9 @@ class StreamSettings(Section, frozen=True, kw_only=True):
     macro_events: TopicSettings = TopicSettings()
     dlq: DeadLetterSettings = DeadLetterSettings()
     capacity_bytes: Annotated[Count, Meta(description="memory: bytes of records kept")] = 16 * 1024 * 1024
-    max_payload_bytes: Annotated[
-        int, Meta(ge=4096, le=900_000, description="bytes of one outbox payload at most; duckdb: 48 KiB of large files")
-    ] = 524_288
+    max_payload_bytes: Annotated[int, Meta(ge=4096, le=900_000, description="bytes of one outbox payload at most")] = (
+        524_288
+    )
     poll_interval: Annotated[Seconds, Meta(description="the relay looks for new rows at least so often")] = 1.0
     bootstrap: Annotated[Text | None, Meta(description="kafka: host:port of brokers, comma-separated")] = None
     security_protocol: Annotated[

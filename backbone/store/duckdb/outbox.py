@@ -13,21 +13,16 @@ from backbone.domain.hashing import shard_of
 from backbone.store.duckdb.cursors import cursor_of, published
 from backbone.store.duckdb.numbers import Numbers
 from backbone.store.duckdb.part import Part, question
+from backbone.store.duckdb.parts import LARGEST_WHOLE, keep_parts, parts_between
 from backbone.store.duckdb.putting import MOMENT, Columns, put, rows_of
 from backbone.store.duckdb.sql import Connection, count, first, given, moment, table
 from backbone.store.errors import CursorSetBack, PositionLost
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus, Reached
 
-__all__ = ["LARGEST_OF_MANY", "Outbox", "append", "place", "position_of", "room_of"]
+__all__ = ["Outbox", "append", "place", "position_of"]
 
-LARGEST_OF_MANY = 48 * 1024
-"""Bytes of a payload of a large chunk. DuckDB packs 2,048 of them together, and unpacks all of them to read one.
-
-That takes one piece of memory: 96 MB of these; of half a mebibyte each more than it has, and the relay stands still.
-"""
-
-_MANY = 8192  # rows; what fewer bring stays together as far as it may: two thousand times so little is rare
+_PAYLOAD = 7  # of the columns that `read_outbox` asks for
 
 
 class Outbox(Part):
@@ -69,8 +64,20 @@ class Outbox(Part):
             [after, last],
         )
         columns = [column.to_pylist() for column in rows.columns]
+        large = {} if all(columns[_PAYLOAD]) else parts_between(connection, after, last)
         return [
-            OutboxRow(position, event, ingest, Dimension(dimension), symbol, rows, revision, payload, from_us(at), sum_)
+            OutboxRow(
+                position,
+                event,
+                ingest,
+                Dimension(dimension),
+                symbol,
+                rows,
+                revision,
+                payload or large.get(position, payload),  # without its parts it is damaged, and told by who reads it
+                from_us(at),
+                sum_,
+            )
             for position, event, ingest, dimension, symbol, rows, revision, payload, at, sum_ in zip(
                 *columns, strict=True
             )
@@ -102,11 +109,6 @@ class Outbox(Part):
         return [symbol for (symbol,) in found]
 
 
-def room_of(rows: int, max_payload_bytes: int) -> int:
-    """The bound of each payload of a chunk that has so many rows to publish."""
-    return min(max_payload_bytes, LARGEST_OF_MANY) if rows > _MANY else max_payload_bytes
-
-
 def append(
     connection: Connection, numbers: Numbers, dimension: Dimension, payloads: Sequence[Payload], origin: Origin
 ) -> list[OutboxRow]:
@@ -120,6 +122,7 @@ def append(
         for position, each in zip(positions, payloads, strict=True)
     ]
     put(connection, "telemetry.outbox", _columns(rows, origin.ingested_at_us))
+    keep_parts(connection, rows)
     _move(connection, dimension, {row.symbol: row.position for row in rows})
     return rows
 
@@ -135,7 +138,7 @@ def _columns(rows: Sequence[OutboxRow], at_us: int) -> Columns:
         "rows": (number, [row.rows for row in rows]),
         "revision": (number, [row.revision for row in rows]),
         "bytes": (number, [len(row.payload) for row in rows]),
-        "payload": (pa.binary(), [row.payload for row in rows]),
+        "payload": (pa.binary(), [row.payload if len(row.payload) <= LARGEST_WHOLE else b"" for row in rows]),
         "created_at": (MOMENT, [at_us] * len(rows)),
         "shard": (pa.int32(), [shard_of(row.symbol) for row in rows]),
         "checksum": (number, [row.checksum for row in rows]),

@@ -73,7 +73,7 @@ class DuckDBStore(
         deadline: seconds that a call may take before it is interrupted and rolled back.
         wal_limit: size of the write-ahead log at which it is folded into the file: large, for folding pauses
             writers, yet replayed in seconds after a crash, and what it has is in memory until then.
-        max_payload_bytes: bound of one outbox payload; of many rows it is at most `LARGEST_OF_MANY`.
+        max_payload_bytes: bound of one outbox payload.
         clock: wall clock that stamps chunks.
         timer: monotonic seconds by which durations are measured.
         migrations: replaced in tests only.

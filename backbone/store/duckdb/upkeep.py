@@ -12,6 +12,7 @@ from backbone.store.duckdb import journal as journals
 from backbone.store.duckdb.cursors import published
 from backbone.store.duckdb.excess import excess
 from backbone.store.duckdb.part import Part, question
+from backbone.store.duckdb.parts import drop_parts
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.since import note_cut
 from backbone.store.duckdb.sql import Connection, count, parameter, rows_table
@@ -57,7 +58,10 @@ class Upkeep(Part):
         with transaction(connection):
             at, last = published(connection), excess(connection, spent.outbox_bytes)
             _note_pruned(connection, spent.outbox_before, last, at)
-            return _reduce(connection, "DELETE", spent, last, at, self._clock())
+            gone = _reduce(connection, "DELETE", spent, last, at, self._clock())
+            if gone["outbox"]:
+                drop_parts(connection)
+            return gone
 
     @question("writing")
     def void(

@@ -75,8 +75,7 @@ def _apply(
     origin = Origin(chunk.source, chunk.ingest_id, revision, to_us(now), known_at)
     merged = _merged(connection, chunk, ranges.rows(verdict.fresh), origin, stored)
     require_room(chunk, merged)
-    room = outbox.room_of(merged.written.num_rows, max_payload_bytes)
-    payloads = list(payloads_of(merged.written, origin, room)) if merged.written.num_rows else []
+    payloads = list(payloads_of(merged.written, origin, max_payload_bytes)) if merged.written.num_rows else []
     rows = outbox.append(connection, known.numbers, dimension, payloads, origin) if payloads else []
     result = result_of(chunk, merged, position=rows[-1].position if rows else 0, outbox_rows=len(rows))
     return replace(result, outbox=_handed_on(rows)), {row.symbol: row.position for row in rows}

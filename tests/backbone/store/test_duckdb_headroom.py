@@ -189,17 +189,3 @@ async def test_what_a_page_of_many_rows_freed_goes_back_before_the_next_one(
         assert len(returned) == 2
     finally:
         await store.close()
-
-
-async def test_what_is_unpacked_to_read_one_payload_fits_into_the_memory_at_rest(tmp_path: Path) -> None:
-    store = DuckDBStore(tmp_path / "s.duckdb", max_payload_bytes=512 * 1024)
-    await store.open()
-    await store.migrate()
-    try:
-        await store.write(many())
-        found = await store.read_outbox(0, 1000)
-    finally:
-        await store.close()
-    assert sum(row.rows for row in found) == 100_000
-    packed = 2048 * max(len(row.payload) for row in found)  # DuckDB asks for the next power of two
-    assert 2 ** packed.bit_length() < 256 * 10**6
