@@ -23,7 +23,7 @@ import anyio.lowlevel
 from actors import Actor, ActorError, ActorRef, ActorSystem, ChildSpec, Intensity, Message, Request, Restart, handles
 from actors import Terminated as End
 from tests.benchmarks.measure import resident_mib
-from tests.benchmarks.report import Floor, Report, Table
+from tests.benchmarks.report import Floor, Report, Table, flat
 
 Ts = TypeVarTuple("Ts")
 SAMPLES = 40
@@ -230,14 +230,7 @@ _NOTE = "The last row is after the system was left. Flat: from the second quarte
 
 def _floors(second: Sequence[Sample], fourth: Sequence[Sample], last: Sample) -> list[Floor]:
     before, after = (statistics.median(each.rss for each in part) for part in (second, fourth))
-    floors = [
-        Floor(
-            "RSS, median of the last quarter",
-            f"at most {ALLOWED:.0%} above the second quarter's {before:.1f} MiB",
-            f"{after:.1f} MiB",
-            after <= before * (1 + ALLOWED),
-        )
-    ]
+    floors = [flat("RSS, median of the last quarter", before, after, of="the second quarter", allowed=ALLOWED)]
     for what in ("tasks", "timers"):
         was, now = (statistics.median(getattr(each, what) for each in part) for part in (second, fourth))
         floors.append(Floor(f"{what}, median of the last quarter", f"at most {was + 1:g}", f"{now:g}", now <= was + 1))

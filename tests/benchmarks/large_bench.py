@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from backbone import Backbone, IngestPlan, load_settings
 from tests.benchmarks.measure import resident_mib
-from tests.benchmarks.report import Floor, Report, Table
+from tests.benchmarks.report import Floor, Report, Table, flat
 from tests.benchmarks.soak_load import trades
 
 MILLION = 1_000_000
@@ -111,12 +111,7 @@ def _report(seen: Seen, seconds: float, millions: int) -> Report:
         intro=f"{millions} million trades from one Parquet file into an embedded store, a whole backbone around it.",
         tables=[Table("Memory", ("million", "RSS, MiB at most", "of the first"), rows, note)],
         floors=[
-            Floor(
-                "RSS, the most within any million",
-                f"at most {_ALLOWED:.0%} above the first one's {first:.0f} MiB",
-                f"{worst:.0f} MiB",
-                worst <= first * (1 + _ALLOWED),
-            ),
+            flat("RSS, the most within any million", first, worst, of="the first one", allowed=_ALLOWED),
             Floor("loop lag, p99", f"< {_LAG_MS:g} ms", f"{p99:.1f} ms", p99 < _LAG_MS),
         ],
         packages=["anyio", "duckdb", "msgspec", "pyarrow"],

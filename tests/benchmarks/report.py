@@ -43,6 +43,19 @@ class Report:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
+def flat(what: str, before: float, after: float, *, of: str, allowed: float) -> Floor:
+    """That memory, in MiB, did not grow by more than a share.
+
+    Args:
+        what: was measured.
+        before, after: first, and later on.
+        of: whose memory `before` was: "the first one".
+        allowed: 0.1 is a tenth.
+    """
+    most = f"at most {allowed:.0%} above {of}'s {before:.1f} MiB"
+    return Floor(what, most, f"{after:.1f} MiB", after <= before * (1 + allowed))
+
+
 def machine() -> str:
     """Processor, cores, load and Python."""
     model = platform.processor() or platform.machine()
