@@ -20,14 +20,17 @@ from backbone.domain.identifiers import ingest_id
 from backbone.services import native
 from backbone.store.records import Chunk
 from tests.benchmarks.database import database
-from tests.benchmarks.report import Floor, Report, Table
-from tests.benchmarks.store_data import trades, trades_file
+from tests.benchmarks.reads_data import weeks
+from tests.benchmarks.report import Floor, Report, Table, flat
+from tests.benchmarks.store_data import TRADES, chunks, trades, trades_file
 from tests.programs import ROOT
 from tests.services.stores import opened
 
 _REAL = 2_793_812
 _ROUNDS = 3
+_TIMES = 7  # some twenty million
 _MOST_MIB = 400
+_GROWN = 0.1
 _LEAST = 4.0
 _BESIDE = ROOT / ".venv-spark"
 _DRIVER = "org.postgresql:postgresql:42.7.7"
@@ -70,7 +73,7 @@ def run(quick: bool) -> Report:
 
 
 async def _measure(rows: int) -> Report:
-    found: Found = {"ours": [], "writing": [], "spark": []}
+    found: Found = {"ours": [], "writing": [], "spark": [], "many": []}
     why_not = _lacking()
     try:
         async with database() as (dsn, folder):
@@ -81,6 +84,9 @@ async def _measure(rows: int) -> Report:
                 if not why_not:
                     program = [str(_python()), "-m", "tests.benchmarks.spark_jdbc", str(_jar())]
                     found["spark"].append(_timed([*program, str(folder / f"spark-{n}"), *days], dsn))
+            if rows == _REAL:
+                await _fill_weeks(dsn, _TIMES * rows)
+                found["many"].append(_timed([sys.executable, "-c", _EXPORT, str(folder / "many")], dsn))
     except (native.Unavailable, native.StartError) as error:
         why_not = f"TimescaleDB was NOT measured: {error}"
     return told(found, rows, why_not)
@@ -94,6 +100,14 @@ async def _fill(dsn: str, rows: int) -> list[str]:
             await store.write(Chunk(ingest_id("bench", frame), "run", "bench", frame))
             days |= set(pc.unique(pc.strftime(frame.to_arrow().column("ts"), "%Y-%m-%d")).to_pylist())
     return sorted(days)
+
+
+async def _fill_weeks(dsn: str, rows: int) -> None:
+    """Write more of them, before those that there are."""
+    *before, _ = weeks(rows)
+    async with opened(dsn) as store:
+        for frame in (each for table in before for each in chunks(TRADES, table)):
+            await store.write(Chunk(ingest_id("bench", frame), "run", "bench", frame))
 
 
 def _timed(command: list[str], dsn: str) -> dict[str, float]:
@@ -143,6 +157,12 @@ def told(found: Found, rows: int, why_not: str) -> Report:
             cpu = median(each["cpu"] for each in found[name])
             table.append((f"ours: start-up, {what}", f"{wall:.1f}", f"{cpu:.1f}", f"{rows / wall:,.0f}"))
         floors.append(Floor("most memory of ours, MiB", f"< {_MOST_MIB}", f"{peak:.0f}", peak < _MOST_MIB))
+        for each in found["many"]:
+            what, wall, cpu = f"ours: the same of {each['rows']:,} rows", each["wall"], each["cpu"]
+            table.append((what, f"{wall:.1f}", f"{cpu:.1f}", f"{each['rows'] / wall:,.0f}"))
+            floors.append(
+                flat(f"the same of {_TIMES} times the rows", peak, each["peak"] / 2**20, of="the first", allowed=_GROWN)
+            )
     if ours and spark:
         # its program counts the rows afterwards, which is not its work
         theirs = median(each["seconds"] for each in spark)
