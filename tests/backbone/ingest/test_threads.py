@@ -3,12 +3,19 @@
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+import anyio
 import pytest
 
 from backbone import Backbone, Dimension, IngestPlan, load_settings, samples, sources
+from backbone.domain.threads import in_thread
+from backbone.ingest import actor
 from backbone.ingest import run as running
+from backbone.ingest.aside import Aside
+from backbone.ingest.run import Run
+from backbone.sources.errors import SourceError
 from backbone.sources.port import SourceChunk
 from tests.backbone.facade.kit import bars
 
@@ -69,3 +76,48 @@ async def test_a_run_reads_in_a_thread_that_ends_with_it(monkeypatch: pytest.Mon
         thread.join(10)
         assert not thread.is_alive()
     assert thread is not threading.main_thread()
+
+
+class Failing(Noting):
+    """A source that gives up behind its first rows."""
+
+    def chunks(self, *, progress: Any = None) -> Iterator[SourceChunk]:
+        yield next(super().chunks(progress=progress))
+        raise OSError("the disk is gone")
+
+
+@pytest.mark.parametrize("source", [Noting(), Failing()], ids=["done", "failed"])
+async def test_its_thread_ends_whoever_keeps_the_run(monkeypatch: pytest.MonkeyPatch, source: Noting) -> None:
+    """As an error does that somebody looks at later."""
+    kept: list[Run] = []
+
+    class Kept(Run):
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            kept.append(self)
+
+    monkeypatch.setattr(actor, "Run", Kept)
+    monkeypatch.setattr(running, "open_source", lambda *_, **__: source)
+    async with Backbone.open(SETTINGS) as backbone:
+        with suppress(SourceError):
+            await backbone.ingest(IngestPlan(dimensions=[Dimension.INTRADAY_BARS], source="csv", interval="1h"))
+        (thread,) = source.threads
+        thread.join(10)
+        assert (len(kept), thread.is_alive()) == (1, False)
+
+
+async def test_who_is_cancelled_has_the_source_told_to_stop() -> None:
+    begun, stopped = threading.Event(), threading.Event()
+    seen: list[bool] = []
+    aside = Aside(inline=False, interrupt=stopped.set)
+
+    def read() -> None:
+        begun.set()
+        seen.append(stopped.wait(10))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(aside.run, read)
+        await in_thread(begun.wait)
+        group.cancel_scope.cancel()
+    aside.end()
+    assert seen == [True]

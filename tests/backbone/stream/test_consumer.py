@@ -552,3 +552,31 @@ async def test_a_subscriber_that_works_long_on_each_update_gives_others_their_tu
 
 async def test_updates_that_are_ready_come_at_once_to_one_that_is_quick() -> None:
     assert await turns_of_others(0.0) == []
+
+
+async def test_a_subscriber_that_is_cancelled_while_others_have_their_turn_loses_nothing() -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    async with consuming() as made:
+        await made.publish(1, 2, 3)
+        mine = made.subscription(0)
+        assert (await anext(mine)).position == 1
+        loop.jump(0.005)
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await anext(mine)
+        assert (scope.cancelled_caught, mine.position) == (True, 1)
+        assert [update.position for update in await mine.batch(0)] == [2, 3]
+
+
+async def test_a_subscription_that_is_closed_while_others_have_their_turn_ends() -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    async with consuming() as made, anyio.create_task_group() as group:
+        await made.publish(1, 2)
+        mine = made.subscription(0)
+        await anext(mine)
+        loop.jump(0.005)
+        group.start_soon(mine.close)
+        with pytest.raises(StopAsyncIteration):
+            await anext(mine)

@@ -160,6 +160,17 @@ async def test_brokers_that_come_back_empty_have_their_topics_as_soon_as_the_rel
         assert made.stream.sent == [[1]]
 
 
+async def test_a_relay_that_misses_topics_while_nobody_makes_them_waits_for_them_and_does_not_fall() -> None:
+    async with house(shared=True) as made:
+        made.stream.opening = [TopicsMissing("no topic")] * 3
+        relay = await made.start("relay", RelayActor, poll_interval=60)
+        made.commit(row(1))
+        assert (relay.health.level, "no topic" in relay.health.why) == ("failed", True)
+        await made.outbox.published(1)
+        await anyio.sleep(1)
+        assert (relay.incarnation, relay.health.level) == (1, "ok")
+
+
 async def test_topics_that_nobody_may_make_are_tried_ever_later_however_often_they_are_missed() -> None:
     brokers = Brokers()
     brokers.down = True

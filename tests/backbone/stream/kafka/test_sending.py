@@ -204,6 +204,21 @@ async def test_brokers_that_are_away_for_a_moment_get_the_batch_again_as_it_was(
     assert len(set(map(str, brokers.sent))) == 1
 
 
+async def test_brokers_that_are_away_for_a_moment_now_and_again_are_waited_for(brokers: Brokers) -> None:
+    """As while one after the other is restarted: what counts is for how long nobody was there without a break."""
+    sending = await started()
+    brokers.failing = [KafkaConnectionError("closed")] * 1000
+    async with anyio.create_task_group() as group:
+        group.start_soon(sending.send, {FIRST: messages(3)})
+        for _ in range(4):
+            brokers.away = True
+            await anyio.sleep(1)
+            brokers.away = False
+            await anyio.sleep(1)
+        brokers.failing.clear()
+    assert len(set(map(str, brokers.sent))) == 1
+
+
 async def test_k5_it_returns_once_every_broker_has_acknowledged(brokers: Brokers) -> None:
     brokers.leaders[SECOND] = 2
     brokers.gate = anyio.Event()
