@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any, Protocol
 
@@ -29,6 +29,7 @@ from backbone.ingest.turns import Turns
 from backbone.ingest.waiting import Bound, Waiting
 from backbone.quality.instruments import Instruments
 from backbone.settings import Settings
+from backbone.sources.errors import SourceError
 from backbone.sources.port import Progress
 from backbone.sources.registry import load
 from backbone.store.journalling import LIVE
@@ -231,10 +232,11 @@ class IngestActor(Actor):
         return result
 
     async def _load(self, source: str) -> None:
-        """The first time: live rows do not wait for an import."""
+        """The first time: live rows do not wait for an import. What fails in a thread is tried where it is opened."""
         if source not in self._loaded and not self.settings.store.inline:
-            await in_thread(partial(load, source))
-            self._loaded.add(source)
+            with suppress(SourceError):  # such as of a package that handles signals, and only the main thread may
+                await in_thread(partial(load, source))
+                self._loaded.add(source)
 
     def _progress(self, message: RunIngest, read: int, committed: int, known: int, progress: Progress) -> None:
         self._under_way[f"{message.run_id}/{message.plan.dimension}"] = committed

@@ -1,5 +1,6 @@
 """The threads of a run: what it does there, the loop does not wait for, and what they keep of memory ends with it."""
 
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from backbone.ingest import actor
 from backbone.ingest import run as running
 from backbone.ingest.aside import Aside
 from backbone.ingest.run import Run
+from backbone.sources import registry
 from backbone.sources.errors import SourceError
 from backbone.sources.port import SourceChunk
 from tests.backbone.facade.kit import bars
@@ -104,6 +106,23 @@ async def test_its_thread_ends_whoever_keeps_the_run(monkeypatch: pytest.MonkeyP
         (thread,) = source.threads
         thread.join(10)
         assert (len(kept), thread.is_alive()) == (1, False)
+
+
+class InMainThread:
+    """The entry point of a package that can be imported in the main thread alone, as one that handles signals."""
+
+    name, value = "plugin", "package:Source"
+
+    def load(self) -> Any:
+        signal.signal(signal.SIGUSR2, signal.getsignal(signal.SIGUSR2))
+        return lambda **_: Noting()
+
+
+async def test_a_package_that_can_be_imported_in_the_main_thread_alone_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "entry_points", lambda *, group: [InMainThread()] if group == registry.GROUP else [])
+    async with Backbone.open(SETTINGS) as backbone:
+        run = await backbone.ingest(IngestPlan(dimensions=[Dimension.INTRADAY_BARS], source="plugin", interval="1h"))
+        assert run.inserted
 
 
 async def test_who_is_cancelled_has_the_source_told_to_stop() -> None:
