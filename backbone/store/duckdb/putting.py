@@ -1,45 +1,55 @@
-"""Rows into a table: a few as parameters, value by value or list by list; more as an Arrow table.
-
-To plan a statement takes longer the more parameters it has, and to register a table as long as some hundred values.
-"""
+"""Rows into a table: a few by an appender that is kept, so that nothing is planned for them; more as an Arrow table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import duckdb
 import pyarrow as pa
 
+from backbone.domain.clock import from_us
 from backbone.store.duckdb.sql import Connection, given
 from backbone.store.sql import names, quoted
 
 __all__ = ["FEW", "MOMENT", "Columns", "put", "rows_of"]
 
 FEW = 200
-
-_VERY_FEW = 4
+"""To register a table takes as long as to append some hundred rows."""
 
 MOMENT = pa.timestamp("us", tz="UTC")
 
 Columns = Mapping[str, tuple[pa.DataType, Sequence[Any]]]
 """By name the type and the values; moments are microseconds since 1970."""
 
+_Appenders = dict[tuple[str, ...], duckdb.Appender]
+_KEPT: WeakKeyDictionary[Connection, _Appenders] = WeakKeyDictionary()
+"""By connection, and by table with its columns. An appender holds neither its connection nor the file."""
+
 
 def put(connection: Connection, table: str, columns: Columns) -> None:
-    """Insert rows, given column by column."""
-    rows = len(next(iter(columns.values()))[1])
-    into = f"INSERT INTO {table} ({names(tuple(columns))})"
-    if rows > FEW:
-        arrays = {name: pa.array(values, kind) for name, (kind, values) in columns.items()}
-        with given(connection, "incoming", pa.table(arrays)):
-            connection.execute(f"{into} SELECT * FROM incoming")  # noqa: S608
-    elif rows > _VERY_FEW:
-        listed = {name: (kind, list(values)) for name, (kind, values) in columns.items()}
-        connection.execute(f"{into} {rows_of(listed)}", [values for _, values in listed.values()])
-    else:
-        one = ", ".join("make_timestamptz(?)" if pa.types.is_timestamp(kind) else "?" for kind, _ in columns.values())
-        by_row = zip(*(values for _, values in columns.values()), strict=True)
-        connection.execute(f"{into} VALUES {', '.join([f'({one})'] * rows)}", [each for row in by_row for each in row])
+    """Insert rows, given column by column, in the transaction that the connection is in."""
+    if len(next(iter(columns.values()))[1]) <= FEW:
+        _append(connection, table, columns)
+        return
+    arrays = {name: pa.array(values, kind) for name, (kind, values) in columns.items()}
+    with given(connection, "incoming", pa.table(arrays)):
+        connection.execute(f"INSERT INTO {table} ({names(tuple(columns))}) SELECT * FROM incoming")  # noqa: S608
+
+
+def _append(connection: Connection, table: str, columns: Columns) -> None:
+    kept, key = _KEPT.setdefault(connection, {}), (table, *columns)
+    values = [map(from_us, column) if pa.types.is_timestamp(kind) else column for kind, column in columns.values()]
+    rows = list(zip(*values, strict=True))
+    appender = kept.get(key)
+    if appender is None:
+        appender = kept[key] = connection.appender(table, columns=list(columns))
+    try:
+        appender.append_rows(rows)
+        appender.flush()
+    finally:
+        appender.clear()  # it would keep what goes before a bad row, for the next flush
 
 
 def rows_of(columns: Columns) -> str:
