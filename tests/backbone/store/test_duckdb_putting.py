@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from backbone.domain.clock import MAX_US, MIN_US
-from backbone.store.duckdb.putting import FEW, MOMENT, put
+from backbone.store.duckdb.putting import FEW, MOMENT, Columns, put
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection
 
@@ -32,7 +32,7 @@ def numbers(connection: Connection) -> list[int]:
 
 @pytest.mark.parametrize("rows", [1, 2, FEW, FEW + 1])
 def test_every_row_stands_as_it_was_given(connection: Connection, rows: int) -> None:
-    columns = {
+    columns: Columns = {
         "seen": (MOMENT, [[MIN_US, -1, 0, MAX_US][n % 4] for n in range(rows)]),
         "number": (NUMBER, [n - 2**63 for n in range(rows)]),
         "body": (pa.binary(), [b"\0\xff" * n or b"" for n in range(rows)]),
@@ -40,7 +40,7 @@ def test_every_row_stands_as_it_was_given(connection: Connection, rows: int) -> 
     }
     put(connection, "held", columns)
     found = connection.execute("SELECT epoch_us(seen), number, body, name, x FROM held ORDER BY number").fetchall()
-    given = list(zip(*(values for _, values in columns.values()), [None] * rows, strict=True))
+    given = [(*row, None) for row in zip(*(values for _, values in columns.values()), strict=True)]
     assert found == given
 
 
