@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -13,16 +14,19 @@ from backbone.domain.hashing import shard_of
 from backbone.store.duckdb.cursors import cursor_of, published
 from backbone.store.duckdb.numbers import Numbers
 from backbone.store.duckdb.part import Part, question
-from backbone.store.duckdb.parts import LARGEST_WHOLE, keep_parts, parts_between
+from backbone.store.duckdb.parts import LARGEST_WHOLE, Parts
 from backbone.store.duckdb.putting import MOMENT, Columns, put, rows_of
 from backbone.store.duckdb.sql import Connection, count, first, given, moment, table
 from backbone.store.errors import CursorSetBack, PositionLost
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus, Reached
 
-__all__ = ["Outbox", "append", "place", "position_of"]
+__all__ = ["PARTS", "Outbox", "append", "place", "position_of"]
 
-_PAYLOAD = 7  # of the columns that `read_outbox` asks for
+PARTS: Final = Parts("telemetry.outbox_parts", "position")
+"""Of payloads."""
+
+_PAYLOAD = 7  # of the columns that `_between` asks for
 
 
 class Outbox(Part):
@@ -43,45 +47,12 @@ class Outbox(Part):
         """Rows after a position; sizes are looked at before payloads, so that memory stays bounded too."""
         if known and (stored := cursor_of(connection, sink)) < known:
             raise CursorSetBack.of(f"{sink}, shard 0", known, stored)
+        last = _fitting(connection, after, limit, max_bytes)
+        rows = _between(connection, after, last) if last else []
+        # only now, for they may be pruned between two looks; one transaction would take a third more time
         if whole and after < count(connection, "SELECT position FROM telemetry.pruned"):
             raise PositionLost.of(after)
-        sizes = table(
-            connection,
-            "SELECT position, bytes FROM telemetry.outbox WHERE position > ? ORDER BY position LIMIT ?",
-            [after, limit],
-        )
-        if not sizes.num_rows:
-            return []
-        fitting = int(np.searchsorted(np.cumsum(sizes.column("bytes").to_numpy()), max_bytes, side="right"))
-        last = sizes.column("position")[max(0, fitting - 1)].as_py()
-        rows = table(
-            connection,
-            """
-            SELECT position, event_id, ingest_id, dimension, symbol, rows, revision, payload,
-                   epoch_us(created_at) AS created_us, checksum
-            FROM telemetry.outbox WHERE position > ? AND position <= ? ORDER BY position
-            """,
-            [after, last],
-        )
-        columns = [column.to_pylist() for column in rows.columns]
-        large = {} if all(columns[_PAYLOAD]) else parts_between(connection, after, last)
-        return [
-            OutboxRow(
-                position,
-                event,
-                ingest,
-                Dimension(dimension),
-                symbol,
-                rows,
-                revision,
-                payload or large.get(position, payload),  # without its parts it is damaged, and told by who reads it
-                from_us(at),
-                sum_,
-            )
-            for position, event, ingest, dimension, symbol, rows, revision, payload, at, sum_ in zip(
-                *columns, strict=True
-            )
-        ]
+        return rows
 
     @question("delivery", looks=True)
     def reached(self, connection: Connection) -> Reached:
@@ -109,6 +80,49 @@ class Outbox(Part):
         return [symbol for (symbol,) in found]
 
 
+def _fitting(connection: Connection, after: int, limit: int, max_bytes: int) -> int:
+    """The last of the rows behind a position that fit, or the first; 0: there is none. No payload is looked at."""
+    sizes = table(
+        connection,
+        "SELECT position, bytes FROM telemetry.outbox WHERE position > ? ORDER BY position LIMIT ?",
+        [after, limit],
+    )
+    if not sizes.num_rows:
+        return 0
+    fitting = int(np.searchsorted(np.cumsum(sizes.column("bytes").to_numpy()), max_bytes, side="right"))
+    return int(sizes.column("position")[max(0, fitting - 1)].as_py())
+
+
+def _between(connection: Connection, after: int, last: int) -> list[OutboxRow]:
+    """The rows behind a position up to another one, with payloads."""
+    rows = table(
+        connection,
+        """
+        SELECT position, event_id, ingest_id, dimension, symbol, rows, revision, payload,
+               epoch_us(created_at) AS created_us, checksum
+        FROM telemetry.outbox WHERE position > ? AND position <= ? ORDER BY position
+        """,
+        [after, last],
+    )
+    columns = [column.to_pylist() for column in rows.columns]
+    large = {} if all(columns[_PAYLOAD]) else PARTS.between(connection, after, last)
+    return [
+        OutboxRow(
+            position,
+            event,
+            ingest,
+            Dimension(dimension),
+            symbol,
+            rows,
+            revision,
+            payload or large.get(position, payload),  # without its parts it is damaged, and told by who reads it
+            from_us(at),
+            sum_,
+        )
+        for position, event, ingest, dimension, symbol, rows, revision, payload, at, sum_ in zip(*columns, strict=True)
+    ]
+
+
 def append(
     connection: Connection, numbers: Numbers, dimension: Dimension, payloads: Sequence[Payload], origin: Origin
 ) -> list[OutboxRow]:
@@ -122,7 +136,7 @@ def append(
         for position, each in zip(positions, payloads, strict=True)
     ]
     put(connection, "telemetry.outbox", _columns(rows, origin.ingested_at_us))
-    keep_parts(connection, rows)
+    PARTS.keep(connection, [(row.position, row.payload) for row in rows if len(row.payload) > LARGEST_WHOLE])
     _move(connection, dimension, {row.symbol: row.position for row in rows})
     return rows
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from backbone.domain.clock import to_us
 from backbone.domain.dimension import Dimension
-from backbone.store.duckdb import drops, ledger, run_journal
+from backbone.store.duckdb import drops, ledger, outbox, run_journal
 from backbone.store.duckdb import journal as journals
 from backbone.store.duckdb.cursors import published
 from backbone.store.duckdb.excess import excess
 from backbone.store.duckdb.part import Part, question
-from backbone.store.duckdb.parts import drop_parts
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.since import note_cut
 from backbone.store.duckdb.sql import Connection, count, parameter, rows_table
@@ -59,8 +59,7 @@ class Upkeep(Part):
             at, last = published(connection), excess(connection, spent.outbox_bytes)
             _note_pruned(connection, spent.outbox_before, last, at)
             gone = _reduce(connection, "DELETE", spent, last, at, self._clock())
-            if gone["outbox"]:
-                drop_parts(connection)
+            _drop_parts(connection, gone)
             return gone
 
     @question("writing")
@@ -126,6 +125,12 @@ def _reduce(
     }
     journalled = journals.old(connection, verb, spent.journal, now) + run_journal.old(connection, verb, spent.journal)
     return {**found, "journal": journalled}
+
+
+def _drop_parts(connection: Connection, gone: Mapping[str, int]) -> None:
+    """Delete the parts of what is gone."""
+    if gone["outbox"]:
+        outbox.PARTS.drop_but_of(connection, "position", "telemetry.outbox")
 
 
 _DUE = "(created_at < make_timestamptz(?) OR position <= ?) AND position <= ?"
