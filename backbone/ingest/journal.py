@@ -215,7 +215,7 @@ def row_of_nothing(run: MarketRun, market: MarketSettings, now: datetime) -> Run
         error=run.trouble,
         metadata={
             "error": run.trouble,
-            "requested_symbols": requested or list(market.symbols),
+            "requested_symbols": (requested or list(market.symbols))[:_SYMBOLS],
             "dimensions": [each.dimension.value for each in run.dimensions],
             "trigger": run.trigger,
             "settings": run.settings_hash,
@@ -233,5 +233,5 @@ def row_of_fall(began: datetime, market: MarketSettings, now: datetime, error: s
         duration_s=max((now - began).total_seconds(), 0.0),
         executed_at=now,
         error=error,
-        metadata={"error": error, "requested_symbols": list(market.symbols), "began_at": began.isoformat()},
+        metadata={"error": error, "requested_symbols": list(market.symbols[:_SYMBOLS]), "began_at": began.isoformat()},
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from backbone.store.records import DeadLetter
 
-__all__ = ["named", "those_at"]
+__all__ = ["Name", "named", "those_at"]
 
 Name = tuple[str, str, int, int]
 

@@ -10,6 +10,8 @@ from backbone.store.port import Store
 from backbone.store.records import DeadLetter
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
+SIZES = (0, 1, 16_384, 16_385, 1_000_000, 70_000)
+"""Bytes of messages."""
 
 
 def letter(offset: int, at: datetime = DAY, **more: object) -> DeadLetter:
@@ -96,6 +98,21 @@ async def test_dead_letters_are_pruned_with_bad_rows(store: Store) -> None:
         "dead_letters"
     ] == 1
     assert [each.offset for each in await store.dead_letters()] == [2]
+
+
+async def test_large_dead_letters_are_kept_whole_beside_small_ones(store: Store) -> None:
+    letters = [letter(n, DAY + timedelta(days=n), payload=bytes([n]) * size) for n, size in enumerate(SIZES)]
+    assert await store.add_dead_letters([*letters, *letters]) == letters
+    assert await store.add_dead_letters([letter(3, payload=b"another")]) == []
+    assert await store.dead_letters() == letters[::-1]
+    places = [("trades", 3, n) for n in (3, 0, 4)]
+    assert await store.dead_letters_at(places) == [letters[0], letters[3], letters[4]]
+    assert await store.delete_dead_letters([letters[3]]) == 1
+    assert await store.dead_letters(3) == [letters[5], letters[4], letters[2]]
+    await store.prune(quarantine_before=letters[4].at, dry_run=False)
+    assert await store.dead_letters() == [letters[5], letters[4]]
+    assert await store.add_dead_letters([letters[3]]) == [letters[3]]
+    assert await store.dead_letters_at(places[:1]) == [letters[3]]
 
 
 async def test_a_reason_that_no_database_takes_is_written_out(store: Store) -> None:

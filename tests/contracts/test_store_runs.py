@@ -39,6 +39,24 @@ async def test_what_became_of_a_run_is_read_as_it_was_written(store: Store) -> N
     assert (newest.status, newest.error, newest.duration_s) == ("failed", "429 Too Many Requests", 7.5)
 
 
+async def test_runs_of_many_symbols_are_read_with_all_of_them(store: Store) -> None:
+    rows = [run(n, symbols=tuple(f"naïve{k}" for k in range(many))) for n, many in enumerate((1, 256, 257, 10_000, 0))]
+    for row in rows:
+        await store.record_run(row)
+    assert await store.runs() == rows[::-1]
+    again = run(3, symbols=tuple(f"other{k}" for k in range(5000)))
+    await store.record_run(again)
+    assert await store.runs(run_id="run-3") == [again]
+    await store.record_run(run(3, symbols=("A",)))
+    assert await store.runs(run_id="run-3") == [run(3, symbols=("A",))]
+    assert await store.latest_runs() == [rows[4]]
+    await store.record_run(newest := run(9, symbols=tuple(f"S{k}" for k in range(1000))))
+    assert await store.latest_runs() == [newest]
+    bound = JournalBound(NOON + timedelta(hours=9), 1000)
+    assert (await store.prune(journal=bound, dry_run=False))["journal"] == 5
+    assert await store.runs() == [newest]
+
+
 async def test_the_dimensions_of_one_run_share_its_id_and_each_has_one_row_of_it(store: Store) -> None:
     for dimension in ("daily_bars", "macro_events", WHOLE):
         await store.record_run(run(dimension=dimension))

@@ -146,6 +146,21 @@ async def test_a_retry_within_a_run_is_told_what_the_first_attempt_did(store: St
     assert counts(found) == counts(first)
 
 
+@pytest.mark.parametrize("many", [256, 257, 3000])
+async def test_a_chunk_of_many_symbols_is_told_of_with_all_of_them(store: Store, many: int) -> None:
+    symbols = sorted(f"naïve{n}" for n in range(many))
+    frame = Frame.from_records(BARS, [{"symbol": each, "interval": "1h", "ts": DAY, "close": 1.0} for each in symbols])
+    await store.write(chunk(bars({0: 1.0}), "other"))
+    first = await store.write(given := chunk(frame, "run"))
+    await store.write(chunk(frame, "third"))
+    retry = await store.write(given)
+    assert (retry.known, retry.symbols, retry.position) == (True, tuple(symbols), first.position)
+    found = await store.lookup("run", given.ingest_id)
+    assert found is not None
+    assert found.symbols == tuple(symbols)
+    assert [row.symbols for row in await store.journal()] == [tuple(symbols), tuple(symbols), ("EURUSD",)]
+
+
 async def test_lookup_knows_only_what_was_committed(store: Store) -> None:
     given = chunk(bars({0: 1.0}), "run")
     assert await store.lookup("run", given.ingest_id) is None

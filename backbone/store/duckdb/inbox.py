@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
+from typing import Final
 
 import pyarrow as pa
 
 from backbone.domain.clock import from_us, to_us
 from backbone.domain.text import excerpt
 from backbone.store.duckdb.part import Part, question
+from backbone.store.duckdb.parts import LARGEST_WHOLE, Parts, number_of
 from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, count, given, parameter
-from backbone.store.letters import those_at
+from backbone.store.letters import Name, named, those_at
 from backbone.store.records import DeadLetter
 
-__all__ = ["Inbox"]
+__all__ = ["Inbox", "drop_parts"]
 
-_LETTER = 'd."group", d.topic, d.partition, d."offset", d.reason, d.payload, epoch_us(d.recorded_at)'
+PARTS: Final = Parts("telemetry.dead_letter_parts")
+"""Of payloads."""
+
+_LETTER = 'd."group", d.topic, d.partition, d."offset", d.reason, d.payload, epoch_us(d.recorded_at), d.large'
 _SAME = 'd."group" = l."group" AND d.topic = l.topic AND d.partition = l.partition AND d."offset" = l."offset"'
 
 
@@ -70,16 +76,20 @@ class Inbox(Part):
     @question("delivery")
     def add_dead_letters(self, connection: Connection, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         """Keep letters that are not kept yet."""
-        with given(connection, "letters", _table(letters)):
-            new = connection.execute(
-                f"""
-                INSERT INTO telemetry.dead_letters
-                SELECT DISTINCT ON ("group", topic, partition, "offset") * FROM letters l
-                WHERE NOT EXISTS (SELECT 1 FROM telemetry.dead_letters d WHERE {_SAME})
-                RETURNING "group", topic, partition, "offset"
-                """,  # noqa: S608
-            ).fetchall()
-        return those_at(letters, new)
+        large = {named(each): number_of(connection) for each in letters if len(each.payload) > LARGEST_WHOLE}
+        with transaction(connection):
+            with given(connection, "letters", _table(letters, large)):
+                new = connection.execute(
+                    f"""
+                    INSERT INTO telemetry.dead_letters
+                    SELECT DISTINCT ON ("group", topic, partition, "offset") * FROM letters l
+                    WHERE NOT EXISTS (SELECT 1 FROM telemetry.dead_letters d WHERE {_SAME})
+                    RETURNING "group", topic, partition, "offset"
+                    """,  # noqa: S608
+                ).fetchall()
+            kept = those_at(letters, new)
+            PARTS.keep(connection, [(large[named(each)], each.payload) for each in kept if named(each) in large])
+        return kept
 
     @question("delivery")
     def dead_letters(
@@ -119,18 +129,36 @@ class Inbox(Part):
     @question("writing")
     def delete_dead_letters(self, connection: Connection, letters: Sequence[DeadLetter]) -> int:
         """Forget letters."""
-        with given(connection, "letters", _table(letters)):
-            return count(connection, f"DELETE FROM telemetry.dead_letters d USING letters l WHERE {_SAME}")  # noqa: S608
+        with transaction(connection):
+            with given(connection, "letters", _table(letters)):
+                gone = count(connection, f"DELETE FROM telemetry.dead_letters d USING letters l WHERE {_SAME}")  # noqa: S608
+            if gone:
+                drop_parts(connection)
+        return gone
+
+
+def drop_parts(connection: Connection) -> None:
+    """Delete the parts of letters that are gone."""
+    PARTS.drop_but_of(connection, "large", "telemetry.dead_letters")
 
 
 def _letters(connection: Connection, query: str, parameters: Sequence[object] = ()) -> list[DeadLetter]:
+    with transaction(connection):
+        found = connection.execute(query, parameters).fetchall()
+        payloads = PARTS.of(connection, [large for *_, large in found if large is not None])
     return [
-        DeadLetter(group, topic, partition, offset, reason, payload, from_us(at))
-        for group, topic, partition, offset, reason, payload, at in connection.execute(query, parameters).fetchall()
+        DeadLetter(group, topic, partition, offset, reason, payloads.get(large, payload), from_us(at))
+        for group, topic, partition, offset, reason, payload, at, large in found
     ]
 
 
-def _table(letters: Sequence[DeadLetter]) -> pa.Table:
+def _table(letters: Sequence[DeadLetter], large: Mapping[Name, int] = MappingProxyType({})) -> pa.Table:
+    """The letters as columns, in the order of the table's.
+
+    Args:
+        letters: each once, or more than once.
+        large: the numbers of those whose payload lies in parts.
+    """
     moments = pa.array([to_us(letter.at) for letter in letters], pa.int64())
     return pa.table(
         {
@@ -139,7 +167,8 @@ def _table(letters: Sequence[DeadLetter]) -> pa.Table:
             "partition": pa.array([letter.partition for letter in letters], pa.int32()),
             "offset": pa.array([letter.offset for letter in letters], pa.int64()),
             "reason": pa.array([excerpt(letter.reason) for letter in letters], pa.string()),
-            "payload": pa.array([letter.payload for letter in letters], pa.binary()),
+            "payload": pa.array([b"" if named(each) in large else each.payload for each in letters], pa.binary()),
             "recorded_at": moments.cast(pa.timestamp("us", tz="UTC")),
+            "large": pa.array([large.get(named(each)) for each in letters], pa.int64()),
         }
     )

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from backbone.domain.dimension import Dimension
 from backbone.store.duckdb.numbers import Numbers
 from backbone.store.duckdb.part import Part, question
+from backbone.store.duckdb.parts import Parts, large_symbols, symbols_in
+from backbone.store.duckdb.session import transaction
 from backbone.store.duckdb.sql import Connection, count, first, moment, parameter
 from backbone.store.journalling import LIVE, Needed
 from backbone.store.merging import read_journal_row, replayed
 from backbone.store.records import JournalBound, JournalRow, WriteResult
 
-__all__ = ["Journal", "find", "note", "old", "written"]
+__all__ = ["PARTS", "Journal", "find", "note", "old", "written"]
 
-_COLUMNS = """run_id, ingest_id, dimension, source, status, rows, inserted, changed, unchanged, symbols,
-    epoch_us(start_ts), epoch_us(end_ts), duration_s, epoch_us(executed_at), error, metadata"""
+PARTS: Final = Parts("telemetry.ingest_run_parts")
+"""Of long lists of symbols."""
+
+_COLUMNS = """CASE WHEN symbols IS NULL THEN id END, run_id, ingest_id, dimension, source, status, rows, inserted,
+    changed, unchanged, coalesce(symbols, []), epoch_us(start_ts), epoch_us(end_ts), duration_s, epoch_us(executed_at),
+    error, metadata"""
 
 
 class Journal(Part):
@@ -26,12 +35,16 @@ class Journal(Part):
     @question("delivery")
     def lookup(self, connection: Connection, run_id: str, ingest_id: str) -> WriteResult | None:
         """What became of a chunk."""
-        return find(connection, run_id, ingest_id)
+        with transaction(connection):
+            return find(connection, run_id, ingest_id)
 
     @question("writing")
     def record_journal(self, connection: Connection, row: JournalRow) -> None:
         """Journal what was not written."""
-        note(connection, self._session.known.numbers, row)
+        numbers = self._session.known.numbers
+        numbers.reserve(connection)
+        with transaction(connection):
+            note(connection, numbers, row)
 
     @question("delivery")
     def journal(
@@ -43,17 +56,20 @@ class Journal(Part):
         source: str | None = None,
     ) -> list[JournalRow]:
         """Journal rows, newest first."""
-        rows = connection.execute(
-            f"SELECT {_COLUMNS} FROM telemetry.ingest_runs WHERE dimension = coalesce(?, dimension) "  # noqa: S608
-            "AND source = coalesce(?, source) ORDER BY id DESC LIMIT ?",
-            [None if dimension is None else dimension.value, source, limit],
-        ).fetchall()
-        return [read_journal_row(row, moment) for row in rows]
+        with transaction(connection):
+            return _rows(
+                connection,
+                f"SELECT {_COLUMNS} FROM telemetry.ingest_runs WHERE dimension = coalesce(?, dimension) "  # noqa: S608
+                "AND source = coalesce(?, source) ORDER BY id DESC LIMIT ?",
+                [None if dimension is None else dimension.value, source, limit],
+            )
 
 
 def note(connection: Connection, numbers: Numbers, row: JournalRow, *, position: int = 0, outbox_rows: int = 0) -> None:
     """Add a row to the journal."""
     [number] = numbers.take(connection, "journal_id")
+    large = large_symbols(row.symbols)
+    PARTS.keep(connection, [(number, large)] if large else [])
     connection.execute(
         """
         INSERT INTO telemetry.ingest_runs
@@ -62,9 +78,9 @@ def note(connection: Connection, numbers: Numbers, row: JournalRow, *, position:
         """,
         [
             *(number, row.run_id, row.ingest_id, row.dimension.value, row.source, row.status),
-            *(row.rows, row.inserted, row.changed, row.unchanged, position, outbox_rows, list(row.symbols)),
-            *(parameter(row.start), parameter(row.end), row.duration_s, parameter(row.executed_at)),
-            *(row.error, msgspec.json.encode(row.metadata).decode()),
+            *(row.rows, row.inserted, row.changed, row.unchanged, position, outbox_rows),
+            *(None if large else list(row.symbols), parameter(row.start), parameter(row.end), row.duration_s),
+            *(parameter(row.executed_at), row.error, msgspec.json.encode(row.metadata).decode()),
         ],
     )
 
@@ -82,17 +98,29 @@ def find(connection: Connection, run_id: str, ingest_id: str) -> WriteResult | N
     if found is None:
         return None
     *columns, position, outbox_rows = found
-    return replayed(read_journal_row(columns, moment), position=position, outbox_rows=outbox_rows)
+    [row] = _read(connection, [columns])
+    return replayed(row, position=position, outbox_rows=outbox_rows)
 
 
 def written(connection: Connection, dimension: Dimension, ingest_id: str, at: datetime) -> list[JournalRow]:
     """What a chunk came to that was committed at this moment."""
-    found = connection.execute(
+    return _rows(
+        connection,
         f"SELECT {_COLUMNS} FROM telemetry.ingest_runs "  # noqa: S608
         "WHERE dimension = ? AND ingest_id = ? AND executed_at = make_timestamptz(?) ORDER BY id DESC",
         [dimension.value, ingest_id, parameter(at)],
-    ).fetchall()
-    return [read_journal_row(row, moment) for row in found]
+    )
+
+
+def _rows(connection: Connection, query: str, values: list[object]) -> list[JournalRow]:
+    return _read(connection, connection.execute(query, values).fetchall())
+
+
+def _read(connection: Connection, found: Sequence[Sequence[Any]]) -> list[JournalRow]:
+    """Rows from their columns, and symbols that do not lie there from their parts."""
+    large = PARTS.of(connection, [number for number, *_ in found if number is not None])
+    rows = ((number, read_journal_row(columns, moment)) for number, *columns in found)
+    return [replace(row, symbols=symbols_in(large[number])) if number in large else row for number, row in rows]
 
 
 def old(connection: Connection, verb: str, bound: JournalBound | None, now: datetime) -> int:

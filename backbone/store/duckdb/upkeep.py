@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from backbone.domain.clock import to_us
 from backbone.domain.dimension import Dimension
-from backbone.store.duckdb import drops, ledger, outbox, run_journal
+from backbone.store.duckdb import drops, inbox, ledger, outbox, run_journal
 from backbone.store.duckdb import journal as journals
 from backbone.store.duckdb.cursors import published
 from backbone.store.duckdb.excess import excess
@@ -131,6 +131,11 @@ def _drop_parts(connection: Connection, gone: Mapping[str, int]) -> None:
     """Delete the parts of what is gone."""
     if gone["outbox"]:
         outbox.PARTS.drop_but_of(connection, "position", "telemetry.outbox")
+    if gone["dead_letters"]:
+        inbox.drop_parts(connection)
+    if gone["journal"]:
+        journals.PARTS.drop_but_of(connection, "id", "telemetry.ingest_runs")
+        run_journal.drop_parts(connection)
 
 
 _DUE = "(created_at < make_timestamptz(?) OR position <= ?) AND position <= ?"

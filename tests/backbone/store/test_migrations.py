@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import duckdb
 import pytest
+from msgspec.structs import replace
 
 from backbone import Backbone, load_settings
 from backbone.domain import Dimension
@@ -36,6 +37,18 @@ OUTBOX_OF_BEFORE = """
     INSERT INTO telemetry.checkpoint VALUES ('csv', 'trades', 'rows:9', 7, now());
     INSERT INTO telemetry.outbox VALUES (41, 'e1', 'i', 'trades', 'EURUSD', 1, 1, 1, 'x'::BLOB, now()),
                                         (42, 'e2', 'i', 'trades', 'ÖL', 1, 1, 1, 'x'::BLOB, now())
+"""
+
+LARGE_OF_BEFORE = """
+    INSERT INTO telemetry.dead_letters VALUES ('g', 't', 0, 7, 'why', repeat('x', 50000)::BLOB, now());
+    INSERT INTO telemetry.ingest_runs BY NAME
+    SELECT 1 AS id, 'r1' AS run_id, 'i' AS ingest_id, 'trades' AS dimension, 'live' AS source, 'ok' AS status,
+        1 AS rows, 1 AS inserted, 0 AS changed, 0 AS unchanged, 1 AS position, 1 AS outbox_rows, 0 AS duration_s,
+        now() AS executed_at, '{}' AS metadata, ['S' || n FOR n IN range(1000)] AS symbols;
+    INSERT INTO telemetry.runs BY NAME
+    SELECT 'r1' AS run_id, 'trades' AS dimension, 'ok' AS status, 'csv' AS source, 1 AS rows, 1 AS inserted,
+        0 AS changed, 0 AS unchanged, 0 AS quarantined, 0 AS duration_s, now() AS executed_at, '{}' AS metadata,
+        ['S' || n FOR n IN range(1000)] AS symbols
 """
 
 JOURNAL_OF_BEFORE = """
@@ -208,6 +221,30 @@ async def test_changes_that_an_earlier_version_wrote_are_relayed_and_subscribed_
                 with anyio.fail_after(30):
                     update = await anext(aiter(updates))
             assert (update.position, update.frame) == (position, each.rows)
+
+
+async def test_letters_chunks_and_runs_that_an_earlier_version_wrote_whole_are_read_beside_those_in_parts(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "store.duckdb"
+    earlier = await opened(path, [migration for migration in shipped("duckdb") if migration.name < "0011"])
+    await earlier.migrate()
+    await earlier._session.run(partial(answer, LARGE_OF_BEFORE))
+    await earlier.close()
+    store = await opened(path, shipped("duckdb"))
+    await store.migrate()
+    symbols = tuple(f"S{n}" for n in range(1000))
+    [letter] = await store.dead_letters()
+    assert letter.payload == b"x" * 50_000
+    [row], [run] = await store.journal(), await store.runs()
+    assert (row.symbols, run.symbols) == (symbols, symbols)
+    await store.add_dead_letters([replace(letter, offset=8, payload=b"y" * 50_000)])
+    await store.record_journal(replace(row, run_id="r2", symbols=symbols[::-1]))
+    await store.record_run(replace(run, run_id="r2", symbols=symbols[::-1]))
+    assert [each.payload[:1] for each in await store.dead_letters_at([("t", 0, 7), ("t", 0, 8)])] == [b"x", b"y"]
+    for found in (await store.journal(), await store.runs()):
+        assert {each.run_id: each.symbols for each in found} == {"r1": symbols, "r2": symbols[::-1]}
+    await store.close()
 
 
 def _insert_changes(connection: duckdb.DuckDBPyConnection) -> None:
