@@ -15,7 +15,7 @@ from actors._core.tasks import OWNER
 from actors._core.tracing import SENDER
 from actors.clock import Clock
 from actors.errors import ActorDead, ActorError, SpecError
-from actors.logs import logger
+from actors.logs import Log
 from actors.messages import Message
 from actors.ref import ActorRef
 from actors.roster import Health
@@ -36,7 +36,7 @@ class Context:
 
     def __init__(self, run: Incarnation) -> None:
         self._run = run
-        self._log: Any = None
+        self._log: Log | None = None
 
     @property
     def ref(self) -> ActorRef:
@@ -67,7 +67,7 @@ class Context:
     def log(self) -> Any:
         """A structlog logger bound to this actor's path and incarnation, and to the `sender` where there is one."""
         if self._log is None:
-            self._log = logger().bind(path=self._run.cell.path, incarnation=self._run.number)
+            self._log = Log(path=self._run.cell.path, incarnation=self._run.number)
         sender = self.sender
         return self._log if sender is None else self._log.bind(sender=sender)
 

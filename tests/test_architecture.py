@@ -170,3 +170,27 @@ def test_importing_backbone_loads_nothing_heavy() -> None:
     code = f"import sys, backbone; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# Who may have Arrow look for pandas: a process of its own that needs it, and whoever is given a DataFrame or answers to
+# anybody's SQL.
+WITH_PANDAS = {
+    "backbone.quality.exchange_worker",
+    "backbone.store.timescale.answers",
+    "backbone.domain.conversion",
+}
+LOOKS_FOR_PANDAS = {"to_numpy", "to_pandas", "from_pandas", "fill_null", "from_pylist", "from_pydict", "empty_table"}
+LOOKS_FOR_PANDAS |= {"group_by", "pa.array", "pa.scalar"}
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if "backbone" in path.parts], ids=module_of)
+def test_arrow_is_asked_for_nothing_that_imports_pandas(path: Path) -> None:
+    """Arrays, scalars and values are made and read by `backbone.domain.arrays` and `backbone.domain.values`."""
+    text = path.read_text()
+    if module_of(path) in WITH_PANDAS or not any(name in text for name in LOOKS_FOR_PANDAS):
+        return
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            name, owner = node.func.attr, getattr(node.func.value, "id", "")
+            asked = {name, f"{owner}.{name}"} & LOOKS_FOR_PANDAS
+            assert not asked, f"{module_of(path)}:{node.lineno} calls {owner}.{name}, which imports pandas"

@@ -14,12 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from backbone.domain.arrays import array_of
 from backbone.domain.cleaning import check, check_doubles, check_texts, clean, constant_text, is_nested
 from backbone.domain.clock import INTERVALS, parse_interval
 from backbone.domain.dimension import Dimension
 from backbone.domain.events import differing, unnumbered
 from backbone.domain.schema import arrow_schema, arrow_type
 from backbone.domain.session_dates import session_dates
+from backbone.domain.values import nulls_of, numpy_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +133,7 @@ def _intervals(given: pa.Array) -> pa.Array:
     if not changed:
         return given
     encoded = given.dictionary_encode()
-    own = pa.array([names[name] for name in encoded.dictionary.to_pylist()], pa.string())
+    own = array_of([names[name] for name in encoded.dictionary.to_pylist()], pa.string())
     return own.take(encoded.indices)
 
 
@@ -150,7 +152,7 @@ def reorder(dimension: Dimension, table: pa.Table) -> pa.Table:
     last = np.zeros(table.num_rows, dtype=bool) if nameless is None else nameless[order]
     last[-1] = True
     last[:-1] |= differing(codes, order)[1:]
-    return table.take(pa.array(order[last])).combine_chunks()
+    return table.take(array_of(order[last])).combine_chunks()
 
 
 def places(dimension: Dimension, table: pa.Table) -> Codes:
@@ -169,14 +171,14 @@ def places(dimension: Dimension, table: pa.Table) -> Codes:
 
 def whole(column: pa.ChunkedArray) -> pa.Array:
     """The one chunk of a canonical column."""
-    return column.chunk(0) if column.num_chunks else pa.array([], type=column.type)
+    return column.chunk(0) if column.num_chunks else pa.nulls(0, column.type)
 
 
 def in_order(keys: Sequence[pa.Array]) -> bool:
     """Whether rows are ascending by the given key columns, so that no key occurs twice but those with a null."""
     if len(keys[0]) <= 1:
         return True
-    nulls = [key.is_null().to_numpy(zero_copy_only=False) for key in keys if key.null_count]
+    nulls = [nulls_of(key) for key in keys if key.null_count]
     return _in_order(_key_codes(keys), len(keys[0]), np.logical_or.reduce(nulls) if nulls else None)
 
 
@@ -190,7 +192,7 @@ def _numbers(key: pa.Array) -> list[Codes]:
     """A column of moments or whole numbers; nulls come last."""
     if not key.null_count:
         return [integers(key)]
-    missing = key.is_null().to_numpy(zero_copy_only=False)
+    missing = nulls_of(key)
     return [missing.astype(np.int64), np.where(missing, 0, integers(key))]
 
 
@@ -199,10 +201,10 @@ def _ranks(text: pa.Array) -> Codes | None:
     if constant_text(text) is not None:
         return None
     encoded = text.dictionary_encode()
-    order = pc.sort_indices(encoded.dictionary).to_numpy()
+    order = numpy_of(pc.sort_indices(encoded.dictionary))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    ranks: Codes = rank[encoded.indices.to_numpy()]
+    ranks: Codes = rank[numpy_of(encoded.indices)]
     return ranks
 
 

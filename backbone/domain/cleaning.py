@@ -10,9 +10,11 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from backbone.domain.arguments import shown
+from backbone.domain.arrays import array_of, combined, scalar_of
 from backbone.domain.clock import MAX_US, MIN_US
 from backbone.domain.schema import arrow_type
 from backbone.domain.text import LONGEST_TEXT, hidden
+from backbone.domain.values import nulls_of, numpy_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -54,7 +56,7 @@ def clean(dimension: Dimension, name: str, column: pa.ChunkedArray | pa.Array) -
     _refuse_type(where, kind, column.type.value_type if listed else column.type)
     try:
         array = _joined(column) if listed else column.cast(arrow_type(kind))
-        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+        array = combined(array) if isinstance(array, pa.ChunkedArray) else array
     except pa.ArrowException as error:
         raise ValueError(
             f"{where}: {column.type} given does not fit {_WANTED[kind]} exactly: {_short(error)}"
@@ -79,13 +81,13 @@ def _is_list(given: pa.DataType) -> bool:
 def _joined(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Lists of texts as one text each, with commas, as feeds list the conditions of a trade; null for an empty list."""
     lists = column.cast(pa.list_(pa.string()))
-    whole = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
-    texts, lengths = whole.flatten(), pc.list_value_length(whole).fill_null(0).to_numpy()
+    whole = combined(lists) if isinstance(lists, pa.ChunkedArray) else lists
+    texts, lengths = whole.flatten(), numpy_of(pc.list_value_length(whole), 0)
     rows = np.repeat(np.arange(len(whole)), lengths)[~_nulls(texts)]
     counts = np.bincount(rows, minlength=len(whole))
     offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), texts.drop_null()), ",")
-    return pc.if_else(pc.equal(joined, ""), None, joined)
+    joined = pc.binary_join(pa.ListArray.from_arrays(array_of(offsets), texts.drop_null()), scalar_of(","))
+    return pc.if_else(pc.equal(joined, scalar_of("")), pa.NA, joined)
 
 
 def _refuse_type(where: str, kind: str, given: pa.DataType) -> None:
@@ -125,15 +127,15 @@ def without_nan(array: pa.Array) -> pa.Array:
     values = doubles(array)
     if (values.view(np.int64) == _NEGATIVE_ZERO).any():
         values = values + 0.0
-        array = pa.array(values, mask=_nulls(array))
+        array = array_of(values, missing=_nulls(array))
     missing = np.isnan(values)
     if missing.any():
-        array = pa.array(values, mask=missing | _nulls(array))
+        array = array_of(values, missing=missing | _nulls(array))
     return array
 
 
 def _nulls(array: pa.Array) -> npt.NDArray[np.bool_]:
-    nulls: npt.NDArray[np.bool_] = array.is_null().to_numpy(zero_copy_only=False)
+    nulls: npt.NDArray[np.bool_] = nulls_of(array)
     return nulls
 
 
@@ -179,7 +181,7 @@ def _check_text(where: str, array: pa.Array, *, key: bool) -> None:
         raise ValueError(f"{where}: text that is not UTF-8 given: {_short(error)}") from error
     offsets, data = text_buffers(array)
     if len(data) and not data.min():
-        row = int(pc.index(pc.match_substring(array, "\0"), value=True).as_py())
+        row = int(pc.index(pc.match_substring(array, "\0"), value=scalar_of(True)).as_py())
         raise ValueError(f"{where}: text with a NUL character given in row {row}; databases refuse it, remove it")
     if key and not np.diff(offsets).all():
         row = int(np.flatnonzero(np.diff(offsets) == 0)[0])

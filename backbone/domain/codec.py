@@ -107,7 +107,9 @@ def _batch(frame: Frame) -> pa.RecordBatch:
 
 @cache
 def _no_rows(dimension: Dimension) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist([], arrow_schema(dimension))
+    return pa.RecordBatch.from_arrays(
+        [pa.nulls(0, field.type) for field in arrow_schema(dimension)], schema=arrow_schema(dimension)
+    )
 
 
 def decode(data: bytes | bytearray | memoryview, checksum: int | None = None) -> Frame:

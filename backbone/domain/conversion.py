@@ -14,11 +14,13 @@ import numpy as np
 import pyarrow as pa
 
 from backbone.domain.arguments import shown
-from backbone.domain.canonical import integers, whole
+from backbone.domain.arrays import array_of
+from backbone.domain.canonical import whole
 from backbone.domain.clock import to_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.schema import arrow_type
 from backbone.domain.session_dates import session_date_us
+from backbone.domain.values import numpy_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,11 +44,19 @@ _INSTALL: Final = "{0} is not installed, and Frame.{1} needs it: pip install {0}
 
 def column_to_numpy(column: pa.ChunkedArray, kind: Kind) -> npt.NDArray[Any]:
     """A canonical column as numpy; a view where the column has no nulls and is no text."""
-    array = whole(column)
-    stamps = kind == "timestamp"
-    values = integers(array).view("datetime64[us]") if stamps else array.to_numpy(zero_copy_only=False)
+    values = _values(whole(column), kind)
     values.flags.writeable = False
-    return cast("npt.NDArray[Any]", values)
+    return values
+
+
+def _values(array: pa.Array, kind: Kind) -> npt.NDArray[Any]:
+    if kind == "string":
+        coded = array.dictionary_encode()
+        texts = np.array([*coded.dictionary.to_pylist(), None], dtype=object)
+        return cast("npt.NDArray[Any]", texts[numpy_of(coded.indices, len(texts) - 1)])
+    if array.null_count:  # whole numbers, too: numpy has none that are missing
+        return numpy_of(array.cast(pa.float64(), safe=False), np.nan)
+    return numpy_of(array)
 
 
 def records_to_arrow(dimension: Dimension, records: Sequence[object]) -> pa.Table:
@@ -89,7 +99,7 @@ def _column(dimension: Dimension, name: str, values: list[object]) -> pa.Array:
     kind = dimension.kinds[name]
     cells = values if {*map(type, values)} <= _AS_THEY_ARE[kind] else _read(dimension, name, values)
     try:
-        return pa.array(cells, type=pa.int64() if kind == "timestamp" else arrow_type(kind)).cast(arrow_type(kind))
+        return array_of(cells, pa.int64() if kind == "timestamp" else arrow_type(kind)).cast(arrow_type(kind))
     except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
         raise ValueError(f"{dimension}.{name}: a value that does not fit {kind} given: {error}") from error
 

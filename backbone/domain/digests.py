@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import types
 
+from backbone.domain.arrays import combined, filled
 from backbone.domain.cleaning import doubles
+from backbone.domain.values import nulls_of, numpy_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,20 +40,20 @@ def digests(table: pa.Table, names: Sequence[str]) -> Digests:
 
 def _values(column: pa.ChunkedArray) -> Digests:
     """64 bits for each value; those of a null are none of a value that is about as likely."""
-    array = column.combine_chunks()
+    array = combined(column)
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     if array.null_count == len(array):
         return np.full(len(array), _NULL)
     if types.is_string(array.type):
         encoded = array.dictionary_encode()
         texts = np.array([_of_text(text) for text in encoded.dictionary.to_pylist()], dtype=np.uint64)
-        values = texts[encoded.indices.fill_null(0).to_numpy()]
+        values = texts[numpy_of(encoded.indices, 0)]
     elif types.is_floating(array.type):
-        values = doubles(pc.fill_null(array, 0.0)).view(np.uint64)
+        values = doubles(filled(array, 0.0)).view(np.uint64)
     else:
-        values = pc.fill_null(array.cast(pa.int64()), 0).to_numpy().view(np.uint64)
+        values = numpy_of(array.cast(pa.int64()), 0).view(np.uint64)
     values = _mixed(values)
-    return np.where(array.is_null().to_numpy(zero_copy_only=False), _NULL, values) if array.null_count else values
+    return np.where(nulls_of(array), _NULL, values) if array.null_count else values
 
 
 def _of_text(text: str) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from backbone.domain.text import written_out
+from backbone.domain.values import rows_of
 
 if TYPE_CHECKING:
     from backbone.domain.frame import Frame
@@ -32,7 +33,7 @@ def html_table(frame: Frame, most: int = 20) -> str:
         if table.num_rows <= most
         else pa.concat_tables([table.slice(0, half), table.slice(table.num_rows - half)])
     )
-    rows = [_row("td", [_cell(value) for value in row.values()]) for row in shown.to_pylist()]
+    rows = [_row("td", [_cell(value) for value in row.values()]) for row in rows_of(shown)]
     if table.num_rows > most:
         rows.insert(half, _row("td", ["…"] * table.num_columns))
     head = _row("th", list(table.column_names))

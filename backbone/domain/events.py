@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import types
 
+from backbone.domain.arrays import combined, filled
 from backbone.domain.cleaning import doubles
+from backbone.domain.values import nulls_of, numpy_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ def unnumbered(table: pa.Table) -> Truths | None:
     """Which rows have no sequence; None where all have one, or need none."""
     if "sequence" not in table.column_names or not table.column("sequence").null_count:
         return None
-    missing: Truths = table.column("sequence").is_null().to_numpy()
+    missing: Truths = nulls_of(table.column("sequence"))
     return missing
 
 
@@ -95,7 +96,7 @@ def _told_apart(column: pa.ChunkedArray) -> list[Codes | None]:
     """What tells the values of a column apart, and its nulls from its values."""
     nulls: Codes | None = None
     if column.null_count:
-        nulls = column.is_null().to_numpy().astype(np.int64)
+        nulls = nulls_of(column).astype(np.int64)
     return [_codes(column), nulls]
 
 
@@ -103,12 +104,12 @@ def _codes(column: pa.ChunkedArray) -> Codes | None:
     """Equal integers for equal values, whatever they are under a null; None where all rows have the same."""
     if not len(column) or column.null_count == len(column):
         return None
-    array = column.combine_chunks()
+    array = combined(column)
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     if types.is_string(array.type):
         encoded = array.dictionary_encode()
-        return None if len(encoded.dictionary) == 1 else encoded.indices.fill_null(0).to_numpy().astype(np.int64)
+        return None if len(encoded.dictionary) == 1 else numpy_of(encoded.indices, 0).astype(np.int64)
     if types.is_floating(array.type):
-        return doubles(pc.fill_null(array, 0.0)).view(np.int64)
-    codes: Codes = pc.fill_null(array.cast(pa.int64()), 0).to_numpy()
+        return doubles(filled(array, 0.0)).view(np.int64)
+    codes: Codes = numpy_of(array.cast(pa.int64()), 0)
     return codes

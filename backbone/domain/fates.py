@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow.compute as pc
 
+from backbone.domain.values import numpy_of
+
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
@@ -23,5 +25,4 @@ def counting(conditions: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     """Which trades count, by their conditions."""
     if conditions.null_count == len(conditions):
         return np.ones(len(conditions), dtype=np.bool_)
-    cancelled = pc.fill_null(pc.ends_with(conditions, CANCELLED), False)
-    return ~np.asarray(cancelled.to_numpy(), dtype=np.bool_)
+    return ~np.asarray(numpy_of(pc.ends_with(conditions, CANCELLED), False), dtype=np.bool_)

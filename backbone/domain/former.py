@@ -130,7 +130,7 @@ class _Reader:
 def _decode(reader: _Reader, kind: Kind, flags: int, rows: int, text_bytes: int) -> pa.Array:
     data_type = arrow_type(kind)
     if not rows and not flags:
-        return pa.array([], type=data_type)
+        return pa.nulls(0, data_type)
     if flags == ALL_NULL and rows and not text_bytes and kind in {"double", "string"}:
         return pa.nulls(rows, data_type)
     if flags == CONSTANT and rows and kind == "string":

@@ -255,10 +255,12 @@ class Frame(Making):
         Raises:
             TypeError, ValueError: offset or length is no whole number of 0 or more.
         """
+        from backbone.domain.arrays import empty_of
+
         offset = arguments.count("offset", offset)
         length = None if length is None else arguments.count("length", length, default="None for the rest")
         table = self.to_arrow().slice(offset, length)
-        return self._of(self._dimension, table if table.num_rows else table.schema.empty_table(), self._marks)
+        return self._of(self._dimension, table if table.num_rows else empty_of(table.schema), self._marks)
 
     def as_stale(self) -> Frame:
         """The same rows, marked as possibly older than what the store holds."""

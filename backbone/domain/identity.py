@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
-import pyarrow.compute as pc
 
+from backbone.domain.arrays import filled
 from backbone.domain.canonical import integers
 from backbone.domain.cleaning import constant_text, doubles, text_buffers
 from backbone.domain.dimension import Dimension
+from backbone.domain.values import numpy_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +114,7 @@ def _encode(kind: Kind, column: pa.ChunkedArray) -> tuple[int, int, list[Buffer]
     values = doubles(array)
     if not array.null_count:
         return 0, 0, [_view(values)]
-    valid = array.is_valid().to_numpy(zero_copy_only=False)
+    valid = numpy_of(array.is_valid())
     return HAS_NULLS, 0, [_bitmap(valid), _view(np.where(valid, values, 0.0))]
 
 
@@ -122,8 +123,8 @@ def _encode_text(array: pa.Array) -> tuple[int, int, list[Buffer]]:
     parts: list[Buffer] = []
     if array.null_count:
         flags = HAS_NULLS
-        parts.append(_bitmap(array.is_valid().to_numpy(zero_copy_only=False)))
-        array = pc.fill_null(array, "")
+        parts.append(_bitmap(numpy_of(array.is_valid())))
+        array = filled(array, "")
     else:
         text = constant_text(array)
         if text is not None and len(text) <= LONGEST_CONSTANT:

@@ -105,10 +105,11 @@ class Making:
     @classmethod
     def empty(cls, dimension: Dimension | str) -> Self:
         """A frame without rows."""
+        from backbone.domain.arrays import empty_of
         from backbone.domain.schema import arrow_schema
 
         parsed = Dimension.parse(dimension)
-        return cls._of(parsed, arrow_schema(parsed).empty_table())
+        return cls._of(parsed, empty_of(arrow_schema(parsed)))
 
     @classmethod
     def concat(cls, frames: Iterable[Frame]) -> Self:

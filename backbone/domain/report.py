@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
 from typing import ClassVar
 
 import msgspec
@@ -29,8 +27,10 @@ _AUTOLINK = re.compile(r"\b(https?|ftp|www)(:(?=//)|\.)", re.IGNORECASE)  # many
 @cache
 def package_version() -> str:
     """The installed version of the package, or "missing" when it runs from a bare checkout."""
+    from importlib.metadata import PackageNotFoundError, version  # takes its time, and no report is made at the start
+
     try:
-        return installed_version("backbone")
+        return version("backbone")
     except PackageNotFoundError:
         return MISSING
 

@@ -88,8 +88,10 @@ def _array(kind: pa.DataType, column: tuple[Any, ...]) -> pa.Array:
     """The values of a column; of a single row its bytes, which takes half as long as to look for what they are."""
     import pyarrow as pa
 
+    from backbone.domain.arrays import array_of
+
     if len(column) > 1:
-        return pa.array(column, kind)
+        return array_of(column, kind)
     value = column[0]
     if value is None:
         return pa.nulls(1, kind)

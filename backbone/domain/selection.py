@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backbone.domain import arguments
+from backbone.domain.arrays import array_of, empty_of, scalar_of
 from backbone.domain.canonical import whole
 from backbone.domain.clock import to_us
+from backbone.domain.values import numpy_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,17 +32,17 @@ def runs(column: pa.ChunkedArray) -> list[tuple[str, int, int]]:
     if not len(column):
         return []
     text = whole(column)
-    changes = pc.not_equal(text.slice(1), text.slice(0, len(text) - 1)).to_numpy(zero_copy_only=False)
+    changes = numpy_of(pc.not_equal(text.slice(1), text.slice(0, len(text) - 1)))
     starts = np.concatenate(([0], np.flatnonzero(changes) + 1))
     lengths = np.diff(np.append(starts, len(text)))
-    names = text.take(pa.array(starts)).to_pylist()
+    names = text.take(array_of(starts)).to_pylist()
     return list(zip(names, starts.tolist(), lengths.tolist(), strict=True))
 
 
 def newest_rows(table: pa.Table, stamps: Stamps, n: int) -> pa.Table:
     """The n rows with the greatest stamps, in the table's order; of equal stamps the later rows."""
     if n == 0:
-        return table.schema.empty_table()
+        return empty_of(table.schema)
     mask = np.zeros(len(stamps), dtype=bool)
     mask[np.argsort(stamps, kind="stable")[-n:]] = True
     return _rows(table, mask)
@@ -70,23 +72,23 @@ def matching_rows(
     if end is not None:
         mask &= stamps <= to_us(end)
     if symbols is not None:
-        wanted = pa.array(sorted(arguments.symbols(symbols)), type=pa.string())
+        wanted = array_of(sorted(arguments.symbols(symbols)), pa.string())
         mask &= _truth(pc.is_in(table.column(0), value_set=wanted))
     if interval is not None:
-        mask &= _truth(pc.equal(table.column("interval"), interval))
+        mask &= _truth(pc.equal(table.column("interval"), scalar_of(interval)))
     return _rows(table, mask)
 
 
 def _truth(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    return np.asarray(column.to_numpy(), dtype=bool)
+    return np.asarray(numpy_of(column), dtype=bool)
 
 
 def _rows(table: pa.Table, mask: npt.NDArray[np.bool_]) -> pa.Table:
     """The masked rows; a contiguous stretch is a view."""
     chosen = np.flatnonzero(mask)
     if not len(chosen):
-        return table.schema.empty_table()
+        return empty_of(table.schema)
     first, last = int(chosen[0]), int(chosen[-1])
     if last - first + 1 == len(chosen):
         return table.slice(first, len(chosen))
-    return table.take(pa.array(chosen)).combine_chunks()
+    return table.take(array_of(chosen)).combine_chunks()

@@ -11,7 +11,7 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from backbone.domain.clock import to_us
+from backbone.domain.clock import from_us, to_us
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,6 +55,7 @@ def session_dates(where: str, stamps: pa.Array, zone: str) -> pa.Array:
     import numpy as np
     import pyarrow as pa
 
+    from backbone.domain.arrays import array_of
     from backbone.domain.canonical import integers
 
     us = integers(stamps)
@@ -65,9 +66,9 @@ def session_dates(where: str, stamps: pa.Array, zone: str) -> pa.Array:
     dates = np.where(odd, local, us)
     if (dates % _DAY_US).any():
         row = int(np.flatnonzero(dates % _DAY_US)[0])
-        given = f"{stamps[row].as_py().isoformat()} given in row {row} has a time of day"
+        given = f"{from_us(int(us[row])).isoformat()} given in row {row} has a time of day"
         raise ValueError(f"{where}: {given}; {_ALLOWED}")
-    return pa.array(dates, pa.int64()).cast(stamps.type)
+    return array_of(dates, pa.int64()).cast(stamps.type)
 
 
 def _wall_time(utc: Stamps, zone: str) -> Stamps:

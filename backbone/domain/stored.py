@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from backbone.domain.arrays import combined, scalar_of
 from backbone.domain.canonical import reorder
 from backbone.domain.cleaning import check, without_nan
 from backbone.domain.frame import Frame
@@ -57,7 +58,7 @@ def constant(dimension: Dimension, name: str, text: str, rows: int) -> pa.Array:
     Raises:
         ValueError: there are rows, and the text is none that a frame may hold.
     """
-    array = pa.repeat(pa.scalar(text, pa.string()), rows)
+    array = pa.repeat(scalar_of(text, pa.string()), rows)
     if not text or "\0" in text:
         check(dimension, name, array.slice(0, 1))
     return array
@@ -69,7 +70,7 @@ def one_chunk(column: pa.ChunkedArray) -> pa.Array:
     Raises:
         ValueError: they are texts that fill more than one.
     """
-    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    array = column.chunk(0) if column.num_chunks == 1 else combined(column)
     if isinstance(array, pa.ChunkedArray):
         raise ValueError("over 2 GiB of text asked for; ask for less at once")  # noqa: TRY004  the value is at fault
     return array

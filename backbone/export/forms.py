@@ -11,8 +11,10 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of, table_of
 from backbone.domain.dimension import Dimension
 from backbone.domain.schema import arrow_schema
+from backbone.domain.values import numpy_of
 from backbone.export.files import Sink
 from backbone.store.snapshots import PART_ROWS, Part
 
@@ -152,7 +154,7 @@ def _jsonl_pages(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     spelled, decoder = _spelled_schema(schema), msgspec.json.Decoder(dict[str, Any])
     with path.open("rb") as file:
         while lines := list(islice(file, PART_ROWS)):
-            yield _moments(pa.Table.from_pylist([decoder.decode(line) for line in lines], schema=spelled), schema)
+            yield _moments(table_of([decoder.decode(line) for line in lines], spelled), schema)
 
 
 def _spelled_schema(schema: pa.Schema) -> pa.Schema:
@@ -163,10 +165,10 @@ def _spelled_schema(schema: pa.Schema) -> pa.Schema:
 def _spelled(table: pa.Table) -> pa.Table:
     """Moments as texts: ISO 8601, in UTC, to the microsecond."""
     place = table.schema.get_field_index("ts")
-    moments = table.column(place).cast(pa.int64()).to_numpy().view("datetime64[us]")
+    moments = numpy_of(table.column(place).cast(pa.int64())).view("datetime64[us]")
     texts = np.char.add(np.datetime_as_string(moments), "Z")
     schema = _spelled_schema(table.schema)
-    columns = [*table.columns[:place], pa.array(texts, pa.string()), *table.columns[place + 1 :]]
+    columns = [*table.columns[:place], array_of(texts.tolist(), pa.string()), *table.columns[place + 1 :]]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
@@ -175,5 +177,5 @@ def _moments(table: pa.Table, schema: pa.Schema) -> pa.Table:
     place = schema.get_field_index("ts")
     texts = np.array([text[:-1] for text in table.column(place).to_pylist()], "datetime64[us]")
     columns = list(table.combine_chunks().columns)
-    columns[place] = pa.array(texts.view(np.int64)).cast(schema.field(place).type)
+    columns[place] = array_of(texts.view(np.int64)).cast(schema.field(place).type)
     return pa.Table.from_arrays(columns, schema=schema)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from backbone.domain.dimension import Dimension, Kind
 from backbone.domain.stored import one_chunk
+from backbone.domain.values import nulls_of, numpy_of
 
 __all__ = ["Sums", "hash_of_values", "hashes_of"]
 
@@ -51,11 +52,11 @@ def _hash(kind: Kind, array: pa.Array) -> bytes:
         lengths, texts = _texts(array)
         return _sha256(_sha256(lengths) + _sha256(texts))
     if kind == "double":
-        missing = array.is_null().to_numpy(zero_copy_only=False)
-        values = array.fill_null(0.0).to_numpy(zero_copy_only=False).astype(">f8").view(">u8")
+        missing = nulls_of(array)
+        values = numpy_of(array, 0.0).astype(">f8").view(">u8")
         values[missing] = _NULL
         return _sha256(values.tobytes())
-    whole = array.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    whole = numpy_of(array.cast(pa.int64()))
     return _sha256((whole - _PG_EPOCH_US if kind == "timestamp" else whole).astype(">i8").tobytes())
 
 
@@ -65,7 +66,7 @@ def _texts(array: pa.Array) -> tuple[bytes, bytes]:
     bounds = np.frombuffer(offsets, np.int32, len(array) + 1, array.offset * 4)
     lengths = np.diff(bounds).astype(">i4")
     if array.null_count:
-        lengths[array.is_null().to_numpy(zero_copy_only=False)] = -1
+        lengths[nulls_of(array)] = -1
     text = b"" if data is None else data[int(bounds[0]) : int(bounds[-1])].to_pybytes()
     return lengths.tobytes(), text
 

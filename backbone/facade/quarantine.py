@@ -12,6 +12,7 @@ from backbone.domain.arguments import LARGEST, LONGEST_PAGE, texts
 from backbone.domain.codec import decode
 from backbone.domain.errors import BackboneError
 from backbone.domain.report import plain
+from backbone.domain.values import rows_of
 from backbone.facade.spelling import Ask
 from backbone.ingest.reconsidering import Reconsidered, Reconsidering
 from backbone.settings import Settings
@@ -220,4 +221,4 @@ def _values(payload: bytes) -> dict[str, str]:
         table = decode(payload).to_arrow()
     except (BackboneError, ValueError) as error:
         return {"unreadable": str(error)}
-    return {name: plain(value) for row in table.to_pylist() for name, value in row.items() if value is not None}
+    return {name: plain(value) for row in rows_of(table) for name, value in row.items() if value is not None}

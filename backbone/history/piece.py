@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.selection import runs
+from backbone.domain.values import numpy_of
 
 __all__ = ["Piece", "Runs"]
 
@@ -28,7 +29,7 @@ class Piece:
 
     def __init__(self, dimension: Dimension, table: pa.Table, known: Runs | None = None) -> None:
         self._table = table
-        self._stamps = table.column("ts").chunk(0).view(pa.int64()).to_numpy()
+        self._stamps = numpy_of(table.column("ts").chunk(0).view(pa.int64()))
         first = next(name for name in dimension.key if name != dimension.partition_column)
         whole = [("", 0, table.num_rows)]
         self.runs = known or (whole if first == "ts" else runs(table.column(first)))

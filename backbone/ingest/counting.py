@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of
 from backbone.domain.canonical import integers, whole
 from backbone.domain.digests import digests
 from backbone.domain.events import agreeing, ranks_within, unnumbered
@@ -66,7 +67,7 @@ class Counting:
         missing = unnumbered(table)
         if missing is None:
             return b""
-        events = table.filter(pa.array(missing)).combine_chunks()
+        events = table.filter(array_of(missing)).combine_chunks()
         marks = digests(events, [name for name in frame.dimension.columns if name != "sequence"])
         stamps, symbols = integers(whole(events.column("ts"))), agreeing(events, events.column_names[:1])
         spans = _spans(events, symbols, stamps)
@@ -112,7 +113,7 @@ def _spans(events: pa.Table, symbols: Numbers, stamps: Numbers) -> _Spans:
     first, last = np.full(len(found), np.iinfo(np.int64).max), np.full(len(found), np.iinfo(np.int64).min)
     np.minimum.at(first, symbols, stamps)
     np.maximum.at(last, symbols, stamps)
-    names = events.column(0).take(pa.array(at)).to_pylist()
+    names = events.column(0).take(array_of(at)).to_pylist()
     of = zip(found.tolist(), first.tolist(), last.tolist(), strict=True)
     return _Spans(int(first.min()), int(last.max()), dict(zip(names, of, strict=True)))
 

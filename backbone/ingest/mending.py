@@ -17,7 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.arrays import array_of
 from backbone.domain.clock import MAX_US, MIN_US, from_us, interval_duration
+from backbone.domain.events import agreeing
+from backbone.domain.values import numpy_of, python_of
 from backbone.files import scratch
 from backbone.quality.repair import Found, Remedies, find
 from backbone.quality.repairs.bars import Truths
@@ -155,9 +158,9 @@ class Mending:
         tables, places, first = [], [], 0
         for n in range(kept.num_record_batches):
             batch = kept.get_batch(n)
-            own = np.flatnonzero(pc.is_in(batch.column(0), value_set=symbols).to_numpy(zero_copy_only=False))
+            own = np.flatnonzero(numpy_of(pc.is_in(batch.column(0), value_set=symbols)))
             if own.size:
-                tables.append(pa.Table.from_batches([batch.take(pa.array(own))]))
+                tables.append(pa.Table.from_batches([batch.take(array_of(own))]))
                 places.append(own + first)
             first += batch.num_rows
         rows = pa.concat_tables(tables)
@@ -170,23 +173,22 @@ class Mending:
         """The stored rows of some symbols whose keys are none of the run's."""
         stored = self._stored.to_arrow()
         stored = stored.filter(pc.is_in(stored.column(0), value_set=symbols))
-        keys = list(self._dimension.key)
         if not stored.num_rows:
             return stored
-        return (
-            stored.join(rows.select(keys), keys, join_type="left anti").select(stored.column_names).cast(stored.schema)
-        )
+        keys = self._dimension.key
+        same = agreeing(pa.concat_tables([stored.select(keys), rows.select(keys)]), keys)
+        return stored.filter(array_of(~np.isin(same[: stored.num_rows], same[stored.num_rows :])))
 
     def _groups(self) -> Iterator[pa.Array]:
         """Symbols that are looked at together."""
         group, rows = list[str](), 0
         for symbol, count in sorted(self._rows_of.items()):
             if group and rows + count > self._at_once:
-                yield pa.array(group)
+                yield array_of(group, pa.string())
                 group, rows = [], 0
             group.append(symbol)
             rows += count
-        yield pa.array(group)
+        yield array_of(group, pa.string())
 
     def _mended(self, table: pa.Table, stacked: bool, found: Found, first: int) -> Mended:
         given = Frame.of_canonical(self._dimension, table)
@@ -198,7 +200,7 @@ class Mending:
             mended = given.column(name).copy()
             mended[rows] = values[within]
             at = table.schema.get_field_index(name)
-            table = table.set_column(at, table.schema.field(at), pa.array(mended, from_pandas=True))
+            table = table.set_column(at, table.schema.field(at), array_of(mended, missing=np.isnan(mended)))
         told = list(zip(rows.tolist(), found.rules[within], found.why[within], aside.tolist(), strict=True))
         after = Frame.of_canonical(self._dimension, table)
         stays = self._stays(after) if stacked else np.ones(len(after), dtype=np.bool_)
@@ -207,14 +209,14 @@ class Mending:
         rejected = tuple(rejected_row(given, row, why) for row, _, why, away in told if away)
         left = np.ones(table.num_rows, dtype=np.bool_)
         left[rows[aside]] = False
-        return Mended(Frame.of_canonical(self._dimension, table.filter(pa.array(left))), stacked, repairs, rejected)
+        return Mended(Frame.of_canonical(self._dimension, table.filter(array_of(left))), stacked, repairs, rejected)
 
     def _stays(self, after: Frame) -> Truths:
         """Of rows as they came, those that no later one with their key takes the place of."""
         stays = ~impossible(after, self._screening)
         last = dict[tuple[object, ...], int]()
         key = after.to_arrow().select(after.dimension.key)
-        for row, own in enumerate(zip(*(column.to_pylist() for column in key.columns), strict=True)):
+        for row, own in enumerate(zip(*(python_of(column) for column in key.columns), strict=True)):
             if stays[row] and (earlier := last.get(own)) is not None:
                 stays[earlier] = False
             if stays[row]:
@@ -224,7 +226,7 @@ class Mending:
 
 def _repairs(given: Frame, after: Frame, told: list[tuple[int, str, str]]) -> tuple[RepairRow, ...]:
     """What is kept of mended rows: of each the columns that were changed, before and after."""
-    places = pa.array([row for row, _, _ in told], pa.int64())
+    places = array_of([row for row, _, _ in told], pa.int64())
     key = given.to_arrow().select(given.dimension.key).take(places).combine_chunks()
     before, now = (frame.to_arrow().select(_numbers(given)).take(places).to_pylist() for frame in (given, after))
     symbols, stamps = key.column(0).to_pylist(), key.column("ts").cast(pa.int64()).to_pylist()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.values import rows_of
 from backbone.ingest.plan import IngestPlan
 from backbone.quality.instruments import Instruments
 from backbone.quality.repair import REPAIRABLE, Remedies
@@ -72,7 +73,7 @@ def _minor(instruments: Instruments) -> Callable[[str], bool]:
 
 def _actions(events: Frame) -> Iterator[Action]:
     """The splits and dividends among macro events: those of a symbol stand in the calendar of its name."""
-    for row in events.to_arrow().select(["calendar", "event", "ts", "actual"]).to_pylist():
+    for row in rows_of(events.to_arrow().select(["calendar", "event", "ts", "actual"])):
         if row["event"] in {"Split", "Dividend"} and row["actual"] is not None and row["actual"] > 0:
             what = {row["event"].lower(): row["actual"]}
             yield Action(symbol=row["calendar"], day=row["ts"].date(), **what)

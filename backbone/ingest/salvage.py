@@ -16,6 +16,7 @@ from actors import Reject
 from backbone.domain import Frame
 from backbone.domain.events import occurrences, unnumbered
 from backbone.domain.identifiers import part
+from backbone.domain.values import python_of
 from backbone.quality.screening import Rejected, rejected_row
 from backbone.store.records import Chunk, Outcome, RepairRow, WriteResult
 
@@ -116,7 +117,7 @@ def _repairs_of(repairs: tuple[RepairRow, ...], frame: Frame) -> tuple[RepairRow
     """Those of the repairs that are of rows of a part."""
     if not repairs:
         return ()
-    stamps = frame.to_arrow().column("ts").to_pylist()
+    stamps = python_of(frame.to_arrow().column("ts"))
     there = set(zip(frame.column(frame.dimension.partition_column).tolist(), stamps, strict=True))
     return tuple(repair for repair in repairs if (repair.symbol, repair.ts) in there)
 

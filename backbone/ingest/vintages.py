@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from msgspec.structs import replace
 
 from backbone.domain import Frame
+from backbone.domain.arrays import array_of
+from backbone.domain.values import python_of
 from backbone.store.records import Query
 
 __all__ = ["LATE", "News", "news"]
@@ -54,11 +55,11 @@ async def news(frame: Frame, known_at: datetime, read: Callable[[Query], Awaitab
     given = _rows(frame)
     known = np.array([knew.get(key) == values for key, values in given.items()], dtype=np.bool_)
     late = np.array([key in stands and knew.get(key) != stands[key] for key in given], dtype=np.bool_) & ~known
-    fresh = frame.to_arrow().filter(pa.array(~known & ~late))
+    fresh = frame.to_arrow().filter(array_of(~known & ~late))
     return News(Frame.of_known(frame.dimension, fresh), int(known.sum()), int(late.sum()))
 
 
 def _rows(frame: Frame) -> Rows:
     table, key = frame.to_arrow(), len(frame.dimension.key)
-    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+    rows = zip(*(python_of(column) for column in table.columns), strict=True)
     return {row[:key]: row[key:] for row in rows}

@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.arrays import combined
 from backbone.domain.clock import INTERVALS, from_us, interval_duration, parse_interval, to_us
+from backbone.domain.values import numpy_of
 from backbone.domain.zones import Stamps
 from backbone.quality.calendars import HOW_TO_NAME, CalendarOf, called
 from backbone.quality.checks import Finding, Mask
@@ -123,11 +125,11 @@ def series(frame: Frame) -> list[Series]:
     if not frame:
         return []
     names = [frame.dimension.partition_column, *(["interval"] if frame.dimension.has_interval else [])]
-    columns = [frame.to_arrow().column(name).combine_chunks() for name in names]
+    columns = [combined(frame.to_arrow().column(name)) for name in names]
     changes = np.zeros(frame.num_rows - 1, dtype=np.bool_)
     for column in columns:
         codes = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
-        changes |= np.diff(codes.dictionary_encode().indices.to_numpy()) != 0
+        changes |= np.diff(numpy_of(codes.dictionary_encode().indices)) != 0
     firsts = np.concatenate(([0], np.flatnonzero(changes) + 1, [frame.num_rows])).tolist()
     found = []
     for first, last in pairwise(firsts):

@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from backbone.domain.values import numpy_of
 from backbone.domain.zones import Stamps, load_zone, to_wall_time
 from backbone.files import replace
 from backbone.quality.sessions import Calendar
@@ -202,7 +203,7 @@ def calendar_of_table(name: str, table: pa.Table) -> Calendar:
         ValueError: the zone is unknown, or the days do not ascend.
     """
     zone = load_zone(table.schema.metadata[b"zone"].decode())
-    days, opens, closes, starts, ends = (column.to_numpy() for column in table.columns)
+    days, opens, closes, starts, ends = (numpy_of(column, np.datetime64("NaT")) for column in table.columns)
     days = days.astype("datetime64[D]")
     if np.isnat(opens).any() or np.isnat(closes).any() or not (np.diff(days) > np.timedelta64(0, "D")).all():
         raise ValueError("its sessions are not in order, or have no hours")

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.arrays import array_of
 from backbone.domain.selection import runs
 from backbone.domain.zones import Stamps
 from backbone.quality.checks import Mask
@@ -224,4 +225,4 @@ class Layers:
 
 
 def _filtered(frame: Frame, mask: Mask) -> Frame:
-    return Frame.of_known(frame.dimension, frame.to_arrow().filter(mask))
+    return Frame.of_known(frame.dimension, frame.to_arrow().filter(array_of(mask)))

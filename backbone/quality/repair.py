@@ -16,6 +16,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.arrays import combined
+from backbone.domain.values import numpy_of
 from backbone.quality.repairs import dividend, missing, split, unit
 from backbone.quality.repairs.bars import Bars, Floats, Places, Truths
 from backbone.settings.sections.repair import Remedy
@@ -138,9 +140,9 @@ def _series(frame: Frame, columns: dict[str, Floats]) -> Iterator[tuple[Bars, Pl
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
-    codes = column.combine_chunks().dictionary_encode()
+    codes = combined(column).dictionary_encode()
     codes = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
-    return codes.indices.to_numpy().astype(np.int64), codes.dictionary.to_pylist()
+    return numpy_of(codes.indices).astype(np.int64), codes.dictionary.to_pylist()
 
 
 def _of_series(bars: Bars, own: Places, columns: dict[str, Floats], remedies: Remedies) -> Found:

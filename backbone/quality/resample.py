@@ -26,6 +26,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.arrays import array_of, scalar_of
 from backbone.domain.clock import INTERVALS, interval_duration, parse_interval
 from backbone.domain.fates import counting
 from backbone.domain.selection import runs
@@ -151,18 +152,18 @@ def bars_of(
     """
     changed = (np.diff(owners) != 0) | (np.diff(starts) != np.timedelta64(0, "us"))
     firsts = np.concatenate(([0], np.flatnonzero(changed) + 1))
-    names = pa.array(symbols, pa.string())
-    return _frame(dimension, names.take(pa.array(owners[firsts])), interval, starts[firsts], columns, firsts)
+    names = array_of(symbols, pa.string())
+    return _frame(dimension, names.take(array_of(owners[firsts])), interval, starts[firsts], columns, firsts)
 
 
 def _frame(
     dimension: Dimension, symbols: pa.Array, interval: str, starts: Stamps, columns: dict[str, Any], firsts: _Places
 ) -> Frame:
-    given: dict[str, Any] = {"symbol": symbols, "ts": pa.array(starts, pa.timestamp("us", tz="UTC"))}
+    given: dict[str, Any] = {"symbol": symbols, "ts": array_of(starts, pa.timestamp("us", tz="UTC"))}
     if dimension.has_interval:
-        given["interval"] = pa.repeat(interval, len(symbols))
+        given["interval"] = pa.repeat(scalar_of(interval), len(symbols))
     for name, values in columns.items():
-        given[name] = _AGGREGATES[name](values, firsts)
+        given[name] = array_of(_AGGREGATES[name](values, firsts))
     return Frame.of_known(dimension, pa.table(given))
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
-import pyarrow as pa
 
 from backbone.domain import Frame
+from backbone.domain.arrays import array_of, combined
 from backbone.domain.codec import encode
 from backbone.domain.text import excerpt
+from backbone.domain.values import numpy_of
 from backbone.quality.checks import CHECKS, Mask, RowCheck, label
 
 __all__ = ["STRICT", "Rejected", "Screening", "impossible", "rejected_row", "screen"]
@@ -73,11 +74,11 @@ STRICT = Screening()
 
 def _of_symbols(frame: Frame, rows: Mask, wanted: Callable[[str], bool]) -> Mask:
     """Which of these rows are of symbols that are wanted; each symbol is asked for once."""
-    names = frame.to_arrow().column(frame.dimension.partition_column).filter(pa.array(rows))
-    codes = names.combine_chunks().dictionary_encode()
+    names = frame.to_arrow().column(frame.dimension.partition_column).filter(array_of(rows))
+    codes = combined(names).dictionary_encode()
     answers = np.array([wanted(symbol) for symbol in codes.dictionary.to_pylist()], dtype=np.bool_)
     found = np.zeros(frame.num_rows, dtype=np.bool_)
-    found[rows] = answers[codes.indices.to_numpy()]
+    found[rows] = answers[numpy_of(codes.indices)]
     return found
 
 
@@ -106,7 +107,7 @@ def screen(frame: Frame, rules: Screening = STRICT) -> tuple[Frame, tuple[Reject
         # a price that can't be lies outside the others as well, which would only repeat it
         told = [text for text in reasons if text != _OUTSIDE] or reasons
         rejected.append(rejected_row(frame, row, "; ".join(told)))
-    good = table.filter(pa.array(~wrong))
+    good = table.filter(array_of(~wrong))
     return Frame.of_known(frame.dimension, good), tuple(rejected)
 
 

@@ -8,6 +8,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backbone.domain import Dimension
+from backbone.domain.arrays import array_of, filled
+from backbone.domain.values import numpy_of
 from backbone.quality.checks import Mask
 
 __all__ = ["repeated_keys", "unordered_rows"]
@@ -29,7 +31,7 @@ def repeated_keys(raw: pa.Table, dimension: Dimension) -> tuple[int, int]:
     if not second.size:
         return 0, 0
     values = raw.select([name for name in raw.column_names if name in dimension.values])
-    one, other = values.take(pa.array(order[second - 1])), values.take(pa.array(order[second]))
+    one, other = values.take(array_of(order[second - 1])), values.take(array_of(order[second]))
     differs = np.zeros(second.size, dtype=np.bool_)
     for name in values.column_names:
         differs |= ~_same(one.column(name), other.column(name))
@@ -58,15 +60,15 @@ def _key_codes(raw: pa.Table, dimension: Dimension) -> list[NDArray[np.int64]] |
 
 def _code(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """Numbers that are equal where the values are; moments and whole numbers keep their order."""
-    array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
     if pa.types.is_timestamp(array.type) or pa.types.is_integer(array.type):
-        numbers: NDArray[np.int64] = array.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+        numbers: NDArray[np.int64] = numpy_of(array.cast(pa.int64()), -1)
         return numbers
-    codes: NDArray[np.int64] = array.dictionary_encode().indices.cast(pa.int64()).fill_null(-1).to_numpy()
+    codes: NDArray[np.int64] = numpy_of(array.dictionary_encode().indices.cast(pa.int64()), -1)
     return codes
 
 
 def _same(one: pa.ChunkedArray, other: pa.ChunkedArray) -> Mask:
     both_null = pc.and_(one.is_null(), other.is_null())
-    same: Mask = pc.or_(pc.equal(one, other).fill_null(False), both_null).to_numpy()
+    same: Mask = numpy_of(pc.or_(filled(pc.equal(one, other), False), both_null))
     return same

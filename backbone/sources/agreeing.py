@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from backbone.domain import Frame
 from backbone.domain.clock import from_us
+from backbone.domain.values import python_of
 from backbone.settings.sections.providers import MultiSettings
 
 __all__ = ["compared"]
@@ -79,5 +80,5 @@ def _moments(frame: Frame) -> npt.NDArray[np.int64]:
 
 def _values(frame: Frame, name: str) -> dict[tuple[object, ...], float]:
     table = frame.to_arrow()
-    keys = zip(*(table.column(each).to_pylist() for each in frame.dimension.key), strict=True)
-    return {key: value for key, value in zip(keys, table.column(name).to_pylist(), strict=True) if value is not None}
+    keys = zip(*(python_of(table.column(each)) for each in frame.dimension.key), strict=True)
+    return {key: value for key, value in zip(keys, python_of(table.column(name)), strict=True) if value is not None}

@@ -27,9 +27,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from backbone.domain.arrays import array_of, combined
 from backbone.domain.dimension import Dimension, Kind
 from backbone.domain.fates import CANCELLED, CORRECTED
 from backbone.domain.text import LONGEST_TEXT
+from backbone.domain.values import nulls_of, numpy_of
 
 __all__ = ["CORRECTION", "WORDS", "Settled", "kinds_read", "settled"]
 
@@ -99,10 +101,10 @@ def settled(table: pa.Table) -> Settled:
         return Settled(table, np.ones(table.num_rows, dtype=np.bool_), {}, 0, 0)
     nameless = np.ones(table.num_rows, dtype=np.bool_)
     if "sequence" in table.column_names:
-        nameless = table.column("sequence").is_null().to_numpy()
+        nameless = nulls_of(table.column("sequence"))
     bad = (fates == _UNKNOWN) | ((fates != _COUNTS) & nameless)
     reasons = {row: _REASONS[int(fates[row])] for row in np.flatnonzero(bad).tolist()}
-    table, fates = table.filter(pa.array(~bad)), fates[~bad]
+    table, fates = table.filter(array_of(~bad)), fates[~bad]
     counts = np.bincount(fates, minlength=len(_MARKS))
     return Settled(_marked(table, fates), ~bad, reasons, int(counts[_CANCELLED]), int(counts[_CORRECTED]))
 
@@ -111,10 +113,10 @@ def _fates(column: pa.ChunkedArray, fate: Callable[[str], int]) -> Fates:
     """What became of each trade; each distinct text is looked at once."""
     if column.null_count == len(column):
         return np.full(len(column), _COUNTS, dtype=np.int64)
-    coded = column.combine_chunks().dictionary_encode()
+    coded = combined(column).dictionary_encode()
     coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
     of = np.array([*(fate(text) for text in coded.dictionary.to_pylist()), _COUNTS], dtype=np.int64)
-    found: Fates = of[coded.indices.fill_null(len(of) - 1).to_numpy()]
+    found: Fates = of[numpy_of(coded.indices, len(of) - 1)]
     return found
 
 
@@ -137,7 +139,7 @@ def _marked(table: pa.Table, fates: Fates) -> pa.Table:
     marked = table.column("conditions").to_pylist()
     for row in np.flatnonzero(fates).tolist():
         marked[row] = _with_mark(marked[row], _MARKS[fates[row]])
-    return table.set_column(table.column_names.index("conditions"), "conditions", pa.array(marked, pa.string()))
+    return table.set_column(table.column_names.index("conditions"), "conditions", array_of(marked, pa.string()))
 
 
 def _with_mark(conditions: str | None, mark: str) -> str:

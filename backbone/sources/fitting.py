@@ -14,10 +14,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backbone.domain import Dimension
+from backbone.domain.arrays import array_of, scalar_of
 from backbone.domain.clock import parse_interval
 from backbone.domain.dimension import Kind
 from backbone.domain.schema import arrow_type
 from backbone.domain.text import LONGEST_TEXT, hidden
+from backbone.domain.values import nulls_of, numpy_of
 from backbone.sources.casting import Mask, cast_by_halves
 from backbone.sources.corrections import CORRECTION, kinds_read
 from backbone.sources.errors import InputInvalid
@@ -89,7 +91,7 @@ class Fitting:
             fitted, failed = cast_by_halves(_without_nan(array), arrow_type(kind))
             self._wrong(column, f"{column} does not fit {kind} exactly", failed)
         if column in self._required:
-            self.faults[f"{column} is empty"] = fitted.is_null().to_numpy(zero_copy_only=False)
+            self.faults[f"{column} is empty"] = nulls_of(fitted)
         return fitted
 
     def remark(self, remarks: Remarks, good: Mask) -> None:
@@ -116,8 +118,8 @@ class Fitting:
             fitted, self.faults[f"{column} does not fit double exactly"] = cast_by_halves(array, pa.float64())
         infinite = _true(pc.is_inf(fitted))
         self._wrong(column, f"{column} is not a finite number", infinite)
-        odd = pc.or_(pc.is_nan(fitted), pa.array(infinite))
-        return pc.if_else(odd, None, fitted)
+        odd = pc.or_(pc.is_nan(fitted), array_of(infinite))
+        return pc.if_else(odd, pa.NA, fitted)
 
     def _moments(self, array: pa.Array) -> pa.Array:
         try:
@@ -129,18 +131,18 @@ class Fitting:
         return found.values
 
     def _texts(self, column: str, array: pa.DictionaryArray) -> pa.Array:
-        missing = array.is_null().to_numpy(zero_copy_only=False)
-        codes = array.indices.fill_null(0).to_numpy()
+        missing = nulls_of(array)
+        codes = numpy_of(array.indices, 0)
         entries = array.dictionary
         if len(entries) > len(codes):
             used, codes = np.unique(codes, return_inverse=True)
-            entries = entries.take(pa.array(used))
+            entries = entries.take(array_of(used))
         raw = entries.cast(pa.large_binary())
         heads = pc.binary_slice(raw, 0, LONGEST_TEXT + 1)
         texts: list[str | None] = []
         reasons = [self._read(column, head, texts) for head in heads.to_pylist()]
         if not texts:  # a column of nulls
-            texts, reasons, heads = [None], [""], pa.array([b""], pa.large_binary())
+            texts, reasons, heads = [None], [""], array_of([b""], pa.large_binary())
         numbers = {"": 0}
         found = np.array([numbers.setdefault(reason, len(numbers)) for reason in reasons])[codes]
         for reason, number in numbers.items():
@@ -149,11 +151,11 @@ class Fitting:
         if column in self._required:
             empty = self.faults.get(f"{column} is empty", False)
             self.faults[f"{column} is empty"] = missing | empty
-        chosen = pa.array(codes, mask=missing)
+        chosen = array_of(codes, missing=missing)
         self.shown[column] = pa.DictionaryArray.from_arrays(
             chosen.cast(pa.int32()), pc.binary_slice(heads, 0, EXCERPT_LENGTH)
         )
-        return pa.array(texts, pa.string()).take(chosen)
+        return array_of(texts, pa.string()).take(chosen)
 
     def _read(self, column: str, raw: bytes | None, texts: list[str | None]) -> str:
         """What is wrong with a text, "" for nothing; the text itself, in its final form, is appended."""
@@ -186,8 +188,8 @@ def coded(array: pa.Array) -> pa.DictionaryArray:
 
 def text_bytes(array: pa.DictionaryArray) -> NDArray[np.int64]:
     """The bytes of each text of a column, as far as they may be stored."""
-    lengths = pc.min_element_wise(pc.binary_length(array.dictionary).cast(pa.int64()), LONGEST_TEXT)
-    found: NDArray[np.int64] = lengths.take(array.indices).fill_null(0).to_numpy()
+    lengths = pc.min_element_wise(pc.binary_length(array.dictionary).cast(pa.int64()), scalar_of(LONGEST_TEXT))
+    found: NDArray[np.int64] = numpy_of(lengths.take(array.indices), 0)
     return found
 
 
@@ -215,7 +217,7 @@ def _is_number(given: pa.DataType) -> bool:
 def _written(array: pa.Array) -> pa.Array:
     """Numbers that stand for texts, such as codes of venues, as they are written."""
     if pa.types.is_floating(array.type):
-        array = pc.if_else(pc.is_nan(array), None, array)
+        array = pc.if_else(pc.is_nan(array), pa.NA, array)
     return array.cast(pa.string()) if _is_number(array.type) else array
 
 
@@ -224,7 +226,7 @@ def _cut_off(array: pa.Array) -> pa.Array:
     codes = coded(array)
     heads = pc.binary_slice(codes.dictionary.cast(pa.large_binary()), 0, EXCERPT_LENGTH)
     texts = [None if head is None else head.decode("utf-8", "replace") for head in heads.to_pylist()]
-    return pa.array(texts, pa.string()).take(codes.indices)
+    return array_of(texts, pa.string()).take(codes.indices)
 
 
 def _without_nan(array: pa.Array) -> pa.Array:
@@ -232,9 +234,9 @@ def _without_nan(array: pa.Array) -> pa.Array:
     if not pa.types.is_floating(array.type):
         return array
     floats = array.cast(pa.float64())
-    return pc.if_else(pc.is_nan(floats), None, floats)
+    return pc.if_else(pc.is_nan(floats), pa.NA, floats)
 
 
 def _true(array: pa.Array) -> Mask:
-    mask: Mask = array.fill_null(False).to_numpy(zero_copy_only=False)
+    mask: Mask = numpy_of(array, False)
     return mask

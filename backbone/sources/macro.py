@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.arrays import array_of, table_of
 from backbone.domain.schema import arrow_schema
 
 __all__ = ["Kind", "category_of", "enriched", "events_frame", "kind_of"]
@@ -56,7 +57,7 @@ def kind_of(event: str) -> Kind | None:
 
 def events_frame(rows: list[dict[str, Any]]) -> Frame:
     """Events one after the other as they came; `ordered` makes a frame of them."""
-    table = pa.Table.from_pylist(rows, arrow_schema(Dimension.MACRO_EVENTS))
+    table = table_of(rows, arrow_schema(Dimension.MACRO_EVENTS))
     return Frame.from_arrow(Dimension.MACRO_EVENTS, table, presorted=True)
 
 
@@ -69,7 +70,7 @@ def enriched(frame: Frame) -> Frame:
     if frame.dimension is not Dimension.MACRO_EVENTS:
         raise ValueError(f"a frame of {frame.dimension} given; allowed are {Dimension.MACRO_EVENTS}")
     table = frame.to_arrow()
-    told = pa.array(category_of(table.column("event").to_pylist()), pa.string())
+    told = array_of(category_of(table.column("event").to_pylist()), pa.string())
     place = table.column_names.index("category")
     values = pc.coalesce(table.column(place), told)
     return Frame.of_known(frame.dimension, table.set_column(place, table.schema.field(place), values))

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.arrays import array_of, scalar_of
 from backbone.domain.zones import load_zone
 from backbone.sources.casting import Mask
 from backbone.sources.corrections import kinds_read, settled
@@ -171,7 +172,7 @@ class ParquetSource(FileSource):
     ) -> tuple[pa.Table, list[BadRow]]:
         """The good rows of a batch, and the bad ones with the first thing that is wrong with each."""
         arrays = {column: fitting.fit(column, batch.column(name)) for column, name in stored.items()}
-        arrays |= {column: pa.repeat(pa.scalar(value), batch.num_rows) for column, value in constants.items()}
+        arrays |= {column: pa.repeat(scalar_of(value), batch.num_rows) for column, value in constants.items()}
         table = pa.table({c: arrays[c] for c in kinds_read(self.dimension) if c in arrays})
         wrong: Mask = np.logical_or.reduce([np.zeros(batch.num_rows, dtype=np.bool_), *fitting.faults.values()])
         fitting.remark(remarks, ~wrong)
@@ -183,7 +184,7 @@ class ParquetSource(FileSource):
         rows = np.flatnonzero(wrong)
         bad = as_bad(rows, _reasons(fitting.faults, rows)) if rows.size else []
         good = np.flatnonzero(~wrong)
-        table = table.filter(pa.array(~wrong)) if rows.size else table
+        table = table.filter(array_of(~wrong)) if rows.size else table
         if self.dimension is Dimension.TRADES:
             found = settled(table)
             if found.reasons:
@@ -245,7 +246,7 @@ def _reasons(faults: dict[str, Mask], rows: NDArray[np.intp]) -> list[str]:
 
 def _lines(shown: dict[str, pa.Array], rows: NDArray[np.intp]) -> list[bytes]:
     """These rows as they are shown."""
-    columns = [array.take(pa.array(rows)) for array in shown.values()]
+    columns = [array.take(array_of(rows)) for array in shown.values()]
     # moments outside Python's years can't become datetime objects; as text they can
     plain = [each.cast(pa.string()) if pa.types.is_temporal(each.type) else each for each in columns]
     return [b",".join(map(_plain, row)) for row in zip(*(each.to_pylist() for each in plain), strict=True)]

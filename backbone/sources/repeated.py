@@ -12,6 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from backbone.domain import Dimension
+from backbone.domain.arrays import array_of, combined
+from backbone.domain.values import numpy_of
 from backbone.domain.zones import second_pass
 from backbone.sources.casting import Mask
 from backbone.sources.port import BadRow
@@ -99,7 +101,7 @@ class RepeatedHours:
         """
         if self._zone is None or not table.num_rows:
             return table, []
-        stamps = table.column("ts").combine_chunks().cast(pa.int64()).to_numpy()
+        stamps = numpy_of(combined(table.column("ts")).cast(pa.int64()))
         settled = _Settled()
         for key, rows in self._by_key(table):
             if repeated[rows].any() or key.waiting:
@@ -112,7 +114,7 @@ class RepeatedHours:
             for run in key.waiting:
                 run.places = np.full(run.places.size, -1)
         others = np.flatnonzero(~repeated)
-        return _in_order([*settled.tables, table.take(pa.array(others))], [*settled.places, others]), settled.bad
+        return _in_order([*settled.tables, table.take(array_of(others))], [*settled.places, others]), settled.bad
 
     def rest(self) -> tuple[pa.Table | None, list[BadRow]]:
         """The rows that waited until the end of the file, and those that are bad."""
@@ -126,10 +128,10 @@ class RepeatedHours:
         if not self._series:
             yield self._keys.setdefault((), _Key()), np.arange(table.num_rows)
             return
-        columns = [table.column(name).combine_chunks().dictionary_encode() for name in self._series]
+        columns = [combined(table.column(name)).dictionary_encode() for name in self._series]
         codes = np.zeros(table.num_rows, dtype=np.int64)
         for column in columns:
-            codes = codes * len(column.dictionary) + column.indices.to_numpy()
+            codes = codes * len(column.dictionary) + numpy_of(column.indices)
         order = np.argsort(codes, kind="stable")
         for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
             name = tuple(column[int(rows[0])].as_py() for column in columns)
@@ -167,7 +169,7 @@ class RepeatedHours:
             settled.bad.extend(row for run in runs for row in run.bad)
             return
         later = second_pass(stamps.astype("datetime64[us]"), self._zone).astype(np.int64)
-        told = pa.array(np.where(second, later, stamps)).cast(pa.timestamp("us", tz="UTC"))
+        told = array_of(np.where(second, later, stamps)).cast(pa.timestamp("us", tz="UTC"))
         table = pa.concat_tables([run.table for run in runs])
         settled.tables.append(table.set_column(table.schema.get_field_index("ts"), table.schema.field("ts"), told))
         settled.places.append(np.concatenate([run.places for run in runs]))
@@ -196,9 +198,9 @@ class RepeatedHours:
 
 
 def _run(table: pa.Table, stamps: Stamps, at: Places, as_bad: Callable[[Places, str], list[BadRow]]) -> _Run:
-    return _Run(table.take(pa.array(at)), stamps[at], at, as_bad(at, _REASON))
+    return _Run(table.take(array_of(at)), stamps[at], at, as_bad(at, _REASON))
 
 
 def _in_order(tables: list[pa.Table], places: list[Places]) -> pa.Table:
     order = np.argsort(np.concatenate(places), kind="stable")
-    return pa.concat_tables(tables).take(pa.array(order))
+    return pa.concat_tables(tables).take(array_of(order))

@@ -7,13 +7,14 @@ from datetime import timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from backbone.domain.arrays import array_of, combined, scalar_of
 from backbone.domain.clock import interval_duration
 from backbone.sources.errors import InputInvalid
 from backbone.sources.form import Stamps
 
 __all__ = ["shifted"]
 
-_DAY = timedelta(days=1)
+_DAY_US = 86_400_000_000
 
 
 def shifted(table: pa.Table, stamps: Stamps | None) -> pa.Table:
@@ -28,18 +29,18 @@ def shifted(table: pa.Table, stamps: Stamps | None) -> pa.Table:
     """
     if stamps != "end" or not table.num_rows:
         return table
-    step = pa.scalar(_DAY, pa.duration("us"))
+    step = scalar_of(_DAY_US, pa.duration("us"))
     if "interval" in table.column_names:
-        coded = table.column("interval").combine_chunks().dictionary_encode()
+        coded = combined(table.column("interval")).dictionary_encode()
         coded = coded if isinstance(coded, pa.DictionaryArray) else coded.combine_chunks()
         lengths = [_length(each) for each in coded.dictionary.to_pylist()]
-        step = pa.array(lengths, pa.duration("us")).take(coded.indices)
+        step = array_of(lengths, pa.duration("us")).take(coded.indices)
     place = table.column_names.index("ts")
     return table.set_column(place, table.schema.field(place), pc.subtract(table.column(place), step))
 
 
-def _length(interval: str) -> timedelta:
+def _length(interval: str) -> int:
     try:
-        return interval_duration(interval)
+        return interval_duration(interval) // timedelta(microseconds=1)
     except ValueError as error:
         raise InputInvalid(f"stamps that are ends can't be read: {error}") from error

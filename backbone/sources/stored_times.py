@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from backbone.domain.arrays import array_of, scalar_of
+from backbone.domain.values import nulls_of, numpy_of
 from backbone.domain.zones import load_zone, to_wall_time
 from backbone.sources.casting import Mask, cast_by_halves
 from backbone.sources.text.placing import TimeForm, placed
@@ -89,20 +91,20 @@ def _texts(array: pa.Array) -> pa.Array:
     if not pa.types.is_floating(array.type):
         return array.cast(pa.string())
     numbers = array.cast(pa.float64())
-    numbers = pc.if_else(pc.is_finite(numbers), numbers, None)
-    size = pc.if_else(pc.less(pc.abs(numbers), 2.0**63), numbers, None)
+    numbers = pc.if_else(pc.is_finite(numbers), numbers, pa.NA)
+    size = pc.if_else(pc.less(pc.abs(numbers), scalar_of(2.0**63)), numbers, pa.NA)
     whole = pc.trunc(size)
-    rest = pc.round(pc.multiply(pc.abs(pc.subtract(size, whole)), 10.0**_PART))
+    rest = pc.round(pc.multiply(pc.abs(pc.subtract(size, whole)), scalar_of(10.0**_PART)))
     part = pc.utf8_lpad(rest.cast(pa.int64(), safe=False).cast(pa.string()), _PART, "0")
-    texts = pc.binary_join_element_wise(whole.cast(pa.int64(), safe=False).cast(pa.string()), part, ".")
-    return pc.if_else(pc.equal(rest, 0), whole.cast(pa.int64(), safe=False).cast(pa.string()), texts)
+    texts = pc.binary_join_element_wise(whole.cast(pa.int64(), safe=False).cast(pa.string()), part, scalar_of("."))
+    return pc.if_else(pc.equal(rest, scalar_of(0.0)), whole.cast(pa.int64(), safe=False).cast(pa.string()), texts)
 
 
 def _reasons(array: pa.Array, found: Moments, form: TimeForm) -> dict[str, Mask]:
     """What is wrong with those that failed: few different words, none of which has a value in it."""
     faults: dict[str, Mask] = {}
     rows = np.flatnonzero(found.failed)
-    for row, text in zip(rows.tolist(), _texts(array.take(pa.array(rows))).to_pylist(), strict=True):
+    for row, text in zip(rows.tolist(), _texts(array.take(array_of(rows))).to_pylist(), strict=True):
         reason = _reason(text or "", form)
         if reason not in faults and len(faults) >= _MOST_REASONS:
             reason = "ts is not a time"
@@ -120,12 +122,12 @@ def _reason(text: str, form: TimeForm) -> str:
 
 def _stamps(array: pa.Array, form: TimeForm) -> StoredTimes:
     """Timestamps and dates; what a zone of the column itself says is its wall clock, for dates."""
-    missing = array.is_null().to_numpy(zero_copy_only=False)
+    missing = nulls_of(array)
     zone = getattr(array.type, "tz", None)
     us, beyond, cut = _microseconds(array, zone)
     wall = _wall_clock(us, zone) if form.dates and zone is not None else us
     utc, failed, repeated = placed(wall, wall - us, np.full(len(us), zone is not None), form)
-    values = pa.array(utc, mask=missing).cast(_UTC)
+    values = array_of(utc, missing=missing).cast(_UTC)
     bad = failed & ~beyond & ~missing
     outside = (utc < form.first) | (utc > form.last)
     other = (
@@ -142,10 +144,10 @@ def _microseconds(array: pa.Array, zone: str | None) -> tuple[NDArray[np.int64],
     wanted = pa.timestamp("us", tz=zone)
     none = np.zeros(len(array), dtype=np.bool_)
     if getattr(array.type, "unit", "") == "ns":
-        fine = array.cast(pa.int64()).fill_null(0).to_numpy()
+        fine = numpy_of(array.cast(pa.int64()), 0)
         return np.floor_divide(fine, 1000), none, fine % 1000 != 0
     cast, beyond = cast_by_halves(array, wanted)
-    return cast.cast(pa.int64()).fill_null(0).to_numpy(), beyond, none
+    return numpy_of(cast.cast(pa.int64()), 0), beyond, none
 
 
 def _wall_clock(us: NDArray[np.int64], zone: str) -> NDArray[np.int64]:

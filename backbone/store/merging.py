@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from backbone.domain.arrays import array_of
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.store.errors import VersionStands
@@ -130,7 +130,7 @@ def chosen(frame: Frame, keep: Truths) -> Frame:
     """The rows of a frame that are to be kept, in their order."""
     if keep.all():
         return frame
-    return Frame.of_known(frame.dimension, frame.to_arrow().take(pa.array(np.flatnonzero(keep))))
+    return Frame.of_known(frame.dimension, frame.to_arrow().take(array_of(np.flatnonzero(keep))))
 
 
 def require_room(chunk: Chunk, merged: Merged) -> None:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of
 from backbone.domain.canonical import reorder, whole
 from backbone.domain.events import agreeing, alike, moments, ranks_within, unnumbered
 from backbone.domain.frame import Frame
+from backbone.domain.values import numpy_of
 from backbone.store.merging import Indices, Merged, Truths
 from backbone.store.records import Outcome
 
@@ -52,8 +54,9 @@ def moments_of(frame: Frame, of: Truths) -> pa.Table:
     """The symbols and moments, each pair once, of the events without a number among some rows."""
     table = frame.to_arrow()
     missing = unnumbered(table)
-    chosen = table.filter(pa.array(of & missing)) if missing is not None else table.slice(0, 0)
-    return chosen.select(["symbol", "ts"]).group_by(["symbol", "ts"]).aggregate([]) if chosen.num_rows else chosen
+    chosen = table.filter(array_of(of & missing)) if missing is not None else table.slice(0, 0)
+    _, firsts = np.unique(moments(frame.dimension, chosen), return_index=True)
+    return chosen.select(["symbol", "ts"]).take(array_of(firsts)) if chosen.num_rows else chosen
 
 
 def number(frame: Frame, held: Frame, nth: Indices | None = None) -> Numbered:
@@ -74,18 +77,18 @@ def number(frame: Frame, held: Frame, nth: Indices | None = None) -> Numbered:
         return Numbered(frame, np.arange(frame.num_rows))
     if nth is None and not held.num_rows and missing.all():  # what a feed brings, nearly always: in order already
         return Numbered(_with_sequence(frame, ranks_within(moments(frame.dimension, table))), np.arange(frame.num_rows))
-    own = Frame.of_known(frame.dimension, table.filter(pa.array(~missing)))
+    own = Frame.of_known(frame.dimension, table.filter(array_of(~missing)))
     known = Frame.concat([held, own]).to_arrow()
-    numbers = whole(table.column("sequence")).fill_null(0).to_numpy().copy()
+    numbers = numpy_of(whole(table.column("sequence")), 0).copy()
     ranks = None if nth is None else nth[missing]
-    numbers[missing] = _numbers(frame, known, table.filter(pa.array(missing)), ranks)
+    numbers[missing] = _numbers(frame, known, table.filter(array_of(missing)), ranks)
     return _in_order(_with_sequence(frame, numbers))
 
 
 def _with_sequence(frame: Frame, numbers: Indices) -> Frame:
     table = frame.to_arrow()
     place = table.column_names.index("sequence")
-    numbered = table.set_column(place, table.schema.field(place), pa.array(numbers))
+    numbered = table.set_column(place, table.schema.field(place), array_of(numbers))
     return Frame.of_canonical(frame.dimension, numbered)
 
 
@@ -97,7 +100,7 @@ def _numbers(frame: Frame, known: pa.Table, events: pa.Table, nth: Indices | Non
     both = pa.concat_tables([known, events]).combine_chunks()
     kinds, times = alike(frame.dimension, both), moments(frame.dimension, both)
     count = known.num_rows
-    there = whole(known.column("sequence")).to_numpy()
+    there = numpy_of(whole(known.column("sequence")))
     order = np.lexsort((there, kinds[:count]))
     begins = np.searchsorted(kinds[:count][order], kinds[count:])
     held = np.searchsorted(kinds[:count][order], kinds[count:], side="right") - begins
@@ -132,15 +135,15 @@ def _behind(times: Indices, there: Indices, new: Indices) -> Indices:
 def _in_order(frame: Frame) -> Numbered:
     """The rows by key, and where each of them went."""
     table = frame.to_arrow()
-    marked = table.append_column("row", pa.array(np.arange(table.num_rows)))
+    marked = table.append_column("row", array_of(np.arange(table.num_rows)))
     kept = reorder(frame.dimension, marked)
     sorted_table = kept.drop_columns(["row"])
     numbered = Frame.of_known(frame.dimension, sorted_table)
     places = np.full(table.num_rows, -1, dtype=np.int64)
-    places[kept.column("row").to_numpy()] = np.arange(kept.num_rows)
+    places[numpy_of(kept.column("row"))] = np.arange(kept.num_rows)
     gone = np.flatnonzero(places < 0)
     if gone.size:
-        keys = pa.concat_tables([sorted_table, table.take(pa.array(gone))]).combine_chunks()
+        keys = pa.concat_tables([sorted_table, table.take(array_of(gone))]).combine_chunks()
         classes = agreeing(keys, frame.dimension.key)
         by_class = np.empty(classes.max() + 1, dtype=np.int64)
         by_class[classes[: kept.num_rows]] = np.arange(kept.num_rows)

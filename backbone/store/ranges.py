@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of
 from backbone.domain.frame import Frame
 from backbone.domain.selection import runs
 
@@ -48,12 +49,12 @@ class Ranges:
         moment = pa.timestamp("us", tz="UTC")
         return pa.table(
             {
-                "n": pa.array(np.arange(len(self))),
-                "symbol": pa.array(self.symbols, pa.string()),
-                "interval": pa.array(self.intervals, pa.string()),
-                "start_ts": pa.array(self.starts_us, moment),
-                "end_ts": pa.array(self.ends_us, moment),
-                "rows": pa.array(self.lengths),
+                "n": array_of(np.arange(len(self))),
+                "symbol": array_of(self.symbols, pa.string()),
+                "interval": array_of(self.intervals, pa.string()),
+                "start_ts": array_of(self.starts_us, moment),
+                "end_ts": array_of(self.ends_us, moment),
+                "rows": array_of(self.lengths),
             }
         )
 

@@ -11,6 +11,7 @@ import msgspec
 from backbone.domain import arguments
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
+from backbone.domain.values import python_of
 from backbone.store.records import Query
 
 __all__ = ["PART_ROWS", "PageSums", "Part", "PartFacts", "PartPage", "Parts", "Period", "Snapshot", "key_behind"]
@@ -152,7 +153,7 @@ class PageSums(msgspec.Struct, frozen=True):
 def key_behind(frame: Frame) -> tuple[object, ...]:
     """The key of the last row, behind which the next page begins."""
     table, last = frame.to_arrow(), frame.num_rows - 1
-    return tuple(table.column(name)[last].as_py() for name in frame.dimension.key)
+    return tuple(python_of(table.column(name).slice(last))[0] for name in frame.dimension.key)
 
 
 def _last_of(period: Period, begin: datetime) -> datetime:

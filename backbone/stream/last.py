@@ -11,6 +11,7 @@ from backbone.calls import Calls, refuse
 from backbone.domain import decode
 from backbone.domain.dimension import Dimension
 from backbone.domain.threads import in_thread
+from backbone.domain.values import rows_of
 from backbone.store.errors import PositionLost
 from backbone.store.messages import DeleteDeadLetters
 from backbone.store.records import DeadLetter
@@ -70,7 +71,7 @@ class Newest:
         key = (dimension, symbol)
         row = self._rows.get(key)
         if row is None and (kept := self._payloads.get(key)) is not None:
-            row = self._rows[key] = decode(*kept).newest(1).to_arrow().to_pylist()[0]
+            row = self._rows[key] = rows_of(decode(*kept).newest(1).to_arrow())[0]
         return row
 
 

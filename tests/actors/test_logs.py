@@ -91,12 +91,14 @@ async def test_an_actors_own_lines_carry_its_path_and_incarnation(
 
 
 def test_structlog_is_imported_only_when_a_line_is_written() -> None:
-    """The line that a start would give is below the default level, so nothing is imported for it."""
+    """Lines of a start and of the actor itself are below the default level: nothing is imported for them."""
     script = """
 import asyncio, sys
 from actors import Actor, ActorSystem, ChildSpec
 class A(Actor):
-    pass
+    async def on_start(self):
+        self.log = self.context.log.bind(of="mine")
+        self.log.info("below the level", n=1)
 async def main():
     async with ActorSystem("s") as system:
         await system.start_child(ChildSpec("a", A))

@@ -18,6 +18,7 @@ import pyarrow.csv
 from backbone.cli.failures import UsageError, note
 from backbone.cli.show.output import page, write, write_data
 from backbone.cli.show.rows import cell, safe_texts
+from backbone.domain.arrays import array_of
 from backbone.domain.spreadsheets import MARK, escaped, harmful
 from backbone.domain.text import json_text
 
@@ -83,7 +84,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_string(kind):
         return column
     texts = [None if value is None else _text(_told(value)) for value in column.to_pylist()]
-    return pa.chunked_array([pa.array(texts, pa.string())])
+    return pa.chunked_array([array_of(texts, pa.string())])
 
 
 def _text(told: Any) -> str:

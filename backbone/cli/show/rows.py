@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from backbone.cli.show.text import one_line
+from backbone.domain.arrays import array_of, combined
 from backbone.domain.spreadsheets import MARK, escaped, harmful
 from backbone.domain.text import json_text
+from backbone.domain.values import numpy_of, python_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +53,7 @@ def _written(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
     if pa.types.is_timestamp(column.type):
         return _moments(column), False
     if pa.types.is_floating(column.type):
-        return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column), False
+        return pc.if_else(pc.is_nan(column), pa.NA, column), False
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     return safe_texts(column)
@@ -65,14 +67,14 @@ def safe_texts(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
     if not any(map(harmful, suspects.to_pylist())):
         return column, False
     distinct = pc.unique(column).drop_null()
-    safe = pa.array(map(escaped, distinct.to_pylist()), pa.string())
-    return pa.chunked_array([safe.take(pc.index_in(column, distinct).combine_chunks())]), True
+    safe = array_of(map(escaped, distinct.to_pylist()), pa.string())
+    return pa.chunked_array([safe.take(combined(pc.index_in(column, distinct)))]), True
 
 
 def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Whole seconds where all are, else microseconds."""
-    whole = pc.all(pc.equal(pc.microsecond(column), 0)).as_py() and pc.all(pc.equal(pc.millisecond(column), 0)).as_py()
-    exact = column.cast(pa.timestamp("s", "UTC")) if whole is not False else column
+    parts = (pc.microsecond(column), pc.millisecond(column))
+    exact = column if any(numpy_of(part, 0).any() for part in parts) else column.cast(pa.timestamp("s", "UTC"))
     return pc.strftime(exact, format="%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -102,7 +104,7 @@ def draw_table(console: Console, frame: Frame) -> None:
     drawn = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     shown = []
     for name in table.column_names:
-        values = [cell(value) for value in table.column(name).to_pylist()]
+        values = [cell(value) for value in python_of(table.column(name))]
         if any(values):
             drawn.add_column(name, justify="left" if pa.types.is_string(table.schema.field(name).type) else "right")
             shown.append(values)

@@ -14,6 +14,7 @@ from backbone.cli.show.output import refusing
 from backbone.cli.show.rows import cell, columns_of
 from backbone.domain.frame import Frame
 from backbone.domain.text import json_text
+from backbone.domain.values import python_of
 from backbone.files import fresh_file
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Lines:
 
     def take(self, update: Update) -> None:
         """Its rows."""
-        columns = [update.frame.to_arrow().column(name).to_pylist() for name in self._kinds]
+        columns = [python_of(update.frame.to_arrow().column(name)) for name in self._kinds]
         put("".join(self._line([cell(value) for value in row]) for row in zip(*columns, strict=True)))
 
     def close(self) -> None:

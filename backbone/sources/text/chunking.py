@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.values import numpy_of
 from backbone.sources.errors import InputInvalid
 from backbone.sources.port import BadRow, SourceChunk
 from backbone.sources.text.order import MOST_BYTES, Order, rows_within, text_bytes
@@ -111,6 +112,6 @@ class Chunker:
         if "sequence" not in self.dimension.key or pending.num_rows <= rows:
             return rows
         first = rows // 2
-        stamps = pending.column("ts").slice(first, rows - first + 1).cast(pa.int64()).to_numpy()
+        stamps = numpy_of(pending.column("ts").slice(first, rows - first + 1).cast(pa.int64()))
         others = np.flatnonzero(stamps[:-1] != stamps[-1])
         return first + int(others[-1]) + 1 if others.size else rows

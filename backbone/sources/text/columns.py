@@ -17,10 +17,12 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from backbone.domain import Dimension
+from backbone.domain.arrays import array_of, combined, scalar_of
 from backbone.domain.clock import parse_interval
 from backbone.domain.schema import arrow_type
 from backbone.domain.spreadsheets import unescaped
 from backbone.domain.text import LONGEST_TEXT, hidden
+from backbone.domain.values import nulls_of, numpy_of
 from backbone.sources.casting import Mask
 from backbone.sources.corrections import kinds_read
 from backbone.sources.remarks import Remarks, may_be_lost
@@ -93,7 +95,7 @@ def parse_columns(data: bytes, layout: Layout, dimension: Dimension, remarks: Re
             remarks.cut_times(given[column], fit.cut & ~doubtful)
         lost = fit.failed & ~doubtful
         remarks.unread_cells(column, given[column], lost)
-        arrays[column] = pc.if_else(pa.array(lost), None, fit.array) if lost.any() else fit.array
+        arrays[column] = pc.if_else(array_of(lost), pa.NA, fit.array) if lost.any() else fit.array
     return Columns(arrays, doubtful, repeated)
 
 
@@ -160,7 +162,7 @@ def _read(data: bytes, layout: Layout, types: dict[int, pa.DataType]) -> pa.Tabl
 def _whole_column(column: pa.ChunkedArray) -> pa.Array:
     if column.num_chunks == 1:
         return column.chunk(0)  # `combine_chunks` copies it
-    array = column.combine_chunks()
+    array = combined(column)
     return array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
 
 
@@ -169,7 +171,7 @@ def _joined(cells: list[pa.Array]) -> pa.Array:
     if len(cells) == 1:
         return cells[0]
     texts = [each if evenly(each) is not None else _trimmed(each) for each in cells]
-    return pc.binary_join_element_wise(*texts, " ", null_handling="emit_null")
+    return pc.binary_join_element_wise(*texts, scalar_of(" "), null_handling="emit_null")
 
 
 def _fit(array: pa.Array, column: str, layout: Layout, dimension: Dimension) -> _Fitted:
@@ -205,12 +207,12 @@ def _texts(array: pa.Array, normalise: Callable[[str], str] | None, *, key: bool
         fits = trimmed and len(trimmed.encode()) <= LONGEST_TEXT and not (key and hidden(trimmed))
         texts.append(trimmed if fits else None)
     if len(texts) == 1 and not coded.null_count:
-        found = pa.repeat(pa.scalar(texts[0], pa.string()), len(coded))
+        found = pa.repeat(scalar_of(texts[0], pa.string()), len(coded))
     else:
-        found = pa.array(texts, pa.string()).take(coded.indices)
+        found = array_of(texts, pa.string()).take(coded.indices)
     if not found.null_count:
         return _Fitted(found, np.zeros(len(found), dtype=np.bool_))
-    nothing = _nulls(coded.indices) | np.array([*empty, True])[coded.indices.fill_null(len(empty)).to_numpy()]
+    nothing = _nulls(coded.indices) | np.array([*empty, True])[numpy_of(coded.indices, len(empty))]
     return _Fitted(found, _nulls(found) & ~nothing)
 
 
@@ -223,11 +225,11 @@ def _or_none(normalise: Callable[[str], str], text: str) -> str | None:
 
 def _trimmed(texts: pa.Array) -> pa.Array:
     trimmed = pc.utf8_trim_whitespace(texts)
-    return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+    return pc.if_else(pc.equal(trimmed, scalar_of("")), pa.NA, trimmed)
 
 
 def _nulls(array: pa.Array) -> Mask:
     if not array.null_count:
         return np.zeros(len(array), dtype=np.bool_)
-    nulls: Mask = array.is_null().to_numpy(zero_copy_only=False)
+    nulls: Mask = nulls_of(array)
     return nulls

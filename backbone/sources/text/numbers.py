@@ -17,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from backbone.domain.arrays import array_of
+from backbone.domain.values import nulls_of, numpy_of
 from backbone.sources.casting import Mask
 from backbone.sources.text.spelled import Untold
 
@@ -155,11 +157,11 @@ def numbers(texts: pa.Array, form: NumberForm) -> Numbers:
     plain = pc.match_substring_regex(texts, rf"^(?:{_PLAIN.pattern})$")
     if form.decimal == ",":
         plain = pc.and_(plain, pc.invert(pc.match_substring(texts, ".")))
-    values = pc.if_else(plain, texts, None).cast(pa.float64())
+    values = pc.if_else(plain, texts, pa.NA).cast(pa.float64())
     if form.decimal is not None and pc.any(pc.invert(plain)).as_py():
-        values = pc.coalesce(values, _regular(pc.if_else(plain, None, texts), form))
+        values = pc.coalesce(values, _regular(pc.if_else(plain, pa.NA, texts), form))
     values, failed = _singly(texts, values, lambda text: number(text, form))
-    infinite: Mask = pc.is_inf(values).fill_null(False).to_numpy(zero_copy_only=False)
+    infinite: Mask = numpy_of(pc.is_inf(values), False)
     return Numbers(values, failed | infinite)
 
 
@@ -167,15 +169,15 @@ def wholes(texts: pa.Array, form: NumberForm) -> Numbers:
     """Read a column of strings as whole numbers of 64 bits; the same answers as `whole` gives for each."""
     texts = _present(texts, form)
     plain = pc.match_substring_regex(texts, _WHOLE)
-    digits = pc.replace_substring_regex(pc.if_else(plain, texts, None), r"^\+", "")
+    digits = pc.replace_substring_regex(pc.if_else(plain, texts, pa.NA), r"^\+", "")
     return Numbers(*_singly(texts, digits.cast(pa.int64()), lambda text: whole(text, form)))
 
 
 def _present(texts: pa.Array, form: NumberForm) -> pa.Array:
     """Without surrounding blanks, and null where a word says that there is none."""
     texts = pc.utf8_trim_whitespace(texts.cast(pa.string()))
-    words = pa.array(sorted(form.missing), pa.string())
-    return pc.if_else(pc.is_in(pc.utf8_lower(texts), words), None, texts)
+    words = array_of(sorted(form.missing), pa.string())
+    return pc.if_else(pc.is_in(pc.utf8_lower(texts), words), pa.NA, texts)
 
 
 def _regular(texts: pa.Array, form: NumberForm) -> pa.Array:
@@ -183,7 +185,7 @@ def _regular(texts: pa.Array, form: NumberForm) -> pa.Array:
     gap, mark = (".", ",") if form.decimal == "," else (",", ".")
     many = "[kKmMbB]?" if form.shortened else ""
     pattern = rf"^[+-]?(?:[1-9]\d{{0,2}}(?:{re.escape(gap)}\d{{3}})+|\d+)(?:{re.escape(mark)}\d*)?{many}$"
-    texts = pc.if_else(pc.match_substring_regex(texts, pattern), texts, None)
+    texts = pc.if_else(pc.match_substring_regex(texts, pattern), texts, pa.NA)
     texts = pc.replace_substring(pc.replace_substring(texts, gap, ""), mark, ".")
     for letter, power in _MANY.items() if form.shortened else ():
         texts = pc.replace_substring_regex(texts, f"(?i){letter}$", power)
@@ -193,13 +195,13 @@ def _regular(texts: pa.Array, form: NumberForm) -> pa.Array:
 def _singly(texts: pa.Array, values: pa.Array, read: Callable[[str], float | None]) -> tuple[pa.Array, Mask]:
     """The values with those that are not read yet, each distinct text read once; and which are no numbers."""
     open_ = pc.and_(texts.is_valid(), values.is_null())
-    failed: Mask = open_.to_numpy(zero_copy_only=False).copy()
+    failed: Mask = numpy_of(open_).copy()
     rows = np.flatnonzero(failed)
     if rows.size:
         coded = texts.filter(open_).dictionary_encode()
-        found = pa.array([_or_none(read, text) for text in coded.dictionary.to_pylist()], values.type)
+        found = array_of([_or_none(read, text) for text in coded.dictionary.to_pylist()], values.type)
         found = found.take(coded.indices)
-        failed[rows] = found.is_null().to_numpy(zero_copy_only=False)
+        failed[rows] = nulls_of(found)
         values = pc.replace_with_mask(values, open_, found)
     return values, failed
 

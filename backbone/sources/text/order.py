@@ -16,6 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from backbone.domain.arrays import array_of
+from backbone.domain.values import numpy_of
 from backbone.files import scratch
 
 __all__ = ["MOST_BYTES", "SHOWN", "Order", "newest_first", "rows_within", "text_bytes"]
@@ -116,9 +118,9 @@ def newest_first(table: pa.Table, partition_column: str) -> bool:
     if not table.num_rows:
         return False
     series = table.column(partition_column).dictionary_encode().unify_dictionaries()  # the texts stay where they are
-    codes = np.concatenate([chunk.indices.to_numpy() for chunk in series.chunks])
+    codes = np.concatenate([numpy_of(chunk.indices) for chunk in series.chunks])
     order = np.argsort(codes, kind="stable")
-    steps = np.diff(table.column("ts").cast(pa.int64()).to_numpy()[order])
+    steps = np.diff(numpy_of(table.column("ts").cast(pa.int64()))[order])
     steps = steps[codes[order][1:] == codes[order][:-1]]
     return bool((steps < 0).sum() > _CLEARLY * (steps > 0).sum())
 
@@ -132,12 +134,12 @@ def rows_within(table: pa.Table, most: int) -> int:
     """How many of the first rows have texts of no more than so many bytes, at least one."""
     sizes = np.zeros(table.num_rows, dtype=np.int64)
     for lengths in _lengths(table):
-        sizes += lengths.fill_null(0).to_numpy()
+        sizes += numpy_of(lengths, 0)
     return max(1, int(np.searchsorted(np.cumsum(sizes), most, side="right")))
 
 
 def _reversed(table: pa.Table) -> pa.Table:
-    return table.take(pa.array(np.arange(table.num_rows - 1, -1, -1)))
+    return table.take(array_of(np.arange(table.num_rows - 1, -1, -1)))
 
 
 def _lengths(table: pa.Table) -> list[pa.ChunkedArray]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from backbone.domain import Dimension
+from backbone.domain.arrays import array_of, empty_of, scalar_of, table_of
 from backbone.domain.schema import arrow_type
 from backbone.sources.casting import Mask
 from backbone.sources.corrections import kinds_read, settled
@@ -82,11 +83,11 @@ class Reader:
         if not rescued:
             return rows, bad
         values = [row.values for row in rescued]
-        table = pa.concat_tables([rows.table, pa.Table.from_pylist(values, schema=self._schema)])
+        table = pa.concat_tables([rows.table, table_of(values, self._schema)])
         places = np.concatenate((rows.places, places))
         repeated = np.concatenate((rows.repeated, [row.repeated for row in rescued]))
         order = np.argsort(places, kind="stable")
-        return _Rows(table.take(pa.array(order)), places[order], repeated[order]), bad
+        return _Rows(table.take(array_of(order)), places[order], repeated[order]), bad
 
     def rest(self) -> tuple[pa.Table, list[BadRow]]:
         """The rows that waited until the end of the file; see `backbone.sources.repeated`."""
@@ -96,7 +97,7 @@ class Reader:
     @property
     def none(self) -> pa.Table:
         """No rows."""
-        nothing = self._schema.empty_table()
+        nothing = empty_of(self._schema)
         return settled(nothing).table if self._dimension is Dimension.TRADES else nothing
 
     def before_header(self, lines: Iterable[tuple[int, bytes]]) -> list[BadRow]:
@@ -125,7 +126,7 @@ class Reader:
         data, lines = looked.block.data, looked.lines
         places = np.flatnonzero(lines.plain)
         if not places.size:
-            return _Rows(self._schema.empty_table(), places, np.zeros(0, dtype=np.bool_))
+            return _Rows(empty_of(self._schema), places, np.zeros(0, dtype=np.bool_))
         if places.size < lines.ends.size:
             kept = np.repeat(lines.plain, lines.ends + 1 - lines.starts)
             data = np.frombuffer(data, dtype=np.uint8)[kept].tobytes()
@@ -133,13 +134,13 @@ class Reader:
 
     def _sure(self, parsed: Columns, places: Places) -> _Rows:
         """The rows of which every value fits; the others are read line by line."""
-        constants = {c: pa.repeat(pa.scalar(v), places.size) for c, v in self._layout.constants.items()}
+        constants = {c: pa.repeat(scalar_of(v), places.size) for c, v in self._layout.constants.items()}
         arrays = {**parsed.arrays, **constants}
         table = pa.Table.from_arrays([arrays[c] for c in self._schema.names], schema=self._schema)
         if not parsed.doubtful.any():
             return _Rows(table, places, parsed.repeated)
         sure = ~parsed.doubtful
-        return _Rows(table.filter(pa.array(sure)), places[sure], parsed.repeated[sure])
+        return _Rows(table.filter(array_of(sure)), places[sure], parsed.repeated[sure])
 
     def _single_rows(self, looked: Looked, places: Places) -> tuple[list[Row], Places, list[BadRow]]:
         """Read lines one by one: rows that are good after all, which lines they are, and bad rows. Blank lines go."""

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from backbone.domain.values import nulls_of
 from backbone.sources.casting import Mask
 from backbone.sources.text.spelled import DIGITS_BELOW, FINE, PIVOT, unit_of
 from backbone.sources.text.written import EPOCH_DIGITS, MONTHS
@@ -121,7 +122,7 @@ def _matrices(texts: pa.Array) -> Iterator[tuple[Places, Bytes]]:
     raw, edges = _bytes(texts)
     lengths = np.diff(edges)
     if texts.null_count:
-        lengths[texts.is_null().to_numpy(zero_copy_only=False)] = 0
+        lengths[nulls_of(texts)] = 0
     for width in np.unique(lengths).tolist():
         if 0 < width <= _LONGEST:
             yield from _by_shape(np.flatnonzero(lengths == width), raw, edges, width)

@@ -19,7 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from backbone.domain.arrays import array_of
 from backbone.domain.clock import MAX_US, MIN_US, from_us
+from backbone.domain.values import nulls_of, numpy_of
 from backbone.sources.casting import Mask
 from backbone.sources.text.placing import FIRST_WALL, LAST_WALL, TimeForm, place, placed
 from backbone.sources.text.shapes import Shaped, evenly, shaped
@@ -110,19 +112,19 @@ def moments(
     found = shaped(texts, partial(find, looks=form.looks), form.unit, even)
     _read_singly(found, texts, form)
     values, failed, repeated = placed(found.wall, found.offset, found.aware, form)
-    missing = texts.is_null().to_numpy(zero_copy_only=False)
+    missing = nulls_of(texts)
     failed = (failed | ~found.read) & ~missing
     return Moments(_stamps(values, missing), failed, repeated & ~failed & ~missing, found.cut & ~failed)
 
 
 def _read_singly(found: Shaped, texts: pa.Array, form: TimeForm) -> None:
     """Read what stands in no common shape: each distinct text once."""
-    rows = np.flatnonzero(~found.read & texts.is_valid().to_numpy(zero_copy_only=False))
+    rows = np.flatnonzero(~found.read & numpy_of(texts.is_valid()))
     if not rows.size:
         return
-    coded = texts.take(pa.array(rows)).dictionary_encode()
+    coded = texts.take(array_of(rows)).dictionary_encode()
     said = [_said(text, form) for text in coded.dictionary.to_pylist()]
-    codes = coded.indices.to_numpy()
+    codes = numpy_of(coded.indices)
     found.read[rows] = np.array([each is not None for each in said])[codes]
     found.wall[rows] = np.array([each.wall if each else 0 for each in said])[codes]
     found.offset[rows] = np.array([each.offset or 0 if each else 0 for each in said])[codes]
@@ -140,16 +142,16 @@ def _said(text: str, form: TimeForm) -> Spelled | None:
 
 def of_timestamps(stamps: pa.Array, form: TimeForm) -> Moments:
     """Place timestamps of whole microseconds, with a zone or without."""
-    missing = stamps.is_null().to_numpy(zero_copy_only=False)
-    wall = stamps.cast(pa.int64()).fill_null(0).to_numpy()
+    missing = nulls_of(stamps)
+    wall = numpy_of(stamps.cast(pa.int64()), 0)
     us, failed, repeated = placed(wall, 0, np.full(len(wall), stamps.type.tz is not None), form)
     return Moments(_stamps(us, missing), failed & ~missing, repeated & ~failed & ~missing, np.zeros_like(missing))
 
 
 def counted(given: pa.Array, form: TimeForm) -> Moments:
     """Place whole numbers since 1970, each by its digits or all by the form's unit; as `moment` does their texts."""
-    missing = given.is_null().to_numpy(zero_copy_only=False)
-    numbers = given.fill_null(0).to_numpy()
+    missing = nulls_of(given)
+    numbers = numpy_of(given, 0)
     size = np.abs(numbers)
     least, most = (int(size.min()), int(size.max())) if size.size else (0, 0)
     wall, cut, read = np.zeros_like(numbers), np.zeros_like(missing), np.zeros_like(missing)
@@ -177,7 +179,7 @@ def _span_of(unit: str, below: int, form: TimeForm) -> tuple[int, int]:
 
 
 def _stamps(us: NDArray[np.int64], missing: Mask) -> pa.Array:
-    return pa.array(us, mask=missing if missing.any() else None).cast(_AWARE)
+    return array_of(us, missing=missing if missing.any() else None).cast(_AWARE)
 
 
 def recognised(texts: Iterable[str], form: TimeForm) -> TimeForm:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from backbone.domain import Dimension, Frame
+from backbone.domain.arrays import array_of, scalar_of
 from backbone.domain.clock import INTERVALS, from_us
 from backbone.domain.schema import arrow_schema
 from backbone.domain.zones import load_zone, to_wall_time
@@ -127,18 +128,21 @@ def _unfinished(seconds: Doubles, meta: Meta, interval: str, now: datetime) -> T
 
 def _frame(read: _Columns, good: Truths, symbol: str, dimension: Dimension, interval: str, meta: Meta) -> Frame:
     rows = int(good.sum())
-    values = {name: pa.array(column[good], from_pandas=True) for name, column in read.values.items()}
-    stamps = pa.array(_stamps(read.seconds[good], dimension, meta), pa.timestamp("us", tz="UTC"))
-    columns: dict[str, object] = {"symbol": pa.repeat(symbol, rows), "ts": stamps}
+    values = {name: array_of(column[good], missing=np.isnan(column[good])) for name, column in read.values.items()}
+    stamps = array_of(_stamps(read.seconds[good], dimension, meta), pa.timestamp("us", tz="UTC"))
+    columns: dict[str, object] = {"symbol": pa.repeat(scalar_of(symbol), rows), "ts": stamps}
     if dimension is Dimension.TRADES:
         columns |= {"price": values["close"], "size": values["volume"]}
-        columns |= {"venue": pa.repeat("YAHOO", rows), "conditions": pa.repeat("HISTORICAL", rows)}
+        columns |= {
+            "venue": pa.repeat(scalar_of("YAHOO"), rows),
+            "conditions": pa.repeat(scalar_of("HISTORICAL"), rows),
+        }
     else:
         columns |= {name: values[name] for name in (*_PRICES, "volume")}
     if dimension is Dimension.DAILY_BARS:
         columns["adj_close"] = values.get("adj_close", values["close"])
     if dimension.has_interval:
-        columns["interval"] = pa.repeat(interval, rows)
+        columns["interval"] = pa.repeat(scalar_of(interval), rows)
     schema = arrow_schema(dimension)
     given = pa.table({name: columns.get(name, pa.nulls(rows, schema.field(name).type)) for name in schema.names})
     return Frame.from_arrow(dimension, given, presorted=True)

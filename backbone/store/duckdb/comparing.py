@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
+from backbone.domain.values import nulls_of, numpy_of
 from backbone.store.duckdb.sql import FEW_TEXTS, Connection, among, given, rows_table, table
 from backbone.store.merging import Indices
 from backbone.store.sql import names, other_values, quoted, same_key
@@ -50,8 +52,8 @@ def differing(connection: Connection, frame: Frame, compared: Indices, stored: i
     sparse = len(compared) > _FEW and stored > _SPARSE * len(compared)
     rows = frame.to_arrow()
     if len(compared) < frame.num_rows:
-        rows = rows.take(pa.array(compared))
-    with given(connection, "incoming", rows.append_column("n", pa.array(compared))):
+        rows = rows.take(array_of(compared))
+    with given(connection, "incoming", rows.append_column("n", array_of(compared))):
         return (_keys_first if sparse else _at_once)(connection, frame, compared)
 
 
@@ -66,8 +68,8 @@ def _at_once(connection: Connection, frame: Frame, _compared: Indices) -> Differ
         WHERE s.id IS NULL OR {other_values(dimension, "i", "s")}
     """  # noqa: S608
     found = table(connection, query, values)
-    numbers, stored = found.column("n").to_numpy(), found.column("stored")
-    unknown = stored.is_null().to_numpy()
+    numbers, stored = numpy_of(found.column("n")), found.column("stored")
+    unknown = nulls_of(stored)
     return Differing(numbers[unknown], numbers[~unknown], stored.drop_null())
 
 
@@ -81,9 +83,9 @@ def _keys_first(connection: Connection, frame: Frame, compared: Indices) -> Diff
         ) s ON {same_key(dimension, "i", "s")}
     """  # noqa: S608
     found = table(connection, query, values)
-    missing = np.setdiff1d(compared, found.column("n").to_numpy(), assume_unique=True)
+    missing = np.setdiff1d(compared, numpy_of(found.column("n")), assume_unique=True)
     others = _with_other_values(connection, dimension, found) if found.num_rows else found
-    return Differing(missing, others.column("n").to_numpy(), others.column("id"))
+    return Differing(missing, numpy_of(others.column("n")), others.column("id"))
 
 
 def _with_other_values(connection: Connection, dimension: Dimension, found: pa.Table) -> pa.Table:

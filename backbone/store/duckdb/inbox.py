@@ -9,6 +9,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of
 from backbone.domain.clock import from_us, to_us
 from backbone.domain.text import excerpt
 from backbone.store.duckdb.part import Part, question
@@ -42,7 +43,7 @@ class Inbox(Part):
     @question("delivery")
     def record_seen(self, connection: Connection, consumer: str, event_ids: Collection[str]) -> int:
         """Remember events that are not remembered yet."""
-        with given(connection, "events", pa.table({"event_id": pa.array(sorted(set(event_ids)), pa.string())})):
+        with given(connection, "events", pa.table({"event_id": array_of(sorted(set(event_ids)), pa.string())})):
             return count(
                 connection,
                 """
@@ -111,9 +112,9 @@ class Inbox(Part):
         """Letters at places."""
         named = pa.table(
             {
-                "topic": pa.array([topic for topic, _, _ in places], pa.string()),
-                "partition": pa.array([partition for _, partition, _ in places], pa.int64()),
-                "offset": pa.array([offset for _, _, offset in places], pa.int64()),
+                "topic": array_of([topic for topic, _, _ in places], pa.string()),
+                "partition": array_of([partition for _, partition, _ in places], pa.int64()),
+                "offset": array_of([offset for _, _, offset in places], pa.int64()),
             }
         )
         with given(connection, "places", named):
@@ -159,16 +160,16 @@ def _table(letters: Sequence[DeadLetter], large: Mapping[Name, int] = MappingPro
         letters: each once, or more than once.
         large: the numbers of those whose payload lies in parts.
     """
-    moments = pa.array([to_us(letter.at) for letter in letters], pa.int64())
+    moments = array_of([to_us(letter.at) for letter in letters], pa.int64())
     return pa.table(
         {
-            "group": pa.array([letter.group for letter in letters], pa.string()),
-            "topic": pa.array([letter.topic for letter in letters], pa.string()),
-            "partition": pa.array([letter.partition for letter in letters], pa.int32()),
-            "offset": pa.array([letter.offset for letter in letters], pa.int64()),
-            "reason": pa.array([excerpt(letter.reason) for letter in letters], pa.string()),
-            "payload": pa.array([b"" if named(each) in large else each.payload for each in letters], pa.binary()),
+            "group": array_of([letter.group for letter in letters], pa.string()),
+            "topic": array_of([letter.topic for letter in letters], pa.string()),
+            "partition": array_of([letter.partition for letter in letters], pa.int32()),
+            "offset": array_of([letter.offset for letter in letters], pa.int64()),
+            "reason": array_of([excerpt(letter.reason) for letter in letters], pa.string()),
+            "payload": array_of([b"" if named(each) in large else each.payload for each in letters], pa.binary()),
             "recorded_at": moments.cast(pa.timestamp("us", tz="UTC")),
-            "large": pa.array([large.get(named(each)) for each in letters], pa.int64()),
+            "large": array_of([large.get(named(each)) for each in letters], pa.int64()),
         }
     )

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of
 from backbone.domain.dimension import Dimension
 from backbone.store.duckdb.known import Known
 from backbone.store.duckdb.putting import MOMENT, put
@@ -125,7 +126,7 @@ def _make_one(connection: Connection, dimension: str, symbol: str, interval: str
 
 def _given(connection: Connection, ranges: Ranges, chosen: Truths) -> AbstractContextManager[None]:
     """The chosen ones as the table `ranges`."""
-    return given(connection, "ranges", ranges.to_arrow().take(pa.array(np.flatnonzero(chosen))))
+    return given(connection, "ranges", ranges.to_arrow().take(array_of(np.flatnonzero(chosen))))
 
 
 def void_before(connection: Connection, dimension: Dimension, before_us: int) -> None:

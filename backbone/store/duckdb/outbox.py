@@ -8,9 +8,11 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of
 from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import shard_of
+from backbone.domain.values import numpy_of
 from backbone.store.duckdb.cursors import cursor_of, published
 from backbone.store.duckdb.numbers import Numbers
 from backbone.store.duckdb.part import Part, question
@@ -89,7 +91,7 @@ def _fitting(connection: Connection, after: int, limit: int, max_bytes: int) -> 
     )
     if not sizes.num_rows:
         return 0
-    fitting = int(np.searchsorted(np.cumsum(sizes.column("bytes").to_numpy()), max_bytes, side="right"))
+    fitting = int(np.searchsorted(np.cumsum(numpy_of(sizes.column("bytes"))), max_bytes, side="right"))
     return int(sizes.column("position")[max(0, fitting - 1)].as_py())
 
 
@@ -204,6 +206,6 @@ def place(connection: Connection) -> None:
     names = [symbol for (symbol,) in found]
     if not names:
         return
-    shards = pa.table({"symbol": pa.array(names, pa.string()), "shard": pa.array(map(shard_of, names), pa.int32())})
+    shards = pa.table({"symbol": array_of(names, pa.string()), "shard": array_of(map(shard_of, names), pa.int32())})
     with given(connection, "shards", shards):
         connection.execute("UPDATE telemetry.outbox o SET shard = s.shard FROM shards s WHERE s.symbol = o.symbol")

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import duckdb
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of
 from backbone.domain.clock import from_us
 from backbone.store.duckdb.sql import Connection, given
 from backbone.store.sql import names, quoted
@@ -33,7 +34,7 @@ def put(connection: Connection, table: str, columns: Columns) -> None:
     if len(next(iter(columns.values()))[1]) <= FEW:
         _append(connection, table, columns)
         return
-    arrays = {name: pa.array(values, kind) for name, (kind, values) in columns.items()}
+    arrays = {name: array_of(values, kind) for name, (kind, values) in columns.items()}
     with given(connection, "incoming", pa.table(arrays)):
         connection.execute(f"INSERT INTO {table} ({names(tuple(columns))}) SELECT * FROM incoming")  # noqa: S608
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of
 from backbone.domain.clock import from_us, to_us
 from backbone.domain.text import excerpt
 from backbone.store.duckdb.part import Part, question
@@ -95,11 +96,11 @@ def chosen(connection: Connection, condition: str, values: list[object]) -> tupl
 def _table(rows: Sequence[QuarantineRow]) -> pa.Table:
     """The rows as columns, in the order of the table's."""
     columns = {
-        name: pa.array([excerpt(getattr(row, name)) for row in rows], pa.string())
+        name: array_of([excerpt(getattr(row, name)) for row in rows], pa.string())
         for name in ("source", "location", "reason", "excerpt", "dimension", "run_id")
     }
-    at = pa.array([to_us(row.at) for row in rows], pa.int64()).cast(pa.timestamp("us", tz="UTC"))
-    payloads = pa.array([row.payload or None for row in rows], pa.binary())
+    at = array_of([to_us(row.at) for row in rows], pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+    payloads = array_of([row.payload or None for row in rows], pa.binary())
     return pa.table({**columns, "recorded_at": at, "payload": payloads})
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
+from backbone.domain.values import numpy_of
 from backbone.store.duckdb.part import Part, question
 from backbone.store.duckdb.selecting import where
 from backbone.store.duckdb.sql import Connection, rows_table, table
@@ -70,4 +71,4 @@ def _filled(
 
 
 def _integers(values: pa.ListScalar) -> npt.NDArray[np.int64]:
-    return np.asarray(values.values.to_numpy()).astype(np.int64)
+    return numpy_of(values.values).astype(np.int64)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of, scalar_of
 from backbone.domain.clock import from_us, to_us
 from backbone.domain.dimension import Dimension
 from backbone.store.duckdb.part import Part, question
@@ -58,10 +59,10 @@ def note(connection: Connection, chunk: Chunk, now: datetime) -> None:
         "run_id": chunk.run_id,
         "ingest_id": chunk.ingest_id,
     }
-    columns = {name: pa.repeat(pa.scalar(text, pa.string()), count) for name, text in alike.items()}
-    columns |= {name: pa.array(texts, pa.string()) for name, texts in texts_of(chunk.repairs).items()}
-    columns["ts"] = pa.array([to_us(row.ts) for row in chunk.repairs], pa.int64()).cast(_AT)
-    columns["recorded_at"] = pa.repeat(pa.scalar(to_us(now), pa.int64()), count).cast(_AT)
+    columns = {name: pa.repeat(scalar_of(text, pa.string()), count) for name, text in alike.items()}
+    columns |= {name: array_of(texts, pa.string()) for name, texts in texts_of(chunk.repairs).items()}
+    columns["ts"] = array_of([to_us(row.ts) for row in chunk.repairs], pa.int64()).cast(_AT)
+    columns["recorded_at"] = pa.repeat(scalar_of(to_us(now), pa.int64()), count).cast(_AT)
     with given(connection, "new", pa.table(columns)):
         connection.execute(
             f"""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of
 from backbone.domain.clock import MIN_US, to_us
 from backbone.domain.dimension import Dimension
 from backbone.store.duckdb import outbox
@@ -97,7 +98,7 @@ class Sinces(Part):
 
 def _found(connection: Connection, query: Query, since: Since, level: int, drops: int) -> list[Written]:
     """The entries of each symbol that came since, those of one day as one."""
-    with given(connection, "asked", pa.table({"symbol": pa.array(query.symbols, pa.string())})):
+    with given(connection, "asked", pa.table({"symbol": array_of(query.symbols, pa.string())})):
         rows = connection.execute(
             f"""
             SELECT l.symbol, l."interval", epoch_us(min(l.start_ts)), epoch_us(max(l.end_ts))

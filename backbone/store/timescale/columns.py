@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of
 from backbone.domain.cleaning import check
 from backbone.domain.dimension import Dimension, Kind
 from backbone.domain.schema import arrow_schema, arrow_type
@@ -133,7 +134,7 @@ def doubles_of(given: npt.NDArray[Any]) -> pa.Array:
     values = given.astype(np.float64)
     values += 0.0
     missing = np.isnan(values)
-    return pa.array(values, mask=missing) if missing.any() else _array(pa.float64(), values)
+    return array_of(values, missing=missing) if missing.any() else _array(pa.float64(), values)
 
 
 def _array(kind: pa.DataType, values: npt.NDArray[Any]) -> pa.Array:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of, empty_of
 from backbone.domain.cleaning import check
 from backbone.domain.dimension import Dimension
 from backbone.domain.schema import arrow_schema
@@ -83,7 +84,7 @@ class Rows:
         while (run := self._run(data, raw, at)) is not None:
             table, at = run
             found.append(table)
-        return found or [arrow_schema(self._dimension).empty_table()]
+        return found or [empty_of(arrow_schema(self._dimension))]
 
     def _run(self, data: bytes, raw: Bytes, at: int) -> tuple[pa.Table, int] | None:
         """The rows from a place on, and where the next ones begin; None: no further row is whole."""
@@ -170,7 +171,7 @@ class Rows:
                 column.append(None if length < 0 else data[end : end + length])
                 end += max(0, length)
         arrays |= {
-            name: pa.array(column, pa.binary()).cast(pa.string())
+            name: array_of(column, pa.binary()).cast(pa.string())
             for name, column in zip(self._texts, texts, strict=True)
         }
         return self._table(arrays, len(starts))

@@ -18,8 +18,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from backbone.domain.arrays import array_of, filled, scalar_of
 from backbone.domain.canonical import integers
 from backbone.domain.cleaning import doubles
+from backbone.domain.values import nulls_of, numpy_of
 from backbone.store.timescale.workers import Workers
 
 __all__ = ["PG_EPOCH_US", "Bytes", "Field", "Rows", "Stream", "constant", "int4"]
@@ -46,7 +48,7 @@ class Bytes:
 
     def slice(self, start: int, count: int) -> pa.Array:
         """So many of them as an Arrow array."""
-        return pa.array(self.values[start : start + count], self.type)
+        return array_of(self.values[start : start + count], self.type)
 
     def to_pylist(self) -> list[bytes]:
         """All of them."""
@@ -101,7 +103,7 @@ class Rows:
         parts = [_binary(block, block.dtype.itemsize, count)]
         for field in varying:
             parts += _measured(field.values.slice(start, count))
-        joined = pc.binary_join_element_wise(*parts, pa.scalar(b"", pa.binary()))
+        joined = pc.binary_join_element_wise(*parts, scalar_of(b"", pa.binary()))
         offsets = np.frombuffer(joined.buffers()[1], dtype=np.int32, count=count + 1)
         return bytes(joined.buffers()[2][int(offsets[0]) : int(offsets[-1])])
 
@@ -149,7 +151,7 @@ def constant(value: str | int | None) -> bytes:
 
 def int4(values: npt.NDArray[Any]) -> pa.Array:
     """A column of integer type."""
-    return pa.array(values.astype(np.int32), pa.int32())
+    return array_of(values.astype(np.int32), pa.int32())
 
 
 def _is_fixed(values: Any) -> bool:
@@ -182,16 +184,16 @@ def _numbers(array: pa.Array) -> npt.NDArray[Any]:
     if pa.types.is_floating(array.type):
         return doubles(array)
     if array.type == pa.int32():
-        return np.asarray(array.to_numpy())
+        return numpy_of(array)
     values = integers(array)
     return values - PG_EPOCH_US if pa.types.is_timestamp(array.type) else values
 
 
 def _measured(array: pa.Array) -> list[pa.Array]:
     """The lengths of a column, each as a field header, and its bytes; of NULL the length -1 and no bytes."""
-    missing = array.is_null().to_numpy(zero_copy_only=False) if array.null_count else None
+    missing = nulls_of(array) if array.null_count else None
     if pa.types.is_primitive(array.type):
-        values = _numbers(pc.fill_null(array, 0.0)).astype(">f8")
+        values = _numbers(filled(array, 0.0)).astype(">f8")
         lengths = np.full(len(array), 8, dtype=np.int32)
         if missing is None:
             data = _binary(values, 8, len(array))
@@ -199,7 +201,7 @@ def _measured(array: pa.Array) -> list[pa.Array]:
             lengths[missing] = 0
             data = _binary_of(lengths, values[~missing])
     else:
-        data = pc.fill_null(array, b"" if pa.types.is_binary(array.type) else "").cast(pa.binary())
+        data = filled(array, b"" if pa.types.is_binary(array.type) else "").cast(pa.binary())
         marks = np.frombuffer(data.buffers()[1], dtype=np.int32, count=len(data) + 1, offset=data.offset * 4)
         lengths = np.diff(marks)
     headers = lengths.astype(">i4")

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
+from backbone.domain.values import python_of
 from backbone.store.sql import names
 from backbone.store.timescale.columns import packed, table_of
 from backbone.store.timescale.session import Session
@@ -22,7 +23,7 @@ async def held_at(session: Session, tables: Tables, dimension: Dimension, moment
     """The events that are stored of these symbols and moments, given as columns `symbol` and `ts`."""
     found = []
     for start in range(0, moments.num_rows, _AT_ONCE):
-        symbols, stamps = (column.to_pylist() for column in moments.slice(start, _AT_ONCE).columns)
+        symbols, stamps = (python_of(column) for column in moments.slice(start, _AT_ONCE).columns)
         answer = await session.row(_statement(tables, dimension), symbols, stamps, min(stamps), max(stamps))
         found.append(await workers.run(answer[0], table_of, dimension, {}, tuple(answer)))
     if not found:

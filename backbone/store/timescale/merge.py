@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of, scalar_of
 from backbone.domain.cleaning import constant_text
 from backbone.domain.clock import from_us
 from backbone.domain.dimension import Dimension
@@ -52,7 +53,7 @@ class Merger:
         """Whether none of some keys is stored, out of the rows that are not proven to be fresh."""
         compared = np.flatnonzero(~fresh)
         looks = np.unique(compared[np.linspace(0, len(compared) - 1, _LOOKS).astype(np.int64)])
-        keys = Frame.of_known(frame.dimension, frame.to_arrow().take(pa.array(looks)))
+        keys = Frame.of_known(frame.dimension, frame.to_arrow().take(array_of(looks)))
         start, end = keys.span_us
         query = few.presence(self.tables, frame.dimension)
         return not await self.session.value(query, *few.keys_of(keys), from_us(start), from_us(end))
@@ -113,7 +114,7 @@ class Merger:
     async def _insert(self, frame: Frame) -> None:
         """COPY into the table itself. No key of these rows is there: that was proven, and the locks keep it true."""
         origin = self.origin
-        at = pa.scalar(origin.since_us, pa.timestamp("us", tz="UTC"))
+        at = scalar_of(origin.since_us, pa.timestamp("us", tz="UTC"))
         rows = Rows(
             (
                 *_fields(frame),

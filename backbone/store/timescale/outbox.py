@@ -23,8 +23,10 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from backbone.domain.arrays import array_of
 from backbone.domain.dimension import Dimension
 from backbone.domain.hashing import shard_of
+from backbone.domain.values import python_of
 from backbone.store.errors import CursorSetBack, PositionLost, StoreError
 from backbone.store.payloads import Origin, Payload
 from backbone.store.records import OutboxRow, OutboxStatus, Reached
@@ -185,17 +187,17 @@ def batch_of(dimension: Dimension, payloads: Sequence[Payload], origin: Origin) 
         raise ValueError(f"a chunk of {len(payloads)} outbox rows given; at most {_MOST_ROWS} fit; give smaller chunks")
     first = first_position(origin.revision)
     columns = {
-        "position": pa.array(range(first, first + len(payloads)), pa.int64()),
+        "position": array_of(range(first, first + len(payloads)), pa.int64()),
         "revision": origin.revision,
-        "rows": pa.array([payload.rows for payload in payloads], pa.int64()),
-        "bytes": pa.array([len(payload.data) for payload in payloads], pa.int64()),
-        "created_at": pa.array([origin.ingested_at_us] * len(payloads), pa.timestamp("us", tz="UTC")),
+        "rows": array_of([payload.rows for payload in payloads], pa.int64()),
+        "bytes": array_of([len(payload.data) for payload in payloads], pa.int64()),
+        "created_at": array_of([origin.ingested_at_us] * len(payloads), pa.timestamp("us", tz="UTC")),
         "dimension": dimension.value,
         "ingest_id": origin.ingest_id,
-        "event_id": pa.array([payload.event_id for payload in payloads], pa.string()),
-        "symbol": pa.array([payload.symbol for payload in payloads], pa.string()),
+        "event_id": array_of([payload.event_id for payload in payloads], pa.string()),
+        "symbol": array_of([payload.symbol for payload in payloads], pa.string()),
         "shard": int4(np.array([shard_of(payload.symbol) for payload in payloads], dtype=np.int64)),
-        "checksum": pa.array([payload.checksum for payload in payloads], pa.int64()),
+        "checksum": array_of([payload.checksum for payload in payloads], pa.int64()),
         "payload": Bytes([payload.data for payload in payloads]),
     }
     newest = {payload.symbol: first + n for n, payload in enumerate(payloads)}
@@ -239,7 +241,13 @@ def _given(columns: tuple[Any, ...]) -> str:
 
 
 def _parameter(values: Any) -> object:
-    return values if isinstance(values, str | int) else values.to_pylist()
+    return (
+        values
+        if isinstance(values, str | int)
+        else [*values.to_pylist()]
+        if isinstance(values, Bytes)
+        else python_of(values)
+    )
 
 
 async def place(session: Session) -> None:

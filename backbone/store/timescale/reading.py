@@ -12,6 +12,7 @@ import pyarrow as pa
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
 from backbone.domain.stored import one_chunk
+from backbone.domain.values import python_of
 from backbone.store.records import Coverage, Query, ReadResult
 from backbone.store.sql import quoted
 from backbone.store.timescale.columns import table_of
@@ -197,4 +198,4 @@ def frame_of_pages(dimension: Dimension, pages: list[pa.Table]) -> Frame:
 
 def _last_key(dimension: Dimension, page: pa.Table) -> list[object]:
     last = page.num_rows - 1
-    return [page.column(name)[last].as_py() for name in dimension.key]
+    return [python_of(page.column(name).slice(last))[0] for name in dimension.key]

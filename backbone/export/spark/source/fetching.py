@@ -14,7 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from backbone.domain.arrays import scalar_of
 from backbone.domain.schema import arrow_schema
+from backbone.domain.values import python_of
 from backbone.export.spark.source.connecting import READING_SECONDS, address_of, close, is_lost, joined, lost
 from backbone.export.spark.source.where import Where, store_of
 from backbone.settings.discretion import discreetly, silence
@@ -126,7 +128,7 @@ def _plain(table: pa.Table) -> pa.Table:
     for place, field in enumerate(table.schema):
         if pa.types.is_floating(field.type):
             column = table.column(place)
-            column = pc.add(pc.if_else(pc.is_nan(column), pa.scalar(None, field.type), column), 0.0)
+            column = pc.add(pc.if_else(pc.is_nan(column), pa.NA, column), scalar_of(0.0))
             table = table.set_column(place, field, column)
     return table
 
@@ -144,7 +146,7 @@ def _by_copy(where: Where, part: Part) -> Iterator[pa.Table]:
                     yield table
                 if table.num_rows < PART_ROWS:
                     return
-                after = [table.column(name)[-1].as_py() for name in part.dimension.key]
+                after = [python_of(table.column(name).slice(table.num_rows - 1))[0] for name in part.dimension.key]
         finally:
             runner.run(close(connection))
 
