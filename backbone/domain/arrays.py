@@ -7,9 +7,11 @@ outside and may be anything (SQL, somebody's DataFrame) is still left to them. `
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import accumulate
+from itertools import repeat
+from operator import is_
 from types import NoneType
 from typing import Any, Final
 
@@ -36,6 +38,8 @@ _ALLOWED: Final[Mapping[str, set[type]]] = {
     "M": {int, datetime},
     "m": {int},
 }
+_CODES: Final = {"i8": "q", "f8": "d"}
+"""By name of numpy's types those of Python's own arrays, which take half as long to fill."""
 _EXACT: Final = 2**53
 
 
@@ -108,43 +112,42 @@ def _of_numpy(values: npt.NDArray[Any], kind: pa.DataType | None, missing: npt.N
 
 def _of_listed(values: list[Any], kind: pa.DataType) -> pa.Array:
     wanted = dtype_of(kind)
-    kinds, absent = _looked_at(values)
-    if not kinds <= _ALLOWED[wanted.kind]:
+    kinds = {*map(type, values)}
+    if not kinds - {NoneType} <= _ALLOWED[wanted.kind]:
         raise TypeError(f"{', '.join(sorted(each.__name__ for each in kinds))} given for {kind}")
+    absent = _absent(values) if NoneType in kinds else None
     if absent is not None:
         values = [0 if value is None else value for value in values]
     if datetime in kinds:
         values = [to_us(value) if isinstance(value, datetime) else value for value in values]
     if wanted.kind == "f" and int in kinds and any(type(v) is int and not -_EXACT <= v <= _EXACT for v in values):
         raise OverflowError(f"a whole number that no {kind} holds exactly given")
-    held = np.array(values, np.int64 if wanted.kind in "mM" else wanted)
-    return _of_numpy(held, kind, absent)
+    held = np.dtype(np.int64) if wanted.kind in "mM" else wanted
+    code = _CODES.get(held.str[1:])
+    return _of_numpy(np.frombuffer(array(code, values), held) if code else np.array(values, held), kind, absent)
 
 
 def _of_texts(values: list[Any], kind: pa.DataType) -> pa.Array:
-    textual = kind in _TEXTS
-    _, absent = _looked_at(values)
-    if absent is not None:
-        values = [("" if textual else b"") if value is None else value for value in values]
-    if textual:
-        joined = "".join(values)
-        data = joined.encode()
-        if len(data) != len(joined):
-            values = [value.encode() for value in values]
-    else:
-        data = b"".join(values)
-    ends = np.fromiter(accumulate(map(len, values), initial=0), np.int64, len(values) + 1)
+    empty = "" if kind in _TEXTS else b""
+    absent = None
+    try:
+        joined = empty.join(values)
+    except TypeError:
+        absent = _absent(values)
+        values = [empty if value is None else value for value in values]
+        joined = empty.join(values)
+    data = joined.encode() if isinstance(joined, str) else joined
+    if len(data) != len(joined):
+        values = [value.encode() for value in values]
     if len(data) >= 2**31 and _OFFSETS[kind] == "i4":
         raise OverflowError(f"{len(data)} bytes given for one array of {kind}; allowed are under 2 GiB")
-    return _made(kind, absent, len(values), ends.astype(_OFFSETS[kind]), data)
+    ends = np.zeros(len(values) + 1, _OFFSETS[kind])
+    np.cumsum(np.fromiter(map(len, values), ends.dtype, len(values)), out=ends[1:])
+    return _made(kind, absent, len(values), ends, data)
 
 
-def _looked_at(values: Sequence[object]) -> tuple[set[type], npt.NDArray[np.bool_] | None]:
-    """The types of the values, and which are None, if any is."""
-    kinds = {*map(type, values)}
-    if NoneType not in kinds:
-        return kinds, None
-    return kinds - {NoneType}, np.fromiter((value is None for value in values), np.bool_, len(values))
+def _absent(values: list[Any]) -> npt.NDArray[np.bool_]:
+    return np.fromiter(map(is_, values, repeat(None)), np.bool_, len(values))
 
 
 def _made(kind: pa.DataType, missing: npt.NDArray[np.bool_] | None, rows: int, *buffers: Any) -> pa.Array:

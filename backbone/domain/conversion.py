@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 _NESTED: Final = (list, tuple, set, dict, np.ndarray)
+_FEW: Final = 500  # texts: to find out which are the same takes longer than to read them all
 _INSTALL: Final = "{0} is not installed, and Frame.{1} needs it: pip install {0}; to_arrow() needs nothing more"
 
 
@@ -50,8 +51,10 @@ def column_to_numpy(column: pa.ChunkedArray, kind: Kind) -> npt.NDArray[Any]:
 
 
 def _values(array: pa.Array, kind: Kind) -> npt.NDArray[Any]:
+    if kind == "string" and len(array) < _FEW:
+        return np.array(array.to_pylist(), dtype=object)
     if kind == "string":
-        coded = array.dictionary_encode()
+        coded = array.dictionary_encode()  # each distinct text once
         texts = np.array([*coded.dictionary.to_pylist(), None], dtype=object)
         return cast("npt.NDArray[Any]", texts[numpy_of(coded.indices, len(texts) - 1)])
     if array.null_count:  # whole numbers, too: numpy has none that are missing
