@@ -56,7 +56,7 @@ def array_of(values: Values, kind: pa.DataType | None = None, missing: npt.NDArr
     """
     if isinstance(values, np.ndarray):
         return _of_numpy(values, kind, missing)
-    listed = list(values)
+    listed = values if isinstance(values, list | tuple) else list(values)
     if kind is None or missing is not None:
         raise TypeError("values of Python need a type, and have None where they are missing")
     if kind in _OFFSETS:
@@ -110,11 +110,13 @@ def _of_numpy(values: npt.NDArray[Any], kind: pa.DataType | None, missing: npt.N
     return _made(kind, missing, len(values), data)
 
 
-def _of_listed(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _of_listed(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     wanted = dtype_of(kind)
     kinds = {*map(type, values)}
     if not kinds - {NoneType} <= _ALLOWED[wanted.kind]:
         raise TypeError(f"{', '.join(sorted(each.__name__ for each in kinds))} given for {kind}")
+    if kinds == {NoneType}:
+        return pa.nulls(len(values), kind)
     absent = _absent(values) if NoneType in kinds else None
     if absent is not None:
         values = [0 if value is None else value for value in values]
@@ -127,13 +129,15 @@ def _of_listed(values: list[Any], kind: pa.DataType) -> pa.Array:
     return _of_numpy(np.frombuffer(array(code, values), held) if code else np.array(values, held), kind, absent)
 
 
-def _of_texts(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _of_texts(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     empty = "" if kind in _TEXTS else b""
     absent = None
     try:
         joined = empty.join(values)
     except TypeError:
         absent = _absent(values)
+        if absent.all():
+            return pa.nulls(len(values), kind)
         values = [empty if value is None else value for value in values]
         joined = empty.join(values)
     data = joined.encode() if isinstance(joined, str) else joined
@@ -146,7 +150,7 @@ def _of_texts(values: list[Any], kind: pa.DataType) -> pa.Array:
     return _made(kind, absent, len(values), ends, data)
 
 
-def _absent(values: list[Any]) -> npt.NDArray[np.bool_]:
+def _absent(values: Sequence[Any]) -> npt.NDArray[np.bool_]:
     return np.fromiter(map(is_, values, repeat(None)), np.bool_, len(values))
 
 
