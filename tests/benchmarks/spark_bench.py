@@ -114,6 +114,7 @@ def _timed(command: list[str], dsn: str) -> dict[str, float]:
     """What a program told, with its wall and processor time from its start to its end."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     environment = {**os.environ, "BARE_URL": dsn, "TZ": "UTC", "SPARK_LOCAL_IP": "127.0.0.1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as where somebody works: no program is compiled at each start
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
