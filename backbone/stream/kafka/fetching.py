@@ -27,6 +27,7 @@ from backbone.stream.kafka.client import Client
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.inquiry import ANSWER_TIMEOUT, abandoned
 from backbone.stream.kafka.judging import Content, Judge
+from backbone.stream.kafka.portion import Portion
 from backbone.stream.kafka.wire import Unreadable, decoded
 from backbone.stream.letters import Message
 
@@ -107,6 +108,7 @@ class Fetcher:
         self._consumer: AIOKafkaConsumer | None = None
         self._heard: dict[TopicPartition, tuple[int | None, float]] = {}
         self._looked = 0.0
+        self._portion = Portion()
         self.next: dict[TopicPartition, int] = {}
 
     async def open(self) -> None:
@@ -183,7 +185,7 @@ class Fetcher:
             self._opened().seek(at, offset)
 
     async def fetch(self, wait: float, limit: int) -> list[Fetched]:
-        """What comes next, at most `limit` records; empty where nothing came within `wait` seconds.
+        """What comes next, at most `limit` records, fewer large ones; empty where nothing came within `wait` seconds.
 
         Raises:
             OffsetsGone: for some partitions there is nothing at these offsets, nor will be.
@@ -203,14 +205,17 @@ class Fetcher:
             raise StreamUnavailable(f"{self._connection}: {error}") from error
 
     async def _fetched(self, wait: float, limit: int) -> list[Fetched]:
+        asked = self._portion.of(limit)
         try:
             with anyio.fail_after(wait + _SLACK):
-                found = await self._opened().getmany(timeout_ms=int(wait * 1000), max_records=limit)
+                found = await self._opened().getmany(timeout_ms=int(wait * 1000), max_records=asked)
         except _DAMAGED:
             self._seek()
             return await self._past_damage()
+        records = [record for each in found.values() for record in each]
+        self._portion.took(asked, [_size(record) for record in records])
         await self._hear(found)
-        return await self._taken([record for records in found.values() for record in records])
+        return await self._taken(records)
 
     async def _past_damage(self) -> list[Fetched]:
         """Record by record, for the client does not say in which partition it is: what lies before it is handed on."""

@@ -21,6 +21,7 @@ from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.fetching import Fetched, Fetcher, OffsetsGone
 from backbone.stream.kafka.identity import Seen
 from backbone.stream.kafka.judging import Judge
+from backbone.stream.kafka.portion import PORTION_BYTES
 from backbone.stream.kafka.standing import Identity
 from backbone.stream.kafka.tail import Tail
 from backbone.stream.kafka.wire import Unreadable, encoded
@@ -197,6 +198,46 @@ async def test_an_error_takes_nothing_along_that_was_not_handed_out(client: type
         await made.fetch(0.1, 100)
     client.log[B] = []
     assert [each.offset for each in await made.fetch(0.1, 100)] == [0]
+
+
+def large(at: TopicPartition, offset: int) -> Raw:
+    return raw(at, offset)._replace(value=bytes(80 * 1024))
+
+
+async def all_of(made: Fetcher, records: int) -> list[list[Fetched]]:
+    """What each fetch gives, until there were so many."""
+    portions: list[list[Fetched]] = []
+    with anyio.fail_after(60):
+        while sum(map(len, portions)) < records:
+            portions.append(await made.fetch(0.1, 200))
+    return portions
+
+
+async def test_large_records_are_taken_a_few_at_a_time_for_the_client_unpacks_them_on_the_loop(
+    client: type[Client],
+) -> None:
+    client.log = {A: [raw(A, n) if n < 1000 else large(A, n) for n in range(1300)]}
+    portions = await all_of(await fetcher(), 1300)
+    assert [each.offset for portion in portions for each in portion] == [*range(1300)]
+    sizes = [sum(each.size for each in portion) for portion in portions]
+    over = [size for size in sizes if size > PORTION_BYTES]
+    assert len(over) <= 1  # the first that has some of them
+
+
+async def test_what_was_not_taken_at_once_before_it_is_known_how_large_it_is_comes_in_order(
+    client: type[Client],
+) -> None:
+    client.log = {A: [large(A, n) for n in range(40)]}
+    portions = await all_of(await fetcher(), 40)
+    assert [each.offset for portion in portions for each in portion] == [*range(40)]
+    assert max(map(len, portions)) <= 8
+
+
+async def test_of_small_records_as_many_as_are_wanted_are_taken_soon(client: type[Client]) -> None:
+    client.log = {A: [raw(A, n) for n in range(4000)]}
+    portions = await all_of(await fetcher(), 4000)
+    assert [len(each) for each in portions[:6]] == [8, 16, 32, 64, 128, 200]
+    assert {len(each) for each in portions[5:-1]} == {200}
 
 
 async def judged(at: TopicPartition) -> tuple[Fetcher, Judge]:
