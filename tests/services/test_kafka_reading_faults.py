@@ -230,7 +230,8 @@ async def test_records_that_kafka_has_deleted_are_in_the_outbox_only(services: n
         place = TopicPartition(each.topic, 0)
         async with clients.admin(services, "admin") as admin:
             await admin.delete_records({place: RecordsToDelete(6)})
-        async with opened(each.stream.subscriber) as another:
+        process = KafkaStream(each.settings)  # of its own: the client of this one has fetched them
+        async with opened(process.subscriber) as another:
             starts: list[Start | Place] = [begin, 2]
             for after in starts:
                 cursor = await another.cursor(dimension=QUOTES, after=after)

@@ -13,7 +13,8 @@ from backbone.stream.kafka.fetching import Fetched, Fetcher, OffsetsGone
 from backbone.stream.kafka.lending import Lending
 from backbone.stream.kafka.marks import Marks, Spot
 from backbone.stream.kafka.placing import Keys, Stand, at_the_place, keys_of
-from backbone.stream.kafka.tail import Tail
+from backbone.stream.kafka.tail import Tail, note
+from backbone.stream.letters import Letters
 from backbone.stream.records import Place, Record
 
 __all__ = ["KafkaCursor"]
@@ -33,6 +34,7 @@ class KafkaCursor:
         symbols: it wants; none: all.
         keys: what it wants of each partition.
         stand: where it begins.
+        letters: get what nobody can read of what it fetches by itself.
     """
 
     def __init__(
@@ -44,8 +46,10 @@ class KafkaCursor:
         symbols: frozenset[str],
         keys: Keys,
         stand: Stand,
+        letters: Letters,
     ) -> None:
         self._tail = tail
+        self._letters = letters
         self._lending = lending
         self._require_open = require_open
         self._topics = topics
@@ -276,7 +280,7 @@ class KafkaCursor:
                 await self._lose(error.partitions)
                 return []
             for each in fetched:
-                self._tail.note(each)
+                note(each, self._letters)
             records = self._matching(fetched, limit)
             for at, offset in fetcher.next.items():
                 self._put(at, Spot(max(offset, self._spots[at].offset), self._spots[at].position))
@@ -296,9 +300,9 @@ class KafkaCursor:
         begins, ends = await standing.begins(identity), await standing.ends()
         firsts = await standing.first_positions({at: begins[at] for at in partitions}, ends)
         first = max(firsts.get(at, self._tail.frontier + 1) for at in partitions)
+        self._move_up()  # from where it stood: what comes next is no proof that it had what was before that
         for at in partitions:
             self._put(at, Spot(begins[at], self._spots[at].position))
-        self._move_up()
         if first > self._position + 1:
             self._gone = PositionGone(self._position, first)
 

@@ -19,7 +19,9 @@ from backbone.stream.kafka.lending import Lending
 from backbone.stream.kafka.placing import at_the_end, at_the_oldest, at_the_place, keys_of
 from backbone.stream.kafka.posting import again, is_readable, passed_on, post
 from backbone.stream.kafka.sink import KafkaSink
+from backbone.stream.kafka.standing import Identity
 from backbone.stream.kafka.tail import Tail
+from backbone.stream.kafka.tails import Tails, tails_of
 from backbone.stream.kafka.wire import encoded
 from backbone.stream.letters import Letters, Message
 from backbone.stream.port import Start
@@ -38,15 +40,17 @@ class KafkaSubscriber:
         connection: where the brokers are.
         topics: what to read.
         judge: tells what somebody else has put there.
+        tails: whose tail it reads with others; None: one of its own.
 
     Attributes:
         letters: what nobody could read.
     """
 
-    def __init__(self, connection: Connection, topics: Topics, judge: Judge) -> None:
+    def __init__(self, connection: Connection, topics: Topics, judge: Judge, tails: Tails | None = None) -> None:
         self._topics = topics
         self.letters = Letters()
-        self._tail = Tail(connection, topics, self.letters, judge)
+        self._tails = tails_of(connection, topics, judge) if tails is None else tails
+        self._joined: Tail | None = None
         self._lending = Lending(lambda: Fetcher(connection, topics.message_bytes, judge))
         self._cursors: WeakSet[KafkaCursor] = WeakSet()
         self._opening = anyio.Lock(fast_acquire=True)
@@ -56,14 +60,17 @@ class KafkaSubscriber:
     @property
     def generation(self) -> str:
         """Made of the ids of the topics, the number of their partitions, and where the stream began again last."""
-        return self._tail.identity.generation
+        return (Identity({}, None) if self._joined is None else self._joined.identity).generation
 
     async def open(self) -> None:
-        """Connect, and stand at the end of all topics."""
+        """Connect, and stand at the end of all topics; where others of this process read already, beside them."""
         async with self._opening:
             if not self._is_open:
-                await self._tail.open()
+                self._joined = await self._tails.join(self.letters)
                 self._is_open = True
+                if self._is_closed:  # meanwhile
+                    await self.close()
+                    self._require_open()
 
     async def send_back(self, letters: Sequence[DeadLetter]) -> int:
         """Send dead letters to their topics again, each under a header by which it is known for one."""
@@ -97,7 +104,6 @@ class KafkaSubscriber:
 
     async def lag(self) -> tuple[PartitionLag, ...]:
         """How far the slowest cursor is behind in each partition; where nobody reads, nobody is behind."""
-        self._require_open()
         ends = await self._tail.standing.ends()
         current = dict(ends)
         for cursor in self._cursors:
@@ -113,14 +119,17 @@ class KafkaSubscriber:
         return {
             "cursors": len(self._cursors),
             "behind": self._lending.lent,
-            "recent_bytes": self._tail.recent.bytes,
-            "clients_made_anew": self._tail.rebuilt,
+            "recent_bytes": 0 if self._joined is None else self._joined.recent.bytes,
+            "clients_made_anew": 0 if self._joined is None else self._joined.rebuilt,
         }
 
     async def close(self) -> None:
         """Wake every waiting cursor with `StreamClosed`, and let go of all clients, each within a bound."""
-        self._is_open, self._is_closed = False, True
-        await self._tail.close()
+        was_open, self._is_open, self._is_closed = self._is_open, False, True
+        for cursor in [*self._cursors]:
+            await cursor.close()
+        if was_open:
+            await self._tails.leave(self.letters)
         await self._lending.close()
         await self._sink.close()
 
@@ -128,26 +137,32 @@ class KafkaSubscriber:
         self, *, dimension: Dimension | None = None, symbols: Sequence[str] = (), after: Start | Place = 0
     ) -> KafkaCursor:
         """A new cursor."""
-        self._require_open()
+        tail = self._tail
         _require_start(after)
         named = self._topics.names if dimension is None else [self._topics.name(dimension)]
         topics, wanted = [each for each in named if each is not None], frozenset(symbols)
-        keys = await keys_of(self._tail.identity, topics, wanted)
+        keys = await keys_of(tail.identity, topics, wanted)
         partitions = list(keys)
         if after == "latest":
-            stand = await at_the_end(self._tail, partitions)
+            stand = await at_the_end(tail, partitions)
         elif after == "earliest":
-            stand = await at_the_oldest(self._tail, partitions)
+            stand = await at_the_oldest(tail, partitions)
         else:
             place = after if isinstance(after, Place) else Place(int(after))
-            stand = await at_the_place(self._tail, partitions, place, {})
-        cursor = KafkaCursor(self._tail, self._lending, self._require_open, topics, wanted, keys, stand)
+            stand = await at_the_place(tail, partitions, place, {})
+        cursor = KafkaCursor(tail, self._lending, self._require_open, topics, wanted, keys, stand, self.letters)
         self._cursors.add(cursor)
         return cursor
 
     def _require_open(self) -> None:
         if not self._is_open:
             raise StreamClosed("the subscriber to Kafka is closed; open it before reading")
+
+    @property
+    def _tail(self) -> Tail:
+        self._require_open()
+        assert self._joined is not None  # noqa: S101  it is open
+        return self._joined
 
 
 def _sent(record: Record) -> OutboxRow:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 from aiokafka import TopicPartition
@@ -23,11 +23,11 @@ from backbone.stream.kafka.recent import Recent
 from backbone.stream.kafka.standing import Identity, Offsets, Standing
 from backbone.stream.kafka.turns import Turns
 from backbone.stream.kafka.wire import Marker, Unreadable
-from backbone.stream.letters import Letters
+from backbone.stream.letters import Message
 from backbone.stream.records import Record
 from backbone.stream.topics import Topics
 
-__all__ = ["Tail"]
+__all__ = ["Notes", "Tail", "note"]
 
 _BATCH: Final = 200  # records that are taken in before others get their turn
 _SILENT: Final = 3.0  # seconds without an answer about a partition, until the brokers are asked why
@@ -39,6 +39,14 @@ _LOOK: Final = 3.0  # seconds that a look may take
 _STEP: Final = 0.5
 _NEVER: Final = float("-inf")
 _CAPACITY: Final = 32 * 2**20  # bytes that are kept for cursors that are a little behind others
+
+
+class Notes(Protocol):
+    """Takes what nobody can read, such as `Letters`."""
+
+    def add(self, at: tuple[str, int], offset: int, reason: str, message: Message) -> None:
+        """See `Letters`."""
+        ...
 
 
 class Tail:
@@ -62,7 +70,7 @@ class Tail:
         rebuilt: how often the client was made anew, after an outage or because it had stopped in silence.
     """
 
-    def __init__(self, connection: Connection, topics: Topics, letters: Letters, judge: Judge) -> None:
+    def __init__(self, connection: Connection, topics: Topics, letters: Notes, judge: Judge) -> None:
         self._letters = letters
         self._fetcher = Fetcher(connection, topics.message_bytes, judge)
         self._turns = Turns(self._drive)
@@ -137,6 +145,18 @@ class Tail:
             self.frontier = max(self.frontier, top if fallen == self._fallen else 0)
             if self._top <= self.frontier:
                 return
+
+    async def join(self) -> None:
+        """For who reads here from now on, too: know the stream as it is, where nobody has looked lately.
+
+        Raises:
+            StreamUnavailable: there is no answer.
+        """
+        found = await self.standing.identity()
+        if (found.topics, found.began) == (self.identity.topics, self.identity.began):
+            self.identity = found  # a marker tells of its own partition alone
+        else:
+            await self.verify()
 
     async def verify(self) -> None:
         """Look whether this is the stream that it was; where it is not, stand in the new one.
@@ -214,7 +234,7 @@ class Tail:
     def _taken_in(self, fetched: Collection[Fetched]) -> list[Reader[TopicPartition]]:
         woken: dict[Reader[TopicPartition], None] = {}
         for each in fetched:
-            self.note(each)
+            note(each, self._letters)
             self.recent.add(each)
             if isinstance(each.content, Marker):
                 self._cross(each.content, each)
@@ -224,11 +244,6 @@ class Tail:
         for at, offset in self._fetcher.next.items():
             self.recent.pass_to(at, offset)
         return list(woken)
-
-    def note(self, each: Fetched) -> None:
-        """Keep what can't be read for the dead letters."""
-        if isinstance(each.content, Unreadable):
-            self._letters.add(each.at, each.offset, each.content.reason, each.message)
 
     def _cross(self, marker: Marker, where: Fetched) -> None:
         """The stream began again: whoever has read it before is told, for its place means nothing any more."""
@@ -308,3 +323,9 @@ class Tail:
             await self._fetcher.open()
             self._fetcher.assign({at: self.recent.end(at) for at in self.newest})
         self.rebuilt += 1
+
+
+def note(each: Fetched, letters: Notes) -> None:
+    """Keep what can't be read for the dead letters."""
+    if isinstance(each.content, Unreadable):
+        letters.add(each.at, each.offset, each.content.reason, each.message)

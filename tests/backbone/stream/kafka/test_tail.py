@@ -2,132 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
-
 import anyio
 import pytest
 from aiokafka import TopicPartition
 
-from backbone.domain.dimension import Dimension
 from backbone.settings.sections.stream import StreamSettings
 from backbone.stream.errors import PositionGone, StreamUnavailable
-from backbone.stream.kafka import standing, tail
+from backbone.stream.kafka import tail
 from backbone.stream.kafka.connection import Connection
 from backbone.stream.kafka.cursor import KafkaCursor
-from backbone.stream.kafka.fetching import Fetched, OffsetsGone
 from backbone.stream.kafka.identity import Beginning, Seen
 from backbone.stream.kafka.judging import Judge
 from backbone.stream.kafka.lending import Lending
 from backbone.stream.kafka.marks import Spot
 from backbone.stream.kafka.placing import Keys, Stand, at_the_end, at_the_place
+from backbone.stream.kafka.standing import Identity
 from backbone.stream.kafka.tail import Tail
 from backbone.stream.kafka.wire import Marker
-from backbone.stream.letters import Letters, Message
-from backbone.stream.records import Place, Record
-from backbone.stream.topics import Topics
+from backbone.stream.letters import Letters
+from backbone.stream.records import Place
+from tests.backbone.stream.kafka.doubles import QUOTES, TOPICS, Brokers, Fetcher
 
 SETTINGS = StreamSettings()
-TOPICS = Topics.of(SETTINGS)
-QUOTES = "backbone.quotes"
-
-
-class Brokers:
-    """What they hold, and what a client of them fetches."""
-
-    def __init__(self) -> None:
-        self.topics = {name: Seen(f"id of {name}", 1) for name in TOPICS.all}
-        self.held: list[Fetched] = []
-        self.begin = 0
-        """Of the topic of quotes: what lies before it is deleted."""
-
-    def publish(self, *positions: int, partition: int = 0) -> None:
-        for position in positions:
-            event = f"event-{position}"
-            change = Record(position, partition, 0, "S", event, "chunk", Dimension.QUOTES, 1, 1, b"")
-            self.put(change, partition)
-
-    def mark(self, marker: Marker) -> None:
-        self.put(marker, 0)
-
-    def end(self, at: TopicPartition) -> int:
-        return sum(1 for each in self.held if each.at == at)
-
-    def put(self, content: Record | Marker, partition: int) -> None:
-        at = TopicPartition(QUOTES, partition)
-        offset = self.end(at)
-        self.held.append(Fetched(at, offset, content, Message(), 1, offset + 1))
-
-
-class Inquirer:
-    def __init__(self, brokers: Brokers) -> None:
-        self._brokers = brokers
-
-    def require_open(self) -> None:
-        pass
-
-    async def topics(self, names: Collection[str]) -> dict[str, Seen]:
-        return {name: self._brokers.topics[name] for name in names}
-
-    async def begins(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-        return {at: self._brokers.begin if at.topic == QUOTES else 0 for at in partitions}
-
-    async def ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-        return {at: self._brokers.end(at) for at in partitions}
-
-
-class Fetcher:
-    def __init__(self, brokers: Brokers) -> None:
-        self._brokers = brokers
-        self.next: dict[TopicPartition, int] = {}
-        self.is_open = False
-
-    async def open(self) -> None:
-        self.is_open = True
-
-    async def close(self) -> None:
-        self.is_open, self.next = False, {}
-
-    def assign(self, offsets: Mapping[TopicPartition, int]) -> None:
-        self.next = dict(offsets)
-
-    def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
-        self.next |= offsets
-
-    def drop(self, at: TopicPartition) -> None:
-        self.next.pop(at, None)
-
-    def silent_for(self) -> float:
-        return 0.0
-
-    async def fetch(self, wait: float, limit: int) -> list[Fetched]:
-        begins = {at: self._brokers.begin if at.topic == QUOTES else 0 for at in self.next}
-        if gone := [at for at, offset in self.next.items() if not begins[at] <= offset <= self._brokers.end(at)]:
-            raise OffsetsGone(gone)
-        taken: list[Fetched] = []
-        for each in self._brokers.held:
-            if self.next.get(each.at) == each.offset and len(taken) < limit:
-                self.next[each.at] = each.until
-                taken.append(each)
-        if not taken:
-            await anyio.sleep(wait)
-        return taken
-
-
-@pytest.fixture
-def brokers(monkeypatch: pytest.MonkeyPatch) -> Brokers:
-    held = Brokers()
-
-    def fetcher(*_: Any) -> Fetcher:
-        return Fetcher(held)
-
-    def inquirer(*_: Any) -> Inquirer:
-        return Inquirer(held)
-
-    monkeypatch.setattr(tail, "Fetcher", fetcher)
-    monkeypatch.setattr(standing, "Fetcher", fetcher)
-    monkeypatch.setattr(standing, "Inquirer", inquirer)
-    return held
 
 
 async def opened() -> Tail:
@@ -176,8 +72,8 @@ async def test_where_the_control_topic_tells_of_a_beginning_before_its_markers_c
     ids = {name: topic.id for name, topic in topics.items()}
     beginning = Beginning("generation", 50, {QUOTES: {"0": 3}}, ids)
 
-    async def identity() -> standing.Identity:
-        return standing.Identity(topics, beginning)
+    async def identity() -> Identity:
+        return Identity(topics, beginning)
 
     monkeypatch.setattr(made.standing, "identity", identity)
     await made.verify()
@@ -199,16 +95,15 @@ async def test_what_comes_at_offsets_that_were_read_is_handed_out_where_a_broker
     topics, at = [QUOTES], TopicPartition(QUOTES, 0)
     lending = Lending(lambda: Fetcher(brokers))  # type: ignore[arg-type,return-value]
     stand = await at_the_end(made, [at])
-    cursor = KafkaCursor(made, lending, lambda: None, topics, frozenset(), {at: (None,)}, stand)
+    cursor = KafkaCursor(made, lending, lambda: None, topics, frozenset(), {at: (None,)}, stand, Letters())
     brokers.publish(1, 2, 3, 4, 5)
     assert [each.position for each in await cursor.poll()] == [1, 2, 3, 4, 5]
     place = cursor.place
     del brokers.held[3:]
     brokers.publish(6)
     assert [each.position for _ in range(5) for each in await cursor.poll(timeout=0.01)] == [6]
-    again = KafkaCursor(
-        made, lending, lambda: None, topics, frozenset(), {at: (None,)}, await at_the_place(made, [at], place, {})
-    )
+    stand = await at_the_place(made, [at], place, {})
+    again = KafkaCursor(made, lending, lambda: None, topics, frozenset(), {at: (None,)}, stand, Letters())
     assert [each.position for each in await again.poll()] == [6]
 
 
@@ -222,7 +117,7 @@ async def test_in_topics_that_were_made_anew_nothing_is_handed_out_twice(brokers
 
     async def cursor_at(stand: Stand) -> KafkaCursor:
         lending = Lending(lambda: Fetcher(brokers))  # type: ignore[arg-type,return-value]
-        return KafkaCursor(made, lending, lambda: None, [QUOTES], frozenset(), keys, stand)
+        return KafkaCursor(made, lending, lambda: None, [QUOTES], frozenset(), keys, stand, Letters())
 
     cursor = await cursor_at(await at_the_end(made, partitions))
     for n in range(1, 11):
@@ -249,7 +144,7 @@ async def test_what_was_deleted_before_it_was_taken_in_is_gone_for_who_waits_for
     at = TopicPartition(QUOTES, 0)
     lending = Lending(lambda: Fetcher(brokers))  # type: ignore[arg-type,return-value]
     stand = await at_the_end(made, [at])
-    cursor = KafkaCursor(made, lending, lambda: None, [QUOTES], frozenset(), {at: (None,)}, stand)
+    cursor = KafkaCursor(made, lending, lambda: None, [QUOTES], frozenset(), {at: (None,)}, stand, Letters())
     brokers.publish(1)
     assert [each.position for each in await cursor.poll()] == [1]
     assert await cursor.poll(timeout=0.01) == []
