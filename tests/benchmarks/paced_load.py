@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -12,7 +12,7 @@ import anyio
 
 from backbone import Backbone
 
-__all__ = ["Pace", "Percentiles", "paced", "percentiles", "sustained"]
+__all__ = ["Pace", "Percentiles", "Samples", "paced", "percentiles", "sampled", "sustained"]
 
 _STEP = 0.005  # seconds between two looks at the loop
 _CALLERS = 1000
@@ -32,32 +32,50 @@ def quote() -> dict[str, object]:
     return {"symbol": f"S{number % 50}", "ts": _START + timedelta(milliseconds=number), "bid": bid, "ask": bid + 1e-4}
 
 
+@dataclass
+class Samples:
+    """How long each record took, until it returned and until the subscriber had it; and the loop's lag, in seconds."""
+
+    returned: list[float] = field(default_factory=list)
+    seen: list[float] = field(default_factory=list)
+    lag: list[float] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Pace:
-    """How long records took at one rate, until they returned and until the subscriber had them; and the loop's lag."""
+    """The same of all records at one rate."""
 
     rate: int
     returned: Percentiles
     seen: Percentiles
     lag: Percentiles
 
+    @classmethod
+    def of(cls, rate: int, taken: Samples) -> Pace:
+        """What was taken at a rate."""
+        return cls(rate, percentiles(taken.returned), percentiles(taken.seen), percentiles(taken.lag))
+
 
 async def paced(backbone: Backbone, rate: int, seconds: float) -> Pace:
     """One-row records, so many a second, whether those before them have returned or not."""
+    taken = Samples()
+    await sampled(backbone, rate, seconds, taken)
+    return Pace.of(rate, taken)
+
+
+async def sampled(backbone: Backbone, rate: int, seconds: float, into: Samples) -> None:
+    """The same, added to what was taken before."""
     due: dict[int, float] = {}
-    returned: list[float] = []
-    seen: list[float] = []
-    lag: list[float] = []
     records = max(1, int(rate * seconds))
 
     async def send(row: dict[str, object], at: float) -> None:
         await backbone.record(row, "quotes")
-        returned.append(anyio.current_time() - at)
+        into.returned.append(anyio.current_time() - at)
 
     async with backbone.subscribe("quotes") as updates, anyio.create_task_group() as watching:
-        watching.start_soon(_watch_loop, lag)
+        watching.start_soon(_watch_loop, into.lag)
         async with anyio.create_task_group() as group:
-            group.start_soon(_see, updates, due, seen, records)
+            group.start_soon(_see, updates, due, into.seen, len(into.seen) + records)
             began = anyio.current_time()
             for number in range(records):
                 at = began + number / rate
@@ -66,15 +84,14 @@ async def paced(backbone: Backbone, rate: int, seconds: float) -> Pace:
                 due[_micros(row["ts"])] = at
                 group.start_soon(send, row, at)
         watching.cancel_scope.cancel()
-    return Pace(rate, percentiles(returned), percentiles(seen), percentiles(lag))
 
 
-async def _see(updates: object, due: dict[int, float], seen: list[float], records: int) -> None:
+async def _see(updates: object, due: dict[int, float], seen: list[float], until: int) -> None:
     async for update in updates:  # type: ignore[attr-defined]  # a Subscription
         now = anyio.current_time()
         stamps = update.frame.column("ts").view("int64").tolist()
         seen += [now - due[stamp] for stamp in stamps if stamp in due]  # others may be of a load before this one
-        if len(seen) == records:
+        if len(seen) == until:
             return
 
 
