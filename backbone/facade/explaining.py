@@ -41,7 +41,7 @@ class Explaining:
     def __init__(self, ask: Ask, settings: Settings) -> None:
         self._reads_exports = settings.export.reads
         self._ask = ask
-        self._settings_hash = settings.hash
+        self._settings = settings
 
     async def why(self, symbol: str, ts: datetime, dimension: Dimension | None) -> WhyReport:
         """What is known of a symbol at a moment, in one dimension or in all that have something to say."""
@@ -49,7 +49,7 @@ class Explaining:
         relayed = (await self._ask("store", OutboxState())).cursor
         rows = [await self._row(each, symbol, ts, relayed) for each in searched]
         found = [row for row in rows if dimension is not None or row.versions or row.aside]
-        return WhyReport(symbol=symbol, ts=ts, searched=searched, found=tuple(found), settings_hash=self._settings_hash)
+        return WhyReport(symbol=symbol, ts=ts, searched=searched, found=tuple(found), settings_hash=self._settings.hash)
 
     async def _row(self, dimension: Dimension, asked: str, ts: datetime, relayed: int) -> WhyRow:
         symbol = await self._stored_name(dimension, asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,8 +33,7 @@ class Given(NamedTuple):
 
 def from_environment(env: Mapping[str, str], problems: list[str]) -> dict[str, Given]:
     """The settings given by their own names; unknown names with our prefix become problems."""
-    names = {leaf.env: leaf for leaf in leaves().values() if leaf.path != "profile"}
-    files = {f"{leaf.env}_FILE": leaf for leaf in names.values() if leaf.secret}
+    names, files = _names(), _files()
     given: dict[str, Given] = {}
     for name in sorted(env):
         if not name.startswith(ENV_PREFIX) or name in RESERVED:
@@ -51,6 +51,18 @@ def from_environment(env: Mapping[str, str], problems: list[str]) -> dict[str, G
             allowed = [*names, *files, *RESERVED]
             problems.append(f"{name}: unknown setting; the names are shown by `config show`{suggestion(name, allowed)}")
     return given
+
+
+@cache
+def _names() -> Mapping[str, Leaf]:
+    """The settings by their own names."""
+    return {leaf.env: leaf for leaf in leaves().values() if leaf.path != "profile"}
+
+
+@cache
+def _files() -> Mapping[str, Leaf]:
+    """Those that are secrets, by the names that give a file."""
+    return {f"{name}_FILE": leaf for name, leaf in _names().items() if leaf.secret}
 
 
 def _own(leaf: Leaf, name: str, text: str) -> Given:
