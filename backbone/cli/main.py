@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from backbone.cli.exits import DONE, FAILED, INTERRUPTED, PIPE
 from backbone.cli.failures import Stopped, UsageError, failed, say
 from backbone.cli.order import path_of, reordered
+from backbone.cli.process.leaving import leave
 from backbone.cli.process.streams import Unwritten, abandon, put, ready
 from backbone.cli.show.help import TOPICS, exit_codes, first_page
 from backbone.cli.table import COMMANDS, NOT_BUILT, Command, names
@@ -25,13 +26,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line.
 
     Args:
-        argv: the words after `backbone`; None: those of the process.
+        argv: the words after `backbone`; None: those of the process, which ends with it.
 
     Returns:
         The exit code; `backbone help exit-codes` lists them.
     """
     ready()
-    words = list(sys.argv[1:] if argv is None else argv)
+    code = _done(list(sys.argv[1:] if argv is None else argv))
+    return leave(code) if argv is None else code
+
+
+def _done(words: list[str]) -> int:
+    """Run a command line to its exit code, whatever becomes of it."""
     try:
         _refuse_what_is_no_text(words)
         words = reordered(words)
