@@ -70,7 +70,8 @@ def _one_by_one(connection: Connection, missing: Sequence[Migration], now: datet
     connection.execute(_BOOTSTRAP)
     for migration in missing:
         with transaction(connection):
-            _apply(connection, migration, now)
+            _apply(connection, migration)
+            _note(connection, [migration], now)
 
 
 def _at_once(connection: Connection, missing: Sequence[Migration], now: datetime) -> bool:
@@ -79,7 +80,8 @@ def _at_once(connection: Connection, missing: Sequence[Migration], now: datetime
         with transaction(connection):
             connection.execute(_BOOTSTRAP)
             for migration in missing:
-                _apply(connection, migration, now)
+                _apply(connection, migration)
+            _note(connection, missing, now)
     except duckdb.InterruptException:
         raise
     except duckdb.Error:
@@ -99,13 +101,16 @@ def _copied(memory: MemoryDatabase | None, connection: Connection, missing: Sequ
     return True
 
 
-def _apply(connection: Connection, migration: Migration, now: datetime) -> None:
+def _apply(connection: Connection, migration: Migration) -> None:
     connection.execute(migration.sql)
     _AFTER.get(migration.name, _nothing)(connection)
-    connection.execute(
-        "INSERT INTO telemetry.schema_migrations VALUES (?, ?, make_timestamptz(?))",
-        [migration.name, migration.checksum, parameter(now)],
-    )
+
+
+def _note(connection: Connection, migrations: Sequence[Migration], now: datetime) -> None:
+    """Note that they are in force."""
+    rows = ", ".join(["(?, ?, make_timestamptz(?))"] * len(migrations))
+    values = [each for one in migrations for each in (one.name, one.checksum, parameter(now))]
+    connection.execute(f"INSERT INTO telemetry.schema_migrations VALUES {rows}", values)  # noqa: S608
 
 
 def applied(connection: Connection) -> dict[str, str]:
