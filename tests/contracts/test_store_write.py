@@ -114,6 +114,30 @@ async def test_a_chunk_passes_as_a_no_op_only_if_every_symbol_of_it_stands(store
     assert await stored(store) == both
 
 
+@pytest.mark.parametrize("many", [1, 2, 3, 4])
+async def test_what_is_known_of_a_symbol_does_not_depend_on_how_many_stand_in_its_chunk(
+    store: Store, many: int
+) -> None:
+    symbols = [f"S{number}" for number in range(many)]
+    histories: list[dict[int, float | None]] = [
+        {0: 1.0, 1: 1.0},
+        {0: 2.0, 1: 1.0},
+        {-1: 3.0, 0: 2.0, 1: 1.0, 2: 3.0},
+    ]
+    first, second, wide = (Frame.concat([bars(closes, symbol) for symbol in symbols]) for closes in histories)
+    await store.write(chunk(bars({0: 7.0}, "OTHER"), "run"))
+    assert counts(await store.write(chunk(first, "run"))) == (2 * many, 0, 0)
+    assert counts(await store.write(chunk(second, "run"))) == (0, many, many)
+    assert (await store.write(chunk(second, "again"))).known
+    assert counts(await store.write(chunk(wide, "run"))) == (2 * many, 0, 2 * many)
+    assert (await store.write(chunk(wide, "again"))).known
+    assert counts(await store.write(chunk(first, "back"))) == (0, many, many)
+    beside = Frame.concat([bars({2: 3.0}, symbol) for symbol in symbols])
+    assert counts(await store.write(chunk(beside, "run"))) == (0, 0, many)
+    assert (await store.write(chunk(bars({0: 7.0}, "OTHER"), "again"))).known
+    assert (await stored(store)).num_rows == 4 * many + 1
+
+
 async def test_intervals_of_one_symbol_have_nothing_to_do_with_each_other(store: Store) -> None:
     await store.write(chunk(bars({0: 1.0, 1: 1.0}, interval="1h"), "run"))
     result = await store.write(chunk(bars({0: 9.0, 1: 9.0}, interval="1m"), "run"))

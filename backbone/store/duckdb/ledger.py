@@ -6,6 +6,7 @@ the rows stored there are exactly this content.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -28,6 +29,9 @@ be new, and need no look at what is stored."""
 
 SMALL_ROWS = 1000
 _AT_A_TIME = 20
+_VERY_FEW = 2
+"""Ranges that are asked about one by one: to plan a join with a table that is given takes as long as three of them."""
+
 _MAX_ID = 2**63 - 1
 
 
@@ -42,8 +46,28 @@ def judge(
     beyond = known.reach.beyond(connection, dimension, ranges)
     if beyond.all():
         return Verdict.of(len(ranges), ingest_id, []), 0
-    with _given(connection, ranges, ~beyond):
-        found = connection.execute(
+    look = _of_few if np.count_nonzero(~beyond) <= _VERY_FEW else _of_many
+    found = look(connection, dimension, ranges, ~beyond)
+    newest = [(n, content) for n, content, _ in found]
+    return Verdict.of(len(ranges), ingest_id, newest), sum(stored for _, _, stored in found)
+
+
+def _of_few(connection: Connection, dimension: Dimension, ranges: Ranges, chosen: Truths) -> list[tuple[int, str, int]]:
+    """The number of each range that entries reach, the newest content, and how many rows."""
+    query = """
+        SELECT arg_max(ingest_id, id), sum(rows)::BIGINT FROM telemetry.ledger
+        WHERE dimension = ? AND symbol = ? AND "interval" = ?
+          AND end_ts >= make_timestamptz(?) AND start_ts <= make_timestamptz(?)
+    """
+    found = [(n, *first(connection, query, values)) for n, values in _each(dimension, ranges, chosen)]
+    return [(n, content, stored) for n, content, stored in found if content is not None]
+
+
+def _of_many(
+    connection: Connection, dimension: Dimension, ranges: Ranges, chosen: Truths
+) -> list[tuple[int, str, int]]:
+    with _given(connection, ranges, chosen):
+        return connection.execute(
             """
             SELECT r.n, arg_max(l.ingest_id, l.id) AS newest, sum(l.rows)::BIGINT AS stored
             FROM ranges r JOIN telemetry.ledger l
@@ -53,8 +77,6 @@ def judge(
             """,
             [dimension.value],
         ).fetchall()
-    newest = [(n, content) for n, content, _ in found]
-    return Verdict.of(len(ranges), ingest_id, newest), sum(stored for _, _, stored in found)
 
 
 def enter(
@@ -64,16 +86,7 @@ def enter(
 
     Entries within those that are not fresh are forgotten: they could never be the newest again.
     """
-    if not fresh.all():
-        with _given(connection, ranges, ~fresh):
-            connection.execute(
-                """
-                DELETE FROM telemetry.ledger USING ranges r
-                WHERE ledger.dimension = ? AND ledger.symbol = r.symbol AND ledger."interval" = r."interval"
-                  AND ledger.start_ts >= r.start_ts AND ledger.end_ts <= r.end_ts
-                """,
-                [dimension.value],
-            )
+    _forget(connection, dimension, ranges, ~fresh)
     known.reach.extend(dimension, ranges)
     many, text, number = len(ranges), pa.string(), pa.int64()
     put(
@@ -90,6 +103,29 @@ def enter(
             "rows": (number, ranges.lengths.tolist()),
         },
     )
+
+
+def _forget(connection: Connection, dimension: Dimension, ranges: Ranges, chosen: Truths) -> None:
+    """Delete the entries within ranges."""
+    if np.count_nonzero(chosen) <= _VERY_FEW:
+        for _, values in _each(dimension, ranges, chosen):
+            connection.execute(
+                """
+                DELETE FROM telemetry.ledger WHERE dimension = ? AND symbol = ? AND "interval" = ?
+                    AND start_ts >= make_timestamptz(?) AND end_ts <= make_timestamptz(?)
+                """,
+                values,
+            )
+        return
+    with _given(connection, ranges, chosen):
+        connection.execute(
+            """
+            DELETE FROM telemetry.ledger USING ranges r
+            WHERE ledger.dimension = ? AND ledger.symbol = r.symbol AND ledger."interval" = r."interval"
+              AND ledger.start_ts >= r.start_ts AND ledger.end_ts <= r.end_ts
+            """,
+            [dimension.value],
+        )
 
 
 def compact(connection: Connection) -> None:
@@ -122,6 +158,13 @@ def _make_one(connection: Connection, dimension: str, symbol: str, interval: str
         "INSERT INTO telemetry.ledger VALUES (?, '', ?, ?, ?, make_timestamptz(?), make_timestamptz(?), 0)",
         [last, *key, start, end],
     )
+
+
+def _each(dimension: Dimension, ranges: Ranges, chosen: Truths) -> Iterator[tuple[int, list[object]]]:
+    """The number of each of the chosen ones, and what names it: dimension, symbol, interval, start and end."""
+    for n in np.flatnonzero(chosen).tolist():
+        span = int(ranges.starts_us[n]), int(ranges.ends_us[n])
+        yield n, [dimension.value, ranges.symbols[n], ranges.intervals[n], *span]
 
 
 def _given(connection: Connection, ranges: Ranges, chosen: Truths) -> AbstractContextManager[None]:
