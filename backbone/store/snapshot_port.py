@@ -40,7 +40,9 @@ class Snapshots(Protocol):
     async def sum_part(
         self, snapshot: str, part: Part, after: Sequence[object] | None = None, limit: int = PART_ROWS
     ) -> PageSums:
-        """A hash over the values that `read_part` gives, column by column, made by the store itself.
+        """A hash over the values that `read_part` gives, column by column, of a second reading by another way.
+
+        The database makes the hashes, or where that is dear, tells the bits of each value, of which they are made.
 
         It is the SHA-256 of the values, each as eight bytes with the highest first: microseconds since 2000, whole
         numbers, doubles; null is 7ff8000000000001. Of texts it is that of two hashes: of their lengths as four bytes,

@@ -17,6 +17,11 @@ AT_REST = "256MB"
 """DuckDB fills what it may use with blocks it has read, which the system's own cache holds as well."""
 
 _HELD = 10.0  # seconds after the last work that needed more: the next one like it need not fail first
+_FEW_BLOCKS = 16 * 10**6  # bytes
+_USED = """
+SELECT sum(memory_usage_bytes)::BIGINT, (sum(memory_usage_bytes) FILTER (tag = 'BASE_TABLE'))::BIGINT
+FROM duckdb_memory()
+"""
 _UNITS = {"KB": 1, "MB": 2, "GB": 3, "TB": 4}
 
 
@@ -68,10 +73,16 @@ class Headroom:
     def give_back(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Return what DuckDB has freed: its allocator keeps it, some 80 MB behind sums, until the bound is set.
 
-        The bound stays what it is, and a transaction of the connection is not touched.
+        Of the blocks that it has read it keeps no more than a few, unless somebody needs more than as a rule. The bound
+        stays what it is, and a transaction of the connection is not touched.
         """
-        with self._lock, suppress(duckdb.Error), connection.cursor() as beside:
-            beside.execute(f"SET memory_limit = '{self._most if self._raised else self.at_rest}'")
+        with self._lock, connection.cursor() as beside:
+            try:
+                if not self._raised:
+                    _shrink(beside)
+            finally:
+                with suppress(duckdb.Error):
+                    beside.execute(f"SET memory_limit = '{self._most if self._raised else self.at_rest}'")
         give_back()
 
     def _lower(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -81,6 +92,14 @@ class Headroom:
             connection.execute(f"SET memory_limit = '{self.at_rest}'")
             self._raised = False
             give_back()
+
+
+def _shrink(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let go of blocks that were read, down to a few; for others there is as much room meanwhile as these few take."""
+    with suppress(duckdb.Error):  # somebody is at work with them: the next time
+        used, blocks = connection.execute(_USED).fetchall()[0]
+        if blocks > 2 * _FEW_BLOCKS:
+            connection.execute(f"SET memory_limit = '{used - blocks + _FEW_BLOCKS}B'")
 
 
 def _bytes(text: str) -> float:

@@ -183,9 +183,31 @@ async def test_what_a_page_of_many_rows_freed_goes_back_before_the_next_one(
         await store.write(many())
         snapshot = (await store.open_snapshot("export", 60.0)).name
         (facts,) = await store.find_parts(snapshot, Parts(Dimension.TRADES, period="all", by_symbol=False))
+        returned.clear()
         for limit in (1, 100_000):
             await store.read_part(snapshot, facts.part, limit=limit)
             await store.sum_part(snapshot, facts.part, limit=limit)
         assert len(returned) == 2
     finally:
         await store.close()
+
+
+def blocks_of(connection: duckdb.DuckDBPyConnection) -> int:
+    query = "SELECT sum(memory_usage_bytes) FROM duckdb_memory() WHERE tag = 'BASE_TABLE'"
+    return int(connection.execute(query).fetchall()[0][0])
+
+
+def test_of_blocks_that_were_read_few_are_kept_but_while_somebody_needs_much(tmp_path: Path) -> None:
+    headroom = Headroom("256MB", "512MB", timer=Timer())
+    with duckdb.connect(tmp_path / "s.duckdb", config={"memory_limit": headroom.at_rest}) as connection:
+        connection.execute("CREATE TABLE t AS SELECT random() AS x FROM range(6_000_000); CHECKPOINT")
+        before = limit_of(connection)
+        for raised, kept in ((False, 20_000_000), (True, 512_000_000)):
+            if raised:
+                headroom.raise_(connection)
+            connection.execute("SELECT sum(x) FROM t").fetchall()
+            assert blocks_of(connection) > 40_000_000
+            headroom.give_back(connection)
+            assert (blocks_of(connection) > 40_000_000) is raised
+            assert blocks_of(connection) < kept
+            assert (limit_of(connection) == before) is not raised
