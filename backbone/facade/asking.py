@@ -12,6 +12,7 @@ import msgspec
 
 from actors import ActorError, Request
 from backbone.calls import Calls
+from backbone.control.values import Packed, unpacked
 from backbone.domain import arguments
 from backbone.domain.threads import in_thread
 from backbone.settings import Settings
@@ -143,7 +144,7 @@ class Asking:
 
 class _Wanted(msgspec.Struct, forbid_unknown_fields=True):
     query: str
-    parameters: list[str | int | float | bool | None] = []
+    parameters: Packed = []
     timeout_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
     max_rows: Annotated[int, msgspec.Meta(ge=1)] | None = None
     max_bytes: Annotated[int, msgspec.Meta(ge=1)] | None = None
@@ -157,7 +158,7 @@ def statement_answers(backbone: Asking) -> dict[str, Callable[[Mapping[str, Any]
         wanted, limits = msgspec.convert(dict(arguments), _Wanted), backbone.settings.sql
         table = await backbone.sql(
             wanted.query,
-            *wanted.parameters,
+            *unpacked(wanted.parameters),
             timeout_s=min(wanted.timeout_s or limits.timeout, limits.timeout),
             max_rows=min(wanted.max_rows or limits.max_rows, limits.max_rows),
             max_bytes=min(wanted.max_bytes or limits.max_bytes, limits.max_bytes),

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from backbone.cli.exits import DONE
 from backbone.cli.failures import UsageError, note
 from backbone.cli.options import COMMON, Common, Limit, Output, newest, prepare
-
-if TYPE_CHECKING:
-    pass
+from backbone.cli.values import value_of
 
 __all__ = ["sql"]
 
@@ -24,11 +22,13 @@ Shape = Annotated[
     Literal["table", "csv", "jsonl", "parquet", "arrow"] | None,
     Parameter(name="--format"),
 ]
+Values = Annotated[list[str] | None, Parameter(name=("--param", "-p"), negative="", allow_leading_hyphen=True)]
 
 
 def sql(
     statement: Annotated[str, Parameter(allow_leading_hyphen=True)],
     *,
+    values: Values = None,
     limit: Annotated[int | None, Limit] = None,
     timeout: float | None = None,
     how: Shape = None,
@@ -47,11 +47,16 @@ def sql(
     The newest ten bars:
     backbone sql "SELECT * FROM intraday_bars ORDER BY ts DESC" --limit 10
 
+    Values for $1 and $2, bound by the database:
+    backbone sql 'SELECT avg(price) FROM trades WHERE symbol = $1 AND ts >= $2' -p IBM -p 2024-01-02
+
     A statement from a file, into a file:
     backbone sql - --output spreads.parquet < spreads.sql
 
     Args:
         statement: one SELECT; - reads it from stdin.
+        values: of $1, $2 …, once for each: a number, true, false, null or a list, as JSON has them, a date, a moment
+            with its zone; all else is text, and '"7"' is the text 7.
         limit: the first so many rows, 0 is all; 50 on a terminal unless given, all in a pipe.
         timeout: seconds that it may take, at most sql.timeout.
         how: table, csv, jsonl (a line for each row), parquet, arrow (an IPC stream); as the name of --output ends.
@@ -61,6 +66,7 @@ def sql(
     rows = None if limit is None else newest(limit, 0, "0 for all, or a number of rows")
     if timeout is not None and not timeout > 0:
         raise UsageError(f"--timeout {timeout:g}: allowed are seconds above 0")
+    given = [value_of(each) for each in values or ()]
     text = _stdin() if statement == "-" else statement
     settings = prepare(common)
     from backbone.cli.process.statements import answer_to
@@ -70,7 +76,7 @@ def sql(
     screen = how == "table" or (how is None and output is None and sys.stdout.isatty())
     many = (_SCREEN if screen else None) if rows is None else rows or None
     seconds = settings.sql.timeout if timeout is None else timeout
-    table = answer_to(settings, common, text, seconds, None if many is None else many + 1)
+    table = answer_to(settings, common, text, given, seconds, None if many is None else many + 1)
     if many is not None and table.num_rows > many:
         table = table.slice(0, many)
         note(f"these are the first {many:,} rows, there are more; --limit 0 gives all")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from backbone.cli.process.opening import briefly
 from backbone.cli.process.running import run
 from backbone.control.asking import Line, bytes_of_running
 from backbone.control.errors import ControlUnreachable, NobodyRuns
+from backbone.control.values import packed
 from backbone.domain.threads import in_thread
 from backbone.store.statements import Statement
 
@@ -27,34 +29,37 @@ _MARGIN = 15.0  # seconds beyond those of the statement: for finding out that it
 _ROOM = 16 * 2**20  # bytes that an Arrow stream may have beside its values
 
 
-def answer_to(settings: Settings, common: Common, text: str, seconds: float, limit: int | None) -> pa.Table:
+def answer_to(
+    settings: Settings, common: Common, text: str, values: Sequence[Any], seconds: float, limit: int | None
+) -> pa.Table:
     """Ask the running backbone; where none runs, open one.
 
     Raises:
-        UsageError: the text can't be a statement.
+        UsageError: the text can't be a statement, or the values none of its values.
         StatementRefused, TooMuch, StoreBusy: as `Backbone.sql`.
         ControlUnreachable: a backbone runs, and does not answer.
     """
     try:
-        Statement(name="given", text=text, seconds=seconds, limit=limit)
-    except ValueError as error:
+        Statement(name="given", text=text, values=tuple(values), seconds=seconds, limit=limit)
+    except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from error
     try:
-        return _asked(settings, text, seconds, limit)
+        return _asked(settings, text, values, seconds, limit)
     except NobodyRuns as error:
         if not common.quiet:
             note(f"{error}; the store is opened from here")
 
     async def work(backbone: Backbone) -> pa.Table:
-        return await backbone.sql(text, timeout_s=seconds, limit=limit)
+        return await backbone.sql(text, *values, timeout_s=seconds, limit=limit)
 
     return run(lambda: briefly(settings, work))
 
 
-def _asked(settings: Settings, text: str, seconds: float, limit: int | None) -> pa.Table:
+def _asked(settings: Settings, text: str, values: Sequence[Any], seconds: float, limit: int | None) -> pa.Table:
     if not settings.control.enabled:
         raise NobodyRuns("control.enabled is false in these settings: a running backbone with them can't be asked")
     question: dict[str, Any] = {"query": text, "timeout_s": seconds}
+    question |= {"parameters": packed(values)} if values else {}
     question |= {} if limit is None else {"limit": limit}
     most = settings.sql.max_bytes * 2 + _ROOM
     path, line = settings.control.path, Line()

@@ -106,6 +106,51 @@ def test_a_statement_can_stand_in_stdin(cli: Cli, monkeypatch: pytest.MonkeyPatc
     assert cli("-q", "sql", "-").code == 2
 
 
+VALUES = ("IBM", "-7", "2.5", "null", "true", '["a", "b"]', "2024-01-02", "2024-01-02T03:04:05.6Z", '"2024"')
+BOUND = """
+SELECT $1 AS text, $2 AS whole, $3 AS number, $4 AS missing, $5 AS flag, len($6) AS list, $7 AS day, $8 AS ts,
+    $9 AS quoted
+"""
+TOLD = {
+    "text": "IBM",
+    "whole": -7,
+    "number": 2.5,
+    "missing": None,
+    "flag": True,
+    "list": 2,
+    "day": "2024-01-02",
+    "ts": "2024-01-02T03:04:05.600000Z",
+    "quoted": "2024",
+}
+
+
+def bound() -> tuple[str, ...]:
+    return ("sql", BOUND, "--format", "jsonl", *(word for value in VALUES for word in ("-p", value)))
+
+
+def test_values_are_bound_each_as_what_it_is(cli: Cli) -> None:
+    done = cli("-q", *bound())
+    assert (done.code, json.loads(done.out)) == (0, TOLD)
+    assert cli("-q", "sql", "SELECT $1 AS x", "--param=' OR 1=1 --").out == '"x"\n"\' OR 1=1 --"\n'
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("SELECT $1 AS x",), "not provided for the following parameters: 1"),
+        (("SELECT 1", "-p", "1"), "Expected 0, got 1"),
+        (("SELECT $1 AS x", "-p", '{"a": 1}'), "an object can't be bound"),
+        (("SELECT $1 AS x", "-p", "[[1]]"), "allowed is a list of plain values"),
+        (("SELECT 1 WHERE $1::int > 0", "-p", "IBM"), "Could not convert string 'IBM'"),
+    ],
+    ids=str,
+)
+def test_values_that_do_not_fit_the_statement_are_refused(cli: Cli, words: tuple[str, ...], said: str) -> None:
+    done = cli("-q", "sql", *words)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -165,3 +210,5 @@ def test_a_running_backbone_answers_while_it_writes(trading: Trading, cli: Cli) 
         assert (done.code, done.out, said in done.err) == (code, "", True)
     trading.record()
     assert cli("sql", query).code == 0
+    done = cli(*bound())
+    assert (done.code, json.loads(done.out), done.err) == (0, TOLD, "")
