@@ -30,7 +30,7 @@ class ExportReport(Report, frozen=True, kw_only=True):
         restarts: how often it began again under another snapshot.
         seconds: from the beginning to the end; the next three are summed over files written side by side.
         write_s, sums_s, verify_s: for writing, for the store's sums, for those of the files.
-        removed: exports that were too many or too old.
+        removed: exports that were too many or too old, and results of jobs over such, as `derived/…`.
         note: what else there is to say.
     """
 

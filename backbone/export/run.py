@@ -23,6 +23,7 @@ from backbone.domain.report import package_version
 from backbone.domain.status import Status
 from backbone.export import shelf
 from backbone.export.beside import Threads
+from backbone.export.derived import prune_derived
 from backbone.export.errors import ExportFailed
 from backbone.export.files import Disk, locked
 from backbone.export.forms import columns_of
@@ -266,11 +267,13 @@ class Exporter:
             self._disk.put(self._root / CURRENT, f"{folder.name}\n".encode())
         now, keep, keep_days = self._clock.now(), export.keep, export.keep_days
         try:
-            return shelf.prune(self._root, self._disk, now, keep=keep, keep_days=keep_days), ""
+            pruned = shelf.prune(self._root, self._disk, now, keep=keep, keep_days=keep_days)
+            pruned.gone.extend(prune_derived(self._root, self._disk, now, keep=keep, keep_days=keep_days))
         except OSError as error:
             what = f"{error.filename or self._root} can't be removed ({error.strerror or error})"
             text = f"CURRENT names this export; of those that may go {what}: make that possible, the next one tries"
             return shelf.Pruned([], []), text
+        return pruned, ""
 
 
 def _note(pruned: shelf.Pruned, clings: str, *, empty: bool) -> str:

@@ -19,16 +19,14 @@ import msgspec
 
 from backbone.domain.clock import utc_now
 from backbone.domain.report import package_version
+from backbone.export.derived import DERIVED
 from backbone.export.errors import ContentDiffers
 from backbone.export.files import Disk, hash_of, locked
 from backbone.export.layout import MANIFEST
 from backbone.export.spark.jobs.looking import Looked, looked_at
 from backbone.export.spark.wire import Done, Job
 
-__all__ = ["DERIVED", "Derived", "derive"]
-
-DERIVED = "derived"
-"""The folder, beside the exports, in which what was made of them lies."""
+__all__ = ["Derived", "derive"]
 
 _STAGING = ".staging-"
 

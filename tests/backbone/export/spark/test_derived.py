@@ -8,10 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from backbone.export.derived import DERIVED
 from backbone.export.errors import ContentDiffers, ExportBusy
 from backbone.export.files import Disk, locked
 from backbone.export.layout import MANIFEST
-from backbone.export.spark.jobs.derived import DERIVED, Derived, derive
+from backbone.export.spark.jobs.derived import Derived, derive
 from backbone.export.spark.wire import Done, Job
 from tests.backbone.export.spark.kit import Spark
 
