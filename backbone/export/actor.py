@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import anyio
 import msgspec
 
-from actors import Actor, handles
+from actors import Actor, ActorDead, Message, handles
 from backbone.calls import REFUSABLE, Calls, refuse
+from backbone.domain.hanging import Threads
+from backbone.export.beside import disk_threads
+from backbone.export.errors import ExportBusy, ExportFailed
 from backbone.export.jobs import Progress
 from backbone.export.messages import ExportProgress, RunExport, RunSpark, SparkProgress
 from backbone.export.report import ExportReport
-from backbone.export.run import Exporter
+from backbone.export.run import Exporter, root_of
 from backbone.export.spark.report import SparkReport
 from backbone.export.spark.run import run_spark
 from backbone.export.spark.wire import Reply, Step
 from backbone.settings import Settings
 
 __all__ = ["ExportActor"]
+
+_LOOK_EVERY = 5.0  # seconds, while a disk hangs
+_MOST_HUNG = 3  # exports to one folder that were given up, and hold threads
+
+
+class Look(Message, frozen=True):
+    """Time to look whether a disk answers again."""
 
 
 class ExportActor(Actor):
@@ -40,6 +52,7 @@ class ExportActor(Actor):
         self._one_at_a_time = anyio.Lock(fast_acquire=True)
         self._one_job = anyio.Lock(fast_acquire=True)
         self._last: dict[str, Any] = {}
+        self._hanging: dict[Path, list[Threads]] = {}
 
     def inspect(self) -> dict[str, Any]:
         """What the last export came to."""
@@ -54,7 +67,7 @@ class ExportActor(Actor):
     async def _export(self, asked: RunExport) -> ExportReport:
         async with self._one_at_a_time:
             try:
-                report = await Exporter(self._ask, self._settings, self.context.clock, asked, self._tell).run()
+                report = await self._written(asked, root_of(asked, self._settings))
             except REFUSABLE as error:
                 raise refuse(error) from error
         if self._published is not None:
@@ -62,6 +75,39 @@ class ExportActor(Actor):
         self._last |= {"export": report.id, "status": report.status, "rows": report.rows, "seconds": report.seconds}
         self.context.log.info("export done", export=report.id, status=report.status, rows=report.rows)
         return report
+
+    async def _written(self, asked: RunExport, root: Path) -> ExportReport:
+        """Export; where a disk hangs it is asked a few times yet: it may have been mounted anew, and answer."""
+        before, threads = self._hanging.setdefault(root, []), disk_threads(self._settings, root)
+        try:
+            if len(before) == _MOST_HUNG:
+                raise ExportFailed(f"{_why(before, root)}; look after that disk: exports go on when it answers")
+            exporter = Exporter(self._ask, self._settings, self.context.clock, asked, self._tell, threads=threads)
+            report = await exporter.run()
+            before.clear()
+        except ExportBusy as error:
+            if before:  # a step that was given up has the folder, and comes back now
+                raise ExportBusy(f"{_why(before, root)}; try again in a moment") from error
+            raise
+        finally:
+            if threads.left_behind:
+                before.append(threads)
+            with suppress(ActorDead):
+                self.context.send_after(0.0, Look(), key="look")
+        return report
+
+    @handles
+    def look(self, message: Look) -> None:
+        """See Look."""
+        for root, hanging in self._hanging.items():
+            hanging[:] = [threads for threads in hanging if threads.left_behind]
+            if hanging:
+                why = f"an export was given up: {_why(hanging, root)}"
+                following = "the next export to that folder asks the disk again"
+                self.context.report_health("degraded", why, following, f"look after the disk that {root} lies on")
+                self.context.send_after(_LOOK_EVERY, Look(), key="look")
+                return
+        self.context.report_health("ok")
 
     @handles
     def spark(self, message: RunSpark) -> None:
@@ -92,3 +138,9 @@ class ExportActor(Actor):
 
     async def _ask(self, request: Any) -> Any:
         return await self._calls.ask("store", request, self._settings.export.snapshot_seconds)
+
+
+def _why(hanging: Sequence[Threads], root: Path) -> str:
+    """Why nothing can be written there now."""
+    hung = (threads.hung for threads in hanging)
+    return next(filter(None, hung), f"{root}: a step of an export that was called off is not back yet")

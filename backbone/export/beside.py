@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from pathlib import Path
 
 import anyio
 from anyio.abc import TaskGroup
 
-from backbone.domain.threads import in_thread
+from backbone.domain.hanging import Threads
+from backbone.settings import Settings
 
-__all__ = ["Threads", "side_by_side"]
+__all__ = ["disk_threads", "side_by_side"]
 
-T = TypeVar("T")
+_BESIDE = 2  # threads beside those of the files that are written at once
+_GRACE = 1.0  # seconds for the step that is under way while an export is called off
 
 
-class Threads:
-    """Where disk and columns are worked on.
-
-    Args:
-        inline: in the calling thread: for deterministic tests only.
-        own: so many that nobody else uses: a disk that does not answer holds them, and nobody else's. 0: the loop's.
-    """
-
-    def __init__(self, *, inline: bool = False, own: int = 0) -> None:
-        self._inline = inline
-        self._own = ThreadPoolExecutor(own, "export") if own and not inline else None
-
-    async def run(self, function: Callable[..., T], *values: Any) -> T:
-        """Call a function."""
-        if self._inline:
-            return function(*values)
-        return await in_thread(lambda: function(*values), executor=self._own)
-
-    def close(self) -> None:
-        """Let its own threads end with what they are at."""
-        if self._own is not None:
-            self._own.shutdown(wait=False)
+def disk_threads(settings: Settings, root: Path) -> Threads:
+    """Where disk and columns are worked on: a disk that does not answer holds these threads, and nobody else's."""
+    return Threads(
+        settings.export.write_seconds,
+        str(root),
+        "steps",
+        name="export",
+        most=settings.export.readers + _BESIDE,
+        grace=_GRACE,
+        inline=settings.store.inline,
+    )
 
 
 @asynccontextmanager

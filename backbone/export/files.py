@@ -6,14 +6,15 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from backbone.domain.hanging import beat_of
 from backbone.export.errors import ExportBusy
 from backbone.files import begun, continued, lock_file
 
-__all__ = ["Disk", "Sink", "hash_of", "locked"]
+__all__ = ["Claim", "Disk", "Sink", "hash_of", "locked"]
 
 _BLOCK = 1 << 20
 
@@ -64,7 +65,7 @@ class Sink:
 
 
 class Disk:
-    """The steps. A test lets any of them fail."""
+    """The steps, each of which says that the one before it is done. A test lets any of them fail."""
 
     @contextmanager
     def creating(self, path: Path) -> Iterator[Sink]:
@@ -75,31 +76,37 @@ class Disk:
 
     def open(self, path: Path) -> BinaryIO:
         """Begin a file."""
+        beat_of()()
         return begun(path)
 
     def write(self, file: BinaryIO, data: bytes) -> None:
         """Write all of it."""
-        left = memoryview(data)
+        left, beat = memoryview(data), beat_of()
         while left:
+            beat()
             left = left[file.write(left) :]
 
     def finish(self, file: BinaryIO) -> None:
         """Bring the file to the disk."""
+        beat_of()()
         os.fsync(file.fileno())
 
     def rename(self, old: Path, new: Path) -> None:
         """Put a file into its place, at once."""
+        beat_of()()
         old.replace(new)
         self.sync(new.parent)
 
     def link(self, old: Path, new: Path) -> None:
         """Give a file another name; what has that name goes."""
+        beat_of()()
         new.unlink(missing_ok=True)
         os.link(old, new)
         self.sync(new.parent)
 
     def append(self, path: Path, line: bytes) -> None:
         """Add to the end of a file."""
+        beat_of()()
         with continued(path) as file:
             self.write(file, line)
             self.finish(file)
@@ -113,6 +120,7 @@ class Disk:
 
     def folder(self, path: Path) -> None:
         """Make a folder, and those above it that are missing."""
+        beat_of()()
         if not path.is_dir():
             self.folder(path.parent)
             path.mkdir(exist_ok=True)
@@ -120,6 +128,7 @@ class Disk:
 
     def remove(self, path: Path) -> None:
         """Remove a file, or a folder that is empty."""
+        beat_of()()
         if path.is_dir() and not path.is_symlink():
             path.rmdir()
         else:
@@ -127,6 +136,7 @@ class Disk:
 
     def sync(self, folder: Path) -> None:
         """Bring the names in a folder to the disk."""
+        beat_of()()
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(handle)
@@ -136,30 +146,54 @@ class Disk:
 
 def hash_of(path: Path) -> str:
     """The SHA-256 of a file; "" where there is none, or none that can be read: it is as good as none."""
-    found = hashlib.sha256()
+    found, beat = hashlib.sha256(), beat_of()
     try:
         with path.open("rb") as file:
             while block := file.read(_BLOCK):
+                beat()
                 found.update(block)
     except OSError:
         return ""
     return found.hexdigest()
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Be the only export that writes to a folder; the lock falls with the process.
+class Claim:
+    """To be the only export that writes to a folder, until it is let go of; the lock falls with the process.
 
     Raises:
         ExportBusy: another one does.
     """
-    handle = lock_file(folder / ".lock")
-    try:
+
+    def __init__(self, folder: Path) -> None:
+        self._handle: int | None = lock_file(folder / ".lock")
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            self.let_go()
             text = f"another export is writing to {folder}; wait for its end, or give another folder"
             raise ExportBusy(text) from error
+
+    def let_go(self) -> None:
+        """Others may write there."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            with suppress(OSError):  # it is closed whatever is said of that
+                os.close(handle)
+
+    def __del__(self) -> None:
+        """One that came when nobody waited for it any more."""
+        self.let_go()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only one who writes to a folder within.
+
+    Raises:
+        ExportBusy: another one does.
+    """
+    claim = Claim(folder)
+    try:
         yield
     finally:
-        os.close(handle)
+        claim.let_go()

@@ -10,7 +10,8 @@ import msgspec
 
 from actors import Reject
 from backbone.domain.dimension import Dimension
-from backbone.export.beside import Threads, side_by_side
+from backbone.domain.hanging import Threads
+from backbone.export.beside import side_by_side
 from backbone.export.errors import ContentDiffers
 from backbone.export.files import Disk
 from backbone.export.known import Known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from backbone.domain.hanging import beat_of
 from backbone.export.files import hash_of
 from backbone.export.layout import Layout
 from backbone.export.manifest import Entry, journal_of
@@ -42,7 +43,9 @@ class Known:
         self._folder = folder
         self._entries: dict[Key, tuple[Path, Entry]] = {}
         self.here: dict[str, Entry] = {}
+        beat = beat_of()
         for each in [*(other for other in exports_in(root) if other != folder), folder]:
+            beat()
             header, entries = journal_of(each)
             if header is None or (header.generation, header.layout) != (snapshot.generation, layout.fingerprint()):
                 continue

@@ -8,7 +8,7 @@ the next export goes on with.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -19,13 +19,14 @@ import msgspec
 
 from actors import Reject
 from backbone.domain.dimension import Dimension
+from backbone.domain.hanging import Hung, Threads
 from backbone.domain.report import package_version
 from backbone.domain.status import Status
 from backbone.export import shelf
-from backbone.export.beside import Threads
+from backbone.export.beside import disk_threads
 from backbone.export.derived import prune_derived
 from backbone.export.errors import ExportFailed
-from backbone.export.files import Disk, locked
+from backbone.export.files import Claim, Disk
 from backbone.export.forms import columns_of
 from backbone.export.holding import make_holdable
 from backbone.export.jobs import AGAIN, Jobs, Progress
@@ -40,11 +41,10 @@ from backbone.settings import Settings
 from backbone.store.messages import CloseSnapshot, FindParts, NoteExport, OpenSnapshot
 from backbone.store.snapshots import PartFacts, Snapshot
 
-__all__ = ["Exporter"]
+__all__ = ["Exporter", "root_of"]
 
 _OWNER = "export"
 _CLOSE_SECONDS = 5.0
-_BESIDE = 2  # threads beside those of the files that are written at once
 _PAUSE = 1.0  # seconds, and one more each time
 _STATUS = {"ok": Status.OK, "warn": Status.DEGRADED, "fail": Status.FAILED}
 
@@ -71,6 +71,7 @@ class Exporter:
         asked: what is wanted.
         told: hears how far it is.
         disk: the steps on the disk.
+        threads: where they are taken; None: in some of its own.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Exporter:
         asked: RunExport,
         told: Callable[[Progress], None] = lambda _: None,
         disk: Disk | None = None,
+        threads: Threads | None = None,
     ) -> None:
         self._ask = ask
         self._settings = settings
@@ -88,9 +90,9 @@ class Exporter:
         self._asked = asked
         self._told = told
         self._disk = Disk() if disk is None else disk
-        self._threads = Threads(inline=settings.store.inline, own=settings.export.readers + _BESIDE)
         self._layout = layout_of(settings.export, asked.form or settings.export.format)
-        self._root = Path(asked.to or settings.export.path).absolute()
+        self._root = root_of(asked, settings)
+        self._threads = disk_threads(settings, self._root) if threads is None else threads
         self._spent = Spent()
 
     async def run(self) -> ExportReport:
@@ -98,23 +100,34 @@ class Exporter:
 
         Raises:
             ExportBusy: another one writes to that folder.
-            ExportFailed: the disk takes nothing.
+            ExportFailed: the disk takes nothing, or does not answer.
             Reject: the store gives no snapshot.
         """
-        began, restarts = self._clock.time(), 0
-        with closing(self._threads), _explaining(self._root), ExitStack() as stack:
-            await self._threads.run(self._disk.folder, self._root)
-            await self._threads.run(lambda: stack.enter_context(locked(self._root)))
-            while True:
+        began = self._clock.time()
+        with _explaining(self._root):
+            try:
+                await self._threads.run(self._disk.folder, self._root)
+                claim = await self._threads.run(Claim, self._root)
                 try:
-                    report = await self._attempt(last=restarts == self._settings.export.restarts)
-                    break
-                except Reject as reject:
-                    if reject.code not in AGAIN or restarts == self._settings.export.restarts:
-                        raise
-                restarts += 1
-                await anyio.sleep(_PAUSE * restarts)
-        return msgspec.structs.replace(report, restarts=restarts, seconds=self._clock.time() - began)
+                    report = await self._attempts()
+                finally:  # others may write there as soon as no step that was given up can do any more
+                    await self._threads.tidy(claim.let_go)
+            finally:
+                self._threads.rest()
+        return msgspec.structs.replace(report, seconds=self._clock.time() - began)
+
+    async def _attempts(self) -> ExportReport:
+        """Until one comes to its end, or there were enough."""
+        restarts = 0
+        while True:
+            try:
+                report = await self._attempt(last=restarts == self._settings.export.restarts)
+                return msgspec.structs.replace(report, restarts=restarts)
+            except Reject as reject:
+                if reject.code not in AGAIN or restarts == self._settings.export.restarts:
+                    raise
+            restarts += 1
+            await anyio.sleep(_PAUSE * restarts)
 
     async def _attempt(self, *, last: bool) -> ExportReport:
         """Under one snapshot; what an earlier attempt has finished is taken over where its rows are the same."""
@@ -276,6 +289,11 @@ class Exporter:
         return pruned, ""
 
 
+def root_of(asked: RunExport, settings: Settings) -> Path:
+    """The folder in which the export is to lie."""
+    return Path(asked.to or settings.export.path).absolute()
+
+
 def _note(pruned: shelf.Pruned, clings: str, *, empty: bool) -> str:
     """What else there is to say of an export."""
     if empty:
@@ -286,9 +304,12 @@ def _note(pruned: shelf.Pruned, clings: str, *, empty: bool) -> str:
 
 @contextmanager
 def _explaining(root: Path) -> Iterator[None]:
-    """What the disk refuses is told as an export that failed."""
+    """What the disk refuses is told as an export that failed, and so is that it says nothing."""
     try:
         yield
+    except Hung as error:
+        text = f"{error}; CURRENT names what it named before: look after that disk, then the same export goes on"
+        raise ExportFailed(text) from error
     except OSError as error:
         what = error.strerror or str(error)
         text = f"{error.filename or root}: can't be written ({what}); make room, or give another folder"

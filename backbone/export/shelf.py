@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from backbone.domain.hanging import beat_of
 from backbone.domain.status import Status
 from backbone.export.errors import ContentDiffers, ExportMissing
 from backbone.export.files import Disk, hash_of
@@ -215,7 +216,9 @@ def prune(root: Path, disk: Disk, now: datetime, *, keep: int, keep_days: int | 
         if is_export(rest.name.removeprefix(_REMOVED)):
             remove_tree(rest, disk)
     whole, gone = list[tuple[datetime, Path]](), list[Path]()
+    beat = beat_of()
     for folder in exports_in(root):
+        beat()
         manifest = manifest_of(folder)
         if manifest is None or _state(manifest) != "whole":
             gone.append(folder)

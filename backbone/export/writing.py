@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from backbone.domain.hanging import Threads, beat_of
 from backbone.domain.memory import give_back
-from backbone.export.beside import Threads, side_by_side
+from backbone.export.beside import side_by_side
 from backbone.export.errors import ContentDiffers
 from backbone.export.files import Disk, Sink
 from backbone.export.forms import Writer, pages_of, writer
@@ -132,25 +133,27 @@ class PartWriter:
     async def _written(self, part: Part, path: Path, read: Callable[[int], None]) -> _Written:
         """Write the file under its name of meanwhile; where that fails it is gone again."""
         file = await self._threads.run(self._disk.open, path)
-        sink, whole = Sink(self._disk, file), False
+        sink, whole, tidy = Sink(self._disk, file), False, ExitStack()
+        tidy.callback(self._remove, path)
+        tidy.callback(file.close)
         try:
             out = await self._threads.run(writer, self._form, sink, part.dimension, part.columns)
-            try:
-                written = await self._all_pages(part, out, read)
-                await self._threads.run(out.close)
-                await self._threads.run(self._disk.finish, file)
-                whole = True
-            finally:
-                if not whole:
-                    sink.abandon()
-                    out.close()
+            tidy.callback(out.close)
+            written = await self._all_pages(part, out, read)
+            await self._threads.run(out.close)
+            await self._threads.run(self._disk.finish, file)
+            await self._threads.run(file.close)
+            whole = True
         finally:
-            file.close()
             if not whole:
-                with suppress(OSError):
-                    self._disk.remove(path)
+                sink.abandon()
+                await self._threads.tidy(tidy.close)
         written.bytes, written.sha256 = sink.size, sink.sha256
         return written
+
+    def _remove(self, path: Path) -> None:
+        with suppress(OSError):  # the next export does
+            self._disk.remove(path)
 
     async def _all_pages(self, part: Part, out: Writer, read: Callable[[int], None]) -> _Written:
         """While a page is encoded the next one is read."""
@@ -195,9 +198,10 @@ def sums_of_file(form: str, path: Path, part: Part) -> tuple[int, dict[str, str]
     Raises:
         ContentDiffers: it can't be read.
     """
-    sums, rows = Sums(part.columns), 0
+    sums, rows, beat = Sums(part.columns), 0, beat_of()
     try:
         for table in pages_of(form, path, part.dimension, part.columns):
+            beat()
             sums.add(hashes_of(part.dimension, table))
             rows += table.num_rows
             give_back()

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-__all__ = ["Damaged", "Hung"]
+__all__ = ["Damaged"]
 
 
 class Damaged(Exception):
     """A file of an export is missing, or is not the one that was written; the store is read instead."""
-
-
-class Hung(Damaged):
-    """The disk on which an export lies does not answer; the store is read instead."""

@@ -12,9 +12,9 @@ from weakref import finalize
 
 import pyarrow as pa
 
+from backbone.domain.hanging import beat_of
 from backbone.export.manifest import Entry
 from backbone.history.errors import Damaged
-from backbone.history.threads import beat_of
 
 __all__ = ["WHOLE_BYTES", "File", "Hashes", "Marks", "Spoilt", "hash_of_mapped", "marks_of", "paths_of"]
 

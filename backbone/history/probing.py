@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from backbone.history.errors import Hung
-from backbone.history.threads import Threads, beat_of
+from backbone.domain.hanging import Hung, Threads, beat_of
 
 __all__ = ["Probe"]
 

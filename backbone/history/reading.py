@@ -20,14 +20,14 @@ from backbone.calls import Calls, refuse
 from backbone.domain.canonical import reorder
 from backbone.domain.dimension import Dimension
 from backbone.domain.frame import Frame
+from backbone.domain.hanging import Hung, Threads, beat_of, leave_disk
 from backbone.domain.stored import one_chunk
 from backbone.export.manifest import Entry
-from backbone.history.errors import Damaged, Hung
+from backbone.history.errors import Damaged
 from backbone.history.files import Marks, Spoilt, marks_of, paths_of
 from backbone.history.opened import Opened
 from backbone.history.probing import Probe
 from backbone.history.served import Served
-from backbone.history.threads import Threads, beat_of, leave_disk
 from backbone.history.volume import Volume, bounds_of, stamp_of, volume_of
 from backbone.settings import Settings
 from backbone.store.messages import ReadRows, ReadSince
@@ -136,7 +136,7 @@ class History:
             result: SinceResult = await self._calls.ask("store", ReadSince(query, since), timeout)
             try:
                 return await self._whole(query, volume, result)
-            except Damaged as error:
+            except (Damaged, Hung) as error:
                 self._note_damage(volume, error)
             except ValueError as error:  # more than a frame may hold
                 raise refuse(error) from error
@@ -225,7 +225,7 @@ class History:
         self._opened.close(volume.folder, entry.path)
         return Spoilt(str(error), entry, marks_of(volume.folder, entry))
 
-    def _note_damage(self, volume: Volume, error: Damaged) -> None:
+    def _note_damage(self, volume: Volume, error: Damaged | Hung) -> None:
         """Pass by, from now on, what turned out to be damaged; nothing is known of a file that did not answer."""
         self.served.passed_by += 1
         if isinstance(error, Spoilt) and self.volume is volume:

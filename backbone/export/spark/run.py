@@ -11,8 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from backbone.domain.hanging import Hung
 from backbone.domain.status import Status
-from backbone.export.beside import Threads
+from backbone.export.beside import disk_threads
 from backbone.export.errors import ExportFailed
 from backbone.export.manifest import Manifest
 from backbone.export.messages import RunSpark
@@ -52,19 +53,26 @@ async def run_spark(settings: Settings, asked: RunSpark, told: Callable[[Reply],
 
     Raises:
         ExportMissing: there is no such export.
-        ExportFailed: it is none that Spark reads.
+        ExportFailed: it is none that Spark reads, or its disk does not answer.
         SparkMissing: Spark or Java is not there.
     """
     lacking = missing(settings.export.spark)
     if lacking:
         raise SparkMissing(lacking)
-    with ExitStack() as stack:  # it is not removed while Spark reads it, whatever CURRENT names meanwhile
-        folder, manifest = await Threads().run(_held, settings, asked, stack)
+    root = _root(asked, settings)
+    threads, stack = disk_threads(settings, root), ExitStack()
+    try:  # it is not removed while Spark reads it, whatever CURRENT names meanwhile
+        folder, manifest = await threads.run(lambda: stack.enter_context(held(root, asked.export)))
         return await _over(folder, manifest, settings, asked, told)
+    except Hung as error:
+        raise ExportFailed(f"{error}; look after that disk, then ask again") from error
+    finally:
+        await threads.tidy(stack.close)
+        threads.rest()
 
 
-def _held(settings: Settings, asked: RunSpark, stack: ExitStack) -> tuple[Path, Manifest]:
-    return stack.enter_context(held(Path(asked.to or settings.export.path).absolute(), asked.export))
+def _root(asked: RunSpark, settings: Settings) -> Path:
+    return Path(asked.to or settings.export.path).absolute()
 
 
 async def _over(

@@ -73,5 +73,8 @@ class ExportSettings(Section, frozen=True, kw_only=True):
     read_seconds: Annotated[
         Seconds, Meta(description="fetch waits so long for a disk that does not answer, then asks the store")
     ] = 5.0
+    write_seconds: Annotated[
+        Seconds, Meta(description="a step on the disk takes at most so long, else it hangs, and the export is given up")
+    ] = 120.0
     stress: StressSettings = StressSettings()
     spark: SparkSettings = SparkSettings()

@@ -17,10 +17,10 @@ import pytest
 from backbone import Frame
 from backbone.calls import Calls
 from backbone.domain.clock import to_us
+from backbone.domain.hanging import Threads
 from backbone.domain.status import Status
 from backbone.export import shelf
 from backbone.history.actor import Look
-from backbone.history.threads import Threads
 from backbone.store.messages import DropRows
 from tests.backbone.history.kit import (
     BARS,

@@ -18,13 +18,12 @@ import pytest
 from backbone import Backbone, Frame
 from backbone.calls import Calls
 from backbone.domain.canonical import reorder
+from backbone.domain.hanging import MOST, Hung, Threads, beat_of
 from backbone.history import probing
 from backbone.history import reading as rooms
 from backbone.history.actor import Look
-from backbone.history.errors import Hung
 from backbone.history.files import File
 from backbone.history.messages import ExplainRow
-from backbone.history.threads import MOST, Threads, beat_of
 from tests.backbone.history.kit import BARS, DAY, TRADES, current, facts, files, from_export, trades
 from tests.backbone.history.kit import reading as opened
 
@@ -62,6 +61,12 @@ async def test_what_comes_back_or_goes_wrong_is_passed_on() -> None:
     assert await threads.run(threading.get_ident) != threading.get_ident()
     with pytest.raises(ZeroDivisionError):
         await threads.run(lambda: 1 // 0)
+
+    def ends() -> None:
+        raise GeneratorExit
+
+    with pytest.raises(GeneratorExit):  # whatever it is, nobody waits for the deadline
+        await threads.run(ends)
     assert threads.hung == ""
 
 
@@ -127,7 +132,7 @@ async def test_a_machine_that_gives_no_more_threads_is_told_and_holds_none_for_g
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", none_left)
         for _ in range(MOST + 1):
-            with pytest.raises(Hung, match="/net/exports was not read: can't start new thread"):
+            with pytest.raises(Hung, match="/net/exports was not asked: can't start new thread"):
                 await threads.run(disk.read)
     disk.there.set()
     assert await threads.run(disk.read) == "rows"
@@ -208,8 +213,7 @@ def test_a_program_ends_though_a_disk_hangs() -> None:
     program = """
 import asyncio, threading
 from backbone.history.actor import Look
-from backbone.history.errors import Hung
-from backbone.history.threads import Threads
+from backbone.domain.hanging import Hung, Threads
 async def main():
     try:
         await Threads(0.05, "x").run(threading.Event().wait)
@@ -228,7 +232,7 @@ from pathlib import Path
 import anyio
 import pyarrow as pa, pyarrow.parquet as pq
 from backbone.history import files
-from backbone.history.threads import Threads
+from backbone.domain.hanging import Threads
 files.WHOLE_BYTES = 0
 path = Path(sys.argv[1])
 columns = {name: range(500_000) for name in "abcd"}
@@ -257,7 +261,7 @@ print("over")
 def test_a_program_ends_without_a_word_of_duckdb_where_a_thread_is_idle_yet() -> None:
     program = """
 import asyncio, duckdb
-from backbone.history.threads import Threads
+from backbone.domain.hanging import Threads
 threads, connection = Threads(60.0, "x"), duckdb.connect()
 async def main():
     await threads.run(lambda: connection.execute("SELECT 1").fetchall())

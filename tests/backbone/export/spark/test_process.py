@@ -1,11 +1,15 @@
 """A job of Spark by a child that stands in for it: what is said, what goes wrong, and that nothing of it stays."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
@@ -17,6 +21,7 @@ from backbone.domain.status import Status
 from backbone.export.errors import ExportFailed, ExportMissing
 from backbone.export.layout import MANIFEST
 from backbone.export.messages import RunExport, RunSpark
+from backbone.export.spark import run
 from backbone.export.spark.errors import SparkMissing
 from backbone.export.spark.report import SparkReport
 from backbone.export.spark.run import run_spark
@@ -147,6 +152,28 @@ async def test_the_folder_of_a_child_is_its_own_and_gone_afterwards(desk: Bench,
 async def test_without_an_export_nothing_is_started(tmp_path: Path) -> None:
     with pytest.raises(ExportMissing, match="no current export"):
         await run_spark(settings(tmp_path, fake(tmp_path, "wait()\n")), RunSpark("validate"))
+
+
+async def test_a_disk_that_hangs_is_told_and_takes_no_thread_that_others_need(
+    desk: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, there = await exported(desk), threading.Event()
+
+    @contextmanager
+    def hanging(*_: object) -> Iterator[None]:
+        there.wait()
+        yield
+
+    monkeypatch.setattr(run, "held", hanging)
+    given = settings(root, fake(tmp_path, "wait()\n"))
+    given = msgspec.structs.replace(given, export=msgspec.structs.replace(given.export, write_seconds=0.3))
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    try:
+        with pytest.raises(ExportFailed, match=r"has not answered for 0\.3 s: 1 steps hang; look after that disk"):
+            await run_spark(given, RunSpark("validate"))
+        assert await asyncio.get_running_loop().run_in_executor(None, lambda: "free") == "free"
+    finally:
+        there.set()
 
 
 async def test_an_export_that_spark_does_not_read_is_refused(desk: Bench, tmp_path: Path) -> None:

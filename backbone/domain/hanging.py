@@ -1,6 +1,6 @@
 """Threads for files that may lie on a disk that does not answer: who waits for one goes on without it.
 
-A read of a network disk whose server is gone comes back when that does, or never, and nothing can interrupt it. Its
+A step on a network disk whose server is gone comes back when that does, or never, and nothing can interrupt it. Its
 thread is left behind; it keeps nobody else from a thread, for these are used for nothing else, nor the program from
 ending. Slow is not hung: the deadline begins anew with each step that is done. Where nobody waits any more, the step
 that is done is the last; a program that ends waits for that: Arrow aborts it where its threads find no interpreter.
@@ -19,19 +19,24 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from backbone.history.errors import Hung
+import anyio
 
-__all__ = ["MOST", "Threads", "beat_of", "leave_disk"]
+__all__ = ["MOST", "Hung", "Threads", "beat_of", "leave_disk"]
 
 MOST = 8
 """Threads at once, those that hang included."""
 
 _IDLE_SECONDS = 10.0
+_TIDY_SECONDS = 1.0
 _EXIT_SECONDS = 5.0  # for the step that is under way while the program ends
 
 T = TypeVar("T")
 
 _here = threading.local()
+
+
+class Hung(Exception):
+    """The disk does not answer."""
 
 
 def beat_of() -> Callable[[], None]:
@@ -52,6 +57,12 @@ def _nothing() -> None:
     """Nobody waits with a deadline."""
 
 
+def _seen(future: asyncio.Future[Any]) -> None:
+    """Nobody waits for it."""
+    if not future.cancelled():
+        future.exception()
+
+
 class _NobodyWaits(Exception):
     """The work at hand is given up: it ends here."""
 
@@ -61,6 +72,7 @@ class _Job:
 
     Attributes:
         future: of the caller's loop.
+        returned: done when its thread is done with it, whether somebody waits or not.
         at: when its last step was done, on the clock that only rises; infinite: it needs the disk no more.
         given_up: nobody waits any more; one that has not begun is left out, one that has ends with its next step.
         back: its thread is done with it.
@@ -70,6 +82,7 @@ class _Job:
         self._function = function
         self._loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self._loop.create_future()
+        self.returned: asyncio.Future[None] = self._loop.create_future()
         self.given_up = False
         self.back = threading.Event()
         self.at = time.monotonic()
@@ -85,7 +98,7 @@ class _Job:
         _here.job = self
         try:
             outcome, error = self._function(), None
-        except Exception as raised:  # noqa: BLE001 - it is raised again where it is waited for
+        except BaseException as raised:  # noqa: BLE001 - it is raised again where it is waited for
             outcome, error = None, raised
         finally:
             _here.job = None
@@ -93,7 +106,9 @@ class _Job:
         with suppress(RuntimeError):  # the loop is closed: nobody waits
             self._loop.call_soon_threadsafe(self._tell, outcome, error)
 
-    def _tell(self, outcome: Any, error: Exception | None) -> None:
+    def _tell(self, outcome: Any, error: BaseException | None) -> None:
+        if not self.returned.done():
+            self.returned.set_result(None)
         if self.given_up:
             return
         if error is None:
@@ -107,12 +122,33 @@ class Threads:
 
     Args:
         seconds: that a step may take.
-        what: is read, for messages.
+        what: lies on the disk, for messages.
+        steps: what is done there, for messages.
+        name: of the threads.
+        most: of them at once, those that hang included.
+        grace: seconds that a caller who is cancelled waits yet for the step that is under way.
+        inline: there are none, and all is done where it is called: for deterministic tests only.
     """
 
-    def __init__(self, seconds: float, what: str) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        what: str,
+        steps: str = "reads",
+        *,
+        name: str = "history",
+        most: int = MOST,
+        grace: float = 0.0,
+        inline: bool = False,
+    ) -> None:
         self._seconds = seconds
         self._what = what
+        self._steps = steps
+        self._name = name
+        self._most = most
+        self._grace = grace
+        self._inline = inline
+        self._last: list[_Job] = []
         self._lock = threading.Lock()
         self._at_work: set[_Job] = set()
         self._lost: set[_Job] = set()
@@ -128,7 +164,25 @@ class Threads:
         """What does not answer, in words; "" where nothing hangs."""
         with self._lock:
             many = len(self._overdue() - self._lost)
-        return f"{self._what} has not answered for {self._seconds:g} s: {many} reads hang" if many else ""
+        return f"{self._what} has not answered for {self._seconds:g} s: {many} {self._steps} hang" if many else ""
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether something is at work that nobody waits for any more."""
+        with self._lock:
+            return any(job.given_up and not job.back.is_set() for job in self._at_work)
+
+    async def tidy(self, function: Callable[[], object]) -> None:
+        """Call what tidies up behind work that was given up: now, or where a step of that hangs, when it is back."""
+        if self.left_behind:
+            job = _Job(function)
+            job.future.add_done_callback(_seen)
+            with self._lock:
+                if self._at_work:
+                    self._last.append(job)
+                    return
+        with anyio.move_on_after(_TIDY_SECONDS, shield=True), suppress(Hung):
+            await self.run(function)
 
     @property
     def lost(self) -> int:
@@ -145,13 +199,15 @@ class Threads:
         since = time.monotonic() - self._seconds
         return {job for job in self._at_work if job.at <= since}
 
-    async def run(self, function: Callable[[], T]) -> T:
-        """Call a function in a thread; a caller who is cancelled does not wait for it either.
+    async def run(self, function: Callable[..., T], *values: Any) -> T:
+        """Call a function in a thread; a caller who is cancelled does not wait for a disk that hangs either.
 
         Raises:
             Hung: no step of it was done in time, or no thread was free, or none could be started.
         """
-        job = _Job(function)
+        if self._inline:
+            return function(*values)
+        job = _Job(lambda: function(*values))
         self._take(job)
         try:
             while not job.future.done():
@@ -160,8 +216,20 @@ class Threads:
                     raise Hung(self.hung or f"{self._what}: no thread was free for {self._seconds:g} s")
                 await asyncio.wait((job.future,), timeout=min(left, self._seconds))
             return job.future.result()  # type: ignore[no-any-return]
+        except asyncio.CancelledError:
+            job.given_up = True
+            await self._wait_a_little(job)
+            raise
         finally:
             job.given_up = True
+
+    async def _wait_a_little(self, job: _Job) -> None:
+        """A disk that answers is done with a step at once: who comes behind finds nobody at work there."""
+        until = time.monotonic() + self._grace
+        with anyio.CancelScope(shield=True):
+            while job in self._at_work and not job.returned.done() and (left := until - time.monotonic()) > 0:
+                with suppress(asyncio.CancelledError):  # one has been told already
+                    await asyncio.wait((job.returned,), timeout=left)
 
     def rest(self) -> None:
         """Let those that are idle end, and the others behind their work; who has work after that gets others."""
@@ -192,7 +260,7 @@ class Threads:
     def _take(self, job: _Job) -> None:
         with self._lock:
             self._resting = False
-            if len(self._at_work) == MOST:
+            if len(self._at_work) == self._most:
                 self._waiting.append(job)
                 return
             self._at_work.add(job)
@@ -200,7 +268,7 @@ class Threads:
                 self._idle -= 1  # one of them, whichever takes it
                 self._handed.put(job)
                 return
-        thread = threading.Thread(target=self._work, args=(job,), name="history", daemon=True)
+        thread = threading.Thread(target=self._work, args=(job,), name=self._name, daemon=True)
         with self._lock:
             self._threads.add(thread)
         try:
@@ -209,7 +277,7 @@ class Threads:
             with self._lock:
                 self._at_work.discard(job)
                 self._threads.discard(thread)
-            raise Hung(f"{self._what} was not read: {error}") from error
+            raise Hung(f"{self._what} was not asked: {error}") from error
 
     def _work(self, first: _Job) -> None:
         job: _Job | None = first
@@ -225,6 +293,10 @@ class Threads:
         with self._lock:
             self._at_work.discard(done)
             self._lost.discard(done)
+            last, self._last = ([], self._last) if self._at_work else (self._last, [])
+        for job in last:
+            job.do()
+        with self._lock:
             while self._waiting:
                 job = self._waiting.popleft()
                 if not job.given_up:
