@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from backbone.domain.dimension import Dimension, Kind
+from backbone.domain.values import numpy_of
 from backbone.store.sql import quoted
 
 __all__ = ["hashes_of", "told"]
@@ -56,7 +57,7 @@ def _hash(kind: Kind, told: Iterator[pa.ChunkedArray]) -> bytes:
 def _of_numbers(column: pa.ChunkedArray, as_bytes: str) -> bytes:
     found = hashlib.sha256()
     for chunk in column.chunks:
-        found.update(memoryview(chunk.to_numpy().astype(as_bytes)).cast("B"))
+        found.update(memoryview(numpy_of(chunk).astype(as_bytes)).cast("B"))
     return found.digest()
 
 
