@@ -10,7 +10,7 @@ import pytest
 from tests.programs import PATIENCE, ROOT
 
 PROGRAM = """
-import asyncio, sys
+import asyncio, logging, sys
 from backbone import Backbone, StoreUnavailable, load_settings
 
 async def main():
@@ -21,6 +21,7 @@ async def main():
     except StoreUnavailable:
         print("down")
 
+logging.getLogger("actors").setLevel(logging.CRITICAL)  # a line about a database that is down would load what makes it
 asyncio.run(main())
 print(*(name for name in HEAVY if name in sys.modules))
 """
