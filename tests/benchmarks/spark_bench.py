@@ -37,15 +37,19 @@ _DRIVER = "org.postgresql:postgresql:42.7.7"
 _EXPORT = """
 import asyncio, json, os, sys
 from backbone import Backbone, load_settings
-from tests.peaks import peak
+from tests.peaks import Halves, peak
 
 async def main():
     env = {"BACKBONE_STORE_URL": os.environ["BARE_URL"]}
     settings = load_settings(profile="timescale", env=env, overrides={"control.enabled": False})
+    memory = Halves()
     async with Backbone.open(settings) as backbone:
-        report = await backbone.export("trades", to=sys.argv[1], anew=True)
+        with memory.watched():
+            report = await backbone.export("trades", to=sys.argv[1], anew=True)
     told = {"status": report.status, "rows": report.rows, "seconds": report.seconds, "write": report.write_s}
-    print(json.dumps({**told, "sums": report.sums_s + report.verify_s, "peak": peak()}))
+    first, second = memory.most()
+    sums = report.sums_s + report.verify_s
+    print(json.dumps({**told, "sums": sums, "peak": peak(), "first": first, "second": second}))
 
 asyncio.run(main())
 """
@@ -161,9 +165,10 @@ def told(found: Found, rows: int, why_not: str) -> Report:
         for each in found["many"]:
             what, wall, cpu = f"ours: the same of {each['rows']:,} rows", each["wall"], each["cpu"]
             table.append((what, f"{wall:.1f}", f"{cpu:.1f}", f"{each['rows'] / wall:,.0f}"))
-            floors.append(
-                flat(f"the same of {_TIMES} times the rows", peak, each["peak"] / 2**20, of="the first", allowed=_GROWN)
-            )
+            most, first, second = (each[name] / 2**20 for name in ("peak", "first", "second"))
+            many = f"the same of {_TIMES} times the rows"
+            floors.append(Floor(f"{many}, MiB", f"< {_MOST_MIB}", f"{most:.0f}", most < _MOST_MIB))
+            floors.append(flat(f"{many}, in its second half", first, second, of="the first half", allowed=_GROWN))
     if ours and spark:
         # its program counts the rows afterwards, which is not its work
         theirs = median(each["seconds"] for each in spark)
