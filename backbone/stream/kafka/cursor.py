@@ -285,7 +285,7 @@ class KafkaCursor:
             for at, offset in fetcher.next.items():
                 self._put(at, Spot(max(offset, self._spots[at].offset), self._spots[at].position))
             silent = fetcher.silent_for() > _SILENT
-        if silent or not self._behind():
+        if silent or not self._is_here or not self._behind():
             await self._lending.give_back(self)
         if silent:
             await self._tail.verify()
@@ -299,6 +299,8 @@ class KafkaCursor:
         standing, identity = self._tail.standing, self._identity
         begins, ends = await standing.begins(identity), await standing.ends()
         firsts = await standing.first_positions({at: begins[at] for at in partitions}, ends)
+        if not self._is_here:  # any more
+            return
         first = max(firsts.get(at, self._tail.frontier + 1) for at in partitions)
         self._move_up()  # from where it stood: what comes next is no proof that it had what was before that
         for at in partitions:

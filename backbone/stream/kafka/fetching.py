@@ -284,12 +284,15 @@ class Fetcher:
         self._looked = now
 
     async def _hear(self, found: Collection[TopicPartition]) -> None:
-        """Note which partitions were answered for; one that holds nothing for us may have moved on all the same."""
+        """Note which partitions were answered for; one that holds nothing for us may have moved on all the same.
+
+        Also those whose records the client holds behind others, of which it hands out some at a time.
+        """
         consumer = self._opened()
         self._looked = now = anyio.current_time()
         for at in self.next:
             stamp = consumer.last_poll_timestamp(at)
-            if at in found or stamp != self._heard.get(at, (None, now))[0]:
+            if at in found or at in consumer._fetcher._records or stamp != self._heard.get(at, (None, now))[0]:
                 self._heard[at] = (stamp, now)
             if at not in found:
                 self.next[at] = max(self.next[at], await consumer.position(at))

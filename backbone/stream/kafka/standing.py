@@ -76,6 +76,9 @@ class Standing:
         connection: where they are.
         topics: which to read.
         judge: tells what somebody else has put there.
+
+    Attributes:
+        current: the stream whose ends are told: that in which whoever reads stands, and not the one it only looks at.
     """
 
     def __init__(self, connection: Connection, topics: Topics, judge: Judge) -> None:
@@ -85,8 +88,8 @@ class Standing:
         self._inquirer = Inquirer(connection)
         self._scouting = anyio.Lock(fast_acquire=True)
         self._control: tuple[tuple[str, int], Beginning | None] = ("", -1), None
-        self._identity = Identity({}, None)
-        self._ends = Joint(lambda: self._inquirer.ends(self._identity.partitions))
+        self.current = Identity({}, None)
+        self._ends = Joint(lambda: self._inquirer.ends(self.current.partitions))
         self._whole = Joint(self._ends_of_all)
 
     async def close(self) -> None:
@@ -113,11 +116,9 @@ class Standing:
                 f"kafka at {self._connection} has no topic {', '.join(missing)}, or this user may not see it; create "
                 "them with backbone connectors --ensure-topics, or set BACKBONE_STREAM_CREATE_TOPICS=true"
             )
-        identity = Identity(
+        return Identity(
             {name: found[name] for name in self._topics.names}, await self._beginning(found[self._topics.control].id)
         )
-        self._identity = identity
-        return identity
 
     async def _beginning(self, control: str) -> Beginning | None:
         """The newest one; it is read again only where the control topic has grown, or is another one."""
@@ -139,12 +140,16 @@ class Standing:
         """The offset that the next record of each partition gets, as it is after this call."""
         return await self._ends.ask()
 
+    async def ends_in(self, identity: Identity) -> Offsets:
+        """The same of a stream in which nobody stands yet."""
+        return await self._inquirer.ends(identity.partitions)
+
     async def ends_of_all(self) -> Offsets | None:
-        """The same; None: there are other partitions by now than when it was asked which stream it is."""
+        """The same; None: there are other partitions by now than in the stream that it was."""
         return await self._whole.ask()
 
     async def _ends_of_all(self) -> Offsets | None:
-        identity = self._identity
+        identity = self.current
         ends = await self._inquirer.ends(identity.partitions)
         return ends if await self._inquirer.topics(self._topics.names) == identity.topics else None
 

@@ -126,10 +126,12 @@ class KafkaSubscriber:
     async def close(self) -> None:
         """Wake every waiting cursor with `StreamClosed`, and let go of all clients, each within a bound."""
         was_open, self._is_open, self._is_closed = self._is_open, False, True
-        for cursor in [*self._cursors]:
-            await cursor.close()
-        if was_open:
-            await self._tails.leave(self.letters)
+        try:
+            for cursor in [*self._cursors]:
+                await cursor.close()
+        finally:  # also where that is cut short: nobody else would ever close the client
+            if was_open:
+                await self._tails.leave(self.letters)
         await self._lending.close()
         await self._sink.close()
 

@@ -60,7 +60,6 @@ class Tail:
 
     Attributes:
         standing: answers questions about the stream.
-        identity: which stream it is.
         recent: what was taken in last.
         interest: who waits for what.
         newest: of each partition the greatest outbox position that was seen.
@@ -75,7 +74,6 @@ class Tail:
         self._fetcher = Fetcher(connection, topics.message_bytes, judge)
         self._turns = Turns(self._drive)
         self.standing = Standing(connection, topics, judge)
-        self.identity = Identity({}, None)
         self.recent = Recent(_CAPACITY)
         self.interest: Interest[TopicPartition] = Interest()
         self.newest: dict[TopicPartition, int] = {}
@@ -85,6 +83,15 @@ class Tail:
         self._verified = self._settled = self._driven = _NEVER
         self._settling: tuple[int, Offsets] | None = None
         self._is_closed = False
+
+    @property
+    def identity(self) -> Identity:
+        """Which stream it is."""
+        return self.standing.current
+
+    @identity.setter
+    def identity(self, identity: Identity) -> None:
+        self.standing.current = identity
 
     async def open(self) -> None:
         """Begin at the end of each partition.
@@ -103,9 +110,9 @@ class Tail:
 
     async def _begin(self, identity: Identity) -> None:
         """Stand at the end of a stream; who read another one has to find its place in this."""
-        await self._fetcher.open()
-        begins, ends = await self.standing.begins(identity), await self.standing.ends()
+        begins, ends = await self.standing.begins(identity), await self.standing.ends_in(identity)
         newest = await self.standing.newest_positions(begins, ends)
+        await self._fetcher.open()  # last: one that is open fetches, also for who goes on where this is cut short
         self.identity = identity
         self.newest = {at: newest.get(at, identity.began_after if identity.marker(at) else 0) for at in ends}
         self.frontier, self._settling = max(self.newest.values(), default=0), None
@@ -285,6 +292,7 @@ class Tail:
 
     async def _is_another(self) -> bool:
         """Look which stream it is; where it is another one, stand in that."""
+        self._verified = _NEVER  # who goes on where this is cut short has to look: offsets may be of another stream
         found = await self.standing.identity()
         if found.began in self._former:  # the control topic tells of a beginning last, after all of its markers
             found = Identity(found.topics, self.identity.beginning)

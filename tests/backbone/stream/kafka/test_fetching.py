@@ -5,7 +5,7 @@ A double stands for aiokafka's consumer, as far as it is used; everything else o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -68,8 +68,9 @@ class Client:
         self.at: dict[TopicPartition, int] = {}
         self.paused: set[TopicPartition] = set()
         self.polls = 0
+        self.heard: dict[TopicPartition, int] = {}
         self.dead = self.stopped = False
-        self._client = self
+        self._client = self._fetcher = self
         self.made.append(self)
 
     async def start(self) -> None:
@@ -94,7 +95,12 @@ class Client:
         return self.at[at]
 
     def last_poll_timestamp(self, at: TopicPartition) -> int | None:
-        return None if self.dead else self.polls
+        return None if self.dead else self.heard.get(at)
+
+    @property
+    def _records(self) -> Collection[TopicPartition]:
+        """Where something was fetched that is not handed out: nothing is asked of these meanwhile."""
+        return [] if self.dead else [at for at, next_ in self.at.items() if next_ < len(self.log.get(at, []))]
 
     async def getmany(
         self, *only: TopicPartition, timeout_ms: int, max_records: int
@@ -102,6 +108,7 @@ class Client:
         found: dict[TopicPartition, list[Raw]] = {}
         if not self.dead:
             self.polls += 1
+            self.heard |= dict.fromkeys(self.at.keys() - {*self._records}, self.polls)
             for at in only or [each for each in self.at if each not in self.paused]:
                 for each in self.log.get(at, [])[self.at[at] :][: max_records - sum(map(len, found.values()))]:
                     if isinstance(each, Exception):
@@ -240,6 +247,18 @@ async def test_of_small_records_as_many_as_are_wanted_are_taken_soon(client: typ
     assert {len(each) for each in portions[5:-1]} == {200}
 
 
+async def test_a_partition_whose_records_wait_behind_those_of_another_is_not_silent(client: type[Client]) -> None:
+    """Else the client is made anew again and again for who takes a while for each portion."""
+    client.log = {A: [large(A, n) for n in range(200)], B: [raw(B, 0)]}
+    made = await fetcher()
+    found: list[TopicPartition] = []
+    while B not in found:
+        found += [each.at for each in await made.fetch(0.1, 200)]
+        await anyio.sleep(0.4)
+        assert made.silent_for() <= 0.5
+    assert found.count(A) == 200
+
+
 async def judged(at: TopicPartition) -> tuple[Fetcher, Judge]:
     judge = Judge(TOPICS)
     made = Fetcher(CONNECTION, 2_000_000, judge)
@@ -309,6 +328,7 @@ class Quiet:
 
     def __init__(self, *_: object) -> None:
         self.asked = 0
+        self.current = Identity({}, None)
 
     def require_open(self) -> None:
         pass
@@ -321,6 +341,9 @@ class Quiet:
         return {A: 0, B: 0}
 
     async def ends(self) -> dict[TopicPartition, int]:
+        return {A: 0, B: 0}
+
+    async def ends_in(self, identity: Identity) -> dict[TopicPartition, int]:
         return {A: 0, B: 0}
 
     async def newest_positions(self, begins: object, ends: object) -> dict[TopicPartition, int]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import anyio
 import pytest
+from aiokafka import TopicPartition
 
 from backbone.domain.dimension import Dimension
 from backbone.settings.sections.stream import StreamSettings
 from backbone.stream.errors import PositionGone, StreamClosed, StreamSetBack, StreamUnavailable
+from backbone.stream.kafka import tail
+from backbone.stream.kafka.cursor import KafkaCursor
+from backbone.stream.kafka.fetching import Fetched
 from backbone.stream.kafka.identity import Beginning, Seen
 from backbone.stream.kafka.standing import Identity, Standing
 from backbone.stream.kafka.stream import KafkaStream
 from backbone.stream.kafka.wire import Marker, Unreadable
 from backbone.stream.port import Cursor, Subscriber
 from backbone.stream.records import Place
-from tests.backbone.stream.kafka.doubles import QUOTES, TOPICS, Brokers, Inquirer
+from tests.backbone.stream.kafka.doubles import QUOTES, TOPICS, Brokers, Fetcher, Inquirer
 
 
 @pytest.fixture
@@ -178,3 +182,118 @@ async def test_who_joins_where_the_stream_begins_again_knows_where_that_is_in_al
     brokers.publish(11, partition=1)
     later = await opened(stream)
     assert await positions(await later.cursor(after="earliest")) == [11]
+
+
+def made_anew(brokers: Brokers, partitions: int = 1) -> None:
+    """The topic of quotes is deleted and made again."""
+    brokers.topics[QUOTES] = Seen("another id", partitions)
+    brokers.held.clear()
+
+
+async def test_who_is_cancelled_while_it_finds_topics_made_anew_has_the_others_pass_over_nothing(
+    brokers: Brokers, stream: KafkaStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = await opened(stream), await opened(stream)
+    falls, stays = await one.cursor(after="latest"), await other.cursor(after="latest")
+    brokers.publish(1, 2)
+    assert [await positions(each) for each in (falls, stays)] == [[1, 2], [1, 2]]
+    made_anew(brokers)
+    brokers.publish(3, 4, 5)
+    with monkeypatch.context() as meanwhile, anyio.CancelScope() as scope:
+
+        async def cancelled(*_: object) -> dict[str, int]:
+            scope.cancel()
+            await anyio.sleep_forever()
+            return {}
+
+        meanwhile.setattr(tail, "_UNWATCHED", -1.0)
+        meanwhile.setattr(Standing, "begins", cancelled)
+        await falls.poll(timeout=1.0)
+    assert scope.cancelled_caught
+    found: list[int] = []
+    for _ in range(10):
+        found += await positions(stays)
+    assert found == [3, 4, 5]
+
+
+async def test_who_looks_while_another_finds_topics_made_anew_passes_over_nothing(
+    brokers: Brokers, stream: KafkaStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brokers.topics[QUOTES] = Seen("id", 2)
+    one, other = await opened(stream), await opened(stream)
+    finds, looks = await one.cursor(after="latest"), await other.cursor(after="latest")
+    brokers.publish(2)
+    brokers.publish(1, partition=1)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(tail, "_BATCH", 1)  # so that nobody has read the other one yet
+        assert [await positions(each) for each in (finds, looks)] == [[2], [2]]
+    made_anew(brokers, 2)
+    found: list[int] = []
+
+    async def look() -> None:
+        found.extend(each.position for each in await looks.poll(timeout=0))
+
+    async with anyio.create_task_group() as group:
+        begins = Standing.begins
+
+        async def slow(self: Standing, identity: Identity) -> dict[TopicPartition, int]:
+            with monkeypatch.context() as at_once:
+                at_once.setattr(Standing, "begins", begins)
+                group.start_soon(look)
+                await anyio.sleep(0.1)
+            brokers.publish(1, partition=1)
+            brokers.publish(2)
+            return await begins(self, identity)
+
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(tail, "_UNWATCHED", -1.0)
+            meanwhile.setattr(Standing, "begins", slow)
+            await finds.poll(timeout=1.0)
+    for _ in range(10):
+        found += await positions(looks)
+    assert found == [1]
+
+
+async def test_who_is_cut_short_while_it_closes_keeps_no_client_open(
+    brokers: Brokers, stream: KafkaStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = await opened(stream), await opened(stream)
+    behind = await one.cursor(after="latest")
+    with monkeypatch.context() as meanwhile, anyio.CancelScope() as scope:
+
+        async def cancelled(_: KafkaCursor) -> None:
+            scope.cancel()
+            await anyio.sleep_forever()
+
+        meanwhile.setattr(KafkaCursor, "close", cancelled)
+        await one.close()
+    assert scope.cancelled_caught
+    with pytest.raises(StreamClosed):
+        await behind.poll(timeout=0)
+    await other.close()
+    assert not any(each.is_open for each in brokers.clients)
+
+
+async def test_a_cursor_behind_others_moves_over_where_topics_were_made_anew_with_fewer_partitions_meanwhile(
+    brokers: Brokers, stream: KafkaStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brokers.topics[QUOTES] = Seen("id", 2)
+    for partition in (0, 1):
+        brokers.publish(1 + partition, 11 + partition, partition=partition)
+    reading, other = await opened(stream), await opened(stream)
+    cursor, watching = await reading.cursor(after=0), await other.cursor(after="latest")
+    fetch = Fetcher.fetch
+
+    async def slow(self: Fetcher, wait: float, limit: int) -> list[Fetched]:
+        fetched = await fetch(self, wait, limit)
+        monkeypatch.setattr(Fetcher, "fetch", fetch)
+        made_anew(brokers)
+        brokers.publish(1, 2, 11, 12, 13)
+        await watching.lag()
+        return fetched
+
+    monkeypatch.setattr(Fetcher, "fetch", slow)
+    found: list[int] = []
+    for _ in range(10):
+        found += await positions(cursor)
+    assert {*found} == {1, 2, 11, 12, 13}
