@@ -137,7 +137,7 @@ def text(name: str, value: object) -> str:
         raise ValueError(f"{name}: {shown(value)} given, with half a character in it; remove it") from error
     if size > LONGEST_TEXT:
         raise ValueError(f"{name}: a text of {size:,} bytes given; allowed are {LONGEST_TEXT:,}")
-    return str(value)
+    return str.__str__(value)  # what it is: that of an Enum would tell its name
 
 
 def symbols(value: object) -> tuple[str, ...]:

@@ -135,7 +135,7 @@ def _texts(value: object) -> str | None:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("allowed is text")
-    return str(value)
+    return str.__str__(value)  # what it is: that of an Enum would tell its name
 
 
 def _moment(value: object, us_of: Callable[[datetime], int] = to_us) -> int:

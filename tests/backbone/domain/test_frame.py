@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from backbone.domain import Dimension, Frame
+from backbone.domain import Dimension, Frame, arguments
 from backbone.domain.schema import arrow_schema
 
 from .conftest import bars_table
@@ -186,6 +187,20 @@ def test_a_column_that_is_not_allowed_is_refused_with_what_was_given_and_what_is
 ) -> None:
     with pytest.raises(ValueError, match=message):
         Frame.from_arrow(BARS, table)
+
+
+class Listed(str, Enum):  # noqa: UP042  this is what is asked about
+    """Texts with names, as many programs have their symbols; `str` of one gives the name in such an Enum."""
+
+    EURO = "EURUSD"
+
+
+def test_a_text_that_has_a_name_is_kept_as_the_text() -> None:
+    frame = Frame.from_records(BARS, [bar(Listed.EURO, 0, close=1.0), bar("EURUSD", 1, close=2.0)])
+    assert {*frame.column("symbol").tolist()} == {"EURUSD"}
+    assert {type(each) for each in frame.column("symbol").tolist()} == {str}
+    [symbol] = arguments.symbols([Listed.EURO])
+    assert (symbol, type(symbol)) == ("EURUSD", str)
 
 
 def test_text_that_is_not_utf8_is_refused() -> None:
