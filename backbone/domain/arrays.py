@@ -40,7 +40,7 @@ _ALLOWED: Final[Mapping[str, set[type]]] = {
 }
 _CODES: Final = {"i8": "q", "f8": "d"}
 """By name of numpy's types those of Python's own arrays, which take half as long to fill."""
-_EXACT: Final = 2**53
+_SPANS: Final = {"M": pa.timestamp, "m": pa.duration}
 
 
 def array_of(values: Values, kind: pa.DataType | None = None, missing: npt.NDArray[np.bool_] | None = None) -> pa.Array:
@@ -52,7 +52,8 @@ def array_of(values: Values, kind: pa.DataType | None = None, missing: npt.NDArr
         missing: which of the values of numpy are null, besides NaT.
 
     Raises:
-        TypeError: the values are not of the type. OverflowError: a number does not fit.
+        TypeError: the values are not of the type. OverflowError: a number or a moment does not fit. UnicodeEncodeError:
+            a text is none.
     """
     if isinstance(values, np.ndarray):
         return _of_numpy(values, kind, missing)
@@ -72,7 +73,10 @@ def scalar_of(value: object, kind: pa.DataType | None = None) -> pa.Scalar:
     """
     if value is None:
         return pa.nulls(1, kind)[0]
-    return array_of([value], kind or _KINDS[type(value)])[0]
+    kind = kind or _KINDS.get(type(value))
+    if kind is None:
+        raise TypeError(f"{type(value).__name__} given without a type")
+    return array_of([value], kind)[0]
 
 
 def filled(column: pa.Array | pa.ChunkedArray, value: object) -> Any:
@@ -97,21 +101,50 @@ def table_of(rows: Sequence[Mapping[str, object]], schema: pa.Schema) -> pa.Tabl
 
 
 def _of_numpy(values: npt.NDArray[Any], kind: pa.DataType | None, missing: npt.NDArray[np.bool_] | None) -> pa.Array:
-    if values.dtype.kind == "M":
+    if values.ndim != 1 or (missing is not None and missing.shape != values.shape):
+        raise TypeError("one row of values, and for each of them whether it is missing, are wanted")
+    if values.dtype.kind in "mM":
         none = np.isnat(values)
         missing = none if missing is None else missing | none
-        kind = kind or pa.timestamp(np.datetime_data(values.dtype)[0])
+        kind = kind or _SPANS[values.dtype.kind](np.datetime_data(values.dtype)[0])
     kind = kind or pa.from_numpy_dtype(values.dtype)
-    wanted = dtype_of(kind)
+    wanted = _held(kind)
     if wanted.kind in "mM" and values.dtype.kind not in "mM":
         wanted = np.dtype(np.int64)  # microseconds and the like, as columns of moments hold them
     whole = np.ascontiguousarray(values.astype(wanted, casting="safe", copy=False))
+    if whole.dtype != values.dtype and wanted.kind in "fmM":
+        _require_same(values, whole, missing, kind)
     data = np.packbits(whole, bitorder="little") if wanted == np.bool_ else whole.view(f"i{wanted.itemsize}")
     return _made(kind, missing, len(values), data)
 
 
+def _held(kind: pa.DataType) -> np.dtype[Any]:
+    """What numpy has for a type; dates, which Arrow holds otherwise than numpy, are made of none."""
+    if pa.types.is_date(kind):
+        raise TypeError(f"{kind} given; allowed are numbers, truths, moments and durations")
+    return dtype_of(kind)
+
+
+def _require_same(
+    values: npt.NDArray[Any], made: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None, kind: pa.DataType
+) -> None:
+    """Refuse whole numbers that a float can't hold, and moments beyond those of a finer unit, which numpy wraps."""
+    if made.dtype.kind == "f":
+        most = _exact(made.dtype)
+        same = (values >= -most) & (values <= most) if values.dtype.kind in "iu" else np.True_
+    else:
+        same = made.astype(values.dtype) == values
+    if not np.all(same if missing is None else same | missing):
+        raise OverflowError(f"a value that no {kind} holds exactly given")
+
+
+def _exact(held: np.dtype[Any]) -> int:
+    """The largest number up to which a float holds all whole ones."""
+    return 2 ** (int(np.finfo(held).nmant) + 1)
+
+
 def _of_listed(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    wanted = dtype_of(kind)
+    wanted = _held(kind)
     kinds = {*map(type, values)}
     if not kinds - {NoneType} <= _ALLOWED[wanted.kind]:
         raise TypeError(f"{', '.join(sorted(each.__name__ for each in kinds))} given for {kind}")
@@ -121,8 +154,11 @@ def _of_listed(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if absent is not None:
         values = [0 if value is None else value for value in values]
     if datetime in kinds:
+        if kind.unit != "us":
+            raise TypeError(f"datetime given for {kind}; allowed are those of microseconds")
         values = [to_us(value) if isinstance(value, datetime) else value for value in values]
-    if wanted.kind == "f" and int in kinds and any(type(v) is int and not -_EXACT <= v <= _EXACT for v in values):
+    most = _exact(wanted) if wanted.kind == "f" and int in kinds else None
+    if most is not None and any(type(v) is int and not -most <= v <= most for v in values):
         raise OverflowError(f"a whole number that no {kind} holds exactly given")
     held = np.dtype(np.int64) if wanted.kind in "mM" else wanted
     code = _CODES.get(held.str[1:])
@@ -147,6 +183,8 @@ def _of_texts(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         raise OverflowError(f"{len(data)} bytes given for one array of {kind}; allowed are under 2 GiB")
     ends = np.zeros(len(values) + 1, _OFFSETS[kind])
     np.cumsum(np.fromiter(map(len, values), ends.dtype, len(values)), out=ends[1:])
+    if ends[-1] != len(data):
+        raise TypeError(f"values whose length is not that of their bytes given for {kind}")  # such as arrays of numbers
     return _made(kind, absent, len(values), ends, data)
 
 

@@ -81,6 +81,9 @@ def test_what_numpy_holds_is_not_copied() -> None:
         ([1], pa.bool_()),
         ([[1]], pa.list_(pa.int64())),
         ([1], None),
+        ([18_262], pa.date32()),
+        ([memoryview(np.arange(2))], pa.binary()),
+        ([datetime(2024, 3, 1, tzinfo=UTC)], pa.timestamp("ns", "UTC")),
     ],
 )
 def test_values_of_another_type_are_refused(values: list[object], kind: pa.DataType | None) -> None:
@@ -93,10 +96,75 @@ def test_numpy_is_not_cut_to_fit() -> None:
         array_of(np.array([1.5]), pa.int64())
 
 
-@pytest.mark.parametrize(("value", "kind"), [(2**63, pa.int64()), (300, pa.uint8()), (2**53 + 1, pa.float64())])
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (2**63, pa.int64()),
+        (300, pa.uint8()),
+        (2**53 + 1, pa.float64()),
+        (-(2**53) - 1, pa.float64()),
+        (2**24 + 1, pa.float32()),
+        (2**63, pa.timestamp("us", "UTC")),
+    ],
+)
 def test_a_number_that_does_not_fit_is_refused(value: int, kind: pa.DataType) -> None:
     with pytest.raises(OverflowError):
         array_of([value], kind)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (np.array([2**53 + 1]), pa.float64()),
+        (np.array([-(2**53) - 1]), pa.float64()),
+        (np.array([2**63], "u8"), pa.float64()),
+        (np.array([2**60], "M8[s]"), pa.timestamp("us", "UTC")),
+        (np.array([2**60], "m8[s]"), pa.duration("us")),
+    ],
+)
+def test_a_number_of_numpy_that_does_not_fit_is_refused_as_arrow_refuses_it(
+    values: np.ndarray[Any, Any], kind: pa.DataType
+) -> None:
+    with pytest.raises(pa.ArrowInvalid):
+        pa.array(values, pa.timestamp("us") if kind == pa.timestamp("us", "UTC") else kind)
+    with pytest.raises(OverflowError, match="holds exactly"):
+        array_of(values, kind)
+    array_of(values, kind, np.array([True]))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "missing"),
+    [
+        (np.zeros((2, 3)), None, None),
+        (np.float64(1.0).reshape(()), None, None),
+        (np.arange(3), None, np.array([True])),
+        (np.array(["2024-03-01"], "M8[D]"), pa.date32(), None),
+        (np.array([True]), pa.date32(), None),
+    ],
+)
+def test_numpy_of_another_shape_or_type_is_refused(
+    values: np.ndarray[Any, Any], kind: pa.DataType | None, missing: np.ndarray[Any, Any] | None
+) -> None:
+    with pytest.raises(TypeError):
+        array_of(values, kind, missing)
+
+
+def test_units_of_numpy_become_finer_ones() -> None:
+    for letter, kind in (("M", pa.timestamp("us")), ("m", pa.duration("us"))):
+        values = np.array([1, "NaT", -(2**40)], f"{letter}8[s]")
+        same(array_of(values, kind), pa.array(values, kind))
+        same(array_of(values), pa.array(values))
+
+
+def test_whole_numbers_of_numpy_become_doubles_that_are_the_same() -> None:
+    values = np.array([-(2**53), 0, 2**53])
+    same(array_of(values, pa.float64()), pa.array(values, pa.float64()))
+
+
+@pytest.mark.parametrize("value", [np.int64(1), datetime(2024, 3, 1, tzinfo=UTC), object()])
+def test_a_value_that_does_not_tell_its_type_needs_one(value: object) -> None:
+    with pytest.raises(TypeError, match="given without a type"):
+        scalar_of(value)
 
 
 def test_a_text_that_is_no_unicode_is_refused() -> None:
