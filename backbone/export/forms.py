@@ -154,7 +154,11 @@ def _jsonl_pages(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     spelled, decoder = _spelled_schema(schema), msgspec.json.Decoder(dict[str, Any])
     with path.open("rb") as file:
         while lines := list(islice(file, PART_ROWS)):
-            yield _moments(table_of([decoder.decode(line) for line in lines], spelled), schema)
+            try:
+                table = table_of([decoder.decode(line) for line in lines], spelled)
+            except (msgspec.DecodeError, TypeError, OverflowError) as error:
+                raise ValueError(f"a line is none of ours: {error}") from error
+            yield _moments(table, schema)
 
 
 def _spelled_schema(schema: pa.Schema) -> pa.Schema:
@@ -175,6 +179,8 @@ def _spelled(table: pa.Table) -> pa.Table:
 def _moments(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Texts as moments again."""
     place = schema.get_field_index("ts")
+    if table.column(place).null_count:
+        raise ValueError("a row has no ts")
     texts = np.array([text[:-1] for text in table.column(place).to_pylist()], "datetime64[us]")
     columns = list(table.combine_chunks().columns)
     columns[place] = array_of(texts.view(np.int64)).cast(schema.field(place).type)

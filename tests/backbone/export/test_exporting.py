@@ -18,6 +18,7 @@ from backbone.domain.status import Status
 from backbone.export import shelf
 from backbone.export.errors import ExportBusy
 from backbone.export.files import Disk, hash_of, locked
+from backbone.export.forms import pages_of
 from backbone.export.messages import RunExport
 from backbone.store.messages import ReadPart
 from backbone.store.snapshots import PART_ROWS, PartPage
@@ -179,6 +180,29 @@ async def test_csv_and_jsonl_lie_as_other_tools_lay_them(tmp_path: Path, form: s
         assert described["rows"] == 2
         manifest = loaded(desk.current / "manifest.json")
         assert {"generated_at", "jobs", "status", "job_count"} <= manifest.keys()
+
+
+LINES = {
+    "csv": ['"ts","close"\n,1.5\n', '"ts","close"\n"2024-01-01T00:00:00.000000Z",x\n'],
+    "jsonl": [
+        '{"ts":null,"close":1.5}\n',
+        '{"close":1.5}\n',
+        '{"ts":7,"close":1.5}\n',
+        '{"ts":"2024-01-01T00:00:00.000000Z","close":"1.5"}\n',
+        '{"ts":"2024-01-01T00:00:00.000000Z","close":true}\n',
+        '{"ts":"2024-01-01T00:00:00.000000Z","close":9007199254740993}\n',
+        '{"ts":"2024-01-01T00:00:00.000000Z"\n',
+        '{"ts":"today","close":1.5}\n',
+    ],
+}
+
+
+@pytest.mark.parametrize(("form", "text"), [(form, text) for form, texts in LINES.items() for text in texts])
+def test_a_file_that_somebody_else_wrote_is_refused_with_why(tmp_path: Path, form: str, text: str) -> None:
+    path = tmp_path / f"file.{form}"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"\w"):
+        list(pages_of(form, path, DAILY, ("ts", "close")))
 
 
 async def test_what_has_not_changed_is_linked_and_only_the_rest_is_written(desk: Bench) -> None:
