@@ -73,7 +73,7 @@ def scalar_of(value: object, kind: pa.DataType | None = None) -> pa.Scalar:
     """
     if value is None:
         return pa.nulls(1, kind)[0]
-    kind = kind or _KINDS.get(type(value))
+    kind = kind or next((kind for each, kind in _KINDS.items() if isinstance(value, each)), None)
     if kind is None:
         raise TypeError(f"{type(value).__name__} given without a type")
     return array_of([value], kind)[0]

@@ -161,6 +161,10 @@ def test_whole_numbers_of_numpy_become_doubles_that_are_the_same() -> None:
     same(array_of(values, pa.float64()), pa.array(values, pa.float64()))
 
 
+def test_one_text_may_be_of_a_class_of_texts() -> None:
+    assert scalar_of(np.str_("text")).equals(pa.scalar("text"))
+
+
 @pytest.mark.parametrize("value", [np.int64(1), datetime(2024, 3, 1, tzinfo=UTC), object()])
 def test_a_value_that_does_not_tell_its_type_needs_one(value: object) -> None:
     with pytest.raises(TypeError, match="given without a type"):
