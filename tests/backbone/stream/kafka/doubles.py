@@ -33,6 +33,8 @@ class Brokers:
         """No client connects."""
         self.clients: list[Fetcher] = []
         """Those that fetch, and did."""
+        self.inquirers: list[Inquirer] = []
+        """Those that ask, and did."""
 
     def publish(self, *positions: int, partition: int = 0) -> None:
         for position in positions:
@@ -55,12 +57,14 @@ class Brokers:
 class Inquirer:
     def __init__(self, brokers: Brokers) -> None:
         self._brokers = brokers
+        self.is_open = True
+        brokers.inquirers.append(self)
 
     def require_open(self) -> None:
         pass
 
     async def close(self) -> None:
-        pass
+        self.is_open = False
 
     async def topics(self, names: Collection[str]) -> dict[str, Seen]:
         return {name: self._brokers.topics[name] for name in names}

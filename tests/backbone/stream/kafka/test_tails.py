@@ -107,7 +107,7 @@ async def test_brokers_that_do_not_answer_the_first_are_asked_again_by_the_next(
     brokers.down = True
     with pytest.raises(StreamUnavailable):
         await opened(stream)
-    assert not any(each.is_open for each in brokers.clients)
+    assert not any(each.is_open for each in (*brokers.clients, *brokers.inquirers))
     brokers.down = False
     cursor = await (await opened(stream)).cursor(after="latest")
     brokers.publish(1)
@@ -132,14 +132,19 @@ async def test_who_joins_one_who_has_not_looked_for_long_stands_in_the_stream_of
 async def test_who_joins_is_told_where_no_broker_answers_and_may_try_again(
     brokers: Brokers, stream: KafkaStream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reading = await (await opened(stream)).cursor(after="latest")
+    first = await opened(stream)
+    reading = await first.cursor(after="latest")
     with monkeypatch.context() as away:
         away.setattr(Inquirer, "topics", unanswered)
         with pytest.raises(StreamUnavailable):
             await opened(stream)
     brokers.publish(1)
     assert await positions(reading) == [1]
-    assert await positions(await (await opened(stream)).cursor(after=0)) == [1]
+    second = await opened(stream)
+    assert await positions(await second.cursor(after=0)) == [1]
+    for each in (first, second):
+        await each.close()
+    assert not any(each.is_open for each in (*brokers.clients, *brokers.inquirers))
 
 
 async def unanswered(*_: object) -> dict[str, Seen]:
