@@ -61,6 +61,14 @@ def test_columns_of_unequal_length_put_nothing_then_or_later(connection: Connect
     assert numbers(connection) == [1, 4]
 
 
+def test_the_same_table_is_put_into_by_other_columns(connection: Connection) -> None:
+    put(connection, "held", {"number": (NUMBER, [1]), "name": (TEXT, ["a"])})
+    put(connection, "held", {"number": (NUMBER, [2]), "body": (pa.binary(), [b"b"])})
+    put(connection, "held", {"name": (TEXT, ["3"]), "number": (NUMBER, [3])})
+    found = connection.execute("SELECT number, name, body FROM held ORDER BY number").fetchall()
+    assert found == [(1, "a", None), (2, None, b"b"), (3, "3", None)]
+
+
 def test_what_is_rolled_back_is_gone_and_what_follows_goes_in(connection: Connection) -> None:
     for number in (1, 2, 3):
         connection.begin()

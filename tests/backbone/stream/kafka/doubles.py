@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import anyio
+import anyio.lowlevel
 from aiokafka import TopicPartition
 
 from backbone.domain.dimension import Dimension
@@ -61,12 +62,15 @@ class Inquirer:
         brokers.inquirers.append(self)
 
     def require_open(self) -> None:
-        pass
+        if not self.is_open:
+            raise StreamUnavailable("it is closed")
 
     async def close(self) -> None:
         self.is_open = False
 
     async def topics(self, names: Collection[str]) -> dict[str, Seen]:
+        self.require_open()
+        await anyio.lowlevel.checkpoint()
         return {name: self._brokers.topics[name] for name in names}
 
     async def begins(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import anyio
+import anyio.lowlevel
 import pytest
 from aiokafka import TopicPartition
 
@@ -144,6 +147,55 @@ async def test_who_joins_is_told_where_no_broker_answers_and_may_try_again(
     assert await positions(await second.cursor(after=0)) == [1]
     for each in (first, second):
         await each.close()
+    assert not any(each.is_open for each in (*brokers.clients, *brokers.inquirers))
+
+
+async def test_who_joins_while_the_last_one_leaves_reads_on(
+    brokers: Brokers, stream: KafkaStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaves = await opened(stream)
+    topics = Inquirer.topics
+
+    async def meanwhile(self: Inquirer, names: Collection[str]) -> dict[str, Seen]:
+        await leaves.close()
+        return await topics(self, names)
+
+    with monkeypatch.context() as during:
+        during.setattr(Inquirer, "topics", meanwhile)
+        joins = await opened(stream)
+    reading = await joins.cursor(after="latest")
+    brokers.publish(1)
+    assert await positions(reading) == [1]
+
+
+async def test_those_who_open_at_the_same_time_read_by_one_client(brokers: Brokers, stream: KafkaStream) -> None:
+    several = [stream.subscriber() for _ in range(3)]
+    async with anyio.create_task_group() as group:
+        for each in several:
+            group.start_soon(each.open)
+    assert sum(each.is_open for each in brokers.clients) == 1
+    for each in several:
+        await each.close()
+    assert not any(each.is_open for each in (*brokers.clients, *brokers.inquirers))
+
+
+async def test_who_is_closed_while_it_opens_is_told_so_and_leaves_no_client(
+    brokers: Brokers, stream: KafkaStream
+) -> None:
+    subscriber = stream.subscriber()
+    told: list[bool] = []
+
+    async def opening() -> None:
+        with pytest.raises(StreamClosed):
+            await subscriber.open()
+        told.append(True)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(opening)
+        while not brokers.inquirers:
+            await anyio.lowlevel.checkpoint()
+        await subscriber.close()
+    assert told == [True]
     assert not any(each.is_open for each in (*brokers.clients, *brokers.inquirers))
 
 
