@@ -273,6 +273,26 @@ async def test_who_is_cancelled_while_it_finds_topics_made_anew_has_the_others_p
     assert found == [3, 4, 5]
 
 
+async def test_what_was_fetched_by_one_who_is_cancelled_comes_again_for_the_others(
+    brokers: Brokers, stream: KafkaStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = await opened(stream), await opened(stream)
+    falls, stays = await one.cursor(after="latest"), await other.cursor(after="latest")
+    brokers.publish(1, 2)
+    with monkeypatch.context() as meanwhile, anyio.CancelScope() as scope:
+
+        async def cancelled(*_: object) -> dict[str, Seen]:
+            scope.cancel()
+            await anyio.sleep_forever()
+            return {}
+
+        meanwhile.setattr(tail, "_UNWATCHED", -1.0)
+        meanwhile.setattr(Inquirer, "topics", cancelled)
+        await falls.poll(timeout=1.0)
+    assert scope.cancelled_caught
+    assert await positions(stays) == [1, 2]
+
+
 async def test_who_looks_while_another_finds_topics_made_anew_passes_over_nothing(
     brokers: Brokers, stream: KafkaStream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
