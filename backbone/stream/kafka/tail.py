@@ -216,24 +216,21 @@ class Tail:
 
     async def _fetched(self, wait: float) -> list[Fetched]:
         """What comes next, once it is known that it is of the same stream."""
+        self._go_back()
         unwatched = max(anyio.current_time() - self._driven, self._fetcher.silent_for()) > _UNWATCHED
-        taken: list[Fetched] | None = None
         try:
             if not self._fetcher.is_open:
                 await self._make_anew()
             fetched = await self._fetcher.fetch(wait, _BATCH)
             self._driven = now = anyio.current_time()
             due = bool(fetched and unwatched) or now - self._verified > _VERIFY_EVERY
-            taken = [] if due and await self._is_another() else fetched
+            return [] if due and await self._is_another() else fetched
         except OffsetsGone as error:
             await self._find_again(error.partitions)
-        finally:
-            if taken is None:
-                self._go_back()
-        return taken or []
+        return []
 
     def _go_back(self) -> None:
-        """Fetch again what was not taken in."""
+        """Fetch again what was not taken in, for whoever fetched it was cancelled, or fell."""
         ends = {at: self.recent.end(at) for at, offset in self._fetcher.next.items() if offset != self.recent.end(at)}
         if ends:
             self._fetcher.seek(ends)
@@ -242,12 +239,12 @@ class Tail:
         woken: dict[Reader[TopicPartition], None] = {}
         for each in fetched:
             note(each, self._letters)
-            self.recent.add(each)
             if isinstance(each.content, Marker):
                 self._cross(each.content, each)
             elif isinstance(each.content, Record):
                 self.newest[each.at] = max(self.newest[each.at], each.content.position)
                 woken |= dict.fromkeys(self.interest.came(each.at, each.content.key, each.offset))
+            self.recent.add(each)  # last: else who rests would pass over it where one of these fails
         for at, offset in self._fetcher.next.items():
             self.recent.pass_to(at, offset)
         return list(woken)

@@ -293,6 +293,28 @@ async def test_what_was_fetched_by_one_who_is_cancelled_comes_again_for_the_othe
     assert await positions(stays) == [1, 2]
 
 
+async def test_what_was_fetched_by_one_who_falls_comes_again_for_the_others(
+    brokers: Brokers, stream: KafkaStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = await opened(stream), await opened(stream)
+    falls, stays = await one.cursor(after="latest"), await other.cursor(after="latest")
+    assert [await positions(each) for each in (falls, stays)] == [[], []]  # they rest
+    brokers.publish(1, 2)
+    brokers.put(Unreadable("no key"), 0)
+    brokers.publish(3)
+    with monkeypatch.context() as meanwhile:
+
+        def mistaken(*_: object) -> None:
+            raise LookupError("a mistake")
+
+        meanwhile.setattr(KafkaCursor, "came", mistaken)
+        with pytest.raises(LookupError):
+            await positions(falls)
+    await one.close()
+    assert await positions(stays) == [1, 2, 3]
+    assert other.letters.came == 1
+
+
 async def test_who_looks_while_another_finds_topics_made_anew_passes_over_nothing(
     brokers: Brokers, stream: KafkaStream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
