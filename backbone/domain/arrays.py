@@ -129,11 +129,13 @@ def _require_same(
     values: npt.NDArray[Any], made: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None, kind: pa.DataType
 ) -> None:
     """Refuse whole numbers that a float can't hold, and moments beyond those of a finer unit, which numpy wraps."""
-    if made.dtype.kind == "f":
+    if made.dtype.kind != "f":
+        same: npt.NDArray[np.bool_] = made.astype(values.dtype) == values
+    elif values.dtype.kind in "iu":
         most = _exact(made.dtype)
-        same = (values >= -most) & (values <= most) if values.dtype.kind in "iu" else np.True_
+        same = (values >= -most) & (values <= most)
     else:
-        same = made.astype(values.dtype) == values
+        return
     if not np.all(same if missing is None else same | missing):
         raise OverflowError(f"a value that no {kind} holds exactly given")
 
