@@ -21,7 +21,7 @@ from weakref import WeakSet
 
 import anyio
 
-__all__ = ["MOST", "Hung", "Threads", "beat_of", "leave_disk"]
+__all__ = ["MOST", "Hung", "Threads", "beat_of", "hanging", "leave_disk"]
 
 MOST = 8
 """Threads at once, those that hang included."""
@@ -76,10 +76,12 @@ class _Job:
         at: when its last step was done, on the clock that only rises; infinite: it needs the disk no more.
         given_up: nobody waits any more; one that has not begun is left out, one that has ends with its next step.
         back: its thread is done with it.
+        tidies: it tidies up behind work that was given up.
     """
 
-    def __init__(self, function: Callable[[], Any]) -> None:
+    def __init__(self, function: Callable[[], Any], *, tidies: bool = False) -> None:
         self._function = function
+        self.tidies = tidies
         self._loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self._loop.create_future()
         self.returned: asyncio.Future[None] = self._loop.create_future()
@@ -148,7 +150,8 @@ class Threads:
         self._most = most
         self._grace = grace
         self._inline = inline
-        self._last: list[_Job] = []
+        self._last: deque[_Job] = deque()  # where there are any, something is at work
+        self._forgotten = False
         self._lock = threading.Lock()
         self._at_work: set[_Job] = set()
         self._lost: set[_Job] = set()
@@ -157,7 +160,8 @@ class Threads:
         self._idle = 0
         self._resting = False
         self._threads: set[threading.Thread] = set()
-        _all.add(self)
+        with _making:
+            _all.add(self)
 
     @property
     def hung(self) -> str:
@@ -168,19 +172,34 @@ class Threads:
 
     @property
     def left_behind(self) -> bool:
-        """Whether something is at work that nobody waits for any more."""
+        """Whether something is at work that nobody waits for any more, or is yet to tidy up behind that."""
         with self._lock:
-            return any(job.given_up and not job.back.is_set() for job in self._at_work)
+            return self._something_is_left()
+
+    def _something_is_left(self) -> bool:
+        given_up = (job.tidies or (job.given_up and not job.back.is_set()) for job in self._at_work)
+        return bool(self._last) or any(given_up)
+
+    def blocks(self, name: str, what: str | None) -> bool:
+        """Whether these are of that name and for that (None: whatever it is), and something is left behind."""
+        asked = self._name == name and what in (None, self._what) and not self._forgotten
+        return asked and self.left_behind
+
+    def forget(self) -> None:
+        """What is left behind says nothing of the disk any more: that answers."""
+        self._forgotten = True
 
     async def tidy(self, function: Callable[[], object]) -> None:
-        """Call what tidies up behind work that was given up: now, or where a step of that hangs, when it is back."""
-        if self.left_behind:
-            job = _Job(function)
-            job.future.add_done_callback(_seen)
-            with self._lock:
-                if self._at_work:
-                    self._last.append(job)
-                    return
+        """Call what tidies up behind work that was given up: now, or where a step of that hangs, when it is back.
+
+        One after the other, in the order in which they were given.
+        """
+        job = _Job(function, tidies=True)
+        job.future.add_done_callback(_seen)
+        with self._lock:
+            if self._something_is_left():
+                self._last.append(job)
+                return
         with anyio.move_on_after(_TIDY_SECONDS, shield=True), suppress(Hung):
             await self.run(function)
 
@@ -293,15 +312,9 @@ class Threads:
         with self._lock:
             self._at_work.discard(done)
             self._lost.discard(done)
-            last, self._last = ([], self._last) if self._at_work else (self._last, [])
-        for job in last:
-            job.do()
-        with self._lock:
-            while self._waiting:
-                job = self._waiting.popleft()
-                if not job.given_up:
-                    self._at_work.add(job)
-                    return job
+            if (job := self._following()) is not None:
+                self._at_work.add(job)
+                return job
             if self._resting:
                 return None
             self._idle += 1
@@ -313,11 +326,36 @@ class Threads:
             self._idle -= 1
         return None
 
+    def _following(self) -> _Job | None:
+        """What tidies up, as soon as nothing else is at work; else the next one that waits for a thread."""
+        if self._last and not self._at_work:
+            return self._last.popleft()
+        while self._waiting:
+            job = self._waiting.popleft()
+            if not job.given_up:
+                return job
+        return None
+
 
 _all: WeakSet[Threads] = WeakSet()
+_making = threading.Lock()
+
+
+def hanging(name: str, what: str | None = None) -> list[Threads]:
+    """Those of that name in this process that have left something behind, whoever had them.
+
+    Args:
+        name: of the threads.
+        what: lies on the disk; None: whatever.
+    """
+    with _making:
+        found = list(_all)
+    return [each for each in found if each.blocks(name, what)]
 
 
 @atexit.register
 def _end() -> None:
-    for threads in list(_all):
+    with _making:
+        found = list(_all)
+    for threads in found:
         threads.end()

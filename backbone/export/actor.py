@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ import msgspec
 
 from actors import Actor, ActorDead, Message, handles
 from backbone.calls import REFUSABLE, Calls, refuse
-from backbone.domain.hanging import Threads
-from backbone.export.beside import disk_threads
-from backbone.export.errors import ExportBusy, ExportFailed
+from backbone.export.beside import hanging_at, require_patience, why_hanging
+from backbone.export.errors import ExportBusy
 from backbone.export.jobs import Progress
 from backbone.export.messages import ExportProgress, RunExport, RunSpark, SparkProgress
 from backbone.export.report import ExportReport
 from backbone.export.run import Exporter, root_of
 from backbone.export.spark.report import SparkReport
+from backbone.export.spark.run import root_of as spark_root
 from backbone.export.spark.run import run_spark
 from backbone.export.spark.wire import Reply, Step
 from backbone.settings import Settings
@@ -27,7 +27,6 @@ from backbone.settings import Settings
 __all__ = ["ExportActor"]
 
 _LOOK_EVERY = 5.0  # seconds, while a disk hangs
-_MOST_HUNG = 3  # exports to one folder that were given up, and hold threads
 
 
 class Look(Message, frozen=True):
@@ -52,7 +51,12 @@ class ExportActor(Actor):
         self._one_at_a_time = anyio.Lock(fast_acquire=True)
         self._one_job = anyio.Lock(fast_acquire=True)
         self._last: dict[str, Any] = {}
-        self._hanging: dict[Path, list[Threads]] = {}
+        self._asked: dict[Path, None] = {Path(settings.export.path).absolute(): None}
+
+    async def on_start(self) -> None:
+        """What an export of a life before this one has left behind may hang yet."""
+        if any(map(hanging_at, self._asked)):
+            self.context.send_after(0.0, Look(), key="look")
 
     def inspect(self) -> dict[str, Any]:
         """What the last export came to."""
@@ -78,36 +82,39 @@ class ExportActor(Actor):
 
     async def _written(self, asked: RunExport, root: Path) -> ExportReport:
         """Export; where a disk hangs it is asked a few times yet: it may have been mounted anew, and answer."""
-        before, threads = self._hanging.setdefault(root, []), disk_threads(self._settings, root)
+        require_patience(root)
+        before = hanging_at(root)
         try:
-            if len(before) == _MOST_HUNG:
-                raise ExportFailed(f"{_why(before, root)}; look after that disk: exports go on when it answers")
-            exporter = Exporter(self._ask, self._settings, self.context.clock, asked, self._tell, threads=threads)
-            report = await exporter.run()
-            before.clear()
+            report = await Exporter(self._ask, self._settings, self.context.clock, asked, self._tell).run()
         except ExportBusy as error:
-            if before:  # a step that was given up has the folder, and comes back now
-                raise ExportBusy(f"{_why(before, root)}; try again in a moment") from error
+            if left := hanging_at(root):  # a step that was given up has the folder
+                raise ExportBusy(why_hanging(left, root)) from error
             raise
         finally:
-            if threads.left_behind:
-                before.append(threads)
-            with suppress(ActorDead):
-                self.context.send_after(0.0, Look(), key="look")
+            self._watch(root)
+        for threads in before:
+            threads.forget()
         return report
+
+    def _watch(self, root: Path) -> None:
+        """Look whether something hangs there."""
+        self._asked[root] = None
+        with suppress(ActorDead):
+            self.context.send_after(0.0, Look(), key="look")
 
     @handles
     def look(self, message: Look) -> None:
         """See Look."""
-        for root, hanging in self._hanging.items():
-            hanging[:] = [threads for threads in hanging if threads.left_behind]
-            if hanging:
-                why = f"an export was given up: {_why(hanging, root)}"
-                following = "the next export to that folder asks the disk again"
-                self.context.report_health("degraded", why, following, f"look after the disk that {root} lies on")
-                self.context.send_after(_LOOK_EVERY, Look(), key="look")
-                return
-        self.context.report_health("ok")
+        left = {root: found for root in self._asked if (found := hanging_at(root))}
+        self._asked = dict.fromkeys(left)
+        if not left:
+            self.context.report_health("ok")
+            return
+        whys = "; ".join(why_hanging(found, root) for root, found in left.items())
+        following = "the next export to that folder asks the disk again"
+        remedy = f"look after the disk that {', '.join(map(str, left))} lies on"
+        self.context.report_health("degraded", f"what was asked of a disk was given up: {whys}", following, remedy)
+        self.context.send_after(_LOOK_EVERY, Look(), key="look")
 
     @handles
     def spark(self, message: RunSpark) -> None:
@@ -128,6 +135,8 @@ class ExportActor(Actor):
                 report = await run_spark(self._settings, asked, told)
             except REFUSABLE as error:
                 raise refuse(error) from error
+            finally:
+                self._watch(spark_root(asked, self._settings))
         self._last |= {"spark": report.job, "spark_status": report.status, "spark_seconds": report.seconds}
         log = self.context.log.warning if report.status == "failed" else self.context.log.info
         log("spark done", job=report.job, status=report.status, rows=report.rows, why=report.why)
@@ -138,9 +147,3 @@ class ExportActor(Actor):
 
     async def _ask(self, request: Any) -> Any:
         return await self._calls.ask("store", request, self._settings.export.snapshot_seconds)
-
-
-def _why(hanging: Sequence[Threads], root: Path) -> str:
-    """Why nothing can be written there now."""
-    hung = (threads.hung for threads in hanging)
-    return next(filter(None, hung), f"{root}: a step of an export that was called off is not back yet")

@@ -8,7 +8,7 @@ __all__ = ["ContentDiffers", "ExportBusy", "ExportFailed", "ExportMissing"]
 
 
 class ExportFailed(BackboneError):
-    """An export could not be written. What CURRENT names is as it was; the same export again goes on from there."""
+    """An export could not be written. What CURRENT names is whole; the same export again goes on from there."""
 
     code = "export_failed"
 

@@ -14,9 +14,11 @@ from backbone.domain.hanging import beat_of
 from backbone.export.errors import ExportBusy
 from backbone.files import begun, continued, lock_file
 
-__all__ = ["Claim", "Disk", "Sink", "hash_of", "locked"]
+__all__ = ["SYNC_BYTES", "Claim", "Disk", "Sink", "hash_of", "locked"]
 
 _BLOCK = 1 << 20
+SYNC_BYTES = 64 << 20
+"""So much of a file is brought to the disk at once: with all of a large one a slow disk would seem to hang."""
 
 
 class Sink:
@@ -31,6 +33,7 @@ class Sink:
         self._disk = disk
         self._file = file
         self._hash = hashlib.sha256()
+        self._held_back = 0
         self.size = 0
         self.closed = False
         self._abandoned = False
@@ -46,6 +49,10 @@ class Sink:
         self._disk.write(self._file, data)
         self._hash.update(data)
         self.size += len(data)
+        self._held_back += len(data)
+        if self._held_back >= SYNC_BYTES:
+            self._disk.finish(self._file)
+            self._held_back = 0
         return len(data)
 
     def tell(self) -> int:
@@ -164,8 +171,10 @@ class Claim:
         ExportBusy: another one does.
     """
 
+    _handle: int | None = None  # also of one that could not be made
+
     def __init__(self, folder: Path) -> None:
-        self._handle: int | None = lock_file(folder / ".lock")
+        self._handle = lock_file(folder / ".lock")
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -14,9 +14,23 @@ from backbone.domain.dimension import Dimension
 from backbone.export.layout import JOURNAL, MANIFEST
 from backbone.store.snapshots import Part
 
-__all__ = ["Entry", "Header", "Job", "Manifest", "Mapped", "journal_of", "manifest_of", "token_of", "tokened"]
+__all__ = [
+    "UNREADABLE",
+    "Entry",
+    "Header",
+    "Job",
+    "Manifest",
+    "Mapped",
+    "journal_of",
+    "manifest_of",
+    "token_of",
+    "tokened",
+]
 
 JobStatus = Literal["ok", "warn", "fail"]
+
+UNREADABLE = (ValueError, RecursionError)
+"""What JSON that was damaged is refused with, also where its bytes are no text; or somebody else's, far too deep."""
 
 
 class Mapped(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +140,7 @@ def manifest_of(folder: Path) -> Manifest | None:
     """The manifest of an export; None: it has none that can be read, so it is not whole."""
     try:
         return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
+    except (FileNotFoundError, NotADirectoryError, *UNREADABLE):
         return None
 
 
@@ -153,13 +167,13 @@ def journal_of(folder: Path) -> tuple[Header | None, list[Entry]]:
     lines = _lines(folder / JOURNAL)
     try:
         header = msgspec.json.decode(next(lines, b""), type=Header)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None, []
     entries = []
     for line in lines:
         try:
             entries.append(msgspec.json.decode(line, type=Entry))
-        except msgspec.DecodeError:
+        except UNREADABLE:
             break
     return header, entries
 

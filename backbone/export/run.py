@@ -19,7 +19,7 @@ import msgspec
 
 from actors import Reject
 from backbone.domain.dimension import Dimension
-from backbone.domain.hanging import Hung, Threads
+from backbone.domain.hanging import Hung
 from backbone.domain.report import package_version
 from backbone.domain.status import Status
 from backbone.export import shelf
@@ -71,7 +71,6 @@ class Exporter:
         asked: what is wanted.
         told: hears how far it is.
         disk: the steps on the disk.
-        threads: where they are taken; None: in some of its own.
     """
 
     def __init__(
@@ -82,7 +81,6 @@ class Exporter:
         asked: RunExport,
         told: Callable[[Progress], None] = lambda _: None,
         disk: Disk | None = None,
-        threads: Threads | None = None,
     ) -> None:
         self._ask = ask
         self._settings = settings
@@ -92,8 +90,9 @@ class Exporter:
         self._disk = Disk() if disk is None else disk
         self._layout = layout_of(settings.export, asked.form or settings.export.format)
         self._root = root_of(asked, settings)
-        self._threads = disk_threads(settings, self._root) if threads is None else threads
+        self._threads = disk_threads(settings, self._root)
         self._spent = Spent()
+        self._named = "CURRENT names what it named before"
 
     async def run(self) -> ExportReport:
         """Make it.
@@ -104,7 +103,7 @@ class Exporter:
             Reject: the store gives no snapshot.
         """
         began = self._clock.time()
-        with _explaining(self._root):
+        with self._explaining():
             try:
                 await self._threads.run(self._disk.folder, self._root)
                 claim = await self._threads.run(Claim, self._root)
@@ -277,7 +276,9 @@ class Exporter:
         """Let CURRENT name it; returns what was removed, and what was in the way of that: the export stands."""
         export = self._settings.export
         if shelf.current(self._root) != folder.name:
+            self._named = "CURRENT names either what it named before or this export, each of them whole"
             self._disk.put(self._root / CURRENT, f"{folder.name}\n".encode())
+        self._named = "CURRENT names this export"
         now, keep, keep_days = self._clock.now(), export.keep, export.keep_days
         try:
             pruned = shelf.prune(self._root, self._disk, now, keep=keep, keep_days=keep_days)
@@ -287,6 +288,19 @@ class Exporter:
             text = f"CURRENT names this export; of those that may go {what}: make that possible, the next one tries"
             return shelf.Pruned([], []), text
         return pruned, ""
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """What the disk refuses is told as an export that failed, and so is that it says nothing."""
+        try:
+            yield
+        except Hung as error:
+            todo = "look after that disk, or give a slow one more time (export.write_seconds)"
+            raise ExportFailed(f"{error}; {self._named}: {todo}; then the same export goes on") from error
+        except OSError as error:
+            what = error.strerror or str(error)
+            text = f"{error.filename or self._root}: can't be written ({what}); make room, or give another folder"
+            raise ExportFailed(text) from error
 
 
 def root_of(asked: RunExport, settings: Settings) -> Path:
@@ -300,17 +314,3 @@ def _note(pruned: shelf.Pruned, clings: str, *, empty: bool) -> str:
         return "no rows were found; CURRENT was left as it is"
     read = ", ".join(pruned.read)
     return clings or (f"{read} would go, and somebody reads it: the next export removes it" if read else "")
-
-
-@contextmanager
-def _explaining(root: Path) -> Iterator[None]:
-    """What the disk refuses is told as an export that failed, and so is that it says nothing."""
-    try:
-        yield
-    except Hung as error:
-        text = f"{error}; CURRENT names what it named before: look after that disk, then the same export goes on"
-        raise ExportFailed(text) from error
-    except OSError as error:
-        what = error.strerror or str(error)
-        text = f"{error.filename or root}: can't be written ({what}); make room, or give another folder"
-        raise ExportFailed(text) from error

@@ -13,7 +13,7 @@ import msgspec
 
 from backbone.domain.hanging import Hung
 from backbone.domain.status import Status
-from backbone.export.beside import disk_threads
+from backbone.export.beside import disk_threads, require_patience
 from backbone.export.errors import ExportFailed
 from backbone.export.manifest import Manifest
 from backbone.export.messages import RunSpark
@@ -28,7 +28,7 @@ from backbone.export.spark.wire import Done, Job, Reply, Started
 from backbone.settings import Settings
 from backbone.settings.sections.spark import SparkSettings
 
-__all__ = ["missing", "run_spark"]
+__all__ = ["missing", "root_of", "run_spark"]
 
 
 def missing(spark: SparkSettings) -> str:
@@ -59,7 +59,8 @@ async def run_spark(settings: Settings, asked: RunSpark, told: Callable[[Reply],
     lacking = missing(settings.export.spark)
     if lacking:
         raise SparkMissing(lacking)
-    root = _root(asked, settings)
+    root = root_of(asked, settings)
+    require_patience(root)
     threads, stack = disk_threads(settings, root), ExitStack()
     try:  # it is not removed while Spark reads it, whatever CURRENT names meanwhile
         folder, manifest = await threads.run(lambda: stack.enter_context(held(root, asked.export)))
@@ -71,7 +72,8 @@ async def run_spark(settings: Settings, asked: RunSpark, told: Callable[[Reply],
         threads.rest()
 
 
-def _root(asked: RunSpark, settings: Settings) -> Path:
+def root_of(asked: RunSpark, settings: Settings) -> Path:
+    """The folder in which the export lies."""
     return Path(asked.to or settings.export.path).absolute()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -33,6 +34,10 @@ from backbone.store.records import Chunk, Query
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 TRADES, BARS, DAILY, MACRO = Dimension.TRADES, Dimension.INTRADAY_BARS, Dimension.DAILY_BARS, Dimension.MACRO_EVENTS
+
+
+SHORT = 0.5
+"""Seconds: a step of a disk that answers takes far less also where the machine is busy."""
 
 
 class Clock:
@@ -173,3 +178,17 @@ def parquet(path: Path) -> pq.ParquetFile:
 
 def loaded(path: Path) -> Any:
     return json.loads(path.read_bytes())
+
+
+class Hanging(Disk):
+    """A disk that does not answer until it is there again."""
+
+    def __init__(self) -> None:
+        self.there = threading.Event()
+        self.waiting = 0
+
+    def open(self, path: Path) -> Any:
+        if path.suffix == ".tmp" and "symbol=" in str(path):
+            self.waiting += 1
+            self.there.wait()
+        return super().open(path)

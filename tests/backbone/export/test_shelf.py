@@ -174,3 +174,13 @@ async def test_other_rows_are_found_where_the_manifest_was_changed_with_them(des
     manifest = desk.current / "manifest.json"
     manifest.write_text(manifest.read_text().replace(entry.sha256, hash_of(path)))
     assert shelf.verify(desk.root).problems == (f"{entry.path} holds other values in price",)
+
+
+async def test_a_manifest_that_is_no_text_any_more_keeps_no_export_from_being_made(desk: Bench) -> None:
+    await changed(desk)
+    await desk.export()
+    manifest = desk.current / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b"AIG", b"\xff\xff\xff"))
+    await changed(desk)
+    report = await desk.export()
+    assert (report.status, report.rows, report.current) == (Status.OK, 2, report.id)

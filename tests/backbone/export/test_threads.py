@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import subprocess
 import sys
 import threading
@@ -13,20 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
-from backbone import Backbone
 from backbone.domain.status import Status
-from backbone.export import run, shelf
+from backbone.export import files, run, shelf
 from backbone.export.errors import ExportBusy, ExportFailed
-from backbone.export.files import Disk
+from backbone.export.files import Claim, Disk
 from backbone.export.layout import CURRENT
 from backbone.export.report import ExportReport
-from backbone.testing import embedded
-from tests.backbone.export.kit import Bench, bench, trades
+from tests.backbone.export.kit import SHORT, Bench, Hanging, bench, trades
 from tests.programs import ROOT
-
-SHORT = 0.5  # a step of a disk that answers takes far less also where the machine is busy
 
 
 @pytest.fixture
@@ -40,20 +39,6 @@ async def short(tmp_path: Path) -> AsyncIterator[Bench]:
     """Whose exports wait for the disk no longer than that."""
     async with bench(tmp_path, {"export.write_seconds": SHORT}) as made:
         yield made
-
-
-class Hanging(Disk):
-    """A disk that does not answer until it is there again."""
-
-    def __init__(self) -> None:
-        self.there = threading.Event()
-        self.waiting = 0
-
-    def open(self, path: Path) -> Any:
-        if path.suffix == ".tmp" and "symbol=" in str(path):
-            self.waiting += 1
-            self.there.wait()
-        return super().open(path)
 
 
 async def test_a_disk_that_hangs_keeps_nobody_else_from_a_thread(desk: Bench) -> None:
@@ -153,6 +138,56 @@ async def test_what_is_written_behind_the_back_of_an_export_that_was_given_up_is
     assert (await answers(short)).kept == 1
 
 
+class HangsAtCurrent(Disk):
+    """It hangs as CURRENT gets its name, or as an export is removed."""
+
+    def __init__(self, *, named: bool) -> None:
+        self.there = threading.Event()
+        self._named = named
+
+    def rename(self, old: Path, new: Path) -> None:
+        if not self._named and new.name == CURRENT:
+            self.there.wait()
+        super().rename(old, new)
+
+    def remove(self, path: Path) -> None:
+        if self._named and ".removed-" in str(path):
+            self.there.wait()
+        super().remove(path)
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [(False, "CURRENT names either what it named before or this export"), (True, "CURRENT names this export: ")],
+)
+async def test_what_current_names_is_not_asserted_where_it_is_not_known(
+    short: Bench, monkeypatch: pytest.MonkeyPatch, named: bool, said: str
+) -> None:
+    export = msgspec.structs.replace(short.settings.export, keep=1)
+    monkeypatch.setattr(short, "settings", msgspec.structs.replace(short.settings, export=export))
+    await short.put(trades(range(5)))
+    first = await short.export()
+    await short.put(trades(range(5, 9)), "later")
+    disk = HangsAtCurrent(named=named)
+    with pytest.raises(ExportFailed, match=said):
+        await short.export(disk=disk)
+    assert (short.current.name != first.id) is named
+    disk.there.set()
+    report = await answers(short)
+    assert (report.rows, report.current == report.id) == (9, True)
+
+
+async def test_a_folder_that_can_not_be_locked_is_refused_and_nothing_else_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    with suppress(FileNotFoundError):
+        Claim(tmp_path / "missing")
+    gc.collect()
+    assert told == []
+
+
 async def test_who_calls_an_export_off_does_not_wait_for_the_disk(desk: Bench) -> None:
     await desk.put(trades(range(5)))
     disk = Hanging()
@@ -177,85 +212,19 @@ async def test_slow_is_not_hung(short: Bench) -> None:
     assert (await short.export(disk=Slow())).status is Status.OK
 
 
-def health(backbone: Backbone) -> tuple[str, str]:
-    entry = backbone.roster().find(f"{backbone.path}/export")
-    assert entry is not None
-    return entry.health.level, entry.health.why
+def test_a_large_file_is_brought_to_the_disk_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
 
+    class Noting(Disk):
+        def finish(self, file: Any) -> None:
+            sizes.append(os.fstat(file.fileno()).st_size)
+            super().finish(file)
 
-async def until(backbone: Backbone, level: str) -> str:
-    with anyio.fail_after(60):
-        while health(backbone)[0] != level:
-            await anyio.lowlevel.checkpoint()
-    return health(backbone)[1]
-
-
-async def test_the_roster_says_why_and_a_backbone_closes_though_the_disk_hangs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    disk = Hanging()
-    monkeypatch.setattr(run, "Disk", lambda: disk)
-    root = tmp_path / "exports"
-    overrides = {"export.path": str(root), "export.write_seconds": SHORT, "store.inline": False}
-    async with embedded(overrides=overrides) as backbone:
-        await backbone.record(trades(range(5)))
-        for refused in (ExportFailed, ExportBusy):
-            with pytest.raises(refused, match=f"exports has not answered for {SHORT:g} s"):
-                await backbone.export()
-            assert "1 steps hang" in await until(backbone, "degraded")
-        disk.there.set()
-        with anyio.fail_after(60):
-            while True:
-                with suppress(ExportBusy):
-                    assert (await backbone.export()).rows == 5
-                    break
-        assert await until(backbone, "ok") == ""
-        disk.there.clear()
-        disk.waiting = 0
-        with pytest.raises(ExportFailed):
-            await backbone.export(anew=True)
-    assert not disk.there.is_set()
-    disk.there.set()
-
-
-async def test_a_disk_that_was_mounted_anew_is_written_to_though_the_old_step_never_comes_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    disks: list[Disk] = [Hanging(), Disk()]
-    monkeypatch.setattr(run, "Disk", lambda: disks.pop(0) if len(disks) > 1 else disks[0])
-    root, first = tmp_path / "exports", disks[0]
-    assert isinstance(first, Hanging)
-    overrides = {"export.path": str(root), "export.write_seconds": SHORT, "store.inline": False}
-    async with embedded(overrides=overrides) as backbone:
-        await backbone.record(trades(range(5)))
-        with pytest.raises(ExportFailed):
-            await backbone.export()
-        await until(backbone, "degraded")
-        root.rename(tmp_path / "gone")
-        assert (await backbone.export()).rows == 5
-        assert await until(backbone, "ok") == ""
-        assert (await backbone.export()).kept == 1
-    assert not first.there.is_set()
-    first.there.set()
-
-
-async def test_a_disk_that_hangs_costs_a_bounded_number_of_threads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class HangsAtOnce(Hanging):
-        def folder(self, path: Path) -> None:
-            self.waiting += 1
-            self.there.wait()
-
-    disk = HangsAtOnce()
-    monkeypatch.setattr(run, "Disk", lambda: disk)
-    overrides = {"export.path": str(tmp_path / "x"), "export.write_seconds": SHORT, "store.inline": False}
-    async with embedded(overrides=overrides) as backbone:
+    monkeypatch.setattr(files, "SYNC_BYTES", 100)
+    with Noting().creating(tmp_path / "x") as sink:
         for _ in range(5):
-            with pytest.raises(ExportFailed, match="has not answered"):
-                await backbone.export()
-        assert disk.waiting == 3
-    disk.there.set()
+            sink.write(b"x" * 60)
+    assert sizes == [120, 240, 300]
 
 
 def test_a_program_ends_though_the_disk_it_exports_to_hangs(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,34 @@ async def test_what_comes_back_or_goes_wrong_is_passed_on() -> None:
     with pytest.raises(GeneratorExit):  # whatever it is, nobody waits for the deadline
         await threads.run(ends)
     assert threads.hung == ""
+
+
+async def until(there: Callable[[], object]) -> None:
+    with anyio.fail_after(30):
+        while not there():
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_what_tidies_up_behind_a_step_that_hung_is_done_in_order_and_is_left_behind_till_then(disk: Disk) -> None:
+    threads, begun, going_on, done = Threads(SHORT, "x"), threading.Event(), threading.Event(), list[str]()
+
+    def first() -> None:
+        begun.set()
+        going_on.wait()
+        done.append("first")
+
+    with pytest.raises(Hung):
+        await threads.run(disk.read)
+    await threads.tidy(first)
+    assert not begun.is_set()
+    disk.there.set()
+    await until(begun.is_set)
+    assert threads.left_behind
+    await threads.tidy(lambda: done.append("second"))
+    assert done == []
+    going_on.set()
+    await until(lambda: not threads.left_behind)
+    assert done == ["first", "second"]
 
 
 async def test_who_waits_for_a_disk_that_hangs_is_told_within_the_deadline(disk: Disk) -> None:

@@ -23,6 +23,7 @@ from backbone.export.derived import DERIVED
 from backbone.export.errors import ContentDiffers
 from backbone.export.files import Disk, hash_of, locked
 from backbone.export.layout import MANIFEST
+from backbone.export.manifest import UNREADABLE
 from backbone.export.spark.jobs.looking import Looked, looked_at
 from backbone.export.spark.wire import Done, Job
 
@@ -116,7 +117,7 @@ def _known(place: Path) -> Derived | None:
     """What the same job has written before, whole; None: nothing, or not all of it is as it was."""
     try:
         manifest = msgspec.json.decode((place / MANIFEST).read_bytes(), type=Derived)
-    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
+    except (FileNotFoundError, NotADirectoryError, *UNREADABLE):
         return None
     sound = all(hash_of(place / each.path) == each.sha256 for each in manifest.files)
     return manifest if sound else None

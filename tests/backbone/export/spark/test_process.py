@@ -157,10 +157,12 @@ async def test_without_an_export_nothing_is_started(tmp_path: Path) -> None:
 async def test_a_disk_that_hangs_is_told_and_takes_no_thread_that_others_need(
     desk: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root, there = await exported(desk), threading.Event()
+    root, there, asked = await exported(desk), threading.Event(), 0
 
     @contextmanager
     def hanging(*_: object) -> Iterator[None]:
+        nonlocal asked
+        asked += 1
         there.wait()
         yield
 
@@ -171,6 +173,10 @@ async def test_a_disk_that_hangs_is_told_and_takes_no_thread_that_others_need(
     try:
         with pytest.raises(ExportFailed, match=r"has not answered for 0\.3 s: 1 steps hang; look after that disk"):
             await run_spark(given, RunSpark("validate"))
+        for _ in range(3):
+            with pytest.raises(ExportFailed, match="has not answered"):
+                await run_spark(given, RunSpark("validate"))
+        assert asked == 3
         assert await asyncio.get_running_loop().run_in_executor(None, lambda: "free") == "free"
     finally:
         there.set()
