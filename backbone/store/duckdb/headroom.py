@@ -73,12 +73,13 @@ class Headroom:
     def give_back(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Return what DuckDB has freed: its allocator keeps it, some 80 MB behind sums, until the bound is set.
 
-        Of the blocks that it has read it keeps no more than a few, unless somebody needs more than as a rule. The bound
-        stays what it is, and a transaction of the connection is not touched.
+        Of the blocks that it has read it keeps no more than a few, unless somebody needs more than as a rule, or others
+        are at work: while it is made to let go of them they would find no memory. The bound stays what it is, and a
+        transaction of the connection is not touched.
         """
         with self._lock, connection.cursor() as beside:
             try:
-                if not self._raised:
+                if not self._raised and self._at_work <= 1:  # who calls, and who begins meanwhile waits for the lock
                     _shrink(beside)
             finally:
                 with suppress(duckdb.Error):
@@ -95,8 +96,8 @@ class Headroom:
 
 
 def _shrink(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let go of blocks that were read, down to a few; for others there is as much room meanwhile as these few take."""
-    with suppress(duckdb.Error):  # somebody is at work with them: the next time
+    """Let go of blocks that were read, down to a few."""
+    with suppress(duckdb.Error):  # they are in use: the next time
         used, blocks = connection.execute(_USED).fetchall()[0]
         if blocks > 2 * _FEW_BLOCKS:
             connection.execute(f"SET memory_limit = '{used - blocks + _FEW_BLOCKS}B'")

@@ -197,6 +197,19 @@ def blocks_of(connection: duckdb.DuckDBPyConnection) -> int:
     return int(connection.execute(query).fetchall()[0][0])
 
 
+def test_blocks_are_kept_while_others_are_at_work_who_would_find_no_memory(tmp_path: Path) -> None:
+    headroom = Headroom("256MB", "512MB", timer=Timer())
+    with duckdb.connect(tmp_path / "s.duckdb", config={"memory_limit": headroom.at_rest}) as connection:
+        connection.execute("CREATE TABLE t AS SELECT random() AS x FROM range(6_000_000); CHECKPOINT")
+        with headroom.work(connection):
+            with headroom.work(connection.cursor()):
+                connection.execute("SELECT sum(x) FROM t").fetchall()
+                headroom.give_back(connection)
+                assert blocks_of(connection) > 40_000_000
+            headroom.give_back(connection)
+            assert blocks_of(connection) < 20_000_000
+
+
 def test_of_blocks_that_were_read_few_are_kept_but_while_somebody_needs_much(tmp_path: Path) -> None:
     headroom = Headroom("256MB", "512MB", timer=Timer())
     with duckdb.connect(tmp_path / "s.duckdb", config={"memory_limit": headroom.at_rest}) as connection:
