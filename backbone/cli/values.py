@@ -20,12 +20,14 @@ def value_of(text: str) -> Any:
     """What a text means: JSON where it is such, else a date or a moment where it reads as one, else itself.
 
     Raises:
-        UsageError: it is an object of JSON, or a moment without a time zone.
+        UsageError: it is an object of JSON, or lists in lists without end, or a moment without a time zone.
     """
     try:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError):
         return _dated(text)
+    except RecursionError:
+        raise UsageError(f"--param {text[:20]}…: lists too deep; allowed is a list of plain values") from None
     if isinstance(value, dict):
         raise UsageError(
             f"--param {text}: an object can't be bound; allowed is a number, true, false, null, text, a list"

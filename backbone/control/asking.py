@@ -18,7 +18,7 @@ import msgspec
 
 from backbone.control.errors import ControlUnreachable, NobodyRuns
 from backbone.control.peers import is_trusted, peer_of
-from backbone.control.wire import BUSY, LONGEST_REFUSAL, REQUEST_TIMEOUT, SCHEMA
+from backbone.control.wire import BUSY, LINE_LIMIT, LONGEST_REFUSAL, REQUEST_TIMEOUT, SCHEMA
 
 __all__ = ["Line", "ask_running", "bytes_of_running"]
 
@@ -91,6 +91,7 @@ def ask_running(
     request = msgspec.json.encode(question) + b"\n"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         _connect(client, Path(path), until)
+        _require_short(request)
         try:
             reply = _reply(_asked(client, request, until))
         except (OSError, ValueError, RecursionError) as error:
@@ -122,11 +123,13 @@ def bytes_of_running(
 
     Raises:
         NobodyRuns, ControlUnreachable: as `ask_running`.
+        ValueError: the question is longer than a backbone reads.
     """
     until = time.monotonic() + timeout
     request = msgspec.json.encode({"schema": SCHEMA, "command": command, "arguments": dict(arguments)}) + b"\n"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         _connect(client, Path(path), until)
+        _require_short(request)
         try:
             with (Line() if line is None else line).over(client):
                 first, rest = _line_and_more(client, request, until)
@@ -136,6 +139,14 @@ def bytes_of_running(
                 return _exactly(client, rest, _announced(reply, most), until)
         except (OSError, ValueError, RecursionError) as error:
             raise _unreadable(path, error) from error
+
+
+def _require_short(request: bytes) -> None:
+    """Refuse what a backbone reads no further than this: it would hang up, and nobody could tell why."""
+    if len(request) > LINE_LIMIT:
+        raise ValueError(
+            f"a question of {len(request):,} bytes given; a running backbone takes {LINE_LIMIT:,}: give less at a time"
+        )
 
 
 def _unreadable(path: str | Path, error: Exception) -> ControlUnreachable:

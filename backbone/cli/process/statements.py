@@ -67,7 +67,10 @@ def _asked(settings: Settings, text: str, values: Sequence[Any], seconds: float,
     def ask() -> bytes | tuple[str, str]:
         return bytes_of_running(path, "sql", seconds + _MARGIN, question, most, line)
 
-    answer = run(lambda: in_thread(ask, interrupt=line.hang_up))
+    try:
+        answer = run(lambda: in_thread(ask, interrupt=line.hang_up))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     if isinstance(answer, tuple):
         code, why = answer
         error = restore(Reject(code, why))

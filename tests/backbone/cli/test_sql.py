@@ -212,3 +212,5 @@ def test_a_running_backbone_answers_while_it_writes(trading: Trading, cli: Cli) 
     assert cli("sql", query).code == 0
     done = cli(*bound())
     assert (done.code, json.loads(done.out), done.err) == (0, TOLD, "")
+    done = cli("-q", "sql", "SELECT len($1)", "-p", json.dumps([f"S{n:07}" for n in range(8000)]))
+    assert (done.code, done.out, "bytes given; a running backbone takes 65,536" in done.err) == (2, "", True)

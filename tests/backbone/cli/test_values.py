@@ -45,6 +45,7 @@ def test_a_value_is_what_a_program_would_give(text: str, value: Any) -> None:
     ("text", "said"),
     [
         ('{"a": 1}', "an object can't be bound"),
+        ("[" * 20_000, "lists too deep"),
         ("2024-02-30", "day is out of range"),
         ("2024-01-02T12:00:00", "has no time zone"),
         ("2024-01-02 25:00Z", "is not a time"),
@@ -53,4 +54,4 @@ def test_a_value_is_what_a_program_would_give(text: str, value: Any) -> None:
 def test_what_looks_like_a_value_and_is_none_is_refused_and_may_be_given_as_text(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as refused:
         value_of(text)
-    assert text in str(refused.value)
+    assert text[:20] in str(refused.value)
