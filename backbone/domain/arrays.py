@@ -142,7 +142,7 @@ def _require_same(
 
 def _exact(held: np.dtype[Any]) -> int:
     """The largest number up to which a float holds all whole ones."""
-    return 2 ** (int(np.finfo(held).nmant) + 1)
+    return 1 << (int(np.finfo(held).nmant) + 1)
 
 
 def _of_listed(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

@@ -73,8 +73,8 @@ def _asked(settings: Settings, text: str, values: Sequence[Any], seconds: float,
         raise UsageError(str(error)) from error
     if isinstance(answer, tuple):
         code, why = answer
-        error = restore(Reject(code, why))
-        raise CommandFailed(f"the running backbone refuses: {why}") if isinstance(error, Reject) else error
+        refusal = restore(Reject(code, why))
+        raise CommandFailed(f"the running backbone refuses: {why}") if isinstance(refusal, Reject) else refusal
     try:
         with pa.ipc.open_stream(answer) as reader:
             table = reader.read_all()

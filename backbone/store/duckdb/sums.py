@@ -57,7 +57,7 @@ def _hash(kind: Kind, told: Iterator[pa.ChunkedArray]) -> bytes:
 def _of_numbers(column: pa.ChunkedArray, as_bytes: str) -> bytes:
     found = hashlib.sha256()
     for chunk in column.chunks:
-        found.update(memoryview(numpy_of(chunk).astype(as_bytes)).cast("B"))
+        found.update(numpy_of(chunk).astype(as_bytes).tobytes())
     return found.digest()
 
 

@@ -79,7 +79,7 @@ class KafkaCursor:
     @property
     def offsets(self) -> dict[TopicPartition, int]:
         """What comes next in each partition; none where the cursor is closed, or the topics are others by now."""
-        if self._is_closed or not self._is_here:
+        if self._is_closed or not self._stands_here():
             return {}
         return {at: self._offset(at) for at in self._spots}
 
@@ -108,7 +108,7 @@ class KafkaCursor:
     async def _polled(self, limit: int, until: float) -> list[Record]:
         while True:
             self._require_usable()
-            if not self._is_here:
+            if not self._stands_here():
                 await self._move_over()
             elif self._cuts != self._tail.cuts:
                 await self._go(self._place, {})  # other records come at offsets that it has passed
@@ -130,7 +130,7 @@ class KafkaCursor:
 
     def _has_nothing(self) -> bool:
         """Whether nothing that was taken in waits to be looked at, as it may where time has just run out."""
-        return not self._is_here or all(
+        return not self._stands_here() or all(
             at in self._resting or spot.offset < self._tail.recent.begin(at) for at, spot in self._spots.items()
         )
 
@@ -141,8 +141,7 @@ class KafkaCursor:
         if self._identity.began != self._tail.identity.began:
             raise StreamSetBack(f"the database was set back; position {self._position} is of what it was before")
 
-    @property
-    def _is_here(self) -> bool:
+    def _stands_here(self) -> bool:
         """Whether the topics are those in which it has its place."""
         return self._identity.topics == self._tail.identity.topics
 
@@ -216,7 +215,7 @@ class KafkaCursor:
 
     def _placed(self, records: list[Record]) -> list[Record]:
         """The last one knows the place exactly; of those before it, the position tells what was so at the begin."""
-        if self._is_here:
+        if self._stands_here():
             self._move_up()
         self._owes = False
         self._place = Place(self._position, self._marks.text())
@@ -285,7 +284,7 @@ class KafkaCursor:
             for at, offset in fetcher.next.items():
                 self._put(at, Spot(max(offset, self._spots[at].offset), self._spots[at].position))
             silent = fetcher.silent_for() > _SILENT
-        if silent or not self._is_here or not self._behind():
+        if silent or not self._stands_here() or not self._behind():
             await self._lending.give_back(self)
         if silent:
             await self._tail.verify()
@@ -294,12 +293,12 @@ class KafkaCursor:
     async def _lose(self, partitions: Collection[TopicPartition]) -> None:
         """What it was to read next is not there: the topics are others, or it was deleted, and the outbox has it."""
         await self._tail.verify()
-        if not self._is_here:
+        if not self._stands_here():
             return
         standing, identity = self._tail.standing, self._identity
         begins, ends = await standing.begins(identity), await standing.ends()
         firsts = await standing.first_positions({at: begins[at] for at in partitions}, ends)
-        if not self._is_here:  # any more
+        if not self._stands_here():  # any more: topics may be made anew meanwhile
             return
         first = max(firsts.get(at, self._tail.frontier + 1) for at in partitions)
         self._move_up()  # from where it stood: what comes next is no proof that it had what was before that
@@ -312,7 +311,7 @@ class KafkaCursor:
         """Matching records that are published and not read; of those behind what all share, all count as matching."""
         self._require_usable()
         await self._tail.look()
-        if not self._is_here:
+        if not self._stands_here():
             await self._move_over()
         recent, count = self._tail.recent, 0
         for at, offset in self.offsets.items():

@@ -1,5 +1,6 @@
 """Arrays are made as Arrow itself makes them of plain values; what is not plain is refused."""
 
+from array import array
 from datetime import UTC, datetime
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_what_numpy_holds_is_not_copied() -> None:
         ([[1]], pa.list_(pa.int64())),
         ([1], None),
         ([18_262], pa.date32()),
-        ([memoryview(np.arange(2))], pa.binary()),
+        ([memoryview(array("q", [0, 1]))], pa.binary()),
         ([datetime(2024, 3, 1, tzinfo=UTC)], pa.timestamp("ns", "UTC")),
     ],
 )

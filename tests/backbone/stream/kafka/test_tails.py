@@ -35,6 +35,10 @@ async def opened(stream: KafkaStream) -> Subscriber:
     return made
 
 
+def all_of(brokers: Brokers) -> list[Fetcher | Inquirer]:
+    return [*brokers.clients, *brokers.inquirers]
+
+
 async def positions(cursor: Cursor) -> list[int]:
     return [each.position for each in await cursor.poll(timeout=1.0)]
 
@@ -110,7 +114,7 @@ async def test_brokers_that_do_not_answer_the_first_are_asked_again_by_the_next(
     brokers.down = True
     with pytest.raises(StreamUnavailable):
         await opened(stream)
-    assert not any(each.is_open for each in (*brokers.clients, *brokers.inquirers))
+    assert not any(each.is_open for each in all_of(brokers))
     brokers.down = False
     cursor = await (await opened(stream)).cursor(after="latest")
     brokers.publish(1)
@@ -147,7 +151,7 @@ async def test_who_joins_is_told_where_no_broker_answers_and_may_try_again(
     assert await positions(await second.cursor(after=0)) == [1]
     for each in (first, second):
         await each.close()
-    assert not any(each.is_open for each in (*brokers.clients, *brokers.inquirers))
+    assert not any(each.is_open for each in all_of(brokers))
 
 
 async def test_who_joins_while_the_last_one_leaves_reads_on(
@@ -176,7 +180,7 @@ async def test_those_who_open_at_the_same_time_read_by_one_client(brokers: Broke
     assert sum(each.is_open for each in brokers.clients) == 1
     for each in several:
         await each.close()
-    assert not any(each.is_open for each in (*brokers.clients, *brokers.inquirers))
+    assert not any(each.is_open for each in all_of(brokers))
 
 
 async def test_who_is_closed_while_it_opens_is_told_so_and_leaves_no_client(
@@ -196,7 +200,7 @@ async def test_who_is_closed_while_it_opens_is_told_so_and_leaves_no_client(
             await anyio.lowlevel.checkpoint()
         await subscriber.close()
     assert told == [True]
-    assert not any(each.is_open for each in (*brokers.clients, *brokers.inquirers))
+    assert not any(each.is_open for each in all_of(brokers))
 
 
 async def unanswered(*_: object) -> dict[str, Seen]:
