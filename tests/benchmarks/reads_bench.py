@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import random
 import shutil
 import statistics
 import sys
@@ -61,8 +62,11 @@ async def _asked(field: Field, question: Question) -> dict[str, list[float]]:
     taken: defaultdict[str, list[float]] = defaultdict(list)
     rows: dict[str, int] = {}
     out: set[str] = set()
+    chance = random.Random(question.name)
     for number in range(question.rounds + 1):
-        for name, contestant in field.contestants.items():
+        contestants = list(field.contestants.items())
+        chance.shuffle(contestants)  # who always came behind the same one would find what that one leaves, as memory
+        for name, contestant in contestants:
             if name in out:
                 continue
             seconds, found = await _once(contestant, question)
@@ -97,8 +101,8 @@ def _report(field: Field, asked: list[Question], samples: Samples, *, complete: 
         title="Benchmarks of reading",
         intro=(
             f"{field.rows:,} {origin()}: the week there is, and before it the same again, and hourly bars. "
-            "Every contestant is asked in turn, in each round; medians in milliseconds, into Arrow. `fetch` is a whole "
-            "backbone whose cache was made to forget before, `store` the store alone. All share the machine. "
+            "Every contestant is asked in each round, in an order by chance; medians in milliseconds, into Arrow. `fetch` "
+            "is a whole backbone whose cache was made to forget before, `store` the store alone. All share the machine. "
             "Made by `make bench`."
         ),
         tables=[_table(each, medians[each.name], len(next(iter(samples[each.name].values())))) for each in asked],
