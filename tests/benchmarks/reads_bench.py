@@ -101,9 +101,9 @@ def _report(field: Field, asked: list[Question], samples: Samples, *, complete: 
         title="Benchmarks of reading",
         intro=(
             f"{field.rows:,} {origin()}: the week there is, and before it the same again, and hourly bars. "
-            "Every contestant is asked in each round, in an order by chance; medians in milliseconds, into Arrow. `fetch` "
-            "is a whole backbone whose cache was made to forget before, `store` the store alone. All share the machine. "
-            "Made by `make bench`."
+            "Every contestant is asked in each round, in an order by chance; medians in milliseconds, into Arrow. "
+            "`fetch` is a whole backbone whose cache was made to forget before, `store` the store alone. All share the "
+            "machine. Made by `make bench`."
         ),
         tables=[_table(each, medians[each.name], len(next(iter(samples[each.name].values())))) for each in asked],
         floors=floors.judged(medians),
