@@ -17,6 +17,7 @@ AT_REST = "256MB"
 """DuckDB fills what it may use with blocks it has read, which the system's own cache holds as well."""
 
 _HELD = 10.0  # seconds after the last work that needed more: the next one like it need not fail first
+_EVERY = 30.0  # seconds between two times at which memory goes back while all is as a rule: one takes some 15 ms
 _FEW_BLOCKS = 16 * 10**6  # bytes
 _USED = """
 SELECT sum(memory_usage_bytes)::BIGINT, (sum(memory_usage_bytes) FILTER (tag = 'BASE_TABLE'))::BIGINT
@@ -44,12 +45,13 @@ class Headroom:
         self._lock = Lock()
         self._at_work = 0
         self._raised = self.at_rest == most
-        self._needed = timer()
+        self._needed = self._gave = timer()
 
     @contextmanager
     def work(self, connection: duckdb.DuckDBPyConnection) -> Iterator[bool]:
         """Count a piece of work; behind the last one the bound is as a rule again, a while after it was needed.
 
+        Behind it, too, memory goes back now and then: allocators keep what small work frees, and DuckDB what it read.
         Gives whether there would be more than it begins with.
         """
         with self._lock:
@@ -60,8 +62,8 @@ class Headroom:
         finally:
             with self._lock:
                 self._at_work -= 1
-                if not self._at_work and self._raised:
-                    self._lower(connection)
+                if not self._at_work:
+                    self._rest(connection)
 
     def raise_(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Allow the most, for work that had to give up."""
@@ -77,14 +79,27 @@ class Headroom:
         are at work: while it is made to let go of them they would find no memory. The bound stays what it is, and a
         transaction of the connection is not touched.
         """
-        with self._lock, connection.cursor() as beside:
+        with self._lock:
+            self._give(connection)
+        give_back()
+
+    def _give(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._gave = self._timer()
+        with connection.cursor() as beside:
             try:
                 if not self._raised and self._at_work <= 1:  # who calls, and who begins meanwhile waits for the lock
                     _shrink(beside)
             finally:
                 with suppress(duckdb.Error):
                     beside.execute(f"SET memory_limit = '{self._most if self._raised else self.at_rest}'")
-        give_back()
+
+    def _rest(self, connection: duckdb.DuckDBPyConnection) -> None:
+        if self._raised:
+            self._lower(connection)
+        elif self._timer() - self._gave >= _EVERY:
+            with suppress(duckdb.Error):  # the connection is of no use any more: the next one tries
+                self._give(connection)
+                give_back()
 
     def _lower(self, connection: duckdb.DuckDBPyConnection) -> None:
         if self.at_rest == self._most or self._timer() - self._needed < _HELD:

@@ -224,3 +224,32 @@ def test_of_blocks_that_were_read_few_are_kept_but_while_somebody_needs_much(tmp
             assert (blocks_of(connection) > 40_000_000) is raised
             assert blocks_of(connection) < kept
             assert (limit_of(connection) == before) is not raised
+
+
+def test_a_store_that_is_read_now_and_then_keeps_few_blocks_for_longer_than_half_a_minute(tmp_path: Path) -> None:
+    timer = Timer()
+    headroom = Headroom("256MB", "512MB", timer=timer)
+    with duckdb.connect(tmp_path / "s.duckdb", config={"memory_limit": headroom.at_rest}) as connection:
+        connection.execute("CREATE TABLE t AS SELECT random() AS x FROM range(6_000_000); CHECKPOINT")
+        before, kept = limit_of(connection), []
+        for seconds in (29.0, 1.0, 29.0):
+            timer.now += seconds
+            with headroom.work(connection):
+                connection.execute("SELECT sum(x) FROM t").fetchall()
+            kept.append(blocks_of(connection) > 20_000_000)
+        assert (kept, limit_of(connection)) == ([True, False, True], before)
+        timer.now += 1.0
+        with headroom.work(connection):
+            with headroom.work(connection):
+                pass
+            assert blocks_of(connection) > 40_000_000  # somebody is at work
+        assert blocks_of(connection) < 20_000_000
+
+
+def test_a_connection_that_is_of_no_use_any_more_is_passed_by(tmp_path: Path) -> None:
+    timer = Timer()
+    headroom = Headroom("256MB", "512MB", timer=timer)
+    connection = duckdb.connect(tmp_path / "s.duckdb")
+    with headroom.work(connection):
+        timer.now = 31.0
+        connection.close()
