@@ -116,7 +116,7 @@ async def _contest(contestants: dict[str, Ask], calls: int) -> dict[str, list[fl
 def _bars() -> Frame:
     start = datetime(2024, 1, 1, tzinfo=UTC)
     hours = ({"ts": start + timedelta(hours=n), "close": 1.0 + n / 1000} for n in range(ROWS))
-    prices = {"open": 1.1, "high": 1.2, "low": 1.0, "volume": 1.0}
+    prices = {"open": 1.1, "high": 1.5, "low": 1.0, "volume": 1.0}  # no bar whose close lies beyond it is stored
     rows = [{"symbol": "EURUSD", "interval": "1h", **prices, **hour} for hour in hours]
     return Frame.from_records(Dimension.INTRADAY_BARS, rows)
 
